@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * cell.h - what a cell is: a row of the table below and two pointwise functions.
+ *
+ * The pre-activations of one step and row are S blocks of H values. Input weights feed a window of neighbouring blocks,
+ * recurrent weights feed a window of neighbouring blocks, and one rule covers every cell: start from the bias, add x W in
+ * the x-window, add h U in the h-window, let the cell activate the blocks in place.
+ *
+ *     cell              blocks    x-window   h-window
+ *     RNN               h         h          h
+ *     LSTM              i f g o   i f g o    i f g o
+ *     GRU               n r z m   n r z      r z m        m = U_n h + b_hn, which r multiplies
+ *     GRU reset before  r z q     r z        r z          stage 1; q = r h_prev
+ *                       n         n          n            stage 2, whose product takes q in the place of h
+ *     linear            y         y          -
+ *
+ * A cell that needs a second product inside the step is a cell of two stages. */
+
+/* One vector of units of one row, as the pointwise functions see it. */
+struct unit {
+    vec g[4]; /* forward: pre-activations in, activations out. backward: activations in, their gradients out */
+    vec h_prev, c_prev; /* the state before the step */
+    vec h, c;           /* forward: out. backward: c in */
+    vec dh, dc; /* backward: in, the gradient of h and c; out, what goes to h_prev and c_prev without a product */
+    vec dq;     /* backward of a first stage: the gradient of its block q */
+};
+
+/* The rows of a step: pointers to H values each, in the order of the batch. gates is the tape, or NULL. */
+struct step {
+    fr_idx       n;
+    const real **h_prev, **c_prev;
+    real       **h, **c, **gates;
+};
+
+/* gemm's tile of one panel -> h, c, gates of units j..j+ub*VL. Tile row: [block][vector of units]. */
+typedef void forward_rows_fn(const struct step *s, fr_idx n, const real *tile, int ub, fr_idx j, fr_idx H);
+
+/* What a backward step has per row. dh, dc, dq rows are ld apart. */
+struct back_step {
+    fr_idx       n, ld;
+    const real **h_prev, **c_prev, **c, **dy; /* dy may be NULL, its rows too */
+    real       **gates;
+    real        *dh, *dc, *dq;
+};
+typedef void backward_rows_fn(const struct back_step *s, struct range rows, struct range units, fr_idx H);
+
+#include "cell_gru.h"
+#include "cell_lstm.h"
+#include "cell_rnn.h"
+
+enum { H_PREV = -1 }; /* the operand of a recurrent product that is not a block */
+
+struct stage {
+    int S, block;          /* blocks of this stage; the first of them within the cell's */
+    int x0, Gx, gate_x[4]; /* x-window: first block of the stage, blocks, the gate of w_ih that feeds each */
+    int h0, Gh, gate_h[4]; /* h-window, likewise for w_hh */
+    int ub;                /* vectors of units in a panel: max(Gx, Gh) * ub <= MAX_NV */
+    int operand;           /* what U multiplies: H_PREV, or a block of an earlier stage */
+    forward_rows_fn  *forward;
+    backward_rows_fn *backward;
+};
+
+struct cell {
+    int          G, S, has_c, stages;
+    struct stage stage[2];
+};
+
+/* The loop over rows and units around a pointwise function, expanded for each cell so that the function is inlined.
+ * S blocks of this stage begin at `block`; blocks before it were saved by an earlier stage. Only the last stage has the
+ * new h. */
+INLINE void forward_rows(void (*const point)(struct unit *), const int S, const int block, const int has_c,
+                         const int last, const struct step *s, fr_idx n, const real *tile, int ub, fr_idx j0, fr_idx H)
+{
+    for (fr_idx i = 0; i < n; i++, tile += S * ub * VL)
+        for (int v = 0; v < ub; v++) {
+            const fr_idx j = j0 + v * VL, width = H - j;
+            struct unit  u = {0};
+            for (int b = 0; b < block; b++)
+                u.g[b] = load_part(s->gates[i] + b * H + j, width);
+            for (int b = 0; b < S; b++)
+                u.g[block + b] = load(tile + (b * ub + v) * VL);
+            u.h_prev = load_part(s->h_prev[i] + j, width);
+            if (has_c)
+                u.c_prev = load_part(s->c_prev[i] + j, width);
+            point(&u);
+            if (last)
+                store_part(s->h[i] + j, u.h, width);
+            if (has_c)
+                store_part(s->c[i] + j, u.c, width);
+            if (s->gates)
+                for (int b = block; b < block + S; b++)
+                    store_part(s->gates[i] + b * H + j, u.g[b], width);
+        }
+}
+
+INLINE void backward_rows(void (*const point)(struct unit *), const int S, const int has_c, const int first,
+                          const int last, const struct back_step *s, struct range rows, struct range units, fr_idx H)
+{
+    for (fr_idx i = rows.lo; i < rows.hi; i++)
+        for (fr_idx j = units.lo; j < units.hi; j += VL) {
+            const fr_idx width = H - j;
+            struct unit  u = {0};
+            for (int b = 0; b < S; b++)
+                u.g[b] = load_part(s->gates[i] + b * H + j, width);
+            u.h_prev = load_part(s->h_prev[i] + j, width);
+            u.dh = load(s->dh + i * s->ld + j);
+            if (last && s->dy)
+                u.dh += load_part(s->dy[i] + j, width);
+            if (has_c) {
+                u.c_prev = load_part(s->c_prev[i] + j, width);
+                u.c = load_part(s->c[i] + j, width);
+                u.dc = load(s->dc + i * s->ld + j);
+            }
+            if (first && !last)
+                u.dq = load(s->dq + i * s->ld + j);
+            point(&u);
+            for (int b = 0; b < S; b++)
+                store_part(s->gates[i] + b * H + j, u.g[b], width);
+            store(s->dh + i * s->ld + j, u.dh);
+            if (has_c)
+                store(s->dc + i * s->ld + j, u.dc);
+        }
+}
+
+/* name, S of the stage, its first block, S of the cell, has_c, first stage, last stage */
+#define ROWS(name, S, block, S_cell, has_c, first, last)                                                               \
+    static void name##_forward_rows(const struct step *s, fr_idx n, const real *tile, int ub, fr_idx j, fr_idx H)      \
+    {                                                                                                                  \
+        forward_rows(name##_forward, S, block, has_c, last, s, n, tile, ub, j, H);                                     \
+    }                                                                                                                  \
+    static void name##_backward_rows(const struct back_step *s, struct range rows, struct range units, fr_idx H)       \
+    {                                                                                                                  \
+        backward_rows(name##_backward, S_cell, has_c, first, last, s, rows, units, H);                                 \
+    }
+ROWS(rnn_tanh, 1, 0, 1, 0, 1, 1)
+ROWS(rnn_relu, 1, 0, 1, 0, 1, 1)
+ROWS(rnn_sigmoid, 1, 0, 1, 0, 1, 1)
+ROWS(rnn_selu, 1, 0, 1, 0, 1, 1)
+ROWS(rnn_identity, 1, 0, 1, 0, 1, 1)
+ROWS(lstm, 4, 0, 4, 1, 1, 1)
+ROWS(gru, 4, 0, 4, 0, 1, 1)
+ROWS(gru_reset, 3, 0, 4, 0, 1, 0)
+ROWS(gru_candidate, 1, 3, 4, 0, 0, 1)
+
+/* clang-format off */
+#define LOOPS(name) .forward = name##_forward_rows, .backward = name##_backward_rows
+#define ALL_GATES(G) .Gx = G, .gate_x = {0, 1, 2, 3}, .Gh = G, .gate_h = {0, 1, 2, 3}
+#define RNN_CELL(name) {.G = 1, .S = 1, .stages = 1, .stage = {                                                        \
+    {.S = 1, ALL_GATES(1), .ub = 4, .operand = H_PREV, LOOPS(name)}}}
+
+static const struct cell cells[FR_N_CELLS] = {
+    [FR_RNN_TANH]     = RNN_CELL(rnn_tanh),
+    [FR_RNN_RELU]     = RNN_CELL(rnn_relu),
+    [FR_RNN_SIGMOID]  = RNN_CELL(rnn_sigmoid),
+    [FR_RNN_SELU]     = RNN_CELL(rnn_selu),
+    [FR_RNN_IDENTITY] = RNN_CELL(rnn_identity),
+
+    [FR_LSTM] = {.G = 4, .S = 4, .has_c = 1, .stages = 1, .stage = {
+        {.S = 4, ALL_GATES(4), .ub = 1, .operand = H_PREV, LOOPS(lstm)}}},
+
+    /* PyTorch's gates are r z n */
+    [FR_GRU] = {.G = 3, .S = 4, .stages = 1, .stage = {
+        {.S = 4, .x0 = 0, .Gx = 3, .gate_x = {2, 0, 1}, .h0 = 1, .Gh = 3, .gate_h = {0, 1, 2}, .ub = 1,
+         .operand = H_PREV, LOOPS(gru)}}},
+
+    [FR_GRU_RESET_BEFORE] = {.G = 3, .S = 4, .stages = 2, .stage = {
+        {.S = 3, ALL_GATES(2), .ub = 2, .operand = H_PREV, LOOPS(gru_reset)},
+        {.S = 1, .block = 3, .Gx = 1, .gate_x = {2}, .Gh = 1, .gate_h = {2}, .ub = 4, .operand = 2, LOOPS(gru_candidate)}}},
+
+    [FR_LINEAR] = {.G = 1, .S = 1, .stages = 1, .stage = {
+        {.S = 1, .Gx = 1, .ub = 4, .operand = H_PREV, LOOPS(rnn_identity)}}},
+};
+/* clang-format on */
+
+/* Vectors of a full panel: the wider window decides. */
+INLINE int stage_nv(const struct stage *t) { return (t->Gx > t->Gh ? t->Gx : t->Gh) * t->ub; }

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * forward.h - the forward time loop, of every cell.
+ *
+ *     for each chunk of steps:   tile  = b + x W            one product for all steps of the chunk
+ *       for each step:           tile += h_prev U           small products, one panel of units at a time
+ *                                h, c  = cell(tile)         while the tile is in L1
+ *
+ * A thread owns some rows of the batch and some panels of units (team.h) and computes just the tiles that it will need, so
+ * the only waiting is for h: once per step, where the units are split. Tiles: [panel][row of the chunk][S][ub][VL]. */
+enum {
+    ROW_BLOCK = 96, /* rows that go through time together: enough to reuse each weight, few enough for L1 and L2 */
+    CHUNK_BYTES = 192 * 1024 /* of tiles: they are written and read once per chunk and should stay in L2 */
+};
+
+struct forward_space {
+    struct barrier *meet;      /* one for each row group */
+    real           *zeros;     /* (H): the state of rows that have no initial one */
+    fr_idx          block;     /* rows of a block, at most: ROW_BLOCK, or N */
+    real           *scratch;   /* (row groups, block, S, H): blocks between the stages where there is no tape */
+    real           *tiles;     /* this thread's */
+    fr_idx          tile_rows; /* rows of a chunk, at most */
+    const real    **x;         /* (tile_rows) */
+    struct step     rows;      /* arrays of ROW_BLOCK */
+    const real    **operand;
+};
+
+INLINE struct range own_panels(const fr_desc *d, const struct stage *t, struct grid grid, int rank)
+{
+    return share(panel_count(d->H, t->ub), rank % grid.cols, grid.cols);
+}
+
+/* Reals in one row of the tiles of all panels that thread `rank` owns. */
+static fr_idx tile_width(const fr_desc *d, struct grid grid, int rank)
+{
+    const struct cell *cell = &cells[d->cell];
+    fr_idx             width = 0;
+    for (int k = 0; k < cell->stages; k++) {
+        const struct range p = own_panels(d, &cell->stage[k], grid, rank);
+        width += (p.hi - p.lo) * cell->stage[k].S * cell->stage[k].ub * VL;
+    }
+    return width;
+}
+
+/* The workspace of thread `rank` (the shared part is the same for all); returns its end. */
+static char *forward_layout(const fr_desc *d, struct grid grid, int rank, char *base, struct forward_space *out)
+{
+    const struct cell *cell = &cells[d->cell];
+    const fr_idx       block = d->N < ROW_BLOCK ? d->N : ROW_BLOCK;
+    struct arena       a = {base};
+    out->block = block;
+    out->meet = take(&a, grid.rows, sizeof *out->meet);
+    out->zeros = take(&a, d->H, sizeof(real));
+    out->scratch = take(&a, cell->stages > 1 ? grid.rows * block * cell->S * d->H : 0, sizeof(real));
+    for (int r = 0; r <= rank; r++) {
+        const fr_idx width = tile_width(d, grid, r), fit = CHUNK_BYTES / ((fr_idx)sizeof(real) * (width + 1));
+        const fr_idx most = d->T * block;
+        out->tile_rows = fit < block ? block : fit < most ? fit : most;
+        out->tiles = take(&a, out->tile_rows * width, sizeof(real));
+        out->x = take(&a, out->tile_rows, sizeof *out->x);
+        out->rows.h_prev = take(&a, block, sizeof(real *));
+        out->rows.c_prev = take(&a, block, sizeof(real *));
+        out->rows.h = take(&a, block, sizeof(real *));
+        out->rows.c = take(&a, block, sizeof(real *));
+        out->rows.gates = take(&a, block, sizeof(real *));
+        out->operand = take(&a, block, sizeof(real *));
+    }
+    return a.at;
+}
+
+struct forward_call {
+    const fr_desc         *d;
+    const fr_forward_args *a;
+    const struct cell     *cell;
+    struct stage_pack      pack[2];
+    struct forward_space   space;
+    struct grid            grid;
+    int                    rank;
+    struct field           x, y;
+};
+
+/* tile = b + x W for m rows of the chunk, in every panel of every stage that this thread owns */
+static void project(const struct forward_call *f, fr_idx m)
+{
+    const fr_idx I = f->d->I;
+    real        *tiles = f->space.tiles;
+    for (int k = 0; k < f->cell->stages; k++) {
+        const struct stage *t = &f->cell->stage[k];
+        const struct range  own = own_panels(f->d, t, f->grid, f->rank);
+        const fr_idx        b_panel = I * t->Gx * t->ub * VL, c_panel = m * t->S * t->ub * VL;
+        for (fr_idx p = own.lo; p < own.hi;) {
+            const int ub = panel_vectors(f->d->H, t->ub, p), width = t->S * ub * VL;
+            int       np = panels_at_once(m);
+            if (p + np > own.hi || panel_vectors(f->d->H, t->ub, p + np - 1) != ub)
+                np = 1;
+            for (int q = 0; q < np; q++) {
+                const real *bias = f->pack[k].bias + (p + q) * t->S * t->ub * VL;
+                for (fr_idx i = 0; i < m; i++)
+                    for (int j = 0; j < width; j += VL)
+                        store(tiles + q * c_panel + i * width + j, load(bias + j));
+            }
+            gemm(m, np, t->Gx * ub, I, f->space.x, 1, f->pack[k].wx + p * b_panel, b_panel, tiles + t->x0 * ub * VL,
+                 width, c_panel);
+            p += np, tiles += np * c_panel;
+        }
+    }
+}
+
+/* tile += (h_prev or q) U, then the cell, panel by panel. The step's tiles begin at row r of the m of its chunk. */
+static void step_stage(const struct forward_call *f, int k, const struct step *s, real *tiles, fr_idx r, fr_idx m)
+{
+    const struct stage *t = &f->cell->stage[k];
+    const struct range  own = own_panels(f->d, t, f->grid, f->rank);
+    const fr_idx        H = f->d->H, b_panel = H * t->Gh * t->ub * VL, c_panel = m * t->S * t->ub * VL;
+    const real *const  *operand = s->h_prev;
+    if (t->operand != H_PREV) {
+        for (fr_idx i = 0; i < s->n; i++)
+            f->space.operand[i] = s->gates[i] + t->operand * H;
+        operand = f->space.operand;
+    }
+    for (fr_idx p = own.lo; p < own.hi;) {
+        const int ub = panel_vectors(H, t->ub, p), width = t->S * ub * VL;
+        int       np = panels_at_once(s->n);
+        if (p + np > own.hi || panel_vectors(H, t->ub, p + np - 1) != ub)
+            np = 1;
+        real *tile = tiles + r * width;
+        if (t->Gh)
+            gemm(s->n, np, t->Gh * ub, H, operand, 1, f->pack[k].wh + p * b_panel, b_panel, tile + t->h0 * ub * VL,
+                 width, c_panel);
+        for (int q = 0; q < np; q++)
+            t->forward(s, s->n, tile + q * c_panel, ub, (p + q) * t->ub * VL, H);
+        p += np, tiles += np * c_panel;
+    }
+}
+
+/* Where the rows of positions lo.. find their state at step s. */
+static struct step step_rows(const struct forward_call *f, fr_idx s, fr_idx lo, fr_idx n)
+{
+    const fr_desc *d = f->d;
+    const fr_idx   H = d->H, S = f->cell->S;
+    struct step    rows = f->space.rows;
+    real *const gates = f->a->gates, *const c = f->a->c, *const c_n = f->a->c_n;
+    const real *c_0 = f->a->c_0;
+    rows.n = n;
+    for (fr_idx j = 0; j < n; j++) {
+        const fr_idx i = lo + j, tape = first_of(d, s) + i, row = row_at(d, i);
+        rows.h[j] = field_row(d, f->y, s, i);
+        rows.h_prev[j] = state_before(d, f->y, f->a->h_0, f->space.zeros, s, i);
+        if (gates)
+            rows.gates[j] = gates + tape * S * H;
+        else if (f->cell->stages > 1)
+            rows.gates[j] = f->space.scratch + (f->rank / f->grid.cols * f->space.block + j) * S * H;
+        if (f->cell->has_c) {
+            rows.c[j] = c ? c + tape * H : c_n + row * H;
+            if (s == 0)
+                rows.c_prev[j] = c_0 ? c_0 + row * H : f->space.zeros;
+            else
+                rows.c_prev[j] = c ? c + (first_of(d, s - 1) + i) * H : c_n + row * H;
+        }
+    }
+    if (!gates && f->cell->stages == 1)
+        rows.gates = NULL;
+    return rows;
+}
+
+/* Rows lo..hi-1 through steps s_lo..s_hi-1. */
+static void run_rows(const struct forward_call *f, fr_idx lo, fr_idx hi)
+{
+    const fr_desc *d = f->d;
+    fr_idx         s = f->a->s_lo, n;
+    while (s < f->a->s_hi && (n = running(d, s, lo, hi)) > 0) {
+        fr_idx end = s, m = 0;
+        for (; end < f->a->s_hi && (n = running(d, end, lo, hi)) > 0 && m + n <= f->space.tile_rows; end++)
+            for (fr_idx i = 0; i < n; i++)
+                f->space.x[m++] = field_row(d, f->x, end, lo + i);
+        project(f, m);
+        for (fr_idx r = 0; s < end; s++, r += n) {
+            n = running(d, s, lo, hi);
+            const struct step rows = step_rows(f, s, lo, n);
+            real             *tiles = f->space.tiles;
+            for (int k = 0; k < f->cell->stages; k++) {
+                const struct stage *t = &f->cell->stage[k];
+                const struct range  own = own_panels(d, t, f->grid, f->rank);
+                step_stage(f, k, &rows, tiles, r, m);
+                tiles += (own.hi - own.lo) * m * t->S * t->ub * VL;
+                wait_for(&f->space.meet[f->rank / f->grid.cols], f->grid.cols);
+            }
+        }
+    }
+}
+
+INLINE void copy_row(real *to, const real *from, fr_idx n)
+{
+    if (!from)
+        memset(to, 0, (size_t)n * sizeof(real));
+    else if (to != from)
+        memcpy(to, from, (size_t)n * sizeof(real));
+}
+
+/* After the last step: the state of each row at its own end, and zeros beyond it. */
+static void finish_rows(const struct forward_call *f, struct range rows)
+{
+    const fr_desc *d = f->d;
+    const real    *h_0 = f->a->h_0, *c_0 = f->a->c_0, *c = f->a->c;
+    const fr_idx   H = d->H;
+    for (fr_idx i = rows.lo; i < rows.hi; i++) {
+        const fr_idx row = row_at(d, i), length = length_at(d, i), last = length - 1;
+        const real  *h_end = length ? field_row(d, f->y, last, i) : h_0 ? h_0 + row * H : NULL;
+        if (f->a->h_n)
+            copy_row((real *)f->a->h_n + row * H, h_end, H);
+        if (f->cell->has_c && (c || !length)) /* without a tape the running cell is c_n itself */
+            copy_row((real *)f->a->c_n + row * H,
+                     length ? c + (first_of(d, last) + i) * H
+                     : c_0  ? c_0 + row * H
+                            : NULL,
+                     H);
+        for (fr_idx t = length; t < d->T; t++)
+            memset(f->y.at + t * f->y.st + row * f->y.sn, 0, (size_t)H * sizeof(real));
+    }
+}
+
+struct forward_job {
+    const fr_desc         *d;
+    const fr_forward_args *a;
+};
+
+static void forward_prepare(const void *job, struct grid grid)
+{
+    const struct forward_job *j = job;
+    struct forward_space      shared;
+    forward_layout(j->d, grid, 0, j->a->workspace, &shared);
+    memset(shared.meet, 0, (size_t)grid.rows * sizeof *shared.meet);
+    memset(shared.zeros, 0, (size_t)j->d->H * sizeof(real));
+}
+
+static void forward_thread(const void *job, struct grid grid, int rank)
+{
+    const fr_desc         *d = ((const struct forward_job *)job)->d;
+    const fr_forward_args *a = ((const struct forward_job *)job)->a;
+    struct forward_call    f = {.d = d, .a = a, .cell = &cells[d->cell], .grid = grid, .rank = rank};
+    f.x = (struct field){(real *)a->x, a->x_st, a->x_sn};
+    f.y = (struct field){a->y, a->y_st, a->y_sn};
+    pack_layout(d, FR_FORWARD, (real *)a->pack, f.pack);
+    forward_layout(d, grid, rank, a->workspace, &f.space);
+    const struct range rows = group_rows(d, rank / grid.cols, grid.rows);
+    for (fr_idx lo = rows.lo; lo < rows.hi; lo += ROW_BLOCK)
+        run_rows(&f, lo, lo + ROW_BLOCK < rows.hi ? lo + ROW_BLOCK : rows.hi);
+    if (a->s_hi == d->T && rank % grid.cols == 0)
+        finish_rows(&f, rows);
+}
+
+static size_t forward_bytes(const fr_desc *d, struct grid grid)
+{
+    struct forward_space none;
+    return (size_t)(forward_layout(d, grid, grid.rows * grid.cols - 1, NULL, &none) - (char *)NULL);
+}
+
+static void forward(const fr_desc *d, const fr_forward_args *a)
+{
+    const struct forward_job job = {d, a};
+    run_team(plan(d, d->n_threads), forward_prepare, forward_thread, &job);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * gemm.h - C += A B, the only product of the engine.
+ *
+ *        k                    nv*VL                      nv*VL
+ *     +--------+           +--------+                 +--------+
+ *   m |   A    |         k |   B    |    added to   m |   C    |
+ *     +--------+           +--------+                 +--------+
+ *
+ * A  by rows that lie anywhere: element (i, l) at a[i][l * a_step]. So a batch row of a strided, reversed or ragged
+ *    sequence needs no copy, and a transposed A is a packed one with a_step > 1.
+ * B  one packed panel: k rows of nv vectors. Wider matrices are several panels, b_panel reals apart; columns beyond the
+ *    matrix are zeros, so C has whole vectors.
+ * C  rows ldc reals apart, panels c_panel apart; it starts from what it holds.
+ *
+ * Every element of C is one chain of vfma over l = 0..k-1, in that order, whatever the tile. That is why a row has the same
+ * bits alone and in any batch, and on any number of threads. */
+
+enum {
+    MAX_NP = 4,                                      /* panels at once, at most */
+    MAX_NV = 4,                                      /* vectors in a panel, at most */
+    ACCUMULATORS = VECTOR_REGISTERS == 32 ? 24 : 12, /* what is left of the registers after B and one of A */
+    MAX_ROWS = 8                                     /* rows in a tile, at most */
+};
+
+/* Rows of a full tile: as many as the accumulators hold. */
+INLINE int tile_rows(int nv)
+{
+    const int rows = ACCUMULATORS / nv;
+    return rows < MAX_ROWS ? rows : MAX_ROWS;
+}
+
+/* One or two rows use few accumulators and would wait for each fma: they take several panels at once. */
+INLINE int panels_at_once(fr_idx m) { return m == 1 ? VECTOR_REGISTERS / 8 : m == 2 ? VECTOR_REGISTERS / 16 : 1; }
+
+INLINE void tile(const int rows, const int np, const int nv, fr_idx k, const real *const *a, fr_idx a_step,
+                 const real *b, fr_idx b_panel, real *c, fr_idx ldc, fr_idx c_panel)
+{
+    vec         acc[MAX_ROWS][MAX_NP][MAX_NV];
+    const real *row[MAX_ROWS];
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++) {
+        row[i] = a[i];
+#pragma GCC unroll 4
+        for (int p = 0; p < np; p++)
+#pragma GCC unroll 4
+            for (int v = 0; v < nv; v++)
+                acc[i][p][v] = load(c + i * ldc + p * c_panel + v * VL);
+    }
+    for (fr_idx l = 0, at = 0; l < k; l++, at += a_step, b += nv * VL) {
+        vec b_l[MAX_NP][MAX_NV];
+#pragma GCC unroll 4
+        for (int p = 0; p < np; p++)
+#pragma GCC unroll 4
+            for (int v = 0; v < nv; v++)
+                b_l[p][v] = load(b + p * b_panel + v * VL);
+#pragma GCC unroll 8
+        for (int i = 0; i < rows; i++) {
+            const vec a_il = splat(row[i][at]);
+#pragma GCC unroll 4
+            for (int p = 0; p < np; p++)
+#pragma GCC unroll 4
+                for (int v = 0; v < nv; v++)
+                    acc[i][p][v] = vfma(a_il, b_l[p][v], acc[i][p][v]);
+        }
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int p = 0; p < np; p++)
+#pragma GCC unroll 4
+            for (int v = 0; v < nv; v++)
+                store(c + i * ldc + p * c_panel + v * VL, acc[i][p][v]);
+}
+
+/* The tiles there are, (rows, panels, vectors): every number of rows up to tile_rows, and the wide ones. */
+/* clang-format off */
+#define TILES_ANY(X)                                                                                                   \
+    X(1, 1, 1) X(2, 1, 1) X(3, 1, 1) X(4, 1, 1) X(5, 1, 1) X(6, 1, 1) X(7, 1, 1) X(8, 1, 1) X(1, 2, 1)                 \
+    X(1, 1, 2) X(2, 1, 2) X(3, 1, 2) X(4, 1, 2) X(5, 1, 2) X(6, 1, 2) X(1, 2, 2)                                       \
+    X(1, 1, 3) X(2, 1, 3) X(3, 1, 3) X(4, 1, 3) X(1, 2, 3)                                                             \
+    X(1, 1, 4) X(2, 1, 4) X(3, 1, 4) X(1, 2, 4)
+#if VECTOR_REGISTERS == 32
+#define TILES(X) TILES_ANY(X)                                                                                          \
+    X(1, 4, 1) X(2, 2, 1)                                                                                              \
+    X(7, 1, 2) X(8, 1, 2) X(1, 4, 2) X(2, 2, 2)                                                                        \
+    X(5, 1, 3) X(6, 1, 3) X(7, 1, 3) X(8, 1, 3) X(1, 4, 3) X(2, 2, 3)                                                  \
+    X(4, 1, 4) X(5, 1, 4) X(6, 1, 4) X(1, 4, 4) X(2, 2, 4)
+#else
+#define TILES(X) TILES_ANY(X)
+#endif
+/* clang-format on */
+
+#define TILE_FUNCTION(rows, np, nv)                                                                                    \
+    static void tile_##rows##_##np##_##nv(fr_idx k, const real *const *a, fr_idx a_step, const real *b,                \
+                                          fr_idx b_panel, real *c, fr_idx ldc, fr_idx c_panel)                         \
+    {                                                                                                                  \
+        tile(rows, np, nv, k, a, a_step, b, b_panel, c, ldc, c_panel);                                                 \
+    }
+TILES(TILE_FUNCTION)
+
+typedef void tile_fn(fr_idx k, const real *const *a, fr_idx a_step, const real *b, fr_idx b_panel, real *c, fr_idx ldc,
+                     fr_idx c_panel);
+
+#define TILE_ENTRY(rows, np, nv) [nv][np][rows] = tile_##rows##_##np##_##nv,
+static tile_fn *const tile_of[MAX_NV + 1][MAX_NP + 1][MAX_ROWS + 1] = {TILES(TILE_ENTRY)};
+
+/* m rows, np neighbouring panels of nv vectors each. */
+static void gemm(fr_idx m, int np, int nv, fr_idx k, const real *const *a, fr_idx a_step, const real *b, fr_idx b_panel,
+                 real *c, fr_idx ldc, fr_idx c_panel)
+{
+    const fr_idx blocks = (m + tile_rows(nv) - 1) / tile_rows(nv); /* as equal as can be: no thin remainder */
+    int          p = 0;
+    for (int together = panels_at_once(m); together; together /= 2)
+        for (; np - p >= together; p += together)
+            for (fr_idx i = 0, block = 0; block < blocks; block++) {
+                const fr_idx end = m * (block + 1) / blocks;
+                tile_of[nv][together][end - i](k, a + i, a_step, b + p * b_panel, b_panel, c + p * c_panel + i * ldc,
+                                               ldc, c_panel);
+                i = end;
+            }
+}
+
+/* Panels over n columns: full ones of nv vectors, the last as narrow as the remainder allows. */
+INLINE fr_idx panel_count(fr_idx n, int nv) { return (n + nv * VL - 1) / (nv * VL); }
+
+INLINE int panel_vectors(fr_idx n, int nv, fr_idx p)
+{
+    const fr_idx left = n - p * nv * VL;
+    return left >= nv * VL ? nv : (int)((left + VL - 1) / VL);
+}
+
+INLINE fr_idx round_up(fr_idx n, fr_idx to) { return (n + to - 1) / to * to; }

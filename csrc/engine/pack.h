@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * pack.h - weights in the order in which gemm reads them, made once per change of the weights.
+ *
+ * forward, per stage: the columns of a panel are `ub` vectors of units of each gate of the window, so that one tile of the
+ * product holds every gate of its units and the cell can finish them while they are in L1:
+ *
+ *     wx    [panel][I][Gx][ub][VL]        bias  [panel][S][ub][VL]
+ *     wh    [panel][H][Gh][ub][VL]
+ *
+ * backward, per stage: the transposes, gates as rows, in plain panels of MAX_NV vectors:
+ *
+ *     wh_t  [panel of H][Gh*H][nv][VL]    wx_t  [panel of I][Gx*H][nv][VL]
+ */
+struct stage_pack {
+    real *wx, *wh, *bias; /* forward */
+    real *wx_t, *wh_t;    /* backward */
+};
+
+/* Where each part lies from `at` on; returns the end. */
+static real *pack_layout(const fr_desc *d, fr_pass pass, real *at, struct stage_pack out[2])
+{
+    const struct cell *cell = &cells[d->cell];
+    const fr_idx       I = d->I, H = d->H, Hv = round_up(H, VL), Iv = round_up(I, VL);
+    for (int k = 0; k < cell->stages; k++) {
+        const struct stage *t = &cell->stage[k];
+        struct stage_pack  *s = &out[k];
+        if (pass == FR_FORWARD) {
+            s->wx = at, at += I * t->Gx * Hv;
+            s->wh = at, at += H * t->Gh * Hv;
+            s->bias = at, at += t->S * Hv;
+        } else {
+            s->wh_t = at, at += t->Gh * H * Hv;
+            s->wx_t = at, at += t->Gx * H * Iv;
+        }
+    }
+    return at;
+}
+
+static size_t pack_bytes(const fr_desc *d, fr_pass pass)
+{
+    struct stage_pack none[2];
+    return (size_t)((char *)pack_layout(d, pass, NULL, none) - (char *)NULL);
+}
+
+/* w (gates*H, K) -> [panel][K][G][ub][VL], taking the G gates named in `gate`; units beyond H are 0. */
+static void pack_units(const real *w, fr_idx K, fr_idx H, int G, const int *gate, int ub_full, real *to)
+{
+    for (fr_idx p = 0; p < panel_count(H, ub_full); p++) {
+        const int ub = panel_vectors(H, ub_full, p);
+        for (int g = 0; g < G; g++)
+            for (fr_idx u = 0; u < ub * VL; u++) {
+                const fr_idx j = p * ub_full * VL + u;
+                for (fr_idx k = 0; k < K; k++)
+                    to[(k * G + g) * ub * VL + u] = j < H ? w[(gate[g] * H + j) * K + k] : 0;
+            }
+        to += K * G * ub * VL;
+    }
+}
+
+/* One row of a panelled matrix of K rows and n columns. */
+INLINE void pack_row(const real *row, fr_idx k, fr_idx K, fr_idx n, real *to)
+{
+    for (fr_idx p = 0; p < panel_count(n, MAX_NV); p++) {
+        const int nv = panel_vectors(n, MAX_NV, p);
+        real     *panel = to + p * K * MAX_NV * VL + k * nv * VL;
+        for (int v = 0; v < nv; v++) {
+            const fr_idx j = (p * MAX_NV + v) * VL;
+            store(panel + v * VL, load_part(row + j, n - j));
+        }
+    }
+}
+
+/* w (gates*H, n) -> panels of the rows of the gates named */
+static void pack_gates(const real *w, fr_idx n, fr_idx H, int G, const int *gate, real *to)
+{
+    for (int g = 0; g < G; g++)
+        for (fr_idx j = 0; j < H; j++)
+            pack_row(w + (gate[g] * H + j) * n, g * H + j, G * H, n, to);
+}
+
+static void pack_bias(const struct stage *t, fr_idx H, const real *b_ih, const real *b_hh, real *to)
+{
+    for (fr_idx p = 0; p < panel_count(H, t->ub); p++) {
+        const int ub = panel_vectors(H, t->ub, p);
+        for (int b = 0; b < t->S; b++)
+            for (fr_idx u = 0; u < ub * VL; u++) {
+                const fr_idx j = p * t->ub * VL + u;
+                const int    gx = b - t->x0, gh = b - t->h0;
+                real         sum = 0;
+                if (b_ih && j < H && gx >= 0 && gx < t->Gx)
+                    sum += b_ih[t->gate_x[gx] * H + j];
+                if (b_hh && j < H && gh >= 0 && gh < t->Gh)
+                    sum += b_hh[t->gate_h[gh] * H + j];
+                *to++ = sum;
+            }
+    }
+}
+
+static void pack(const fr_desc *d, fr_pass pass, const void *w_ih, const void *w_hh, const void *b_ih, const void *b_hh,
+                 void *to)
+{
+    const struct cell *cell = &cells[d->cell];
+    struct stage_pack  s[2];
+    pack_layout(d, pass, to, s);
+    for (int k = 0; k < cell->stages; k++) {
+        const struct stage *t = &cell->stage[k];
+        if (pass == FR_FORWARD) {
+            pack_units(w_ih, d->I, d->H, t->Gx, t->gate_x, t->ub, s[k].wx);
+            if (t->Gh)
+                pack_units(w_hh, d->H, d->H, t->Gh, t->gate_h, t->ub, s[k].wh);
+            pack_bias(t, d->H, b_ih, b_hh, s[k].bias);
+        } else {
+            if (t->Gh)
+                pack_gates(w_hh, d->H, d->H, t->Gh, t->gate_h, s[k].wh_t);
+            pack_gates(w_ih, d->I, d->H, t->Gx, t->gate_x, s[k].wx_t);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * rows.h - which rows run at a step, where they lie, and how threads divide them.
+ *
+ * A batch row runs for as many steps as it is long. The description lists the rows longest first, so those that run at a
+ * step are the first ones, and the tape is compact: step s holds tape rows first[s] .. first[s+1]-1, nothing for a row that
+ * has ended. Position i is a row's place in that order. */
+INLINE fr_idx row_at(const fr_desc *d, fr_idx i) { return d->rows ? d->rows[i] : i; }
+
+INLINE fr_idx length_at(const fr_desc *d, fr_idx i) { return d->rows ? d->lengths[i] : d->T; }
+
+INLINE fr_idx first_of(const fr_desc *d, fr_idx s) { return d->rows ? d->first[s] : s * d->N; }
+
+/* The time that position i reads at step s. */
+INLINE fr_idx time_at(const fr_desc *d, fr_idx s, fr_idx i) { return d->reverse ? length_at(d, i) - 1 - s : s; }
+
+/* How many of the positions lo..hi-1 run at step s: the first so many. */
+INLINE fr_idx running(const fr_desc *d, fr_idx s, fr_idx lo, fr_idx hi)
+{
+    const fr_idx n = first_of(d, s + 1) - first_of(d, s);
+    return n < lo ? 0 : n < hi ? n - lo : hi - lo;
+}
+
+/* An array by time and row, as the caller laid it out. */
+struct field {
+    real  *at;
+    fr_idx st, sn;
+};
+
+INLINE real *field_row(const fr_desc *d, struct field f, fr_idx s, fr_idx i)
+{
+    return f.at + time_at(d, s, i) * f.st + row_at(d, i) * f.sn;
+}
+
+/* The state before step s: the output of the step before, or the initial state. */
+INLINE const real *state_before(const fr_desc *d, struct field y, const real *h_0, const real *zeros, fr_idx s,
+                                fr_idx i)
+{
+    if (s)
+        return field_row(d, y, s - 1, i);
+    return h_0 ? h_0 + row_at(d, i) * d->H : zeros;
+}
+
+/* Positions of one of `groups` row groups, with nearly equal sums of lengths. */
+static struct range group_rows(const fr_desc *d, fr_idx group, fr_idx groups)
+{
+    if (!d->rows || groups == 1)
+        return share(d->N, group, groups);
+    const fr_idx total = d->first[d->T];
+    struct range r = {0, 0};
+    fr_idx       sum = 0, i = 0;
+    for (; i < d->N && sum < total * group / groups; i++)
+        sum += d->lengths[i];
+    r.lo = i;
+    for (; i < d->N && (group == groups - 1 || sum < total * (group + 1) / groups); i++)
+        sum += d->lengths[i];
+    r.hi = i;
+    return r;
+}
+
+/* How to divide a call among at most `threads`. Any answer gives the same bits; this one is about time.
+ *
+ * Rows need no waiting, but every thread reads all of W_hh at every step: good while that fits a core's own L2, or when there
+ * are rows enough to use each weight often. Units halve what a core reads, at one barrier per step (about 0.2 us): good when
+ * a step is longer than that. Below SERIAL_FLOP, waking a team costs more than the work. */
+enum { SERIAL_FLOP = 400000, BARRIER_FLOP = 60000, L2_BYTES = 1 << 20 };
+
+static struct grid plan(const fr_desc *d, int threads)
+{
+    const struct cell *cell = &cells[d->cell];
+    const double       rows = d->T ? (double)first_of(d, d->T) / (double)d->T : 0; /* in a mean step */
+    const double       step = rows * 2.0 * cell->G * (double)d->H * (double)d->H;
+    const double       total = 2.0 * cell->G * (double)d->H * (double)(d->H + d->I) * rows * (double)d->T;
+    const fr_idx       panels = d->H / (MAX_NV * VL);
+    if (threads == 1 || total < SERIAL_FLOP)
+        return (struct grid){1, 1};
+    if (!cell->stage[0].Gh)
+        return (struct grid){d->N < threads ? (int)d->N : threads, 1};
+    const int fits = (double)cell->G * (double)d->H * (double)d->H * sizeof(real) <= L2_BYTES;
+    const int split_rows = rows >= (fits ? 4 : 64) * threads;
+    if (!split_rows && panels >= threads && step / threads >= BARRIER_FLOP)
+        return (struct grid){1, threads};
+    if (rows >= 2)
+        return (struct grid){d->N < threads ? (int)d->N : threads, 1};
+    return (struct grid){1, 1};
+}
+
+/* Cuts a caller's workspace into aligned pieces; from a NULL base it only measures. */
+struct arena {
+    char *at;
+};
+
+INLINE void *take(struct arena *arena, fr_idx count, size_t size)
+{
+    void *p = arena->at;
+    arena->at += (((size_t)count * size) + 63) / 64 * 64;
+    return p;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * fastrnn.c - the C API: checks what Python cannot know or must not be trusted with, and hands on to an engine. */
+#include "fastrnn.h"
+
+#include <stdint.h>
+
+#include "engine.h"
+
+static const char *const messages[] = {
+    [-FR_OK] = "no error",
+    [-FR_ECELL] = "unknown cell",
+    [-FR_EDTYPE] = "unknown dtype",
+    [-FR_EISA] = "this machine cannot run the engine asked for",
+    [-FR_ESIZE] = "a size is out of range",
+    [-FR_EOVERFLOW] = "the sizes are too large: their product overflows",
+};
+
+const char *fr_strerror(int code)
+{
+    return code <= 0 && -code < (int)(sizeof messages / sizeof *messages) ? messages[-code] : "unknown error";
+}
+
+static const char *const names[FR_N_CELLS] = {
+    [FR_RNN_TANH] = "rnn_tanh",
+    [FR_RNN_RELU] = "rnn_relu",
+    [FR_RNN_SIGMOID] = "rnn_sigmoid",
+    [FR_RNN_SELU] = "rnn_selu",
+    [FR_RNN_IDENTITY] = "rnn_identity",
+    [FR_LSTM] = "lstm",
+    [FR_GRU] = "gru",
+    [FR_GRU_RESET_BEFORE] = "gru_reset_before",
+    [FR_LINEAR] = "linear",
+};
+
+/* No array that a call touches is larger than these products times a small constant; 2^8 leaves room for it. */
+static int fits(fr_idx a, fr_idx b, fr_idx c)
+{
+    fr_idx ab, abc, bytes;
+    return !__builtin_mul_overflow(a, b, &ab) && !__builtin_mul_overflow(ab, c, &abc) &&
+           !__builtin_mul_overflow(abc, (fr_idx)256, &bytes);
+}
+
+static int check(const fr_desc *d, const struct fr_engine **engine)
+{
+    if (d->cell < 0 || d->cell >= FR_N_CELLS)
+        return FR_ECELL;
+    if (d->dtype != FR_F32 && d->dtype != FR_F64)
+        return FR_EDTYPE;
+    if (!(*engine = fr_find_engine(d->isa, d->dtype)))
+        return FR_EISA;
+    if (d->T < 0 || d->N < 0 || d->I < 1 || d->H < 1 || d->n_threads < 1)
+        return FR_ESIZE;
+    const fr_idx H = d->H + 64, I = d->I + 64, T = d->T + 1, N = d->N + 1;
+    if (!fits(H, H, 1) || !fits(H, I, 1) || !fits(T, N, H) || !fits(T, N, I))
+        return FR_EOVERFLOW;
+    return FR_OK;
+}
+
+int fr_get_cell_info(fr_cell cell, fr_cell_info *info)
+{
+    if (cell < 0 || cell >= FR_N_CELLS)
+        return FR_ECELL;
+    fr_find_engine(fr_isa_count() - 1, FR_F32)->cell_info(cell, info);
+    info->name = names[cell];
+    return FR_OK;
+}
+
+int fr_pack_bytes(const fr_desc *d, fr_pass pass, size_t *bytes)
+{
+    const struct fr_engine *engine;
+    const int               rc = check(d, &engine);
+    if (rc == FR_OK)
+        *bytes = engine->pack_bytes(d, pass);
+    return rc;
+}
+
+int fr_pack(const fr_desc *d, fr_pass pass, const void *w_ih, const void *w_hh, const void *b_ih, const void *b_hh,
+            void *pack)
+{
+    const struct fr_engine *engine;
+    const int               rc = check(d, &engine);
+    if (rc == FR_OK)
+        engine->pack(d, pass, w_ih, w_hh, b_ih, b_hh, pack);
+    return rc;
+}
+
+int fr_workspace_bytes(const fr_desc *d, fr_pass pass, size_t *bytes)
+{
+    const struct fr_engine *engine;
+    const int               rc = check(d, &engine);
+    if (rc == FR_OK)
+        *bytes = engine->workspace_bytes(d, pass);
+    return rc;
+}
+
+int fr_forward(const fr_desc *d, const fr_forward_args *a)
+{
+    const struct fr_engine *engine;
+    const int               rc = check(d, &engine);
+    if (rc != FR_OK)
+        return rc;
+    if (a->s_lo < 0 || a->s_lo > a->s_hi || a->s_hi > d->T)
+        return FR_ESIZE;
+    engine->forward(d, a);
+    return FR_OK;
+}
+
+int fr_backward(const fr_desc *d, const fr_backward_args *a)
+{
+    const struct fr_engine *engine;
+    const int               rc = check(d, &engine);
+    if (rc != FR_OK)
+        return rc;
+    if (a->s_lo < 0 || a->s_lo > a->s_hi || a->s_hi > d->T)
+        return FR_ESIZE;
+    engine->backward(d, a);
+    return FR_OK;
+}
+
+fr_idx fr_backward_piece(const fr_desc *d, fr_idx s_hi, fr_idx steps)
+{
+    return fr_find_engine(fr_isa_count() - 1, d->dtype)->backward_piece(d, s_hi, steps);
+}
+
+int fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, void *y)
+{
+    const struct fr_engine *engine = fr_find_engine(isa, dtype);
+    if (!engine)
+        return FR_EISA;
+    engine->test_act(act, n, x, y);
+    return FR_OK;
+}
+
+size_t fr_test_gemm_bytes(fr_idx m, fr_idx n, fr_idx k) { return (size_t)((m + k + 64) * (n + 128) * 8 + 64 * m); }
+
+int fr_test_gemm(int isa, fr_dtype dtype, fr_idx m, fr_idx n, fr_idx k, const void *a, const void *b, void *c,
+                 void *workspace)
+{
+    const struct fr_engine *engine = fr_find_engine(isa, dtype);
+    if (!engine)
+        return FR_EISA;
+    engine->test_gemm(m, n, k, a, b, c, workspace);
+    return FR_OK;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * fastrnn.h - recurrent layers on the CPU: the whole C API, and all that the Python wall sees.
+ *
+ * Sizes    T time steps, N batch rows, I input size, H hidden size,
+ *          G gates that own weights, S blocks of H values that a step keeps for the backward pass (see fr_cell_info),
+ *          R tape rows: the sum over the batch of the lengths (T*N when all rows are full).
+ * Arrays   row-major, the last axis contiguous, of the element type desc->dtype. Strides count elements and may be
+ *          negative. Shapes stand beside every pointer.
+ * Memory   the library never allocates and keeps no pointer after it returns: size / pack / run.
+ * Threads  desc->n_threads is an upper bound; results have the same bits for every number of threads.
+ * Errors   FR_OK or a negative code; fr_strerror says what it means. */
+#ifndef FASTRNN_H
+#define FASTRNN_H
+
+#include <stddef.h>
+
+typedef ptrdiff_t fr_idx;
+
+typedef enum {
+    FR_RNN_TANH,
+    FR_RNN_RELU,
+    FR_RNN_SIGMOID,
+    FR_RNN_SELU,
+    FR_RNN_IDENTITY,
+    FR_LSTM,
+    FR_GRU,              /* reset after the product: PyTorch */
+    FR_GRU_RESET_BEFORE, /* reset before it: Cho et al. 2014 */
+    FR_LINEAR,           /* y = x W^T + b: a cell that remembers nothing */
+    FR_N_CELLS
+} fr_cell;
+
+typedef enum { FR_F32, FR_F64 } fr_dtype;
+
+enum { FR_OK = 0, FR_ECELL = -1, FR_EDTYPE = -2, FR_EISA = -3, FR_ESIZE = -4, FR_EOVERFLOW = -5 };
+const char *fr_strerror(int code);
+
+/* What the arrays of a cell look like. */
+typedef struct {
+    const char *name;
+    int         G;         /* gates: w_ih is (G*H, I), w_hh (G*H, H), the biases (G*H) */
+    int         S;         /* blocks: a tape row is (S, H) */
+    int         has_c;     /* the state is (h, c), not h alone */
+    int         recurrent; /* w_hh exists */
+} fr_cell_info;
+int fr_get_cell_info(fr_cell cell, fr_cell_info *info);
+
+/* One layer, one direction. No pointers to data: sizes and the order of the rows. */
+typedef struct {
+    fr_cell       cell;
+    fr_dtype      dtype;
+    int           isa;       /* index into the engines, see fr_isa_* below */
+    int           n_threads; /* >= 1 */
+    int           reverse;   /* walk each row from its own end to its start */
+    fr_idx        T, N, I, H;
+    const fr_idx *rows;    /* (N) batch rows, longest first. NULL: rows 0..N-1, all of length T */
+    const fr_idx *lengths; /* (N) their lengths, not increasing. NULL with rows */
+    const fr_idx *first;   /* (T+1) tape row at which a step begins; first[T] = R. NULL with rows */
+} fr_desc;
+
+/* Packed weights, in the layout of one engine. They belong to (cell, dtype, isa, I, H); T, N and the rows are not read. */
+typedef enum { FR_FORWARD, FR_BACKWARD } fr_pass;
+int fr_pack_bytes(const fr_desc *d, fr_pass pass, size_t *bytes);
+int fr_pack(const fr_desc *d, fr_pass pass, const void *w_ih, /* (G*H, I) gates in PyTorch's order */
+            const void *w_hh,                                 /* (G*H, H), NULL if not recurrent */
+            const void *b_ih,                                 /* (G*H) or NULL */
+            const void *b_hh,                                 /* (G*H) or NULL */
+            void       *pack                                  /* fr_pack_bytes, 64-byte aligned */
+);
+
+int fr_workspace_bytes(const fr_desc *d, fr_pass pass, size_t *bytes);
+
+/* Steps s_lo..s_hi-1 of the recurrence (step s is time s, or in reverse the s-th from a row's end). A long sequence may be
+ * run in pieces, in order, with the same arguments. h_n and c_n may be the same memory as h_0 and c_0. */
+typedef struct {
+    const void *x; /* (T, N, I), element (t, n, i) at x[t*x_st + n*x_sn + i] */
+    fr_idx      x_st, x_sn;
+    void       *y; /* (T, N, H) out; zero beyond a row's length */
+    fr_idx      y_st, y_sn;
+    const void *h_0, *c_0; /* (N, H) in; NULL is zero */
+    void *h_n, *c_n; /* (N, H) out, complete when s_hi = T, h_n may be NULL; c_n is the running cell without a tape */
+    void *gates;     /* (R, S, H) out: the tape; NULL for inference */
+    void *c;         /* (R, H) out: the tape's cells; NULL for inference or without c */
+    const void *pack;
+    void       *workspace; /* fr_workspace_bytes, 64-byte aligned */
+    fr_idx      s_lo, s_hi;
+} fr_forward_args;
+int fr_forward(const fr_desc *d, const fr_forward_args *a);
+
+/* Steps s_hi-1 down to s_lo; pieces in descending order, with the same arguments and the same, untouched workspace. */
+typedef struct {
+    const void *x; /* (T, N, I) as in forward */
+    fr_idx      x_st, x_sn;
+    const void *y; /* (T, N, H) as forward wrote it */
+    fr_idx      y_st, y_sn;
+    const void *h_0, *c_0; /* (N, H) as in forward */
+    void       *gates;     /* (R, S, H) in: the tape of forward, out: its gradient (the tape is used up) */
+    const void *c;         /* (R, H) as forward wrote it */
+    const void *dy;        /* (T, N, H) in, or NULL for zero */
+    fr_idx      dy_st, dy_sn;
+    const void *dh_n, *dc_n; /* (N, H) in, or NULL for zero */
+    void       *dx;          /* (T, N, I), added to; or NULL */
+    fr_idx      dx_st, dx_sn;
+    void       *dh_0, *dc_0;                   /* (N, H) out, written with the last piece */
+    void       *dw_ih, *dw_hh, *db_ih, *db_hh; /* shapes of the parameters, added to; NULL where there is none */
+    const void *pack;
+    void       *workspace;
+    fr_idx      s_lo, s_hi;
+} fr_backward_args;
+int fr_backward(const fr_desc *d, const fr_backward_args *a);
+
+/* Steps after which a backward piece may end so that the result does not depend on the pieces: s_lo of a piece that ends
+ * at s_hi and holds at least `steps` steps (or all that remain). */
+fr_idx fr_backward_piece(const fr_desc *d, fr_idx s_hi, fr_idx steps);
+
+/* Engines, best first. */
+int         fr_isa_count(void);
+const char *fr_isa_name(int isa);   /* NULL beyond the end */
+int         fr_isa_usable(int isa); /* can this machine run it? */
+
+/* The OpenMP runtime, or its absence. */
+int  fr_openmp(void);      /* built with OpenMP */
+int  fr_may_thread(void);  /* 0 inside a parallel region, in a child of fork that must not, or without OpenMP */
+int  fr_max_threads(void); /* what OpenMP grants the calling thread now */
+void fr_init(void);        /* once, at import: makes fork safe after threads have run */
+
+/* Not API: single kernels, for tests and benchmarks. */
+typedef enum { FR_SIGMOID, FR_TANH, FR_SELU, FR_N_ACTS } fr_act;
+int    fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, void *y);
+int    fr_test_gemm(int isa, fr_dtype dtype, fr_idx m, fr_idx n, fr_idx k, const void *a, /* (m, k) */
+                    const void *b,                                                        /* (k, n) */
+                    void       *c,                                                        /* (m, n), added to */
+                    void       *workspace /* fr_test_gemm_bytes, 64-byte aligned */
+);
+size_t fr_test_gemm_bytes(fr_idx m, fr_idx n, fr_idx k);
+
+#endif
