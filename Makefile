@@ -1,0 +1,109 @@
+# Every daily command by name. Needs python3 (3.11 or later), a C compiler with OpenMP, and make; pip brings the rest.
+#
+#   make test ARGS="-x -k lstm"      ARGS goes to pytest, or to the demo
+#   make test PYTHON=python3.13      the interpreter of a new environment
+#   make test WERROR=OFF             let a compiler with other warnings pass
+
+PYTHON ?= python3
+VENV    = .venv
+WERROR ?= ON
+ARGS    =
+
+# Warnings are errors here because pip shows no compiler output unless the build fails.
+# The build directory is kept in the environment, so only what changed is compiled again.
+CONFIG  = -Cbuild-dir=$(VENV)/build -Ccmake.define.FASTRNN_WERROR=$(WERROR) $(VARIANT)
+VARIANT =
+TEST_ENV =
+
+# The directories are listed too: their time changes when a file is added, renamed or removed.
+SOURCES := CMakeLists.txt pyproject.toml README.md LICENSE \
+           $(shell find csrc src -name __pycache__ -prune -o \( -type d -o -name '*.[ch]' -o -name '*.p[xy]*' -o -name py.typed \) -print)
+
+# One pytest run: the tests, and the examples in the docstrings of the package as it is installed.
+# ./ because --pyargs would take a bare `tests` for a module of that name.
+PYTEST = $(TEST_ENV) $(VENV)/bin/pytest --doctest-modules --doctest-ignore-import-errors --pyargs ./tests fastrnn $(ARGS)
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_NO_INPUT = 1
+MAKEFLAGS += --no-print-directory
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help venv demo test test-slow test-isa test-serial asan wheel lint fmt clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+
+venv: $(VENV)/.test ## make .venv: the package, built and installed, with all that the tests need
+
+demo: $(VENV)/.demo ## train a small character LSTM and let it write
+	$(VENV)/bin/python examples/char_lstm.py $(ARGS)
+
+test: venv ## the quick tests, with the examples in the docstrings
+	$(PYTEST)
+
+test-slow: venv ## all tests
+	$(PYTEST) -m ""
+
+test-isa: venv ## the quick tests once on each engine that this machine can run
+	@isas=$$($(VENV)/bin/python -c "import fastrnn; print(*fastrnn.isas())"); \
+	test -n "$$isas"; \
+	for isa in $$isas; do echo "== FASTRNN_ISA=$$isa"; FASTRNN_ISA=$$isa $(PYTEST) || exit 1; done
+
+test-serial: ## the quick tests on a build without OpenMP (.venv-serial)
+	$(MAKE) test VENV=.venv-serial VARIANT=-Ccmake.define.FASTRNN_OPENMP=OFF
+
+# The interpreter itself is not sanitized, so libasan is loaded ahead of it. Leaks: CPython's own would drown ours.
+# --capture=sys leaves file descriptor 2 alone: a report is printed even though the process dies.
+asan: ## the quick tests under the address and undefined-behaviour sanitizers, asserts on (.venv-asan)
+	$(MAKE) test VENV=.venv-asan \
+	    VARIANT="-Ccmake.build-type=Debug -Ccmake.define.FASTRNN_SANITIZE=address,undefined" \
+	    TEST_ENV="LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) PYTHONMALLOC=malloc \
+	        ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1" \
+	    ARGS="--capture=sys --timeout=600 $(ARGS)"
+
+wheel: $(VENV)/bin/python ## build the wheel into dist/, from scratch, as a user's pip would
+	rm -rf dist
+	$(VENV)/bin/pip wheel --no-deps -w dist .
+	@wc -c dist/*.whl | awk '{ printf "%s: %d bytes\n", $$2, $$1 }'
+
+lint: $(VENV)/.dev ## check the style of Python and C, and that csrc/ compiles without a build system
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/clang-format --dry-run -Werror $$(find csrc -name '*.[ch]')
+	for c in csrc/*.c csrc/engine/engine.c; do \
+	    $(CC) -std=c11 -O2 -fopenmp -Wall -Wextra -Werror -c $$c -o $(VENV)/lint.o || exit 1; done
+
+fmt: $(VENV)/.dev ## rewrite Python and C in the project's style
+	$(VENV)/bin/ruff check --fix-only .
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/clang-format -i $$(find csrc -name '*.[ch]')
+
+clean: ## remove the environments and all that was built
+	rm -rf .venv .venv-* build dist .pytest_cache .ruff_cache .hypothesis .benchmarks
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# ---- the environment; each dot file says: this was installed, from what stood there at that time ----
+
+# Requirements from pyproject.toml, which stays the only list.
+requirements = $$($(VENV)/bin/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); print(*p$(1))')
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+
+# The build tools live in the environment (no build isolation), so that the build directory stays valid.
+$(VENV)/.tools: pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/pip install -q ninja "cmake>=3.26" $(call requirements,["build-system"]["requires"])
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/pip install -q $(call requirements,["project"]["optional-dependencies"]["dev"])
+	touch $@
+
+# .test or .demo: the package with that extra. The time of the stamp is the build's beginning:
+# what is edited while the compiler runs is newer.
+$(VENV)/.test $(VENV)/.demo: $(VENV)/.%: $(VENV)/.tools $(SOURCES)
+	touch $@.begun
+	$(VENV)/bin/pip install -q --no-build-isolation $(CONFIG) ".[$*]"
+	mv $@.begun $@

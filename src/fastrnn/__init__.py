@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Recurrent networks on the CPU at the speed of the hardware."""
+
+import os as _os
+
+from . import _core
+
+# from .files import load, save
+from .gradients import clip_grad_norm
+from .layers import Embedding, Linear, Sequential
+from .losses import cross_entropy
+from .optim import SGD, Adam
+from .recurrent import GRU, LSTM, RNN, Stream
+from .threads import get_num_threads, isas, set_num_threads, show_config, threads
+
+__version__ = _core.__version__
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "SGD",
+    "Adam",
+    "Embedding",
+    "Linear",
+    "Sequential",
+    "Stream",
+    "clip_grad_norm",
+    "cross_entropy",
+    "get_num_threads",
+    "isas",
+    "set_num_threads",
+    "show_config",
+    "threads",
+]
+
+if _isa := _os.environ.get("FASTRNN_ISA"):
+    try:
+        _core.set_isa(_isa)
+    except ValueError as _error:
+        raise ImportError(f"FASTRNN_ISA: {_error}") from None

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the wall sees of csrc/fastrnn.h, and nothing else."""
+
+cdef extern from "fastrnn.h" nogil:
+    ctypedef Py_ssize_t fr_idx
+
+    ctypedef enum fr_cell:
+        FR_N_CELLS
+
+    ctypedef enum fr_dtype:
+        FR_F32
+        FR_F64
+
+    ctypedef enum fr_pass:
+        FR_FORWARD
+        FR_BACKWARD
+
+    ctypedef enum fr_act:
+        FR_N_ACTS
+
+    enum:
+        FR_OK
+        FR_ESIZE
+        FR_EOVERFLOW
+
+    const char *fr_strerror(int code)
+
+    ctypedef struct fr_cell_info:
+        const char *name
+        int G, S, has_c, recurrent
+    int fr_get_cell_info(fr_cell cell, fr_cell_info *info)
+
+    ctypedef struct fr_desc:
+        fr_cell cell
+        fr_dtype dtype
+        int isa, n_threads, reverse
+        fr_idx T, N, I, H
+        const fr_idx *rows
+        const fr_idx *lengths
+        const fr_idx *first
+
+    int fr_pack_bytes(const fr_desc *d, fr_pass which, size_t *nbytes)
+    int fr_pack(const fr_desc *d, fr_pass which, const void *w_ih, const void *w_hh, const void *b_ih, const void *b_hh,
+                void *pack)
+    int fr_workspace_bytes(const fr_desc *d, fr_pass which, size_t *nbytes)
+
+    ctypedef struct fr_forward_args:
+        const void *x
+        fr_idx x_st, x_sn
+        void *y
+        fr_idx y_st, y_sn
+        const void *h_0
+        const void *c_0
+        void *h_n
+        void *c_n
+        void *gates
+        void *c
+        const void *pack
+        void *workspace
+        fr_idx s_lo, s_hi
+    int fr_forward(const fr_desc *d, const fr_forward_args *a)
+
+    ctypedef struct fr_backward_args:
+        const void *x
+        fr_idx x_st, x_sn
+        const void *y
+        fr_idx y_st, y_sn
+        const void *h_0
+        const void *c_0
+        void *gates
+        const void *c
+        const void *dy
+        fr_idx dy_st, dy_sn
+        const void *dh_n
+        const void *dc_n
+        void *dx
+        fr_idx dx_st, dx_sn
+        void *dh_0
+        void *dc_0
+        void *dw_ih
+        void *dw_hh
+        void *db_ih
+        void *db_hh
+        const void *pack
+        void *workspace
+        fr_idx s_lo, s_hi
+    int fr_backward(const fr_desc *d, const fr_backward_args *a)
+    fr_idx fr_backward_piece(const fr_desc *d, fr_idx s_hi, fr_idx steps)
+
+    int fr_isa_count()
+    const char *fr_isa_name(int isa)
+    int fr_isa_usable(int isa)
+
+    int fr_openmp()
+    int fr_may_thread()
+    int fr_max_threads()
+    void fr_init()
+
+    int fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, void *y)
+    int fr_test_gemm(int isa, fr_dtype dtype, fr_idx m, fr_idx n, fr_idx k, const void *a, const void *b, void *c,
+                     void *workspace)
+    size_t fr_test_gemm_bytes(fr_idx m, fr_idx n, fr_idx k)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: BSD-3-Clause
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+_Array = np.ndarray[Any, Any]
+_Order = tuple[_Array, _Array, _Array]
+
+__version__: str
+CELLS: dict[str, tuple[int, int, int, bool, bool]]
+BUILT_ISAS: tuple[str, ...]
+ISAS: tuple[str, ...]
+ACTS: dict[str, int]
+
+def set_isa(name: str) -> None: ...
+def get_isa() -> str: ...
+def openmp() -> bool: ...
+def may_thread() -> bool: ...
+def max_threads() -> int: ...
+
+class Pack: ...
+
+class Weights:
+    def __init__(
+        self,
+        cell: int,
+        dtype: int,
+        input_size: int,
+        hidden_size: int,
+        arrays: Sequence[_Array | None],
+        lent: Any,
+    ) -> None: ...
+    def pack(self) -> Pack: ...
+
+class Stepper:
+    N: int
+    I: int
+    H: int
+    def __init__(
+        self,
+        layers: Sequence[tuple[Weights, _Array, _Array | None]],
+        outputs: Sequence[_Array],
+        threads: Callable[[], int],
+    ) -> None: ...
+    def step(self, x: _Array, out: _Array) -> None: ...
+
+def forward(
+    pack: Pack,
+    gates: int,
+    x: _Array,
+    y: _Array,
+    h_0: _Array | None,
+    c_0: _Array | None,
+    h_n: _Array | None,
+    c_n: _Array | None,
+    tape_gates: _Array | None,
+    tape_c: _Array | None,
+    order: _Order | None,
+    reverse: bool,
+    n_threads: int,
+) -> None: ...
+def backward(
+    pack: Pack,
+    gates: int,
+    x: _Array,
+    y: _Array | None,
+    h_0: _Array | None,
+    c_0: _Array | None,
+    tape_gates: _Array,
+    tape_c: _Array | None,
+    dy: _Array | None,
+    dh_n: _Array | None,
+    dc_n: _Array | None,
+    dx: _Array | None,
+    dh_0: _Array | None,
+    dc_0: _Array | None,
+    grads: Sequence[_Array | None],
+    order: _Order | None,
+    reverse: bool,
+    n_threads: int,
+) -> None: ...
+def activation(name: str, x: _Array, y: _Array) -> None: ...
+def gemm(a: _Array, b: _Array, c: _Array) -> None: ...

@@ -1,0 +1,443 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The wall between Python and C: pointers in, codes out.
+
+Above it, functional.py has checked every shape and dtype and allocated every array; below it is csrc/fastrnn.h. The wall
+takes pointers, releases the GIL, calls C in pieces short enough for Ctrl-C, and turns codes into exceptions. It also owns
+the packed weights, because when to repack is a question of object lifetimes.
+"""
+from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.object cimport PyObject
+from libc.stdlib cimport free
+from libc.string cimport memcmp, memcpy, memset
+
+from fastrnn._core cimport *
+
+import threading
+
+cdef extern from "Python.h":
+    Py_ssize_t Py_REFCNT(PyObject *o)
+
+cdef extern from "stdlib.h":
+    void *aligned_alloc(size_t alignment, size_t size)
+
+cdef extern from *:
+    """
+    #ifndef FR_VERSION
+    #define FR_VERSION "unknown"
+    #endif
+    """
+    const char *FR_VERSION
+
+__version__ = FR_VERSION.decode()
+
+fr_init()
+
+
+cdef int check(int code) except -1:
+    if code == FR_OK:
+        return 0
+    message = fr_strerror(code).decode()
+    raise MemoryError(message) if code == FR_EOVERFLOW else ValueError(message)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What there is: cells, engines, threads
+
+
+def _read_cells():
+    cdef fr_cell_info info
+    cells = {}
+    for cell in range(FR_N_CELLS):
+        check(fr_get_cell_info(<fr_cell>cell, &info))
+        cells[info.name.decode()] = (cell, info.G, info.S, bool(info.has_c), bool(info.recurrent))
+    return cells
+
+
+CELLS = _read_cells()  # name -> (code, gates G, tape blocks S, has a cell state, has recurrent weights)
+BUILT_ISAS = tuple(fr_isa_name(k).decode() for k in range(fr_isa_count()))  # best first
+ISAS = tuple(name for k, name in enumerate(BUILT_ISAS) if fr_isa_usable(k))
+
+cdef int current_isa = 0
+
+
+def set_isa(str name):
+    """Choose the engine of every later call."""
+    global current_isa
+    if name not in BUILT_ISAS:
+        raise ValueError(f"isa: expected one of {', '.join(ISAS)}, got {name!r}")
+    if name not in ISAS:
+        raise ValueError(f"isa: this machine cannot run {name!r}; it can run {', '.join(ISAS)}")
+    current_isa = BUILT_ISAS.index(name)
+
+
+def get_isa():
+    return BUILT_ISAS[current_isa]
+
+
+def openmp():
+    return bool(fr_openmp())
+
+
+def may_thread():
+    return bool(fr_may_thread())
+
+
+def max_threads():
+    return fr_max_threads()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Memory
+
+
+cdef class Block:
+    """Aligned memory, freed with the object."""
+    cdef void *at
+    cdef size_t nbytes
+
+    def __cinit__(self, size_t nbytes):
+        self.nbytes = nbytes
+        self.at = aligned_alloc(64, (nbytes + 127) // 64 * 64)
+        if self.at == NULL:
+            raise MemoryError(f"cannot allocate {nbytes} bytes")
+
+    def __dealloc__(self):
+        free(self.at)
+
+
+cdef class Array:
+    """A pointer into somebody's array, valid while this object lives."""
+    cdef Py_buffer view
+    cdef bint held
+
+    def __cinit__(self, array, bint writable=False):
+        self.held = False
+        if array is not None:
+            PyObject_GetBuffer(array, &self.view, PyBUF_STRIDES | PyBUF_WRITABLE if writable else PyBUF_STRIDES)
+            self.held = True
+
+    def __dealloc__(self):
+        if self.held:
+            PyBuffer_Release(&self.view)
+
+    cdef void *at(self) noexcept:
+        return self.view.buf if self.held else NULL
+
+    cdef Py_ssize_t stride(self, int axis) noexcept:
+        """In elements."""
+        return self.view.strides[axis] // self.view.itemsize if self.held else 0
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Packed weights
+
+
+cdef class Pack:
+    """The weights of one layer and direction as they were at one moment, and packed for one engine. Never changed."""
+    cdef fr_desc desc
+    cdef void *part[4]  # copies of w_ih, w_hh, b_ih, b_hh; NULL where there is none
+    cdef list blocks    # what owns them
+    cdef Block forward, backward
+    cdef object lock
+
+    cdef Block make(self, fr_pass which):
+        cdef size_t nbytes
+        check(fr_pack_bytes(&self.desc, which, &nbytes))
+        cdef Block block = Block(nbytes)
+        with nogil:
+            fr_pack(&self.desc, which, self.part[0], self.part[1], self.part[2], self.part[3], block.at)
+        return block
+
+    cdef void *for_forward(self) except NULL:
+        if self.forward is None:
+            with self.lock:
+                if self.forward is None:
+                    self.forward = self.make(FR_FORWARD)
+        return self.forward.at
+
+    cdef void *for_backward(self) except NULL:
+        """From the copies, not from the arrays: a backward pass uses the weights of its forward pass."""
+        if self.backward is None:
+            with self.lock:
+                if self.backward is None:
+                    self.backward = self.make(FR_BACKWARD)
+        return self.backward.at
+
+
+cdef class Weights:
+    """The parameter arrays of one layer and direction, and their latest Pack.
+
+    Parameters may be written at any time through any reference, so a Pack is used only after a comparison, byte for byte,
+    of the arrays with its copies. The comparison is skipped only when a write is impossible: when nobody has asked `lent`
+    for an array since the last comparison, and nobody outside held one then or holds one now (views and exported buffers
+    hold a reference to the array that they look into).
+
+    Parameters
+    ----------
+    cell : int
+        Code of the cell.
+    dtype : int
+        0 for float32, 1 for float64.
+    input_size, hidden_size : int
+        I and H.
+    arrays : tuple of (ndarray or None)
+        w_ih (G*H, I), w_hh (G*H, H), b_ih (G*H,), b_hh (G*H,), C-ordered. Besides the buffers that are held here, each
+        must be referred to by one object only, the owner.
+    lent : object
+        Its attribute ``count`` grows whenever an array is given out.
+    """
+    cdef fr_desc desc
+    cdef list arrays          # of Array
+    cdef PyObject *owned[4]   # the ndarrays; NULL where there is none
+    cdef Pack latest
+    cdef object lent, seen, lock
+
+    def __init__(self, int cell, int dtype, Py_ssize_t input_size, Py_ssize_t hidden_size, arrays, lent):
+        memset(&self.desc, 0, sizeof(self.desc))
+        self.desc.cell = <fr_cell>cell
+        self.desc.dtype = <fr_dtype>dtype
+        self.desc.I, self.desc.H, self.desc.n_threads = input_size, hidden_size, 1
+        self.arrays = [Array(array) for array in arrays]
+        for k in range(4):
+            self.owned[k] = <PyObject *>arrays[k] if arrays[k] is not None else NULL
+        self.lent = lent
+        self.lock = threading.Lock()
+
+    cdef bint held_outside(self) noexcept:
+        for k in range(4):
+            if self.owned[k] != NULL and Py_REFCNT(self.owned[k]) > 2:  # the owner and our buffer
+                return True
+        return False
+
+    cdef Pack current(self):
+        count = self.lent.count
+        outside = self.held_outside()
+        if self.latest is not None and self.latest.desc.isa == current_isa and not outside and count == self.seen:
+            return self.latest
+        with self.lock:
+            if not self.unchanged():
+                self.latest = self.take()
+            self.seen = None if outside else count
+            return self.latest
+
+    cdef bint unchanged(self):
+        cdef Array array
+        if self.latest is None or self.latest.desc.isa != current_isa:
+            return False
+        for k, array in enumerate(self.arrays):
+            if array.held and memcmp(array.at(), self.latest.part[<int>k], array.view.len):
+                return False
+        return True
+
+    cdef Pack take(self):
+        cdef Pack pack = Pack()
+        cdef Array array
+        cdef Block block
+        pack.lock, pack.blocks = threading.Lock(), []
+        pack.desc = self.desc
+        pack.desc.isa = current_isa
+        for k, array in enumerate(self.arrays):
+            pack.part[<int>k] = NULL
+            if array.held:
+                block = Block(array.view.len)
+                memcpy(block.at, array.at(), array.view.len)
+                pack.part[<int>k] = block.at
+                pack.blocks.append(block)
+        return pack
+
+    def pack(self):
+        """The Pack of the weights as they are now."""
+        return self.current()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The passes
+
+# Floating-point operations between two looks at Ctrl-C: a tenth of a second on the slowest engine.
+cdef double PIECE_FLOP = 5e8
+
+
+cdef Py_ssize_t piece_steps(const fr_desc *d, int gates) noexcept:
+    cdef double step = 2.0 * gates * d.N * d.H * (d.H + d.I) + 1
+    return <Py_ssize_t>(PIECE_FLOP / step) + 1
+
+
+cdef class Call:
+    """A description of one call, with the arrays behind its pointers and its workspace."""
+    cdef fr_desc d
+    cdef Array rows, lengths, first
+    cdef Block workspace
+
+    def __init__(self, Pack pack, Array x, order, bint reverse, int n_threads):
+        self.d = pack.desc
+        self.d.T, self.d.N = x.view.shape[0], x.view.shape[1]
+        self.d.reverse, self.d.n_threads = reverse, n_threads
+        if order is not None:
+            self.rows, self.lengths, self.first = map(Array, order)
+            self.d.rows = <const fr_idx *>self.rows.at()
+            self.d.lengths = <const fr_idx *>self.lengths.at()
+            self.d.first = <const fr_idx *>self.first.at()
+
+    cdef void *space(self, fr_pass which) except NULL:
+        cdef size_t nbytes
+        check(fr_workspace_bytes(&self.d, which, &nbytes))
+        self.workspace = Block(nbytes)
+        return self.workspace.at
+
+
+def forward(Pack pack, int gates, x, y, h_0, c_0, h_n, c_n, tape_gates, tape_c, order, bint reverse, int n_threads):
+    """Run one layer in one direction. Arrays as in fr_forward_args; those that may be NULL there may be None here.
+
+    order is (rows, lengths, first) of fr_desc, or None. Raises KeyboardInterrupt between pieces.
+    """
+    cdef Array ax = Array(x), ay = Array(y, True), ah0 = Array(h_0), ac0 = Array(c_0), ahn = Array(h_n, True)
+    cdef Array acn = Array(c_n, c_n is not None), ag = Array(tape_gates, tape_gates is not None)
+    cdef Array ac = Array(tape_c, tape_c is not None)
+    cdef Call call = Call(pack, ax, order, reverse, n_threads)
+    cdef fr_forward_args a
+    cdef int code
+    a.x, a.x_st, a.x_sn = ax.at(), ax.stride(0), ax.stride(1)
+    a.y, a.y_st, a.y_sn = ay.at(), ay.stride(0), ay.stride(1)
+    a.h_0, a.c_0, a.h_n, a.c_n = ah0.at(), ac0.at(), ahn.at(), acn.at()
+    a.gates, a.c = ag.at(), ac.at()
+    a.pack, a.workspace = pack.for_forward(), call.space(FR_FORWARD)
+    cdef Py_ssize_t steps = piece_steps(&call.d, gates)
+    a.s_lo = 0
+    while True:
+        a.s_hi = min(a.s_lo + steps, call.d.T)
+        with nogil:
+            code = fr_forward(&call.d, &a)
+        check(code)
+        if a.s_hi == call.d.T:
+            return
+        PyErr_CheckSignals()
+        a.s_lo = a.s_hi
+
+
+def backward(Pack pack, int gates, x, y, h_0, c_0, tape_gates, tape_c, dy, dh_n, dc_n, dx, dh_0, dc_0, grads, order,
+             bint reverse, int n_threads):
+    """Back-propagate through one layer in one direction. Arrays as in fr_backward_args; grads is a tuple of four."""
+    cdef Array ax = Array(x), ay = Array(y), ah0 = Array(h_0), ac0 = Array(c_0), ag = Array(tape_gates, True)
+    cdef Array ac = Array(tape_c), ady = Array(dy), adhn = Array(dh_n), adcn = Array(dc_n)
+    cdef Array adx = Array(dx, dx is not None), adh0 = Array(dh_0, dh_0 is not None), adc0 = Array(dc_0, dc_0 is not None)
+    cdef Array dw_ih = Array(grads[0], True), dw_hh = Array(grads[1], grads[1] is not None)
+    cdef Array db_ih = Array(grads[2], grads[2] is not None), db_hh = Array(grads[3], grads[3] is not None)
+    cdef Call call = Call(pack, ax, order, reverse, n_threads)
+    cdef fr_backward_args a
+    cdef int code
+    a.x, a.x_st, a.x_sn = ax.at(), ax.stride(0), ax.stride(1)
+    a.y, a.y_st, a.y_sn = ay.at(), ay.stride(0), ay.stride(1)
+    a.h_0, a.c_0, a.gates, a.c = ah0.at(), ac0.at(), ag.at(), ac.at()
+    a.dy, a.dy_st, a.dy_sn = ady.at(), ady.stride(0), ady.stride(1)
+    a.dh_n, a.dc_n = adhn.at(), adcn.at()
+    a.dx, a.dx_st, a.dx_sn = adx.at(), adx.stride(0), adx.stride(1)
+    a.dh_0, a.dc_0 = adh0.at(), adc0.at()
+    a.dw_ih, a.dw_hh, a.db_ih, a.db_hh = dw_ih.at(), dw_hh.at(), db_ih.at(), db_hh.at()
+    a.pack, a.workspace = pack.for_backward(), call.space(FR_BACKWARD)
+    cdef Py_ssize_t steps = piece_steps(&call.d, 2 * gates)
+    a.s_hi = call.d.T
+    while True:
+        a.s_lo = fr_backward_piece(&call.d, a.s_hi, steps)
+        with nogil:
+            code = fr_backward(&call.d, &a)
+        check(code)
+        if a.s_lo == 0:
+            return
+        PyErr_CheckSignals()
+        a.s_hi = a.s_lo
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# One step at a time
+
+
+cdef class Stepper:
+    """A stack of one-directional layers that reads one time step per call and keeps all that it needs between calls.
+
+    layers is a list of (Weights, h, c): h and c (or None) are (N, H) arrays that hold the state and are written in place.
+    outputs are (N, H) arrays for what passes between the layers. threads() gives the number of threads to use now.
+    """
+    cdef list weights
+    cdef list held            # the arrays behind the pointers
+    cdef Block args           # fr_forward_args of each layer
+    cdef Block workspace
+    cdef object threads
+    cdef readonly Py_ssize_t N, I, H
+    cdef int layers, dtype
+
+    def __init__(self, layers, outputs, threads):
+        cdef Array h, c, y
+        cdef Weights w
+        cdef fr_forward_args *a
+        cdef int k
+        self.weights, self.held, self.threads = [], [], threads
+        self.layers = len(layers)
+        self.args = Block(self.layers * sizeof(fr_forward_args))
+        memset(self.args.at, 0, self.args.nbytes)
+        for k in range(self.layers):
+            w, h_state, c_state = layers[k]
+            a = <fr_forward_args *>self.args.at + k
+            h, c = Array(h_state, True), Array(c_state, c_state is not None)
+            a.h_0 = a.h_n = h.at()
+            a.c_0 = a.c_n = c.at()
+            self.N, self.H, self.dtype = h.view.shape[0], w.desc.H, w.desc.dtype
+            self.held += [h, c]
+            self.weights.append(w)
+            if k + 1 < self.layers:
+                y = Array(outputs[k], True)
+                a.y = y.at()
+                a.y_sn = w.desc.H
+                (a + 1).x = a.y
+                (a + 1).x_sn = a.y_sn
+                self.held.append(y)
+        self.I = (<Weights>self.weights[0]).desc.I
+        self.workspace = Block(0)
+
+    def step(self, x, out):
+        """x and out are (N, I) and (N, H) arrays of the layers' dtype, rows contiguous, that do not overlap."""
+        cdef Array ax = Array(x), ay = Array(out, True)
+        cdef fr_forward_args *a = <fr_forward_args *>self.args.at
+        cdef fr_desc d
+        cdef size_t nbytes
+        cdef int k, code, n_threads = self.threads()
+        cdef Pack pack
+        a.x, a.x_sn = ax.at(), ax.stride(ax.view.ndim - 2) if ax.view.ndim > 1 else 0
+        (a + self.layers - 1).y = ay.at()
+        (a + self.layers - 1).y_sn = ay.stride(ay.view.ndim - 2) if ay.view.ndim > 1 else 0
+        for k in range(self.layers):
+            pack = (<Weights>self.weights[k]).current()
+            d = pack.desc
+            d.T, d.N, d.n_threads = 1, self.N, n_threads
+            check(fr_workspace_bytes(&d, FR_FORWARD, &nbytes))
+            if nbytes > self.workspace.nbytes:
+                self.workspace = Block(nbytes)
+            a.pack, a.workspace = pack.for_forward(), self.workspace.at
+            a.s_lo, a.s_hi = 0, 1
+            with nogil:
+                code = fr_forward(&d, a)
+            check(code)
+            a += 1
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Single kernels, for tests and benchmarks
+
+ACTS = {"sigmoid": 0, "tanh": 1, "selu": 2}
+
+
+def activation(str name, x, y):
+    """y[...] = name(x) on the current engine; x and y are C-ordered arrays of one dtype."""
+    cdef Array ax = Array(x), ay = Array(y, True)
+    cdef fr_dtype dtype = FR_F32 if ax.view.itemsize == 4 else FR_F64
+    check(fr_test_act(current_isa, dtype, <fr_act><int>ACTS[name], ax.view.len // ax.view.itemsize, ax.at(), ay.at()))
+
+
+def gemm(a, b, c):
+    """c (m, n) += a (m, k) b (k, n) on the current engine; C-ordered arrays of one dtype."""
+    cdef Array aa = Array(a), ab = Array(b), ac = Array(c, True)
+    cdef fr_dtype dtype = FR_F32 if aa.view.itemsize == 4 else FR_F64
+    cdef Py_ssize_t m = aa.view.shape[0], n = ab.view.shape[1], k = aa.view.shape[1]
+    cdef Block workspace = Block(fr_test_gemm_bytes(m, n, k))
+    check(fr_test_gemm(current_isa, dtype, m, n, k, aa.at(), ab.at(), ac.at(), workspace.at))

@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Arrays in, arrays out: validation, allocation, and one call of the engine per layer and direction.
+
+This is the last place that can say "x has shape ..."; below it are pointers. Inside, sequences are time-major views
+(T, N, features) of whatever layout the caller has (see `Layout`), and states are (N, H).
+"""
+
+import operator
+from typing import NamedTuple
+
+import numpy as np
+
+from . import _core, threads
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+# -- what the caller gives -------------------------------------------------------------------------------------------
+
+
+def as_array(name, value):
+    """`value` as an ndarray, without a copy where that can be: buffers, ``__array__``, DLPack CPU tensors, lists."""
+    if type(value) is np.ndarray:
+        return value
+    try:
+        if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
+            return np.from_dlpack(value)
+        return np.asarray(value)
+    except Exception as error:
+        raise TypeError(f"{name}: expected an array in CPU memory, got {type(value).__name__} ({error})") from error
+
+
+def as_floats(name, value, dtype):
+    """`value` as an array of exactly `dtype`; Python numbers in lists have no dtype of their own and are converted."""
+    array = as_array(name, value)
+    if array.dtype == dtype:
+        return array
+    if isinstance(value, list | tuple | float | int) and array.dtype.kind in "fiu":
+        return array.astype(dtype)
+    if array.dtype in FLOATS:
+        hint = f"; convert it with {name}.astype(np.{dtype}), or make the layer with dtype=np.{array.dtype}"
+    else:
+        hint = ""
+    raise TypeError(f"{name}: expected {dtype} (the layer's dtype), got {array.dtype}{hint}")
+
+
+def as_size(name, value, low=1):
+    """`value` as an int of at least `low`."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        size = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected an integer, got {value!r}") from None
+    if size < low:
+        raise ValueError(f"{name}: expected at least {low}, got {size}")
+    return size
+
+
+def as_dtype(dtype):
+    """`dtype` as one of the two that the engines have."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if found not in FLOATS:
+        raise TypeError(f"dtype: expected np.float32 or np.float64, got {dtype!r}")
+    return found
+
+
+def as_rng(seed):
+    """A random generator; the same seed, the same numbers."""
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"seed: expected an integer of at least 0 or None, got {seed!r}") from None
+
+
+def readable(array):
+    """`array` itself if C can walk its rows (last axis contiguous, whole elements, aligned), else a copy."""
+    itemsize = array.itemsize
+    if array.flags.c_contiguous and array.flags.aligned:
+        return array
+    if array.flags.aligned and array.strides[-1] == itemsize and not any(stride % itemsize for stride in array.strides):
+        return array
+    return np.require(array, requirements=("C", "A"))
+
+
+class Layout(NamedTuple):
+    """How the caller lays out a sequence: (T, N, features), batch first, or unbatched (T, features)."""
+
+    batched: bool
+    batch_first: bool
+
+    def time_major(self, array):
+        """A view (T, N, features) of an array in this layout."""
+        if not self.batched:
+            return array[:, None, :]
+        return array.swapaxes(0, 1) if self.batch_first else array
+
+    def shape(self, T, N, features):
+        """The shape of a sequence in this layout."""
+        if not self.batched:
+            return (T, features)
+        return (N, T, features) if self.batch_first else (T, N, features)
+
+    def axes(self, features):
+        """That shape in words, for messages."""
+        if not self.batched:
+            return f"(T, {features})"
+        return f"(N, T, {features})" if self.batch_first else f"(T, N, {features})"
+
+
+def as_sequence(name, value, features, dtype, batch_first):
+    """A sequence as a readable time-major view, and its layout.
+
+    Returns
+    -------
+    x : ndarray, shape (T, N, features)
+    layout : Layout
+    """
+    array = as_floats(name, value, dtype)
+    layout = Layout(array.ndim != 2, batch_first)
+    if array.ndim not in (2, 3) or array.shape[-1] != features:
+        raise ValueError(
+            f"{name}: expected {Layout(True, batch_first).axes(features)} or (T, {features}), got {array.shape}"
+        )
+    return readable(layout.time_major(array)), layout
+
+
+def as_gradient(name, value, layout, shape, dtype):
+    """An upstream gradient of a sequence of shape (T, N, features), as a readable time-major view."""
+    array = as_floats(name, value, dtype)
+    if array.shape != layout.shape(*shape):
+        raise ValueError(f"{name}: expected {layout.shape(*shape)}, the shape of y, got {array.shape}")
+    return readable(layout.time_major(array))
+
+
+def as_states(name, value, parts, shape, batched, dtype):
+    """The arrays of a state, each C-ordered of `shape` (L*D, N, H), or None for each where `value` is None.
+
+    Parameters
+    ----------
+    parts : tuple of str
+        ("h",) or ("h", "c"): what the state consists of.
+    batched : bool
+        Whether the caller's arrays have the axis N.
+    """
+    if value is None:
+        return (None,) * len(parts)
+    given = (value,) if len(parts) == 1 else value
+    if not isinstance(given, tuple | list) or len(given) != len(parts):
+        raise TypeError(f"{name}: expected a tuple ({', '.join(parts)}), got {type(value).__name__}")
+    wanted = shape if batched else (shape[0], shape[2])
+    arrays = []
+    for part, array in zip(parts, given, strict=True):
+        label = f"{name}[{part}]" if len(parts) > 1 else name
+        array = as_floats(label, array, dtype)
+        if array.shape != wanted:
+            raise ValueError(f"{label}: expected {wanted}, got {array.shape}")
+        arrays.append(np.require(array, requirements=("C", "A")).reshape(shape))
+    return tuple(arrays)
+
+
+class Order(NamedTuple):
+    """Which rows run at which step: the rows longest first, so that those that run are the first ones.
+
+    `rows` (N,) are the batch rows in that order, `lengths` (N,) their lengths, and step s owns the tape rows
+    ``first[s]:first[s + 1]``, one for each row that runs; `first` is (T + 1,).
+    """
+
+    rows: np.ndarray
+    lengths: np.ndarray
+    first: np.ndarray
+
+
+def as_lengths(lengths, T, N):
+    """`lengths` as N integers in 0..T."""
+    array = as_array("lengths", lengths)
+    if array.size == 0 and array.dtype == np.float64 and not isinstance(lengths, np.ndarray):
+        array = array.astype(np.intp)  # an empty list
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"lengths: expected integers, got {array.dtype}")
+    if array.shape != (N,):
+        raise ValueError(f"lengths: expected {N} of them, one for each row of the batch, got shape {array.shape}")
+    wrong = (array < 0) | (array > T)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(f"lengths: expected 0..{T} (the steps of x), got {array[row]} for row {row}")
+    return array.astype(np.intp)
+
+
+def order_of(lengths, T):
+    """The `Order` of a batch, or None where no lengths are given or every row is full."""
+    if lengths is None or (lengths == T).all():
+        return None
+    rows = np.argsort(-lengths, kind="stable")
+    ascending = lengths[rows][::-1]
+    running = len(rows) - np.searchsorted(ascending, np.arange(T), side="right")  # rows longer than s
+    first = np.zeros(T + 1, np.intp)
+    np.cumsum(running, out=first[1:])
+    return Order(rows, np.ascontiguousarray(ascending[::-1]), first)
+
+
+def tape_rows(order, T, N):
+    """How many (step, row) pairs run: the sum of the lengths."""
+    return T * N if order is None else int(order.first[-1])
+
+
+# -- the engine ------------------------------------------------------------------------------------------------------
+
+
+class Cell(NamedTuple):
+    """What the arrays of a cell look like (see fr_cell_info in csrc/fastrnn.h)."""
+
+    code: int
+    gates: int
+    saved: int
+    has_c: bool
+    recurrent: bool
+
+
+CELLS = {name: Cell(*info) for name, info in _core.CELLS.items()}
+
+
+def weights(cell, dtype, input_size, hidden_size, arrays, lent):
+    """Bind the parameter arrays of one layer and direction to packed copies that follow them.
+
+    Parameters
+    ----------
+    arrays : sequence of (ndarray or None)
+        w_ih (G*H, I), w_hh (G*H, H), b_ih (G*H,), b_hh (G*H,).
+    lent : object
+        Its ``count`` grows whenever one of the arrays is given out.
+    """
+    return _core.Weights(cell.code, FLOATS.index(dtype), input_size, hidden_size, arrays, lent)
+
+
+def stepper(stack, between):
+    """One step at a time through a stack of one-directional layers.
+
+    Parameters
+    ----------
+    stack : list of (Weights, h, c)
+        h and c, or None, are (N, H): the state, written in place.
+    between : list of ndarray
+        (N, H) of each layer but the last, for its output.
+    """
+    return _core.Stepper(stack, between, threads.effective)
+
+
+class Saved(NamedTuple):
+    """What one layer and direction leaves for its backward pass; R is the sum of the lengths, S = `Cell.saved`."""
+
+    pack: object
+    x: np.ndarray  # (T, N, I)
+    y: np.ndarray | None  # (T, N, H)
+    h_0: np.ndarray | None  # (N, H)
+    c_0: np.ndarray | None  # (N, H)
+    gates: np.ndarray | None  # (R, S, H)
+    c: np.ndarray | None  # (R, H)
+    order: Order | None
+    reverse: bool
+
+    @property
+    def nbytes(self):
+        """Bytes beyond x and y."""
+        return sum(0 if array is None else array.nbytes for array in (self.gates, self.c))
+
+
+def forward(cell, weight, x, y, state, final, *, order=None, reverse=False, keep=False):
+    """One layer, one direction.
+
+    Parameters
+    ----------
+    cell : Cell
+    weight : Weights
+    x : ndarray, shape (T, N, I)
+    y : ndarray, shape (T, N, H)
+        Written.
+    state : tuple of (ndarray or None)
+        h_0 and c_0, (N, H); None is zero, and stands for a c that the cell does not have.
+    final : tuple of (ndarray or None)
+        h_n and c_n, (N, H). Written; they may be the arrays of `state`.
+    order : Order, optional
+    reverse : bool
+    keep : bool
+        Keep what `backward` needs.
+
+    Returns
+    -------
+    Saved or None
+    """
+    T, N, H = y.shape
+    pack = weight.pack()
+    gates = c = None
+    if keep:
+        rows = tape_rows(order, T, N)
+        gates = np.empty((rows, cell.saved, H), x.dtype) if cell.recurrent else None
+        c = np.empty((rows, H), x.dtype) if cell.has_c else None
+        state = tuple(None if array is None else array.copy() for array in state)
+    _core.forward(pack, cell.gates, x, y, *state, *final, gates, c, order, reverse, threads.effective())
+    return Saved(pack, x, y, *state, gates, c, order, reverse) if keep else None
+
+
+def backward(cell, saved, dy, dfinal, dx, dstate, grads):
+    """Back-propagate through what `forward` saved. `saved.gates` is used up.
+
+    Parameters
+    ----------
+    cell : Cell
+    saved : Saved
+    dy : ndarray, shape (T, N, H)
+    dfinal : tuple of (ndarray or None)
+        Upstream gradients of h_n and c_n, (N, H); None is zero.
+    dx : ndarray, shape (T, N, I)
+        Added to.
+    dstate : tuple of (ndarray or None)
+        Gradients of h_0 and c_0, (N, H). Written.
+    grads : sequence of (ndarray or None)
+        Gradients of the four parameter arrays. Added to.
+    """
+    gates = saved.gates
+    if gates is None:  # a cell without memory saves nothing: its gates exist only as gradients
+        T, N, H = dy.shape
+        gates = np.empty((T * N, cell.saved, H), dy.dtype)
+    _core.backward(
+        saved.pack, cell.gates, saved.x, saved.y, saved.h_0, saved.c_0, gates, saved.c, dy, *dfinal, dx, *dstate, grads,
+        saved.order, saved.reverse, threads.effective(),
+    )  # fmt: skip

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The one contract that every layer keeps: params, grads, call, forward -> tape, backward."""
+
+from collections.abc import Mapping, MutableMapping
+
+import numpy as np
+
+from .functional import FLOATS, as_array
+
+
+class Parameters(MutableMapping):
+    """Named arrays, fixed in number, shape and dtype.
+
+    Reading gives the array itself, which may be written in place. Assigning writes into the array, so that an array
+    that somebody holds stays the layer's own.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+
+    Attributes
+    ----------
+    count : int
+        Grows whenever an array is given out: packed copies of the arrays are checked after that.
+    """
+
+    def __init__(self, arrays):
+        self._arrays = dict(arrays)
+        self.count = 0
+
+    def __getitem__(self, name):
+        self.count += 1
+        try:
+            return self._arrays[name]
+        except KeyError:
+            raise KeyError(f"no parameter {name!r}; there are {', '.join(self._arrays)}") from None
+
+    def __setitem__(self, name, value):
+        target = self[name]
+        target[...] = checked(name, value, target)
+
+    def __delitem__(self, name):
+        raise TypeError(f"{name}: a parameter cannot be deleted")
+
+    def __iter__(self):
+        return iter(self._arrays)
+
+    def __len__(self):
+        return len(self._arrays)
+
+    def __contains__(self, name):
+        return name in self._arrays
+
+    def __repr__(self):
+        shapes = ", ".join(f"{name}: {array.shape}" for name, array in self._arrays.items())
+        return f"{type(self).__name__}({shapes})"
+
+    def own(self):
+        """The dict itself, for the layer that owns the arrays: does not count as giving them out."""
+        return self._arrays
+
+
+class Prefixed(MutableMapping):
+    """Several `Parameters` as one: ``"0.weight"`` is ``"weight"`` of the first."""
+
+    def __init__(self, parts):
+        self._parts = list(parts)
+
+    def _find(self, name):
+        index, _, rest = name.partition(".")
+        if index.isdecimal() and int(index) < len(self._parts) and rest in self._parts[int(index)]:
+            return self._parts[int(index)], rest
+        raise KeyError(f"no parameter {name!r}; there are {', '.join(self)}")
+
+    def __getitem__(self, name):
+        part, rest = self._find(name)
+        return part[rest]
+
+    def __setitem__(self, name, value):
+        part, rest = self._find(name)
+        part[rest] = value
+
+    def __delitem__(self, name):
+        raise TypeError(f"{name}: a parameter cannot be deleted")
+
+    def __iter__(self):
+        return (f"{k}.{name}" for k, part in enumerate(self._parts) for name in part)
+
+    def __len__(self):
+        return sum(map(len, self._parts))
+
+
+def checked(name, value, target):
+    """`value` as an array that can be written into `target` without changing its meaning."""
+    value = as_array(name, value)
+    if value.dtype not in FLOATS:
+        raise TypeError(f"{name}: expected float32 or float64, got {value.dtype}")
+    if value.shape != target.shape:
+        raise ValueError(f"{name}: expected shape {target.shape}, got {value.shape}")
+    return value
+
+
+class Tape:
+    """What one forward pass leaves for its backward pass. It serves once."""
+
+    __slots__ = ("_content", "_layer")
+
+    def __init__(self, layer, content):
+        self._layer, self._content = layer, content
+
+    def check(self, layer):
+        if not isinstance(self, Tape):
+            raise TypeError(f"tape: expected what {type(layer).__name__}.forward returned, got {type(self).__name__}")
+        if self._layer is not layer:
+            raise ValueError(
+                f"tape: expected one that this {type(layer).__name__} made, "
+                f"got one of another {type(self._layer).__name__}"
+            )
+        if self._content is None:
+            raise ValueError("tape: it has been used by an earlier backward; a tape serves once")
+        return self._content
+
+    def use(self):
+        """Empty the tape: from now on `check` refuses it."""
+        self._content = None
+
+    @property
+    def nbytes(self):
+        """Bytes of the arrays that the tape keeps beyond the layer's input and output; 0 once used."""
+        return _nbytes(self._content)
+
+
+def _nbytes(content):
+    if hasattr(content, "nbytes"):
+        return content.nbytes
+    return sum(map(_nbytes, content)) if isinstance(content, list | tuple) else 0
+
+
+class Layer:
+    """Base of every layer.
+
+    A layer has ``params`` and ``grads`` (the same names and shapes), ``layer(x)`` for inference,
+    ``y, tape = layer.forward(x)`` for training and ``dx = layer.backward(tape, dy)``, which adds into ``grads``. Layers
+    with a state (`stateful`) also take and return it: ``y, state = layer(x, state, lengths)``,
+    ``y, state, tape = layer.forward(x, state, lengths)`` and ``dx, dstate = layer.backward(tape, dy, dstate)``.
+    """
+
+    stateful = False
+
+    def _own(self, arrays):
+        """Take ownership of the parameter arrays, with gradients of zero."""
+        self.params = Parameters(arrays)
+        self.grads = Parameters({name: np.zeros_like(array) for name, array in arrays.items()})
+
+    def config(self):
+        """The arguments that make a layer like this one, as plain values that JSON can hold.
+
+        Returns
+        -------
+        dict
+        """
+        raise NotImplementedError
+
+    def zero_grad(self):
+        """Set every gradient to 0."""
+        for name in self.grads:
+            self.grads[name].fill(0)
+
+    def state_dict(self):
+        """A copy of the parameters.
+
+        Returns
+        -------
+        dict of str to ndarray
+            In PyTorch's names, shapes and gate order.
+        """
+        return {name: self._peek(name).copy() for name in self.params}
+
+    def _peek(self, name):
+        return self.params.own()[name]
+
+    def load_state_dict(self, state_dict):
+        """Write the parameters.
+
+        Parameters
+        ----------
+        state_dict : mapping of str to array_like
+            Exactly the names of `params`, with their shapes; float32 or float64, converted to the layer's dtype. A
+            PyTorch state_dict turned into NumPy arrays is one.
+
+        Raises
+        ------
+        ValueError
+            A name is missing or unknown, or a shape differs. Nothing is written then.
+        TypeError
+            An entry is not an array of floats. Nothing is written then.
+        """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"state_dict: expected a mapping of names to arrays, got {type(state_dict).__name__}")
+        missing = [name for name in self.params if name not in state_dict]
+        unknown = [name for name in state_dict if name not in self.params]
+        if missing or unknown:
+            found = [
+                f"{word} {', '.join(map(str, names))}"
+                for word, names in (("missing", missing), ("unknown", unknown))
+                if names
+            ]
+            raise ValueError(f"state_dict: expected the names of {type(self).__name__}.params, got {'; '.join(found)}")
+        values = {name: checked(name, state_dict[name], self._peek(name)) for name in self.params}
+        for name, value in values.items():
+            self.params[name] = value
+
+    def __repr__(self):
+        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.config().items())})"
+
+    def __reduce__(self):
+        return _rebuild, (type(self), self.config(), self.state_dict(), self._random_state())
+
+    def _random_state(self):
+        return None
+
+    def _set_random_state(self, state):
+        pass
+
+
+def _rebuild(kind, config, state_dict, random_state):
+    layer = kind(**config)
+    layer.load_state_dict(state_dict)
+    layer._set_random_state(random_state)
+    return layer
