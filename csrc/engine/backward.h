@@ -64,7 +64,8 @@ struct backward_call {
     struct backward_space   space;
     struct grid             grid;
     int                     rank;
-    struct range            rows, panels, units; /* what this thread owns: positions, panels of H, the units in them */
+    struct group            rows;          /* what this thread owns: rows, */
+    struct range            panels, units; /* panels of H, and the units in them */
     struct field            x, y, dx, dy;
 };
 
@@ -84,10 +85,11 @@ static struct back_step back_rows(const struct backward_call *f, fr_idx s, fr_id
     struct back_step rows = f->space.rows;
     real *const      gates = f->a->gates;
     const real      *c = f->a->c, *c_0 = f->a->c_0;
-    rows.n = n, rows.ld = Hv;
-    rows.dh = f->space.dh + lo * Hv, rows.dc = f->space.dc + lo * Hv, rows.dq = f->space.dq + lo * Hv;
+    const fr_idx     at = position(f->rows, lo) * Hv;
+    rows.n = n, rows.ld = f->rows.stride * Hv;
+    rows.dh = f->space.dh + at, rows.dc = f->space.dc + at, rows.dq = f->space.dq + at;
     for (fr_idx j = 0; j < n; j++) {
-        const fr_idx i = lo + j, tape = first_of(d, s) + i;
+        const fr_idx i = position(f->rows, lo + j), tape = first_of(d, s) + i;
         rows.gates[j] = gates + tape * f->cell->S * H;
         rows.h_prev[j] = state_before(d, f->y, f->a->h_0, f->space.zeros, s, i);
         if (f->a->dy)
@@ -122,7 +124,7 @@ static void through_product(const struct backward_call *f, int k, const struct b
 
 static void step_back(const struct backward_call *f, fr_idx s, fr_idx lo, fr_idx hi)
 {
-    const struct range     all = {0, running(f->d, s, lo, hi)};
+    const struct range     all = {0, running(f->d, s, f->rows, lo, hi)};
     const struct back_step rows = back_rows(f, s, lo, all.hi);
     for (int k = f->cell->stages - 1; k >= 0; k--) {
         const struct stage *t = &f->cell->stage[k];
@@ -336,7 +338,7 @@ static void backward_thread(const void *job, struct grid grid, int rank)
     pack_layout(d, FR_BACKWARD, (real *)a->pack, f.pack);
     backward_layout(d, grid, rank, a->workspace, &f.space);
     struct barrier *all = &f.space.meet[grid.rows];
-    f.rows = group_rows(d, rank / grid.cols, grid.rows);
+    f.rows = row_group(d, rank / grid.cols, grid.rows);
     f.panels = share(panel_count(d->H, MAX_NV), rank % grid.cols, grid.cols);
     f.units = (struct range){f.panels.lo * MAX_NV * VL, f.panels.hi * MAX_NV * VL};
     if (f.units.hi > round_up(d->H, VL))
@@ -345,8 +347,8 @@ static void backward_thread(const void *job, struct grid grid, int rank)
     for (fr_idx s_hi = a->s_hi, s_lo; s_hi > a->s_lo; s_hi = s_lo) {
         s_lo = chunk_start(d, a->s_lo, s_hi);
         for (fr_idx s = s_hi - 1; s >= s_lo; s--)
-            for (fr_idx lo = f.rows.lo; lo < f.rows.hi; lo += ROW_BLOCK)
-                step_back(&f, s, lo, lo + ROW_BLOCK < f.rows.hi ? lo + ROW_BLOCK : f.rows.hi);
+            for (fr_idx lo = 0; lo < f.rows.count; lo += ROW_BLOCK)
+                step_back(&f, s, lo, lo + ROW_BLOCK < f.rows.count ? lo + ROW_BLOCK : f.rows.count);
         wait_for(all, team); /* the gradients of the chunk's gates are complete */
         const struct range chunk = {first_of(d, s_lo), first_of(d, s_hi)};
         for (struct range r = {chunk.lo, 0}; r.lo < chunk.hi; r.lo = r.hi) {

@@ -17,6 +17,10 @@
 #define FR_ENGINE fr_engine_baseline_f32
 #endif
 
+#if defined __linux__
+#define _GNU_SOURCE /* syscall, for the barrier */
+#endif
+
 #include "../engine.h"
 
 /* Each uses only what stands before it. */

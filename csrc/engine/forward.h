@@ -76,6 +76,7 @@ struct forward_call {
     struct forward_space   space;
     struct grid            grid;
     int                    rank;
+    struct group           rows; /* this thread's */
     struct field           x, y;
 };
 
@@ -133,7 +134,7 @@ static void step_stage(const struct forward_call *f, int k, const struct step *s
     }
 }
 
-/* Where the rows of positions lo.. find their state at step s. */
+/* Where rows lo..lo+n-1 of the group find their state at step s. */
 static struct step step_rows(const struct forward_call *f, fr_idx s, fr_idx lo, fr_idx n)
 {
     const fr_desc *d = f->d;
@@ -143,7 +144,7 @@ static struct step step_rows(const struct forward_call *f, fr_idx s, fr_idx lo, 
     const real *c_0 = f->a->c_0;
     rows.n = n;
     for (fr_idx j = 0; j < n; j++) {
-        const fr_idx i = lo + j, tape = first_of(d, s) + i, row = row_at(d, i);
+        const fr_idx i = position(f->rows, lo + j), tape = first_of(d, s) + i, row = row_at(d, i);
         rows.h[j] = field_row(d, f->y, s, i);
         rows.h_prev[j] = state_before(d, f->y, f->a->h_0, f->space.zeros, s, i);
         if (gates)
@@ -163,19 +164,19 @@ static struct step step_rows(const struct forward_call *f, fr_idx s, fr_idx lo, 
     return rows;
 }
 
-/* Rows lo..hi-1 through steps s_lo..s_hi-1. */
+/* Rows lo..hi-1 of the group through steps s_lo..s_hi-1. */
 static void run_rows(const struct forward_call *f, fr_idx lo, fr_idx hi)
 {
     const fr_desc *d = f->d;
     fr_idx         s = f->a->s_lo, n;
-    while (s < f->a->s_hi && (n = running(d, s, lo, hi)) > 0) {
+    while (s < f->a->s_hi && (n = running(d, s, f->rows, lo, hi)) > 0) {
         fr_idx end = s, m = 0;
-        for (; end < f->a->s_hi && (n = running(d, end, lo, hi)) > 0 && m + n <= f->space.tile_rows; end++)
+        for (; end < f->a->s_hi && (n = running(d, end, f->rows, lo, hi)) > 0 && m + n <= f->space.tile_rows; end++)
             for (fr_idx i = 0; i < n; i++)
-                f->space.x[m++] = field_row(d, f->x, end, lo + i);
+                f->space.x[m++] = field_row(d, f->x, end, position(f->rows, lo + i));
         project(f, m);
         for (fr_idx r = 0; s < end; s++, r += n) {
-            n = running(d, s, lo, hi);
+            n = running(d, s, f->rows, lo, hi);
             const struct step rows = step_rows(f, s, lo, n);
             real             *tiles = f->space.tiles;
             for (int k = 0; k < f->cell->stages; k++) {
@@ -198,13 +199,13 @@ INLINE void copy_row(real *to, const real *from, fr_idx n)
 }
 
 /* After the last step: the state of each row at its own end, and zeros beyond it. */
-static void finish_rows(const struct forward_call *f, struct range rows)
+static void finish_rows(const struct forward_call *f)
 {
     const fr_desc *d = f->d;
     const real    *h_0 = f->a->h_0, *c_0 = f->a->c_0, *c = f->a->c;
     const fr_idx   H = d->H;
-    for (fr_idx i = rows.lo; i < rows.hi; i++) {
-        const fr_idx row = row_at(d, i), length = length_at(d, i), last = length - 1;
+    for (fr_idx j = 0; j < f->rows.count; j++) {
+        const fr_idx i = position(f->rows, j), row = row_at(d, i), length = length_at(d, i), last = length - 1;
         const real  *h_end = length ? field_row(d, f->y, last, i) : h_0 ? h_0 + row * H : NULL;
         if (f->a->h_n)
             copy_row((real *)f->a->h_n + row * H, h_end, H);
@@ -242,11 +243,11 @@ static void forward_thread(const void *job, struct grid grid, int rank)
     f.y = (struct field){a->y, a->y_st, a->y_sn};
     pack_layout(d, FR_FORWARD, (real *)a->pack, f.pack);
     forward_layout(d, grid, rank, a->workspace, &f.space);
-    const struct range rows = group_rows(d, rank / grid.cols, grid.rows);
-    for (fr_idx lo = rows.lo; lo < rows.hi; lo += ROW_BLOCK)
-        run_rows(&f, lo, lo + ROW_BLOCK < rows.hi ? lo + ROW_BLOCK : rows.hi);
+    f.rows = row_group(d, rank / grid.cols, grid.rows);
+    for (fr_idx lo = 0; lo < f.rows.count; lo += ROW_BLOCK)
+        run_rows(&f, lo, lo + ROW_BLOCK < f.rows.count ? lo + ROW_BLOCK : f.rows.count);
     if (a->s_hi == d->T && rank % grid.cols == 0)
-        finish_rows(&f, rows);
+        finish_rows(&f);
 }
 
 static size_t forward_bytes(const fr_desc *d, struct grid grid)

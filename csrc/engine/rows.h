@@ -14,10 +14,27 @@ INLINE fr_idx first_of(const fr_desc *d, fr_idx s) { return d->rows ? d->first[s
 /* The time that position i reads at step s. */
 INLINE fr_idx time_at(const fr_desc *d, fr_idx s, fr_idx i) { return d->reverse ? length_at(d, i) - 1 - s : s; }
 
-/* How many of the positions lo..hi-1 run at step s: the first so many. */
-INLINE fr_idx running(const fr_desc *d, fr_idx s, fr_idx lo, fr_idx hi)
+/* The positions of one row group: base, base + stride, ... Ragged rows are dealt out like cards, so that every group has
+ * nearly as much to do at every step; full ones stay neighbours, which keeps what a thread writes together. */
+struct group {
+    fr_idx base, stride, count;
+};
+
+INLINE struct group row_group(const fr_desc *d, fr_idx part, fr_idx parts)
 {
-    const fr_idx n = first_of(d, s + 1) - first_of(d, s);
+    const struct range r = share(d->N, part, parts);
+    if (!d->rows)
+        return (struct group){r.lo, 1, r.hi - r.lo};
+    return (struct group){part, parts, (d->N - part + parts - 1) / parts};
+}
+
+INLINE fr_idx position(struct group g, fr_idx j) { return g.base + j * g.stride; }
+
+/* How many of the group's positions lo..hi-1 run at step s: the first so many. */
+INLINE fr_idx running(const fr_desc *d, fr_idx s, struct group g, fr_idx lo, fr_idx hi)
+{
+    const fr_idx all = first_of(d, s + 1) - first_of(d, s);
+    const fr_idx n = all <= g.base ? 0 : (all - g.base + g.stride - 1) / g.stride;
     return n < lo ? 0 : n < hi ? n - lo : hi - lo;
 }
 
@@ -39,23 +56,6 @@ INLINE const real *state_before(const fr_desc *d, struct field y, const real *h_
     if (s)
         return field_row(d, y, s - 1, i);
     return h_0 ? h_0 + row_at(d, i) * d->H : zeros;
-}
-
-/* Positions of one of `groups` row groups, with nearly equal sums of lengths. */
-static struct range group_rows(const fr_desc *d, fr_idx group, fr_idx groups)
-{
-    if (!d->rows || groups == 1)
-        return share(d->N, group, groups);
-    const fr_idx total = d->first[d->T];
-    struct range r = {0, 0};
-    fr_idx       sum = 0, i = 0;
-    for (; i < d->N && sum < total * group / groups; i++)
-        sum += d->lengths[i];
-    r.lo = i;
-    for (; i < d->N && (group == groups - 1 || sum < total * (group + 1) / groups); i++)
-        sum += d->lengths[i];
-    r.hi = i;
-    return r;
 }
 
 /* How to divide a call among at most `threads`. Any answer gives the same bits; this one is about time.
