@@ -4,8 +4,7 @@
 import os as _os
 
 from . import _core
-
-# from .files import load, save
+from .files import load, save
 from .gradients import clip_grad_norm
 from .layers import Embedding, Linear, Sequential
 from .losses import cross_entropy
@@ -29,6 +28,8 @@ __all__ = [
     "cross_entropy",
     "get_num_threads",
     "isas",
+    "load",
+    "save",
     "set_num_threads",
     "show_config",
     "threads",
