@@ -34,16 +34,13 @@ class Weights:
     def pack(self) -> Pack: ...
 
 class Stepper:
-    N: int
-    I: int
-    H: int
     def __init__(
         self,
         layers: Sequence[tuple[Weights, _Array, _Array | None]],
         outputs: Sequence[_Array],
         threads: Callable[[], int],
     ) -> None: ...
-    def step(self, x: _Array, out: _Array) -> None: ...
+    def step(self, x: Any, out: Any) -> bool: ...
 
 def forward(
     pack: Pack,

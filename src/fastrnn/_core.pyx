@@ -6,9 +6,10 @@ Above it, functional.py has checked every shape and dtype and allocated every ar
 takes pointers, releases the GIL, calls C in pieces short enough for Ctrl-C, and turns codes into exceptions. It also owns
 the packed weights, because when to repack is a question of object lifetimes.
 """
-from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
+from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free
 from libc.string cimport memcmp, memcpy, memset
 
@@ -364,8 +365,8 @@ cdef class Stepper:
     cdef Block args           # fr_forward_args of each layer
     cdef Block workspace
     cdef object threads
-    cdef readonly Py_ssize_t N, I, H
-    cdef int layers, dtype
+    cdef Py_ssize_t N, I, H, itemsize
+    cdef int layers
 
     def __init__(self, layers, outputs, threads):
         cdef Array h, c, y
@@ -382,7 +383,8 @@ cdef class Stepper:
             h, c = Array(h_state, True), Array(c_state, c_state is not None)
             a.h_0 = a.h_n = h.at()
             a.c_0 = a.c_n = c.at()
-            self.N, self.H, self.dtype = h.view.shape[0], w.desc.H, w.desc.dtype
+            a.s_lo, a.s_hi = 0, 1
+            self.N, self.H, self.itemsize = h.view.shape[0], w.desc.H, h.view.itemsize
             self.held += [h, c]
             self.weights.append(w)
             if k + 1 < self.layers:
@@ -395,17 +397,64 @@ cdef class Stepper:
         self.I = (<Weights>self.weights[0]).desc.I
         self.workspace = Block(0)
 
+    cdef bint fits(self, const Py_buffer *v, Py_ssize_t features) noexcept:
+        """(N, features), or (features,) for one row, of the layers' dtype, with contiguous aligned rows?"""
+        cdef int last = v.ndim - 1
+        cdef char kind = c"f" if self.itemsize == 4 else c"d"
+        if not (v.ndim == 2 and v.shape[0] == self.N or v.ndim == 1 and self.N == 1) or v.shape[last] != features:
+            return False
+        if v.itemsize != self.itemsize or v.format[0] != kind or v.format[1] != 0:
+            return False
+        if <uintptr_t>v.buf % self.itemsize or v.ndim == 2 and v.strides[0] % self.itemsize:
+            return False
+        return v.strides[last] == self.itemsize
+
     def step(self, x, out):
-        """x and out are (N, I) and (N, H) arrays of the layers' dtype, rows contiguous, that do not overlap."""
-        cdef Array ax = Array(x), ay = Array(out, True)
+        """Read x and write out, (N, I) and (N, H) or, for one row, (I,) and (H,).
+
+        Returns False, having done nothing, unless they are arrays of the layers' dtype with contiguous rows, have as
+        many axes, and lie apart. The caller finds out what is wrong; this is the fast way for what is right.
+        """
+        cdef Py_buffer vx, vy
+        try:
+            PyObject_GetBuffer(x, &vx, PyBUF_STRIDES | PyBUF_FORMAT)
+        except (TypeError, BufferError):
+            return False
+        try:
+            PyObject_GetBuffer(out, &vy, PyBUF_STRIDES | PyBUF_FORMAT | PyBUF_WRITABLE)
+        except (TypeError, BufferError, ValueError):
+            PyBuffer_Release(&vx)
+            return False
+        try:
+            if not self.fits(&vx, self.I) or not self.fits(&vy, self.H) or vx.ndim != vy.ndim:
+                return False
+            if self.overlap(&vx, &vy):
+                return False
+            self.run(&vx, &vy)
+            return True
+        finally:
+            PyBuffer_Release(&vx)
+            PyBuffer_Release(&vy)
+
+    cdef bint overlap(self, const Py_buffer *a, const Py_buffer *b) noexcept:
+        """May two arrays share memory?"""
+        cdef Py_ssize_t a_row = a.strides[0] * (self.N - 1) if a.ndim == 2 else 0
+        cdef Py_ssize_t b_row = b.strides[0] * (self.N - 1) if b.ndim == 2 else 0
+        cdef char *a_lo = <char *>a.buf + min(a_row, 0)
+        cdef char *b_lo = <char *>b.buf + min(b_row, 0)
+        cdef char *a_hi = <char *>a.buf + max(a_row, 0) + self.I * self.itemsize
+        cdef char *b_hi = <char *>b.buf + max(b_row, 0) + self.H * self.itemsize
+        return a_lo < b_hi and b_lo < a_hi
+
+    cdef int run(self, const Py_buffer *x, const Py_buffer *out) except -1:
         cdef fr_forward_args *a = <fr_forward_args *>self.args.at
+        cdef fr_forward_args *last = a + self.layers - 1
         cdef fr_desc d
         cdef size_t nbytes
         cdef int k, code, n_threads = self.threads()
         cdef Pack pack
-        a.x, a.x_sn = ax.at(), ax.stride(ax.view.ndim - 2) if ax.view.ndim > 1 else 0
-        (a + self.layers - 1).y = ay.at()
-        (a + self.layers - 1).y_sn = ay.stride(ay.view.ndim - 2) if ay.view.ndim > 1 else 0
+        a.x, a.x_sn = x.buf, x.strides[0] // self.itemsize if x.ndim == 2 else 0
+        last.y, last.y_sn = out.buf, out.strides[0] // self.itemsize if out.ndim == 2 else 0
         for k in range(self.layers):
             pack = (<Weights>self.weights[k]).current()
             d = pack.desc
@@ -414,11 +463,11 @@ cdef class Stepper:
             if nbytes > self.workspace.nbytes:
                 self.workspace = Block(nbytes)
             a.pack, a.workspace = pack.for_forward(), self.workspace.at
-            a.s_lo, a.s_hi = 0, 1
             with nogil:
                 code = fr_forward(&d, a)
             check(code)
             a += 1
+        return 0
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import _core, threads
+from . import _core
+from .threads import effective
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -246,7 +247,7 @@ def stepper(stack, between):
     between : list of ndarray
         (N, H) of each layer but the last, for its output.
     """
-    return _core.Stepper(stack, between, threads.effective)
+    return _core.Stepper(stack, between, effective)
 
 
 class Saved(NamedTuple):
@@ -299,7 +300,7 @@ def forward(cell, weight, x, y, state, final, *, order=None, reverse=False, keep
         gates = np.empty((rows, cell.saved, H), x.dtype) if cell.recurrent else None
         c = np.empty((rows, H), x.dtype) if cell.has_c else None
         state = tuple(None if array is None else array.copy() for array in state)
-    _core.forward(pack, cell.gates, x, y, *state, *final, gates, c, order, reverse, threads.effective())
+    _core.forward(pack, cell.gates, x, y, *state, *final, gates, c, order, reverse, effective())
     return Saved(pack, x, y, *state, gates, c, order, reverse) if keep else None
 
 
@@ -326,5 +327,5 @@ def backward(cell, saved, dy, dfinal, dx, dstate, grads):
         gates = np.empty((T * N, cell.saved, H), dy.dtype)
     _core.backward(
         saved.pack, cell.gates, saved.x, saved.y, saved.h_0, saved.c_0, gates, saved.c, dy, *dfinal, dx, *dstate, grads,
-        saved.order, saved.reverse, threads.effective(),
+        saved.order, saved.reverse, effective(),
     )  # fmt: skip

@@ -355,6 +355,15 @@ class Stream:
         -------
         y : ndarray, shape (N, H), or (H,) for x (I,)
         """
+        if out is not None and self._stepper.step(x, out):
+            return out
+        x, out = self._checked(x, out)
+        if not self._stepper.step(x, out):
+            raise RuntimeError("the stepper refused arguments that had been checked")
+        return out
+
+    def _checked(self, x, out):
+        """`x` and `out` as the stepper takes them, or the error that says what is wrong with them."""
         layer = self._layer
         x = functional.as_floats("x", x, layer.dtype)
         shape = (self.batch, layer.input_size)
@@ -362,18 +371,15 @@ class Stream:
             raise ValueError(f"x: expected {shape}{f' or {shape[1:]}' if self.batch == 1 else ''}, got {x.shape}")
         wanted = (*x.shape[:-1], layer.hidden_size)
         if out is None:
-            out = np.empty(wanted, layer.dtype)
-        else:
-            if not isinstance(out, np.ndarray) or out.dtype != layer.dtype:
-                raise TypeError(
-                    f"out: expected an ndarray of {layer.dtype}, got {getattr(out, 'dtype', type(out).__name__)}"
-                )
-            if out.shape != wanted or not out.flags.carray:
-                raise ValueError(f"out: expected a writable C-ordered array of shape {wanted}, got shape {out.shape}")
-            if np.may_share_memory(x, out):
-                raise ValueError("out: expected memory of its own, got an array that overlaps x")
-        self._stepper.step(functional.readable(x), out)
-        return out
+            return functional.readable(x), np.empty(wanted, layer.dtype)
+        if not isinstance(out, np.ndarray) or out.dtype != layer.dtype:
+            kind = getattr(out, "dtype", type(out).__name__)
+            raise TypeError(f"out: expected an ndarray of {layer.dtype}, got {kind}")
+        if out.shape != wanted or not out.flags.carray:
+            raise ValueError(f"out: expected a writable C-ordered array of shape {wanted}, got shape {out.shape}")
+        if np.may_share_memory(x, out):
+            raise ValueError("out: expected memory of its own, got an array that overlaps x")
+        return functional.readable(x), out
 
     @property
     def state(self):
