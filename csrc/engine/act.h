@@ -18,14 +18,14 @@
 #define ROUND_MAGIC 0x1.8p23f /* adding it leaves the integer nearest to a float in the low bits */
 #define EXPONENT_SHIFT 23
 #define EXPONENT_BIAS 127
-#define EXP_LIMIT 87.0f /* e^-87 is still normal */
+#define EXP_LIMIT 87.33654f /* 126 ln 2: beyond it e^-x is no normal number */
 #else
 #define LN2_HIGH 6.93145751953125e-1 /* ln 2 to 15 bits */
 #define LN2_LOW 1.42860682030941723212e-6
 #define ROUND_MAGIC 0x1.8p52
 #define EXPONENT_SHIFT 52
 #define EXPONENT_BIAS 1023
-#define EXP_LIMIT 708.0
+#define EXP_LIMIT 708.3964185322641 /* 1022 ln 2 */
 #endif
 #define LOG2_E R(1.4426950408889634074)
 
@@ -71,7 +71,7 @@ INLINE vec sigmoid(vec x)
 {
     const vec              a = vabs(x), zero = {0}, one = splat(1);
     const struct exp_parts e = exp_negative(-limit(a));
-    const vec              small = if_less(splat(EXP_LIMIT), a, zero, vfma(e.scale, e.p, e.scale));
+    const vec              small = if_less(splat(EXP_LIMIT), a, zero, e.scale * (e.p + R(1.0)));
     return if_less(x, zero, small, one) / (one + small);
 }
 
@@ -93,5 +93,5 @@ INLINE vec selu(vec x)
     const vec              zero = {0};
     const struct exp_parts e = exp_negative(-limit(vabs(x)));
     const vec              m = vfma(e.scale, e.p, e.scale - R(1.0));
-    return SELU_LAMBDA * if_less(zero, x, x, if_less(x, zero, SELU_ALPHA * m, x));
+    return if_less(zero, x, SELU_LAMBDA * x, if_less(x, zero, (SELU_LAMBDA * SELU_ALPHA) * m, x));
 }

@@ -32,6 +32,8 @@
 #include "pack.h"
 #include "rows.h"
 #include "forward.h"
+#include "backward_call.h"
+#include "grads.h"
 #include "backward.h"
 
 static size_t workspace_bytes(const fr_desc *d, fr_pass pass)

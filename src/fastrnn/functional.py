@@ -19,21 +19,24 @@ FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 # -- what the caller gives -------------------------------------------------------------------------------------------
 
 
-def as_array(name, value):
+def as_array(name, value, expected="an array"):
     """`value` as an ndarray, without a copy where that can be: buffers, ``__array__``, DLPack CPU tensors, lists."""
     if type(value) is np.ndarray:
         return value
     try:
         if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
             return np.from_dlpack(value)
-        return np.asarray(value)
+        array = np.asarray(value)
     except Exception as error:
-        raise TypeError(f"{name}: expected an array in CPU memory, got {type(value).__name__} ({error})") from error
+        raise TypeError(f"{name}: expected {expected} in CPU memory, got {type(value).__name__} ({error})") from error
+    if array.dtype == object and not hasattr(value, "dtype"):
+        raise TypeError(f"{name}: expected {expected}, got {'None' if value is None else type(value).__name__}")
+    return array
 
 
 def as_floats(name, value, dtype):
     """`value` as an array of exactly `dtype`; Python numbers in lists have no dtype of their own and are converted."""
-    array = as_array(name, value)
+    array = as_array(name, value, str(dtype))
     if array.dtype == dtype:
         return array
     if isinstance(value, list | tuple | float | int) and array.dtype.kind in "fiu":
@@ -43,6 +46,27 @@ def as_floats(name, value, dtype):
     else:
         hint = ""
     raise TypeError(f"{name}: expected {dtype} (the layer's dtype), got {array.dtype}{hint}")
+
+
+def as_integers(name, value):
+    """`value` as an array of integers."""
+    array = as_array(name, value, "integers")
+    if array.size == 0 and isinstance(value, list | tuple):
+        return array.astype(np.intp)  # an empty list has no dtype of its own
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name}: expected integers, got {array.dtype}")
+    return array
+
+
+def as_probability(name, value):
+    """`value` as a float in [0, 1)."""
+    try:
+        probability = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: expected a probability in [0, 1), got {value!r}") from None
+    if not 0 <= probability < 1:
+        raise ValueError(f"{name}: expected a probability in [0, 1), got {value!r}")
+    return probability
 
 
 def as_size(name, value, low=1):
@@ -58,13 +82,21 @@ def as_size(name, value, low=1):
     return size
 
 
+def can_have(nbytes, what):
+    """Raise MemoryError now if the memory cannot be had, and not after filling most of it."""
+    try:
+        np.empty(nbytes, np.uint8)
+    except (MemoryError, ValueError, OverflowError):
+        raise MemoryError(f"{what}: the parameters would need {nbytes} bytes") from None
+
+
 def as_dtype(dtype):
     """`dtype` as one of the two that the engines have."""
     try:
-        found = np.dtype(dtype)
+        found = None if dtype is None else np.dtype(dtype)
     except TypeError:
         found = None
-    if found not in FLOATS:
+    if found is None or found not in FLOATS:  # to NumPy, None is the default dtype
         raise TypeError(f"dtype: expected np.float32 or np.float64, got {dtype!r}")
     return found
 
@@ -151,7 +183,8 @@ def as_states(name, value, parts, shape, batched, dtype):
         return (None,) * len(parts)
     given = (value,) if len(parts) == 1 else value
     if not isinstance(given, tuple | list) or len(given) != len(parts):
-        raise TypeError(f"{name}: expected a tuple ({', '.join(parts)}), got {type(value).__name__}")
+        got = len(given) if isinstance(given, tuple | list) else type(value).__name__
+        raise TypeError(f"{name}: expected a tuple ({', '.join(parts)}), got {got}")
     wanted = shape if batched else (shape[0], shape[2])
     arrays = []
     for part, array in zip(parts, given, strict=True):
@@ -177,11 +210,7 @@ class Order(NamedTuple):
 
 def as_lengths(lengths, T, N):
     """`lengths` as N integers in 0..T."""
-    array = as_array("lengths", lengths)
-    if array.size == 0 and array.dtype == np.float64 and not isinstance(lengths, np.ndarray):
-        array = array.astype(np.intp)  # an empty list
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"lengths: expected integers, got {array.dtype}")
+    array = as_integers("lengths", lengths)
     if array.shape != (N,):
         raise ValueError(f"lengths: expected {N} of them, one for each row of the batch, got shape {array.shape}")
     wrong = (array < 0) | (array > T)

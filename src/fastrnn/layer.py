@@ -8,11 +8,27 @@ import numpy as np
 from .functional import FLOATS, as_array
 
 
-class Parameters(MutableMapping):
+class NamedArrays(MutableMapping):
     """Named arrays, fixed in number, shape and dtype.
 
     Reading gives the array itself, which may be written in place. Assigning writes into the array, so that an array
     that somebody holds stays the layer's own.
+    """
+
+    def __setitem__(self, name, value):
+        target = self[name]
+        target[...] = checked(name, value, target)
+
+    def __delitem__(self, name):
+        raise TypeError(f"{name}: a parameter cannot be deleted")
+
+    def unknown(self, name):
+        """The error for a name that there is not."""
+        return KeyError(f"no parameter {name!r}; there are {', '.join(self)}")
+
+
+class Parameters(NamedArrays):
+    """The parameters or gradients of one layer.
 
     Parameters
     ----------
@@ -30,17 +46,9 @@ class Parameters(MutableMapping):
 
     def __getitem__(self, name):
         self.count += 1
-        try:
-            return self._arrays[name]
-        except KeyError:
-            raise KeyError(f"no parameter {name!r}; there are {', '.join(self._arrays)}") from None
-
-    def __setitem__(self, name, value):
-        target = self[name]
-        target[...] = checked(name, value, target)
-
-    def __delitem__(self, name):
-        raise TypeError(f"{name}: a parameter cannot be deleted")
+        if name not in self._arrays:
+            raise self.unknown(name)
+        return self._arrays[name]
 
     def __iter__(self):
         return iter(self._arrays)
@@ -60,28 +68,18 @@ class Parameters(MutableMapping):
         return self._arrays
 
 
-class Prefixed(MutableMapping):
-    """Several `Parameters` as one: ``"0.weight"`` is ``"weight"`` of the first."""
+class Prefixed(NamedArrays):
+    """Those of several layers as one: ``"0.weight"`` is ``"weight"`` of the first."""
 
     def __init__(self, parts):
         self._parts = list(parts)
 
-    def _find(self, name):
-        index, _, rest = name.partition(".")
-        if index.isdecimal() and int(index) < len(self._parts) and rest in self._parts[int(index)]:
-            return self._parts[int(index)], rest
-        raise KeyError(f"no parameter {name!r}; there are {', '.join(self)}")
-
     def __getitem__(self, name):
-        part, rest = self._find(name)
-        return part[rest]
-
-    def __setitem__(self, name, value):
-        part, rest = self._find(name)
-        part[rest] = value
-
-    def __delitem__(self, name):
-        raise TypeError(f"{name}: a parameter cannot be deleted")
+        index, _, rest = str(name).partition(".")
+        for k, part in enumerate(self._parts):
+            if index == str(k) and rest in part:
+                return part[rest]
+        raise self.unknown(name)
 
     def __iter__(self):
         return (f"{k}.{name}" for k, part in enumerate(self._parts) for name in part)
@@ -92,7 +90,7 @@ class Prefixed(MutableMapping):
 
 def checked(name, value, target):
     """`value` as an array that can be written into `target` without changing its meaning."""
-    value = as_array(name, value)
+    value = as_array(name, value, "float32 or float64")
     if value.dtype not in FLOATS:
         raise TypeError(f"{name}: expected float32 or float64, got {value.dtype}")
     if value.shape != target.shape:

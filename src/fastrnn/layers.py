@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The layers around the recurrent ones: Linear, Embedding, Sequential."""
 
+import contextlib
+
 import numpy as np
 
 from . import functional
@@ -165,9 +167,7 @@ class Embedding(Layer):
         }
 
     def _checked(self, tokens):
-        tokens = functional.as_array("tokens", tokens)
-        if tokens.dtype.kind not in "iu":
-            raise TypeError(f"tokens: expected integers, got {tokens.dtype}")
+        tokens = functional.as_integers("tokens", tokens)
         if tokens.size and (tokens.min() < 0 or tokens.max() >= self.num_embeddings):
             wrong = (tokens < 0) | (tokens >= self.num_embeddings)
             at = tuple(map(int, np.argwhere(wrong)[0]))
@@ -278,15 +278,21 @@ class Sequential(Layer):
         states = iter(state)
         return [next(states) if layer.stateful else None for layer in self.layers]
 
+    @contextlib.contextmanager
+    def _noted(self, k):
+        """Errors inside say which layer they come from."""
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            error.add_note(f"in layer {k} of Sequential: {self.layers[k]!r}")
+            raise
+
     def _through(self, x, state, lengths, method):
         """Run x through `method` of every layer; collects (y, [state], [further results])."""
         states, tapes = [], []
         for k, (layer, before) in enumerate(zip(self.layers, self._states("state", state), strict=True)):
-            try:
+            with self._noted(k):
                 result = getattr(layer, method)(*((x, before, lengths) if layer.stateful else (x,)))
-            except (TypeError, ValueError) as error:
-                error.add_note(f"in layer {k} of Sequential: {layer!r}")
-                raise
             x, *rest = result if isinstance(result, tuple) else (result,)
             if layer.stateful:
                 states.append(rest.pop(0))
@@ -306,18 +312,23 @@ class Sequential(Layer):
     def backward(self, tape, dy, dstate=None):
         """Gradients with respect to x and the initial state: (dx, dstate). dx is None where x is tokens."""
         tapes = Tape.check(tape, self)
-        after = self._states("dstate", dstate)
-        before = []
+        after, before = self._states("dstate", dstate), []
+        self.check_dstate(tape, dstate)  # before any layer adds to its gradients
         for k in reversed(range(len(self.layers))):
             layer = self.layers[k]
-            try:
+            with self._noted(k):
                 if layer.stateful:
                     dy, dbefore = layer.backward(tapes[k], dy, after[k])
                     before.append(dbefore)
                 else:
                     dy = layer.backward(tapes[k], dy)
-            except (TypeError, ValueError) as error:
-                error.add_note(f"in layer {k} of Sequential: {layer!r}")
-                raise
         tape.use()
         return dy, tuple(reversed(before))
+
+    def check_dstate(self, tape, dstate):
+        for k, (layer, part, after) in enumerate(
+            zip(self.layers, Tape.check(tape, self), self._states("dstate", dstate), strict=True)
+        ):
+            if layer.stateful:
+                with self._noted(k):
+                    layer.check_dstate(part, after)

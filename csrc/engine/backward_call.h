@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * backward_call.h - what the threads of a backward call work with: its arguments, its memory, and what each owns. */
+enum {
+    CHUNK_ROWS = 512, /* tape rows after which the gradients of the weights are taken: dgates are still in L2 or L3 */
+    GRAD_ROWS = 256,  /* k of their products: panels of x and h of this many rows fit L2 */
+    DX_ROWS = 48      /* rows of dx at a time, a multiple of every tile */
+};
+
+struct backward_space {
+    struct barrier  *meet;         /* one for each row group, and one for all */
+    real            *zeros;        /* (H) */
+    real            *dh, *dc, *dq; /* (N, Hv): by position */
+    real            *x, *h[2];     /* (panel, GRAD_ROWS, MAX_NV VL): x and each stage's operand, as B of dW and dU */
+    struct back_step rows;         /* arrays of ROW_BLOCK, this thread's */
+    const real     **a;            /* (ROW_BLOCK) rows of A */
+    real            *a_t;          /* (GRAD_ROWS, tile rows): a piece of dgates, as A^T */
+    real            *tile;         /* (DX_ROWS, MAX_NV VL) */
+};
+
+static char *backward_layout(const fr_desc *d, struct grid grid, int rank, char *base, struct backward_space *out)
+{
+    const struct cell *cell = &cells[d->cell];
+    const fr_idx       Hv = round_up(d->H, VL), Iv = round_up(d->I, VL);
+    struct arena       a = {base};
+    /* dh, dc, dq live from one piece of a call to the next, so they come first: their place must not depend on the grid */
+    out->dh = take(&a, d->N * Hv, sizeof(real));
+    out->dc = take(&a, cell->has_c ? d->N * Hv : 0, sizeof(real));
+    out->dq = take(&a, cell->stages > 1 ? d->N * Hv : 0, sizeof(real));
+    out->zeros = take(&a, d->H, sizeof(real));
+    out->meet = take(&a, grid.rows + 1, sizeof *out->meet);
+    out->x = take(&a, GRAD_ROWS * Iv, sizeof(real));
+    for (int k = 0; k < cell->stages; k++)
+        out->h[k] = take(&a, cell->stage[k].Gh ? GRAD_ROWS * Hv : 0, sizeof(real));
+    a.at += rank * ((fr_idx)sizeof(real) * (GRAD_ROWS * MAX_ROWS + DX_ROWS * MAX_NV * VL) +
+                    6 * (fr_idx)round_up(ROW_BLOCK * sizeof(real *), 64));
+    out->a_t = take(&a, GRAD_ROWS * MAX_ROWS, sizeof(real));
+    out->tile = take(&a, DX_ROWS * MAX_NV * VL, sizeof(real));
+    out->rows.h_prev = take(&a, ROW_BLOCK, sizeof(real *));
+    out->rows.c_prev = take(&a, ROW_BLOCK, sizeof(real *));
+    out->rows.c = take(&a, ROW_BLOCK, sizeof(real *));
+    out->rows.dy = take(&a, ROW_BLOCK, sizeof(real *));
+    out->rows.gates = take(&a, ROW_BLOCK, sizeof(real *));
+    out->a = take(&a, ROW_BLOCK, sizeof(real *));
+    return a.at;
+}
+
+struct backward_call {
+    const fr_desc          *d;
+    const fr_backward_args *a;
+    const struct cell      *cell;
+    struct stage_pack       pack[2];
+    struct backward_space   space;
+    struct grid             grid;
+    int                     rank;
+    struct group            rows;          /* what this thread owns: rows, */
+    struct range            panels, units; /* panels of H, and the units in them */
+    struct field            x, y, dx, dy;
+};

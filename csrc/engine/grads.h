@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * grads.h - what a chunk of time adds to the gradients, once the gradients of its gates stand on the tape.
+ *
+ *     dx += dgates W^T                                   rows of the tape are divided among the threads
+ *     dW += dgates^T x,  dU += dgates^T h_prev           rows of dW and dU are
+ *     db += sum dgates                                   units are
+ *
+ * No sum is divided: a thread owns whole elements. Each block of GRAD_ROWS tape rows is summed by itself and then added,
+ * which keeps the rounding error of long sums small. */
+/* The step that a tape row belongs to, given one not after it. */
+INLINE fr_idx step_of(const fr_desc *d, fr_idx tape, fr_idx s)
+{
+    if (!d->rows)
+        return tape / d->N;
+    while (first_of(d, s + 1) <= tape)
+        s++;
+    return s;
+}
+
+/* x and the operands of tape rows r.lo..r.hi-1 as panels, this thread's share of the rows */
+static void pack_operands(const struct backward_call *f, struct range r, fr_idx s_lo)
+{
+    const fr_desc     *d = f->d;
+    const fr_idx       H = d->H;
+    const struct range own = share(r.hi - r.lo, f->rank, f->grid.rows * f->grid.cols);
+    fr_idx             s = s_lo;
+    for (fr_idx l = own.lo; l < own.hi; l++) {
+        const fr_idx tape = r.lo + l;
+        s = step_of(d, tape, s);
+        const fr_idx i = tape - first_of(d, s);
+        pack_row(field_row(d, f->x, s, i), l, GRAD_ROWS, d->I, f->space.x);
+        for (int k = 0; k < f->cell->stages; k++) {
+            const struct stage *t = &f->cell->stage[k];
+            if (!t->Gh)
+                continue;
+            const real *operand = t->operand == H_PREV ? state_before(d, f->y, f->a->h_0, f->space.zeros, s, i)
+                                                       : (real *)f->a->gates + (tape * f->cell->S + t->operand) * H;
+            pack_row(operand, l, GRAD_ROWS, H, f->space.h[k]);
+        }
+    }
+}
+
+/* dw (rows of one gate, n columns) += a_t^T b, for m rows of it */
+static void add_weight_tile(const struct backward_call *f, fr_idx m, fr_idx k, const real *b, fr_idx n, real *dw)
+{
+    enum { WIDTH = MAX_NV * VL };
+    const real *a[MAX_ROWS];
+    for (fr_idx i = 0; i < m; i++)
+        a[i] = f->space.a_t + i;
+    for (fr_idx p = 0; p < panel_count(n, MAX_NV); p++) {
+        const int nv = panel_vectors(n, MAX_NV, p);
+        real     *tile = f->space.tile;
+        memset(tile, 0, (size_t)m * WIDTH * sizeof(real));
+        gemm(m, 1, nv, k, a, tile_rows(MAX_NV), b + p * GRAD_ROWS * WIDTH, 0, tile, WIDTH, 0);
+        for (fr_idx i = 0; i < m; i++)
+            for (int v = 0; v < nv; v++) {
+                const fr_idx j = p * WIDTH + v * VL;
+                real        *to = dw + i * n + j;
+                store_part(to, load_part(to, n - j) + load(tile + i * WIDTH + v * VL), n - j);
+            }
+    }
+}
+
+/* The gate of w_ih, of w_hh that feeds a block of a stage, or -1. */
+INLINE int gate_of_x(const struct stage *t, int block)
+{
+    return block >= t->x0 && block < t->x0 + t->Gx ? t->gate_x[block - t->x0] : -1;
+}
+
+INLINE int gate_of_h(const struct stage *t, int block)
+{
+    return block >= t->h0 && block < t->h0 + t->Gh ? t->gate_h[block - t->h0] : -1;
+}
+
+/* dW, dU over tape rows r of the chunk: this thread's share of tiles of tile_rows(MAX_NV) units of a block */
+static void add_weights(const struct backward_call *f, struct range r)
+{
+    const fr_idx       H = f->d->H, I = f->d->I, S = f->cell->S, k = r.hi - r.lo, rows = tile_rows(MAX_NV);
+    const fr_idx       tiles = (H + rows - 1) / rows;
+    const struct range own = share(S * tiles, f->rank, f->grid.rows * f->grid.cols);
+    real *const dw_ih = f->a->dw_ih, *const dw_hh = f->a->dw_hh;
+    for (fr_idx n = own.lo; n < own.hi; n++) {
+        const int           block = (int)(n / tiles), stage = f->cell->stages > 1 && block >= f->cell->stage[1].block;
+        const struct stage *t = &f->cell->stage[stage];
+        const int           gx = gate_of_x(t, block - t->block), gh = gate_of_h(t, block - t->block);
+        const fr_idx        j = n % tiles * rows, m = H - j < rows ? H - j : rows;
+        const real         *dgates = (const real *)f->a->gates + (r.lo * S + block) * H + j;
+        if (gx < 0 && gh < 0)
+            continue;
+        for (fr_idx l = 0; l < k; l++)
+            for (fr_idx i = 0; i < m; i++)
+                f->space.a_t[l * rows + i] = dgates[l * S * H + i];
+        if (gx >= 0)
+            add_weight_tile(f, m, k, f->space.x, I, dw_ih + (gx * H + j) * I);
+        if (gh >= 0)
+            add_weight_tile(f, m, k, f->space.h[stage], H, dw_hh + (gh * H + j) * H);
+    }
+}
+
+/* db over tape rows r: this thread's share of the vectors of units of all blocks */
+static void add_biases(const struct backward_call *f, struct range r)
+{
+    const fr_idx       H = f->d->H, S = f->cell->S, vectors = (H + VL - 1) / VL;
+    const struct range own = share(S * vectors, f->rank, f->grid.rows * f->grid.cols);
+    real *const db_ih = f->a->db_ih, *const db_hh = f->a->db_hh;
+    if (!db_ih)
+        return;
+    for (fr_idx n = own.lo; n < own.hi; n++) {
+        const int           block = (int)(n / vectors), stage = f->cell->stages > 1 && block >= f->cell->stage[1].block;
+        const struct stage *t = &f->cell->stage[stage];
+        const int           gx = gate_of_x(t, block - t->block), gh = gate_of_h(t, block - t->block);
+        const fr_idx        j = n % vectors * VL, width = H - j;
+        if (gx < 0 && gh < 0)
+            continue;
+        vec sum = {0};
+        for (fr_idx tape = r.lo; tape < r.hi; tape++)
+            sum += load_part((const real *)f->a->gates + (tape * S + block) * H + j, width);
+        if (gx >= 0)
+            store_part(db_ih + gx * H + j, load_part(db_ih + gx * H + j, width) + sum, width);
+        if (gh >= 0 && db_hh)
+            store_part(db_hh + gh * H + j, load_part(db_hh + gh * H + j, width) + sum, width);
+    }
+}
+
+/* dx += dgates W^T over the tape rows of a chunk, this thread's share */
+static void add_inputs(const struct backward_call *f, struct range chunk, fr_idx s_lo)
+{
+    enum { WIDTH = MAX_NV * VL };
+    const fr_desc     *d = f->d;
+    const fr_idx       H = d->H, I = d->I, S = f->cell->S;
+    const struct range own = share(chunk.hi - chunk.lo, f->rank, f->grid.rows * f->grid.cols);
+    fr_idx             s = s_lo;
+    real              *tile = f->space.tile;
+    for (fr_idx r = chunk.lo + own.lo, m; r < chunk.lo + own.hi; r += m) {
+        real *to[DX_ROWS];
+        m = chunk.lo + own.hi - r < DX_ROWS ? chunk.lo + own.hi - r : DX_ROWS;
+        for (fr_idx l = 0; l < m; l++) {
+            s = step_of(d, r + l, s);
+            to[l] = field_row(d, f->dx, s, r + l - first_of(d, s));
+        }
+        for (fr_idx p = 0; p < panel_count(I, MAX_NV); p++) {
+            const int nv = panel_vectors(I, MAX_NV, p);
+            memset(tile, 0, (size_t)m * WIDTH * sizeof(real));
+            for (int k = 0; k < f->cell->stages; k++) {
+                const struct stage *t = &f->cell->stage[k];
+                for (fr_idx l = 0; l < m; l++)
+                    f->space.a[l] = (const real *)f->a->gates + ((r + l) * S + t->block + t->x0) * H;
+                gemm(m, 1, nv, t->Gx * H, f->space.a, 1, f->pack[k].wx_t + p * t->Gx * H * WIDTH, 0, tile, WIDTH, 0);
+            }
+            for (fr_idx l = 0; l < m; l++)
+                for (int v = 0; v < nv; v++) {
+                    const fr_idx j = p * WIDTH + v * VL;
+                    store_part(to[l] + j, load_part(to[l] + j, I - j) + load(tile + l * WIDTH + v * VL), I - j);
+                }
+        }
+    }
+}

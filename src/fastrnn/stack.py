@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A stack of recurrent layers: parameters, directions, time, and what goes from one layer to the next."""
+
+import warnings
+
+import numpy as np
+
+from . import functional
+from .layer import Layer, Tape
+from .stream import Stream, pair
+
+# Inference runs a stack in blocks of time, all layers on one block before the next, so that what is between the layers
+# stays this small however long the sequence is. The bits are those of the whole sequence at once.
+BLOCK_ELEMENTS = 1 << 18
+BLOCK_STEPS = 16  # at least
+
+
+class Stack(Layer):
+    """What RNN, LSTM and GRU share: all but the cell. See there for the arguments."""
+
+    stateful = True
+    _parts = ("h",)  # what a state consists of
+
+    def __init__(
+        self,
+        cell,
+        input_size,
+        hidden_size,
+        num_layers,
+        bias,
+        batch_first,
+        dropout,
+        bidirectional,
+        dtype,
+        seed,
+    ):
+        self.cell = functional.CELLS[cell]
+        self.input_size = functional.as_size("input_size", input_size)
+        self.hidden_size = functional.as_size("hidden_size", hidden_size)
+        self.num_layers = functional.as_size("num_layers", num_layers)
+        self.bias, self.batch_first, self.bidirectional = (
+            bool(bias),
+            bool(batch_first),
+            bool(bidirectional),
+        )
+        self.dropout = functional.as_probability("dropout", dropout)
+        if self.dropout and self.num_layers == 1:
+            warnings.warn("dropout acts between layers: with num_layers=1 it does nothing", stacklevel=3)
+        self.dtype = functional.as_dtype(dtype)
+        self.num_directions = 2 if self.bidirectional else 1
+        init, self._rng = functional.as_rng(seed).spawn(2)
+        self._own(self._initial(init))
+        self._bind()
+
+    # -- parameters --------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _names(layer, direction):
+        """Names of w_ih, w_hh, b_ih, b_hh of one layer and direction, as PyTorch has them."""
+        suffix = f"_l{layer}{'_reverse' if direction else ''}"
+        return tuple(kind + suffix for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+
+    @classmethod
+    def _shapes(cls, input_size, hidden_size, num_layers, bias, bidirectional, **others):
+        """(name, shape) of each parameter that a layer with this `config` has, one after another; allocates nothing."""
+        G, H, D = cls._gates, hidden_size, 2 if bidirectional else 1
+        for layer in range(num_layers):
+            I = input_size if layer == 0 else D * H
+            for direction in range(D):
+                shapes = (G * H, I), (G * H, H), (G * H,), (G * H,)
+                for name, shape in zip(cls._names(layer, direction), shapes, strict=True):
+                    if bias or len(shape) == 2:
+                        yield name, shape
+
+    def _elements(self):
+        """How many parameters there are, without going through the layers."""
+        G, H, D = self._gates, self.hidden_size, self.num_directions
+        upper = (self.num_layers - 1) * (D * H + H + 2)
+        return D * G * H * (self.input_size + H + 2 + upper)
+
+    def _input_size(self, layer):
+        return self.input_size if layer == 0 else self.num_directions * self.hidden_size
+
+    def _initial(self, rng):
+        """PyTorch's default: everything uniform in +-1/sqrt(H)."""
+        bound = self.hidden_size**-0.5
+        shapes = self._shapes(**self.config())
+        functional.can_have(self._elements() * self.dtype.itemsize, "input_size, hidden_size, num_layers")
+        return {name: rng.uniform(-bound, bound, shape).astype(self.dtype) for name, shape in shapes}
+
+    def _bind(self):
+        """Packed copies of each layer and direction, [layer][direction]."""
+        self._weights = [
+            [
+                functional.weights(
+                    self.cell, self.dtype, self._input_size(layer), self.hidden_size,
+                    tuple(map(self.params.own().get, self._names(layer, direction))), self.params,
+                )
+                for direction in range(self.num_directions)
+            ]
+            for layer in range(self.num_layers)
+        ]  # fmt: skip
+
+    def config(self):
+        return {
+            "input_size": self.input_size,
+            "hidden_size": self.hidden_size,
+            "num_layers": self.num_layers,
+            "bias": self.bias,
+            "batch_first": self.batch_first,
+            "dropout": self.dropout,
+            "bidirectional": self.bidirectional,
+            "dtype": str(self.dtype),
+        }
+
+    def _random_state(self):
+        return self._rng.bit_generator.state
+
+    def _set_random_state(self, state):
+        self._rng.bit_generator.state = state
+
+    # -- the passes --------------------------------------------------------------------------------------------------
+
+    def _enter(self, x, state, lengths):
+        """Checked arguments: x (T, N, I), its layout, the initial state, lengths or None."""
+        x, layout = functional.as_sequence("x", x, self.input_size, self.dtype, self.batch_first)
+        T, N, _ = x.shape
+        shape = (self.num_layers * self.num_directions, N, self.hidden_size)
+        state = functional.as_states("state", state, self._parts, shape, layout.batched, self.dtype)
+        if lengths is not None:
+            lengths = functional.as_lengths(lengths, T, N)
+        return x, layout, state, lengths
+
+    def _empty_state(self, N):
+        shape = (self.num_layers * self.num_directions, N, self.hidden_size)
+        return tuple(np.empty(shape, self.dtype) for _ in self._parts)
+
+    def _leave(self, state, layout):
+        """A state as the caller has it."""
+        if not layout.batched:
+            state = tuple(array[:, 0] for array in state)
+        return state if len(state) > 1 else state[0]
+
+    def _layer(self, layer, x, y, state, final, order, keep):
+        """One layer, all directions; y (T, N, D*H) is written."""
+        H, saved = self.hidden_size, []
+        for direction in range(self.num_directions):
+            k = layer * self.num_directions + direction
+            saved.append(
+                functional.forward(
+                    self.cell, self._weights[layer][direction], x, y[..., direction * H : (direction + 1) * H],
+                    pair(state, k), pair(final, k), order=order, reverse=direction == 1, keep=keep,
+                )
+            )  # fmt: skip
+        return saved
+
+    def __call__(self, x, state=None, lengths=None):
+        """Inference: keeps nothing.
+
+        Parameters
+        ----------
+        x : array_like, shape (T, N, I), with `batch_first` (N, T, I), or unbatched (T, I)
+        state : array_like or tuple, optional
+            h (RNN, GRU) or (h, c) (LSTM), each (L*D, N, H), unbatched (L*D, H). Zero by default.
+        lengths : array_like of int, shape (N,), optional
+            How many steps of each row count, 0..T, in any order.
+
+        Returns
+        -------
+        y : ndarray
+            Output of the last layer, D*H features in x's layout; 0 beyond a row's length.
+        state : ndarray or tuple
+            The state after each row's own last step, as the argument `state`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            An argument has the wrong dtype or shape; the message names it, what was expected and what came.
+        """
+        x, layout, state, lengths = self._enter(x, state, lengths)
+        (T, N, _), D, H = x.shape, self.num_directions, self.hidden_size
+        y = np.empty(layout.shape(T, N, D * H), self.dtype)
+        final = self._empty_state(N)
+        if self.num_layers == 1 or D == 2:
+            self._infer(x, layout.time_major(y), state, final, functional.order_of(lengths, T))
+        else:
+            steps = max(BLOCK_STEPS, BLOCK_ELEMENTS // (N * H)) if N else T
+            for t in range(0, max(T, 1), max(steps, 1)):
+                block = slice(t, min(t + steps, T))
+                left = None if lengths is None else np.clip(lengths - t, 0, block.stop - t)
+                self._infer(
+                    x[block],
+                    layout.time_major(y)[block],
+                    state,
+                    final,
+                    functional.order_of(left, block.stop - t),
+                )
+                state = final
+        return y, self._leave(final, layout)
+
+    def _infer(self, x, y, state, final, order):
+        """All layers; between them at most two arrays of y's shape, (T, N, D*H)."""
+        spare = [np.empty(y.shape, self.dtype) for _ in range(min(self.num_layers - 1, 2))]
+        for layer in range(self.num_layers):
+            last = layer == self.num_layers - 1
+            out = y if last else spare[layer % 2]
+            self._layer(layer, x, out, state, final, order, keep=False)
+            x = out
+
+    def forward(self, x, state=None, lengths=None):
+        """Training: as a call, with dropout between the layers, and keeping what `backward` needs.
+
+        The tape refers to `x` and `y` instead of copying them: `y` is therefore read-only (copy it to change it), and
+        `x` must not be changed before `backward`.
+
+        Returns
+        -------
+        y : ndarray, read-only
+        state : ndarray or tuple
+        tape : Tape
+            For one call of `backward`.
+        """
+        x, layout, state, lengths = self._enter(x, state, lengths)
+        (T, N, _), D, H = x.shape, self.num_directions, self.hidden_size
+        order = functional.order_of(lengths, T)
+        final = self._empty_state(N)
+        saved, masks = [], []
+        for layer in range(self.num_layers):
+            last = layer == self.num_layers - 1
+            out = np.empty(layout.shape(T, N, D * H) if last else (T, N, D * H), self.dtype)
+            y = layout.time_major(out) if last else out
+            saved.append(self._layer(layer, x, y, state, final, order, keep=True))
+            x = y
+            if self.dropout and not last:
+                mask = self._rng.random(y.shape, np.float32) >= self.dropout
+                x = y * mask
+                x *= 1 / (1 - self.dropout)
+                masks.append(mask)
+        out.flags.writeable = False
+        return out, self._leave(final, layout), Tape(self, (layout, saved, masks))
+
+    def backward(self, tape, dy, dstate=None):
+        """Back-propagation through time.
+
+        Parameters
+        ----------
+        tape : Tape
+            From this layer's `forward`; used up.
+        dy : array_like
+            Gradient of the loss with respect to y, of y's shape.
+        dstate : array_like or tuple, optional
+            Gradient with respect to the final state, as the state. Zero by default.
+
+        Returns
+        -------
+        dx : ndarray
+            Gradient with respect to x; 0 beyond a row's length.
+        dstate : ndarray or tuple
+            Gradient with respect to the initial state.
+
+        Raises
+        ------
+        TypeError, ValueError
+            The tape is used or another layer's, or a gradient has the wrong dtype or shape. Nothing is added then.
+
+        Notes
+        -----
+        The gradients of the parameters are added into `grads`.
+        """
+        layout, saved, masks = Tape.check(tape, self)
+        T, N, I = saved[0][0].x.shape
+        D, H = self.num_directions, self.hidden_size
+        dy = functional.as_gradient("dy", dy, layout, (T, N, D * H), self.dtype)
+        dfinal = self.check_dstate(tape, dstate)
+        tape.use()
+        dinitial = self._empty_state(N)
+        for layer in reversed(range(self.num_layers)):
+            out = np.zeros(layout.shape(T, N, I) if layer == 0 else (T, N, D * H), self.dtype)
+            dx = layout.time_major(out) if layer == 0 else out
+            for direction in range(D):
+                k = layer * D + direction
+                grads = tuple(map(self.grads.own().get, self._names(layer, direction)))
+                half = dy[..., direction * H : (direction + 1) * H]
+                functional.backward(
+                    self.cell, saved[layer][direction], half, pair(dfinal, k), dx, pair(dinitial, k), grads
+                )
+            if layer and masks:
+                dx *= masks[layer - 1]
+                dx *= 1 / (1 - self.dropout)
+            dy = dx
+        return out, self._leave(dinitial, layout)
+
+    def check_dstate(self, tape, dstate):
+        """Upstream gradients of the final state, as arrays (L*D, N, H) or None, or the error that they deserve."""
+        layout, saved, _ = Tape.check(tape, self)
+        shape = (self.num_layers * self.num_directions, saved[0][0].x.shape[1], self.hidden_size)
+        return functional.as_states("dstate", dstate, self._parts, shape, layout.batched, self.dtype)
+
+    def stream(self, batch=1):
+        """Run the layer one step at a time.
+
+        Parameters
+        ----------
+        batch : int
+            N.
+
+        Returns
+        -------
+        Stream
+
+        Raises
+        ------
+        ValueError
+            The layer is bidirectional: its reverse direction would have to begin at the end.
+        """
+        return Stream(self, batch)
