@@ -5,12 +5,16 @@ import importlib.util
 import math
 import os
 
+import hypothesis
 import numpy as np
 import pytest
 
 import fastrnn as fr
 from fastrnn import _core, reference
 from fastrnn.functional import CELLS
+
+hypothesis.settings.register_profile("the same examples on every run", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("the same examples on every run")
 
 RECURRENT_CELLS = [name for name, cell in CELLS.items() if cell.recurrent]
 

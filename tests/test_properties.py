@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 from conftest import RECURRENT_CELLS, as_state, as_tuple, make_layer, random_state
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import fastrnn as fr
@@ -63,7 +63,6 @@ def same(actual, expected):
         np.testing.assert_array_equal(ours, theirs)
 
 
-@settings(deadline=None)
 @given(problems())
 def test_a_row_alone_is_the_row_in_the_batch(problem):
     isa, layer, x, lengths, state, rng = problem
@@ -76,7 +75,6 @@ def test_a_row_alone_is_the_row_in_the_batch(problem):
         same(alone, row_of(whole, row))
 
 
-@settings(deadline=None)
 @given(problems(bidirectional=False), st.data())
 def test_a_sequence_is_its_pieces_with_carried_state(problem, data):
     isa, layer, x, lengths, state, _ = problem
@@ -91,7 +89,6 @@ def test_a_sequence_is_its_pieces_with_carried_state(problem, data):
     same([np.concatenate(pieces), *as_tuple(state)], [y, *as_tuple(final)])
 
 
-@settings(deadline=None)
 @given(problems())
 def test_what_lies_beyond_a_row_s_length_never_matters(problem):
     isa, layer, x, lengths, state, rng = problem
@@ -106,7 +103,6 @@ def test_what_lies_beyond_a_row_s_length_never_matters(problem):
     assert not clean[0][beyond].any() and not dirty[1 + len(as_tuple(state))][beyond].any()
 
 
-@settings(deadline=None)
 @given(problems(bidirectional=True))
 def test_reversed_input_with_swapped_directions(problem):
     """The reverse direction is the forward direction of the reversed rows."""
@@ -131,7 +127,6 @@ def test_reversed_input_with_swapped_directions(problem):
         np.testing.assert_allclose(swap(y_back)[::-1], y, rtol=tolerance, atol=tolerance * max(1, np.abs(y).max()))
 
 
-@settings(deadline=None)
 @given(problems(), st.integers(2, 4))
 def test_any_number_of_threads_gives_the_same_bits(problem, n):
     isa, layer, x, lengths, state, rng = problem
@@ -146,7 +141,6 @@ def test_any_number_of_threads_gives_the_same_bits(problem, n):
     same(got + got_grads, expected + grads)
 
 
-@settings(deadline=None)
 @given(problems())
 def test_rows_in_another_order_give_their_results_in_that_order(problem):
     isa, layer, x, lengths, state, rng = problem

@@ -271,8 +271,10 @@ cdef class Call:
     cdef Array rows, lengths, first
     cdef Block workspace
 
-    def __init__(self, Pack pack, Array x, order, bint reverse, int n_threads):
+    def __init__(self, Pack pack, Array x, Array y, order, bint reverse, int n_threads):
         self.d = pack.desc
+        if x.view.shape[2] != self.d.I or (y.held and y.view.shape[2] != self.d.H):
+            raise ValueError("x and y do not fit the weights")
         self.d.T, self.d.N = x.view.shape[0], x.view.shape[1]
         self.d.reverse, self.d.n_threads = reverse, n_threads
         if order is not None:
@@ -296,7 +298,7 @@ def forward(Pack pack, int gates, x, y, h_0, c_0, h_n, c_n, tape_gates, tape_c, 
     cdef Array ax = Array(x), ay = Array(y, True), ah0 = Array(h_0), ac0 = Array(c_0), ahn = Array(h_n, True)
     cdef Array acn = Array(c_n, c_n is not None), ag = Array(tape_gates, tape_gates is not None)
     cdef Array ac = Array(tape_c, tape_c is not None)
-    cdef Call call = Call(pack, ax, order, reverse, n_threads)
+    cdef Call call = Call(pack, ax, ay, order, reverse, n_threads)
     cdef fr_forward_args a
     cdef int code
     a.x, a.x_st, a.x_sn = ax.at(), ax.stride(0), ax.stride(1)
@@ -325,7 +327,7 @@ def backward(Pack pack, int gates, x, y, h_0, c_0, tape_gates, tape_c, dy, dh_n,
     cdef Array adx = Array(dx, dx is not None), adh0 = Array(dh_0, dh_0 is not None), adc0 = Array(dc_0, dc_0 is not None)
     cdef Array dw_ih = Array(grads[0], True), dw_hh = Array(grads[1], grads[1] is not None)
     cdef Array db_ih = Array(grads[2], grads[2] is not None), db_hh = Array(grads[3], grads[3] is not None)
-    cdef Call call = Call(pack, ax, order, reverse, n_threads)
+    cdef Call call = Call(pack, ax, ay, order, reverse, n_threads)
     cdef fr_backward_args a
     cdef int code
     a.x, a.x_st, a.x_sn = ax.at(), ax.stride(0), ax.stride(1)

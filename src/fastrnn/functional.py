@@ -27,8 +27,12 @@ def as_array(name, value, expected="an array"):
         if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
             return np.from_dlpack(value)
         array = np.asarray(value)
+    except MemoryError:
+        raise
     except Exception as error:
         raise TypeError(f"{name}: expected {expected} in CPU memory, got {type(value).__name__} ({error})") from error
+    if np.ma.is_masked(value):
+        raise TypeError(f"{name}: expected {expected}, got one with masked values; fill them first")
     if array.dtype == object and not hasattr(value, "dtype"):
         raise TypeError(f"{name}: expected {expected}, got {'None' if value is None else type(value).__name__}")
     return array
@@ -41,10 +45,11 @@ def as_floats(name, value, dtype):
         return array
     if isinstance(value, list | tuple | float | int) and array.dtype.kind in "fiu":
         return array.astype(dtype)
+    hint = ""
+    if array.dtype.kind in "fiub":
+        hint = f"; convert it with {name if name.isidentifier() else ''}.astype(np.{dtype})"
     if array.dtype in FLOATS:
-        hint = f"; convert it with {name}.astype(np.{dtype}), or make the layer with dtype=np.{array.dtype}"
-    else:
-        hint = ""
+        hint += f" or make the layer with dtype=np.{array.dtype}"
     raise TypeError(f"{name}: expected {dtype} (the layer's dtype), got {array.dtype}{hint}")
 
 
@@ -58,9 +63,18 @@ def as_integers(name, value):
     return array
 
 
+def as_flag(name, value):
+    """`value`, which is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name}: expected True or False, got {value!r}")
+    return bool(value)
+
+
 def as_probability(name, value):
     """`value` as a float in [0, 1)."""
     try:
+        if isinstance(value, str):
+            raise TypeError
         probability = float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name}: expected a probability in [0, 1), got {value!r}") from None

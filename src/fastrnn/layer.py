@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The one contract that every layer keeps: params, grads, call, forward -> tape, backward."""
 
+import warnings
 from collections.abc import Mapping, MutableMapping
 
 import numpy as np
@@ -21,6 +22,9 @@ class NamedArrays(MutableMapping):
 
     def __delitem__(self, name):
         raise TypeError(f"{name}: a parameter cannot be deleted")
+
+    def __repr__(self):
+        return f"{type(self).__name__}({', '.join(f'{name}: {shape}' for name, shape in self.shapes().items())})"
 
     def unknown(self, name):
         """The error for a name that there is not."""
@@ -59,9 +63,9 @@ class Parameters(NamedArrays):
     def __contains__(self, name):
         return name in self._arrays
 
-    def __repr__(self):
-        shapes = ", ".join(f"{name}: {array.shape}" for name, array in self._arrays.items())
-        return f"{type(self).__name__}({shapes})"
+    def shapes(self):
+        """The shape of each, by name."""
+        return {name: array.shape for name, array in self._arrays.items()}
 
     def own(self):
         """The dict itself, for the layer that owns the arrays: does not count as giving them out."""
@@ -81,6 +85,10 @@ class Prefixed(NamedArrays):
                 return part[rest]
         raise self.unknown(name)
 
+    def shapes(self):
+        """The shape of each, by name."""
+        return {f"{k}.{name}": shape for k, part in enumerate(self._parts) for name, shape in part.shapes().items()}
+
     def __iter__(self):
         return (f"{k}.{name}" for k, part in enumerate(self._parts) for name in part)
 
@@ -95,6 +103,8 @@ def checked(name, value, target):
         raise TypeError(f"{name}: expected float32 or float64, got {value.dtype}")
     if value.shape != target.shape:
         raise ValueError(f"{name}: expected shape {target.shape}, got {value.shape}")
+    if not target.flags.writeable:
+        raise ValueError(f"{name}: expected an array that can be written, got one that was made read-only")
     return value
 
 
@@ -144,6 +154,17 @@ class Layer:
     """
 
     stateful = False
+
+    def __setattr__(self, name, value):
+        if not name.startswith("_") and hasattr(self, name):
+            raise AttributeError(f"{name}: what makes a layer cannot be exchanged; make another layer")
+        super().__setattr__(name, value)
+
+    def check_grads(self):
+        """Raise ValueError unless every gradient can be added to."""
+        for name, array in self.grads.own().items():
+            if not array.flags.writeable:
+                raise ValueError(f"grads[{name!r}]: expected an array that can be written, got a read-only one")
 
     def _own(self, arrays):
         """Take ownership of the parameter arrays, with gradients of zero."""
@@ -212,6 +233,7 @@ class Layer:
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.config().items())})"
 
     def __reduce__(self):
+        """Copies and pickles: the same layer with the same parameters; gradients of 0."""
         return _rebuild, (type(self), self.config(), self.state_dict(), self._random_state())
 
     def _random_state(self):
@@ -222,7 +244,9 @@ class Layer:
 
 
 def _rebuild(kind, config, state_dict, random_state):
-    layer = kind(**config)
+    with warnings.catch_warnings():  # whoever made the original has been warned
+        warnings.simplefilter("ignore")
+        layer = kind(**config)
     layer.load_state_dict(state_dict)
     layer._set_random_state(random_state)
     return layer

@@ -45,7 +45,7 @@ class Linear(Layer):
     def __init__(self, in_features, out_features, *, bias=True, dtype=np.float32, seed=None):
         self.in_features = functional.as_size("in_features", in_features)
         self.out_features = functional.as_size("out_features", out_features)
-        self.bias, self.dtype = bool(bias), functional.as_dtype(dtype)
+        self.bias, self.dtype = functional.as_flag("bias", bias), functional.as_dtype(dtype)
         rng, bound = functional.as_rng(seed), self.in_features**-0.5
         shapes = self._shapes(**self.config())
         self._own({name: rng.uniform(-bound, bound, shape).astype(self.dtype) for name, shape in shapes})
@@ -106,6 +106,7 @@ class Linear(Layer):
         dy = functional.as_floats("dy", dy, self.dtype)
         if dy.shape != shape:
             raise ValueError(f"dy: expected {shape}, the shape of y, got {dy.shape}")
+        self.check_grads()
         tape.use()
         dx = np.zeros((*shape[:-1], self.in_features), self.dtype)
         own = self.grads.own()
@@ -191,6 +192,7 @@ class Embedding(Layer):
         dy = functional.as_floats("dy", dy, self.dtype)
         if dy.shape != (*tokens.shape, self.embedding_dim):
             raise ValueError(f"dy: expected {(*tokens.shape, self.embedding_dim)}, the shape of y, got {dy.shape}")
+        self.check_grads()
         tape.use()
         if not tokens.size:
             return

@@ -162,9 +162,9 @@ class GRU(Stack):
         self, input_size, hidden_size, num_layers=1, *, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
         dtype=np.float32, seed=None, reset_after=True,
     ):  # fmt: skip
-        self.reset_after = bool(reset_after)
+        self.reset_after = functional.as_flag("reset_after", reset_after)
         super().__init__(
-            "gru" if reset_after else "gru_reset_before",
+            "gru" if self.reset_after else "gru_reset_before",
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype, seed,
         )  # fmt: skip
 

@@ -22,27 +22,15 @@ class Stack(Layer):
     _parts = ("h",)  # what a state consists of
 
     def __init__(
-        self,
-        cell,
-        input_size,
-        hidden_size,
-        num_layers,
-        bias,
-        batch_first,
-        dropout,
-        bidirectional,
-        dtype,
-        seed,
-    ):
+        self, cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype, seed
+    ):  # fmt: skip
         self.cell = functional.CELLS[cell]
         self.input_size = functional.as_size("input_size", input_size)
         self.hidden_size = functional.as_size("hidden_size", hidden_size)
         self.num_layers = functional.as_size("num_layers", num_layers)
-        self.bias, self.batch_first, self.bidirectional = (
-            bool(bias),
-            bool(batch_first),
-            bool(bidirectional),
-        )
+        self.bias = functional.as_flag("bias", bias)
+        self.batch_first = functional.as_flag("batch_first", batch_first)
+        self.bidirectional = functional.as_flag("bidirectional", bidirectional)
         self.dropout = functional.as_probability("dropout", dropout)
         if self.dropout and self.num_layers == 1:
             warnings.warn("dropout acts between layers: with num_layers=1 it does nothing", stacklevel=3)
@@ -272,6 +260,7 @@ class Stack(Layer):
         D, H = self.num_directions, self.hidden_size
         dy = functional.as_gradient("dy", dy, layout, (T, N, D * H), self.dtype)
         dfinal = self.check_dstate(tape, dstate)
+        self.check_grads()
         tape.use()
         dinitial = self._empty_state(N)
         for layer in reversed(range(self.num_layers)):

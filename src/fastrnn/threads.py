@@ -24,7 +24,7 @@ def _cgroup_cores():
         with open("/sys/fs/cgroup/cpu.max") as file:  # cgroup v2: "quota period" or "max period", microseconds
             quota, period = file.read().split()
         return None if quota == "max" else max(1, int(quota) // int(period))
-    except (OSError, ValueError):
+    except (OSError, ValueError, ZeroDivisionError):
         return None
 
 
