@@ -61,8 +61,8 @@ def in_child(function, *args, uses=(), imports=IMPORTS, env=None, timeout=60):
     """What ``function(*args)`` returns in a process of its own, by way of JSON.
 
     The function and those that it `uses` travel as source, after `imports`. OpenMP settings of
-    this process stay here. After `timeout` seconds the process and its children are killed, and the test
-    fails.
+    this process stay here. After `timeout` seconds the process and its children are killed, and
+    the test fails.
     """
     sources = [textwrap.dedent(inspect.getsource(f)) for f in (*uses, function)]
     end = 'if __name__ == "__main__":\n    import json\n'
@@ -135,9 +135,9 @@ def no_setting_left():
 # than two row blocks on one thread, and more than one on each of two.
 
 UNITS = {"input_size": 20, "hidden_size": 390, "T": 520, "N": 1}
-ROWS = {"input_size": 5, "hidden_size": 15, "T": 12, "N": 200}
+ROWS = {"input_size": 5, "hidden_size": 15, "T": 80, "N": 200}
 RAGGED_UNITS = UNITS | {"T": 300, "N": 4, "lengths": [41, 300, 0, 233]}
-RAGGED_ROWS = ROWS | {"lengths": [(7 * k) % 13 for k in range(200)]}
+RAGGED_ROWS = ROWS | {"lengths": [(7 * k) % 81 for k in range(200)]}
 SHAPES = {
     "units": UNITS,
     "rows": ROWS,
@@ -186,11 +186,11 @@ def test_same_bits_on_any_number_of_threads_in_a_stack_of_two_directions(lengths
 @needs_openmp
 def test_same_bits_from_run_to_run():
     """Six runs each on one thread, and on three that meet in another order every time."""
-    for shape in RAGGED_UNITS, RAGGED_ROWS:
+    for shape in UNITS, ROWS:
         layer = fr.GRU(shape["input_size"], shape["hidden_size"], seed=0)
         for n in 1, 3:
             with fr.threads(n):
-                runs = [results(layer, 40, shape["N"], None) for _ in range(6)]
+                runs = [results(layer, 40, shape["N"]) for _ in range(6)]
             assert not any(differing(runs[0], again) for again in runs[1:]), f"{n} threads"
 
 
@@ -199,8 +199,8 @@ def test_same_bits_on_any_number_of_threads_of_linear():
     """A layer that multiplies all positions at once."""
     rng = np.random.default_rng(0)
     linear = fr.Linear(40, 33, seed=0)
-    x = rng.standard_normal((700, 40)).astype(np.float32)
-    dy = rng.standard_normal((700, 33)).astype(np.float32)
+    x = rng.standard_normal((3000, 40)).astype(np.float32)
+    dy = rng.standard_normal((3000, 33)).astype(np.float32)
 
     def run():
         linear.zero_grad()
@@ -743,7 +743,10 @@ def forks_while_packing():
 
 @linux_only
 @pytest.mark.slow
-@pytest.mark.xfail(reason="the child inherits the lock that is held while weights are packed")
+@pytest.mark.xfail(
+    reason="the child inherits the lock that is held while weights are packed",
+    strict=False,  # a fork may miss the moment
+)
 def test_fork_while_another_python_thread_packs_the_weights():
     """The children can use a layer that was being packed when they were forked."""
     codes = in_child(forks_while_packing, uses=[fork, exit_codes])
@@ -832,7 +835,7 @@ def delay_of_ctrl_c(kind, n_threads):
     call(steps)
     began = time.perf_counter()
     call(steps)
-    T = int(steps * 2.5 / (time.perf_counter() - began))  # 2.5 s
+    T = int(steps * 2 / (time.perf_counter() - began))  # 2 s
     delays, sent = [], []
 
     def send():
@@ -841,7 +844,7 @@ def delay_of_ctrl_c(kind, n_threads):
         os.kill(os.getpid(), signal.SIGINT)
 
     for _ in range(3):
-        if kind == "backward":  # as long as two forward passes
+        if kind == "backward":  # at least as long as a forward pass
             tape = layer.forward(zeros(T * 2 // 3, 1, 512))[-1]
         sender = threading.Thread(target=send)
         sender.start()
@@ -1063,7 +1066,8 @@ BESIDE_TORCH = {
 @pytest.fixture(scope="module")
 def alone():
     """What each library computes in a process without the other."""
-    return in_child(two_libraries, "torch", **BESIDE_TORCH) | in_child(two_libraries, "fastrnn", **BESIDE_TORCH)
+    torch = in_child(two_libraries, "torch", **BESIDE_TORCH)
+    return torch | in_child(two_libraries, "fastrnn", **BESIDE_TORCH)
 
 
 @linux_only

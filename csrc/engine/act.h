@@ -8,9 +8,12 @@
  *     e^x     = scale + scale p
  *     e^x - 1 = scale p + (scale - 1)          scale - 1 is exact while it matters
  *
- * NaN stays NaN, +-inf saturate. Largest errors, measured over every float32 (tests/test_act.py does a sample on each run)
- * and over 10^7 float64 against long double, wherever the result is a normal number: see the table there; the bound that
- * the tests hold is 3 ULP. Results below the smallest normal number are flushed to zero. */
+ * NaN stays NaN, +-inf saturate; results below the smallest normal number are flushed to zero. Largest errors in ULP where
+ * the result is a normal number, over every float32 and over 10^7 random float64 (tests/test_act.py, slow; it holds 3):
+ *
+ *                       sigmoid  tanh   selu
+ *     float32           2.41     2.50   1.94
+ *     float64           2.46     2.54   2.90 */
 
 #if FR_BITS == 32
 #define LN2_HIGH 0.693359375f /* ln 2 to 9 bits: n * LN2_HIGH is exact for |n| < 2^14, with or without fma */
@@ -87,11 +90,11 @@ INLINE vec relu(vec x) { return if_less(x, (vec){0}, (vec){0}, x); }
 
 /* Klambauer et al. 2017, equation 2: lambda x above 0, lambda alpha (e^x - 1) below. */
 #define SELU_LAMBDA R(1.0507009873554804934)
-#define SELU_ALPHA R(1.6732632423543772848)
+#define SELU_BOTTOM R(1.7580993408473768599) /* lambda alpha: rounded once, it saves a bit */
 INLINE vec selu(vec x)
 {
     const vec              zero = {0};
     const struct exp_parts e = exp_negative(-limit(vabs(x)));
     const vec              m = vfma(e.scale, e.p, e.scale - R(1.0));
-    return if_less(zero, x, SELU_LAMBDA * x, if_less(x, zero, (SELU_LAMBDA * SELU_ALPHA) * m, x));
+    return if_less(x, zero, SELU_BOTTOM * m, SELU_LAMBDA * x);
 }

@@ -72,7 +72,8 @@ static void step_back(const struct backward_call *f, fr_idx s, fr_idx lo, fr_idx
         const struct stage *t = &f->cell->stage[k];
         real               *to = t->operand == H_PREV ? rows.dh : rows.dq;
         t->backward(&rows, all, f->units, f->d->H);
-        wait_for(&f->space.meet[f->rank / f->grid.cols], f->grid.cols); /* the product needs the gates of every unit */
+        /* the product needs the gates of every unit */
+        wait_for(&f->space.meet[f->rank / f->grid.cols], f->grid.cols, f->rank % f->grid.cols);
         if (to == rows.dq)
             for (fr_idx j = 0; j < rows.n; j++)
                 memset(to + j * rows.ld + f->units.lo, 0, (size_t)(f->units.hi - f->units.lo) * sizeof(real));
@@ -142,15 +143,15 @@ static void backward_thread(const void *job, struct grid grid, int rank)
         for (fr_idx s = s_hi - 1; s >= s_lo; s--)
             for (fr_idx lo = 0; lo < f.rows.count; lo += ROW_BLOCK)
                 step_back(&f, s, lo, lo + ROW_BLOCK < f.rows.count ? lo + ROW_BLOCK : f.rows.count);
-        wait_for(all, team); /* the gradients of the chunk's gates are complete */
+        wait_for(all, team, rank); /* the gradients of the chunk's gates are complete */
         const struct range chunk = {first_of(d, s_lo), first_of(d, s_hi)};
         for (struct range r = {chunk.lo, 0}; r.lo < chunk.hi; r.lo = r.hi) {
             r.hi = r.lo + GRAD_ROWS < chunk.hi ? r.lo + GRAD_ROWS : chunk.hi;
             pack_operands(&f, r, s_lo);
-            wait_for(all, team);
+            wait_for(all, team, rank);
             add_weights(&f, r);
             add_biases(&f, r);
-            wait_for(all, team); /* the panels are free again */
+            wait_for(all, team, rank); /* the panels are free again */
         }
         if (a->dx)
             add_inputs(&f, chunk, s_lo);

@@ -18,5 +18,5 @@
 RNN(tanh, tanh_, R(1.0) - h * h)
 RNN(relu, relu, if_less(zero, h, splat(1), if_less(h, splat(1), zero, h)))
 RNN(sigmoid, sigmoid, h *(R(1.0) - h))
-RNN(selu, selu, if_less(zero, h, splat(SELU_LAMBDA), h + SELU_LAMBDA * SELU_ALPHA))
+RNN(selu, selu, if_less(zero, h, splat(SELU_LAMBDA), h + SELU_BOTTOM))
 RNN(identity, , R(1.0))

@@ -18,7 +18,7 @@
 #endif
 
 #if defined __linux__
-#define _GNU_SOURCE /* syscall, for the barrier */
+#define _GNU_SOURCE /* syscall and sched_getcpu, for the barrier */
 #endif
 
 #include "../engine.h"

@@ -184,7 +184,7 @@ static void run_rows(const struct forward_call *f, fr_idx lo, fr_idx hi)
                 const struct range  own = own_panels(d, t, f->grid, f->rank);
                 step_stage(f, k, &rows, tiles, r, m);
                 tiles += (own.hi - own.lo) * m * t->S * t->ub * VL;
-                wait_for(&f->space.meet[f->rank / f->grid.cols], f->grid.cols);
+                wait_for(&f->space.meet[f->rank / f->grid.cols], f->grid.cols, f->rank % f->grid.cols);
             }
         }
     }
