@@ -183,7 +183,7 @@ def in_another_process(model, path, notes):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--text", metavar="FILE", help="UTF-8; default: Python's help texts")
-    parser.add_argument("--steps", type=int, default=1400, help="of training; default: %(default)s")
+    parser.add_argument("--steps", type=int, default=1000, help="of training; default: %(default)s")
     parser.add_argument("--hidden", type=int, default=256, help="LSTM units; default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")
     parser.add_argument("--save", metavar="PATH", help="keep the model, in PATH and PATH.json")

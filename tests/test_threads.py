@@ -1001,6 +1001,32 @@ def slowdown_beside_a_busy_process():
     return np.median(quiet), np.median(busy), np.percentile(busy, 95)
 
 
+def work_of_a_team_on_one_core():
+    """Processor time of a call on two threads, relative to one, where both have the same core."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    layer, x = fr.LSTM(256, 256, seed=0), np.ones((1000, 1, 256), np.float32)
+
+    def processor_time(n):
+        with fr.threads(n):
+            began = time.process_time()
+            layer(x)
+            return time.process_time() - began
+
+    pairs = [[processor_time(n) for n in (1, 2)] for _ in range(12)]
+    one, two = np.median(pairs[2:], axis=0)
+    return two / one
+
+
+@linux_only
+@needs_openmp
+def test_a_team_on_one_core_does_not_spin():
+    """Threads that share a core let each other run.
+
+    The switches between them cost about as much as the work; waiting out each spin, 8 times that.
+    """
+    assert in_child(work_of_a_team_on_one_core) <= 4
+
+
 @pytest.mark.slow
 @linux_only
 @needs_openmp
