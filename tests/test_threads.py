@@ -412,9 +412,9 @@ def test_with_threads_needs_a_number():
 
 
 @needs_openmp
-@pytest.mark.parametrize("n, count", [(np.int64(3), 3), (1024, 1024), (True, 1)])
+@pytest.mark.parametrize("n, count", [(np.int64(3), 3), (1024, 1024)])
 def test_numbers_of_threads_are_whatever_python_counts_with(n, count):
-    """NumPy's integers, the largest number allowed; True is 1, as everywhere in Python."""
+    """NumPy's integers, and the largest number allowed."""
     with fr.threads(n):
         assert fr.get_num_threads() == count
 
@@ -743,10 +743,6 @@ def forks_while_packing():
 
 @linux_only
 @pytest.mark.slow
-@pytest.mark.xfail(
-    reason="the child inherits the lock that is held while weights are packed",
-    strict=False,  # a fork may miss the moment
-)
 def test_fork_while_another_python_thread_packs_the_weights():
     """The children can use a layer that was being packed when they were forked."""
     codes = in_child(forks_while_packing, uses=[fork, exit_codes])
@@ -875,8 +871,9 @@ def test_ctrl_c_is_honoured_within_0_3_s(kind, n_threads):
 @linux_only
 @not_sanitized
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["tiny steps", "one wide step"])
-@pytest.mark.xfail(reason="the time of a piece is reckoned by products, and no step is divided")
+@pytest.mark.parametrize(
+    "kind", ["tiny steps", pytest.param("one wide step", marks=pytest.mark.xfail(reason="no step is divided"))]
+)
 def test_ctrl_c_is_honoured_within_0_3_s_whatever_the_sizes(kind):
     delay, same = in_child(delay_of_ctrl_c, kind, 1, uses=[results])
     assert delay < 0.3
@@ -1034,12 +1031,15 @@ def test_a_team_on_one_core_does_not_spin():
 def test_a_busy_core_costs_at_most_its_share():
     """A barrier does not spin away the time slices that a foreign process leaves.
 
+    With the OpenMP runtime waiting passively: by default libgomp does spin, see csrc/engine/team.h.
     About 2.5 times at most; what is above that here is room for the noise of a machine. The best
     of three tries, because a third process may interfere.
     """
     tries = []
     for _ in range(3):
-        quiet, median, slowest = in_child(slowdown_beside_a_busy_process, timeout=100)
+        quiet, median, slowest = in_child(
+            slowdown_beside_a_busy_process, env={"OMP_WAIT_POLICY": "passive"}, timeout=100
+        )
         tries.append((median / quiet, slowest / quiet))
         if tries[-1][0] <= 2.75 and tries[-1][1] <= 2.75:
             return

@@ -15,8 +15,6 @@ from libc.string cimport memcmp, memcpy, memset
 
 from fastrnn._core cimport *
 
-import threading
-
 cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject *o)
 
@@ -141,7 +139,9 @@ cdef class Pack:
     cdef void *part[4]  # copies of w_ih, w_hh, b_ih, b_hh; NULL where there is none
     cdef list blocks    # what owns them
     cdef Block forward, backward
-    cdef object lock
+
+    # Packing runs without the GIL, and another thread may do the same meanwhile: the first result stays, because its
+    # pointer may be in use. There is no lock that a child of fork could inherit locked.
 
     cdef Block make(self, fr_pass which):
         cdef size_t nbytes
@@ -152,18 +152,20 @@ cdef class Pack:
         return block
 
     cdef void *for_forward(self) except NULL:
+        cdef Block made
         if self.forward is None:
-            with self.lock:
-                if self.forward is None:
-                    self.forward = self.make(FR_FORWARD)
+            made = self.make(FR_FORWARD)
+            if self.forward is None:
+                self.forward = made
         return self.forward.at
 
     cdef void *for_backward(self) except NULL:
         """From the copies, not from the arrays: a backward pass uses the weights of its forward pass."""
+        cdef Block made
         if self.backward is None:
-            with self.lock:
-                if self.backward is None:
-                    self.backward = self.make(FR_BACKWARD)
+            made = self.make(FR_BACKWARD)
+            if self.backward is None:
+                self.backward = made
         return self.backward.at
 
 
@@ -193,7 +195,7 @@ cdef class Weights:
     cdef list arrays          # of Array
     cdef PyObject *owned[4]   # the ndarrays; NULL where there is none
     cdef Pack latest
-    cdef object lent, seen, lock
+    cdef object lent, seen
 
     def __init__(self, int cell, int dtype, Py_ssize_t input_size, Py_ssize_t hidden_size, arrays, lent):
         memset(&self.desc, 0, sizeof(self.desc))
@@ -204,7 +206,6 @@ cdef class Weights:
         for k in range(4):
             self.owned[k] = <PyObject *>arrays[k] if arrays[k] is not None else NULL
         self.lent = lent
-        self.lock = threading.Lock()
 
     cdef bint held_outside(self) noexcept:
         for k in range(4):
@@ -217,11 +218,9 @@ cdef class Weights:
         outside = self.held_outside()
         if self.latest is not None and self.latest.desc.isa == current_isa and not outside and count == self.seen:
             return self.latest
-        with self.lock:
-            if not self.unchanged():
-                self.latest = self.take()
-            self.seen = None if outside else count
-            return self.latest
+        cdef Pack pack = self.latest if self.unchanged() else self.take()
+        self.latest, self.seen = pack, None if outside else count
+        return pack
 
     cdef bint unchanged(self):
         cdef Array array
@@ -236,7 +235,7 @@ cdef class Weights:
         cdef Pack pack = Pack()
         cdef Array array
         cdef Block block
-        pack.lock, pack.blocks = threading.Lock(), []
+        pack.blocks = []
         pack.desc = self.desc
         pack.desc.isa = current_isa
         for k, array in enumerate(self.arrays):
@@ -256,12 +255,14 @@ cdef class Weights:
 # ---------------------------------------------------------------------------------------------------------------------
 # The passes
 
-# Floating-point operations between two looks at Ctrl-C: a tenth of a second on the slowest engine.
+# Floating-point operations between two looks at Ctrl-C, a tenth of a second on the slowest engine, and what a step costs
+# besides its products, as many operations as take that time.
 cdef double PIECE_FLOP = 5e8
+cdef double STEP_FLOP = 1500
 
 
 cdef Py_ssize_t piece_steps(const fr_desc *d, int gates) noexcept:
-    cdef double step = 2.0 * gates * d.N * d.H * (d.H + d.I) + 1
+    cdef double step = 2.0 * gates * d.N * d.H * (d.H + d.I) + STEP_FLOP
     return <Py_ssize_t>(PIECE_FLOP / step) + 1
 
 

@@ -55,6 +55,8 @@ def effective():
 
 def _checked(n):
     try:
+        if isinstance(n, bool):
+            raise TypeError
         n = operator.index(n)
     except TypeError:
         raise TypeError(f"n: expected an integer, got {type(n).__name__}") from None
