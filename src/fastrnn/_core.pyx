@@ -263,7 +263,7 @@ cdef double STEP_FLOP = 1500
 
 cdef Py_ssize_t piece_steps(const fr_desc *d, int gates) noexcept:
     cdef double step = 2.0 * gates * d.N * d.H * (d.H + d.I) + STEP_FLOP
-    return <Py_ssize_t>(PIECE_FLOP / step) + 1
+    return <Py_ssize_t>(PIECE_FLOP / step) + 1 if d.N else d.T + 1
 
 
 cdef class Call:
