@@ -21,6 +21,7 @@ struct fr_engine {
     void (*cell_info)(fr_cell cell, fr_cell_info *info);
     void (*test_act)(fr_act act, fr_idx n, const void *x, void *y);
     void (*test_gemm)(fr_idx m, fr_idx n, fr_idx k, const void *a, const void *b, void *c, void *workspace);
+    double (*probe)(fr_probe what, int n_threads, size_t nbytes, fr_idx repeats, void *buffer);
 };
 
 /* The engine of an isa and number type, or NULL where there is none or this machine cannot run it. */

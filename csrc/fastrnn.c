@@ -143,3 +143,15 @@ int fr_test_gemm(int isa, fr_dtype dtype, fr_idx m, fr_idx n, fr_idx k, const vo
     engine->test_gemm(m, n, k, a, b, c, workspace);
     return FR_OK;
 }
+
+int fr_run_probe(int isa, fr_dtype dtype, fr_probe what, int n_threads, size_t nbytes, fr_idx repeats, void *buffer,
+                 double *work)
+{
+    const struct fr_engine *engine = fr_find_engine(isa, dtype);
+    if (!engine)
+        return FR_EISA;
+    if (n_threads < 1 || nbytes < 512 || repeats < 1)
+        return FR_ESIZE;
+    *work = engine->probe(what, n_threads, nbytes, repeats, buffer);
+    return FR_OK;
+}

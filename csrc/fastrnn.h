@@ -134,4 +134,10 @@ int    fr_test_gemm(int isa, fr_dtype dtype, fr_idx m, fr_idx n, fr_idx k, const
 );
 size_t fr_test_gemm_bytes(fr_idx m, fr_idx n, fr_idx k);
 
+/* What the machine allows. The work done: floating-point operations, bytes, or barriers. The caller takes the time. */
+typedef enum { FR_PROBE_FMA, FR_PROBE_READ, FR_PROBE_BARRIER, FR_N_PROBES } fr_probe;
+int fr_run_probe(int isa, fr_dtype dtype, fr_probe what, int n_threads, size_t nbytes, /* of each thread, >= 512 */
+                 fr_idx repeats, void *buffer,                                         /* (n_threads, nbytes) */
+                 double *work);
+
 #endif

@@ -35,6 +35,7 @@
 #include "backward_call.h"
 #include "grads.h"
 #include "backward.h"
+#include "probe.h"
 
 static size_t workspace_bytes(const fr_desc *d, fr_pass pass)
 {
@@ -112,4 +113,5 @@ const struct fr_engine        FR_ENGINE = {
     .cell_info = cell_info,
     .test_act = test_act,
     .test_gemm = test_gemm,
+    .probe = probe,
 };

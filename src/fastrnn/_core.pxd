@@ -100,3 +100,8 @@ cdef extern from "fastrnn.h" nogil:
     int fr_test_gemm(int isa, fr_dtype dtype, fr_idx m, fr_idx n, fr_idx k, const void *a, const void *b, void *c,
                      void *workspace)
     size_t fr_test_gemm_bytes(fr_idx m, fr_idx n, fr_idx k)
+
+    ctypedef enum fr_probe:
+        FR_PROBE_FMA
+    int fr_run_probe(int isa, fr_dtype dtype, fr_probe what, int n_threads, size_t nbytes, fr_idx repeats, void *buffer,
+                     double *work)

@@ -6,6 +6,8 @@ Above it, functional.py has checked every shape and dtype and allocated every ar
 takes pointers, releases the GIL, calls C in pieces short enough for Ctrl-C, and turns codes into exceptions. It also owns
 the packed weights, because when to repack is a question of object lifetimes.
 """
+from time import perf_counter
+
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
@@ -474,7 +476,7 @@ cdef class Stepper:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Single kernels, for tests and benchmarks
+# Single kernels and the machine's own roof, for tests and benchmarks
 
 ACTS = {"sigmoid": 0, "tanh": 1, "selu": 2}
 
@@ -493,3 +495,24 @@ def gemm(a, b, c):
     cdef Py_ssize_t m = aa.view.shape[0], n = ab.view.shape[1], k = aa.view.shape[1]
     cdef Block workspace = Block(fr_test_gemm_bytes(m, n, k))
     check(fr_test_gemm(current_isa, dtype, m, n, k, aa.at(), ab.at(), ac.at(), workspace.at))
+
+
+PROBES = {"fma": 0, "read": 1, "barrier": 2}
+
+
+def probe(str what, int dtype, size_t nbytes, Py_ssize_t repeats, int n_threads):
+    """What the machine allows: (seconds, work), and the work is operations, bytes read, or barriers.
+
+    dtype is 0 for float32, 1 for float64. Each of n_threads threads reads nbytes (>= 512) of its own, `repeats` times.
+    """
+    cdef Block buffer = Block(nbytes * n_threads)
+    cdef fr_probe which = <fr_probe><int>PROBES[what]
+    cdef double work = 0
+    cdef int code
+    memset(buffer.at, 0, buffer.nbytes)
+    start = perf_counter()
+    with nogil:
+        code = fr_run_probe(current_isa, <fr_dtype>dtype, which, n_threads, nbytes, repeats, buffer.at, &work)
+    seconds = perf_counter() - start
+    check(code)
+    return seconds, work
