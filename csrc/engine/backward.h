@@ -46,21 +46,21 @@ static struct back_step back_rows(const struct backward_call *f, fr_idx s, fr_id
     return rows;
 }
 
-/* to (dh or dq) += dgates U^T in this thread's panels of units */
+/* to (dh or dq) += dgates U^T in this thread's units, which may begin and end inside a panel */
 static void through_product(const struct backward_call *f, int k, const struct back_step *rows, real *to)
 {
     const struct stage *t = &f->cell->stage[k];
     const fr_idx        H = f->d->H, K = t->Gh * H, b_panel = K * MAX_NV * VL, c_panel = MAX_NV * VL;
     for (fr_idx j = 0; j < rows->n; j++)
         f->space.a[j] = rows->gates[j] + (t->block + t->h0) * H;
-    for (fr_idx p = f->panels.lo; p < f->panels.hi;) {
-        const int nv = panel_vectors(H, MAX_NV, p);
-        int       np = panels_at_once(rows->n);
-        if (p + np > f->panels.hi || panel_vectors(H, MAX_NV, p + np - 1) != nv)
-            np = 1;
-        gemm(rows->n, np, nv, K, f->space.a, 1, f->pack[k].wh_t + p * b_panel, b_panel, to + p * c_panel, rows->ld,
-             c_panel);
-        p += np;
+    for (fr_idx v = f->units.lo / VL, end = f->units.hi / VL; v < end;) {
+        const fr_idx p = v / MAX_NV, inside = v % MAX_NV;
+        const int    panel = panel_vectors(H, MAX_NV, p),
+                     nv = end - v < panel - inside ? (int)(end - v) : (int)(panel - inside);
+        const int    np = nv < MAX_NV ? 1 : panel_group(panels_at_once(rows->n, nv), H, MAX_NV, p, end / MAX_NV);
+        gemm(rows->n, np, nv, K, f->space.a, 1, f->pack[k].wh_t + p * b_panel + inside * VL, panel * VL, b_panel,
+             to + v * VL, rows->ld, c_panel);
+        v += np * nv;
     }
 }
 
@@ -133,10 +133,8 @@ static void backward_thread(const void *job, struct grid grid, int rank)
     backward_layout(d, grid, rank, a->workspace, &f.space);
     struct barrier *all = &f.space.meet[grid.rows];
     f.rows = row_group(d, rank / grid.cols, grid.rows);
-    f.panels = share(panel_count(d->H, MAX_NV), rank % grid.cols, grid.cols);
-    f.units = (struct range){f.panels.lo * MAX_NV * VL, f.panels.hi * MAX_NV * VL};
-    if (f.units.hi > round_up(d->H, VL))
-        f.units.hi = round_up(d->H, VL);
+    const struct range vectors = share(panel_count(d->H, 1), rank % grid.cols, grid.cols);
+    f.units = (struct range){vectors.lo * VL, vectors.hi * VL};
 
     for (fr_idx s_hi = a->s_hi, s_lo; s_hi > a->s_lo; s_hi = s_lo) {
         s_lo = chunk_start(d, a->s_lo, s_hi);

@@ -53,7 +53,7 @@ struct backward_call {
     struct backward_space   space;
     struct grid             grid;
     int                     rank;
-    struct group            rows;          /* what this thread owns: rows, */
-    struct range            panels, units; /* panels of H, and the units in them */
+    struct group            rows;  /* what this thread owns: rows, */
+    struct range            units; /* and units, whole vectors */
     struct field            x, y, dx, dy;
 };

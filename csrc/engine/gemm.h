@@ -9,8 +9,8 @@
  *
  * A  by rows that lie anywhere: element (i, l) at a[i][l * a_step]. So a batch row of a strided, reversed or ragged
  *    sequence needs no copy, and a transposed A is a packed one with a_step > 1.
- * B  one packed panel: k rows of nv vectors. Wider matrices are several panels, b_panel reals apart; columns beyond the
- *    matrix are zeros, so C has whole vectors.
+ * B  one packed panel: k rows of nv vectors, b_step reals apart, so that it may be some vectors of a wider one. Wider
+ *    matrices are several panels, b_panel reals apart; columns beyond the matrix are zeros, so C has whole vectors.
  * C  rows ldc reals apart, panels c_panel apart; it starts from what it holds.
  *
  * Every element of C is one chain of vfma over l = 0..k-1, in that order, whatever the tile. That is why a row has the same
@@ -30,11 +30,19 @@ INLINE int tile_rows(int nv)
     return rows < MAX_ROWS ? rows : MAX_ROWS;
 }
 
-/* One or two rows use few accumulators and would wait for each fma: they take several panels at once. */
-INLINE int panels_at_once(fr_idx m) { return m == 1 ? VECTOR_REGISTERS / 8 : m == 2 ? VECTOR_REGISTERS / 16 : 1; }
+/* One or two rows use few accumulators and wait for the weights: they take several panels at once, which hides the latency
+ * of vfma and keeps two streams of weights coming. No more than that: the fewer go together, the more of them a step can
+ * find in L1 again (forward.h). */
+INLINE int panels_at_once(fr_idx m, int nv)
+{
+    if (m > 2)
+        return 1;
+    const int np = nv > 2 || m == 2 ? 2 : MAX_NP;
+    return np * (int)m * nv > ACCUMULATORS ? np / 2 : np;
+}
 
 INLINE void tile(const int rows, const int np, const int nv, fr_idx k, const real *const *a, fr_idx a_step,
-                 const real *b, fr_idx b_panel, real *c, fr_idx ldc, fr_idx c_panel)
+                 const real *b, fr_idx b_step, fr_idx b_panel, real *c, fr_idx ldc, fr_idx c_panel)
 {
     vec         acc[MAX_ROWS][MAX_NP][MAX_NV];
     const real *row[MAX_ROWS];
@@ -47,7 +55,7 @@ INLINE void tile(const int rows, const int np, const int nv, fr_idx k, const rea
             for (int v = 0; v < nv; v++)
                 acc[i][p][v] = load(c + i * ldc + p * c_panel + v * VL);
     }
-    for (fr_idx l = 0, at = 0; l < k; l++, at += a_step, b += nv * VL) {
+    for (fr_idx l = 0, at = 0; l < k; l++, at += a_step, b += b_step) {
         vec b_l[MAX_NP][MAX_NV];
 #pragma GCC unroll 4
         for (int p = 0; p < np; p++)
@@ -76,47 +84,47 @@ INLINE void tile(const int rows, const int np, const int nv, fr_idx k, const rea
 /* The tiles there are, (rows, panels, vectors): every number of rows up to tile_rows, and the wide ones. */
 /* clang-format off */
 #define TILES_ANY(X)                                                                                                   \
-    X(1, 1, 1) X(2, 1, 1) X(3, 1, 1) X(4, 1, 1) X(5, 1, 1) X(6, 1, 1) X(7, 1, 1) X(8, 1, 1) X(1, 2, 1)                 \
-    X(1, 1, 2) X(2, 1, 2) X(3, 1, 2) X(4, 1, 2) X(5, 1, 2) X(6, 1, 2) X(1, 2, 2)                                       \
-    X(1, 1, 3) X(2, 1, 3) X(3, 1, 3) X(4, 1, 3) X(1, 2, 3)                                                             \
-    X(1, 1, 4) X(2, 1, 4) X(3, 1, 4) X(1, 2, 4)
+    X(1, 1, 1) X(2, 1, 1) X(3, 1, 1) X(4, 1, 1) X(5, 1, 1) X(6, 1, 1) X(7, 1, 1) X(8, 1, 1)                            \
+    X(1, 1, 2) X(2, 1, 2) X(3, 1, 2) X(4, 1, 2) X(5, 1, 2) X(6, 1, 2)                                                  \
+    X(1, 1, 3) X(2, 1, 3) X(3, 1, 3) X(4, 1, 3)                                                                        \
+    X(1, 1, 4) X(2, 1, 4) X(3, 1, 4)                                                                                   \
+    X(1, 2, 1) X(1, 4, 1) X(1, 2, 2) X(1, 4, 2) X(1, 2, 3) X(1, 2, 4) X(2, 2, 1) X(2, 2, 2) X(2, 2, 3)
 #if VECTOR_REGISTERS == 32
 #define TILES(X) TILES_ANY(X)                                                                                          \
-    X(1, 4, 1) X(2, 2, 1)                                                                                              \
-    X(7, 1, 2) X(8, 1, 2) X(1, 4, 2) X(2, 2, 2)                                                                        \
-    X(5, 1, 3) X(6, 1, 3) X(7, 1, 3) X(8, 1, 3) X(1, 4, 3) X(2, 2, 3)                                                  \
-    X(4, 1, 4) X(5, 1, 4) X(6, 1, 4) X(1, 4, 4) X(2, 2, 4)
+    X(7, 1, 2) X(8, 1, 2)                                                                                              \
+    X(5, 1, 3) X(6, 1, 3) X(7, 1, 3) X(8, 1, 3)                                                                        \
+    X(4, 1, 4) X(5, 1, 4) X(6, 1, 4) X(2, 2, 4)
 #else
 #define TILES(X) TILES_ANY(X)
 #endif
 /* clang-format on */
 
 #define TILE_FUNCTION(rows, np, nv)                                                                                    \
-    static void tile_##rows##_##np##_##nv(fr_idx k, const real *const *a, fr_idx a_step, const real *b,                \
+    static void tile_##rows##_##np##_##nv(fr_idx k, const real *const *a, fr_idx a_step, const real *b, fr_idx b_step, \
                                           fr_idx b_panel, real *c, fr_idx ldc, fr_idx c_panel)                         \
     {                                                                                                                  \
-        tile(rows, np, nv, k, a, a_step, b, b_panel, c, ldc, c_panel);                                                 \
+        tile(rows, np, nv, k, a, a_step, b, b_step, b_panel, c, ldc, c_panel);                                         \
     }
 TILES(TILE_FUNCTION)
 
-typedef void tile_fn(fr_idx k, const real *const *a, fr_idx a_step, const real *b, fr_idx b_panel, real *c, fr_idx ldc,
-                     fr_idx c_panel);
+typedef void tile_fn(fr_idx k, const real *const *a, fr_idx a_step, const real *b, fr_idx b_step, fr_idx b_panel,
+                     real *c, fr_idx ldc, fr_idx c_panel);
 
 #define TILE_ENTRY(rows, np, nv) [nv][np][rows] = tile_##rows##_##np##_##nv,
 static tile_fn *const tile_of[MAX_NV + 1][MAX_NP + 1][MAX_ROWS + 1] = {TILES(TILE_ENTRY)};
 
 /* m rows, np neighbouring panels of nv vectors each. */
-static void gemm(fr_idx m, int np, int nv, fr_idx k, const real *const *a, fr_idx a_step, const real *b, fr_idx b_panel,
-                 real *c, fr_idx ldc, fr_idx c_panel)
+static void gemm(fr_idx m, int np, int nv, fr_idx k, const real *const *a, fr_idx a_step, const real *b, fr_idx b_step,
+                 fr_idx b_panel, real *c, fr_idx ldc, fr_idx c_panel)
 {
     const fr_idx blocks = (m + tile_rows(nv) - 1) / tile_rows(nv); /* as equal as can be: no thin remainder */
     int          p = 0;
-    for (int together = panels_at_once(m); together; together /= 2)
+    for (int together = panels_at_once(m, nv); together; together /= 2)
         for (; np - p >= together; p += together)
             for (fr_idx i = 0, block = 0; block < blocks; block++) {
                 const fr_idx end = m * (block + 1) / blocks;
-                tile_of[nv][together][end - i](k, a + i, a_step, b + p * b_panel, b_panel, c + p * c_panel + i * ldc,
-                                               ldc, c_panel);
+                tile_of[nv][together][end - i](k, a + i, a_step, b + p * b_panel, b_step, b_panel,
+                                               c + p * c_panel + i * ldc, ldc, c_panel);
                 i = end;
             }
 }
@@ -128,6 +136,13 @@ INLINE int panel_vectors(fr_idx n, int nv, fr_idx p)
 {
     const fr_idx left = n - p * nv * VL;
     return left >= nv * VL ? nv : (int)((left + VL - 1) / VL);
+}
+
+/* How many panels from p on, before `end`, go together: at most at_once, all of the same width. */
+INLINE int panel_group(int at_once, fr_idx n, int nv, fr_idx p, fr_idx end)
+{
+    const int np = end - p < at_once ? (int)(end - p) : at_once;
+    return np > 1 && panel_vectors(n, nv, p + np - 1) != panel_vectors(n, nv, p) ? np - 1 : np;
 }
 
 INLINE fr_idx round_up(fr_idx n, fr_idx to) { return (n + to - 1) / to * to; }

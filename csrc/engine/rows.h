@@ -63,7 +63,7 @@ INLINE const real *state_before(const fr_desc *d, struct field y, const real *h_
  * Rows need no waiting, but every thread reads all of W_hh at every step: good while that fits a core's own L2, or when there
  * are rows enough to use each weight often. Units halve what a core reads, at one barrier per step (about 0.2 us): good when
  * a step is longer than that. Below SERIAL_FLOP, waking a team costs more than the work. */
-enum { SERIAL_FLOP = 2000000, BARRIER_FLOP = 60000, L2_BYTES = 1 << 20 };
+enum { SERIAL_FLOP = 2000000, BARRIER_FLOP = 12000, L2_BYTES = 1 << 20 };
 
 static struct grid plan(const fr_desc *d, int threads)
 {
@@ -71,7 +71,7 @@ static struct grid plan(const fr_desc *d, int threads)
     const double       rows = d->T ? (double)first_of(d, d->T) / (double)d->T : 0; /* in a mean step */
     const double       step = rows * 2.0 * cell->G * (double)d->H * (double)d->H;
     const double       total = 2.0 * cell->G * (double)d->H * (double)(d->H + d->I) * rows * (double)d->T;
-    const fr_idx       panels = d->H / (MAX_NV * VL);
+    const fr_idx       panels = d->H / (2 * VL);
     if (threads == 1 || total < SERIAL_FLOP)
         return (struct grid){1, 1};
     if (!cell->stage[0].Gh)
