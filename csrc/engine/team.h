@@ -141,7 +141,13 @@ static void run_team(struct grid grid, void (*prepare)(const void *job, struct g
     const int         threads = grid.rows * grid.cols;
     struct barrier    done = {0};
     prepare(job, grid);
-#pragma omp parallel num_threads(threads) if (threads > 1)
+    if (threads == 1) { /* a region of one thread would cost as much as a small step */
+        const fp_mode mode = flush_denormals();
+        work(job, one, 0);
+        restore_denormals(mode);
+        return;
+    }
+#pragma omp parallel num_threads(threads)
     {
         const fp_mode mode = flush_denormals();
         if (team_size() == threads) {
