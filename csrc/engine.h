@@ -17,7 +17,9 @@ struct fr_engine {
     size_t (*workspace_bytes)(const fr_desc *d, fr_pass pass);
     void (*forward)(const fr_desc *d, const fr_forward_args *a);
     void (*backward)(const fr_desc *d, const fr_backward_args *a);
-    fr_idx (*backward_piece)(const fr_desc *d, fr_idx s_hi, fr_idx steps);
+    int (*threads_pay)(const fr_desc *d);
+    fr_idx (*forward_piece)(const fr_desc *d, fr_idx s_lo);
+    fr_idx (*backward_piece)(const fr_desc *d, fr_idx s_hi);
     void (*cell_info)(fr_cell cell, fr_cell_info *info);
     void (*test_act)(fr_act act, fr_idx n, const void *x, void *y);
     void (*test_gemm)(fr_idx m, fr_idx n, fr_idx k, const void *a, const void *b, void *c, void *workspace);

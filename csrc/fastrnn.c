@@ -118,9 +118,16 @@ int fr_backward(const fr_desc *d, const fr_backward_args *a)
     return FR_OK;
 }
 
-fr_idx fr_backward_piece(const fr_desc *d, fr_idx s_hi, fr_idx steps)
+int fr_threads_pay(const fr_desc *d) { return fr_find_engine(d->isa, d->dtype)->threads_pay(d); }
+
+fr_idx fr_forward_piece(const fr_desc *d, fr_idx s_lo)
 {
-    return fr_find_engine(fr_isa_count() - 1, d->dtype)->backward_piece(d, s_hi, steps);
+    return fr_find_engine(d->isa, d->dtype)->forward_piece(d, s_lo);
+}
+
+fr_idx fr_backward_piece(const fr_desc *d, fr_idx s_hi)
+{
+    return fr_find_engine(d->isa, d->dtype)->backward_piece(d, s_hi);
 }
 
 int fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, void *y)

@@ -109,9 +109,14 @@ typedef struct {
 } fr_backward_args;
 int fr_backward(const fr_desc *d, const fr_backward_args *a);
 
-/* Steps after which a backward piece may end so that the result does not depend on the pieces: s_lo of a piece that ends
- * at s_hi and holds at least `steps` steps (or all that remain). */
-fr_idx fr_backward_piece(const fr_desc *d, fr_idx s_hi, fr_idx steps);
+/* Whether a call would use a second thread if it had one. The description's engine must exist. */
+int fr_threads_pay(const fr_desc *d);
+
+/* Where a piece of about a tenth of a second ends: s_hi of a forward piece that begins at s_lo, s_lo of a backward piece
+ * that ends at s_hi. Backward pieces must end there, so that the bits do not depend on the pieces. The description must be
+ * one that fr_workspace_bytes accepts. */
+fr_idx fr_forward_piece(const fr_desc *d, fr_idx s_lo);
+fr_idx fr_backward_piece(const fr_desc *d, fr_idx s_hi);
 
 /* Engines, best first. */
 int         fr_isa_count(void);

@@ -71,6 +71,47 @@ def test_unbatched_is_a_batch_of_one(cell, rng):
     assert_same_state(dstate, as_state(part[:, 0] for part in as_tuple(dstate_1)))
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("num_layers", [1, 3])
+@pytest.mark.parametrize("layout", ["time first", "batch first", "unbatched", "strided"])
+@pytest.mark.parametrize("given", [False, True])
+def test_a_small_call_has_the_bits_of_the_long_way(
+    cell, dtype, num_layers, bidirectional, layout, given, rng
+):  # fmt: skip
+    """Lengths, even if every row is full, are what the short way leaves to the long one."""
+    options = {"bidirectional": bidirectional, "batch_first": layout == "batch first", "dtype": dtype}
+    layer = make_layer(cell, 5, 18, num_layers, seed=0, **options)
+    x = rng.standard_normal((7, 3, 10)).astype(dtype)
+    x = {"strided": x[::-2, ::2, 5:], "unbatched": x[:, 0, 5:]}.get(layout, x[:, :, :5].copy())
+    N = 1 if layout == "unbatched" else x.shape[1] if layout != "batch first" else x.shape[0]
+    T = x.shape[1 if layout == "batch first" else 0]
+    state = random_state(layer, N, rng) if given else None
+    if given and layout == "unbatched":
+        state = as_state(part[:, 0] for part in as_tuple(state))
+    y, final = layer(x, state)
+    assert layer._small(x, state) is not None
+    expected, expected_final = layer(x, state, lengths=[T] * N)
+    assert y.dtype == expected.dtype and y.shape == expected.shape and y.flags.c_contiguous
+    np.testing.assert_array_equal(y, expected)
+    assert_same_state(final, expected_final)
+
+
+def test_what_is_unusual_goes_the_long_way(rng):
+    """Nothing has been done then, and nothing is refused that the long way takes."""
+    layer = fr.LSTM(3, 4, seed=0)
+    x = rng.standard_normal((5, 2, 3)).astype(np.float32)
+    h = np.zeros((1, 2, 4), np.float32)
+    unusual = [
+        (x.tolist(), None), (x.astype(">f4"), None), (x[:0], None), (x[:, :0], None), (np.asfortranarray(x), None),
+        (x[..., :2], None), (x[0, 0], None), (x.astype(np.float64), None), (np.ma.asarray(x), None),
+        (x, [h, h]), (x, (h, None)), (x, (h, h[:, :1])), (x, (h, np.asfortranarray(h))), (x, h),
+    ]  # fmt: skip
+    assert [layer._small(*arguments) for arguments in unusual] == [None] * len(unusual)
+    np.testing.assert_array_equal(layer(np.asfortranarray(x), [h, h])[0], layer(x)[0])
+    large = np.ones((1 << 14, 2, 3), np.float32)
+    assert layer._small(large, None) is None
+
+
 def test_a_length_of_zero_keeps_the_initial_state_and_gives_zeros(cell, rng):
     layer = make_layer(cell, 3, 7, 2, bidirectional=True, seed=4)
     x, state = rng.standard_normal((5, 4, 3)).astype(np.float32), random_state(layer, 4, rng)

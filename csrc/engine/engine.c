@@ -45,9 +45,22 @@ static size_t workspace_bytes(const fr_desc *d, fr_pass pass)
     return a > b ? a : b;
 }
 
-static fr_idx backward_piece(const fr_desc *d, fr_idx s_hi, fr_idx steps)
+static int threads_pay(const fr_desc *d)
 {
-    fr_idx s = s_hi;
+    const struct grid two = plan(d, 2);
+    return two.rows * two.cols > 1;
+}
+
+static fr_idx forward_piece(const fr_desc *d, fr_idx s_lo)
+{
+    const fr_idx s_hi = s_lo + piece_steps(d, 1);
+    return s_hi < d->T ? s_hi : d->T;
+}
+
+static fr_idx backward_piece(const fr_desc *d, fr_idx s_hi)
+{
+    const fr_idx steps = piece_steps(d, 2);
+    fr_idx       s = s_hi;
     while (s > 0 && s_hi - s < steps)
         s = chunk_start(d, 0, s);
     return s;
@@ -108,6 +121,8 @@ const struct fr_engine        FR_ENGINE = {
     .workspace_bytes = workspace_bytes,
     .forward = forward,
     .backward = backward,
+    .threads_pay = threads_pay,
+    .forward_piece = forward_piece,
     .backward_piece = backward_piece,
     .cell_info = cell_info,
     .test_act = test_act,

@@ -85,6 +85,19 @@ static struct grid plan(const fr_desc *d, int threads)
     return (struct grid){1, 1};
 }
 
+/* Steps of a piece: the caller looks at Ctrl-C between pieces, so that one should take a tenth of a second on the slowest
+ * machine that runs this engine, some 2.5e9 operations a second and element of a vector; and not much less, because threads
+ * that come and go cost time when they must share a core with other processes. A step costs STEP_FLOP besides its products,
+ * as many operations as take that time. */
+#define PIECE_FLOP (2.5e8 * VL)
+#define STEP_FLOP 1500.0
+
+static fr_idx piece_steps(const fr_desc *d, int passes) /* products with the weights: 1 forward, 2 backward */
+{
+    const double step = passes * 2.0 * cells[d->cell].G * (double)d->N * (double)d->H * (double)(d->H + d->I);
+    return d->N ? (fr_idx)(PIECE_FLOP / (step + STEP_FLOP)) + 1 : d->T + 1;
+}
+
 /* Cuts a caller's workspace into aligned pieces; from a NULL base it only measures. */
 struct arena {
     char *at;

@@ -85,7 +85,9 @@ cdef extern from "fastrnn.h" nogil:
         void *workspace
         fr_idx s_lo, s_hi
     int fr_backward(const fr_desc *d, const fr_backward_args *a)
-    fr_idx fr_backward_piece(const fr_desc *d, fr_idx s_hi, fr_idx steps)
+    int fr_threads_pay(const fr_desc *d)
+    fr_idx fr_forward_piece(const fr_desc *d, fr_idx s_lo)
+    fr_idx fr_backward_piece(const fr_desc *d, fr_idx s_hi)
 
     int fr_isa_count()
     const char *fr_isa_name(int isa)

@@ -44,7 +44,6 @@ class Stepper:
 
 def forward(
     pack: Pack,
-    gates: int,
     x: _Array,
     y: _Array,
     h_0: _Array | None,
@@ -59,7 +58,6 @@ def forward(
 ) -> None: ...
 def backward(
     pack: Pack,
-    gates: int,
     x: _Array,
     y: _Array | None,
     h_0: _Array | None,
@@ -77,6 +75,20 @@ def backward(
     reverse: bool,
     n_threads: int,
 ) -> None: ...
+class Inference:
+    def __init__(
+        self,
+        weights: list[Weights],
+        directions: int,
+        parts: int,
+        batch_first: bool,
+        threads: Callable[[], int],
+        empty: Callable[..., _Array],
+        ndarray: type,
+        dtype: object,
+    ) -> None: ...
+    def __call__(self, x: object, state: object) -> tuple[_Array, object] | None: ...
+
 def activation(name: str, x: _Array, y: _Array) -> None: ...
 def gemm(a: _Array, b: _Array, c: _Array) -> None: ...
 def probe(what: str, dtype: int, nbytes: int, repeats: int, n_threads: int) -> tuple[float, float]: ...

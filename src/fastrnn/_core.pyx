@@ -12,16 +12,13 @@ from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffe
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from libc.stdint cimport uintptr_t
-from libc.stdlib cimport free
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
 from fastrnn._core cimport *
 
 cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject *o)
-
-cdef extern from "stdlib.h":
-    void *aligned_alloc(size_t alignment, size_t size)
 
 cdef extern from *:
     """
@@ -94,18 +91,20 @@ def max_threads():
 
 
 cdef class Block:
-    """Aligned memory, freed with the object."""
+    """Memory aligned to 64 bytes, freed with the object."""
     cdef void *at
+    cdef void *start  # by malloc, not aligned_alloc: it keeps small blocks at hand for the next call
     cdef size_t nbytes
 
     def __cinit__(self, size_t nbytes):
         self.nbytes = nbytes
-        self.at = aligned_alloc(64, (nbytes + 127) // 64 * 64)
-        if self.at == NULL:
+        self.start = malloc(nbytes + 64) if nbytes + 64 > nbytes else NULL
+        if self.start == NULL:
             raise MemoryError(f"cannot allocate {nbytes} bytes")
+        self.at = <void *>((<uintptr_t>self.start + 63) // 64 * 64)
 
     def __dealloc__(self):
-        free(self.at)
+        free(self.start)
 
 
 cdef class Array:
@@ -129,6 +128,18 @@ cdef class Array:
     cdef Py_ssize_t stride(self, int axis) noexcept:
         """In elements."""
         return self.view.strides[axis] // self.view.itemsize if self.held else 0
+
+
+cdef bint walkable(const Py_buffer *v, Py_ssize_t features) noexcept:
+    """Can C walk its rows: aligned numbers, `features` of them side by side?"""
+    cdef int axis, last = v.ndim - 1
+    cdef Py_ssize_t itemsize = v.itemsize
+    if <uintptr_t>v.buf % itemsize:
+        return False
+    for axis in range(last):
+        if v.strides[axis] % itemsize:
+            return False
+    return last >= 0 and v.shape[last] == features and v.strides[last] == itemsize
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -257,17 +268,6 @@ cdef class Weights:
 # ---------------------------------------------------------------------------------------------------------------------
 # The passes
 
-# Floating-point operations between two looks at Ctrl-C, a tenth of a second on the slowest engine, and what a step costs
-# besides its products, as many operations as take that time.
-cdef double PIECE_FLOP = 5e8
-cdef double STEP_FLOP = 1500
-
-
-cdef Py_ssize_t piece_steps(const fr_desc *d, int gates) noexcept:
-    cdef double step = 2.0 * gates * d.N * d.H * (d.H + d.I) + STEP_FLOP
-    return <Py_ssize_t>(PIECE_FLOP / step) + 1 if d.N else d.T + 1
-
-
 cdef class Call:
     """A description of one call, with the arrays behind its pointers and its workspace."""
     cdef fr_desc d
@@ -293,7 +293,7 @@ cdef class Call:
         return self.workspace.at
 
 
-def forward(Pack pack, int gates, x, y, h_0, c_0, h_n, c_n, tape_gates, tape_c, order, bint reverse, int n_threads):
+def forward(Pack pack, x, y, h_0, c_0, h_n, c_n, tape_gates, tape_c, order, bint reverse, int n_threads):
     """Run one layer in one direction. Arrays as in fr_forward_args; those that may be NULL there may be None here.
 
     order is (rows, lengths, first) of fr_desc, or None. Raises KeyboardInterrupt between pieces.
@@ -309,10 +309,9 @@ def forward(Pack pack, int gates, x, y, h_0, c_0, h_n, c_n, tape_gates, tape_c, 
     a.h_0, a.c_0, a.h_n, a.c_n = ah0.at(), ac0.at(), ahn.at(), acn.at()
     a.gates, a.c = ag.at(), ac.at()
     a.pack, a.workspace = pack.for_forward(), call.space(FR_FORWARD)
-    cdef Py_ssize_t steps = piece_steps(&call.d, gates)
     a.s_lo = 0
     while True:
-        a.s_hi = min(a.s_lo + steps, call.d.T)
+        a.s_hi = fr_forward_piece(&call.d, a.s_lo)
         with nogil:
             code = fr_forward(&call.d, &a)
         check(code)
@@ -322,7 +321,7 @@ def forward(Pack pack, int gates, x, y, h_0, c_0, h_n, c_n, tape_gates, tape_c, 
         a.s_lo = a.s_hi
 
 
-def backward(Pack pack, int gates, x, y, h_0, c_0, tape_gates, tape_c, dy, dh_n, dc_n, dx, dh_0, dc_0, grads, order,
+def backward(Pack pack, x, y, h_0, c_0, tape_gates, tape_c, dy, dh_n, dc_n, dx, dh_0, dc_0, grads, order,
              bint reverse, int n_threads):
     """Back-propagate through one layer in one direction. Arrays as in fr_backward_args; grads is a tuple of four."""
     cdef Array ax = Array(x), ay = Array(y), ah0 = Array(h_0), ac0 = Array(c_0), ag = Array(tape_gates, True)
@@ -342,10 +341,9 @@ def backward(Pack pack, int gates, x, y, h_0, c_0, tape_gates, tape_c, dy, dh_n,
     a.dh_0, a.dc_0 = adh0.at(), adc0.at()
     a.dw_ih, a.dw_hh, a.db_ih, a.db_hh = dw_ih.at(), dw_hh.at(), db_ih.at(), db_hh.at()
     a.pack, a.workspace = pack.for_backward(), call.space(FR_BACKWARD)
-    cdef Py_ssize_t steps = piece_steps(&call.d, 2 * gates)
     a.s_hi = call.d.T
     while True:
-        a.s_lo = fr_backward_piece(&call.d, a.s_hi, steps)
+        a.s_lo = fr_backward_piece(&call.d, a.s_hi)
         with nogil:
             code = fr_backward(&call.d, &a)
         check(code)
@@ -353,6 +351,124 @@ def backward(Pack pack, int gates, x, y, h_0, c_0, tape_gates, tape_c, dy, dh_n,
             return
         PyErr_CheckSignals()
         a.s_hi = a.s_lo
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The short way, for small calls: one Python call for a whole stack
+
+cdef Py_ssize_t SMALL = 1 << 16  # elements of x or y: beyond it, what the long way costs does not matter
+
+
+cdef class Inference:
+    """All layers and directions of a stack on one short sequence, without a tape and without lengths.
+
+    weights is a list of Weights, [layer * directions + direction]; parts is 1 for a state h, 2 for (h, c). threads() gives
+    the number of threads to use now; empty, ndarray and dtype are NumPy's.
+    """
+    cdef list weights
+    cdef object threads, empty, ndarray, dtype
+    cdef bint batch_first
+    cdef int layers, directions, parts
+    cdef Py_ssize_t I, H, itemsize
+
+    def __init__(self, weights, int directions, int parts, bint batch_first, threads, empty, ndarray, dtype):
+        cdef Weights first = weights[0]
+        self.weights, self.directions, self.parts, self.batch_first = weights, directions, parts, batch_first
+        self.layers = len(weights) // directions
+        self.I, self.H = first.desc.I, first.desc.H
+        self.itemsize = 4 if first.desc.dtype == FR_F32 else 8
+        self.threads, self.empty, self.ndarray, self.dtype = threads, empty, ndarray, dtype
+
+    def __call__(self, x, state):
+        """y and the final state, in new arrays.
+
+        Returns None, having done nothing, if anything about x or the state is unusual: the caller then goes the long way,
+        which can say what is wrong, and which gives the same bits.
+        """
+        if type(x) is not self.ndarray or x.dtype is not self.dtype:
+            return None
+        cdef Array ax = Array(x)
+        cdef int ndim = ax.view.ndim, time = 1 if ndim == 3 and self.batch_first else 0
+        if not 2 <= ndim <= 3 or not walkable(&ax.view, self.I):
+            return None
+        cdef Py_ssize_t T = ax.view.shape[time], N = ax.view.shape[1 - time] if ndim == 3 else 1
+        cdef Py_ssize_t width = self.directions * self.H, states = self.layers * self.directions
+        if T == 0 or N == 0 or T * N > SMALL // max(self.I, width):
+            return None
+        cdef Array h_0, c_0 = None
+        if state is None:
+            h_0 = c_0 = Array(None)
+        elif self.parts == 1:
+            h_0 = self.initial(state, states, N, ndim)
+        elif type(state) is tuple and len(state) == 2:
+            h_0, c_0 = self.initial(state[0], states, N, ndim), self.initial(state[1], states, N, ndim)
+        else:
+            return None
+        if h_0 is None or self.parts == 2 and c_0 is None:
+            return None
+
+        if ndim == 2:
+            y_shape, s_shape = (T, width), (states, self.H)
+        else:
+            y_shape, s_shape = (N, T, width) if time else (T, N, width), (states, N, self.H)
+        y, h_n = self.empty(y_shape, self.dtype), self.empty(s_shape, self.dtype)
+        c_n = self.empty(s_shape, self.dtype) if self.parts == 2 else None
+        if not self.run(ax, Array(y, True), h_0, c_0, Array(h_n, True), Array(c_n, True), T, N, time):
+            return None
+        return y, h_n if self.parts == 1 else (h_n, c_n)
+
+    cdef Array initial(self, state, Py_ssize_t states, Py_ssize_t N, int ndim):
+        """An initial state (states, N, H), C-ordered; None if it is unusual."""
+        if type(state) is not self.ndarray or state.dtype is not self.dtype:
+            return None
+        cdef Array s = Array(state)
+        if s.view.ndim != ndim or not walkable(&s.view, self.H) or s.view.shape[0] != states:
+            return None
+        if s.view.len != states * N * self.H * self.itemsize or s.view.strides[0] != N * self.H * self.itemsize:
+            return None
+        return s if ndim == 2 or s.view.shape[1] == N and s.view.strides[1] == self.H * self.itemsize else None
+
+    cdef bint run(self, Array x, Array y, Array h_0, Array c_0, Array h_n, Array c_n, Py_ssize_t T, Py_ssize_t N,
+                  int time) except -1:
+        cdef fr_forward_args a
+        cdef fr_desc d
+        cdef Pack pack
+        cdef Block workspace = None
+        cdef size_t nbytes
+        cdef int layer, direction, k, code
+        cdef Py_ssize_t width = self.directions * self.H, part = N * self.H * self.itemsize
+        cdef bint batched = x.view.ndim == 3
+        memset(&a, 0, sizeof(a))
+        a.x, a.x_st, a.x_sn = x.at(), x.stride(time), x.stride(1 - time) if batched else 0
+        spare = [Block(T * N * width * self.itemsize) for _ in range(min(self.layers - 1, 2))]
+        for layer in range(self.layers):
+            if layer + 1 < self.layers:
+                a.y, a.y_st, a.y_sn = (<Block>spare[layer % 2]).at, N * width, width
+            else:
+                a.y, a.y_st, a.y_sn = y.at(), y.stride(time), y.stride(1 - time) if batched else 0
+            for direction in range(self.directions):
+                k = layer * self.directions + direction
+                pack = (<Weights>self.weights[k]).current()
+                d = pack.desc
+                d.T, d.N, d.reverse = T, N, direction
+                d.n_threads = self.threads() if fr_threads_pay(&d) else 1
+                check(fr_workspace_bytes(&d, FR_FORWARD, &nbytes))
+                if workspace is None or workspace.nbytes < nbytes:
+                    workspace = Block(nbytes)
+                a.h_0 = <char *>h_0.at() + k * part if h_0.held else NULL
+                a.c_0 = <char *>c_0.at() + k * part if self.parts == 2 and c_0.held else NULL
+                a.h_n = <char *>h_n.at() + k * part
+                a.c_n = <char *>c_n.at() + k * part if self.parts == 2 else NULL
+                a.pack, a.workspace = pack.for_forward(), workspace.at
+                a.s_lo, a.s_hi = 0, T
+                if fr_forward_piece(&d, 0) < T:
+                    return False
+                with nogil:
+                    code = fr_forward(&d, &a)
+                check(code)
+                a.y = <char *>a.y + self.H * self.itemsize
+            a.x, a.x_st, a.x_sn = <char *>a.y - width * self.itemsize, a.y_st, a.y_sn
+        return True
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -404,15 +520,11 @@ cdef class Stepper:
 
     cdef bint fits(self, const Py_buffer *v, Py_ssize_t features) noexcept:
         """(N, features), or (features,) for one row, of the layers' dtype, with contiguous aligned rows?"""
-        cdef int last = v.ndim - 1
-        cdef char kind = c"f" if self.itemsize == 4 else c"d"
-        if not (v.ndim == 2 and v.shape[0] == self.N or v.ndim == 1 and self.N == 1) or v.shape[last] != features:
+        if not (v.ndim == 2 and v.shape[0] == self.N or v.ndim == 1 and self.N == 1):
             return False
-        if v.itemsize != self.itemsize or v.format[0] != kind or v.format[1] != 0:
+        if v.itemsize != self.itemsize or v.format[0] != (c"f" if self.itemsize == 4 else c"d") or v.format[1] != 0:
             return False
-        if <uintptr_t>v.buf % self.itemsize or v.ndim == 2 and v.strides[0] % self.itemsize:
-            return False
-        return v.strides[last] == self.itemsize
+        return walkable(v, features)
 
     def step(self, x, out):
         """Read x and write out, (N, I) and (N, H) or, for one row, (I,) and (H,).
@@ -456,14 +568,15 @@ cdef class Stepper:
         cdef fr_forward_args *last = a + self.layers - 1
         cdef fr_desc d
         cdef size_t nbytes
-        cdef int k, code, n_threads = self.threads()
+        cdef int k, code
         cdef Pack pack
         a.x, a.x_sn = x.buf, x.strides[0] // self.itemsize if x.ndim == 2 else 0
         last.y, last.y_sn = out.buf, out.strides[0] // self.itemsize if out.ndim == 2 else 0
         for k in range(self.layers):
             pack = (<Weights>self.weights[k]).current()
             d = pack.desc
-            d.T, d.N, d.n_threads = 1, self.N, n_threads
+            d.T, d.N = 1, self.N
+            d.n_threads = self.threads() if fr_threads_pay(&d) else 1
             check(fr_workspace_bytes(&d, FR_FORWARD, &nbytes))
             if nbytes > self.workspace.nbytes:
                 self.workspace = Block(nbytes)

@@ -280,6 +280,19 @@ def weights(cell, dtype, input_size, hidden_size, arrays, lent):
     return _core.Weights(cell.code, FLOATS.index(dtype), input_size, hidden_size, arrays, lent)
 
 
+def inference(weights, directions, parts, batch_first, dtype):
+    """The short way through a stack for small calls; None from it means: go the long way.
+
+    Parameters
+    ----------
+    weights : list of Weights
+        [layer * directions + direction].
+    directions, parts : int
+        1 or 2 directions; 1 part of a state (h) or 2 (h, c).
+    """
+    return _core.Inference(weights, directions, parts, batch_first, effective, np.empty, np.ndarray, dtype)
+
+
 def stepper(stack, between):
     """One step at a time through a stack of one-directional layers.
 
@@ -343,7 +356,7 @@ def forward(cell, weight, x, y, state, final, *, order=None, reverse=False, keep
         gates = np.empty((rows, cell.saved, H), x.dtype) if cell.recurrent else None
         c = np.empty((rows, H), x.dtype) if cell.has_c else None
         state = tuple(None if array is None else array.copy() for array in state)
-    _core.forward(pack, cell.gates, x, y, *state, *final, gates, c, order, reverse, effective())
+    _core.forward(pack, x, y, *state, *final, gates, c, order, reverse, effective())
     return Saved(pack, x, y, *state, gates, c, order, reverse) if keep else None
 
 
@@ -369,6 +382,6 @@ def backward(cell, saved, dy, dfinal, dx, dstate, grads):
         T, N, H = dy.shape
         gates = np.empty((T * N, cell.saved, H), dy.dtype)
     _core.backward(
-        saved.pack, cell.gates, saved.x, saved.y, saved.h_0, saved.c_0, gates, saved.c, dy, *dfinal, dx, *dstate, grads,
+        saved.pack, saved.x, saved.y, saved.h_0, saved.c_0, gates, saved.c, dy, *dfinal, dx, *dstate, grads,
         saved.order, saved.reverse, effective(),
     )  # fmt: skip

@@ -54,8 +54,11 @@ class Stream:
         -------
         y : ndarray, shape (N, H), or (H,) for x (I,)
         """
-        if out is not None and self._stepper.step(x, out):
-            return out
+        given = out
+        if given is None and type(x) is np.ndarray:
+            given = np.empty((*x.shape[:-1], self._layer.hidden_size), self._layer.dtype)
+        if given is not None and self._stepper.step(x, given):
+            return given
         x, out = self._checked(x, out)
         if not self._stepper.step(x, out):
             raise RuntimeError("the stepper refused arguments that had been checked")
