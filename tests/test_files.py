@@ -571,6 +571,7 @@ def test_arguments_of_any_value_and_type(name, path):
         "batch_first",
         "dropout",
         "bidirectional",
+        "recompute",
         "reset_after",
         "nonlinearity",
         "hidden_size",

@@ -54,8 +54,9 @@ MAY_IMPORT = {
     "losses": set(),
     "optim": set(),
     "recurrent": {"functional", "layer", "stack", "stream"},
+    "recompute": {"functional"},
     "reference": set(),
-    "stack": {"functional", "layer", "stream"},
+    "stack": {"functional", "layer", "recompute", "stream"},
     "stream": {"functional"},
     "threads": {"_core"},
 }

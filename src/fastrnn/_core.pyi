@@ -75,6 +75,7 @@ def backward(
     reverse: bool,
     n_threads: int,
 ) -> None: ...
+
 class Inference:
     def __init__(
         self,

@@ -325,13 +325,14 @@ class Saved(NamedTuple):
         return sum(0 if array is None else array.nbytes for array in (self.gates, self.c))
 
 
-def forward(cell, weight, x, y, state, final, *, order=None, reverse=False, keep=False):
+def forward(cell, pack, x, y, state, final, *, order=None, reverse=False, keep=False):
     """One layer, one direction.
 
     Parameters
     ----------
     cell : Cell
-    weight : Weights
+    pack : Pack
+        Of the weights, from `Weights.pack`.
     x : ndarray, shape (T, N, I)
     y : ndarray, shape (T, N, H)
         Written.
@@ -349,7 +350,6 @@ def forward(cell, weight, x, y, state, final, *, order=None, reverse=False, keep
     Saved or None
     """
     T, N, H = y.shape
-    pack = weight.pack()
     gates = c = None
     if keep:
         rows = tape_rows(order, T, N)

@@ -82,7 +82,7 @@ class Linear(Layer):
         rows = functional.readable(x.reshape(1, -1, self.in_features))  # every position is a row, in a single step
         saved = functional.forward(
             self.cell,
-            self._weights,
+            self._weights.pack(),
             rows,
             y.reshape(1, -1, self.out_features),
             (None, None),

@@ -30,6 +30,9 @@ class RNN(Stack):
         Probability with which `forward` zeroes an output between two layers (the others are scaled by 1/(1-p)).
     bidirectional : bool
         A second direction reads each row from its own end; outputs are concatenated.
+    recompute : bool
+        `forward` keeps a state every so many steps instead of the gates of all, and `backward` computes them again:
+        about a third more time, and a tape of a fraction of the output's size. For long sequences.
     dtype : {np.float32, np.float64}
     seed : int or None
         Of the initial parameters and of dropout: the same seed gives the same run.
@@ -59,14 +62,14 @@ class RNN(Stack):
 
     def __init__(
         self, input_size, hidden_size, num_layers=1, *, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
-        dtype=np.float32, seed=None, nonlinearity="tanh",
+        recompute=False, dtype=np.float32, seed=None, nonlinearity="tanh",
     ):  # fmt: skip
         if nonlinearity not in NONLINEARITIES:
             raise ValueError(f"nonlinearity: expected one of {', '.join(NONLINEARITIES)}, got {nonlinearity!r}")
         self.nonlinearity = nonlinearity
         super().__init__(
             f"rnn_{nonlinearity}",
-            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype, seed,
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, recompute, dtype, seed,
         )  # fmt: skip
 
     def config(self):
@@ -81,7 +84,7 @@ class LSTM(Stack):
 
     Parameters
     ----------
-    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype, seed
+    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, recompute, dtype, seed
         As in `RNN`.
 
     Attributes
@@ -113,11 +116,11 @@ class LSTM(Stack):
 
     def __init__(
         self, input_size, hidden_size, num_layers=1, *, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
-        dtype=np.float32, seed=None,
+        recompute=False, dtype=np.float32, seed=None,
     ):  # fmt: skip
         super().__init__(
             "lstm",
-            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype, seed,
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, recompute, dtype, seed,
         )  # fmt: skip
 
 
@@ -131,7 +134,7 @@ class GRU(Stack):
 
     Parameters
     ----------
-    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype, seed
+    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, recompute, dtype, seed
         As in `RNN`.
     reset_after : bool
         True is PyTorch's and Keras's default.
@@ -160,12 +163,12 @@ class GRU(Stack):
 
     def __init__(
         self, input_size, hidden_size, num_layers=1, *, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
-        dtype=np.float32, seed=None, reset_after=True,
+        recompute=False, dtype=np.float32, seed=None, reset_after=True,
     ):  # fmt: skip
         self.reset_after = functional.as_flag("reset_after", reset_after)
         super().__init__(
             "gru" if self.reset_after else "gru_reset_before",
-            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype, seed,
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, recompute, dtype, seed,
         )  # fmt: skip
 
     def config(self):

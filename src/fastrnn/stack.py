@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from . import functional
+from . import functional, recompute
 from .layer import Layer, Tape
 from .stream import Stream, pair
 
@@ -22,7 +22,8 @@ class Stack(Layer):
     _parts = ("h",)  # what a state consists of
 
     def __init__(
-        self, cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype, seed
+        self, cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, recompute,
+        dtype, seed,
     ):  # fmt: skip
         self.cell = functional.CELLS[cell]
         self.input_size = functional.as_size("input_size", input_size)
@@ -31,6 +32,7 @@ class Stack(Layer):
         self.bias = functional.as_flag("bias", bias)
         self.batch_first = functional.as_flag("batch_first", batch_first)
         self.bidirectional = functional.as_flag("bidirectional", bidirectional)
+        self.recompute = functional.as_flag("recompute", recompute)
         self.dropout = functional.as_probability("dropout", dropout)
         if self.dropout and self.num_layers == 1:
             warnings.warn("dropout acts between layers: with num_layers=1 it does nothing", stacklevel=3)
@@ -100,6 +102,7 @@ class Stack(Layer):
             "batch_first": self.batch_first,
             "dropout": self.dropout,
             "bidirectional": self.bidirectional,
+            "recompute": self.recompute,
             "dtype": str(self.dtype),
         }
 
@@ -131,16 +134,15 @@ class Stack(Layer):
             state = tuple(array[:, 0] for array in state)
         return state if len(state) > 1 else state[0]
 
-    def _layer(self, layer, x, y, state, final, order, keep):
-        """One layer, all directions; y (T, N, D*H) is written."""
+    def _layer(self, run, layer, x, y, state, final, **how):
+        """One layer, all directions; y (T, N, D*H) is written. `run` is a forward function, and `how` its options."""
         H, saved = self.hidden_size, []
         for direction in range(self.num_directions):
             k = layer * self.num_directions + direction
+            pack = self._weights[layer][direction].pack()
+            half = y[..., direction * H : (direction + 1) * H]
             saved.append(
-                functional.forward(
-                    self.cell, self._weights[layer][direction], x, y[..., direction * H : (direction + 1) * H],
-                    pair(state, k), pair(final, k), order=order, reverse=direction == 1, keep=keep,
-                )
+                run(self.cell, pack, x, half, pair(state, k), pair(final, k), reverse=direction == 1, **how)
             )  # fmt: skip
         return saved
 
@@ -196,7 +198,7 @@ class Stack(Layer):
         for layer in range(self.num_layers):
             last = layer == self.num_layers - 1
             out = y if last else spare[layer % 2]
-            self._layer(layer, x, out, state, final, order, keep=False)
+            self._layer(functional.forward, layer, x, out, state, final, order=order)
             x = out
 
     def forward(self, x, state=None, lengths=None):
@@ -214,14 +216,17 @@ class Stack(Layer):
         """
         x, layout, state, lengths = self._enter(x, state, lengths)
         (T, N, _), D, H = x.shape, self.num_directions, self.hidden_size
-        order = functional.order_of(lengths, T)
         final = self._empty_state(N)
+        if self.recompute and len(recompute.blocks(T, N, False)) > 1:
+            run, how = recompute.forward, {"lengths": lengths}
+        else:
+            run, how = functional.forward, {"order": functional.order_of(lengths, T), "keep": True}
         saved, masks = [], []
         for layer in range(self.num_layers):
             last = layer == self.num_layers - 1
             out = np.empty(layout.shape(T, N, D * H) if last else (T, N, D * H), self.dtype)
             y = layout.time_major(out) if last else out
-            saved.append(self._layer(layer, x, y, state, final, order, keep=True))
+            saved.append(self._layer(run, layer, x, y, state, final, **how))
             x = y
             if self.dropout and not last:
                 mask = self._rng.random(y.shape, np.float32) >= self.dropout
@@ -274,9 +279,9 @@ class Stack(Layer):
                 k = layer * D + direction
                 grads = tuple(map(self.grads.own().get, self._names(layer, direction)))
                 half = dy[..., direction * H : (direction + 1) * H]
-                functional.backward(
-                    self.cell, saved[layer][direction], half, pair(dfinal, k), dx, pair(dinitial, k), grads
-                )
+                saved_here = saved[layer][direction]
+                back = recompute.backward if isinstance(saved_here, recompute.Saved) else functional.backward
+                back(self.cell, saved_here, half, pair(dfinal, k), dx, pair(dinitial, k), grads)
             if layer and masks:
                 dx *= masks[layer - 1]
                 dx *= 1 / (1 - self.dropout)
