@@ -43,18 +43,31 @@ static size_t pack_bytes(const fr_desc *d, fr_pass pass)
     return (size_t)((char *)pack_layout(d, pass, NULL, none) - (char *)NULL);
 }
 
-/* w (gates*H, K) -> [panel][K][G][ub][VL], taking the G gates named in `gate`; units beyond H are 0. */
-static void pack_units(const real *w, fr_idx K, fr_idx H, int G, const int *gate, int ub_full, real *to)
+/* What a thread does of it: part `rank` of `parts`. */
+struct part {
+    int rank, parts;
+};
+
+/* w (gates*H, K) -> [panel][K][G][ub][VL], taking the G gates named in `gate`; units beyond H are 0. By squares of VL units
+ * and VL elements of k, each read and written in whole vectors: rows are often 2^n apart and would push each other out. */
+static void pack_units(const real *w, fr_idx K, fr_idx H, int G, const int *gate, int ub_full, real *packed,
+                       struct part part)
 {
-    for (fr_idx p = 0; p < panel_count(H, ub_full); p++) {
-        const int ub = panel_vectors(H, ub_full, p);
-        for (int g = 0; g < G; g++)
-            for (fr_idx u = 0; u < ub * VL; u++) {
-                const fr_idx j = p * ub_full * VL + u;
-                for (fr_idx k = 0; k < K; k++)
-                    to[(k * G + g) * ub * VL + u] = j < H ? w[(gate[g] * H + j) * K + k] : 0;
-            }
-        to += K * G * ub * VL;
+    const struct range own = share(panel_count(H, ub_full), part.rank, part.parts);
+    for (fr_idx p = own.lo; p < own.hi; p++) {
+        const int width = panel_vectors(H, ub_full, p) * VL;
+        real     *to = packed + p * K * G * ub_full * VL;
+        for (fr_idx k = 0; k < K; k += VL)
+            for (int g = 0; g < G; g++)
+                for (int v = 0; v < width; v += VL) {
+                    real         square[VL][VL];
+                    const fr_idx j = p * ub_full * VL + v, n = K - k < VL ? K - k : VL;
+                    for (int u = 0; u < VL; u++)
+                        store(square[u], j + u < H ? load_part(w + (gate[g] * H + j + u) * K + k, n) : (vec){0});
+                    for (fr_idx l = 0; l < n; l++)
+                        for (int u = 0; u < VL; u++)
+                            to[((k + l) * G + g) * width + v + u] = square[u][l];
+                }
     }
 }
 
@@ -72,11 +85,11 @@ INLINE void pack_row(const real *row, fr_idx k, fr_idx K, fr_idx n, real *to)
 }
 
 /* w (gates*H, n) -> panels of the rows of the gates named */
-static void pack_gates(const real *w, fr_idx n, fr_idx H, int G, const int *gate, real *to)
+static void pack_gates(const real *w, fr_idx n, fr_idx H, int G, const int *gate, real *to, struct part part)
 {
-    for (int g = 0; g < G; g++)
-        for (fr_idx j = 0; j < H; j++)
-            pack_row(w + (gate[g] * H + j) * n, g * H + j, G * H, n, to);
+    const struct range own = share(G * H, part.rank, part.parts);
+    for (fr_idx k = own.lo; k < own.hi; k++)
+        pack_row(w + (gate[k / H] * H + k % H) * n, k, G * H, n, to);
 }
 
 static void pack_bias(const struct stage *t, fr_idx H, const real *b_ih, const real *b_hh, real *to)
@@ -97,23 +110,45 @@ static void pack_bias(const struct stage *t, fr_idx H, const real *b_ih, const r
     }
 }
 
+struct pack_job {
+    const fr_desc *d;
+    fr_pass        pass;
+    const void    *w_ih, *w_hh, *b_ih, *b_hh;
+    void          *to;
+};
+
+static void pack_prepare(const void *job, struct grid grid) { (void)job, (void)grid; }
+
+static void pack_thread(const void *job, struct grid grid, int rank)
+{
+    const struct pack_job *a = job;
+    const fr_desc         *d = a->d;
+    const struct cell     *cell = &cells[d->cell];
+    const struct part      part = {rank, grid.cols};
+    struct stage_pack      s[2];
+    pack_layout(d, a->pass, a->to, s);
+    for (int k = 0; k < cell->stages; k++) {
+        const struct stage *t = &cell->stage[k];
+        if (a->pass == FR_FORWARD) {
+            pack_units(a->w_ih, d->I, d->H, t->Gx, t->gate_x, t->ub, s[k].wx, part);
+            if (t->Gh)
+                pack_units(a->w_hh, d->H, d->H, t->Gh, t->gate_h, t->ub, s[k].wh, part);
+            if (rank == 0)
+                pack_bias(t, d->H, a->b_ih, a->b_hh, s[k].bias);
+        } else {
+            if (t->Gh)
+                pack_gates(a->w_hh, d->H, d->H, t->Gh, t->gate_h, s[k].wh_t, part);
+            pack_gates(a->w_ih, d->I, d->H, t->Gx, t->gate_x, s[k].wx_t, part);
+        }
+    }
+}
+
+enum { TEAM_PACK_BYTES = 1 << 19 }; /* some 100 us for one thread */
+
 static void pack(const fr_desc *d, fr_pass pass, const void *w_ih, const void *w_hh, const void *b_ih, const void *b_hh,
                  void *to)
 {
-    const struct cell *cell = &cells[d->cell];
-    struct stage_pack  s[2];
-    pack_layout(d, pass, to, s);
-    for (int k = 0; k < cell->stages; k++) {
-        const struct stage *t = &cell->stage[k];
-        if (pass == FR_FORWARD) {
-            pack_units(w_ih, d->I, d->H, t->Gx, t->gate_x, t->ub, s[k].wx);
-            if (t->Gh)
-                pack_units(w_hh, d->H, d->H, t->Gh, t->gate_h, t->ub, s[k].wh);
-            pack_bias(t, d->H, b_ih, b_hh, s[k].bias);
-        } else {
-            if (t->Gh)
-                pack_gates(w_hh, d->H, d->H, t->Gh, t->gate_h, s[k].wh_t);
-            pack_gates(w_ih, d->I, d->H, t->Gx, t->gate_x, s[k].wx_t);
-        }
-    }
+    const struct pack_job job = {d, pass, w_ih, w_hh, b_ih, b_hh, to};
+    const struct grid     grid = {1, pack_bytes(d, pass) < TEAM_PACK_BYTES ? 1 : d->n_threads};
+    run_team(grid, pack_prepare, pack_thread, &job);
 }

@@ -156,27 +156,29 @@ cdef class Pack:
     # Packing runs without the GIL, and another thread may do the same meanwhile: the first result stays, because its
     # pointer may be in use. There is no lock that a child of fork could inherit locked.
 
-    cdef Block make(self, fr_pass which):
+    cdef Block make(self, fr_pass which, int n_threads):
         cdef size_t nbytes
-        check(fr_pack_bytes(&self.desc, which, &nbytes))
+        cdef fr_desc d = self.desc
+        d.n_threads = n_threads
+        check(fr_pack_bytes(&d, which, &nbytes))
         cdef Block block = Block(nbytes)
         with nogil:
-            fr_pack(&self.desc, which, self.part[0], self.part[1], self.part[2], self.part[3], block.at)
+            fr_pack(&d, which, self.part[0], self.part[1], self.part[2], self.part[3], block.at)
         return block
 
-    cdef void *for_forward(self) except NULL:
+    cdef void *for_forward(self, int n_threads) except NULL:
         cdef Block made
         if self.forward is None:
-            made = self.make(FR_FORWARD)
+            made = self.make(FR_FORWARD, n_threads)
             if self.forward is None:
                 self.forward = made
         return self.forward.at
 
-    cdef void *for_backward(self) except NULL:
+    cdef void *for_backward(self, int n_threads) except NULL:
         """From the copies, not from the arrays: a backward pass uses the weights of its forward pass."""
         cdef Block made
         if self.backward is None:
-            made = self.make(FR_BACKWARD)
+            made = self.make(FR_BACKWARD, n_threads)
             if self.backward is None:
                 self.backward = made
         return self.backward.at
@@ -308,7 +310,7 @@ def forward(Pack pack, x, y, h_0, c_0, h_n, c_n, tape_gates, tape_c, order, bint
     a.y, a.y_st, a.y_sn = ay.at(), ay.stride(0), ay.stride(1)
     a.h_0, a.c_0, a.h_n, a.c_n = ah0.at(), ac0.at(), ahn.at(), acn.at()
     a.gates, a.c = ag.at(), ac.at()
-    a.pack, a.workspace = pack.for_forward(), call.space(FR_FORWARD)
+    a.pack, a.workspace = pack.for_forward(n_threads), call.space(FR_FORWARD)
     a.s_lo = 0
     while True:
         a.s_hi = fr_forward_piece(&call.d, a.s_lo)
@@ -340,7 +342,7 @@ def backward(Pack pack, x, y, h_0, c_0, tape_gates, tape_c, dy, dh_n, dc_n, dx, 
     a.dx, a.dx_st, a.dx_sn = adx.at(), adx.stride(0), adx.stride(1)
     a.dh_0, a.dc_0 = adh0.at(), adc0.at()
     a.dw_ih, a.dw_hh, a.db_ih, a.db_hh = dw_ih.at(), dw_hh.at(), db_ih.at(), db_hh.at()
-    a.pack, a.workspace = pack.for_backward(), call.space(FR_BACKWARD)
+    a.pack, a.workspace = pack.for_backward(n_threads), call.space(FR_BACKWARD)
     a.s_hi = call.d.T
     while True:
         a.s_lo = fr_backward_piece(&call.d, a.s_hi)
@@ -459,7 +461,7 @@ cdef class Inference:
                 a.c_0 = <char *>c_0.at() + k * part if self.parts == 2 and c_0.held else NULL
                 a.h_n = <char *>h_n.at() + k * part
                 a.c_n = <char *>c_n.at() + k * part if self.parts == 2 else NULL
-                a.pack, a.workspace = pack.for_forward(), workspace.at
+                a.pack, a.workspace = pack.for_forward(d.n_threads), workspace.at
                 a.s_lo, a.s_hi = 0, T
                 if fr_forward_piece(&d, 0) < T:
                     return False
@@ -580,7 +582,7 @@ cdef class Stepper:
             check(fr_workspace_bytes(&d, FR_FORWARD, &nbytes))
             if nbytes > self.workspace.nbytes:
                 self.workspace = Block(nbytes)
-            a.pack, a.workspace = pack.for_forward(), self.workspace.at
+            a.pack, a.workspace = pack.for_forward(d.n_threads), self.workspace.at
             with nogil:
                 code = fr_forward(&d, a)
             check(code)
