@@ -124,7 +124,7 @@ static void backward_thread(const void *job, struct grid grid, int rank)
     const fr_desc          *d = ((const struct backward_job *)job)->d;
     const fr_backward_args *a = ((const struct backward_job *)job)->a;
     struct backward_call    f = {.d = d, .a = a, .cell = &cells[d->cell], .grid = grid, .rank = rank};
-    const int               team = grid.rows * grid.cols;
+    int                     team = grid.rows * grid.cols;
     f.x = (struct field){(real *)a->x, a->x_st, a->x_sn};
     f.y = (struct field){(real *)a->y, a->y_st, a->y_sn};
     f.dx = (struct field){a->dx, a->dx_st, a->dx_sn};
@@ -153,6 +153,13 @@ static void backward_thread(const void *job, struct grid grid, int rank)
         }
         if (a->dx)
             add_inputs(&f, chunk, s_lo);
+        if (f.grid.cols > 1 &&
+            crowded(f.space.meet)) { /* the first thread goes on alone: its memory stays where it is */
+            if (rank)
+                return;
+            f.grid = (struct grid){1, team = 1};
+            f.units = (struct range){0, round_up(d->H, VL)};
+        }
     }
     if (a->s_lo == 0 && rank == 0) {
         const struct range every = {0, d->N};

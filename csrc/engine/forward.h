@@ -10,7 +10,8 @@
  * the only waiting is for h: once per step, where the units are split. Tiles: [panel][row of the chunk][S][ub][VL]. */
 enum {
     ROW_BLOCK = 96, /* rows that go through time together: enough to reuse each weight, few enough for L1 and L2 */
-    CHUNK_BYTES = 192 * 1024 /* of tiles: they are written and read once per chunk and should stay in L2 */
+    CHUNK_BYTES = 192 * 1024, /* of tiles: they are written and read once per chunk and should stay in L2 */
+    SHORT_CHUNK = 32 /* steps, where threads meet at each: between chunks they may find that they had better not */
 };
 
 struct forward_space {
@@ -30,14 +31,14 @@ INLINE struct range own_panels(const fr_desc *d, const struct stage *t, struct g
     return share(panel_count(d->H, t->ub), rank % grid.cols, grid.cols);
 }
 
-/* Reals in one row of the tiles of all panels that thread `rank` owns. */
-static fr_idx tile_width(const fr_desc *d, struct grid grid, int rank)
+/* Reals in one row of the tiles of all panels that a thread owns, at most: all threads of a group have the same chunks. */
+static fr_idx tile_width(const fr_desc *d, struct grid grid)
 {
     const struct cell *cell = &cells[d->cell];
     fr_idx             width = 0;
     for (int k = 0; k < cell->stages; k++) {
-        const struct range p = own_panels(d, &cell->stage[k], grid, rank);
-        width += (p.hi - p.lo) * cell->stage[k].S * cell->stage[k].ub * VL;
+        const struct stage *t = &cell->stage[k];
+        width += (panel_count(d->H, t->ub) + grid.cols - 1) / grid.cols * t->S * t->ub * VL;
     }
     return width;
 }
@@ -52,10 +53,10 @@ static char *forward_layout(const fr_desc *d, struct grid grid, int rank, char *
     out->meet = take(&a, grid.rows, sizeof *out->meet);
     out->zeros = take(&a, d->H, sizeof(real));
     out->scratch = take(&a, cell->stages > 1 ? grid.rows * block * cell->S * d->H : 0, sizeof(real));
+    const fr_idx width = tile_width(d, grid), fit = CHUNK_BYTES / ((fr_idx)sizeof(real) * width);
+    const fr_idx most = grid.cols > 1 && SHORT_CHUNK < d->T ? SHORT_CHUNK * block : d->T * block;
+    out->tile_rows = fit < block ? block : fit < most ? fit : most;
     for (int r = 0; r <= rank; r++) {
-        const fr_idx width = tile_width(d, grid, r), fit = CHUNK_BYTES / ((fr_idx)sizeof(real) * (width + 1));
-        const fr_idx most = d->T * block;
-        out->tile_rows = fit < block ? block : fit < most ? fit : most;
         out->tiles = take(&a, out->tile_rows * width, sizeof(real));
         out->x = take(&a, out->tile_rows, sizeof *out->x);
         out->rows.h_prev = take(&a, block, sizeof(real *));
@@ -168,12 +169,24 @@ static struct step step_rows(const struct forward_call *f, fr_idx s, fr_idx lo, 
     return rows;
 }
 
-/* Rows lo..hi-1 of the group through steps s_lo..s_hi-1. */
-static void run_rows(const struct forward_call *f, fr_idx lo, fr_idx hi)
+/* This thread goes on alone, with the whole workspace: the others of its group have left. */
+static void go_on_alone(struct forward_call *f)
+{
+    f->grid = (struct grid){1, 1};
+    forward_layout(f->d, f->grid, 0, f->a->workspace, &f->space);
+}
+
+/* Rows lo..hi-1 of the group through steps s_lo..s_hi-1. Returns 0 if this thread is to leave the work to the first. */
+static int run_rows(struct forward_call *f, fr_idx lo, fr_idx hi)
 {
     const fr_desc *d = f->d;
     fr_idx         s = f->a->s_lo, n;
     while (s < f->a->s_hi && (n = running(d, s, f->rows, lo, hi)) > 0) {
+        if (f->grid.cols > 1 && crowded(f->space.meet)) {
+            if (f->rank)
+                return 0;
+            go_on_alone(f);
+        }
         fr_idx end = s, m = 0;
         for (; end < f->a->s_hi && (n = running(d, end, f->rows, lo, hi)) > 0 && m + n <= f->space.tile_rows; end++)
             for (fr_idx i = 0; i < n; i++)
@@ -192,6 +205,7 @@ static void run_rows(const struct forward_call *f, fr_idx lo, fr_idx hi)
             }
         }
     }
+    return 1;
 }
 
 INLINE void copy_row(real *to, const real *from, fr_idx n)
@@ -249,7 +263,8 @@ static void forward_thread(const void *job, struct grid grid, int rank)
     forward_layout(d, grid, rank, a->workspace, &f.space);
     f.rows = row_group(d, rank / grid.cols, grid.rows);
     for (fr_idx lo = 0; lo < f.rows.count; lo += ROW_BLOCK)
-        run_rows(&f, lo, lo + ROW_BLOCK < f.rows.count ? lo + ROW_BLOCK : f.rows.count);
+        if (!run_rows(&f, lo, lo + ROW_BLOCK < f.rows.count ? lo + ROW_BLOCK : f.rows.count))
+            return;
     if (a->s_hi == d->T && rank % grid.cols == 0)
         finish_rows(&f);
 }

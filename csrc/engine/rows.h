@@ -63,7 +63,7 @@ INLINE const real *state_before(const fr_desc *d, struct field y, const real *h_
  * Rows need no waiting, but every thread reads all of W_hh at every step: good while that fits a core's own L2, or when there
  * are rows enough to use each weight often. Units halve what a core reads, at one barrier per step (about 0.2 us): good when
  * a step is longer than that. Below SERIAL_FLOP, waking a team costs more than the work. */
-enum { SERIAL_FLOP = 2000000, BARRIER_FLOP = 12000, L2_BYTES = 1 << 20 };
+enum { SERIAL_FLOP = 2000000, BARRIER_FLOP = 60000, L2_BYTES = 1 << 20 };
 
 static struct grid plan(const fr_desc *d, int threads)
 {

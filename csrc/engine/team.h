@@ -33,14 +33,19 @@ struct grid {
 
 /* A barrier for a fixed number of threads: spins for some tens of microseconds, then sleeps.
  *
- * A foreign process on one of the cores makes two cases of it. As long as each thread has a core to itself or shares it
- * with the foreigner, a thread should spin: who sleeps loses its time slice. But when two threads of the team have come to
- * share a core, spinning keeps the other one from running: then sleep at once. So each thread leaves word of its core.
+ * On a machine that is busy, or has just been idle, the system may put two threads of a team on one core, and seldom parts
+ * them again by itself while each waits for the other. So each thread leaves word of its core, and those that share one
  *
- * What remains is libgomp's own waiting, between the regions and at their end: by default it spins for milliseconds. With a
- * foreign process pinned to one of two cores a call takes 1.6 to 2.8 times its quiet time under OMP_WAIT_POLICY=passive and
- * 3.7 to 5 times by default: an LSTM at (1000, 1, 256, 256), as tests/test_threads.py measures it (slow, busy core), and a
- * training step of the demo. (A barrier that only spins has a median of 2.1, but takes 20 times as long once in twenty.) */
+ *     go to another core, once in a call, by themselves (leave_core);
+ *     yield instead of spinning, which would keep the other one from running;
+ *     are one, when they have met on a shared core CROWDED times in a row: where a loop can do so, the first of them goes on
+ *     alone. Two that share a core take longer than one: they change places at every step.
+ *
+ * Beside a foreign process pinned to one of two cores a call takes 1.9 to 2.3 times its quiet time at the median and 2.3 to
+ * 2.7 at the 95th percentile: an LSTM at (1000, 1, 256, 256) and a training step at (100, 32, 128, 128), as
+ * `python -m fastrnn.benchmarks` measures it. Calls of a millisecond or less may wait for a time slice of the foreigner, 3 ms,
+ * once in twenty. Libgomp's own waiting between calls is kept short in threads.py. */
+enum { CROWDED = 8 };  /* visits in a row on a shared core, after which the threads had better be one */
 enum { SPINS = 1500 }; /* 20 us (a pause of 45 cycles, Zen) to 70 us (140, since Skylake) */
 enum { WATCHED = 62 }; /* threads whose core is known to the others */
 
@@ -48,6 +53,8 @@ struct barrier {
     _Alignas(64) atomic_int arrived;
     _Alignas(64) atomic_int round;
     atomic_int sleepers;
+    atomic_int shared;                       /* visits in a row that ended on a shared core */
+    atomic_int left;                         /* a thread has tried to go to another core */
     _Alignas(64) atomic_short core[WATCHED]; /* of each thread at its last visit, from 1 */
 };
 
@@ -60,13 +67,25 @@ INLINE void relax(void)
 #endif
 }
 
-/* The system's part: the core that the thread is on; sleep unless *at has changed; wake those who sleep on it. */
+/* The system's part: the core that the thread is on; go to another one, if there are as many as threads, without asking to
+ * stay there; sleep unless *at has changed; wake those who sleep on it. */
 #if defined __linux__
 static int  own_core(void) { return sched_getcpu() + 1; }
+static void leave_core(int core, int threads)
+{
+    cpu_set_t allowed, others;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) || CPU_COUNT(&allowed) < threads)
+        return;
+    others = allowed;
+    CPU_CLR(core - 1, &others);
+    if (sched_setaffinity(0, sizeof others, &others) == 0)
+        sched_setaffinity(0, sizeof allowed, &allowed);
+}
 static void sleep_while(atomic_int *at, int value) { syscall(SYS_futex, at, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0); }
 static void wake_all(atomic_int *at) { syscall(SYS_futex, at, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0); }
 #else
 static int  own_core(void) { return 0; } /* unknown */
+static void leave_core(int core, int threads) { (void)core, (void)threads; }
 static void sleep_while(atomic_int *at, int value)
 {
     (void)at, (void)value;
@@ -94,25 +113,37 @@ static void wait_for(struct barrier *b, int size, int rank)
 {
     if (size == 1)
         return;
-    const int shared = shares_core(b, size, rank);
+    int shared = shares_core(b, size, rank);
+    if (shared && rank && !atomic_exchange_explicit(&b->left, 1, memory_order_relaxed)) {
+        leave_core(own_core(), size);
+        shared = shares_core(b, size, rank);
+    }
     const int round = atomic_load_explicit(&b->round, memory_order_relaxed);
     if (atomic_fetch_add_explicit(&b->arrived, 1, memory_order_acq_rel) == size - 1) {
         atomic_store_explicit(&b->arrived, 0, memory_order_relaxed);
+        atomic_store_explicit(&b->shared, shared ? b->shared + 1 : 0, memory_order_relaxed);
         atomic_store(&b->round, round + 1); /* sequentially consistent, as are sleepers: one side sees the other */
         if (atomic_load(&b->sleepers))
             wake_all(&b->round);
         return;
     }
-    for (int spin = 0; spin < SPINS && !shared; spin++) {
+    for (int spin = 0; spin < SPINS; spin++) {
         if (atomic_load_explicit(&b->round, memory_order_acquire) != round)
             return;
-        relax();
+        if (shared)
+            sched_yield();
+        else
+            relax();
     }
     atomic_fetch_add(&b->sleepers, 1);
     while (atomic_load(&b->round) == round)
         sleep_while(&b->round, round);
     atomic_fetch_sub(&b->sleepers, 1);
 }
+
+/* Do the threads of this barrier keep meeting on one core? All of them get the same answer between two visits. Then one of
+ * them alone takes less time: two that share a core change places at every visit, some microseconds each. */
+INLINE int crowded(struct barrier *b) { return atomic_load_explicit(&b->shared, memory_order_relaxed) >= CROWDED; }
 
 INLINE int team_size(void)
 {
@@ -141,6 +172,7 @@ static void run_team(struct grid grid, void (*prepare)(const void *job, struct g
     const int         threads = grid.rows * grid.cols;
     struct barrier    done = {0};
     prepare(job, grid);
+    shares_core(&done, 1, 0);
     if (threads == 1) { /* a region of one thread would cost as much as a small step */
         const fp_mode mode = flush_denormals();
         work(job, one, 0);
@@ -151,6 +183,8 @@ static void run_team(struct grid grid, void (*prepare)(const void *job, struct g
     {
         const fp_mode mode = flush_denormals();
         if (team_size() == threads) {
+            if (team_rank() && shares_core(&done, threads, team_rank()))
+                leave_core(own_core(), threads);
             work(job, grid, team_rank());
             wait_for(&done, threads, team_rank()); /* here, because at the end of the region libgomp spins */
         } else if (team_rank() == 0) {

@@ -3,6 +3,9 @@
 
 import os as _os
 
+from .threads import get_num_threads, isas, set_num_threads, show_config, threads  # first: it loads _core with care
+
+# isort: split
 from . import _core
 from .files import load, save
 from .gradients import clip_grad_norm
@@ -10,7 +13,6 @@ from .layers import Embedding, Linear, Sequential
 from .losses import cross_entropy
 from .optim import SGD, Adam
 from .recurrent import GRU, LSTM, RNN, Stream
-from .threads import get_num_threads, isas, set_num_threads, show_config, threads
 
 __version__ = _core.__version__
 
