@@ -17,7 +17,7 @@ TEST_ENV =
 
 # The directories are listed too: their time changes when a file is added, renamed or removed.
 SOURCES := CMakeLists.txt pyproject.toml README.md LICENSE \
-           $(shell find csrc src -name __pycache__ -prune -o \( -type d -o -name '*.[ch]' -o -name '*.p[xy]*' -o -name py.typed \) -print)
+           $(shell find csrc src benchmarks -name __pycache__ -prune -o \( -type d -o -name '*.[ch]' -o -name '*.p[xy]*' -o -name py.typed \) -print)
 
 # One pytest run: the tests, and the examples in the docstrings of the package as it is installed.
 # ./ because --pyargs would take a bare `tests` for a module of that name.
@@ -29,7 +29,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-slow test-isa test-serial asan wheel lint fmt clean
+.PHONY: help venv demo test test-slow test-isa test-serial asan bench bench-check bench-kernels wheel lint fmt clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -61,6 +61,16 @@ asan: ## the quick tests under the address and undefined-behaviour sanitizers, a
 	    TEST_ENV="LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) PYTHONMALLOC=malloc \
 	        ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1" \
 	    ARGS="--capture=sys --timeout=600 $(ARGS)"
+
+# Peers are measured if they are installed: see benchmarks/README.md.
+bench: $(VENV)/.bench ## measure everything: half an hour, into benchmarks/ (ARGS=--quick: three minutes)
+	$(VENV)/bin/python -m fastrnn.benchmarks --out benchmarks $(ARGS)
+
+bench-check: $(VENV)/.bench ## is it as fast, by NumPy and by the roof, as benchmarks/RESULTS.json says?
+	$(VENV)/bin/python -m fastrnn.benchmarks --check benchmarks/RESULTS.json $(ARGS)
+
+bench-kernels: $(VENV)/.bench ## single kernels and layers under pytest-benchmark (ARGS="--benchmark-autosave")
+	$(VENV)/bin/pytest benchmarks -o python_files='bench_*.py' -o python_functions='bench_*' --timeout=0 $(ARGS)
 
 wheel: $(VENV)/bin/python ## build the wheel into dist/, from scratch, as a user's pip would
 	rm -rf dist
@@ -101,9 +111,9 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/pip install -q $(call requirements,["project"]["optional-dependencies"]["dev"])
 	touch $@
 
-# .test or .demo: the package with that extra. The time of the stamp is the build's beginning:
+# .test, .demo or .bench: the package with that extra. The time of the stamp is the build's beginning:
 # what is edited while the compiler runs is newer.
-$(VENV)/.test $(VENV)/.demo: $(VENV)/.%: $(VENV)/.tools $(SOURCES)
+$(VENV)/.test $(VENV)/.demo $(VENV)/.bench: $(VENV)/.%: $(VENV)/.tools $(SOURCES)
 	touch $@.begun
 	$(VENV)/bin/pip install -q --no-build-isolation $(CONFIG) ".[$*]"
 	mv $@.begun $@
