@@ -162,6 +162,7 @@ def test_the_build_asks_for_no_flag_that_changes_numbers_or_machines():
 # -- the tree --------------------------------------------------------------------------------------
 
 TESTS_OF_NO_MODULE = {
+    "benchmarks": "the package benchmarks/, as it is installed",
     "house": "this file",
     "properties": "random cases through the whole library",
     "readme": "what the README shows runs",
@@ -192,17 +193,28 @@ def test_every_module_has_its_test_file(module):
     assert (ROOT / "tests" / f"test_{module}.py").is_file()
 
 
+def test_every_benchmark_names_something():
+    """bench_<stem>.py measures the module or the engine header <stem>."""
+    stems = {path.stem.removeprefix("bench_") for path in (ROOT / "benchmarks").glob("bench_*.py")}
+    assert stems and stems <= MODULES | {path.stem for path in ENGINE.glob("*.h")}
+
+
+def test_nothing_needs_the_benchmarks():
+    """They are shipped in the package, and nothing in it knows them."""
+    assert "benchmarks" not in set().union(*import_graph().values())
+
+
 def test_every_file_states_its_licence():
     """The first line is the SPDX line."""
     line = r"(?:/\* |# )SPDX-License-Identifier: BSD-3-Clause\n"
-    files = sources("csrc", "src", "tests")
+    files = sources("csrc", "src", "tests", "benchmarks")
     assert len(files) > 30
     assert [name for name in files if not re.match(line, (ROOT / name).read_text())] == []
 
 
 def test_files_are_short():
     """A file of more than 350 lines holds two ideas, or stands in the list with its reason."""
-    lines = {name: (ROOT / name).read_text().count("\n") for name in sources("csrc", "src")}
+    lines = {name: (ROOT / name).read_text().count("\n") for name in sources("csrc", "src", "benchmarks")}
     assert {name for name, count in lines.items() if count > MAX_LINES} == LONG_FILES.keys()
 
 
