@@ -4,7 +4,7 @@
 Times of two runs are not comparable, so two ratios are, each taken within one run: to NumPy, and to the machine's roof.
 """
 
-from .report import FORMAT, table
+from .report import FORMAT, disturbed, table
 
 # A regression that matters, such as a kernel that lost its vectors or packs in every call, costs a factor of two or
 # more. On a shared machine both ratios move by a fifth between runs, and the short calls of NumPy by a third.
@@ -71,4 +71,6 @@ def verdict(committed, now):
         for name, quantity, expected, found in rows
     ]
     text = table(["case", "figure", "committed", "now"], lines)
+    if beside := set(disturbed(now["results"])) & {name for name, *_ in rows}:
+        text.append(f"Others used the machine during {len(beside)} of these cases: repeat it when they do not.")
     return 1, "\n".join([f"{len(rows)} of {compared} figures below {LEAST} of the committed one:", "", *text])

@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict
 
 from .aims import best_peer, speed_aim
+from .quiet import NOISE
 from .roof import bound
 
 FORMAT = 1  # of RESULTS.json
@@ -33,17 +34,18 @@ def document(results, roof, machine, contracts):
 
     Parameters
     ----------
-    results : list of (Case, dict)
+    results : list of (Case, dict, float or None)
         As `run.measure_all` returns them.
     """
     rows = []
-    for case, found in results:
+    for case, found, elsewhere in results:
         least = bound(case, roof)
         ours = found.get("fastrnn", {})
         if "median_seconds" in ours:
             ours["roof_fraction"] = least / ours["median_seconds"]
         row = asdict(case) | {"name": case.name, "shape": case.shape, "flop": case.flop}
-        rows.append(row | {"rows": int(case.running.sum()), "bound_seconds": least, "peers": found})
+        row |= {"rows": int(case.running.sum()), "bound_seconds": least, "elsewhere_cores": elsewhere}
+        rows.append(row | {"peers": found})
     return {"format": FORMAT, "machine": machine, "roof": roof, "results": rows, "contracts": contracts}
 
 
@@ -136,6 +138,11 @@ def ragged_cost(rows):
     return lines
 
 
+def disturbed(rows):
+    """Names of the cases beside which others used the machine."""
+    return [row["name"] for row in rows if (row["elsewhere_cores"] or 0) > NOISE]
+
+
 def roof_table(roof):
     counts = list(roof["fma_gflops"]["float32"])
     lines = [
@@ -188,6 +195,8 @@ def markdown(run):
     if any(speed_aim(row) is not None for row in rows):
         out += ["## Against the best peer", "", *summary_table(rows)]
     out += ["## Where a peer is ahead", "", *behind(rows), "## The roof of the machine", "", *roof_table(run["roof"])]
+    if disturbed(rows):
+        out += ["## Measured while others used the machine", "", *(f"* {name}" for name in disturbed(rows)), ""]
     for group in dict.fromkeys(row["group"] for row in rows):
         of_group = [row for row in rows if row["group"] == group]
         out += [f"## {GROUP_TITLES.get(group, group)}", "", *group_table(of_group)]

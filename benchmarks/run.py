@@ -16,12 +16,13 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 
-from . import peers
+from . import peers, quiet
 from .cases import ONLY_PEERS
 
 SLOW = 20  # times fastrnn; such a peer's figure need not be that exact, and its blocks take most of the time
 SLOW_ROUNDS = 2
 LONG_CALL, FEW_ROUNDS = 0.5, 3
+ATTEMPTS = 3  # at a case beside which others use the machine; the quietest is kept
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,20 @@ def attempt(function, **request):
         return {"error": str(error)}
 
 
+def measure_quietly(case, workers, settings):
+    """`measure`, again if others used the machine meanwhile; and how many cores they used."""
+    best = None
+    for _ in range(ATTEMPTS):
+        watch = quiet.Watch(lambda: [os.getpid(), *(w.process.pid for w in workers.values() if w.process)])
+        found = measure(case, workers, settings)
+        cores = watch.cores()
+        if best is None or cores < best[1]:
+            best = found, cores
+        if cores is None or cores <= quiet.NOISE or any("error" in answer for answer in found.values()):
+            break
+    return best
+
+
 def measure_all(cases, names, settings, folder, progress=iter):
     """Every case with every peer.
 
@@ -213,8 +228,8 @@ def measure_all(cases, names, settings, folder, progress=iter):
 
     Returns
     -------
-    results : list of (Case, dict)
-        In the order of `cases`; see `measure`.
+    results : list of (Case, dict, float or None)
+        In the order of `cases`; see `measure_quietly`.
     versions : dict of str to dict
     """
     by_threads = sorted(cases, key=lambda case: case.threads)  # stable: each worker is started once
@@ -228,5 +243,5 @@ def measure_all(cases, names, settings, folder, progress=iter):
                 for name, worker in workers.items():
                     stack.callback(worker.close)
                     versions.setdefault(name, attempt(worker.ask, do="versions"))
-            results[case.name] = measure(case, workers, settings)
-    return [(case, results[case.name]) for case in cases], versions
+            results[case.name] = measure_quietly(case, workers, settings)
+    return [(case, *results[case.name]) for case in cases], versions

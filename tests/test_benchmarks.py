@@ -7,11 +7,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fastrnn.benchmarks import aims, cases, check, machine, peers, report, roof, run, worker
+from fastrnn.benchmarks import aims, cases, check, machine, peers, quiet, report, roof, run, worker
 from fastrnn.benchmarks.cases import Case
 from fastrnn.benchmarks.peers import onnx_model
 from fastrnn.benchmarks.peers.fastrnn import Peer as Fastrnn
@@ -155,6 +156,7 @@ def small_run(tmp_path_factory):
     """Two small cases with fastrnn and NumPy, as a document."""
     folder = tmp_path_factory.mktemp("run")
     results, versions = run.measure_all(SMALL, ["numpy"], SETTINGS, folder)
+    results = [(case, found, 0.0) for case, found, _ in results]  # whatever the machine does during the tests
     return report.document(results, ROOF, machine.describe([1], versions, ["--quick"]), {})
 
 
@@ -197,6 +199,31 @@ def test_a_run_is_drawn(small_run, tmp_path):
     assert (tmp_path / "roof.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_others_are_noticed():
+    """A busy process that is not ours counts; one that is ours does not."""
+    if quiet.machine_ticks() is None:
+        pytest.skip("needs /proc/stat")
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        ours, others = quiet.Watch(lambda: [os.getpid(), busy.pid]), quiet.Watch(lambda: [os.getpid()])
+        time.sleep(0.5)
+        found, known = others.cores(), ours.cores()
+    finally:
+        busy.kill()
+        busy.wait()
+    assert found > quiet.NOISE and known < found
+
+
+def test_what_was_disturbed_is_said(small_run):
+    """In the report, and by the guard where it fails."""
+    found = copy.deepcopy(small_run)
+    found["results"][0] |= {"elsewhere_cores": 1.0}
+    assert report.disturbed(found["results"]) == [SMALL[0].name]
+    assert f"## Measured while others used the machine\n\n* {SMALL[0].name}\n" in report.markdown(found)
+    found["results"][0]["peers"]["numpy"]["ratio"] *= 0.1
+    assert "Others used the machine during 1 of these cases" in check.verdict(small_run, found)[1]
+
+
 @pytest.fixture
 def misbehaving(monkeypatch):
     """Names of the peers in bench_peers.py; a worker finds them."""
@@ -208,7 +235,7 @@ def misbehaving(monkeypatch):
 def test_a_peer_that_disagrees_or_dies_is_reported(misbehaving, tmp_path):
     """With its reason; the others, also one that prints, are measured."""
     names = misbehaving("Wrong", "Chatty", "Dies")
-    (_, first), (_, second) = run.measure_all([SMALL[0]] * 2, names, SETTINGS, tmp_path)[0]
+    (_, first, _), (_, second, _) = run.measure_all([SMALL[0]] * 2, names, SETTINGS, tmp_path)[0]
     for found in (first, second):
         wrong, chatty, dies = (found[name] for name in names)
         assert wrong["error"].startswith("y: differs from fastrnn's by 1.0e-03 of the largest magnitude")
@@ -221,7 +248,7 @@ def test_a_peer_that_hangs_is_given_up_and_started_again(misbehaving, tmp_path):
     (name,) = misbehaving("Hangs")
     settings = run.Settings(rounds=1, block=0.001, limit=3)
     table = [SMALL[0], Case("tiny", "rnn_tanh", 4, 2, 3, 5)]
-    (_, first), (_, second) = run.measure_all(table, [name], settings, tmp_path)[0]
+    (_, first, _), (_, second, _) = run.measure_all(table, [name], settings, tmp_path)[0]
     assert first[name] == {"error": "no answer within 3 s"} and "median_seconds" in first["fastrnn"]
     assert "ratio" in second[name]
 
