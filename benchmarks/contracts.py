@@ -10,6 +10,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from functools import partial
 
 import numpy as np
@@ -25,6 +26,7 @@ SECONDS = 0.5  # of calls for one figure
 STEPS = 100
 STREAM_SIZES = (8, 16, 32, 64, 128, 256, 512)
 NEIGHBOUR = Case("contracts", "lstm", 1000, 1, 256, 256)
+PAUSED = Case("contracts", "lstm", 100, 32, 128, 128)
 WARM_UP = Case("contracts", "lstm", 2, 1, 16, 16, training=True)  # loads what a first call loads
 MEMORY = Case("contracts", "lstm", 100, 32, 128, 128, training=True)
 
@@ -95,6 +97,19 @@ def busy_neighbour(threads):
     return {"quiet": quiet, "busy": over(busy, quiet)}
 
 
+def after_pause(threads):
+    """The first call after a pause in which the threads fell asleep, over one call after the other."""
+    case = PAUSED
+    call, _ = peers.load("fastrnn", threads).prepare(case, data(case))
+    call()
+    steady, first = spread(call), []
+    for _ in range(30):
+        time.sleep(0.1)
+        first += time_block(call, 0, 1)
+    found = {"median_seconds": statistics.median(first), "p95_seconds": percentile(first, 95)}
+    return {"steady": steady, "after 0.1 s": over(found, steady)}
+
+
 def denormals(threads):
     """Inputs, states and so products of the size 1e-39, over the same of the size 1."""
     layer = fr.RNN(128, 128, nonlinearity="identity", bias=False, seed=0)
@@ -163,6 +178,7 @@ def memory(name, threads):
 CONTRACTS = {
     "call_cost": call_cost,
     "busy_neighbour": busy_neighbour,
+    "after_pause": after_pause,
     "denormals": denormals,
     "beside_torch": beside_torch,
     "memory_fastrnn": lambda threads: memory("fastrnn", threads),

@@ -104,6 +104,21 @@ def test_short_calls_are_timed_several_at_once():
     assert len(worker.time_block(lambda: calls.append(0), 0, 1)) == len(calls) == 1
 
 
+def test_a_block_begins_when_a_call_takes_what_it_usually_does():
+    """Slow first calls do not count; a peer that stays slow is timed all the same."""
+    calls = []
+
+    def call():
+        calls.append(0)
+        time.sleep(0.005 if len(calls) <= 2 else 0)
+
+    worker.warm_up(call, usual=0.002)
+    assert len(calls) == 3
+    del calls[:]
+    worker.warm_up(lambda: calls.append(time.sleep(0.005)), usual=0.001)
+    assert 1 < len(calls) <= worker.LONGEST_WARM_UP / 0.005 + 1
+
+
 def test_the_bound_is_what_its_docstring_says():
     """Weights that fit a cache, two plans for two threads, and training."""
     case = Case("x", "lstm", 10, 1, 64, 64)
