@@ -6,6 +6,7 @@ output tensors are set beforehand. A stream has two requests, so that the state 
 """
 
 import itertools
+import sys
 
 import numpy as np
 
@@ -18,6 +19,8 @@ class Peer(Base):
 
     def __init__(self, threads):
         super().__init__(threads)
+        # It reports its use over the network, in a forked process that may hang and outlive this one.
+        sys.modules.setdefault("openvino_telemetry", None)
         import openvino
 
         self.ov, self.core = openvino, openvino.Core()
