@@ -28,6 +28,7 @@ STREAM_SIZES = (8, 16, 32, 64, 128, 256, 512)
 NEIGHBOUR = Case("contracts", "lstm", 1000, 1, 256, 256)
 PAUSED = Case("contracts", "lstm", 100, 32, 128, 128)
 WARM_UP = Case("contracts", "lstm", 2, 1, 16, 16, training=True)  # loads what a first call loads
+LONG = Case("contracts", "lstm", 10_000, 1, 64, 128, training=True)
 MEMORY = Case("contracts", "lstm", 100, 32, 128, 128, training=True)
 
 
@@ -175,12 +176,32 @@ def memory(name, threads):
     return found
 
 
+def recompute(threads):
+    """A training step on a long sequence that keeps every gate, and one that computes them again."""
+    arrays, found = data(LONG), {}
+    x, dy = arrays["x"], arrays["dy"]
+    for name, again in (("keeping", False), ("recomputing", True)):
+        layer = fr.LSTM(LONG.I, LONG.H, recompute=again, seed=0)
+
+        def step(layer=layer):
+            _, _, tape = layer.forward(x)
+            nbytes = tape.nbytes
+            layer.backward(tape, dy)
+            return nbytes
+
+        found[f"{name}, tape_bytes"] = step()
+        found[name] = spread(step)
+    found["recomputing"] = over(found["recomputing"], found["keeping"])
+    return found
+
+
 CONTRACTS = {
     "call_cost": call_cost,
     "busy_neighbour": busy_neighbour,
     "after_pause": after_pause,
     "denormals": denormals,
     "beside_torch": beside_torch,
+    "recompute": recompute,
     "memory_fastrnn": lambda threads: memory("fastrnn", threads),
     "memory_torch": lambda threads: memory("torch", threads),
 }

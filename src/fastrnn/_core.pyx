@@ -147,41 +147,54 @@ cdef bint walkable(const Py_buffer *v, Py_ssize_t features) noexcept:
 
 
 cdef class Pack:
-    """The weights of one layer and direction as they were at one moment, and packed for one engine. Never changed."""
+    """The weights of one layer and direction as they were at one moment, and packed for one engine.
+
+    It never changes while anybody but its `Weights` holds it; after that its memory serves for the next.
+    """
     cdef fr_desc desc
     cdef void *part[4]  # copies of w_ih, w_hh, b_ih, b_hh; NULL where there is none
     cdef list blocks    # what owns them
     cdef Block forward, backward
+    cdef Block forward_memory, backward_memory  # of an earlier use
 
     # Packing runs without the GIL, and another thread may do the same meanwhile: the first result stays, because its
     # pointer may be in use. There is no lock that a child of fork could inherit locked.
 
-    cdef Block make(self, fr_pass which, int n_threads):
+    cdef Block make(self, fr_pass which, int n_threads, Block memory):
         cdef size_t nbytes
         cdef fr_desc d = self.desc
         d.n_threads = n_threads
         check(fr_pack_bytes(&d, which, &nbytes))
-        cdef Block block = Block(nbytes)
+        cdef Block block = Block(nbytes) if memory is None else memory
         with nogil:
             fr_pack(&d, which, self.part[0], self.part[1], self.part[2], self.part[3], block.at)
         return block
 
     cdef void *for_forward(self, int n_threads) except NULL:
-        cdef Block made
+        cdef Block made, memory
         if self.forward is None:
-            made = self.make(FR_FORWARD, n_threads)
+            memory, self.forward_memory = self.forward_memory, None
+            made = self.make(FR_FORWARD, n_threads, memory)
             if self.forward is None:
                 self.forward = made
         return self.forward.at
 
     cdef void *for_backward(self, int n_threads) except NULL:
         """From the copies, not from the arrays: a backward pass uses the weights of its forward pass."""
-        cdef Block made
+        cdef Block made, memory
         if self.backward is None:
-            made = self.make(FR_BACKWARD, n_threads)
+            memory, self.backward_memory = self.backward_memory, None
+            made = self.make(FR_BACKWARD, n_threads, memory)
             if self.backward is None:
                 self.backward = made
         return self.backward.at
+
+    cdef void empty(self) noexcept:
+        """Keep the memory alone."""
+        if self.forward is not None:
+            self.forward_memory, self.forward = self.forward, None
+        if self.backward is not None:
+            self.backward_memory, self.backward = self.backward, None
 
 
 cdef class Weights:
@@ -247,6 +260,20 @@ cdef class Weights:
         return True
 
     cdef Pack take(self):
+        """The arrays as they are now, in the memory of the latest Pack if nobody else holds that any more."""
+        cdef Pack pack
+        cdef Array array
+        if self.latest is not None and self.latest.desc.isa == current_isa and Py_REFCNT(<PyObject *>self.latest) == 1:
+            pack = self.latest
+            pack.empty()
+        else:
+            pack = self.blank()
+        for k, array in enumerate(self.arrays):
+            if array.held:
+                memcpy(pack.part[<int>k], array.at(), array.view.len)
+        return pack
+
+    cdef Pack blank(self):
         cdef Pack pack = Pack()
         cdef Array array
         cdef Block block
@@ -257,7 +284,6 @@ cdef class Weights:
             pack.part[<int>k] = NULL
             if array.held:
                 block = Block(array.view.len)
-                memcpy(block.at, array.at(), array.view.len)
                 pack.part[<int>k] = block.at
                 pack.blocks.append(block)
         return pack
