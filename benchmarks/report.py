@@ -196,8 +196,10 @@ def markdown(run):
     out += ["What is measured, and how, is in [README.md](README.md).", ""]
     if any(speed_aim(row) is not None for row in rows):
         out += ["## Against the best peer", ""]
-        out += ["At the roof: the geometric mean if fastrnn took no longer than the machine's own roof allows. Where that is"]
-        out += ["below the aim, no kernel can reach the aim on this machine. What limits the others is in"]
+        out += [
+            "At the roof: the geometric mean if fastrnn took no longer than the machine's own roof allows. Where that"
+        ]
+        out += ["is below the aim, no kernel can reach the aim on this machine. What limits the others is in"]
         out += ["[LIMITS.md](LIMITS.md).", "", *summary_table(rows)]
     out += ["## Where a peer is ahead", "", *behind(rows), "## The roof of the machine", "", *roof_table(run["roof"])]
     if disturbed(rows):

@@ -18,6 +18,7 @@ from conftest import (
 )
 
 import fastrnn as fr
+from fastrnn.layer import Tape
 
 
 def assert_same_state(actual, expected):
@@ -323,3 +324,47 @@ def test_an_unchanged_layer_keeps_its_pack():
     assert second is not first
     del array
     assert weights.pack() is second
+
+
+# -- memory that is kept from call to call ----------------------------------------------------------------------------
+
+
+def test_a_tape_s_memory_serves_for_the_next(rng):
+    """A training loop allocates its tapes once; a tape that has not been used keeps its own."""
+    lstm = fr.LSTM(3, 8, seed=0)
+    x = rng.standard_normal((20, 2, 3)).astype(np.float32)
+
+    def step():
+        y, _, tape = lstm.forward(x)
+        address = Tape.check(tape, lstm)[1][0][0].gates.ctypes.data
+        return address, lstm.backward(tape, np.ones_like(y))[0]
+
+    first, dx = step()
+    assert step()[0] == first
+    waiting = lstm.forward(x)[2]
+    assert step()[0] != first
+    np.testing.assert_array_equal(lstm.backward(waiting, np.ones((20, 2, 8), np.float32))[0], dx)
+
+
+@pytest.mark.parametrize("shapes", [[(20, 2), (5, 1), (40, 3), (20, 2)], [(1, 1), (0, 2), (3, 1)]])
+def test_memory_of_another_size_changes_nothing(cell, shapes, rng):
+    """Longer and shorter sequences in turn give what a new layer gives."""
+    layer = make_layer(cell, 3, 8, seed=0)
+    for T, N in shapes:
+        x = rng.standard_normal((T, N, 3)).astype(np.float32)
+        results = []
+        for one in (layer, make_layer(cell, 3, 8, seed=0)):
+            y, _, tape = one.forward(x)
+            results.append([y, one.backward(tape, np.ones_like(y))[0]])
+        for ours, expected in zip(*results, strict=True):
+            np.testing.assert_array_equal(ours, expected)
+
+
+def test_much_memory_is_not_kept():
+    """Beyond 32 MB a tape's memory goes back to the system."""
+    rnn = fr.RNN(1, 64, seed=0)
+    for T, kept in ((1000, True), (10_000, False)):
+        x = np.zeros((T, 20, 1), np.float32)
+        y, _, tape = rnn.forward(x)
+        rnn.backward(tape, y)
+        assert bool(rnn._weights[0][0].pack().spare) == kept

@@ -5,6 +5,8 @@ This is the last place that can say "x has shape ..."; below it are pointers. In
 (T, N, features) of whatever layout the caller has (see `Layout`), and states are (N, H).
 """
 
+import contextlib
+import math
 import operator
 from typing import NamedTuple
 
@@ -325,6 +327,22 @@ class Saved(NamedTuple):
         return sum(0 if array is None else array.nbytes for array in (self.gates, self.c))
 
 
+def _take(pack, shape, dtype):
+    """An array for a tape, in memory that an earlier tape of these weights has done with if there is enough of it."""
+    size, flat = math.prod(shape), None
+    with contextlib.suppress(IndexError):
+        flat = pack.spare.pop()  # the largest; another thread may have been quicker
+    if flat is None or flat.size < size:
+        flat = np.empty(size, dtype)
+    return flat[:size].reshape(shape)
+
+
+def _give(pack, arrays):
+    """The arrays of a tape that has been used up, for the next."""
+    owners = [array.base for array in arrays if array is not None and array.base.nbytes <= _core.SPARE_BYTES]
+    pack.spare[:] = sorted(owners, key=len)
+
+
 def forward(cell, pack, x, y, state, final, *, order=None, reverse=False, keep=False):
     """One layer, one direction.
 
@@ -353,8 +371,8 @@ def forward(cell, pack, x, y, state, final, *, order=None, reverse=False, keep=F
     gates = c = None
     if keep:
         rows = tape_rows(order, T, N)
-        gates = np.empty((rows, cell.saved, H), x.dtype) if cell.recurrent else None
-        c = np.empty((rows, H), x.dtype) if cell.has_c else None
+        gates = _take(pack, (rows, cell.saved, H), x.dtype) if cell.recurrent else None
+        c = _take(pack, (rows, H), x.dtype) if cell.has_c else None
         state = tuple(None if array is None else array.copy() for array in state)
     _core.forward(pack, x, y, *state, *final, gates, c, order, reverse, effective())
     return Saved(pack, x, y, *state, gates, c, order, reverse) if keep else None
@@ -380,8 +398,9 @@ def backward(cell, saved, dy, dfinal, dx, dstate, grads):
     gates = saved.gates
     if gates is None:  # a cell without memory saves nothing: its gates exist only as gradients
         T, N, H = dy.shape
-        gates = np.empty((T * N, cell.saved, H), dy.dtype)
+        gates = _take(saved.pack, (T * N, cell.saved, H), dy.dtype)
     _core.backward(
         saved.pack, saved.x, saved.y, saved.h_0, saved.c_0, gates, saved.c, dy, *dfinal, dx, *dstate, grads,
         saved.order, saved.reverse, effective(),
     )  # fmt: skip
+    _give(saved.pack, (gates, saved.c))
