@@ -47,12 +47,14 @@ MODULES = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in PA
 # neither the wall nor the reference, and never in a circle.
 MAY_IMPORT = {
     "__init__": MODULES - {"reference"} | {"_core"},
+    "adaptive": {"hyperparameters", "optim"},
     "functional": {"_core", "threads"},
     "gradients": set(),
+    "hyperparameters": set(),
     "layer": {"functional"},
     "layers": {"layer", "functional"},
     "losses": set(),
-    "optim": set(),
+    "optim": {"hyperparameters"},
     "recurrent": {"functional", "layer", "stack", "stream"},
     "recompute": {"functional"},
     "reference": set(),

@@ -7,11 +7,12 @@ from .threads import get_num_threads, isas, set_num_threads, show_config, thread
 
 # isort: split
 from . import _core
+from .adaptive import Adam
 from .files import load, save
 from .gradients import clip_grad_norm
 from .layers import Embedding, Linear, Sequential
 from .losses import cross_entropy
-from .optim import SGD, Adam
+from .optim import SGD
 from .recurrent import GRU, LSTM, RNN, Stream
 
 __version__ = _core.__version__

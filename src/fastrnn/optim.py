@@ -1,49 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Optimizers: they turn the gradients of a model into updates of its parameters, in place."""
-
-import math
-from numbers import Real
+"""What optimizers share, and SGD: they turn the gradients of a model into updates of its parameters, in place."""
 
 import numpy as np
 
-__all__ = ["SGD", "Adam", "Optimizer"]
+from .hyperparameters import Count, Flag, Hyperparameter, check_names, declared, own_values, scalar
 
-
-class Hyperparameter:
-    """A float attribute of an optimizer in [low, high), checked whenever it is set.
-
-    Parameters
-    ----------
-    low, high : float
-        ``low <= value < high``, so inf and nan never pass.
-    closed : bool
-        If False, ``low < value < high``.
-    """
-
-    def __init__(self, low, high=math.inf, *, closed=True):
-        self.low, self.high, self.closed = low, high, closed
-
-    def __set_name__(self, owner, name):
-        self.name = name
-
-    def __get__(self, optimizer, owner=None):
-        return self if optimizer is None else optimizer.__dict__[self.name]
-
-    def __set__(self, optimizer, value):
-        optimizer.__dict__[self.name] = self.check(value)
-
-    def check(self, value):
-        """`value` as a float; TypeError or ValueError naming the hyper-parameter if it is none."""
-        if not isinstance(value, Real):
-            raise TypeError(f"{self.name}: expected a number, got {type(value).__name__}")
-        if not self.low <= value < self.high or (value == self.low and not self.closed):
-            interval = f"{'[' if self.closed else '('}{self.low}, {self.high})"
-            raise ValueError(f"{self.name}: expected a number in {interval}, got {value}")
-        return float(value)
+__all__ = ["SGD", "Hyperparameter", "Optimizer"]
 
 
 class Optimizer:
-    """What all optimizers share: the walk over the parameters, and their state.
+    """What all optimizers share: the walk over the parameters, their groups, weight decay, and their state.
 
     A subclass is a rule for one parameter: it lists its hyper-parameters, names in `moments` the
     arrays that it keeps for each parameter, and defines
@@ -57,11 +23,21 @@ class Optimizer:
         the same shapes.
     lr : float
         Learning rate, >= 0.
+    weight_decay : float, default 0.0
+        Added to the gradient times the parameter, >= 0: the gradient of the penalty
+        ``weight_decay / 2 * sum(p**2)``.
+    groups : mapping of str to mapping, optional
+        Parameters with hyper-parameters of their own: for each pattern of `fnmatch` over the names
+        of the parameters, values by the name of the hyper-parameter. The first pattern that
+        matches a parameter counts; every pattern must be the first for some parameter. The `lr` of
+        a group is kept as a multiple of the optimizer's, so what changes that one, a schedule
+        say, scales it too.
 
     Attributes
     ----------
-    lr : float
-        May be changed between steps, like every hyper-parameter; each change is checked.
+    lr, weight_decay : float
+        May be changed between steps, like every hyper-parameter; each change is checked. Groups
+        keep the values of their own.
     steps : int
         Number of steps done.
     state : dict
@@ -70,8 +46,8 @@ class Optimizer:
     Raises
     ------
     TypeError, ValueError
-        If `model` has no parameters and gradients that fit each other, or a hyper-parameter is
-        not a number in its range.
+        If `model` has no parameters and gradients that fit each other, a hyper-parameter is not a
+        number in its range or unknown, or a pattern is the first for no parameter.
 
     Examples
     --------
@@ -84,8 +60,8 @@ class Optimizer:
     ...     decay = Hyperparameter(0, 1)
     ...     moments = ("total",)
     ...
-    ...     def __init__(self, model, lr=1e-3, decay=0.9):
-    ...         super().__init__(model, lr)
+    ...     def __init__(self, model, lr=1e-3, decay=0.9, *, groups=None):
+    ...         super().__init__(model, lr, groups=groups)
     ...         self.decay = decay
     ...
     ...     def update(self, p, g, scratch, total):
@@ -94,17 +70,19 @@ class Optimizer:
     ...         np.sign(total, out=scratch)
     ...         scratch *= self.lr
     ...         p -= scratch
-    >>> p, g = np.array([1.0, 2.0]), np.array([50.0, -0.1])
-    >>> model = SimpleNamespace(params={"w": p}, grads={"w": g})  # as a layer has them
-    >>> SignSGD(model, lr=0.5).step()
-    >>> p
-    array([0.5, 2.5])
+    >>> params = {"weight": np.array([1.0, 2.0]), "bias": np.array([3.0])}
+    >>> grads = {"weight": np.array([50.0, -0.1]), "bias": np.array([7.0])}
+    >>> model = SimpleNamespace(params=params, grads=grads)  # as a layer has them
+    >>> SignSGD(model, lr=0.5, groups={"b*": {"lr": 2.0}}).step()
+    >>> params
+    {'weight': array([0.5, 2.5]), 'bias': array([1.])}
     """
 
     lr = Hyperparameter(0)
+    weight_decay = Hyperparameter(0)
     moments = ()
 
-    def __init__(self, model, lr):
+    def __init__(self, model, lr, weight_decay=0.0, *, groups=None):
         if not (hasattr(model, "params") and hasattr(model, "grads")):
             kind = type(model).__name__
             raise TypeError(f"model: expected an object with params and grads, got {kind}")
@@ -115,16 +93,33 @@ class Optimizer:
             _check_like(f"grads[{name!r}]", model.grads[name], p)
         self.model = model
         self.lr = lr
+        self.weight_decay = weight_decay
         self.steps = 0
         self.state = {
             name: {moment: np.zeros(p.shape, p.dtype) for moment in self.moments} for name, p in model.params.items()
         }
+        self._own = own_values({} if groups is None else groups, type(self), list(model.params))
+        for values in self._own.values():
+            if "lr" in values:
+                if self.lr == 0:
+                    raise ValueError("lr: expected a number > 0, of which the lr in groups are multiples, got 0.0")
+                values["lr"] /= self.lr
+        # Two for all parameters, whatever their dtype; rows of whole cache lines, so that both are aligned.
         largest = max((p.nbytes for p in model.params.values()), default=0)
-        self._scratch = np.empty(largest, np.uint8)  # one for all parameters, whatever their dtype
+        self._scratch = np.empty((2, -(-largest // 64) * 64), np.uint8)
 
     def update(self, p, g, scratch):
         """Update the parameter `p` in place from its gradient `g`. A subclass defines it."""
         raise NotImplementedError
+
+    def decay_weights(self, p, g):
+        """The gradient for `update`: `g`, or with weight decay a scratch array that holds ``g + weight_decay p``."""
+        if self.weight_decay == 0:
+            return g
+        decayed = self._scratch_like(p, 1)
+        np.multiply(p, self.weight_decay, out=decayed)
+        decayed += g
+        return decayed
 
     def step(self):
         """Update every parameter of the model, in place, from its gradient."""
@@ -133,12 +128,35 @@ class Optimizer:
         self.steps += 1
         grads = self.model.grads
         for name, p in self.model.params.items():
-            scratch = self._scratch[: p.nbytes].view(p.dtype).reshape(p.shape)
-            self.update(p, grads[name], scratch, **self.state[name])
+            rule = self._rule(name)
+            g = rule.decay_weights(p, grads[name])
+            rule.update(p, g, self._scratch_like(p, 0), **self.state[name])
 
     def zero_grad(self):
         """Set the gradients of the model to 0."""
         self.model.zero_grad()
+
+    def hyperparameters(self, parameter):
+        """The hyper-parameters with which a parameter is updated now.
+
+        Parameters
+        ----------
+        parameter : str
+            Its name in the model's `params`.
+
+        Returns
+        -------
+        values : dict of str to float or bool
+
+        Raises
+        ------
+        ValueError
+            If the model has no such parameter.
+        """
+        if parameter not in self._own:
+            raise ValueError(f"parameter: expected one of {', '.join(self._own)}, got {parameter!r}")
+        rule = self._rule(parameter)
+        return {name: getattr(rule, name) for name in declared(type(self))}
 
     def state_dict(self):
         """All that a resumed training needs, beside the parameters, to get the same bits.
@@ -146,12 +164,14 @@ class Optimizer:
         Returns
         -------
         state : dict
-            The number of ``steps`` (int), each hyper-parameter by its name (float), and
-            ``"moment.parameter"`` (ndarray, a copy) for each moment of each parameter.
+            The number of ``steps`` (int), each hyper-parameter by its name (float or bool),
+            ``"hyper-parameter.parameter"`` where a parameter has its own from its group (of `lr`:
+            as a multiple), and ``"moment.parameter"`` (ndarray, a copy) for each moment of each
+            parameter.
         """
-        numbers = {name: getattr(self, name) for name in self._hyperparameters()}
+        numbers = {name: getattr(self, name) for name in declared(type(self))}
         arrays = {name: array.copy() for name, array in self._arrays().items()}
-        return {"steps": self.steps, **numbers, **arrays}
+        return {"steps": self.steps, **numbers, **self._own_entries(), **arrays}
 
     def load_state_dict(self, state):
         """Continue from a `state_dict`. It is checked as a whole before anything is changed.
@@ -159,41 +179,46 @@ class Optimizer:
         Parameters
         ----------
         state : mapping
-            As `state_dict` returned it from an optimizer of the same kind on a model of the same
-            parameters. Arrays of shape () do for numbers, as files give them back.
+            As `state_dict` returned it from an optimizer of the same kind and with the same groups
+            on a model of the same parameters. Arrays of shape () do for numbers, as files give
+            them back.
 
         Raises
         ------
         TypeError, ValueError
-            If an entry is missing, unknown, or has another shape, dtype or range; it is named.
+            If an entry is missing, unknown, or has another shape, dtype or range, or a value that
+            the groups of this optimizer do not have; it is named.
         """
-        arrays, hyperparameters = self._arrays(), self._hyperparameters()
-        expected = ["steps", *hyperparameters, *arrays]
-        for name in expected:
-            if name not in state:
-                raise ValueError(f"{name}: expected an entry of this name, got none")
-        for name in state:
-            if name not in expected:
-                raise ValueError(f"{name}: expected no entry of this name, got one")
-
+        arrays, own, hyperparameters = self._arrays(), self._own_entries(), declared(type(self))
+        check_names(state, ["steps", *hyperparameters, *own, *arrays])
         loaded = {name: np.asarray(state[name]) for name in arrays}
         for name, array in arrays.items():
             _check_like(name, loaded[name], array)
-        numbers = {name: h.check(_scalar(name, state)) for name, h in hyperparameters.items()}
-        steps = _scalar("steps", state)
-        if not isinstance(steps, int) or steps < 0:
-            raise ValueError(f"steps: expected an integer >= 0, got {steps!r}")
-
-        self.steps = steps
+        numbers = {name: h.check(scalar(name, state)) for name, h in hyperparameters.items()}
+        for name, value in own.items():
+            if scalar(name, state) != value:
+                raise ValueError(f"{name}: expected {value}, as in groups, got {scalar(name, state)}")
+        self.steps = Count().check(scalar("steps", state), "steps")
         for name, number in numbers.items():
             setattr(self, name, number)
         for name, array in arrays.items():
             np.copyto(array, loaded[name])
 
-    def _hyperparameters(self):
-        """Each hyper-parameter by its name, those of the base class too."""
-        found = {name: getattr(type(self), name) for name in dir(type(self))}
-        return {name: h for name, h in found.items() if isinstance(h, Hyperparameter)}
+    def _rule(self, name):
+        """The optimizer as it is for one parameter: itself, or a copy with the values of the parameter's group."""
+        own = self._own[name]
+        if not own:
+            return self
+        rule = object.__new__(type(self))  # as copy.copy would, which `import fastrnn` does not need to load
+        vars(rule).update(vars(self) | own, lr=self.lr * own.get("lr", 1.0))
+        return rule
+
+    def _scratch_like(self, p, row):
+        return self._scratch[row, : p.nbytes].view(p.dtype).reshape(p.shape)
+
+    def _own_entries(self):
+        """What each parameter has from its group, by the name it has in a state_dict."""
+        return {f"{name}.{parameter}": value for parameter, own in self._own.items() for name, value in own.items()}
 
     def _arrays(self):
         """Each moment of each parameter, the array itself, by the name it has in a state_dict."""
@@ -207,8 +232,9 @@ class SGD(Optimizer):
     initialization and momentum in deep learning", ICML 2013, equations 1 and 2, with the learning
     rate taken out of the velocity)::
 
+        g  = g + weight_decay p
         v  = momentum v + g
-        p -= lr v
+        p -= lr v                     or with nesterov     lr (g + momentum v)
 
     Parameters
     ----------
@@ -218,11 +244,19 @@ class SGD(Optimizer):
         Learning rate, >= 0.
     momentum : float, default 0.0
         In [0, 1).
+    nesterov : bool, default False
+        Nesterov's momentum (equations 3 and 4 there, in the form that needs the gradient at `p`
+        alone). Needs momentum > 0, in every group.
+    weight_decay : float, default 0.0
+        L2 penalty, >= 0.
+    groups : mapping of str to mapping, optional
+        Parameters with hyper-parameters of their own, by patterns over their names: see
+        `Optimizer`.
 
     Raises
     ------
     TypeError, ValueError
-        If a hyper-parameter is not a number in its range, or `model` does not fit.
+        If a hyper-parameter is not a number in its range, or `model` or `groups` does not fit.
 
     Examples
     --------
@@ -237,88 +271,29 @@ class SGD(Optimizer):
     """
 
     momentum = Hyperparameter(0, 1)
+    nesterov = Flag()
     moments = ("velocity",)
 
-    def __init__(self, model, lr=1e-3, momentum=0.0):
-        super().__init__(model, lr)
+    def __init__(self, model, lr=1e-3, momentum=0.0, *, nesterov=False, weight_decay=0.0, groups=None):
+        super().__init__(model, lr, weight_decay, groups=groups)
         self.momentum = momentum
+        self.nesterov = nesterov
+        for name in self.state:
+            rule = self._rule(name)
+            if rule.nesterov and rule.momentum == 0:
+                raise ValueError(f"nesterov: expected momentum > 0 with it, got 0.0 for {name}")
 
     def update(self, p, g, scratch, velocity):
         if self.momentum:
             velocity *= self.momentum
             velocity += g
-            g = velocity
+            if self.nesterov:
+                np.multiply(velocity, self.momentum, out=scratch)
+                scratch += g
+                g = scratch
+            else:
+                g = velocity
         np.multiply(g, self.lr, out=scratch)
-        p -= scratch
-
-
-class Adam(Optimizer):
-    """Adam, with bias correction.
-
-    Kingma, Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1, at step t
-    (1 at first)::
-
-        m  = beta1 m + (1 - beta1) g
-        v  = beta2 v + (1 - beta2) g**2
-        p -= lr m / (1 - beta1**t) / (sqrt(v / (1 - beta2**t)) + eps)
-
-    Parameters
-    ----------
-    model : object with ``params``, ``grads`` and ``zero_grad()``
-        The parameters are updated in place.
-    lr : float, default 1e-3
-        Learning rate, >= 0.
-    betas : (float, float), default (0.9, 0.999)
-        Decay of the two moments, each in [0, 1); the attributes `beta1` and `beta2`.
-    eps : float, default 1e-8
-        Added to the root of the second moment, after its bias correction; > 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a hyper-parameter is not a number in its range, or `model` does not fit.
-
-    Examples
-    --------
-    The first step has the size of the learning rate, whatever that of the gradient.
-
-    >>> from types import SimpleNamespace
-    >>> import numpy as np
-    >>> import fastrnn as fr
-    >>> p, g = np.array([1.0, 2.0]), np.array([50.0, -0.1])
-    >>> model = SimpleNamespace(params={"w": p}, grads={"w": g})  # as a layer has them
-    >>> fr.Adam(model, lr=0.1).step()
-    >>> p.round(4)
-    array([0.9, 2.1])
-    """
-
-    beta1 = Hyperparameter(0, 1)
-    beta2 = Hyperparameter(0, 1)
-    eps = Hyperparameter(0, closed=False)
-    moments = ("m", "v")
-
-    def __init__(self, model, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
-        super().__init__(model, lr)
-        if np.shape(betas) != (2,):
-            raise ValueError(f"betas: expected two numbers in [0, 1), got {betas}")
-        self.beta1, self.beta2 = betas
-        self.eps = eps
-
-    def update(self, p, g, scratch, m, v):
-        m *= self.beta1
-        np.multiply(g, 1 - self.beta1, out=scratch)
-        m += scratch
-
-        v *= self.beta2
-        np.multiply(g, g, out=scratch)
-        scratch *= 1 - self.beta2
-        v += scratch
-
-        np.sqrt(v, out=scratch)
-        scratch /= math.sqrt(1 - self.beta2**self.steps)
-        scratch += self.eps
-        np.divide(m, scratch, out=scratch)
-        scratch *= self.lr / (1 - self.beta1**self.steps)
         p -= scratch
 
 
@@ -326,10 +301,3 @@ def _check_like(name, array, like):
     if array.shape != like.shape or array.dtype != like.dtype:
         expected, got = f"{like.dtype} {like.shape}", f"{array.dtype} {array.shape}"
         raise ValueError(f"{name}: expected {expected}, got {got}")
-
-
-def _scalar(name, state):
-    value = np.asarray(state[name])
-    if value.shape != ():
-        raise ValueError(f"{name}: expected a number, got shape {value.shape}")
-    return value.item()
