@@ -58,6 +58,7 @@ MAY_IMPORT = {
     "recurrent": {"functional", "layer", "stack", "stream"},
     "recompute": {"functional"},
     "reference": set(),
+    "schedules": {"hyperparameters"},
     "stack": {"functional", "layer", "recompute", "stream"},
     "stream": {"functional"},
     "threads": {"_core"},
