@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""cross_entropy against its definition in float64, its gradient against central differences."""
+"""Losses of classification against their definitions in float64, their gradients against central differences."""
 
 import re
 
 import numpy as np
 import pytest
+from conftest import central_differences
 
+from fastrnn.losses import binary_cross_entropy_with_logits as binary
 from fastrnn.losses import cross_entropy
 
 T, N, V = 5, 3, 7
@@ -14,7 +16,6 @@ T, N, V = 5, 3, 7
 RTOL = {np.float32: 64 * 2.0**-24, np.float64: 64 * 2.0**-53}
 # Central differences with a step of 1e-5: truncation 1e-11, rounding 1e-16 / 1e-5 = 1e-11.
 RTOL_DIFFERENCES = 1e-6
-STEP = 1e-5
 
 both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -72,14 +73,7 @@ def test_gradient_matches_central_differences(lengths):
     logits, targets = batch()
     targets[0, 2] = -100
     _, dlogits = cross_entropy(logits, targets, lengths=lengths)
-    slopes = np.zeros_like(logits)
-    for at in np.ndindex(logits.shape):
-        up, down = logits.copy(), logits.copy()
-        up[at] += STEP
-        down[at] -= STEP
-        rise = cross_entropy(up, targets, lengths=lengths)[0]
-        rise -= cross_entropy(down, targets, lengths=lengths)[0]
-        slopes[at] = rise / (2 * STEP)
+    slopes = central_differences(lambda z: cross_entropy(z, targets, lengths=lengths)[0], logits)
     scale = np.abs(slopes).max()
     np.testing.assert_allclose(dlogits, slopes, rtol=0, atol=RTOL_DIFFERENCES * scale)
 
@@ -259,3 +253,288 @@ def test_torch_agrees(dtype):
     loss = torch.nn.functional.cross_entropy(z.reshape(-1, V), torch.tensor(targets).reshape(-1))
     loss.backward()
     assert_close(cross_entropy(logits, targets), (loss.item(), z.grad.numpy()), dtype)
+
+
+# -- cross_entropy with class weights and label smoothing -------------------------------------------
+
+WEIGHT = np.array([0.5, 2.0, 0.0, 1.0, 3.0, 0.25, 1.0])  # one class does not count
+weighted_and_smoothed = pytest.mark.parametrize(
+    "options",
+    [{"weight": WEIGHT}, {"label_smoothing": 0.1}, {"label_smoothing": 1}, {"weight": WEIGHT, "label_smoothing": 0.3}],
+    ids=["weight", "smoothing", "all smoothing", "both"],
+)
+
+
+def weighted_textbook(logits, targets, counted, weight=None, label_smoothing=0.0):
+    """The weighted and smoothed loss as PyTorch documents it, one position after the other."""
+    w = np.ones(V) if weight is None else weight
+    loss, dlogits, W = 0.0, np.zeros(logits.shape), sum(w[y] for y in targets[counted])
+    for at in np.argwhere(counted):
+        z, y = logits[tuple(at)].astype(np.float64), targets[tuple(at)]
+        p = np.exp(z) / np.exp(z).sum()
+        q = (1 - label_smoothing) * w[y] * (np.arange(V) == y) + label_smoothing / V * w
+        loss -= (q * np.log(p)).sum() / W
+        dlogits[tuple(at)] = (p * q.sum() - q) / W
+    return loss, dlogits
+
+
+@both_dtypes
+@weighted_and_smoothed
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.filterwarnings("error")
+def test_weight_and_smoothing_match_the_definition(options, batch_first, dtype):
+    logits, targets = batch(dtype)
+    targets[0, 0], targets[1, 0] = -100, 2
+    inside = np.arange(T)[:, None] < np.array([4, 0, 5])
+    if batch_first:
+        logits, targets, inside = logits.swapaxes(0, 1), targets.T, inside.T
+    expected = weighted_textbook(logits, targets, inside & (targets != -100), **options)
+    logits[~inside] = np.nan
+    got = cross_entropy(logits, targets, lengths=[4, 0, 5], batch_first=batch_first, **options)
+    assert_close(got, expected, dtype)
+    assert not got[1][~inside].any()
+
+
+@weighted_and_smoothed
+def test_weighted_gradient_matches_central_differences(options):
+    logits, targets = batch(seed=3)
+    _, dlogits = cross_entropy(logits, targets, **options)
+    expected = central_differences(lambda z: cross_entropy(z, targets, **options)[0], logits)
+    np.testing.assert_allclose(dlogits, expected, rtol=0, atol=RTOL_DIFFERENCES * np.abs(expected).max())
+
+
+def test_weights_of_one_and_no_smoothing_change_nothing():
+    logits, targets = batch()
+    expected = cross_entropy(logits, targets)
+    assert_same_bits(cross_entropy(logits, targets, label_smoothing=0), expected)
+    for ones in (np.ones(V, np.float32), [1] * V, np.ones(V, bool)):
+        assert_close(cross_entropy(logits, targets, weight=ones), expected, np.float64)
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.2])
+def test_only_targets_of_weight_0_is_zero(label_smoothing):
+    logits, _ = batch()
+    loss, dlogits = cross_entropy(
+        logits, np.full((T, N), 2), weight=WEIGHT, label_smoothing=label_smoothing, lengths=[3, 0, 5]
+    )
+    assert loss == 0.0
+    assert dlogits.shape == logits.shape and not dlogits.any()
+
+
+@both_dtypes
+@pytest.mark.filterwarnings("error")
+def test_extreme_logits_smoothed(dtype):
+    logits = np.array([[1e4, -1e4], [-1e4, 1e4], [1e4, 1e4]], dtype)
+    loss, dlogits = cross_entropy(logits, [0, 0, 0], label_smoothing=0.5)
+    assert loss == pytest.approx((0.25 * 2e4 + 0.75 * 2e4 + np.log(2)) / 3, rel=RTOL[dtype])
+    expected = np.array([[0.25, -0.25], [-0.75, 0.75], [-0.25, 0.25]]) / 3
+    np.testing.assert_allclose(dlogits, expected, rtol=RTOL[dtype])
+
+
+@both_dtypes
+@pytest.mark.filterwarnings("error")
+def test_smoothing_and_forbidden_classes(dtype):
+    """A forbidden class costs inf if smoothing asks for it, nothing if its weight is 0."""
+    inf, nan = np.inf, np.nan
+    row, both = np.array([[0, -inf, 0]], dtype), {"weight": [1, 0, 1], "label_smoothing": 0.3}
+    assert cross_entropy(row, [0], label_smoothing=0.3)[0] == inf
+    assert_close(cross_entropy(row, [0], **both), (0.9 * np.log(2), np.array([[-0.35, 0, 0.35]])), dtype)
+    two = cross_entropy(np.concatenate([row, row]), [0, 1], **both)  # a forbidden target, of weight 0
+    assert two[0] == pytest.approx(1.1 * np.log(2), rel=RTOL[dtype])
+    for values in ([nan, 0, 0], [0, nan, 0], [inf, 0, 0], [-inf] * 3):
+        assert np.isnan(cross_entropy(np.array([values], dtype), [0], **both)[0])
+
+
+@pytest.mark.parametrize(
+    "options, error, text",
+    [
+        ({"weight": WEIGHT[1:]}, ValueError, "weight: expected (7,), got (6,)"),
+        ({"weight": 1.0}, ValueError, "weight: expected (7,), got ()"),
+        ({"weight": -WEIGHT}, ValueError, "weight: expected finite numbers >= 0, got -0.5 at position (0,)"),
+        ({"weight": np.full(V, np.nan)}, ValueError, "weight: expected finite numbers >= 0, got nan at position (0,)"),
+        ({"weight": np.full(V, np.inf)}, ValueError, "weight: expected finite numbers >= 0, got inf at position (0,)"),
+        ({"weight": ["a"] * V}, TypeError, "weight: expected numbers, got <U1"),
+        ({"label_smoothing": 1.1}, ValueError, "label_smoothing: expected a number in [0, 1], got 1.1"),
+        ({"label_smoothing": -1}, ValueError, "label_smoothing: expected a number in [0, 1], got -1"),
+        ({"label_smoothing": float("nan")}, ValueError, "label_smoothing: expected a number in [0, 1], got nan"),
+        ({"label_smoothing": "0.1"}, TypeError, "label_smoothing: expected a number in [0, 1], got '0.1'"),
+        ({"label_smoothing": None}, TypeError, "label_smoothing: expected a number in [0, 1], got None"),
+        ({"batch_first": 1}, TypeError, "batch_first: expected True or False, got 1"),
+    ],
+)
+def test_errors_of_weight_and_smoothing(options, error, text):
+    with pytest.raises(error, match=f"^{re.escape(text)}$"):
+        cross_entropy(LOGITS, TARGETS, **options)
+
+
+@both_dtypes
+@weighted_and_smoothed
+def test_torch_agrees_on_weight_and_smoothing(options, dtype):
+    torch = pytest.importorskip("torch")
+    logits, targets = batch(dtype, seed=2)
+    targets[2, 1] = -100
+    z = torch.tensor(logits, requires_grad=True)
+    theirs = dict(options)
+    if "weight" in options:
+        theirs["weight"] = torch.tensor(WEIGHT.astype(dtype))
+    inside = torch.tensor(np.arange(T)[:, None] < np.array([4, 0, 5]))
+    loss = torch.nn.functional.cross_entropy(z[inside], torch.tensor(targets)[inside], **theirs)
+    loss.backward()
+    assert_close(cross_entropy(logits, targets, lengths=[4, 0, 5], **options), (loss.item(), z.grad.numpy()), dtype)
+
+
+# -- binary_cross_entropy_with_logits --------------------------------------------------------------
+
+
+def yes_or_no_batch(dtype=np.float64, seed=0, shape=(T, N, V)):
+    """Logits, and targets of 0, of 1 and between them."""
+    rng = np.random.default_rng(seed)
+    targets = np.clip(rng.uniform(-0.5, 1.5, shape), 0, 1).astype(dtype)
+    return np.asarray(rng.standard_normal(shape), dtype), targets
+
+
+def yes_or_no_textbook(logits, targets, pos_weight=1.0):
+    z, y = logits.astype(np.float64), targets.astype(np.float64)
+    p = 1 / (1 + np.exp(-z))
+    loss = np.mean(-pos_weight * y * np.log(p) - (1 - y) * np.log(1 - p))
+    return loss, ((1 - y) * p - pos_weight * y * (1 - p)) / z.size
+
+
+each_pos_weight = pytest.mark.parametrize(
+    "pos_weight",
+    [None, 3, 0.5, WEIGHT, np.arange(N)[:, None]],
+    ids=["no weight", "3", "0.5", "of the last axis", "of rows"],
+)
+
+
+@both_dtypes
+@each_pos_weight
+@pytest.mark.filterwarnings("error")
+def test_binary_matches_the_definition(pos_weight, dtype):
+    logits, targets = yes_or_no_batch(dtype)
+    expected = yes_or_no_textbook(logits, targets, 1.0 if pos_weight is None else pos_weight)
+    assert_close(binary(logits, targets, pos_weight=pos_weight), expected, dtype)
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (2, 3, 2, 2)])
+def test_binary_takes_any_shape(shape):
+    logits, targets = yes_or_no_batch(shape=shape)
+    assert_close(binary(logits, targets), yes_or_no_textbook(logits, targets), np.float64)
+
+
+@each_pos_weight
+def test_binary_gradient_matches_central_differences(pos_weight):
+    logits, targets = yes_or_no_batch()
+    options = {"pos_weight": pos_weight, "lengths": [2, 0, 5]}
+    _, dlogits = binary(logits, targets, **options)
+    expected = central_differences(lambda z: binary(z, targets, **options)[0], logits)
+    np.testing.assert_allclose(dlogits, expected, rtol=0, atol=RTOL_DIFFERENCES * np.abs(expected).max())
+
+
+@both_dtypes
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("pos_weight", [None, WEIGHT])
+@pytest.mark.filterwarnings("error")
+def test_binary_lengths_hide_what_lies_beyond(batch_first, pos_weight, dtype):
+    logits, targets = yes_or_no_batch(dtype)
+    beyond = np.arange(T)[:, None] >= np.array([2, 0, 5])
+    if batch_first:
+        logits, targets, beyond = logits.swapaxes(0, 1), targets.swapaxes(0, 1), beyond.T
+    logits[beyond], targets[beyond] = np.nan, 7
+    targets[beyond.nonzero()[0][0], beyond.nonzero()[1][0], 0] = np.nan
+    options = {"pos_weight": pos_weight}
+    got = binary(logits, targets, lengths=[2, 0, 5], batch_first=batch_first, **options)
+    loss, dlogits = binary(logits[~beyond], targets[~beyond], **options)
+    assert_same_bits((got[0], got[1][~beyond]), (loss, dlogits))
+    assert not got[1][beyond].any()
+    assert got[1].flags.c_contiguous
+
+
+def test_binary_nothing_counted_is_zero():
+    logits, targets = yes_or_no_batch()
+    for got in (binary(logits * np.nan, targets, lengths=[0] * N), binary(logits[:0], targets[:0])):
+        assert got[0] == 0.0 and not got[1].any()
+
+
+@both_dtypes
+@pytest.mark.filterwarnings("error")
+def test_binary_extreme_logits(dtype):
+    inf = np.inf
+    with np.errstate(all="raise"):  # the caller's settings do not matter
+        loss, dlogits = binary(np.array([1e4, -1e4, 1e4, -1e4], dtype), [0, 1, 1, 0])
+        assert loss == pytest.approx(5e3, rel=RTOL[dtype])
+        np.testing.assert_array_equal(dlogits, [0.25, -0.25, 0, 0])
+        for pos_weight in (None, 0, 2):
+            loss, dlogits = binary(np.array([inf, -inf], dtype), [1, 0], pos_weight=pos_weight)
+            assert loss == 0.0 and not dlogits.any()
+        assert binary(np.array([inf], dtype), [0])[0] == inf
+        assert binary(np.array([-inf], dtype), [0.5])[0] == inf
+        for logits, targets in (([np.nan, 0], [0, 0]), ([0, 0], [0, np.nan])):
+            loss, dlogits = binary(np.array(logits, dtype), targets)
+            assert np.isnan(loss) and np.isnan(dlogits).sum() == 1
+    # Far from the answer's boundary the loss is exp(-z), not 0.
+    assert binary(np.array([30.0], dtype), [1])[0] == pytest.approx(np.exp(-30.0), rel=RTOL[dtype])
+
+
+def test_binary_is_accumulated_in_float64():
+    """1000 equal float32 numbers have that number as their mean, but not if their sum is rounded to float32."""
+    one, _ = binary(np.zeros(1, np.float32), [1])
+    many, _ = binary(np.zeros(1000, np.float32), np.ones(1000))
+    assert many == pytest.approx(one, rel=RTOL[np.float64])
+
+
+@both_dtypes
+def test_binary_targets_of_every_kind(dtype):
+    logits, targets = yes_or_no_batch(dtype)
+    targets = targets.round()
+    expected = binary(logits, targets)
+    for kind in (bool, np.int8, np.uint64, np.float16, np.float32, np.float64):
+        assert_same_bits(binary(logits, targets.astype(kind)), expected)
+    assert_same_bits(binary(logits, targets.tolist()), expected)
+    for array in (logits, targets):
+        array.flags.writeable = False  # a write would raise
+    assert_same_bits(binary(np.asfortranarray(logits), targets), expected)
+
+
+YES_OR_NO = yes_or_no_batch()[1]
+
+
+@pytest.mark.parametrize(
+    "logits, targets, options, error, text",
+    [
+        (LOGITS.astype(np.float16), YES_OR_NO, {}, TypeError, "logits: expected float32 or float64, got float16"),
+        (LOGITS, YES_OR_NO[0], {}, ValueError, "targets: expected (5, 3, 7), got (3, 7)"),
+        (LOGITS, YES_OR_NO.astype(str), {}, TypeError, "targets: expected numbers, got <U32"),
+        (LOGITS, TARGETS[..., None] + np.zeros(V), {"lengths": [0, 0, 5]}, ValueError,
+         f"targets: expected numbers in [0, 1], got {float(TARGETS[:, 2][TARGETS[:, 2] > 1][0])} "
+         f"at position ({int(np.argmax(TARGETS[:, 2] > 1))}, 2, 0)"),
+        (np.float64(0), -0.5, {}, ValueError, "targets: expected numbers in [0, 1], got -0.5 at position ()"),
+        (LOGITS, YES_OR_NO, {"pos_weight": [1, 2]}, ValueError,
+         "pos_weight: expected a shape that broadcasts to (5, 3, 7), got (2,)"),
+        (LOGITS[0, 0], YES_OR_NO[0, 0], {"pos_weight": np.ones((2, 7))}, ValueError,
+         "pos_weight: expected a shape that broadcasts to (7,), got (2, 7)"),
+        (LOGITS, YES_OR_NO, {"pos_weight": -1}, ValueError,
+         "pos_weight: expected finite numbers >= 0, got -1 at position ()"),
+        (LOGITS, YES_OR_NO, {"pos_weight": "a"}, TypeError, "pos_weight: expected numbers, got <U1"),
+        (LOGITS, YES_OR_NO, {"lengths": [5, 6, 5]}, ValueError,
+         "lengths: expected integers in 0..5, got 6 at position (1,)"),
+        (LOGITS[0, 0], YES_OR_NO[0, 0], {"lengths": [5]}, ValueError,
+         "logits: expected (T, N, ...) with lengths, got (7,)"),
+        (LOGITS, YES_OR_NO, {"batch_first": None}, TypeError, "batch_first: expected True or False, got None"),
+    ],
+)  # fmt: skip
+def test_errors_of_binary(logits, targets, options, error, text):
+    with pytest.raises(error, match=f"^{re.escape(text)}$"):
+        binary(logits, targets, **options)
+
+
+@both_dtypes
+@each_pos_weight
+def test_torch_agrees_on_binary(pos_weight, dtype):
+    torch = pytest.importorskip("torch")
+    logits, targets = yes_or_no_batch(dtype, seed=5)
+    z = torch.tensor(logits, requires_grad=True)
+    theirs = None if pos_weight is None else torch.tensor(np.asarray(pos_weight, dtype))
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(z, torch.tensor(targets), pos_weight=theirs)
+    loss.backward()
+    assert_close(binary(logits, targets, pos_weight=pos_weight), (loss.item(), z.grad.numpy()), dtype)

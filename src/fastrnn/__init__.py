@@ -11,7 +11,7 @@ from .adaptive import Adam
 from .files import load, save
 from .gradients import clip_grad_norm
 from .layers import Embedding, Linear, Sequential
-from .losses import cross_entropy
+from .losses import binary_cross_entropy_with_logits, cross_entropy
 from .optim import SGD
 from .recurrent import GRU, LSTM, RNN, Stream
 
@@ -27,6 +27,7 @@ __all__ = [
     "Linear",
     "Sequential",
     "Stream",
+    "binary_cross_entropy_with_logits",
     "clip_grad_norm",
     "cross_entropy",
     "get_num_threads",
