@@ -14,6 +14,7 @@ from .layers import Embedding, Linear, Sequential
 from .losses import binary_cross_entropy_with_logits, cross_entropy
 from .optim import SGD
 from .recurrent import GRU, LSTM, RNN, Stream
+from .regression import huber_loss, l1_loss, mse_loss
 
 __version__ = _core.__version__
 
@@ -31,8 +32,11 @@ __all__ = [
     "clip_grad_norm",
     "cross_entropy",
     "get_num_threads",
+    "huber_loss",
     "isas",
+    "l1_loss",
     "load",
+    "mse_loss",
     "save",
     "set_num_threads",
     "show_config",
