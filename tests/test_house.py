@@ -49,6 +49,7 @@ MAY_IMPORT = {
     "__init__": MODULES - {"reference"} | {"_core"},
     "adaptive": {"hyperparameters", "optim"},
     "counting": {"functional"},
+    "ctc": {"counting", "functional"},
     "functional": {"_core", "threads"},
     "gradients": set(),
     "hyperparameters": set(),
@@ -175,7 +176,7 @@ TESTS_OF_NO_MODULE = {
 }
 MODULES_WITHOUT_TEST = {
     "__init__": "names only",
-    "counting": "what all losses share: tested with each of them, in test_losses and test_regression",
+    "counting": "what all losses share: tested with each of them, in test_losses, test_regression and test_ctc",
     "layer": "what all layers share: tested with each of them, in test_layers and test_recurrent",
 }
 LONG_FILES = {  # over MAX_LINES

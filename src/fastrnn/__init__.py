@@ -8,6 +8,7 @@ from .threads import get_num_threads, isas, set_num_threads, show_config, thread
 # isort: split
 from . import _core
 from .adaptive import Adam
+from .ctc import ctc_loss
 from .files import load, save
 from .gradients import clip_grad_norm
 from .layers import Embedding, Linear, Sequential
@@ -31,6 +32,7 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "clip_grad_norm",
     "cross_entropy",
+    "ctc_loss",
     "get_num_threads",
     "huber_loss",
     "isas",
