@@ -46,9 +46,7 @@ class Linear(Layer):
         self.in_features = functional.as_size("in_features", in_features)
         self.out_features = functional.as_size("out_features", out_features)
         self.bias, self.dtype = functional.as_flag("bias", bias), functional.as_dtype(dtype)
-        rng, bound = functional.as_rng(seed), self.in_features**-0.5
-        shapes = self._shapes(**self.config())
-        self._own({name: rng.uniform(-bound, bound, shape).astype(self.dtype) for name, shape in shapes})
+        self._own(self._initial(functional.as_rng(seed)))
         own = self.params.own()
         self._weights = functional.weights(
             self.cell,
@@ -65,6 +63,12 @@ class Linear(Layer):
         yield "weight", (out_features, in_features)
         if bias:
             yield "bias", (out_features,)
+
+    def _initial(self, rng):
+        """PyTorch's default: everything uniform in +-1/sqrt(I)."""
+        bound = self.in_features**-0.5
+        shapes = self._shapes(**self.config())
+        return {name: rng.uniform(-bound, bound, shape).astype(self.dtype) for name, shape in shapes}
 
     def config(self):
         return {

@@ -113,6 +113,7 @@ class LSTM(Stack):
 
     _parts = ("h", "c")
     _gates = functional.CELLS["lstm"].gates
+    _gate_names = "i", "f", "g", "o"
 
     def __init__(
         self, input_size, hidden_size, num_layers=1, *, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
@@ -160,6 +161,7 @@ class GRU(Stack):
     """
 
     _gates = functional.CELLS["gru"].gates  # and of its other form
+    _gate_names = "r", "z", "n"
 
     def __init__(
         self, input_size, hidden_size, num_layers=1, *, bias=True, batch_first=False, dropout=0.0, bidirectional=False,

@@ -38,8 +38,9 @@ class Stack(Layer):
             warnings.warn("dropout acts between layers: with num_layers=1 it does nothing", stacklevel=3)
         self.dtype = functional.as_dtype(dtype)
         self.num_directions = 2 if self.bidirectional else 1
-        init, self._rng = functional.as_rng(seed).spawn(2)
-        self._own(self._initial(init))
+        rng = functional.as_rng(seed)
+        self._own(self._initial(rng))
+        (self._rng,) = rng.spawn(1)  # of dropout
         self._bind()
 
     # -- parameters --------------------------------------------------------------------------------------------------
@@ -72,7 +73,8 @@ class Stack(Layer):
         return self.input_size if layer == 0 else self.num_directions * self.hidden_size
 
     def _initial(self, rng):
-        """PyTorch's default: everything uniform in +-1/sqrt(H)."""
+        """PyTorch's default: everything uniform in +-1/sqrt(H). Drawn by a child of `rng`, as dropout is."""
+        (rng,) = rng.spawn(1)
         bound = self.hidden_size**-0.5
         shapes = self._shapes(**self.config())
         functional.can_have(self._elements() * self.dtype.itemsize, "input_size, hidden_size, num_layers")
