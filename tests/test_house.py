@@ -53,6 +53,7 @@ MAY_IMPORT = {
     "functional": {"_core", "threads"},
     "gradients": set(),
     "hyperparameters": set(),
+    "init": {"functional", "layers", "recurrent"},
     "layer": {"functional"},
     "layers": {"layer", "functional"},
     "losses": {"counting", "functional"},

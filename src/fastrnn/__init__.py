@@ -6,7 +6,7 @@ import os as _os
 from .threads import get_num_threads, isas, set_num_threads, show_config, threads  # first: it loads _core with care
 
 # isort: split
-from . import _core
+from . import _core, init
 from .adaptive import Adam
 from .ctc import ctc_loss
 from .files import load, save
@@ -35,6 +35,7 @@ __all__ = [
     "ctc_loss",
     "get_num_threads",
     "huber_loss",
+    "init",
     "isas",
     "l1_loss",
     "load",
