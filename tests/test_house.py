@@ -53,16 +53,17 @@ MAY_IMPORT = {
     "functional": {"_core", "threads"},
     "gradients": set(),
     "hyperparameters": set(),
-    "init": {"functional", "layers", "recurrent"},
+    "init": {"functional", "layers", "recurrent", "sequential"},
     "layer": {"functional"},
-    "layers": {"layer", "functional"},
+    "layers": {"functional", "layer"},
     "losses": {"counting", "functional"},
     "optim": {"hyperparameters"},
-    "recurrent": {"functional", "layer", "stack", "stream"},
     "recompute": {"functional"},
+    "recurrent": {"functional", "layer", "stack", "stream"},
     "reference": set(),
     "regression": {"counting", "functional"},
     "schedules": {"hyperparameters"},
+    "sequential": {"functional", "layer"},
     "stack": {"functional", "layer", "recompute", "stream"},
     "stream": {"functional"},
     "threads": {"_core"},
@@ -178,7 +179,6 @@ TESTS_OF_NO_MODULE = {
 MODULES_WITHOUT_TEST = {
     "__init__": "names only",
     "counting": "what all losses share: tested with each of them, in test_losses, test_regression and test_ctc",
-    "layer": "what all layers share: tested with each of them, in test_layers and test_recurrent",
 }
 LONG_FILES = {  # over MAX_LINES
     "src/fastrnn/_core.pyx": "one module crosses the wall, with the pointers of both passes",

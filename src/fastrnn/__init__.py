@@ -11,11 +11,12 @@ from .adaptive import Adam
 from .ctc import ctc_loss
 from .files import load, save
 from .gradients import clip_grad_norm
-from .layers import Embedding, Linear, Sequential
+from .layers import Embedding, Linear
 from .losses import binary_cross_entropy_with_logits, cross_entropy
 from .optim import SGD
 from .recurrent import GRU, LSTM, RNN, Stream
 from .regression import huber_loss, l1_loss, mse_loss
+from .sequential import Sequential
 
 __version__ = _core.__version__
 

@@ -23,8 +23,9 @@ from reprlib import repr as short  # what a message quotes from a file may be me
 
 import numpy as np
 
-from .layers import Embedding, Linear, Sequential
+from .layers import Embedding, Linear
 from .recurrent import GRU, LSTM, RNN
+from .sequential import Sequential
 
 __all__ = ["load", "save"]
 

@@ -16,8 +16,9 @@ from numbers import Real
 import numpy as np
 
 from .functional import as_rng
-from .layers import Linear, Sequential
+from .layers import Linear
 from .recurrent import GRU, LSTM, RNN
+from .sequential import Sequential
 
 __all__ = [
     "chrono", "forget_bias", "he_normal", "he_uniform", "identity", "orthogonal", "pytorch", "xavier_normal",

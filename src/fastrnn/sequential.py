@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Layers made of layers: Sequential."""
+
+import contextlib
+
+from .layer import Layer, Prefixed, Tape
+
+
+class Sequential(Layer):
+    """Layers one after another, each reading the output of the one before.
+
+    Parameters
+    ----------
+    *layers : Layer
+        Recurrent or not, in any mixture.
+
+    Attributes
+    ----------
+    layers : tuple of Layer
+    params, grads : mapping
+        Of all layers, named as PyTorch does: ``"0.weight"``, ``"1.weight_ih_l0"``.
+
+    Raises
+    ------
+    TypeError
+        Something that is not a layer.
+
+    Notes
+    -----
+    It takes and returns a state as recurrent layers do: a tuple with the state of each recurrent layer, empty if there
+    is none; None is zero everywhere. `lengths` go to every recurrent layer.
+
+    Examples
+    --------
+    >>> import numpy as np, fastrnn as fr
+    >>> model = fr.Sequential(fr.Embedding(10, 4, seed=0), fr.LSTM(4, 8, seed=1), fr.Linear(8, 10, seed=2))
+    >>> tokens = np.array([[3, 1], [4, 1], [5, 9]])  # (T, N)
+    >>> logits, state, tape = model.forward(tokens)
+    >>> loss, dlogits = fr.cross_entropy(logits[:-1], tokens[1:])
+    >>> dx, dstate = model.backward(tape, np.concatenate([dlogits, np.zeros_like(logits[:1])]))
+    >>> sorted(model.grads)[:2]
+    ['0.weight', '1.bias_hh_l0']
+    """
+
+    stateful = True
+
+    def __init__(self, *layers):
+        for k, layer in enumerate(layers):
+            if not isinstance(layer, Layer):
+                raise TypeError(f"layers: expected layers, got {type(layer).__name__} at position {k}")
+        if not layers:
+            raise ValueError("layers: expected at least one layer, got none")
+        self.layers = layers
+        self.params = Prefixed(layer.params for layer in layers)
+        self.grads = Prefixed(layer.grads for layer in layers)
+
+    @property
+    def dtype(self):
+        return self.layers[0].dtype
+
+    def config(self):
+        return {"layers": [{"type": type(layer).__name__, **layer.config()} for layer in self.layers]}
+
+    def __repr__(self):
+        return f"Sequential({', '.join(map(repr, self.layers))})"
+
+    def __reduce__(self):
+        return Sequential, self.layers
+
+    def _peek(self, name):
+        index, _, rest = name.partition(".")
+        return self.layers[int(index)]._peek(rest)
+
+    def _states(self, name, state):
+        """One state for each layer; None for those that have none."""
+        count = sum(layer.stateful for layer in self.layers)
+        if state is None:
+            state = (None,) * count
+        if not isinstance(state, tuple | list) or len(state) != count:
+            got = f"{len(state)} of them" if isinstance(state, tuple | list) else type(state).__name__
+            raise TypeError(
+                f"{name}: expected a tuple with a state for each of the {count} recurrent layers, got {got}"
+            )
+        states = iter(state)
+        return [next(states) if layer.stateful else None for layer in self.layers]
+
+    @contextlib.contextmanager
+    def _noted(self, k):
+        """Errors inside say which layer they come from."""
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            error.add_note(f"in layer {k} of Sequential: {self.layers[k]!r}")
+            raise
+
+    def _through(self, x, state, lengths, method):
+        """Run x through `method` of every layer; collects (y, [state], [further results])."""
+        states, tapes = [], []
+        for k, (layer, before) in enumerate(zip(self.layers, self._states("state", state), strict=True)):
+            with self._noted(k):
+                result = getattr(layer, method)(*((x, before, lengths) if layer.stateful else (x,)))
+            x, *rest = result if isinstance(result, tuple) else (result,)
+            if layer.stateful:
+                states.append(rest.pop(0))
+            tapes += rest
+        return x, tuple(states), tapes
+
+    def __call__(self, x, state=None, lengths=None):
+        """Inference: (y, state)."""
+        y, state, _ = self._through(x, state, lengths, "__call__")
+        return y, state
+
+    def forward(self, x, state=None, lengths=None):
+        """Training: (y, state, tape)."""
+        y, state, tapes = self._through(x, state, lengths, "forward")
+        return y, state, Tape(self, tapes)
+
+    def backward(self, tape, dy, dstate=None):
+        """Gradients with respect to x and the initial state: (dx, dstate). dx is None where x is tokens."""
+        tapes = Tape.check(tape, self)
+        after, before = self._states("dstate", dstate), []
+        self.check_dstate(tape, dstate)  # before any layer adds to its gradients
+        for k in reversed(range(len(self.layers))):
+            layer = self.layers[k]
+            with self._noted(k):
+                if layer.stateful:
+                    dy, dbefore = layer.backward(tapes[k], dy, after[k])
+                    before.append(dbefore)
+                else:
+                    dy = layer.backward(tapes[k], dy)
+        tape.use()
+        return dy, tuple(reversed(before))
+
+    def check_dstate(self, tape, dstate):
+        for k, (layer, part, after) in enumerate(
+            zip(self.layers, Tape.check(tape, self), self._states("dstate", dstate), strict=True)
+        ):
+            if layer.stateful:
+                with self._noted(k):
+                    layer.check_dstate(part, after)

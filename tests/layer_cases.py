@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the tests of layers share: comparing bits, refusals, slopes, and two models of several layers."""
+
+import contextlib
+
+import numpy as np
+import pytest
+
+import fastrnn as fr
+
+# Central differences in float64, relative to the largest slope: a step of 1e-5 leaves an error of
+# 1e-10 from the third derivative and of 1e-16 / 1e-5 = 1e-11 from rounding, both times the size of
+# the loss, some ten times that of a slope. A wrong term shows in the first digits.
+STEP, RTOL_DIFFERENCES = 1e-5, 1e-7
+
+
+def assert_same_bits(actual, expected, what=""):
+    assert (actual.shape, actual.dtype) == (expected.shape, expected.dtype), what
+    assert actual.tobytes() == expected.tobytes(), what
+
+
+def assert_same_arrays(actual, expected):
+    assert actual.keys() == expected.keys()
+    for name in expected:
+        assert_same_bits(actual[name], expected[name], name)
+
+
+def snapshot(arrays):
+    return {name: array.copy() for name, array in arrays.items()}
+
+
+@contextlib.contextmanager
+def refused(error, *words):
+    """The block raises `error` with a message that holds all `words`."""
+    with pytest.raises(error) as caught:
+        yield caught
+    for word in words:
+        assert word in str(caught.value)
+
+
+def language_model(dtype=np.float32, seed=0):
+    """Tokens (T, N) to logits (T, N, 10)."""
+    return fr.Sequential(
+        fr.Embedding(10, 3, dtype=dtype, seed=seed),
+        fr.LSTM(3, 4, dtype=dtype, seed=seed + 1),
+        fr.Linear(4, 10, dtype=dtype, seed=seed + 2),
+    )
+
+
+def mixed_model(dtype=np.float32, seed=0):
+    """x (T, N, 3) to y (T, N, 2), through every kind of state and another Sequential."""
+    return fr.Sequential(
+        fr.Linear(3, 2, dtype=dtype, seed=seed),
+        fr.LSTM(2, 2, 2, bidirectional=True, dtype=dtype, seed=seed + 1),
+        fr.Sequential(
+            fr.GRU(4, 3, dtype=dtype, seed=seed + 2),
+            fr.Linear(3, 2, bias=False, dtype=dtype, seed=seed + 3),
+        ),
+        fr.RNN(2, 2, dtype=dtype, seed=seed + 4),
+        fr.Linear(2, 2, dtype=dtype, seed=seed + 5),
+    )
+
+
+def mixed_state(rng, N, dtype=np.float32):
+    """A state of mixed_model: LSTM, Sequential of a GRU, RNN."""
+    draw = lambda *shape: rng.standard_normal(shape).astype(dtype)  # noqa: E731
+    return (draw(4, N, 2), draw(4, N, 2)), (draw(1, N, 3),), draw(1, N, 2)
+
+
+def flat(state):
+    """All arrays of a nested state."""
+    return [state] if isinstance(state, np.ndarray) else [a for part in state for a in flat(part)]
+
+
+def central_differences(loss, array):
+    """The slope of loss() along every element of an array that it reads."""
+    slopes = np.zeros_like(array)
+    for at in np.ndindex(array.shape):
+        before = array[at]
+        array[at] = before + STEP
+        up = loss()
+        array[at] = before - STEP
+        slopes[at] = (up - loss()) / (2 * STEP)
+        array[at] = before
+    return slopes
+
+
+def assert_slopes(actual, loss, array, what):
+    slopes = central_differences(loss, array)
+    error, scale = np.abs(actual - slopes).max(), max(1, np.abs(slopes).max())
+    assert error <= RTOL_DIFFERENCES * scale, f"{what}: error {error:.3g}, scale {scale:.3g}"
