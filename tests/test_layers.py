@@ -292,6 +292,60 @@ def test_bad_sizes_of_an_embedding_are_refused(name):
             fr.Embedding(**({"num_embeddings": 3, "embedding_dim": 4} | {name: value}))
 
 
+@pytest.mark.parametrize(("padding_idx", "row"), [(0, 0), (3, 3), (9, 9), (-1, 9), (-10, 0), (np.int8(3), 3)])
+def test_padding_is_zero_and_learns_nothing(padding_idx, row, dtype, rng):
+    """All other rows are, and learn, as without it; what comes back for padding may even be NaN."""
+    embedding, other = (fr.Embedding(10, 4, padding_idx=idx, dtype=dtype, seed=0) for idx in (padding_idx, None))
+    assert embedding.padding_idx == embedding.config()["padding_idx"] == row
+    assert type(embedding.padding_idx) is int
+    expected = other.state_dict()["weight"]
+    expected[row] = 0
+    assert_same_bits(embedding.params["weight"], expected)
+    tokens = rng.integers(0, 10, (20, 5)).astype(np.uint8)
+    assert (tokens == row).any()
+    dy = rng.standard_normal((20, 5, 4)).astype(dtype)
+    other.backward(other.forward(tokens)[1], dy)
+    y, tape = embedding.forward(tokens)
+    assert not y[tokens == row].any() and y[tokens != row].all()
+    dy[tokens == row] = np.nan
+    embedding.backward(tape, dy)
+    expected = other.grads["weight"].copy()
+    expected[row] = 0
+    assert_same_bits(embedding.grads["weight"], expected)
+    embedding.backward(embedding.forward(np.full(3, row))[1], np.ones((3, 4), dtype))  # nothing but padding
+    assert_same_bits(embedding.grads["weight"], expected)
+
+
+def test_padding_is_that_of_pytorch(rng):
+    torch = pytest.importorskip("torch")
+    theirs = torch.nn.Embedding(10, 4, padding_idx=-3)
+    embedding = fr.Embedding(10, 4, padding_idx=-3)
+    zero = ~theirs.weight.detach().numpy().any(axis=1)
+    assert_same_bits(~embedding.params["weight"].any(axis=1), zero)
+    embedding.load_state_dict({"weight": theirs.weight.detach().numpy()})
+    tokens, dy = rng.integers(0, 10, (20, 5)), rng.standard_normal((20, 5, 4)).astype(np.float32)
+    theirs(torch.from_numpy(tokens)).backward(torch.from_numpy(dy))
+    embedding.backward(embedding.forward(tokens)[1], dy)
+    assert_close(
+        embedding.grads["weight"], theirs.weight.grad.numpy(), np.float32, backward=True, terms=dy.size, steps=1
+    )
+
+
+@pytest.mark.parametrize(
+    ("padding_idx", "error", "words"),
+    [
+        (10, ValueError, ["expected at most 9", "got 10"]),
+        (-11, ValueError, ["expected at least -10", "got -11"]),
+        (1.0, TypeError, ["expected an integer", "got 1.0"]),
+        ("1", TypeError, ["expected an integer", "got '1'"]),
+        (True, TypeError, ["expected an integer", "got True"]),
+    ],
+)
+def test_padding_that_is_no_token_is_refused(padding_idx, error, words):
+    with refused(error, "padding_idx: ", *words):
+        fr.Embedding(10, 4, padding_idx=padding_idx)
+
+
 def test_initial_table_is_standard_normal():
     table = fr.Embedding(1000, 100, seed=0).params["weight"]
     assert abs(table.mean()) < 5 / math.sqrt(table.size)

@@ -128,6 +128,8 @@ class Embedding(Layer):
     ----------
     num_embeddings, embedding_dim : int
         V tokens, E features.
+    padding_idx : int or None
+        A token whose row is zero at first and gets no gradient; -1 is the last one.
     dtype : {np.float32, np.float64}
     seed : int or None
 
@@ -149,13 +151,24 @@ class Embedding(Layer):
     (2, 2, 4)
     """
 
-    def __init__(self, num_embeddings, embedding_dim, *, dtype=np.float32, seed=None):
+    def __init__(self, num_embeddings, embedding_dim, *, padding_idx=None, dtype=np.float32, seed=None):
         self.num_embeddings = functional.as_size("num_embeddings", num_embeddings)
         self.embedding_dim = functional.as_size("embedding_dim", embedding_dim)
+        self.padding_idx = None if padding_idx is None else self._row(padding_idx)
         self.dtype = functional.as_dtype(dtype)
         rng = functional.as_rng(seed)
         shapes = self._shapes(**self.config())
         self._own({name: rng.standard_normal(shape).astype(self.dtype) for name, shape in shapes})
+        if self.padding_idx is not None:
+            self.params.own()["weight"][self.padding_idx] = 0
+
+    def _row(self, padding_idx):
+        """The row that `padding_idx` means."""
+        V = self.num_embeddings
+        row = functional.as_size("padding_idx", padding_idx, -V)
+        if row >= V:
+            raise ValueError(f"padding_idx: expected at most {V - 1}, got {row}")
+        return row % V
 
     @staticmethod
     def _shapes(num_embeddings, embedding_dim, **others):
@@ -166,6 +179,7 @@ class Embedding(Layer):
         return {
             "num_embeddings": self.num_embeddings,
             "embedding_dim": self.embedding_dim,
+            "padding_idx": self.padding_idx,
             "dtype": str(self.dtype),
         }
 
@@ -201,4 +215,6 @@ class Embedding(Layer):
         # sum the rows of each token: sorted, they are runs (numpy.add.at is ten times slower)
         order = np.argsort(tokens, axis=None, kind="stable")
         used, starts = np.unique(tokens.reshape(-1)[order], return_index=True)
-        self.grads.own()["weight"][used] += np.add.reduceat(dy.reshape(-1, self.embedding_dim)[order], starts, axis=0)
+        sums = np.add.reduceat(dy.reshape(-1, self.embedding_dim)[order], starts, axis=0)
+        learns = slice(None) if self.padding_idx is None else used != self.padding_idx
+        self.grads.own()["weight"][used[learns]] += sums[learns]
