@@ -50,6 +50,7 @@ MAY_IMPORT = {
     "adaptive": {"hyperparameters", "optim"},
     "counting": {"functional"},
     "ctc": {"counting", "functional"},
+    "dropout": {"functional", "layer"},
     "functional": {"_core", "threads"},
     "gradients": set(),
     "hyperparameters": set(),

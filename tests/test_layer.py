@@ -8,7 +8,14 @@ import types
 
 import numpy as np
 import pytest
-from layer_cases import assert_same_arrays, assert_same_bits, language_model, mixed_model, refused, snapshot
+from layer_cases import (
+    assert_same_arrays,
+    assert_same_bits,
+    language_model,
+    mixed_model,
+    refused,
+    snapshot,
+)
 
 import fastrnn as fr
 from fastrnn.layer import Layer
@@ -26,9 +33,12 @@ LAYERS = {
     "Linear": (lambda **kw: fr.Linear(3, 4, **kw), X),
     "Linear, no bias": (lambda **kw: fr.Linear(3, 4, bias=False, **kw), X),
     "Embedding": (lambda **kw: fr.Embedding(10, 4, **kw), TOKENS_2D),
+    "Embedding, padding": (lambda **kw: fr.Embedding(10, 4, padding_idx=-1, **kw), TOKENS_2D),
+    "Dropout": (lambda **kw: fr.Dropout(0.0, **kw), X),  # without chance: with it, see test_dropout
     "Sequential": (mixed_model, X),
     "Sequential, tokens": (language_model, TOKENS_2D),
 }
+WITH_PARAMETERS = {name: case for name, case in LAYERS.items() if case[0](dtype=np.float32, seed=0).params}
 
 
 @pytest.fixture(params=LAYERS.values(), ids=LAYERS)
@@ -72,7 +82,7 @@ def test_every_public_layer_is_tested_here():
 def test_params_and_grads_have_the_same_names_and_shapes(make, dtype):
     """All of the layer's dtype; gradients are zero at first; no two arrays share memory."""
     layer = make(dtype)
-    assert list(layer.params) == list(layer.grads) and len(layer.params) > 0
+    assert list(layer.params) == list(layer.grads) and layer.dtype == dtype
     for name, array in layer.params.items():
         assert array.shape == layer.grads[name].shape
         assert array.dtype == layer.grads[name].dtype == layer.dtype == dtype
@@ -226,6 +236,7 @@ BAD_STATE_DICTS = {
 }
 
 
+@pytest.mark.parametrize("case", WITH_PARAMETERS.values(), ids=WITH_PARAMETERS)
 @pytest.mark.parametrize("bad", BAD_STATE_DICTS.values(), ids=BAD_STATE_DICTS)
 def test_load_state_dict_checks_everything_before_it_writes(case, make, bad):
     """The message names the entry, and not one parameter has changed."""

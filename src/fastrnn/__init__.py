@@ -9,6 +9,7 @@ from .threads import get_num_threads, isas, set_num_threads, show_config, thread
 from . import _core, init
 from .adaptive import Adam
 from .ctc import ctc_loss
+from .dropout import Dropout
 from .files import load, save
 from .gradients import clip_grad_norm
 from .layers import Embedding, Linear
@@ -26,6 +27,7 @@ __all__ = [
     "RNN",
     "SGD",
     "Adam",
+    "Dropout",
     "Embedding",
     "Linear",
     "Sequential",
