@@ -58,6 +58,7 @@ MAY_IMPORT = {
     "layer": {"functional"},
     "layers": {"functional", "layer"},
     "losses": {"counting", "functional"},
+    "normalization": {"functional", "layer"},
     "optim": {"hyperparameters"},
     "recompute": {"functional"},
     "recurrent": {"functional", "layer", "stack", "stream"},

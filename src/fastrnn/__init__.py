@@ -14,6 +14,7 @@ from .files import load, save
 from .gradients import clip_grad_norm
 from .layers import Embedding, Linear
 from .losses import binary_cross_entropy_with_logits, cross_entropy
+from .normalization import LayerNorm
 from .optim import SGD
 from .recurrent import GRU, LSTM, RNN, Stream
 from .regression import huber_loss, l1_loss, mse_loss
@@ -29,6 +30,7 @@ __all__ = [
     "Adam",
     "Dropout",
     "Embedding",
+    "LayerNorm",
     "Linear",
     "Sequential",
     "Stream",

@@ -85,6 +85,19 @@ def as_probability(name, value):
     return probability
 
 
+def as_positive(name, value):
+    """`value` as a float above 0."""
+    try:
+        if isinstance(value, bool | str):
+            raise TypeError
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: expected a number above 0, got {value!r}") from None
+    if not 0 < number < float("inf"):
+        raise ValueError(f"{name}: expected a number above 0, got {value!r}")
+    return number
+
+
 def as_size(name, value, low=1):
     """`value` as an int of at least `low`."""
     try:
