@@ -61,6 +61,16 @@ def mixed_model(dtype=np.float32, seed=0):
     )
 
 
+def pooled_model(dtype=np.float32, seed=0):
+    """x (T, N, 3) to y (4, N, 2): an encoder, what it sums up, and a decoder."""
+    return fr.Sequential(
+        fr.GRU(3, 4, bidirectional=True, dtype=dtype, seed=seed),
+        fr.LastStep(bidirectional=True, dtype=dtype),
+        fr.RepeatVector(4, dtype=dtype),
+        fr.LSTM(8, 2, dtype=dtype, seed=seed + 1),
+    )
+
+
 def mixed_state(rng, N, dtype=np.float32):
     """A state of mixed_model: LSTM, Sequential of a GRU, RNN."""
     draw = lambda *shape: rng.standard_normal(shape).astype(dtype)  # noqa: E731

@@ -60,6 +60,7 @@ MAY_IMPORT = {
     "losses": {"counting", "functional"},
     "normalization": {"functional", "layer"},
     "optim": {"hyperparameters"},
+    "pooling": {"functional", "layer"},
     "recompute": {"functional"},
     "recurrent": {"functional", "layer", "stack", "stream"},
     "reference": set(),

@@ -13,6 +13,7 @@ from layer_cases import (
     assert_same_bits,
     language_model,
     mixed_model,
+    pooled_model,
     refused,
     snapshot,
 )
@@ -36,8 +37,14 @@ LAYERS = {
     "Embedding, padding": (lambda **kw: fr.Embedding(10, 4, padding_idx=-1, **kw), TOKENS_2D),
     "Dropout": (lambda **kw: fr.Dropout(0.0, **kw), X),  # without chance: with it, see test_dropout
     "LayerNorm": (lambda dtype, seed: fr.LayerNorm(3, dtype=dtype), X),
+    "LastStep": (lambda dtype, seed: fr.LastStep(dtype=dtype), X),
+    "LastStep, both": (lambda dtype, seed: fr.LastStep(bidirectional=True, dtype=dtype), X[..., :2]),
+    "MeanPool": (lambda dtype, seed: fr.MeanPool(batch_first=True, dtype=dtype), X),
+    "MaxPool": (lambda dtype, seed: fr.MaxPool(dtype=dtype), X),
+    "RepeatVector": (lambda dtype, seed: fr.RepeatVector(4, dtype=dtype), X[0]),
     "Sequential": (mixed_model, X),
     "Sequential, tokens": (language_model, TOKENS_2D),
+    "Sequential, pooled": (pooled_model, X),
 }
 WITH_PARAMETERS = {name: case for name, case in LAYERS.items() if case[0](dtype=np.float32, seed=0).params}
 

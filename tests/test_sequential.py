@@ -239,3 +239,28 @@ def test_what_is_no_layer_is_refused():
 def test_an_empty_sequential_is_refused():
     with refused(ValueError, "layers: expected at least one layer"):
         fr.Sequential()
+
+
+# -- lengths ---------------------------------------------------------------------------------------
+
+
+def test_lengths_go_to_the_layers_that_read_them_until_time_ends(rng):
+    """Through layers that have none, and through nested models; never beyond pooling."""
+    x, lengths = rng.standard_normal((5, 3, 4)).astype(np.float32), [5, 0, 2]
+    gru, linear = fr.GRU(4, 4, seed=0), fr.Linear(4, 4, seed=1)
+    by_hand = fr.MeanPool()(linear(gru(x, None, lengths)[0]), lengths)
+    encoders = [
+        fr.Sequential(gru, linear, fr.MeanPool()),
+        fr.Sequential(fr.Sequential(gru, linear), fr.Sequential(fr.MeanPool())),
+        fr.Sequential(fr.Sequential(fr.Sequential(gru), linear, fr.MeanPool())),
+    ]
+    for encoder in encoders:
+        assert encoder.takes_lengths and encoder.lengths_after(lengths) is None
+        assert_same_bits(encoder(x, None, lengths)[0], by_hand)
+        decoder = fr.Sequential(encoder, fr.RepeatVector(2), fr.GRU(4, 3, seed=2))
+        expected = decoder.layers[2](fr.RepeatVector(2)(by_hand))[0]
+        assert_same_bits(decoder(x, None, lengths)[0], expected)  # lengths up to 5 would be refused there
+        assert_same_bits(decoder.forward(x, None, lengths)[0], expected)
+    keeps = fr.Sequential(gru, fr.Dropout(), fr.LayerNorm(4), linear)
+    assert keeps.lengths_after(lengths) is lengths
+    assert not fr.Sequential(linear, fr.RepeatVector(2)).takes_lengths

@@ -16,6 +16,7 @@ from .layers import Embedding, Linear
 from .losses import binary_cross_entropy_with_logits, cross_entropy
 from .normalization import LayerNorm
 from .optim import SGD
+from .pooling import LastStep, MaxPool, MeanPool, RepeatVector
 from .recurrent import GRU, LSTM, RNN, Stream
 from .regression import huber_loss, l1_loss, mse_loss
 from .sequential import Sequential
@@ -30,8 +31,12 @@ __all__ = [
     "Adam",
     "Dropout",
     "Embedding",
+    "LastStep",
     "LayerNorm",
     "Linear",
+    "MaxPool",
+    "MeanPool",
+    "RepeatVector",
     "Sequential",
     "Stream",
     "binary_cross_entropy_with_logits",

@@ -151,9 +151,12 @@ class Layer:
     ``y, tape = layer.forward(x)`` for training and ``dx = layer.backward(tape, dy)``, which adds into ``grads``. Layers
     with a state (`stateful`) also take and return it: ``y, state = layer(x, state, lengths)``,
     ``y, state, tape = layer.forward(x, state, lengths)`` and ``dx, dstate = layer.backward(tape, dy, dstate)``.
+    Without a state, those that read lengths (`takes_lengths`) have them as second argument: ``y = layer(x, lengths)``,
+    ``y, tape = layer.forward(x, lengths)``.
     """
 
     stateful = False
+    takes_lengths = False
 
     def __setattr__(self, name, value):
         if not name.startswith("_") and hasattr(self, name):
@@ -165,6 +168,21 @@ class Layer:
         for name, array in self.grads.own().items():
             if not array.flags.writeable:
                 raise ValueError(f"grads[{name!r}]: expected an array that can be written, got a read-only one")
+
+    def lengths_after(self, lengths):
+        """The lengths of the rows of y, given those of x; None if the rows of y are full, or have no time."""
+        return lengths
+
+    def _given(self, x, state, lengths):
+        """Those of the arguments that the layer takes."""
+        if self.stateful:
+            return x, state, lengths
+        return (x, lengths) if self.takes_lengths else (x,)
+
+    @staticmethod
+    def _shapes(**config):
+        """(name, shape) of each parameter that a layer with this `config` has; allocates nothing."""
+        return ()
 
     def _own(self, arrays):
         """Take ownership of the parameter arrays, with gradients of zero."""

@@ -28,7 +28,8 @@ class Sequential(Layer):
     Notes
     -----
     It takes and returns a state as recurrent layers do: a tuple with the state of each recurrent layer, empty if there
-    is none; None is zero everywhere. `lengths` go to every recurrent layer.
+    is none; None is zero everywhere. `lengths` go to every layer that reads them (the recurrent ones, pooling), as far
+    as the first that changes the time steps: behind pooling and `RepeatVector` every row is full.
 
     Examples
     --------
@@ -58,8 +59,17 @@ class Sequential(Layer):
     def dtype(self):
         return self.layers[0].dtype
 
+    @property
+    def takes_lengths(self):
+        return any(layer.takes_lengths for layer in self.layers)
+
+    def lengths_after(self, lengths):
+        for layer in self.layers:
+            lengths = layer.lengths_after(lengths)
+        return lengths
+
     def config(self):
-        return {"layers": [{"type": type(layer).__name__, **layer.config()} for layer in self.layers]}
+        return {"layers": [described(layer) for layer in self.layers]}
 
     def __repr__(self):
         return f"Sequential({', '.join(map(repr, self.layers))})"
@@ -98,11 +108,11 @@ class Sequential(Layer):
         states, tapes = [], []
         for k, (layer, before) in enumerate(zip(self.layers, self._states("state", state), strict=True)):
             with self._noted(k):
-                result = getattr(layer, method)(*((x, before, lengths) if layer.stateful else (x,)))
-            x, *rest = result if isinstance(result, tuple) else (result,)
+                x, *rest = results(getattr(layer, method)(*layer._given(x, before, lengths)))
             if layer.stateful:
                 states.append(rest.pop(0))
             tapes += rest
+            lengths = layer.lengths_after(lengths)
         return x, tuple(states), tapes
 
     def __call__(self, x, state=None, lengths=None):
@@ -138,3 +148,13 @@ class Sequential(Layer):
             if layer.stateful:
                 with self._noted(k):
                     layer.check_dstate(part, after)
+
+
+def described(layer):
+    """A layer as its container's `config` has it."""
+    return {"type": type(layer).__name__, **layer.config()}
+
+
+def results(returned):
+    """What a method returned, as a tuple."""
+    return returned if isinstance(returned, tuple) else (returned,)

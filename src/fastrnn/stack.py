@@ -18,7 +18,7 @@ BLOCK_STEPS = 16  # at least
 class Stack(Layer):
     """What RNN, LSTM and GRU share: all but the cell. See there for the arguments."""
 
-    stateful = True
+    stateful = takes_lengths = True
     _parts = ("h",)  # what a state consists of
 
     def __init__(
