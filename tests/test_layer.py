@@ -42,9 +42,12 @@ LAYERS = {
     "MeanPool": (lambda dtype, seed: fr.MeanPool(batch_first=True, dtype=dtype), X),
     "MaxPool": (lambda dtype, seed: fr.MaxPool(dtype=dtype), X),
     "RepeatVector": (lambda dtype, seed: fr.RepeatVector(4, dtype=dtype), X[0]),
+    "Residual": (lambda **kw: fr.Residual(fr.GRU(3, 3, **kw)), X),
+    "Residual, no state": (lambda **kw: fr.Residual(fr.Linear(3, 3, **kw)), X),
     "Sequential": (mixed_model, X),
     "Sequential, tokens": (language_model, TOKENS_2D),
     "Sequential, pooled": (pooled_model, X),
+    "Sequential, residual": (lambda **kw: fr.Sequential(fr.Residual(fr.Sequential(fr.LSTM(3, 3, **kw)))), X),
 }
 WITH_PARAMETERS = {name: case for name, case in LAYERS.items() if case[0](dtype=np.float32, seed=0).params}
 

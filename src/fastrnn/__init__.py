@@ -19,7 +19,7 @@ from .optim import SGD
 from .pooling import LastStep, MaxPool, MeanPool, RepeatVector
 from .recurrent import GRU, LSTM, RNN, Stream
 from .regression import huber_loss, l1_loss, mse_loss
-from .sequential import Sequential
+from .sequential import Residual, Sequential
 
 __version__ = _core.__version__
 
@@ -37,6 +37,7 @@ __all__ = [
     "MaxPool",
     "MeanPool",
     "RepeatVector",
+    "Residual",
     "Sequential",
     "Stream",
     "binary_cross_entropy_with_logits",
