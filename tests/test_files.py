@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import safetensors
 import safetensors.numpy
+from layer_cases import pooled_model
 
 import fastrnn as fr
 from fastrnn import files
@@ -27,16 +28,31 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "fastrnn"
 
 MODELS = {
     "embedding": lambda **own: fr.Embedding(7, 3, **own),
+    "embedding_padding": lambda **own: fr.Embedding(7, 3, padding_idx=-1, **own),
+    "dropout": lambda **own: fr.Dropout(0.25, shared_steps=True, batch_first=True, **own),
     "gru": lambda **own: fr.GRU(3, 4, **own),
     "gru_options": lambda **own: fr.GRU(3, 4, 3, bias=False, reset_after=False, dropout=0.25, **own),
+    "last_step": lambda dtype=np.float32, seed=0: fr.LastStep(dtype=dtype),
+    "last_step_options": lambda dtype=np.float32, seed=0: fr.LastStep(
+        bidirectional=True, batch_first=True, dtype=dtype
+    ),
+    "layer_norm": lambda dtype=np.float32, seed=0: fr.LayerNorm(3, eps=1e-3, dtype=dtype),
     "linear": lambda **own: fr.Linear(3, 5, **own),
     "linear_without_bias": lambda **own: fr.Linear(3, 5, bias=False, **own),
     "lstm": lambda **own: fr.LSTM(3, 4, **own),
     "lstm_options": lambda **own: fr.LSTM(3, 4, 12, batch_first=True, bidirectional=True, **own),
+    "max_pool": lambda dtype=np.float32, seed=0: fr.MaxPool(dtype=dtype),
+    "mean_pool": lambda dtype=np.float32, seed=0: fr.MeanPool(batch_first=True, dtype=dtype),
+    "repeat_vector": lambda dtype=np.float32, seed=0: fr.RepeatVector(4, dtype=dtype),
+    "residual": lambda **own: fr.Residual(fr.LSTM(3, 3, **own)),
+    "residual_nested": lambda **own: fr.Residual(
+        fr.Sequential(fr.GRU(3, 4, **own), fr.Residual(fr.Residual(fr.Linear(4, 4, **own))), fr.Linear(4, 3, **own))
+    ),
     "rnn": lambda **own: fr.RNN(3, 4, **own),
     "rnn_relu": lambda **own: fr.RNN(3, 1, nonlinearity="relu", **own),
     "rnn_selu": lambda **own: fr.RNN(1, 4, 2, nonlinearity="selu", bidirectional=True, **own),
     "sequential": lambda **own: fr.Sequential(fr.Embedding(7, 3, **own), fr.GRU(3, 4, **own), fr.Linear(4, 2, **own)),
+    "sequential_pooled": pooled_model,
     "nested": lambda **own: fr.Sequential(
         fr.Sequential(fr.Linear(3, 4, **own), fr.Sequential(fr.LSTM(4, 4, **own))), fr.RNN(4, 2, **own)
     ),
@@ -59,8 +75,9 @@ def output(model, dtype):
     rng = np.random.default_rng(1)
     if isinstance(first, fr.Embedding):
         return model(rng.integers(0, 7, (5, 2)))
-    features = 1 if getattr(first, "input_size", 3) == 1 else 3
-    return model(rng.standard_normal((5, 2, features)).astype(dtype))
+    features = 1 if getattr(first, "input_size", 3) == 1 else 4 if isinstance(first, fr.LastStep) else 3
+    x = rng.standard_normal((5, 2, features)).astype(dtype)
+    return model(x[0] if isinstance(first, fr.RepeatVector) else x)
 
 
 def arrays_in(result):
@@ -221,6 +238,17 @@ def test_the_random_state_is_not_saved(path):
     assert not np.array_equal(fr.load(path).forward(x)[0], fr.load(path).forward(x)[0])
 
 
+def test_a_residual_adds_nothing_to_the_names(path):
+    """A file of the layer alone gives its parameters."""
+    layer = fr.GRU(3, 3, seed=0)
+    fr.save(fr.Sequential(fr.Residual(layer)), path)
+    assert set(safetensors.numpy.load_file(path)) == {f"0.{name}" for name in layer.params}
+    fr.save(layer, path)
+    residual = fr.Residual(fr.GRU(3, 3, seed=1))
+    residual.load_state_dict(safetensors.numpy.load_file(path))
+    assert bits(residual) == bits(layer)
+
+
 def test_a_layer_that_stands_twice_is_loaded_as_two(path):
     layer = fr.Linear(2, 2, seed=0)
     fr.save(fr.Sequential(layer, layer), path)
@@ -238,12 +266,12 @@ class Own(fr.Linear):
 
 @pytest.mark.parametrize(
     "model",
-    [None, 3, "model", {"weight": np.ones(3)}, fr.Linear, Own(2, 2), fr.Sequential(fr.Sequential(Own(2, 2)))],
+    [None, 3, "model", {"weight": np.ones(3)}, fr.Linear, Own(2, 2), fr.Sequential(fr.Residual(Own(2, 2)))],
     ids=repr,
 )
 def test_save_refuses_what_load_could_not_build(model, path):
     with pytest.raises(
-        TypeError, match=r"^model: expected Embedding, GRU, .*Sequential, got (NoneType|int|str|dict|type|Own)$"
+        TypeError, match=r"^model: expected Dropout, Embedding, .*Sequential, got (NoneType|int|str|dict|type|Own)$"
     ):
         fr.save(model, path)
     assert not os.listdir(path.parent)
@@ -484,6 +512,10 @@ def nested(depth):
     return '{"type": "Sequential", "layers": [' * depth + "]}" * depth
 
 
+def nested_residuals(depth):
+    return '{"type": "Residual", "layer": ' * depth + "{}" + "}" * depth
+
+
 @pytest.mark.parametrize(
     "architecture, message",
     [
@@ -493,7 +525,7 @@ def nested(depth):
         ("[]", "architecture: expected an object, got"),
         ("3", "architecture: expected an object, got 3"),
         ('"GRU"', "architecture: expected an object, got 'GRU'"),
-        ("{}", "architecture: expected a type of Embedding, .*, got None"),
+        ("{}", "architecture: expected a type of Dropout, .*, got None"),
         ({"type": "Transformer"}, "architecture: expected a type of .*GRU.*, got 'Transformer'"),
         ({"type": "os.system"}, "expected a type of"),
         ({"type": "Layer"}, "expected a type of"),
@@ -506,6 +538,11 @@ def nested(depth):
         ({"type": "Sequential", "layers": {}}, "architecture: Sequential.layers: expected list, got {}"),
         ({"type": "Sequential", "layers": [3]}, "architecture: expected an object, got 3"),
         ({"type": "Sequential", "layers": []}, "tensors that the architecture does not have: "),
+        ({"type": "Residual"}, r"architecture: missing in Residual: \['layer'\]"),
+        ({"type": "Residual", "layer": []}, r"architecture: Residual.layer: expected dict, got \[\]"),
+        ({"type": "Residual", "layer": {}}, "architecture: expected a type of .*, got None"),
+        ({"type": "Residual", "layer": {"type": "os"}}, "architecture: expected a type of .*, got 'os'"),
+        (nested_residuals(10_000), "nested too deeply"),
         (nested(100), "tensors that the architecture does not have: "),
         (nested(10_000), "nested too deeply"),
         ("[" * 100_000, "nested too deeply"),
@@ -526,7 +563,9 @@ def test_no_layers(path):
     refused(path, "layers: expected at least one layer, got none")
 
 
-@pytest.mark.parametrize("name", ["embedding", "gru_options", "linear", "lstm", "rnn"])
+@pytest.mark.parametrize(
+    "name", ["dropout", "embedding", "gru_options", "last_step", "layer_norm", "linear", "lstm", "residual", "rnn"]
+)
 def test_missing_and_unknown_arguments(name, path):
     model = MODELS[name]()
     fr.save(model, path)
@@ -546,7 +585,35 @@ VALUES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["embedding", "gru_options", "linear", "lstm_options", "rnn_selu"])
+def may_load(model, key, value):
+    """Whether a file of this model may say so: what is not refused by its type, its range or the tensors."""
+    good = model.config()[key]
+    if key == "dtype":
+        return value == "float64" and not model.params
+    if key == "padding_idx":
+        return value is None or (type(value) is int and 0 <= value < 7)
+    if key == "steps":
+        return type(value) is int and value >= 1
+    if key == "eps":
+        return type(value) is float and 0 < value < float("inf")
+    return type(value) is type(good) and (isinstance(value, bool) or value in (good, 0.0, 0.5, "relu"))
+
+
+ANY_VALUE = [
+    "dropout",
+    "embedding",
+    "embedding_padding",
+    "gru_options",
+    "last_step_options",
+    "layer_norm",
+    "linear",
+    "lstm_options",
+    "repeat_vector",
+    "rnn_selu",
+]
+
+
+@pytest.mark.parametrize("name", ANY_VALUE)
 def test_arguments_of_any_value_and_type(name, path):
     """Each is refused, or is exactly what the loaded model has: nothing is converted or taken for something else."""
     model = MODELS[name](seed=0)
@@ -556,7 +623,7 @@ def test_arguments_of_any_value_and_type(name, path):
     for key in model.config():
         for value in VALUES:
             with_architecture(path, good | {key: value})
-            if type(value) is type(good[key]) and (isinstance(value, bool) or value in (good[key], 0.0, 0.5, "relu")):
+            if may_load(model, key, value):
                 try:
                     loaded = fr.load(path)
                 except ValueError:
@@ -565,13 +632,19 @@ def test_arguments_of_any_value_and_type(name, path):
                 assert bits(loaded) == bits(model)
                 accepted.add(key)
             else:
-                refused(path, "architecture: |tensor|expected a probability|nonlinearity: expected")
+                refused(path, "architecture: |tensor|expected (a probability|a number above|at most 6)|nonlinearity: ")
     assert accepted <= {
         "bias",
         "batch_first",
         "dropout",
         "bidirectional",
         "recompute",
+        "dtype",
+        "padding_idx",
+        "steps",
+        "eps",
+        "p",
+        "shared_steps",
         "reset_after",
         "nonlinearity",
         "hidden_size",

@@ -23,14 +23,32 @@ from reprlib import repr as short  # what a message quotes from a file may be me
 
 import numpy as np
 
+from .dropout import Dropout
 from .layers import Embedding, Linear
+from .normalization import LayerNorm
+from .pooling import LastStep, MaxPool, MeanPool, RepeatVector
 from .recurrent import GRU, LSTM, RNN
-from .sequential import Sequential
+from .sequential import Residual, Sequential
 
 __all__ = ["load", "save"]
 
 FORMAT = "1"
-KINDS = {kind.__name__: kind for kind in (Embedding, GRU, Linear, LSTM, RNN, Sequential)}
+EXAMPLES = {  # what can be in a file: arguments that make one, or the config of one that is made of layers
+    Dropout: (),
+    Embedding: (1, 1),
+    GRU: (1, 1),
+    LastStep: (),
+    LayerNorm: (1,),
+    Linear: (1, 1),
+    LSTM: (1, 1),
+    MaxPool: (),
+    MeanPool: (),
+    RepeatVector: (1,),
+    Residual: {"layer": {}},
+    RNN: (1, 1),
+    Sequential: {"layers": []},
+}
+KINDS = {kind.__name__: kind for kind in EXAMPLES}
 CODES = {"float32": "F32", "float64": "F64"}  # as safetensors calls them
 # Bytes. Enough for some 5000 layers; parsed JSON may take 25 times the memory of its text.
 LARGEST_HEADER = 1 << 22
@@ -44,7 +62,8 @@ def save(model, path):
 
     Parameters
     ----------
-    model : Embedding, GRU, Linear, LSTM, RNN or Sequential
+    model : Layer
+        Of a class of this package.
     path : str or os.PathLike
         Usually ``*.safetensors``. What a symbolic link points to is replaced, not the link.
 
@@ -228,7 +247,8 @@ def check_kinds(model):
     """Refuse what `load` could not build."""
     if type(model) not in KINDS.values():
         raise TypeError(f"model: expected {', '.join(KINDS)}, got {type(model).__name__}")
-    for layer in getattr(model, "layers", ()):
+    inner = model.layers if isinstance(model, Sequential) else [model.layer] if isinstance(model, Residual) else []
+    for layer in inner:
         check_kinds(layer)
 
 
@@ -241,19 +261,27 @@ def parse(architecture):
     if not isinstance(name, str) or name not in KINDS:
         raise ValueError(f"architecture: expected a type of {', '.join(KINDS)}, got {short(name)}")
     kind = KINDS[name]
-    example = {"layers": []} if kind is Sequential else kind(1, 1).config()
+    example = example_of(kind)
     for what, keys in ("missing", example.keys() - config), ("unknown", config.keys() - example):
         if keys:
             raise ValueError(f"architecture: {what} in {name}: {short(sorted(keys))}")
     for key, value in config.items():
-        if type(value) is not type(example[key]):  # exactly: True is no int, and 3.0 neither
-            wanted = type(example[key]).__name__
-            raise ValueError(f"architecture: {name}.{key}: expected {wanted}, got {short(value)}")
-        if type(value) is int and value < 1:
-            raise ValueError(f"architecture: {name}.{key}: expected at least 1, got {short(value)}")
+        if value is None is example[key]:
+            continue
+        wanted, low = (int, 0) if example[key] is None else (type(example[key]), 1)  # None or a position; or a size
+        if type(value) is not wanted:  # exactly: True is no int, and 3.0 neither
+            raise ValueError(f"architecture: {name}.{key}: expected {wanted.__name__}, got {short(value)}")
+        if type(value) is int and value < low:
+            raise ValueError(f"architecture: {name}.{key}: expected at least {low}, got {short(value)}")
     if config.get("dtype", "float32") not in CODES:
         raise ValueError(f"architecture: {name}.dtype: expected {' or '.join(CODES)}, got {short(config['dtype'])}")
     return kind, config
+
+
+def example_of(kind):
+    """A config of a kind: its keys, and values of the types that they have."""
+    example = EXAMPLES[kind]
+    return example if isinstance(example, dict) else kind(*example).config()
 
 
 def parameters(architecture, prefix=""):
@@ -262,6 +290,8 @@ def parameters(architecture, prefix=""):
     if kind is Sequential:
         for k, layer in enumerate(config["layers"]):
             yield from parameters(layer, f"{prefix}{k}.")
+    elif kind is Residual:
+        yield from parameters(config["layer"], prefix)
     else:
         for name, shape in kind._shapes(**config):
             yield prefix + name, config["dtype"], shape
@@ -272,6 +302,8 @@ def build(architecture):
     kind, config = parse(architecture)
     if kind is Sequential:
         return Sequential(*map(build, config["layers"]))
+    if kind is Residual:
+        return Residual(build(config["layer"]))
     return kind(**config)
 
 
