@@ -501,3 +501,11 @@ def test_a_layer_without_biases_in_a_sequential_stops_all():
     with pytest.raises(ValueError, match=r"^lstm: expected layers with bias=True, got LSTM\(input_size=4"):
         init.forget_bias(model)
     assert_same(model, before)
+
+
+def test_what_stands_in_a_residual_is_written_too():
+    """A Sequential and a Residual, in any nesting, are gone through."""
+    model = fr.Sequential(fr.Residual(fr.Sequential(fr.Linear(4, 4), fr.GRU(4, 4))), fr.Linear(4, 2))
+    assert fr.init.orthogonal(model, seed=0) is model
+    for block in np.split(model.params["0.1.weight_hh_l0"], 3):
+        np.testing.assert_allclose(block @ block.T, np.eye(4), atol=1e-6)

@@ -7,11 +7,11 @@ from .threads import get_num_threads, isas, set_num_threads, show_config, thread
 
 # isort: split
 from . import _core, init
-from .adaptive import Adam
+from .adaptive import Adagrad, Adam, AdamW, RMSprop
 from .ctc import ctc_loss
 from .dropout import Dropout
 from .files import load, save
-from .gradients import clip_grad_norm
+from .gradients import add_penalty, clip_grad_norm, clip_grad_value
 from .layers import Embedding, Linear
 from .losses import binary_cross_entropy_with_logits, cross_entropy
 from .normalization import LayerNorm
@@ -19,6 +19,7 @@ from .optim import SGD
 from .pooling import LastStep, MaxPool, MeanPool, RepeatVector
 from .recurrent import GRU, LSTM, RNN, Stream
 from .regression import huber_loss, l1_loss, mse_loss
+from .schedules import CosineAnnealingLR, LinearWarmup, ReduceLROnPlateau, StepLR
 from .sequential import Residual, Sequential
 
 __version__ = _core.__version__
@@ -28,20 +29,29 @@ __all__ = [
     "LSTM",
     "RNN",
     "SGD",
+    "Adagrad",
     "Adam",
+    "AdamW",
+    "CosineAnnealingLR",
     "Dropout",
     "Embedding",
     "LastStep",
     "LayerNorm",
     "Linear",
+    "LinearWarmup",
     "MaxPool",
     "MeanPool",
+    "RMSprop",
+    "ReduceLROnPlateau",
     "RepeatVector",
     "Residual",
     "Sequential",
+    "StepLR",
     "Stream",
+    "add_penalty",
     "binary_cross_entropy_with_logits",
     "clip_grad_norm",
+    "clip_grad_value",
     "cross_entropy",
     "ctc_loss",
     "get_num_threads",

@@ -5,9 +5,8 @@ Every gate is drawn on its own: the input weights of an LSTM, (4*H, I), are four
 four (H, H), and `fan_in` and `fan_out` in a formula are the columns and rows of one of them. Numbers are drawn in
 float64 and rounded to the layer's dtype; the same `seed` (int, Generator or None) gives the same ones.
 
-In the place of a layer a Sequential may stand: the layers in it that a function is for are written, one after another,
-with the numbers of one generator; the others (an Embedding, say) are left alone. Where there is no such layer, it is a
-TypeError.
+In the place of a layer a Sequential or a Residual may stand: the layers in it that a function is for are written, one
+after another, with the numbers of one generator; the others (an Embedding, say) are left alone.
 """
 
 import math
@@ -18,7 +17,7 @@ import numpy as np
 from .functional import as_rng
 from .layers import Linear
 from .recurrent import GRU, LSTM, RNN
-from .sequential import Sequential
+from .sequential import Sequential, leaves
 
 __all__ = [
     "chrono", "forget_bias", "he_normal", "he_uniform", "identity", "orthogonal", "pytorch", "xavier_normal",
@@ -328,17 +327,13 @@ def _set_biases(name, layer, kinds, gates):
 
 def _parts(name, layer, kinds):
     """The layers of these kinds: `layer` itself, or those in a Sequential, in its order."""
-    leaves = _leaves(layer)
-    parts = [leaf for leaf in leaves if isinstance(leaf, kinds)]
+    found = leaves(layer)
+    parts = [leaf for leaf in found if isinstance(leaf, kinds)]
     if not parts:
-        wanted, got = ", ".join(kind.__name__ for kind in kinds), ", ".join(type(leaf).__name__ for leaf in leaves)
+        wanted, got = ", ".join(kind.__name__ for kind in kinds), ", ".join(type(leaf).__name__ for leaf in found)
         got = f"a Sequential of {got}" if isinstance(layer, Sequential) else got
         raise TypeError(f"{name}: expected {wanted} or a Sequential that holds one, got {got}")
     return parts
-
-
-def _leaves(layer):
-    return [leaf for part in layer.layers for leaf in _leaves(part)] if isinstance(layer, Sequential) else [layer]
 
 
 def _number(name, value, low=-math.inf):
@@ -346,6 +341,7 @@ def _number(name, value, low=-math.inf):
     if not isinstance(value, Real):
         raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
     if not (math.isfinite(value) and value >= low):
-        bound = f" of at least {low}" if low > -math.inf else ""
-        raise ValueError(f"{name}: expected a finite number{bound}, got {value}")
+        raise ValueError(
+            f"{name}: expected a finite number{f' of at least {low}' if low > -math.inf else ''}, got {value}"
+        )
     return float(value)

@@ -292,3 +292,9 @@ def described(layer):
 def results(returned):
     """What a method returned, as a tuple."""
     return returned if isinstance(returned, tuple) else (returned,)
+
+
+def leaves(layer):
+    """The layers inside a layer that hold no others, in order; the layer itself if it is one."""
+    inside = layer.layers if isinstance(layer, Sequential) else [layer.layer] if isinstance(layer, Residual) else []
+    return [leaf for part in inside for leaf in leaves(part)] or [layer]
