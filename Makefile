@@ -53,12 +53,13 @@ test-isa: venv ## the quick tests once on each engine that this machine can run
 test-serial: ## the quick tests on a build without OpenMP (.venv-serial)
 	$(MAKE) test VENV=.venv-serial VARIANT=-Ccmake.define.FASTRNN_OPENMP=OFF
 
-# The interpreter itself is not sanitized, so libasan is loaded ahead of it. Leaks: CPython's own would drown ours.
+# The interpreter itself is not sanitized, so libasan is loaded ahead of it, and libstdc++ with it, whose exceptions it
+# intercepts (matplotlib throws some). Leaks: CPython's own would drown ours.
 # --capture=sys leaves file descriptor 2 alone: a report is printed even though the process dies.
 asan: ## the quick tests under the address and undefined-behaviour sanitizers, asserts on (.venv-asan)
 	$(MAKE) test VENV=.venv-asan \
 	    VARIANT="-Ccmake.build-type=Debug -Ccmake.define.FASTRNN_SANITIZE=address,undefined" \
-	    TEST_ENV="LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) PYTHONMALLOC=malloc \
+	    TEST_ENV="LD_PRELOAD='$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so)' PYTHONMALLOC=malloc \
 	        ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1" \
 	    ARGS="--capture=sys --timeout=600 $(ARGS)"
 
