@@ -36,15 +36,15 @@ struct grid {
  * On a machine that is busy, or has just been idle, the system may put two threads of a team on one core, and seldom parts
  * them again by itself while each waits for the other. So each thread leaves word of its core, and those that share one
  *
- *     go to another core, once in a call, by themselves (leave_core);
+ *     go to another core by themselves, once at each barrier (leave_core);
  *     yield instead of spinning, which would keep the other one from running;
  *     are one, when they have met on a shared core CROWDED times in a row: where a loop can do so, the first of them goes on
  *     alone. Two that share a core take longer than one: they change places at every step.
  *
- * Beside a foreign process pinned to one of two cores a call takes 1.9 to 2.3 times its quiet time at the median and 2.3 to
- * 2.7 at the 95th percentile: an LSTM at (1000, 1, 256, 256) and a training step at (100, 32, 128, 128), as
- * `python -m fastrnn.benchmarks` measures it. Calls of a millisecond or less may wait for a time slice of the foreigner, 3 ms,
- * once in twenty. Libgomp's own waiting between calls is kept short in threads.py. */
+ * Beside a foreign process pinned to one of two cores an LSTM at (1000, 1, 256, 256) takes 2.05 times its quiet time at the
+ * median and 2.52 at the 95th percentile, as `python -m fastrnn.benchmarks` measures it. Calls of a millisecond or less may
+ * wait for a time slice of the foreigner, 3 ms, once in twenty. Libgomp's own waiting between calls is kept short in
+ * threads.py. */
 enum { CROWDED = 8 };  /* visits in a row on a shared core, after which the threads had better be one */
 enum { SPINS = 1500 }; /* 20 us (a pause of 45 cycles, Zen) to 70 us (140, since Skylake) */
 enum { WATCHED = 62 }; /* threads whose core is known to the others */
