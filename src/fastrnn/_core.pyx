@@ -403,6 +403,32 @@ def backward(Pack pack, x, y, h_0, c_0, tape_gates, tape_c, dy, dh_n, dc_n, dx, 
 # ---------------------------------------------------------------------------------------------------------------------
 # The short way, for small calls: one Python call for a whole stack
 
+
+cdef Block run_whole(Weights weights, fr_forward_args *a, Py_ssize_t T, Py_ssize_t N, bint reverse, threads,
+                     Block workspace):
+    """One layer and direction, all T steps without a tape; `a` has everything but the pack, the workspace and the steps.
+
+    Returns the workspace, a larger one if that was needed; None, having done nothing, if the call is longer than a piece.
+    """
+    cdef Pack pack = weights.current()
+    cdef fr_desc d = pack.desc
+    cdef size_t nbytes
+    cdef int code
+    d.T, d.N, d.reverse = T, N, reverse
+    d.n_threads = threads() if fr_threads_pay(&d) else 1
+    check(fr_workspace_bytes(&d, FR_FORWARD, &nbytes))
+    if fr_forward_piece(&d, 0) < T:
+        return None
+    if workspace is None or workspace.nbytes < nbytes:
+        workspace = Block(nbytes)
+    a.pack, a.workspace = pack.for_forward(d.n_threads), workspace.at
+    a.s_lo, a.s_hi = 0, T
+    with nogil:
+        code = fr_forward(&d, a)
+    check(code)
+    return workspace
+
+
 cdef Py_ssize_t SMALL = 1 << 16  # elements of x or y: beyond it, what the long way costs does not matter
 
 
@@ -478,11 +504,8 @@ cdef class Inference:
     cdef bint run(self, Array x, Array y, Array h_0, Array c_0, Array h_n, Array c_n, Py_ssize_t T, Py_ssize_t N,
                   int time) except -1:
         cdef fr_forward_args a
-        cdef fr_desc d
-        cdef Pack pack
         cdef Block workspace = None
-        cdef size_t nbytes
-        cdef int layer, direction, k, code
+        cdef int layer, direction, k
         cdef Py_ssize_t width = self.directions * self.H, part = N * self.H * self.itemsize
         cdef bint batched = x.view.ndim == 3
         memset(&a, 0, sizeof(a))
@@ -495,24 +518,13 @@ cdef class Inference:
                 a.y, a.y_st, a.y_sn = y.at(), y.stride(time), y.stride(1 - time) if batched else 0
             for direction in range(self.directions):
                 k = layer * self.directions + direction
-                pack = (<Weights>self.weights[k]).current()
-                d = pack.desc
-                d.T, d.N, d.reverse = T, N, direction
-                d.n_threads = self.threads() if fr_threads_pay(&d) else 1
-                check(fr_workspace_bytes(&d, FR_FORWARD, &nbytes))
-                if workspace is None or workspace.nbytes < nbytes:
-                    workspace = Block(nbytes)
                 a.h_0 = <char *>h_0.at() + k * part if h_0.held else NULL
                 a.c_0 = <char *>c_0.at() + k * part if self.parts == 2 and c_0.held else NULL
                 a.h_n = <char *>h_n.at() + k * part
                 a.c_n = <char *>c_n.at() + k * part if self.parts == 2 else NULL
-                a.pack, a.workspace = pack.for_forward(d.n_threads), workspace.at
-                a.s_lo, a.s_hi = 0, T
-                if fr_forward_piece(&d, 0) < T:
+                workspace = run_whole(self.weights[k], &a, T, N, direction, self.threads, workspace)
+                if workspace is None:
                     return False
-                with nogil:
-                    code = fr_forward(&d, &a)
-                check(code)
                 a.y = <char *>a.y + self.H * self.itemsize
             a.x, a.x_st, a.x_sn = <char *>a.y - width * self.itemsize, a.y_st, a.y_sn
         return True
@@ -551,7 +563,6 @@ cdef class Stepper:
             h, c = Array(h_state, True), Array(c_state, c_state is not None)
             a.h_0 = a.h_n = h.at()
             a.c_0 = a.c_n = c.at()
-            a.s_lo, a.s_hi = 0, 1
             self.N, self.H, self.itemsize = h.view.shape[0], w.desc.H, h.view.itemsize
             self.held += [h, c]
             self.weights.append(w)
@@ -613,24 +624,11 @@ cdef class Stepper:
     cdef int run(self, const Py_buffer *x, const Py_buffer *out) except -1:
         cdef fr_forward_args *a = <fr_forward_args *>self.args.at
         cdef fr_forward_args *last = a + self.layers - 1
-        cdef fr_desc d
-        cdef size_t nbytes
-        cdef int k, code
-        cdef Pack pack
+        cdef int k
         a.x, a.x_sn = x.buf, x.strides[0] // self.itemsize if x.ndim == 2 else 0
         last.y, last.y_sn = out.buf, out.strides[0] // self.itemsize if out.ndim == 2 else 0
         for k in range(self.layers):
-            pack = (<Weights>self.weights[k]).current()
-            d = pack.desc
-            d.T, d.N = 1, self.N
-            d.n_threads = self.threads() if fr_threads_pay(&d) else 1
-            check(fr_workspace_bytes(&d, FR_FORWARD, &nbytes))
-            if nbytes > self.workspace.nbytes:
-                self.workspace = Block(nbytes)
-            a.pack, a.workspace = pack.for_forward(d.n_threads), self.workspace.at
-            with nogil:
-                code = fr_forward(&d, a)
-            check(code)
+            self.workspace = run_whole(self.weights[k], a, 1, self.N, False, self.threads, self.workspace)
             a += 1
         return 0
 
