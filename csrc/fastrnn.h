@@ -52,6 +52,7 @@ typedef struct {
     int           isa;       /* index into the engines, see fr_isa_* below */
     int           n_threads; /* >= 1 */
     int           reverse;   /* walk each row from its own end to its start */
+    int           masked;    /* there is a mask, see fr_carry */
     fr_idx        T, N, I, H;
     const fr_idx *rows;    /* (N) batch rows, longest first. NULL: rows 0..N-1, all of length T */
     const fr_idx *lengths; /* (N) their lengths, not increasing. NULL with rows */
@@ -70,6 +71,17 @@ int fr_pack(const fr_desc *d, fr_pass pass, const void *w_ih, /* (G*H, I) gates 
 
 int fr_workspace_bytes(const fr_desc *d, fr_pass pass, size_t *bytes);
 
+/* How a state goes from one step to the next, beyond the cell itself. All zero: as the cell says. */
+typedef struct {
+    /* Shares of the new value, (T, N, H) with strides that may be 0; NULL is 1:
+     *     h = take_h h~ + (1 - take_h) h_prev,  c = take_c c~ + (1 - take_c) c_prev,  h~, c~ by the cell
+     * Leaky units have a constant, zoneout zeros and ones in training and their mean in inference. */
+    const void *take_h, *take_c;
+    fr_idx      take_h_st, take_h_sn, take_c_st, take_c_sn;
+    const void *mask; /* (N, H) if desc->masked: what a product with w_hh reads is multiplied by it, at every step */
+    double      clip; /* backward: gradients of the pre-activations are kept within +-clip; 0: all are */
+} fr_carry;
+
 /* Steps s_lo..s_hi-1 of the recurrence (step s is time s, or in reverse the s-th from a row's end). A long sequence may be
  * run in pieces, in order, with the same arguments. h_n and c_n may be the same memory as h_0 and c_0. */
 typedef struct {
@@ -83,6 +95,7 @@ typedef struct {
     void *c;         /* (R, H) out: the tape's cells; NULL for inference or without c */
     const void *pack;
     void       *workspace; /* fr_workspace_bytes, 64-byte aligned */
+    fr_carry    carry;
     fr_idx      s_lo, s_hi;
 } fr_forward_args;
 int fr_forward(const fr_desc *d, const fr_forward_args *a);
@@ -105,6 +118,7 @@ typedef struct {
     void       *dw_ih, *dw_hh, *db_ih, *db_hh; /* shapes of the parameters, added to; NULL where there is none */
     const void *pack;
     void       *workspace;
+    fr_carry    carry; /* as in forward */
     fr_idx      s_lo, s_hi;
 } fr_backward_args;
 int fr_backward(const fr_desc *d, const fr_backward_args *a);

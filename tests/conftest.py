@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fastrnn as fr
-from fastrnn import _core, reference
+from fastrnn import _core, functional, reference
 from fastrnn.functional import CELLS
 
 hypothesis.settings.register_profile("the same examples on every run", derandomize=True, deadline=None, database=None)
@@ -126,12 +126,14 @@ def random_lengths(T, N, rng):
     return lengths
 
 
-def run_reference(cell, layer, x, state=None, lengths=None, dy=None, dstate=None):
+def run_reference(cell, layer, x, state=None, lengths=None, dy=None, dstate=None, *, parameters=None, carries=None):
     """A layer of one or more layers and directions in the NumPy reference, in float64, with the layer's parameters.
 
+    Others may be given, and a `functional.Carry` for each layer and direction, [layer * directions + direction].
     Returns y and the final state; with `dy` also dx, the gradient of the initial state and the gradients by name.
     """
-    parameters = {name: array.astype(np.float64) for name, array in layer.state_dict().items()}
+    parameters = {n: array.astype(np.float64) for n, array in (parameters or layer.state_dict()).items()}
+    carries = carries or [functional.PLAIN] * (layer.num_layers * layer.num_directions)
     L, D, H = layer.num_layers, layer.num_directions, layer.hidden_size
     y, parts = np.asarray(x, np.float64), len(layer._parts)
     N = y.shape[1]
@@ -155,6 +157,7 @@ def run_reference(cell, layer, x, state=None, lengths=None, dy=None, dstate=None
                 *map(parameters.get, names),
                 lengths=lengths,
                 reverse=direction == 1,
+                **{name: share for name, share in carries[k]._asdict().items() if name != "clip"},
             )
             outputs.append(out)
             for array, value in zip(final, (h, c), strict=False):
@@ -167,7 +170,8 @@ def run_reference(cell, layer, x, state=None, lengths=None, dy=None, dstate=None
         dx = 0
         for direction in range(D):
             k = layer_index * D + direction
-            back = reference.backward(cell, tapes[k], dy[..., direction * H : (direction + 1) * H], *pick(dstates, k))
+            half, clip = dy[..., direction * H : (direction + 1) * H], carries[k].clip or np.inf
+            back = reference.backward(cell, tapes[k], half, *pick(dstates, k), clip=clip)
             dx = dx + back[0]
             for array, value in zip(dinitial, back[1:3], strict=False):
                 array[k] = value

@@ -63,11 +63,12 @@ MAY_IMPORT = {
     "pooling": {"functional", "layer"},
     "recompute": {"functional"},
     "recurrent": {"functional", "layer", "stack", "stream"},
+    "remedies": {"functional"},
     "reference": set(),
     "regression": {"counting", "functional"},
     "schedules": {"hyperparameters"},
     "sequential": {"functional", "layer"},
-    "stack": {"functional", "layer", "recompute", "stream"},
+    "stack": {"functional", "layer", "recompute", "remedies", "stream"},
     "stream": {"functional"},
     "threads": {"_core"},
 }

@@ -29,24 +29,31 @@ static struct back_step back_rows(const struct backward_call *f, fr_idx s, fr_id
     const real      *c = f->a->c, *c_0 = f->a->c_0;
     const fr_idx     at = position(f->rows, lo) * Hv;
     rows.n = n, rows.ld = f->rows.stride * Hv;
-    rows.dh = f->space.dh + at, rows.dc = f->space.dc + at, rows.dq = f->space.dq + at;
+    rows.dh = f->space.dh + at, rows.dc = f->space.dc + at, rows.dq = f->space.dq + at, rows.dm = f->space.dm + at;
     for (fr_idx j = 0; j < n; j++) {
         const fr_idx i = position(f->rows, lo + j), tape = first_of(d, s) + i;
         rows.gates[j] = gates + tape * f->cell->S * H;
         rows.h_prev[j] = state_before(d, f->y, f->a->h_0, f->space.zeros, s, i);
         if (f->a->dy)
             rows.dy[j] = field_row(d, f->dy, s, i);
+        if (f->take_h.at)
+            rows.take_h[j] = field_row(d, f->take_h, s, i);
+        if (f->take_c.at)
+            rows.take_c[j] = field_row(d, f->take_c, s, i);
         if (f->cell->has_c) {
-            rows.c[j] = c + tape * H;
             rows.c_prev[j] = s ? c + (first_of(d, s - 1) + i) * H : c_0 ? c_0 + row_at(d, i) * H : f->space.zeros;
         }
     }
     if (!f->a->dy)
         rows.dy = NULL;
+    if (!f->take_h.at)
+        rows.take_h = NULL;
+    if (!f->take_c.at)
+        rows.take_c = NULL;
     return rows;
 }
 
-/* to (dh or dq) += dgates U^T in this thread's units, which may begin and end inside a panel */
+/* to (dh, dq or dm) += dgates U^T in this thread's units, which may begin and end inside a panel */
 static void through_product(const struct backward_call *f, int k, const struct back_step *rows, real *to)
 {
     const struct stage *t = &f->cell->stage[k];
@@ -64,6 +71,40 @@ static void through_product(const struct backward_call *f, int k, const struct b
     }
 }
 
+/* The gradients of this stage's pre-activations in this thread's units, kept within +-clip; NaN stays. */
+static void clip_gates(const struct backward_call *f, const struct stage *t, const struct back_step *rows)
+{
+    const vec    most = splat((real)f->a->carry.clip), least = -most;
+    const fr_idx H = f->d->H;
+    const int    end_x = t->x0 + t->Gx, end_h = t->h0 + t->Gh, end = end_x > end_h ? end_x : end_h;
+    for (fr_idx i = 0; i < rows->n; i++)
+        for (int b = t->block; b < t->block + end; b++)
+            for (fr_idx j = f->units.lo; j < f->units.hi; j += VL) {
+                real     *at = rows->gates[i] + b * H + j;
+                const vec v = load_part(at, H - j);
+                store_part(at, if_less(most, v, most, if_less(v, least, least, v)), H - j);
+            }
+}
+
+static void zero_units(const struct backward_call *f, const struct back_step *rows, real *to)
+{
+    for (fr_idx i = 0; i < rows->n; i++)
+        memset(to + i * rows->ld + f->units.lo, 0, (size_t)(f->units.hi - f->units.lo) * sizeof(real));
+}
+
+/* to (dh or dq) += mask dm in this thread's units */
+static void through_mask(const struct backward_call *f, const struct back_step *rows, fr_idx lo, real *to)
+{
+    const fr_idx H = f->d->H;
+    for (fr_idx i = 0; i < rows->n; i++) {
+        const real *mask = (const real *)f->a->carry.mask + row_at(f->d, position(f->rows, lo + i)) * H;
+        for (fr_idx j = f->units.lo; j < f->units.hi; j += VL) {
+            const fr_idx at = i * rows->ld + j;
+            store(to + at, vfma(load(rows->dm + at), load_part(mask + j, H - j), load(to + at)));
+        }
+    }
+}
+
 static void step_back(const struct backward_call *f, fr_idx s, fr_idx lo, fr_idx hi)
 {
     const struct range     all = {0, running(f->d, s, f->rows, lo, hi)};
@@ -72,12 +113,17 @@ static void step_back(const struct backward_call *f, fr_idx s, fr_idx lo, fr_idx
         const struct stage *t = &f->cell->stage[k];
         real               *to = t->operand == H_PREV ? rows.dh : rows.dq;
         t->backward(&rows, all, f->units, f->d->H);
+        if (f->a->carry.clip > 0)
+            clip_gates(f, t, &rows);
         /* the product needs the gates of every unit */
         wait_for(&f->space.meet[f->rank / f->grid.cols], f->grid.cols, f->rank % f->grid.cols);
         if (to == rows.dq)
-            for (fr_idx j = 0; j < rows.n; j++)
-                memset(to + j * rows.ld + f->units.lo, 0, (size_t)(f->units.hi - f->units.lo) * sizeof(real));
-        if (t->Gh)
+            zero_units(f, &rows, to);
+        if (f->d->masked && t->Gh) {
+            zero_units(f, &rows, rows.dm);
+            through_product(f, k, &rows, rows.dm);
+            through_mask(f, &rows, lo, to);
+        } else if (t->Gh)
             through_product(f, k, &rows, to);
     }
 }
@@ -129,6 +175,8 @@ static void backward_thread(const void *job, struct grid grid, int rank)
     f.y = (struct field){(real *)a->y, a->y_st, a->y_sn};
     f.dx = (struct field){a->dx, a->dx_st, a->dx_sn};
     f.dy = (struct field){(real *)a->dy, a->dy_st, a->dy_sn};
+    f.take_h = read_field(a->carry.take_h, a->carry.take_h_st, a->carry.take_h_sn);
+    f.take_c = read_field(a->carry.take_c, a->carry.take_c_st, a->carry.take_c_sn);
     pack_layout(d, FR_BACKWARD, (real *)a->pack, f.pack);
     backward_layout(d, grid, rank, a->workspace, &f.space);
     struct barrier *all = &f.space.meet[grid.rows];

@@ -8,14 +8,15 @@ enum {
 };
 
 struct backward_space {
-    struct barrier  *meet;         /* one for each row group, and one for all */
-    real            *zeros;        /* (H) */
-    real            *dh, *dc, *dq; /* (N, Hv): by position */
-    real            *x, *h[2];     /* (panel, GRAD_ROWS, MAX_NV VL): x and each stage's operand, as B of dW and dU */
-    struct back_step rows;         /* arrays of ROW_BLOCK, this thread's */
-    const real     **a;            /* (ROW_BLOCK) rows of A */
-    real            *a_t;          /* (GRAD_ROWS, tile rows): a piece of dgates, as A^T */
-    real            *tile;         /* (DX_ROWS, MAX_NV VL) */
+    struct barrier  *meet;              /* one for each row group, and one for all */
+    real            *zeros;             /* (H) */
+    real            *dh, *dc, *dq, *dm; /* (N, Hv): by position */
+    real            *x, *h[2]; /* (panel, GRAD_ROWS, MAX_NV VL): x and each stage's operand, as B of dW and dU */
+    struct back_step rows;     /* arrays of ROW_BLOCK, this thread's */
+    const real     **a;        /* (ROW_BLOCK) rows of A */
+    real            *a_t;      /* (GRAD_ROWS, tile rows): a piece of dgates, as A^T */
+    real            *tile;     /* (DX_ROWS, MAX_NV VL) */
+    real            *masked;   /* (Hv): an operand through the mask */
 };
 
 static char *backward_layout(const fr_desc *d, struct grid grid, int rank, char *base, struct backward_space *out)
@@ -27,20 +28,24 @@ static char *backward_layout(const fr_desc *d, struct grid grid, int rank, char 
     out->dh = take(&a, d->N * Hv, sizeof(real));
     out->dc = take(&a, cell->has_c ? d->N * Hv : 0, sizeof(real));
     out->dq = take(&a, cell->stages > 1 ? d->N * Hv : 0, sizeof(real));
+    out->dm = take(&a, d->masked ? d->N * Hv : 0, sizeof(real));
     out->zeros = take(&a, d->H, sizeof(real));
     out->meet = take(&a, grid.rows + 1, sizeof *out->meet);
     out->x = take(&a, GRAD_ROWS * Iv, sizeof(real));
     for (int k = 0; k < cell->stages; k++)
         out->h[k] = take(&a, cell->stage[k].Gh ? GRAD_ROWS * Hv : 0, sizeof(real));
-    a.at += rank * ((fr_idx)sizeof(real) * (GRAD_ROWS * MAX_ROWS + DX_ROWS * MAX_NV * VL) +
-                    6 * (fr_idx)round_up(ROW_BLOCK * sizeof(real *), 64));
+    const fr_idx masked = d->masked ? Hv : 0;
+    a.at += rank * ((fr_idx)sizeof(real) * (GRAD_ROWS * MAX_ROWS + DX_ROWS * MAX_NV * VL + masked) +
+                    7 * (fr_idx)round_up(ROW_BLOCK * sizeof(real *), 64));
     out->a_t = take(&a, GRAD_ROWS * MAX_ROWS, sizeof(real));
     out->tile = take(&a, DX_ROWS * MAX_NV * VL, sizeof(real));
     out->rows.h_prev = take(&a, ROW_BLOCK, sizeof(real *));
     out->rows.c_prev = take(&a, ROW_BLOCK, sizeof(real *));
-    out->rows.c = take(&a, ROW_BLOCK, sizeof(real *));
+    out->masked = take(&a, masked, sizeof(real));
     out->rows.dy = take(&a, ROW_BLOCK, sizeof(real *));
     out->rows.gates = take(&a, ROW_BLOCK, sizeof(real *));
+    out->rows.take_h = take(&a, ROW_BLOCK, sizeof(real *));
+    out->rows.take_c = take(&a, ROW_BLOCK, sizeof(real *));
     out->a = take(&a, ROW_BLOCK, sizeof(real *));
     return a.at;
 }
@@ -55,5 +60,5 @@ struct backward_call {
     int                     rank;
     struct group            rows;  /* what this thread owns: rows, */
     struct range            units; /* and units, whole vectors */
-    struct field            x, y, dx, dy;
+    struct field            x, y, dx, dy, take_h, take_c;
 };

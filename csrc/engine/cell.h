@@ -20,28 +20,29 @@
 struct unit {
     vec g[4]; /* forward: pre-activations in, activations out. backward: activations in, their gradients out */
     vec h_prev, c_prev; /* the state before the step */
-    vec h, c;           /* forward: out. backward: c in */
+    vec h, c;           /* forward: out */
     vec dh, dc; /* backward: in, the gradient of h and c; out, what goes to h_prev and c_prev without a product */
     vec dq;     /* backward of a first stage: the gradient of its block q */
 };
 
-/* The rows of a step: pointers to H values each, in the order of the batch. gates is the tape, or NULL. */
+/* The rows of a step: pointers to H values each, in the order of the batch. gates is the tape, or NULL; take_h and take_c
+ * (see fr_carry) may be NULL. */
 struct step {
     fr_idx       n;
     int          back; /* go through the panels from the last to the first */
-    const real **h_prev, **c_prev;
+    const real **h_prev, **c_prev, **take_h, **take_c;
     real       **h, **c, **gates;
 };
 
 /* gemm's tile of one panel -> h, c, gates of units j..j+ub*VL. Tile row: [block][vector of units]. */
 typedef void forward_rows_fn(const struct step *s, fr_idx n, const real *tile, int ub, fr_idx j, fr_idx H);
 
-/* What a backward step has per row. dh, dc, dq rows are ld apart. */
+/* What a backward step has per row. dh, dc, dq, dm rows are ld apart. dy, take_h, take_c may be NULL. */
 struct back_step {
     fr_idx       n, ld;
-    const real **h_prev, **c_prev, **c, **dy; /* dy may be NULL, its rows too */
+    const real **h_prev, **c_prev, **dy, **take_h, **take_c;
     real       **gates;
-    real        *dh, *dc, *dq;
+    real        *dh, *dc, *dq, *dm; /* dm: the gradient of what a product read, before the mask */
 };
 typedef void backward_rows_fn(const struct back_step *s, struct range rows, struct range units, fr_idx H);
 
@@ -66,6 +67,9 @@ struct cell {
     struct stage stage[2];
 };
 
+/* take new + (1 - take) old: exact where take is 0 or 1 */
+INLINE vec taken(vec take, vec new, vec old) { return vfma(take, new, (R(1.0) - take) * old); }
+
 /* The loop over rows and units around a pointwise function, expanded for each cell so that the function is inlined.
  * S blocks of this stage begin at `block`; blocks before it were saved by an earlier stage. Only the last stage has the
  * new h. */
@@ -84,6 +88,10 @@ INLINE void forward_rows(void (*const point)(struct unit *), const int S, const 
             if (has_c)
                 u.c_prev = load_part(s->c_prev[i] + j, width);
             point(&u);
+            if (last && s->take_h)
+                u.h = taken(load_part(s->take_h[i] + j, width), u.h, u.h_prev);
+            if (has_c && s->take_c)
+                u.c = taken(load_part(s->take_c[i] + j, width), u.c, u.c_prev);
             if (last)
                 store_part(s->h[i] + j, u.h, width);
             if (has_c)
@@ -109,12 +117,21 @@ INLINE void backward_rows(void (*const point)(struct unit *), const int S, const
                 u.dh += load_part(s->dy[i] + j, width);
             if (has_c) {
                 u.c_prev = load_part(s->c_prev[i] + j, width);
-                u.c = load_part(s->c[i] + j, width);
                 u.dc = load(s->dc + i * s->ld + j);
             }
             if (first && !last)
                 u.dq = load(s->dq + i * s->ld + j);
+            vec past_dh = {0}, past_dc = {0}; /* what goes by the cell, straight to the state before */
+            if (last && s->take_h) {
+                const vec take = load_part(s->take_h[i] + j, width);
+                past_dh = (R(1.0) - take) * u.dh, u.dh *= take;
+            }
+            if (has_c && s->take_c) {
+                const vec take = load_part(s->take_c[i] + j, width);
+                past_dc = (R(1.0) - take) * u.dc, u.dc *= take;
+            }
             point(&u);
+            u.dh += past_dh, u.dc += past_dc;
             for (int b = 0; b < S; b++)
                 store_part(s->gates[i] + b * H + j, u.g[b], width);
             store(s->dh + i * s->ld + j, u.dh);

@@ -19,7 +19,7 @@ INLINE void lstm_forward(struct unit *u)
 INLINE void lstm_backward(struct unit *u)
 {
     const vec i = u->g[0], f = u->g[1], g = u->g[2], o = u->g[3];
-    const vec t = tanh_(u->c);
+    const vec t = tanh_(vfma(f, u->c_prev, i * g)); /* computed again: what the tape has may be c only in part */
 
     /* forward: h = o t,  t = tanh(c) */
     const vec do_ = u->dh * t;

@@ -7,7 +7,8 @@
  *                                h, c  = cell(tile)         while the tile is in L1
  *
  * A thread owns some rows of the batch and some panels of units (team.h) and computes just the tiles that it will need, so
- * the only waiting is for h: once per step, where the units are split. Tiles: [panel][row of the chunk][S][ub][VL]. */
+ * the only waiting is for h: once per step, where the units are split. Tiles: [panel][row of the chunk][S][ub][VL]. With a
+ * mask, each thread multiplies what its products read for itself. */
 enum {
     ROW_BLOCK = 96, /* rows that go through time together: enough to reuse each weight, few enough for L1 and L2 */
     CHUNK_BYTES = 192 * 1024, /* of tiles: they are written and read once per chunk and should stay in L2 */
@@ -24,6 +25,7 @@ struct forward_space {
     const real    **x;         /* (tile_rows) */
     struct step     rows;      /* arrays of ROW_BLOCK */
     const real    **operand;
+    real           *masked; /* (block, H): what a product reads, through the mask */
 };
 
 INLINE struct range own_panels(const fr_desc *d, const struct stage *t, struct grid grid, int rank)
@@ -64,7 +66,10 @@ static char *forward_layout(const fr_desc *d, struct grid grid, int rank, char *
         out->rows.h = take(&a, block, sizeof(real *));
         out->rows.c = take(&a, block, sizeof(real *));
         out->rows.gates = take(&a, block, sizeof(real *));
+        out->rows.take_h = take(&a, block, sizeof(real *));
+        out->rows.take_c = take(&a, block, sizeof(real *));
         out->operand = take(&a, block, sizeof(real *));
+        out->masked = take(&a, d->masked ? block * d->H : 0, sizeof(real));
     }
     return a.at;
 }
@@ -78,7 +83,7 @@ struct forward_call {
     struct grid            grid;
     int                    rank;
     struct group           rows; /* this thread's */
-    struct field           x, y;
+    struct field           x, y, take_h, take_c;
 };
 
 /* tile = b + x W for m rows of the chunk, in every panel of every stage that this thread owns */
@@ -106,22 +111,35 @@ static void project(const struct forward_call *f, fr_idx m)
     }
 }
 
+/* What the product of a stage reads of the rows lo.. of the group: h_prev or q, through the mask. */
+static const real *const *operand_rows(const struct forward_call *f, const struct stage *t, const struct step *s,
+                                       fr_idx lo)
+{
+    const fr_idx H = f->d->H;
+    if (t->operand == H_PREV && !f->d->masked)
+        return s->h_prev;
+    for (fr_idx i = 0; i < s->n; i++) {
+        const real *row = t->operand == H_PREV ? s->h_prev[i] : s->gates[i] + t->operand * H;
+        f->space.operand[i] = row;
+        if (f->d->masked)
+            f->space.operand[i] =
+                masked_row(f->d, f->a->carry.mask, position(f->rows, lo + i), row, f->space.masked + i * H);
+    }
+    return f->space.operand;
+}
+
 /* tile += (h_prev or q) U, then the cell, panel by panel. The step's tiles begin at row r of the m of its chunk. Every other
  * step goes through the panels backwards and finds the last weights of the step before still in L1: 8 to 16 % less time for
  * one row of 64 to 256 units. */
-static void step_stage(const struct forward_call *f, int k, const struct step *s, real *tiles, fr_idx r, fr_idx m)
+static void step_stage(const struct forward_call *f, int k, const struct step *s, fr_idx lo, real *tiles, fr_idx r,
+                       fr_idx m)
 {
     const struct stage *t = &f->cell->stage[k];
     const struct range  own = own_panels(f->d, t, f->grid, f->rank);
     const fr_idx        H = f->d->H, b_panel = H * t->Gh * t->ub * VL, c_panel = m * t->S * t->ub * VL;
-    const real *const  *operand = s->h_prev;
-    if (t->operand != H_PREV) {
-        for (fr_idx i = 0; i < s->n; i++)
-            f->space.operand[i] = s->gates[i] + t->operand * H;
-        operand = f->space.operand;
-    }
-    const int    at_once = panels_at_once(s->n, t->Gh * t->ub);
-    const fr_idx groups = (own.hi - own.lo + at_once - 1) / at_once;
+    const real *const  *operand = operand_rows(f, t, s, lo);
+    const int           at_once = panels_at_once(s->n, t->Gh * t->ub);
+    const fr_idx        groups = (own.hi - own.lo + at_once - 1) / at_once;
     for (fr_idx g = 0; g < groups; g++) {
         const fr_idx first = own.lo + (s->back ? groups - 1 - g : g) * at_once;
         const fr_idx end = first + at_once < own.hi ? first + at_once : own.hi;
@@ -152,6 +170,10 @@ static struct step step_rows(const struct forward_call *f, fr_idx s, fr_idx lo, 
         const fr_idx i = position(f->rows, lo + j), tape = first_of(d, s) + i, row = row_at(d, i);
         rows.h[j] = field_row(d, f->y, s, i);
         rows.h_prev[j] = state_before(d, f->y, f->a->h_0, f->space.zeros, s, i);
+        if (f->take_h.at)
+            rows.take_h[j] = field_row(d, f->take_h, s, i);
+        if (f->take_c.at)
+            rows.take_c[j] = field_row(d, f->take_c, s, i);
         if (gates)
             rows.gates[j] = gates + tape * S * H;
         else if (f->cell->stages > 1)
@@ -166,6 +188,10 @@ static struct step step_rows(const struct forward_call *f, fr_idx s, fr_idx lo, 
     }
     if (!gates && f->cell->stages == 1)
         rows.gates = NULL;
+    if (!f->take_h.at)
+        rows.take_h = NULL;
+    if (!f->take_c.at)
+        rows.take_c = NULL;
     return rows;
 }
 
@@ -199,7 +225,7 @@ static int run_rows(struct forward_call *f, fr_idx lo, fr_idx hi)
             for (int k = 0; k < f->cell->stages; k++) {
                 const struct stage *t = &f->cell->stage[k];
                 const struct range  own = own_panels(d, t, f->grid, f->rank);
-                step_stage(f, k, &rows, tiles, r, m);
+                step_stage(f, k, &rows, lo, tiles, r, m);
                 tiles += (own.hi - own.lo) * m * t->S * t->ub * VL;
                 wait_for(&f->space.meet[f->rank / f->grid.cols], f->grid.cols, f->rank % f->grid.cols);
             }
@@ -259,6 +285,8 @@ static void forward_thread(const void *job, struct grid grid, int rank)
     struct forward_call    f = {.d = d, .a = a, .cell = &cells[d->cell], .grid = grid, .rank = rank};
     f.x = (struct field){(real *)a->x, a->x_st, a->x_sn};
     f.y = (struct field){a->y, a->y_st, a->y_sn};
+    f.take_h = read_field(a->carry.take_h, a->carry.take_h_st, a->carry.take_h_sn);
+    f.take_c = read_field(a->carry.take_c, a->carry.take_c_st, a->carry.take_c_sn);
     pack_layout(d, FR_FORWARD, (real *)a->pack, f.pack);
     forward_layout(d, grid, rank, a->workspace, &f.space);
     f.rows = row_group(d, rank / grid.cols, grid.rows);

@@ -36,6 +36,8 @@ static void pack_operands(const struct backward_call *f, struct range r, fr_idx 
                 continue;
             const real *operand = t->operand == H_PREV ? state_before(d, f->y, f->a->h_0, f->space.zeros, s, i)
                                                        : (real *)f->a->gates + (tape * f->cell->S + t->operand) * H;
+            if (d->masked)
+                operand = masked_row(d, f->a->carry.mask, i, operand, f->space.masked);
             pack_row(operand, l, GRAD_ROWS, H, f->space.h[k]);
         }
     }

@@ -49,6 +49,9 @@ INLINE real *field_row(const fr_desc *d, struct field f, fr_idx s, fr_idx i)
     return f.at + time_at(d, s, i) * f.st + row_at(d, i) * f.sn;
 }
 
+/* The same of a mask or share that is not written. */
+INLINE struct field read_field(const void *at, fr_idx st, fr_idx sn) { return (struct field){(real *)at, st, sn}; }
+
 /* The state before step s: the output of the step before, or the initial state. */
 INLINE const real *state_before(const fr_desc *d, struct field y, const real *h_0, const real *zeros, fr_idx s,
                                 fr_idx i)
@@ -56,6 +59,15 @@ INLINE const real *state_before(const fr_desc *d, struct field y, const real *h_
     if (s)
         return field_row(d, y, s - 1, i);
     return h_0 ? h_0 + row_at(d, i) * d->H : zeros;
+}
+
+/* to = from times the mask (N, H) of position i */
+INLINE const real *masked_row(const fr_desc *d, const real *mask, fr_idx i, const real *from, real *to)
+{
+    mask += row_at(d, i) * d->H;
+    for (fr_idx j = 0; j < d->H; j++)
+        to[j] = from[j] * mask[j];
+    return to;
 }
 
 /* How to divide a call among at most `threads`. Any answer gives the same bits; this one is about time.

@@ -33,7 +33,7 @@ cdef extern from "fastrnn.h" nogil:
     ctypedef struct fr_desc:
         fr_cell cell
         fr_dtype dtype
-        int isa, n_threads, reverse
+        int isa, n_threads, reverse, masked
         fr_idx T, N, I, H
         const fr_idx *rows
         const fr_idx *lengths
@@ -43,6 +43,13 @@ cdef extern from "fastrnn.h" nogil:
     int fr_pack(const fr_desc *d, fr_pass which, const void *w_ih, const void *w_hh, const void *b_ih, const void *b_hh,
                 void *pack)
     int fr_workspace_bytes(const fr_desc *d, fr_pass which, size_t *nbytes)
+
+    ctypedef struct fr_carry:
+        const void *take_h
+        const void *take_c
+        fr_idx take_h_st, take_h_sn, take_c_st, take_c_sn
+        const void *mask
+        double clip
 
     ctypedef struct fr_forward_args:
         const void *x
@@ -57,6 +64,7 @@ cdef extern from "fastrnn.h" nogil:
         void *c
         const void *pack
         void *workspace
+        fr_carry carry
         fr_idx s_lo, s_hi
     int fr_forward(const fr_desc *d, const fr_forward_args *a)
 
@@ -83,6 +91,7 @@ cdef extern from "fastrnn.h" nogil:
         void *db_hh
         const void *pack
         void *workspace
+        fr_carry carry
         fr_idx s_lo, s_hi
     int fr_backward(const fr_desc *d, const fr_backward_args *a)
     int fr_threads_pay(const fr_desc *d)

@@ -20,6 +20,15 @@ def openmp() -> bool: ...
 def may_thread() -> bool: ...
 def max_threads() -> int: ...
 
+class Carry:
+    def __init__(
+        self,
+        take_h: _Array | None = None,
+        take_c: _Array | None = None,
+        mask: _Array | None = None,
+        clip: float = 0,
+    ) -> None: ...
+
 class Pack:
     spare: list[_Array]
 
@@ -32,6 +41,7 @@ class Weights:
         hidden_size: int,
         arrays: Sequence[_Array | None],
         lent: Any,
+        carry: Carry | None = None,
     ) -> None: ...
     def pack(self) -> Pack: ...
 
@@ -55,6 +65,7 @@ def forward(
     tape_gates: _Array | None,
     tape_c: _Array | None,
     order: _Order | None,
+    carry: Carry,
     reverse: bool,
     n_threads: int,
 ) -> None: ...
@@ -74,6 +85,7 @@ def backward(
     dc_0: _Array | None,
     grads: Sequence[_Array | None],
     order: _Order | None,
+    carry: Carry,
     reverse: bool,
     n_threads: int,
 ) -> None: ...

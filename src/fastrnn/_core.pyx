@@ -142,6 +142,38 @@ cdef bint walkable(const Py_buffer *v, Py_ssize_t features) noexcept:
     return last >= 0 and v.shape[last] == features and v.strides[last] == itemsize
 
 
+cdef class Carry:
+    """How a state goes from one step to the next, see fr_carry; None and 0 stand for what that does not do.
+
+    take_h, take_c are (T, N, H), or (H,) for every step and row; mask is (N, H), C-ordered.
+    """
+    cdef Array take_h, take_c, mask
+    cdef fr_carry c
+
+    def __init__(self, take_h=None, take_c=None, mask=None, double clip=0):
+        self.take_h, self.take_c, self.mask = Array(take_h), Array(take_c), Array(mask)
+        memset(&self.c, 0, sizeof(self.c))
+        self.c.take_h, self.c.take_c, self.c.mask, self.c.clip = self.take_h.at(), self.take_c.at(), self.mask.at(), clip
+        if self.take_h.view.ndim == 3:
+            self.c.take_h_st, self.c.take_h_sn = self.take_h.stride(0), self.take_h.stride(1)
+        if self.take_c.view.ndim == 3:
+            self.c.take_c_st, self.c.take_c_sn = self.take_c.stride(0), self.take_c.stride(1)
+
+    cdef int fit(self, const fr_desc *d) except -1:
+        for array in (self.take_h, self.take_c, self.mask):
+            self.fits(array, d)
+        return 0
+
+    cdef int fits(self, Array array, const fr_desc *d) except -1:
+        cdef Py_buffer *v = &array.view
+        if not array.held:
+            return 0
+        if v.itemsize == (4 if d.dtype == FR_F32 else 8) and v.shape[v.ndim - 1] == d.H and walkable(v, d.H):
+            if v.ndim == 1 or v.ndim == 2 and v.shape[0] == d.N or v.shape[0] == d.T and v.shape[1] == d.N:
+                return 0
+        raise ValueError("what acts on the state does not fit the sequence")
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Packed weights
 
@@ -228,15 +260,20 @@ cdef class Weights:
         must be referred to by one object only, the owner.
     lent : object
         Its attribute ``count`` grows whenever an array is given out.
+    carry : Carry or None
+        Of inference, the same at every step: for the short way and streams.
     """
     cdef fr_desc desc
+    cdef Carry carry
     cdef list arrays          # of Array
     cdef PyObject *owned[4]   # the ndarrays; NULL where there is none
     cdef Pack latest
     cdef object lent, seen
 
-    def __init__(self, int cell, int dtype, Py_ssize_t input_size, Py_ssize_t hidden_size, arrays, lent):
+    def __init__(self, int cell, int dtype, Py_ssize_t input_size, Py_ssize_t hidden_size, arrays, lent,
+                 Carry carry=None):
         memset(&self.desc, 0, sizeof(self.desc))
+        self.carry = Carry() if carry is None else carry
         self.desc.cell = <fr_cell>cell
         self.desc.dtype = <fr_dtype>dtype
         self.desc.I, self.desc.H, self.desc.n_threads = input_size, hidden_size, 1
@@ -312,12 +349,13 @@ cdef class Call:
     cdef Array rows, lengths, first
     cdef Block workspace
 
-    def __init__(self, Pack pack, Array x, Array y, order, bint reverse, int n_threads):
+    def __init__(self, Pack pack, Array x, Array y, order, Carry carry, bint reverse, int n_threads):
         self.d = pack.desc
         if x.view.shape[2] != self.d.I or (y.held and y.view.shape[2] != self.d.H):
             raise ValueError("x and y do not fit the weights")
         self.d.T, self.d.N = x.view.shape[0], x.view.shape[1]
-        self.d.reverse, self.d.n_threads = reverse, n_threads
+        self.d.reverse, self.d.n_threads, self.d.masked = reverse, n_threads, carry.mask.held
+        carry.fit(&self.d)
         if order is not None:
             self.rows, self.lengths, self.first = map(Array, order)
             self.d.rows = <const fr_idx *>self.rows.at()
@@ -338,7 +376,7 @@ cdef class Call:
             pack.workspace = self.workspace
 
 
-def forward(Pack pack, x, y, h_0, c_0, h_n, c_n, tape_gates, tape_c, order, bint reverse, int n_threads):
+def forward(Pack pack, x, y, h_0, c_0, h_n, c_n, tape_gates, tape_c, order, Carry carry, bint reverse, int n_threads):
     """Run one layer in one direction. Arrays as in fr_forward_args; those that may be NULL there may be None here.
 
     order is (rows, lengths, first) of fr_desc, or None. Raises KeyboardInterrupt between pieces.
@@ -346,13 +384,13 @@ def forward(Pack pack, x, y, h_0, c_0, h_n, c_n, tape_gates, tape_c, order, bint
     cdef Array ax = Array(x), ay = Array(y, True), ah0 = Array(h_0), ac0 = Array(c_0), ahn = Array(h_n, True)
     cdef Array acn = Array(c_n, c_n is not None), ag = Array(tape_gates, tape_gates is not None)
     cdef Array ac = Array(tape_c, tape_c is not None)
-    cdef Call call = Call(pack, ax, ay, order, reverse, n_threads)
+    cdef Call call = Call(pack, ax, ay, order, carry, reverse, n_threads)
     cdef fr_forward_args a
     cdef int code
     a.x, a.x_st, a.x_sn = ax.at(), ax.stride(0), ax.stride(1)
     a.y, a.y_st, a.y_sn = ay.at(), ay.stride(0), ay.stride(1)
     a.h_0, a.c_0, a.h_n, a.c_n = ah0.at(), ac0.at(), ahn.at(), acn.at()
-    a.gates, a.c = ag.at(), ac.at()
+    a.gates, a.c, a.carry = ag.at(), ac.at(), carry.c
     a.pack, a.workspace = pack.for_forward(n_threads), call.space(FR_FORWARD, pack)
     a.s_lo = 0
     while True:
@@ -368,19 +406,19 @@ def forward(Pack pack, x, y, h_0, c_0, h_n, c_n, tape_gates, tape_c, order, bint
 
 
 def backward(Pack pack, x, y, h_0, c_0, tape_gates, tape_c, dy, dh_n, dc_n, dx, dh_0, dc_0, grads, order,
-             bint reverse, int n_threads):
+             Carry carry, bint reverse, int n_threads):
     """Back-propagate through one layer in one direction. Arrays as in fr_backward_args; grads is a tuple of four."""
     cdef Array ax = Array(x), ay = Array(y), ah0 = Array(h_0), ac0 = Array(c_0), ag = Array(tape_gates, True)
     cdef Array ac = Array(tape_c), ady = Array(dy), adhn = Array(dh_n), adcn = Array(dc_n)
     cdef Array adx = Array(dx, dx is not None), adh0 = Array(dh_0, dh_0 is not None), adc0 = Array(dc_0, dc_0 is not None)
     cdef Array dw_ih = Array(grads[0], True), dw_hh = Array(grads[1], grads[1] is not None)
     cdef Array db_ih = Array(grads[2], grads[2] is not None), db_hh = Array(grads[3], grads[3] is not None)
-    cdef Call call = Call(pack, ax, ay, order, reverse, n_threads)
+    cdef Call call = Call(pack, ax, ay, order, carry, reverse, n_threads)
     cdef fr_backward_args a
     cdef int code
     a.x, a.x_st, a.x_sn = ax.at(), ax.stride(0), ax.stride(1)
     a.y, a.y_st, a.y_sn = ay.at(), ay.stride(0), ay.stride(1)
-    a.h_0, a.c_0, a.gates, a.c = ah0.at(), ac0.at(), ag.at(), ac.at()
+    a.h_0, a.c_0, a.gates, a.c, a.carry = ah0.at(), ac0.at(), ag.at(), ac.at(), carry.c
     a.dy, a.dy_st, a.dy_sn = ady.at(), ady.stride(0), ady.stride(1)
     a.dh_n, a.dc_n = adhn.at(), adcn.at()
     a.dx, a.dx_st, a.dx_sn = adx.at(), adx.stride(0), adx.stride(1)
@@ -421,7 +459,7 @@ cdef Block run_whole(Weights weights, fr_forward_args *a, Py_ssize_t T, Py_ssize
         return None
     if workspace is None or workspace.nbytes < nbytes:
         workspace = Block(nbytes)
-    a.pack, a.workspace = pack.for_forward(d.n_threads), workspace.at
+    a.pack, a.workspace, a.carry = pack.for_forward(d.n_threads), workspace.at, weights.carry.c
     a.s_lo, a.s_hi = 0, T
     with nogil:
         code = fr_forward(&d, a)

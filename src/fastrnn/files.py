@@ -262,11 +262,13 @@ def parse(architecture):
         raise ValueError(f"architecture: expected a type of {', '.join(KINDS)}, got {short(name)}")
     kind = KINDS[name]
     example = example_of(kind)
+    optional = {key: value for key, value in getattr(kind, "_optional", {}).items() if key in config}
+    example |= optional
     for what, keys in ("missing", example.keys() - config), ("unknown", config.keys() - example):
         if keys:
             raise ValueError(f"architecture: {what} in {name}: {short(sorted(keys))}")
     for key, value in config.items():
-        if value is None is example[key]:
+        if value is None is example[key] or (key in optional and type(value) is list):  # the layer looks into it
             continue
         wanted, low = (int, 0) if example[key] is None else (type(example[key]), 1)  # None or a position; or a size
         if type(value) is not wanted:  # exactly: True is no int, and 3.0 neither
@@ -304,7 +306,10 @@ def build(architecture):
         return Sequential(*map(build, config["layers"]))
     if kind is Residual:
         return Residual(build(config["layer"]))
-    return kind(**config)
+    try:
+        return kind(**config)
+    except TypeError as error:
+        raise ValueError(f"architecture: {kind.__name__}: {error}") from error
 
 
 # -- writing -----------------------------------------------------------------------------------

@@ -282,7 +282,28 @@ class Cell(NamedTuple):
 CELLS = {name: Cell(*info) for name, info in _core.CELLS.items()}
 
 
-def weights(cell, dtype, input_size, hidden_size, arrays, lent):
+class Carry(NamedTuple):
+    """How a state goes from one step to the next, beyond the cell (see fr_carry in csrc/fastrnn.h)."""
+
+    take_h: np.ndarray | None = None  # (T, N, H), or (H,) for every step and row: h = take_h new + (1 - take_h) old
+    take_c: np.ndarray | None = None
+    mask: np.ndarray | None = None  # (N, H): what the product with w_hh reads is multiplied by it, at every step
+    clip: float = 0.0  # backward, gradients of the pre-activations are kept within +-clip; 0: all are
+
+    @property
+    def arrays(self):
+        return tuple(array for array in self[:3] if array is not None)
+
+    def steps(self, block):
+        """That of a slice of time."""
+        take = (share[block] if share is not None and share.ndim == 3 else share for share in self[:2])
+        return Carry(*take, self.mask, self.clip)
+
+
+PLAIN = Carry()
+
+
+def weights(cell, dtype, input_size, hidden_size, arrays, lent, carry=PLAIN):
     """Bind the parameter arrays of one layer and direction to packed copies that follow them.
 
     Parameters
@@ -291,8 +312,10 @@ def weights(cell, dtype, input_size, hidden_size, arrays, lent):
         w_ih (G*H, I), w_hh (G*H, H), b_ih (G*H,), b_hh (G*H,).
     lent : object
         Its ``count`` grows whenever one of the arrays is given out.
+    carry : Carry
+        Of inference on the short way and of streams, the same at every step.
     """
-    return _core.Weights(cell.code, FLOATS.index(dtype), input_size, hidden_size, arrays, lent)
+    return _core.Weights(cell.code, FLOATS.index(dtype), input_size, hidden_size, arrays, lent, _core.Carry(*carry))
 
 
 def inference(weights, directions, parts, batch_first, dtype):
@@ -332,12 +355,13 @@ class Saved(NamedTuple):
     gates: np.ndarray | None  # (R, S, H)
     c: np.ndarray | None  # (R, H)
     order: Order | None
+    carry: Carry
     reverse: bool
 
     @property
     def nbytes(self):
         """Bytes beyond x and y."""
-        return sum(0 if array is None else array.nbytes for array in (self.gates, self.c))
+        return sum(0 if array is None else array.nbytes for array in (self.gates, self.c, *self.carry.arrays))
 
 
 def _take(pack, shape, dtype):
@@ -356,7 +380,7 @@ def _give(pack, arrays):
     pack.spare[:] = sorted(owners, key=len)
 
 
-def forward(cell, pack, x, y, state, final, *, order=None, reverse=False, keep=False):
+def forward(cell, pack, x, y, state, final, *, order=None, carry=PLAIN, reverse=False, keep=False):
     """One layer, one direction.
 
     Parameters
@@ -372,6 +396,7 @@ def forward(cell, pack, x, y, state, final, *, order=None, reverse=False, keep=F
     final : tuple of (ndarray or None)
         h_n and c_n, (N, H). Written; they may be the arrays of `state`.
     order : Order, optional
+    carry : Carry
     reverse : bool
     keep : bool
         Keep what `backward` needs.
@@ -387,11 +412,11 @@ def forward(cell, pack, x, y, state, final, *, order=None, reverse=False, keep=F
         gates = _take(pack, (rows, cell.saved, H), x.dtype) if cell.recurrent else None
         c = _take(pack, (rows, H), x.dtype) if cell.has_c else None
         state = tuple(None if array is None else array.copy() for array in state)
-    _core.forward(pack, x, y, *state, *final, gates, c, order, reverse, effective())
-    return Saved(pack, x, y, *state, gates, c, order, reverse) if keep else None
+    _core.forward(pack, x, y, *state, *final, gates, c, order, _core.Carry(*carry), reverse, effective())
+    return Saved(pack, x, y, *state, gates, c, order, carry, reverse) if keep else None
 
 
-def backward(cell, saved, dy, dfinal, dx, dstate, grads):
+def backward(cell, saved, dy, dfinal, dx, dstate, grads, after=None):
     """Back-propagate through what `forward` saved. `saved.gates` is used up.
 
     Parameters
@@ -407,6 +432,8 @@ def backward(cell, saved, dy, dfinal, dx, dstate, grads):
         Gradients of h_0 and c_0, (N, H). Written.
     grads : sequence of (ndarray or None)
         Gradients of the four parameter arrays. Added to.
+    after : callable, optional
+        Called with the gradients of the gates, (R, S, H), before their memory serves for another call.
     """
     gates = saved.gates
     if gates is None:  # a cell without memory saves nothing: its gates exist only as gradients
@@ -414,6 +441,8 @@ def backward(cell, saved, dy, dfinal, dx, dstate, grads):
         gates = _take(saved.pack, (T * N, cell.saved, H), dy.dtype)
     _core.backward(
         saved.pack, saved.x, saved.y, saved.h_0, saved.c_0, gates, saved.c, dy, *dfinal, dx, *dstate, grads,
-        saved.order, saved.reverse, effective(),
+        saved.order, _core.Carry(*saved.carry), saved.reverse, effective(),
     )  # fmt: skip
+    if after is not None:
+        after(gates)
     _give(saved.pack, (gates, saved.c))

@@ -35,8 +35,22 @@ class RNN(Stack):
         about a third more time, and a tape of a fraction of the output's size. For long sequences.
     dtype : {np.float32, np.float64}
     seed : int or None
-        Of the initial parameters and of dropout: the same seed gives the same run.
+        Of the initial parameters and of all masks: the same seed gives the same run.
+    recurrent_dropout : float
+        In training each row has one mask for all its steps, 0 with this probability and otherwise 1/(1-p): what the
+        product with W_hh reads of the state is multiplied by it (Gal and Ghahramani 2016, arXiv 1512.05287).
+    zoneout : float, or for an LSTM (h, c)
+        Probability with which, in training, a unit keeps its last value for a step; in inference each takes the mean
+        (Krueger et al. 2017, arXiv 1606.01305).
+    weight_drop : float
+        Probability with which an element of W_hh is left out of a whole call of `forward`; the others are scaled by
+        1/(1-p) (Merity et al. 2018, arXiv 1708.02182).
+    delta_clip : float or None
+        In `backward`, what arrives at a pre-activation is kept within +-delta_clip at every step, before it goes on to
+        the step before (Graves 2013, arXiv 1308.0850).
     nonlinearity : {"tanh", "relu", "sigmoid", "selu", "identity"}
+    leak : float
+        In (0, 1]: ``h_t = (1 - leak) h_(t-1) + leak act(...)``, leaky units (Jaeger et al. 2007).
 
     Attributes
     ----------
@@ -59,10 +73,12 @@ class RNN(Stack):
     """
 
     _gates = functional.CELLS["rnn_tanh"].gates  # and of the other nonlinearities
+    _optional = Stack._optional | {"leak": 1.0}
 
     def __init__(
         self, input_size, hidden_size, num_layers=1, *, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
-        recompute=False, dtype=np.float32, seed=None, nonlinearity="tanh",
+        recompute=False, dtype=np.float32, seed=None, recurrent_dropout=0.0, zoneout=0.0, weight_drop=0.0,
+        delta_clip=None, nonlinearity="tanh", leak=1.0,
     ):  # fmt: skip
         if nonlinearity not in NONLINEARITIES:
             raise ValueError(f"nonlinearity: expected one of {', '.join(NONLINEARITIES)}, got {nonlinearity!r}")
@@ -70,6 +86,8 @@ class RNN(Stack):
         super().__init__(
             f"rnn_{nonlinearity}",
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, recompute, dtype, seed,
+            recurrent_dropout=recurrent_dropout, zoneout=zoneout, weight_drop=weight_drop, delta_clip=delta_clip,
+            leak=leak,
         )  # fmt: skip
 
     def config(self):
@@ -85,6 +103,8 @@ class LSTM(Stack):
     Parameters
     ----------
     input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, recompute, dtype, seed
+        As in `RNN`.
+    recurrent_dropout, zoneout, weight_drop, delta_clip
         As in `RNN`.
 
     Attributes
@@ -117,11 +137,13 @@ class LSTM(Stack):
 
     def __init__(
         self, input_size, hidden_size, num_layers=1, *, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
-        recompute=False, dtype=np.float32, seed=None,
+        recompute=False, dtype=np.float32, seed=None, recurrent_dropout=0.0, zoneout=0.0, weight_drop=0.0,
+        delta_clip=None,
     ):  # fmt: skip
         super().__init__(
             "lstm",
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, recompute, dtype, seed,
+            recurrent_dropout=recurrent_dropout, zoneout=zoneout, weight_drop=weight_drop, delta_clip=delta_clip,
         )  # fmt: skip
 
 
@@ -136,6 +158,8 @@ class GRU(Stack):
     Parameters
     ----------
     input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, recompute, dtype, seed
+        As in `RNN`.
+    recurrent_dropout, zoneout, weight_drop, delta_clip
         As in `RNN`.
     reset_after : bool
         True is PyTorch's and Keras's default.
@@ -165,12 +189,14 @@ class GRU(Stack):
 
     def __init__(
         self, input_size, hidden_size, num_layers=1, *, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
-        recompute=False, dtype=np.float32, seed=None, reset_after=True,
+        recompute=False, dtype=np.float32, seed=None, recurrent_dropout=0.0, zoneout=0.0, weight_drop=0.0,
+        delta_clip=None, reset_after=True,
     ):  # fmt: skip
         self.reset_after = functional.as_flag("reset_after", reset_after)
         super().__init__(
             "gru" if self.reset_after else "gru_reset_before",
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, recompute, dtype, seed,
+            recurrent_dropout=recurrent_dropout, zoneout=zoneout, weight_drop=weight_drop, delta_clip=delta_clip,
         )  # fmt: skip
 
     def config(self):

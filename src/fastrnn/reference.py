@@ -38,12 +38,19 @@ equation differentiates one of the above, with the slope of act written in terms
                       db_ih, db_hh = sums over the rows of da_x, da_h
                       dw_hh = da_h.T @ h_prev               (gru_reset_before: dw_n has r*h_prev)
 
+On its way from step to step a state may pass through more, which the time loop or the cells add:
+
+    h = take_h*h + (1-take_h)*h_prev              leaky units (take_h constant), zoneout (0 or 1); c in the same way
+    m*h_prev, m*(r*h_prev)  in every product      recurrent dropout; m is 0 or 1/(1-p), the same at all steps
+    da clipped to +-clip, backward                each block of da_x and da_h by itself
+
 One set of weights serves all t.  So errors are accumulated backwards through time and the
 gradients of the steps are summed: backpropagation through time (BPTT).
 
 Sources: BPTT, Werbos 1990.  LSTM, Hochreiter & Schmidhuber 1997; forget gate, Gers et al. 2000.
 GRU, Cho et al. 2014, arXiv:1406.1078: v1 is gru (as PyTorch and cuDNN), v3 is gru_reset_before.
-SELU, Klambauer et al. 2017.
+SELU, Klambauer et al. 2017.  Leaky units, Jaeger et al. 2007.  Zoneout, Krueger et al. 2017, which feeds
+tanh(c) of the cell's own c to h.  Recurrent dropout, Gal & Ghahramani 2016.  Clipped deltas, Graves 2013.
 """
 
 import numpy as np
@@ -80,91 +87,91 @@ def identity(a):
 
 
 # ---- cells: one step forward, one step backward ------------------------------------------------
-# forward:   a_x (N, G*H), h_prev (N, H), c_prev (N, H) or None, w_hh (G*H, H), b_hh (G*H,)
+# forward:   a_x (N, G*H), h_prev (N, H), c_prev (N, H) or None, w_hh (G*H, H), b_hh (G*H,), m (N, H)
 #            -> h (N, H), c (N, H) or None, saved (a tuple that only the backward step opens)
-# backward:  saved, dh (N, H), dc (N, H) or None, w_hh
+# backward:  saved, dh (N, H), dc (N, H) or None, w_hh, clip (a function)
 #            -> da_x (N, G*H), dh_prev (N, H), dc_prev (N, H) or None, dw_hh (G*H, H), db_hh (G*H,)
 
 
-def rnn_forward(act, a_x, h_prev, c_prev, w_hh, b_hh):
+def rnn_forward(act, a_x, h_prev, c_prev, w_hh, b_hh, m):
     """Simple RNN, one step; act is the activation."""
-    h = act(a_x + h_prev @ w_hh.T + b_hh)
-    return h, None, (h_prev, h)
+    h = act(a_x + (m * h_prev) @ w_hh.T + b_hh)
+    return h, None, (m, h_prev, h)
 
 
-def rnn_backward(slope, saved, dh, dc, w_hh):
+def rnn_backward(slope, saved, dh, dc, w_hh, clip):
     """Gradients of `rnn_forward`; slope(h) is the derivative of act where its value is h."""
-    h_prev, h = saved
-    da = dh * slope(h)
-    return da, da @ w_hh, None, da.T @ h_prev, da.sum(axis=0)
+    m, h_prev, h = saved
+    da = clip(dh * slope(h))
+    return da, m * (da @ w_hh), None, da.T @ (m * h_prev), da.sum(axis=0)
 
 
-def lstm_forward(a_x, h_prev, c_prev, w_hh, b_hh):
+def lstm_forward(a_x, h_prev, c_prev, w_hh, b_hh, m):
     """LSTM, one step."""
-    a_i, a_f, a_g, a_o = np.split(a_x + h_prev @ w_hh.T + b_hh, 4, axis=1)
+    a_i, a_f, a_g, a_o = np.split(a_x + (m * h_prev) @ w_hh.T + b_hh, 4, axis=1)
     i, f, g, o = sigmoid(a_i), sigmoid(a_f), tanh(a_g), sigmoid(a_o)
     c = f * c_prev + i * g
     tanh_c = tanh(c)
     h = o * tanh_c
-    return h, c, (h_prev, c_prev, i, f, g, o, tanh_c)
+    return h, c, (m, h_prev, c_prev, i, f, g, o, tanh_c)
 
 
-def lstm_backward(saved, dh, dc, w_hh):
+def lstm_backward(saved, dh, dc, w_hh, clip):
     """Gradients of `lstm_forward`."""
-    h_prev, c_prev, i, f, g, o, tanh_c = saved
+    m, h_prev, c_prev, i, f, g, o, tanh_c = saved
     do = dh * tanh_c  # h = o * tanh_c
     dc = dc + dh * o * (1 - tanh_c * tanh_c)
     di, df, dg, dc_prev = dc * g, dc * c_prev, dc * i, dc * f  # c = f * c_prev + i * g
     da = [di * i * (1 - i), df * f * (1 - f), dg * (1 - g * g), do * o * (1 - o)]
-    da = np.concatenate(da, axis=1)
-    return da, da @ w_hh, dc_prev, da.T @ h_prev, da.sum(axis=0)
+    da = clip(np.concatenate(da, axis=1))
+    return da, m * (da @ w_hh), dc_prev, da.T @ (m * h_prev), da.sum(axis=0)
 
 
-def gru_forward(a_x, h_prev, c_prev, w_hh, b_hh):
+def gru_forward(a_x, h_prev, c_prev, w_hh, b_hh, m):
     """GRU with the reset after the product (PyTorch), one step."""
     x_r, x_z, x_n = np.split(a_x, 3, axis=1)
-    h_r, h_z, h_n = np.split(h_prev @ w_hh.T + b_hh, 3, axis=1)
+    h_r, h_z, h_n = np.split((m * h_prev) @ w_hh.T + b_hh, 3, axis=1)
     r, z = sigmoid(x_r + h_r), sigmoid(x_z + h_z)
     n = tanh(x_n + r * h_n)
     h = (1 - z) * n + z * h_prev
-    return h, None, (h_prev, r, z, n, h_n)
+    return h, None, (m, h_prev, r, z, n, h_n)
 
 
-def gru_backward(saved, dh, dc, w_hh):
+def gru_backward(saved, dh, dc, w_hh, clip):
     """Gradients of `gru_forward`."""
-    h_prev, r, z, n, h_n = saved
+    m, h_prev, r, z, n, h_n = saved
     dn, dz = dh * (1 - z), dh * (h_prev - n)  # h = (1 - z) * n + z * h_prev
     da_n = dn * (1 - n * n)
     dr = da_n * h_n  # n = tanh(x_n + r * h_n)
     da_r, da_z = dr * r * (1 - r), dz * z * (1 - z)
-    da_x = np.concatenate([da_r, da_z, da_n], axis=1)
-    da_h = np.concatenate([da_r, da_z, da_n * r], axis=1)
-    return da_x, dh * z + da_h @ w_hh, None, da_h.T @ h_prev, da_h.sum(axis=0)
+    da_x = clip(np.concatenate([da_r, da_z, da_n], axis=1))
+    da_h = clip(np.concatenate([da_r, da_z, da_n * r], axis=1))
+    return da_x, dh * z + m * (da_h @ w_hh), None, da_h.T @ (m * h_prev), da_h.sum(axis=0)
 
 
-def gru_reset_before_forward(a_x, h_prev, c_prev, w_hh, b_hh):
+def gru_reset_before_forward(a_x, h_prev, c_prev, w_hh, b_hh, m):
     """GRU with the reset before the product, one step."""
     x_r, x_z, x_n = np.split(a_x, 3, axis=1)
     (w_r, w_z, w_n), (b_r, b_z, b_n) = np.split(w_hh, 3), np.split(b_hh, 3)
-    r = sigmoid(x_r + h_prev @ w_r.T + b_r)
-    z = sigmoid(x_z + h_prev @ w_z.T + b_z)
-    n = tanh(x_n + (r * h_prev) @ w_n.T + b_n)
+    r = sigmoid(x_r + (m * h_prev) @ w_r.T + b_r)
+    z = sigmoid(x_z + (m * h_prev) @ w_z.T + b_z)
+    n = tanh(x_n + (m * r * h_prev) @ w_n.T + b_n)
     h = (1 - z) * n + z * h_prev
-    return h, None, (h_prev, r, z, n)
+    return h, None, (m, h_prev, r, z, n)
 
 
-def gru_reset_before_backward(saved, dh, dc, w_hh):
+def gru_reset_before_backward(saved, dh, dc, w_hh, clip):
     """Gradients of `gru_reset_before_forward`."""
-    h_prev, r, z, n = saved
+    m, h_prev, r, z, n = saved
     w_r, w_z, w_n = np.split(w_hh, 3)
     dn, dz = dh * (1 - z), dh * (h_prev - n)  # h = (1 - z) * n + z * h_prev
-    da_n = dn * (1 - n * n)
-    drh = da_n @ w_n  # n = tanh(x_n + (r * h_prev) @ w_n.T + b_n)
+    da_n = clip(dn * (1 - n * n))
+    drh = m * (da_n @ w_n)  # n = tanh(x_n + (m * r * h_prev) @ w_n.T + b_n)
     dr = drh * h_prev
-    da_r, da_z = dr * r * (1 - r), dz * z * (1 - z)
+    da_r, da_z = clip(dr * r * (1 - r)), clip(dz * z * (1 - z))
     da = np.concatenate([da_r, da_z, da_n], axis=1)
-    dh_prev = dh * z + drh * r + da_r @ w_r + da_z @ w_z
-    dw_hh = np.concatenate([da_r.T @ h_prev, da_z.T @ h_prev, da_n.T @ (r * h_prev)])
+    dh_prev = dh * z + drh * r + m * (da_r @ w_r + da_z @ w_z)
+    dw_hh = np.concatenate([da_r.T @ (m * h_prev), da_z.T @ (m * h_prev), da_n.T @ (m * r * h_prev)])
     return da, dh_prev, None, dw_hh, da.sum(axis=0)
 
 
@@ -187,7 +194,9 @@ CELLS = {  # name: (G, has_c, forward step, backward step), all that the time lo
 # ---- the two time loops ------------------------------------------------------------------------
 
 
-def forward(cell, x, h0, c0, w_ih, w_hh, b_ih, b_hh, lengths=None, reverse=False):
+def forward(
+    cell, x, h0, c0, w_ih, w_hh, b_ih, b_hh, lengths=None, reverse=False, take_h=None, take_c=None, mask=None
+):  # fmt: skip
     """Run one layer in one direction.  Shapes are not checked: this is a textbook.
 
     Parameters
@@ -201,6 +210,8 @@ def forward(cell, x, h0, c0, w_ih, w_hh, b_ih, b_hh, lengths=None, reverse=False
     lengths : array of int, shape (N,), 0 to T, default all T
         Row n is x[:lengths[n], n]; what lies beyond is never read.
     reverse : bool, walk backwards in time, from each row's own last step to its first
+    take_h, take_c : ndarray, broadcast to (T, N, H), default 1
+    mask : ndarray, shape (N, H), default 1
 
     Returns
     -------
@@ -225,6 +236,8 @@ def forward(cell, x, h0, c0, w_ih, w_hh, b_ih, b_hh, lengths=None, reverse=False
     dtype = np.result_type(*(a for a in (x, h0, c0, w_ih, w_hh, b_ih, b_hh) if a is not None))
     lengths = np.full(N, T) if lengths is None else np.asarray(lengths)
     tape = {"x": x, "w_ih": w_ih, "w_hh": w_hh, "b_ih": b_ih, "b_hh": b_hh, "steps": []}
+    take_h, take_c = (np.broadcast_to(1 if a is None else a, (T, *h0.shape)) for a in (take_h, take_c))
+    mask = np.broadcast_to(1 if mask is None else mask, h0.shape)
     b_ih, b_hh = (np.zeros(len(w_hh), dtype) if b is None else b for b in (b_ih, b_hh))
 
     h = h0.astype(dtype)
@@ -233,15 +246,17 @@ def forward(cell, x, h0, c0, w_ih, w_hh, b_ih, b_hh, lengths=None, reverse=False
     for t in reversed(range(T)) if reverse else range(T):
         rows = t < lengths  # (N,) bool: only the rows that have a step t take it
         a_x = x[t, rows] @ w_ih.T + b_ih
-        h_t, c_t, saved = step(a_x, h[rows], c[rows] if has_c else None, w_hh, b_hh)
-        h[rows] = y[t, rows] = h_t
+        h_t, c_t, saved = step(a_x, h[rows], c[rows] if has_c else None, w_hh, b_hh, mask[rows])
+        k = take_h[t, rows]
+        h[rows] = y[t, rows] = k * h_t + (1 - k) * h[rows]
         if has_c:
-            c[rows] = c_t
-        tape["steps"].append((t, rows, saved))
+            k_c = take_c[t, rows]
+            c[rows] = k_c * c_t + (1 - k_c) * c[rows]
+        tape["steps"].append((t, rows, (k, k_c) if has_c else (k, None), saved))
     return y, h, c, tape
 
 
-def backward(cell, tape, dy, dhn=None, dcn=None):
+def backward(cell, tape, dy, dhn=None, dcn=None, clip=np.inf):
     """Differentiate `forward`: the steps of its tape in the opposite order (BPTT).
 
     Parameters
@@ -250,6 +265,7 @@ def backward(cell, tape, dy, dhn=None, dcn=None):
     dy : ndarray, shape (T, N, H), gradient of the loss with respect to y
         What lies beyond a row's length is never read.
     dhn, dcn : ndarray, shape (N, H), gradient with respect to hn and cn, default 0
+    clip : float, what no gradient of a pre-activation exceeds
 
     Returns
     -------
@@ -265,13 +281,15 @@ def backward(cell, tape, dy, dhn=None, dcn=None):
     dc = dcn.astype(dtype) if has_c else None
     dx, dw_ih, dw_hh = (np.zeros(a.shape, dtype) for a in (x, w_ih, w_hh))
     db_ih, db_hh = np.zeros(len(w_ih), dtype), np.zeros(len(w_hh), dtype)
-    for t, rows, saved in reversed(tape["steps"]):
+    for t, rows, (k, k_c), saved in reversed(tape["steps"]):
         dh_t = dh[rows] + dy[t, rows]  # h_t went into the next step and into y
-        dc_t = dc[rows] if has_c else None
-        da_x, dh_prev, dc_prev, dw_hh_t, db_hh_t = step(saved, dh_t, dc_t, w_hh)
-        dh[rows] = dh_prev
+        dc_t = k_c * dc[rows] if has_c else None
+        da_x, dh_prev, dc_prev, dw_hh_t, db_hh_t = step(
+            saved, k * dh_t, dc_t, w_hh, lambda da: np.clip(da, -clip, clip)
+        )
+        dh[rows] = dh_prev + (1 - k) * dh_t
         if has_c:
-            dc[rows] = dc_prev
+            dc[rows] = dc_prev + (1 - k_c) * dc[rows]
         dx[t, rows] = da_x @ w_ih  # a_x = x[t] @ w_ih.T + b_ih
         dw_ih += da_x.T @ x[t, rows]
         db_ih += da_x.sum(axis=0)

@@ -7,6 +7,7 @@ import numpy as np
 
 from . import functional, recompute
 from .layer import Layer, Tape
+from .remedies import Remedies, dropped
 from .stream import Stream, pair
 
 # Inference runs a stack in blocks of time, all layers on one block before the next, so that what is between the layers
@@ -20,10 +21,11 @@ class Stack(Layer):
 
     stateful = takes_lengths = True
     _parts = ("h",)  # what a state consists of
+    _optional = {"recurrent_dropout": 0.0, "zoneout": 0.0, "weight_drop": 0.0, "delta_clip": 1.0}  # of `config`
 
     def __init__(
         self, cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, recompute,
-        dtype, seed,
+        dtype, seed, *, leak=1.0, **remedies,
     ):  # fmt: skip
         self.cell = functional.CELLS[cell]
         self.input_size = functional.as_size("input_size", input_size)
@@ -38,9 +40,11 @@ class Stack(Layer):
             warnings.warn("dropout acts between layers: with num_layers=1 it does nothing", stacklevel=3)
         self.dtype = functional.as_dtype(dtype)
         self.num_directions = 2 if self.bidirectional else 1
+        self._remedies = Remedies.checked(self._parts, leak=leak, **remedies)
+        self._carry = self._remedies.inference(self.hidden_size, self.dtype)
         rng = functional.as_rng(seed)
         self._own(self._initial(rng))
-        (self._rng,) = rng.spawn(1)  # of dropout
+        (self._rng,) = rng.spawn(1)  # of all masks
         self._bind()
 
     # -- parameters --------------------------------------------------------------------------------------------------
@@ -69,6 +73,10 @@ class Stack(Layer):
         upper = (self.num_layers - 1) * (D * H + H + 2)
         return D * G * H * (self.input_size + H + 2 + upper)
 
+    def _arrays(self, layer, direction):
+        """w_ih, w_hh, b_ih, b_hh, or None, of one layer and direction."""
+        return tuple(map(self.params.own().get, self._names(layer, direction)))
+
     def _input_size(self, layer):
         return self.input_size if layer == 0 else self.num_directions * self.hidden_size
 
@@ -86,7 +94,7 @@ class Stack(Layer):
             [
                 functional.weights(
                     self.cell, self.dtype, self._input_size(layer), self.hidden_size,
-                    tuple(map(self.params.own().get, self._names(layer, direction))), self.params,
+                    self._arrays(layer, direction), self.params, self._carry,
                 )
                 for direction in range(self.num_directions)
             ]
@@ -106,7 +114,7 @@ class Stack(Layer):
             "bidirectional": self.bidirectional,
             "recompute": self.recompute,
             "dtype": str(self.dtype),
-        }
+        } | self._remedies.config()
 
     def _random_state(self):
         return self._rng.bit_generator.state
@@ -136,17 +144,30 @@ class Stack(Layer):
             state = tuple(array[:, 0] for array in state)
         return state if len(state) > 1 else state[0]
 
-    def _layer(self, run, layer, x, y, state, final, **how):
-        """One layer, all directions; y (T, N, D*H) is written. `run` is a forward function, and `how` its options."""
+    def _layer(self, run, layer, x, y, state, final, passes, **how):
+        """One layer, all directions; y (T, N, D*H) is written.
+
+        `run` is a forward function, `how` its options, and `passes` have the weights and the carry of each direction.
+        """
         H, saved = self.hidden_size, []
-        for direction in range(self.num_directions):
+        for direction, (pack, carry) in enumerate(passes):
             k = layer * self.num_directions + direction
-            pack = self._weights[layer][direction].pack()
             half = y[..., direction * H : (direction + 1) * H]
-            saved.append(
-                run(self.cell, pack, x, half, pair(state, k), pair(final, k), reverse=direction == 1, **how)
-            )  # fmt: skip
+            ends = pair(state, k), pair(final, k)
+            saved.append(run(self.cell, pack, x, half, *ends, carry=carry, reverse=direction == 1, **how))
         return saved
+
+    def _training_pass(self, layer, direction, T, N):
+        """Weights and carry of one call of `forward`, and what w_hh was multiplied by (None: nothing)."""
+        carry = self._remedies.training(self._rng, T, N, self.hidden_size, self.dtype)
+        if not self._remedies.weight_drop:
+            return self._weights[layer][direction].pack(), carry, None
+        w_ih, w_hh, *biases = self._arrays(layer, direction)
+        mask = dropped(self._rng, self._remedies.weight_drop, w_hh.shape, self.dtype)
+        weights = functional.weights(
+            self.cell, self.dtype, self._input_size(layer), self.hidden_size, (w_ih, w_hh * mask, *biases), self.params
+        )
+        return weights.pack(), carry, mask
 
     def __call__(self, x, state=None, lengths=None):
         """Inference: keeps nothing.
@@ -200,7 +221,8 @@ class Stack(Layer):
         for layer in range(self.num_layers):
             last = layer == self.num_layers - 1
             out = y if last else spare[layer % 2]
-            self._layer(functional.forward, layer, x, out, state, final, order=order)
+            passes = [(weights.pack(), self._carry) for weights in self._weights[layer]]
+            self._layer(functional.forward, layer, x, out, state, final, passes, order=order)
             x = out
 
     def forward(self, x, state=None, lengths=None):
@@ -223,12 +245,14 @@ class Stack(Layer):
             run, how = recompute.forward, {"lengths": lengths}
         else:
             run, how = functional.forward, {"order": functional.order_of(lengths, T), "keep": True}
-        saved, masks = [], []
+        saved, masks, drops = [], [], []
         for layer in range(self.num_layers):
             last = layer == self.num_layers - 1
             out = np.empty(layout.shape(T, N, D * H) if last else (T, N, D * H), self.dtype)
             y = layout.time_major(out) if last else out
-            saved.append(self._layer(run, layer, x, y, state, final, **how))
+            passes = [self._training_pass(layer, direction, T, N) for direction in range(D)]
+            saved.append(self._layer(run, layer, x, y, state, final, [given[:2] for given in passes], **how))
+            drops.append([given[2] for given in passes])
             x = y
             if self.dropout and not last:
                 mask = self._rng.random(y.shape, np.float32) >= self.dropout
@@ -236,7 +260,7 @@ class Stack(Layer):
                 x *= 1 / (1 - self.dropout)
                 masks.append(mask)
         out.flags.writeable = False
-        return out, self._leave(final, layout), Tape(self, (layout, saved, masks))
+        return out, self._leave(final, layout), Tape(self, (layout, saved, masks, drops))
 
     def backward(self, tape, dy, dstate=None):
         """Back-propagation through time.
@@ -266,7 +290,7 @@ class Stack(Layer):
         -----
         The gradients of the parameters are added into `grads`.
         """
-        layout, saved, masks = Tape.check(tape, self)
+        layout, saved, masks, drops = Tape.check(tape, self)
         T, N, I = saved[0][0].x.shape
         D, H = self.num_directions, self.hidden_size
         dy = functional.as_gradient("dy", dy, layout, (T, N, D * H), self.dtype)
@@ -279,11 +303,16 @@ class Stack(Layer):
             dx = layout.time_major(out) if layer == 0 else out
             for direction in range(D):
                 k = layer * D + direction
-                grads = tuple(map(self.grads.own().get, self._names(layer, direction)))
+                grads = list(map(self.grads.own().get, self._names(layer, direction)))
+                dw_hh, drop = grads[1], drops[layer][direction]
+                if drop is not None:
+                    grads[1] = np.zeros_like(dw_hh)
                 half = dy[..., direction * H : (direction + 1) * H]
                 saved_here = saved[layer][direction]
                 back = recompute.backward if isinstance(saved_here, recompute.Saved) else functional.backward
                 back(self.cell, saved_here, half, pair(dfinal, k), dx, pair(dinitial, k), grads)
+                if drop is not None:
+                    dw_hh += grads[1] * drop
             if layer and masks:
                 dx *= masks[layer - 1]
                 dx *= 1 / (1 - self.dropout)
@@ -292,7 +321,7 @@ class Stack(Layer):
 
     def check_dstate(self, tape, dstate):
         """Upstream gradients of the final state, as arrays (L*D, N, H) or None, or the error that they deserve."""
-        layout, saved, _ = Tape.check(tape, self)
+        layout, saved, *_ = Tape.check(tape, self)
         shape = (self.num_layers * self.num_directions, saved[0][0].x.shape[1], self.hidden_size)
         return functional.as_states("dstate", dstate, self._parts, shape, layout.batched, self.dtype)
 
