@@ -111,7 +111,8 @@ static void step_back(const struct backward_call *f, fr_idx s, fr_idx lo, fr_idx
     const struct back_step rows = back_rows(f, s, lo, all.hi);
     for (int k = f->cell->stages - 1; k >= 0; k--) {
         const struct stage *t = &f->cell->stage[k];
-        real               *to = t->operand == H_PREV ? rows.dh : rows.dq;
+        real *const         to = t->operand == H_PREV ? rows.dh : rows.dq;
+        real *const         product = f->d->masked ? rows.dm : to;
         t->backward(&rows, all, f->units, f->d->H);
         if (f->a->carry.clip > 0)
             clip_gates(f, t, &rows);
@@ -119,12 +120,12 @@ static void step_back(const struct backward_call *f, fr_idx s, fr_idx lo, fr_idx
         wait_for(&f->space.meet[f->rank / f->grid.cols], f->grid.cols, f->rank % f->grid.cols);
         if (to == rows.dq)
             zero_units(f, &rows, to);
-        if (f->d->masked && t->Gh) {
-            zero_units(f, &rows, rows.dm);
-            through_product(f, k, &rows, rows.dm);
+        if (product != to)
+            zero_units(f, &rows, product);
+        if (t->Gh)
+            through_product(f, k, &rows, product);
+        if (product != to)
             through_mask(f, &rows, lo, to);
-        } else if (t->Gh)
-            through_product(f, k, &rows, to);
     }
 }
 

@@ -131,7 +131,10 @@ INLINE void backward_rows(void (*const point)(struct unit *), const int S, const
                 past_dc = (R(1.0) - take) * u.dc, u.dc *= take;
             }
             point(&u);
-            u.dh += past_dh, u.dc += past_dc;
+            if (last && s->take_h)
+                u.dh += past_dh;
+            if (has_c && s->take_c)
+                u.dc += past_dc;
             for (int b = 0; b < S; b++)
                 store_part(s->gates[i] + b * H + j, u.g[b], width);
             store(s->dh + i * s->ld + j, u.dh);

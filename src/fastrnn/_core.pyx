@@ -160,14 +160,14 @@ cdef class Carry:
             self.c.take_c_st, self.c.take_c_sn = self.take_c.stride(0), self.take_c.stride(1)
 
     cdef int fit(self, const fr_desc *d) except -1:
-        for array in (self.take_h, self.take_c, self.mask):
-            self.fits(array, d)
-        return 0
+        self.fits(self.take_h, d)
+        self.fits(self.take_c, d)
+        return self.fits(self.mask, d)
 
     cdef int fits(self, Array array, const fr_desc *d) except -1:
-        cdef Py_buffer *v = &array.view
         if not array.held:
             return 0
+        cdef Py_buffer *v = &array.view
         if v.itemsize == (4 if d.dtype == FR_F32 else 8) and v.shape[v.ndim - 1] == d.H and walkable(v, d.H):
             if v.ndim == 1 or v.ndim == 2 and v.shape[0] == d.N or v.shape[0] == d.T and v.shape[1] == d.N:
                 return 0

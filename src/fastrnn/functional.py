@@ -301,6 +301,12 @@ class Carry(NamedTuple):
 
 
 PLAIN = Carry()
+_PLAIN = _core.Carry(*PLAIN)
+
+
+def _carried(carry):
+    """A `Carry` as the wall takes it."""
+    return _PLAIN if carry is PLAIN else _core.Carry(*carry)
 
 
 def weights(cell, dtype, input_size, hidden_size, arrays, lent, carry=PLAIN):
@@ -315,7 +321,7 @@ def weights(cell, dtype, input_size, hidden_size, arrays, lent, carry=PLAIN):
     carry : Carry
         Of inference on the short way and of streams, the same at every step.
     """
-    return _core.Weights(cell.code, FLOATS.index(dtype), input_size, hidden_size, arrays, lent, _core.Carry(*carry))
+    return _core.Weights(cell.code, FLOATS.index(dtype), input_size, hidden_size, arrays, lent, _carried(carry))
 
 
 def inference(weights, directions, parts, batch_first, dtype):
@@ -412,7 +418,7 @@ def forward(cell, pack, x, y, state, final, *, order=None, carry=PLAIN, reverse=
         gates = _take(pack, (rows, cell.saved, H), x.dtype) if cell.recurrent else None
         c = _take(pack, (rows, H), x.dtype) if cell.has_c else None
         state = tuple(None if array is None else array.copy() for array in state)
-    _core.forward(pack, x, y, *state, *final, gates, c, order, _core.Carry(*carry), reverse, effective())
+    _core.forward(pack, x, y, *state, *final, gates, c, order, _carried(carry), reverse, effective())
     return Saved(pack, x, y, *state, gates, c, order, carry, reverse) if keep else None
 
 
@@ -441,7 +447,7 @@ def backward(cell, saved, dy, dfinal, dx, dstate, grads, after=None):
         gates = _take(saved.pack, (T * N, cell.saved, H), dy.dtype)
     _core.backward(
         saved.pack, saved.x, saved.y, saved.h_0, saved.c_0, gates, saved.c, dy, *dfinal, dx, *dstate, grads,
-        saved.order, _core.Carry(*saved.carry), saved.reverse, effective(),
+        saved.order, _carried(saved.carry), saved.reverse, effective(),
     )  # fmt: skip
     if after is not None:
         after(gates)

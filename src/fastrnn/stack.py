@@ -41,6 +41,7 @@ class Stack(Layer):
         self.dtype = functional.as_dtype(dtype)
         self.num_directions = 2 if self.bidirectional else 1
         self._remedies = Remedies.checked(self._parts, leak=leak, **remedies)
+        self._plain = not self._remedies.config()
         self._carry = self._remedies.inference(self.hidden_size, self.dtype)
         rng = functional.as_rng(seed)
         self._own(self._initial(rng))
@@ -159,6 +160,8 @@ class Stack(Layer):
 
     def _training_pass(self, layer, direction, T, N):
         """Weights and carry of one call of `forward`, and what w_hh was multiplied by (None: nothing)."""
+        if self._plain:
+            return self._weights[layer][direction].pack(), functional.PLAIN, None
         carry = self._remedies.training(self._rng, T, N, self.hidden_size, self.dtype)
         if not self._remedies.weight_drop:
             return self._weights[layer][direction].pack(), carry, None
