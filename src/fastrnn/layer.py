@@ -109,12 +109,18 @@ def checked(name, value, target):
 
 
 class Tape:
-    """What one forward pass leaves for its backward pass. It serves once."""
+    """What one forward pass leaves for its backward pass. It serves once.
 
-    __slots__ = ("_content", "_layer")
+    Attributes
+    ----------
+    omega : float or None
+        After `backward` of an RNN with `omega`: the value of the regulariser.
+    """
+
+    __slots__ = ("_content", "_layer", "omega")
 
     def __init__(self, layer, content):
-        self._layer, self._content = layer, content
+        self._layer, self._content, self.omega = layer, content, None
 
     def check(self, layer):
         if not isinstance(self, Tape):

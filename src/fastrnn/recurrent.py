@@ -4,6 +4,7 @@
 import numpy as np
 
 from . import functional
+from .omega import SLOPES, add_omega
 from .stack import Stack
 from .stream import Stream
 
@@ -51,6 +52,10 @@ class RNN(Stack):
     nonlinearity : {"tanh", "relu", "sigmoid", "selu", "identity"}
     leak : float
         In (0, 1]: ``h_t = (1 - leak) h_(t-1) + leak act(...)``, leaky units (Jaeger et al. 2007).
+    omega : float
+        `backward` adds so many times the gradient of the regulariser of Pascanu, Mikolov and Bengio 2013 (arXiv
+        1211.5063, equation 9), which asks that what goes back through W_hh keeps its length; ``tape.omega`` is then its
+        value. For the plain recurrence: not with selu, `leak`, dropout inside the loop, `zoneout` or `recompute`.
 
     Attributes
     ----------
@@ -73,25 +78,42 @@ class RNN(Stack):
     """
 
     _gates = functional.CELLS["rnn_tanh"].gates  # and of the other nonlinearities
-    _optional = Stack._optional | {"leak": 1.0}
+    _optional = Stack._optional | {"leak": 1.0, "omega": 1.0}
 
     def __init__(
         self, input_size, hidden_size, num_layers=1, *, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
         recompute=False, dtype=np.float32, seed=None, recurrent_dropout=0.0, zoneout=0.0, weight_drop=0.0,
-        delta_clip=None, nonlinearity="tanh", leak=1.0,
+        delta_clip=None, nonlinearity="tanh", leak=1.0, omega=0.0,
     ):  # fmt: skip
         if nonlinearity not in NONLINEARITIES:
             raise ValueError(f"nonlinearity: expected one of {', '.join(NONLINEARITIES)}, got {nonlinearity!r}")
         self.nonlinearity = nonlinearity
+        self.omega = functional.as_positive("omega", omega) if omega != 0 else 0.0
         super().__init__(
             f"rnn_{nonlinearity}",
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, recompute, dtype, seed,
             recurrent_dropout=recurrent_dropout, zoneout=zoneout, weight_drop=weight_drop, delta_clip=delta_clip,
             leak=leak,
         )  # fmt: skip
+        also = self._remedies.config().keys() - {"delta_clip"} | ({"recompute"} if self.recompute else set())
+        if self.omega and (also or nonlinearity not in SLOPES):
+            got = ", ".join(sorted(also)) or nonlinearity
+            raise ValueError(f"omega: expected the plain recurrence of {', '.join(SLOPES)}, got {got}")
 
     def config(self):
-        return super().config() | {"nonlinearity": self.nonlinearity}
+        return super().config() | {"nonlinearity": self.nonlinearity} | ({"omega": self.omega} if self.omega else {})
+
+    def _also(self, tape, saved, layer, direction):
+        if not self.omega:
+            return {}
+        name = self._names(layer, direction)[1]
+        w_hh, dw_hh = self._peek(name), self.grads.own()[name]
+
+        def regularise(deltas):
+            value = add_omega(self.omega, self.nonlinearity, saved, deltas[:, 0], w_hh, dw_hh)
+            tape.omega = (tape.omega or 0.0) + value
+
+        return {"after": regularise}
 
 
 class LSTM(Stack):

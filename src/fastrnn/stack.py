@@ -152,8 +152,7 @@ class Stack(Layer):
         """
         H, saved = self.hidden_size, []
         for direction, (pack, carry) in enumerate(passes):
-            k = layer * self.num_directions + direction
-            half = y[..., direction * H : (direction + 1) * H]
+            k, half = layer * self.num_directions + direction, y[..., direction * H : (direction + 1) * H]
             ends = pair(state, k), pair(final, k)
             saved.append(run(self.cell, pack, x, half, *ends, carry=carry, reverse=direction == 1, **how))
         return saved
@@ -208,13 +207,8 @@ class Stack(Layer):
             for t in range(0, max(T, 1), max(steps, 1)):
                 block = slice(t, min(t + steps, T))
                 left = None if lengths is None else np.clip(lengths - t, 0, block.stop - t)
-                self._infer(
-                    x[block],
-                    layout.time_major(y)[block],
-                    state,
-                    final,
-                    functional.order_of(left, block.stop - t),
-                )
+                order = functional.order_of(left, block.stop - t)
+                self._infer(x[block], layout.time_major(y)[block], state, final, order)
                 state = final
         return y, self._leave(final, layout)
 
@@ -313,7 +307,10 @@ class Stack(Layer):
                 half = dy[..., direction * H : (direction + 1) * H]
                 saved_here = saved[layer][direction]
                 back = recompute.backward if isinstance(saved_here, recompute.Saved) else functional.backward
-                back(self.cell, saved_here, half, pair(dfinal, k), dx, pair(dinitial, k), grads)
+                back(
+                    self.cell, saved_here, half, pair(dfinal, k), dx, pair(dinitial, k), grads,
+                    **self._also(tape, saved_here, layer, direction),
+                )  # fmt: skip
                 if drop is not None:
                     dw_hh += grads[1] * drop
             if layer and masks:
@@ -321,6 +318,10 @@ class Stack(Layer):
                 dx *= 1 / (1 - self.dropout)
             dy = dx
         return out, self._leave(dinitial, layout)
+
+    def _also(self, tape, saved, layer, direction):
+        """What else `functional.backward` is to do."""
+        return {}
 
     def check_dstate(self, tape, dstate):
         """Upstream gradients of the final state, as arrays (L*D, N, H) or None, or the error that they deserve."""
