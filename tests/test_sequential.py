@@ -17,6 +17,7 @@ from layer_cases import (
 )
 
 import fastrnn as fr
+from fastrnn.steps import steps
 
 
 def test_names_of_parameters_are_pytorchs():
@@ -467,3 +468,19 @@ def test_after_a_refused_gradient_the_tape_of_a_residual_still_works(rng):
     dx, _ = residual.backward(tape, y)
     assert_same_bits(dx, other.backward(other.forward(x)[2], y)[0])
     assert_same_arrays(residual.grads, other.grads)
+
+
+def test_inside_names_the_tapes_of_the_layers():
+    """The names are the prefixes in params; a Residual adds none. Each tape is its layer's own."""
+    model = fr.Sequential(fr.Residual(fr.GRU(3, 3, seed=0)), fr.Linear(3, 2, seed=1))
+    x = np.ones((5, 2, 3), np.float32)
+    *_, tape = model.forward(x)
+    (name, residual, its_tape), (other, linear, _) = model.inside(tape)
+    assert (name, residual, other, linear) == ("0", model.layers[0], "1", model.layers[1])
+    ((inner, gru, gru_tape),) = residual.inside(its_tape)
+    assert inner == "" and gru is residual.layer
+    assert_same_bits(steps(gru, gru_tape)["h"][0, 0], gru(x)[0])
+    assert gru.inside(gru_tape) == []
+    model.backward(tape, np.ones((5, 2, 2), np.float32))
+    with refused(ValueError, "tape: it has been used"):
+        model.inside(tape)

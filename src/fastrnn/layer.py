@@ -179,6 +179,10 @@ class Layer:
         """The lengths of the rows of y, given those of x; None if the rows of y are full, or have no time."""
         return lengths
 
+    def inside(self, tape):
+        """(name, layer, tape) of each layer in this one that left its own tape in `tape`, named as in `params`."""
+        return []
+
     def _given(self, x, state, lengths):
         """Those of the arguments that the layer takes."""
         if self.stateful:

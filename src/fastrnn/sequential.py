@@ -71,6 +71,10 @@ class Sequential(Layer):
         """That of the first layer that takes lengths; None if none does."""
         return next((layer.batch_first for layer in self.layers if layer.takes_lengths), None)
 
+    def inside(self, tape):
+        tapes = Tape.check(tape, self)
+        return [(str(k), layer, tapes[k]) for k, layer in enumerate(self.layers)]
+
     def lengths_after(self, lengths):
         for layer in self.layers:
             lengths = layer.lengths_after(lengths)
@@ -218,6 +222,10 @@ class Residual(Layer):
     def batch_first(self):
         """That of the layer; None if it has none."""
         return getattr(self.layer, "batch_first", None)
+
+    def inside(self, tape):
+        _, _, inner = Tape.check(tape, self)
+        return [("", self.layer, inner)]
 
     def config(self):
         return {"layer": described(self.layer)}
