@@ -42,6 +42,9 @@ def code_of(path):
 # -- Python: imports go downward -------------------------------------------------------------------
 
 MODULES = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in PACKAGE.rglob("*.py")}
+# By the names of their tests: those in a subpackage have its name in front, and the subpackage itself has none.
+FILES = {"_".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py")}
+FILES = {name for name in FILES if not name.endswith("___init__")}
 
 # What the lower storeys may import of the package. The others may import what they like, but
 # neither the wall nor the reference, and never in a circle.
@@ -70,6 +73,7 @@ MAY_IMPORT = {
     "schedules": {"hyperparameters"},
     "sequential": {"functional", "layer"},
     "stack": {"functional", "layer", "recompute", "remedies", "stream"},
+    "steps": {"functional", "layer", "recompute"},
     "stream": {"functional"},
     "threads": {"_core"},
 }
@@ -196,11 +200,11 @@ def test_every_test_file_names_something():
     """test_<stem>.py is about the module or the engine header <stem>, or example_<an example>."""
     stems = {path.stem.removeprefix("test_") for path in (ROOT / "tests").glob("test_*.py")}
     examples = {f"example_{path.stem}" for path in (ROOT / "examples").glob("*.py")}
-    known = MODULES | {path.stem for path in ENGINE.glob("*.h")} | examples
+    known = FILES | {path.stem for path in ENGINE.glob("*.h")} | examples
     assert stems - known == TESTS_OF_NO_MODULE.keys()
 
 
-@pytest.mark.parametrize("module", sorted(MODULES - MODULES_WITHOUT_TEST.keys()))
+@pytest.mark.parametrize("module", sorted(FILES - MODULES_WITHOUT_TEST.keys()))
 def test_every_module_has_its_test_file(module):
     """The mirror: the same stem in src/fastrnn and in tests."""
     assert (ROOT / "tests" / f"test_{module}.py").is_file()
@@ -212,9 +216,10 @@ def test_every_benchmark_names_something():
     assert stems and stems <= MODULES | {path.stem for path in ENGINE.glob("*.h")}
 
 
-def test_nothing_needs_the_benchmarks():
-    """They are shipped in the package, and nothing in it knows them."""
-    assert "benchmarks" not in set().union(*import_graph().values())
+@pytest.mark.parametrize("on_demand", ["benchmarks", "inspect"])
+def test_nothing_needs_what_is_imported_on_demand(on_demand):
+    """It is shipped in the package, and nothing in it knows it."""
+    assert on_demand not in set().union(*import_graph().values())
 
 
 def test_every_file_states_its_licence():

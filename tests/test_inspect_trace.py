@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""trace: every state and gate is the one of the NumPy reference, whatever the model is made of."""
+
+import numpy as np
+import pytest
+from conftest import as_tuple, assert_close, make_layer, random_lengths
+from layer_cases import assert_same_arrays, assert_same_bits, language_model, mixed_model, pooled_model, refused
+
+import fastrnn as fr
+from fastrnn import reference
+from fastrnn.inspect import Trace, trace
+
+SAVED = {  # what a step of the reference leaves on its tape
+    "lstm": ("h_prev", "c_prev", "i", "f", "g", "o", "tanh_c"),
+    "gru": ("h_prev", "r", "z", "n", "m"),
+    "gru_reset_before": ("h_prev", "r", "z", "n"),
+}
+
+
+def reference_steps(cell, layer, x, lengths):
+    """States and gates of every layer and direction in NumPy, in float64: (L, D, T, N, H), NaN beyond the lengths."""
+    parameters = {name: array.astype(np.float64) for name, array in layer.state_dict().items()}
+    L, D, H = layer.num_layers, layer.num_directions, layer.hidden_size
+    y, (T, N, _) = np.asarray(x, np.float64), x.shape
+    gates = [name for name in SAVED.get(cell, ()) if len(name) == 1 and name != "m"]
+    names = ["h", *(["c"] if cell == "lstm" else []), *gates]
+    found = {name: np.full((L, D, T, N, H), np.nan) for name in names}
+    zero = np.zeros((N, H))
+    for k in range(L):
+        outputs = []
+        for d in range(D):
+            arrays = map(parameters.get, layer._names(k, d))
+            out, _, _, tape = reference.forward(cell, y, zero, zero, *arrays, lengths=lengths, reverse=d == 1)
+            for t, rows, saved in tape["steps"]:
+                found["h"][k, d, t, rows] = out[t, rows]
+                step = dict(zip(SAVED.get(cell, ()), saved, strict=False))
+                for name in gates:
+                    found[name][k, d, t, rows] = step[name]
+                if cell == "lstm":
+                    found["c"][k, d, t, rows] = step["f"] * step["c_prev"] + step["i"] * step["g"]
+            outputs.append(out)
+        y = np.concatenate(outputs, axis=-1)
+    return found
+
+
+def draw(rng, *shape, dtype=np.float32):
+    return rng.standard_normal(shape).astype(dtype)
+
+
+@pytest.mark.parametrize("ragged", [False, True])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_every_state_and_gate_is_the_reference_s(cell, dtype, bidirectional, ragged, rng):
+    """Two layers, one or both directions, full rows or lengths with 0 among them."""
+    T, N, I, H = 7, 5, 3, 6
+    layer = make_layer(cell, I, H, 2, bidirectional=bidirectional, dtype=dtype, seed=3)
+    x, lengths = draw(rng, T, N, I, dtype=dtype), random_lengths(T, N, rng) if ragged else None
+    found = trace(layer, x, lengths)
+    expected = reference_steps(cell, layer, x, lengths)
+    assert list(found) == list(expected)
+    for name, array in expected.items():
+        beyond = np.isnan(array)
+        assert beyond.any() == ragged
+        np.testing.assert_array_equal(np.isnan(found[name]), beyond)
+        actual, array = (np.where(beyond, 0, a) for a in (found[name], array))
+        assert found[name].dtype == dtype
+        assert_close(actual, array, dtype, bidirectional=bidirectional, terms=I + H, steps=2 * T, what=name)
+
+
+def test_states_have_the_bits_of_a_call(cell, rng):
+    """h of the last layer is y, and at a row's own end it is the final state; so is c."""
+    T, N, H = 6, 4, 5
+    layer = make_layer(cell, 3, H, 2, bidirectional=True, seed=0)
+    x, lengths = draw(rng, T, N, 3), np.array([6, 1, 4, 3])
+    y, state = layer(x, lengths=lengths)
+    found = trace(layer, x, lengths)
+    last = np.nan_to_num(found["h"][1])
+    assert_same_bits(np.concatenate([last[0], last[1]], axis=-1), y)
+    assert_same_bits(found.y, y)
+    for name, final in zip("hc", as_tuple(state), strict=False):
+        for k in range(2):
+            assert_same_bits(found[name][k, 0][lengths - 1, np.arange(N)], final[2 * k])
+            assert_same_bits(found[name][k, 1][0], final[2 * k + 1])
+
+
+def test_a_row_alone_has_the_bits_that_it_has_in_a_batch(cell, rng):
+    layer = make_layer(cell, 3, 5, 2, bidirectional=True, seed=0)
+    x, lengths = draw(rng, 6, 4, 3), [6, 0, 4, 3]
+    found = trace(layer, x, lengths)
+    for n, length in enumerate(lengths):
+        alone = trace(layer, x[:length, n : n + 1])
+        for name in found:
+            assert_same_bits(found[name][:, :, :length, n : n + 1], alone[name], name)
+
+
+def test_layouts_end_in_the_same_axes(rng):
+    """Batch first and unbatched: (layer, direction, t, n, unit) in all cases."""
+    x = draw(rng, 6, 2, 3)
+    one, other = fr.LSTM(3, 4, seed=0), fr.LSTM(3, 4, batch_first=True, seed=0)
+    expected = trace(one, x, [6, 2])
+    assert_same_arrays(dict(trace(other, x.swapaxes(0, 1), [6, 2])), dict(expected))
+    alone = trace(one, x[:, 0])
+    assert alone["o"].shape == (1, 1, 6, 1, 4)
+    assert_same_bits(alone["o"], expected["o"][:, :, :, :1])
+    assert alone.axes["o"] == ("layer", "direction", "t", "n", "unit")
+
+
+def test_names_are_those_of_parameters(rng):
+    """Nested models, layers of different widths: each array has its layer's prefix."""
+    found = trace(mixed_model(), draw(rng, 5, 2, 3), [5, 3])
+    assert list(found) == ["1.h", *(f"1.{gate}" for gate in "cifgo"), "2.0.h", "2.0.r", "2.0.z", "2.0.n", "3.h"]
+    assert {name: array.shape for name, array in found.items() if name[-1] == "h"} == {
+        "1.h": (2, 2, 5, 2, 2),
+        "2.0.h": (1, 1, 5, 2, 3),
+        "3.h": (1, 1, 5, 2, 2),
+    }
+    assert list(found.layers) == ["1", "2.0", "3"]
+    assert found.layers["2.0"]["z"] is found["2.0.z"]
+    assert found.layers["2.0"].axes["z"] == found.axes["2.0.z"]
+
+
+def test_a_residual_adds_nothing_to_a_name(rng):
+    """As in params. And what a layer behind it reads is the sum."""
+    first, second = fr.GRU(3, 3, seed=0), fr.RNN(3, 2, seed=1)
+    x = draw(rng, 5, 2, 3)
+    found = trace(fr.Sequential(fr.Residual(first), second), x)
+    assert list(found) == ["0.h", "0.r", "0.z", "0.n", "1.h"]
+    assert_same_bits(found["1.h"][0, 0], second(x + first(x)[0])[0])
+    assert list(trace(fr.Residual(first), x)) == ["h", "r", "z", "n"]
+
+
+def test_behind_pooling_time_is_another(rng):
+    """The decoder's rows are full, and as many steps long as it reads."""
+    x = draw(rng, 6, 2, 3)
+    found = trace(pooled_model(), x, [6, 2])
+    assert found["0.h"].shape[2] == 6 and found["3.h"].shape[2] == 4
+    assert np.isnan(found["0.h"][:, :, 2:, 1]).all() and np.isfinite(found["3.h"]).all()
+
+
+def test_a_layer_in_two_places_is_traced_in_both(rng):
+    layer, x = fr.RNN(3, 3, seed=0), draw(rng, 5, 2, 3)
+    found = trace(fr.Sequential(layer, layer), x)
+    assert_same_bits(found["0.h"][0, 0], layer(x)[0])
+    assert_same_bits(found["1.h"][0, 0], layer(layer(x)[0])[0])
+
+
+def test_it_sees_inference(rng):
+    """Dropout of every kind is off, recompute changes nothing, and the model goes on as if nothing had been."""
+    options = {"dropout": 0.5, "recompute": True, "seed": 1}
+    model = fr.Sequential(fr.Dropout(0.5, seed=0), fr.LSTM(3, 4, 2, **options), fr.Residual(fr.Dropout(0.5)))
+    x = draw(rng, 3000, 1, 3)  # long enough for recompute to leave the gates out
+    before, generators = model.state_dict(), [layer._random_state() for layer in model.layers[:2]]
+    found = trace(model, x)
+    assert_same_bits(found.y, model(x)[0])
+    plain = trace(fr.LSTM(3, 4, 2, seed=1), x)
+    assert_same_arrays(dict(found.layers["1"]), dict(plain))
+    assert_same_arrays(model.state_dict(), before)
+    assert [layer._random_state() for layer in model.layers[:2]] == generators
+    assert not any(grad.any() for grad in model.grads.values())
+
+
+@pytest.mark.parametrize("shape", [(0, 2, 3), (5, 0, 3), (0, 0, 3)])
+def test_nothing_to_read_gives_empty_arrays(shape, cell):
+    found = trace(make_layer(cell, 3, 4, 2, bidirectional=True), np.zeros(shape, np.float32))
+    assert {array.shape for array in found.values()} == {(2, 2, *shape[:2], 4)}
+
+
+def test_rows_without_a_step_are_all_nan(rng):
+    found = trace(fr.GRU(3, 4), draw(rng, 5, 2, 3), [0, 0])
+    assert all(np.isnan(array).all() for array in found.values())
+
+
+def test_to_npz(rng, tmp_path):
+    found = trace(mixed_model(), draw(rng, 5, 2, 3))
+    found.to_npz(tmp_path / "trace.npz")
+    with np.load(tmp_path / "trace.npz") as file:
+        assert_same_arrays({name: file[name] for name in file.files}, dict(found))
+
+
+def test_to_dataframe(rng):
+    """A row for each position, a column for each array; steps that are not there are not in it."""
+    pandas = pytest.importorskip("pandas")
+    found = trace(fr.LSTM(3, 4, 2, bidirectional=True, seed=0), draw(rng, 5, 2, 3), [5, 2])
+    table = found.to_dataframe()
+    assert table.index.names == ["layer", "direction", "t", "n", "unit"]
+    assert list(table.columns) == list("hcifgo")
+    assert len(table) == 2 * 2 * (5 + 2) * 4
+    assert isinstance(table, pandas.DataFrame) and not table.isna().any(axis=None)
+    assert table.loc[(1, 0, 3, 0, 2), "f"] == found["f"][1, 0, 3, 0, 2]
+    assert (1, 0, 3, 1, 2) not in table.index
+
+
+def test_to_dataframe_of_one_layer_of_several(rng):
+    pytest.importorskip("pandas")
+    found = trace(mixed_model(), draw(rng, 5, 2, 3))
+    assert list(found.to_dataframe("2.0").columns) == ["h", "r", "z", "n"]
+    for wrong in None, "0":
+        with refused(ValueError, f"layer: expected one of '1', '2.0', '3', got {wrong!r}"):
+            found.to_dataframe(wrong)
+
+
+def test_to_dataframe_without_pandas(rng, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pandas", None)
+    with refused(ImportError, 'pip install "fastrnn[inspect]"'):
+        trace(fr.RNN(3, 4), draw(rng, 5, 2, 3)).to_dataframe()
+
+
+def test_an_unknown_name_is_refused_with_those_that_there_are(rng):
+    found = trace(fr.GRU(3, 4), draw(rng, 5, 2, 3))
+    assert isinstance(found, Trace) and "c" not in found and len(found) == 4
+    with refused(KeyError, "no array 'c'; there are h, r, z, n"):
+        found["c"]
+    assert "z: (1, 1, 5, 2, 4)" in repr(found)
+
+
+def test_bad_arguments():
+    x = np.zeros((5, 2, 3), np.float32)
+    with refused(TypeError, "model: expected a layer of fastrnn, got dict"):
+        trace({}, x)
+    for model in fr.Linear(3, 4), fr.Sequential(fr.Linear(3, 4), fr.MeanPool()):
+        with refused(ValueError, "model: expected a recurrent layer in it, got", "Linear(in_features=3"):
+            trace(model, x)
+    with refused(ValueError, "x: expected (T, N, 4) or (T, 4), got (5, 2, 3)"):
+        trace(fr.GRU(4, 4), x)
+    with refused(ValueError, "lengths: expected 0..5"):
+        trace(fr.GRU(3, 4), x, [5, 6])
+    with refused(ValueError, "tokens: expected integers in 0..9"):
+        trace(language_model(), np.array([[3, 10]]))
