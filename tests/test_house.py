@@ -334,6 +334,12 @@ print(*Recorder.asked)"""
     assert roots <= {"fastrnn", "numpy", "safetensors"}
 
 
+def test_looking_inside_draws_only_when_asked():
+    """import fastrnn.inspect needs no more than fastrnn."""
+    code = "import sys, fastrnn.inspect; print(*{'matplotlib', 'pandas', 'scipy'} & set(sys.modules))"
+    assert answer(code) == ""
+
+
 def test_import_is_cheap():
     """At most 60 ms above import numpy, in the best of several processes."""
     skip_if_sanitized()

@@ -116,6 +116,9 @@ def test_names_are_those_of_parameters(rng):
     assert list(found.layers) == ["1", "2.0", "3"]
     assert found.layers["2.0"]["z"] is found["2.0.z"]
     assert found.layers["2.0"].axes["z"] == found.axes["2.0.z"]
+    assert {name: part.lengths[""].tolist() for name, part in found.layers.items()} == dict.fromkeys(
+        found.layers, [5, 3]
+    )
 
 
 def test_a_residual_adds_nothing_to_a_name(rng):
@@ -169,6 +172,35 @@ def test_rows_without_a_step_are_all_nan(rng):
     assert all(np.isnan(array).all() for array in found.values())
 
 
+def test_pick_gives_what_plots_draw(rng):
+    """One row, layer and direction: (t, unit), as long as the row is."""
+    x = draw(rng, 5, 3, 3)
+    found = trace(mixed_model(), x, [5, 0, 3])
+    one = found.pick("1", layer=0, direction=1, n=2)
+    assert list(one) == list("hcifgo") and one.axes["f"] == ("t", "unit")
+    assert_same_bits(one["f"], found["1.f"][0, 1, :3, 2])
+    assert found.pick("1", n=1)["h"].shape == (0, 2)
+    assert_same_bits(found.pick("2.0", n=-1)["z"], found["2.0.z"][-1, 0, :3, 2])
+    assert_same_bits(trace(fr.RNN(3, 2, seed=0), x).pick()["h"], fr.RNN(3, 2, seed=0)(x)[0][:, 0])
+    for wrong, word in (
+        ({"layer": 2}, "layer: expected at most 1, got 2"),
+        ({"n": -4}, "n: expected at least -3, got -4"),
+    ):
+        with refused(ValueError, word):
+            found.pick("1", **wrong)
+    with refused(TypeError, "direction: expected an integer, got 0.5"):
+        found.pick("1", direction=0.5)
+
+
+def test_values_that_are_not_numbers_are_steps_like_others(rng):
+    """A state that has become NaN is not taken for the end of its row."""
+    layer, x = fr.RNN(3, 2, nonlinearity="identity", seed=0), draw(rng, 5, 2, 3)
+    x[2, 0] = np.nan
+    found = trace(layer, x, [5, 4])
+    assert found.lengths[""].tolist() == [5, 4]
+    assert np.isnan(found.pick()["h"][2:]).all() and found.pick()["h"].shape == (5, 2)
+
+
 def test_to_npz(rng, tmp_path):
     found = trace(mixed_model(), draw(rng, 5, 2, 3))
     found.to_npz(tmp_path / "trace.npz")
@@ -194,7 +226,7 @@ def test_to_dataframe_of_one_layer_of_several(rng):
     found = trace(mixed_model(), draw(rng, 5, 2, 3))
     assert list(found.to_dataframe("2.0").columns) == ["h", "r", "z", "n"]
     for wrong in None, "0":
-        with refused(ValueError, f"layer: expected one of '1', '2.0', '3', got {wrong!r}"):
+        with refused(ValueError, f"name: expected one of '1', '2.0', '3', got {wrong!r}"):
             found.to_dataframe(wrong)
 
 

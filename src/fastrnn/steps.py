@@ -66,6 +66,16 @@ def steps(layer, tape):
     return arrays
 
 
+def lengths_of(layer, tape):
+    """How many steps each row of a tape has: an array (N,)."""
+    _, ((saved, *_), *_), _ = Tape.check(tape, layer)
+    T, N, _ = saved.x.shape
+    lengths = np.full(N, T)
+    if saved.order is not None:
+        lengths[saved.order.rows] = saved.order.lengths
+    return lengths
+
+
 def positions(saved):
     """The time t and the batch row n of each row of the tape: two arrays (R,)."""
     T, N, _ = saved.y.shape

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from .. import functional
 from ..dropout import Dropout
 from ..layer import Layer
 from ..sequential import Residual, Sequential
 from ..stack import Stack
-from ..steps import steps
+from ..steps import lengths_of, steps
 
 __all__ = ["Trace", "trace", "without_dropout"]
 
@@ -24,12 +25,14 @@ class Trace(Mapping):
     arrays : dict of str to ndarray
     axes : dict of str to tuple of str
         The names of the axes of each array.
+    lengths : dict of str to ndarray, shape (N,)
+        How many steps each row has in each recurrent layer, by the layer's name.
     y : ndarray
         The output of the model, as its call returns it.
 
     Attributes
     ----------
-    axes, y
+    axes, lengths, y
         As given.
 
     Notes
@@ -38,8 +41,8 @@ class Trace(Mapping):
     layer 1 of a `Sequential`, next to its parameter ``"1.weight_hh_l0"``; in a trace of an LSTM alone it is ``"h"``.
     """
 
-    def __init__(self, arrays, axes, y):
-        self._arrays, self.axes, self.y = dict(arrays), dict(axes), y
+    def __init__(self, arrays, axes, lengths, y):
+        self._arrays, self.axes, self.lengths, self.y = dict(arrays), dict(axes), dict(lengths), y
 
     def __getitem__(self, name):
         if name not in self._arrays:
@@ -69,6 +72,7 @@ class Trace(Mapping):
             layer: Trace(
                 {short: self[name] for short, name in names.items()},
                 {short: self.axes[name] for short, name in names.items()},
+                {"": self.lengths[layer]},
                 self.y,
             )
             for layer, names in parts.items()
@@ -84,13 +88,53 @@ class Trace(Mapping):
         """
         np.savez(path, **self)
 
-    def to_dataframe(self, layer=None):
+    def pick(self, name=None, *, layer=-1, direction=0, n=0):
+        """One row of the batch in one layer and direction, without the steps beyond its length.
+
+        Parameters
+        ----------
+        name : str, optional
+            Of the recurrent layer, a key of `layers`. Without it there must be one only.
+        layer, direction, n : int
+            Where on the axes of these names; -1 is the last.
+
+        Returns
+        -------
+        Trace
+            Its arrays have the axes (t, unit): what the plots draw.
+
+        Raises
+        ------
+        ValueError
+            There is no such layer, direction or row.
+
+        Examples
+        --------
+        >>> import numpy as np, fastrnn as fr
+        >>> from fastrnn import inspect
+        >>> found = inspect.trace(fr.GRU(3, 4, 2, seed=0), np.ones((5, 2, 3), np.float32), lengths=[5, 3])
+        >>> found.pick(layer=0, n=1)
+        Trace(h: (3, 4), r: (3, 4), z: (3, 4), n: (3, 4))
+        """
+        part = self._part(name)
+        first = next(iter(part))
+        sizes = dict(zip(part.axes[first], part[first].shape, strict=True))
+        at = {"layer": layer, "direction": direction, "n": n}
+        for axis, place in at.items():
+            if functional.as_size(axis, place, -sizes[axis]) >= sizes[axis]:
+                raise ValueError(f"{axis}: expected at most {sizes[axis] - 1}, got {place}")
+        (lengths,) = part.lengths.values()
+        steps = slice(int(lengths[n]))
+        arrays = {short: array[layer, direction, steps, n] for short, array in part.items()}
+        return Trace(arrays, dict.fromkeys(arrays, ("t", "unit")), {"": lengths[[n]]}, self.y)
+
+    def to_dataframe(self, name=None):
         """The arrays of one recurrent layer as a table.
 
         Parameters
         ----------
-        layer : str, optional
-            Its name, a key of `layers`. Without it there must be one only.
+        name : str, optional
+            Of the recurrent layer, a key of `layers`. Without it there must be one only.
 
         Returns
         -------
@@ -110,17 +154,21 @@ class Trace(Mapping):
         except ImportError:
             raise ImportError('to_dataframe needs pandas: pip install "fastrnn[inspect]"') from None
 
-        parts = self.layers
-        if layer is None and len(parts) == 1:
-            (layer,) = parts
-        if layer not in parts:
-            raise ValueError(f"layer: expected one of {', '.join(map(repr, parts))}, got {layer!r}")
-        part = parts[layer]
+        part = self._part(name)
         first = next(iter(part))
-        shape = part[first].shape
-        index = pandas.MultiIndex.from_product(map(range, shape), names=part.axes[first])
-        table = pandas.DataFrame({name: array.reshape(-1) for name, array in part.items()}, index=index)
-        return table.dropna(how="all")
+        (lengths,) = part.lengths.values()
+        index = pandas.MultiIndex.from_product(map(range, part[first].shape), names=part.axes[first])
+        table = pandas.DataFrame({short: array.reshape(-1) for short, array in part.items()}, index=index)
+        return table[index.get_level_values("t") < lengths[index.get_level_values("n")]]
+
+    def _part(self, name):
+        """The trace of the layer of that name, or of the only one."""
+        parts = self.layers
+        if name is None and len(parts) == 1:
+            (name,) = parts
+        if name not in parts:
+            raise ValueError(f"name: expected one of {', '.join(map(repr, parts))}, got {name!r}")
+        return parts[name]
 
 
 def trace(model, x, lengths=None):
@@ -176,16 +224,19 @@ def trace(model, x, lengths=None):
         raise ValueError(f"model: expected a recurrent layer in it, got {model!r}")
     model = without_dropout(model)
     y, _, tape = model.forward(x, lengths=lengths)
-    arrays = dict(read(model, tape))
-    return Trace(arrays, dict.fromkeys(arrays, STATE_AXES), y)
+    arrays, counts = {}, {}
+    for name, layer, its_tape in recurrent_tapes(model, tape):
+        arrays |= {f"{name}.{short}" if name else short: array for short, array in steps(layer, its_tape).items()}
+        counts[name] = lengths_of(layer, its_tape)
+    return Trace(arrays, dict.fromkeys(arrays, STATE_AXES), counts, y)
 
 
-def read(layer, tape, prefix=""):
-    """(name, array) of all that the recurrent layers in a layer computed, from the tape of its forward pass."""
+def recurrent_tapes(layer, tape, name=""):
+    """(name, layer, tape) of each recurrent layer in a layer, which may be one itself."""
     if isinstance(layer, Stack):
-        yield from ((prefix + name, array) for name, array in steps(layer, tape).items())
-    for name, inner, its_tape in layer.inside(tape):
-        yield from read(inner, its_tape, f"{prefix}{name}." if name else prefix)
+        yield name, layer, tape
+    for inner_name, inner, its_tape in layer.inside(tape):
+        yield from recurrent_tapes(inner, its_tape, ".".join(filter(None, (name, inner_name))))
 
 
 def inner_layers(layer):
