@@ -11,9 +11,9 @@ from fastrnn import reference
 from fastrnn.inspect import Trace, trace
 
 SAVED = {  # what a step of the reference leaves on its tape
-    "lstm": ("h_prev", "c_prev", "i", "f", "g", "o", "tanh_c"),
-    "gru": ("h_prev", "r", "z", "n", "m"),
-    "gru_reset_before": ("h_prev", "r", "z", "n"),
+    "lstm": ("mask", "h_prev", "c_prev", "i", "f", "g", "o", "tanh_c"),
+    "gru": ("mask", "h_prev", "r", "z", "n", "m"),
+    "gru_reset_before": ("mask", "h_prev", "r", "z", "n"),
 }
 
 
@@ -31,7 +31,7 @@ def reference_steps(cell, layer, x, lengths):
         for d in range(D):
             arrays = map(parameters.get, layer._names(k, d))
             out, _, _, tape = reference.forward(cell, y, zero, zero, *arrays, lengths=lengths, reverse=d == 1)
-            for t, rows, saved in tape["steps"]:
+            for t, rows, _, saved in tape["steps"]:
                 found["h"][k, d, t, rows] = out[t, rows]
                 step = dict(zip(SAVED.get(cell, ()), saved, strict=False))
                 for name in gates:
@@ -148,13 +148,20 @@ def test_a_layer_in_two_places_is_traced_in_both(rng):
 
 def test_it_sees_inference(rng):
     """Dropout of every kind is off, recompute changes nothing, and the model goes on as if nothing had been."""
-    options = {"dropout": 0.5, "recompute": True, "seed": 1}
+    options = {
+        "dropout": 0.5,
+        "recompute": True,
+        "recurrent_dropout": 0.5,
+        "zoneout": 0.2,
+        "weight_drop": 0.5,
+        "seed": 1,
+    }
     model = fr.Sequential(fr.Dropout(0.5, seed=0), fr.LSTM(3, 4, 2, **options), fr.Residual(fr.Dropout(0.5)))
     x = draw(rng, 3000, 1, 3)  # long enough for recompute to leave the gates out
     before, generators = model.state_dict(), [layer._random_state() for layer in model.layers[:2]]
     found = trace(model, x)
     assert_same_bits(found.y, model(x)[0])
-    plain = trace(fr.LSTM(3, 4, 2, seed=1), x)
+    plain = trace(fr.LSTM(3, 4, 2, zoneout=0.2, seed=1), x)
     assert_same_arrays(dict(found.layers["1"]), dict(plain))
     assert_same_arrays(model.state_dict(), before)
     assert [layer._random_state() for layer in model.layers[:2]] == generators

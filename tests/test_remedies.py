@@ -10,7 +10,7 @@ import itertools
 import numpy as np
 import pytest
 from conftest import as_tuple, assert_close, make_layer, random_lengths, random_state, run_reference
-from layer_cases import assert_same_bits, refused
+from layer_cases import assert_same_bits, assert_slopes, refused
 
 import fastrnn as fr
 
@@ -287,3 +287,26 @@ def test_files_that_say_nonsense_are_refused(tmp_path, given, message, monkeypat
     fr.save(layer, tmp_path / "model.safetensors")
     with refused(ValueError, message):
         fr.load(tmp_path / "model.safetensors")
+
+
+# -- without chance ----------------------------------------------------------------------------------------------------
+
+
+@each_option
+def test_a_still_copy_trains_on_what_a_call_computes(cell, options, rng):
+    """`still` keeps the mean of zoneout and drops nothing; its gradients are those of the function that a call is."""
+    layer = make_layer(cell, I, H, 2, bidirectional=True, dropout=0.5, recompute=True, dtype=np.float64, **options)
+    still = layer.still()
+    x = rng.standard_normal((T, N, I))
+    y, _, tape = still.forward(x)
+    assert_same_bits(y, layer(x)[0])
+    dx, _ = still.backward(tape, np.ones_like(y))
+    assert_slopes(dx, lambda: layer(x)[0].sum(), x, "dx")
+    assert not any(layer.grads[name].any() for name in layer.grads)
+
+
+def test_still_copies_of_models_have_no_chance_in_them(rng):
+    parts = fr.Dropout(0.5), fr.Residual(fr.GRU(I, I, zoneout=0.5)), fr.Sequential(fr.Dropout(0.2), fr.Linear(I, 2))
+    model = fr.Sequential(*parts)
+    x = rng.standard_normal((T, N, I)).astype(np.float32)
+    assert_same_bits(model.still().forward(x)[0], model(x)[0])

@@ -64,6 +64,9 @@ class Dropout(Layer):
             "dtype": str(self.dtype),
         }
 
+    def still(self):
+        return Dropout(0.0, batch_first=self.batch_first, dtype=self.dtype)
+
     def _random_state(self):
         return self._rng.bit_generator.state
 

@@ -257,6 +257,17 @@ class Layer:
         for name, value in values.items():
             self.params[name] = value
 
+    def still(self):
+        """A copy whose `forward` computes what a call of this layer does: nothing is random. It keeps all gates.
+
+        Returns
+        -------
+        Layer
+            With the same parameters, gradients of 0, and nothing in common.
+        """
+        make, arguments = self.__reduce__()
+        return make(*arguments)
+
     def __repr__(self):
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.config().items())})"
 
@@ -276,5 +287,6 @@ def _rebuild(kind, config, state_dict, random_state):
         warnings.simplefilter("ignore")
         layer = kind(**config)
     layer.load_state_dict(state_dict)
-    layer._set_random_state(random_state)
+    if random_state is not None:
+        layer._set_random_state(random_state)
     return layer

@@ -50,7 +50,7 @@ class Remedies(NamedTuple):
     def inference(self, H, dtype):
         """The `functional.Carry` of inference: what zoneout does on average."""
         shares = [None if self._share(p) == 1 else np.full(H, self._share(p), dtype) for p in self.zoneout]
-        return functional.Carry(*shares)
+        return functional.Carry(*shares) if any(share is not None for share in shares) else functional.PLAIN
 
     def training(self, rng, T, N, H, dtype):
         """The `functional.Carry` of one layer and direction in one call of `forward`, with masks of its own."""

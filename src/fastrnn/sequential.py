@@ -89,6 +89,9 @@ class Sequential(Layer):
     def __reduce__(self):
         return Sequential, self.layers
 
+    def still(self):
+        return Sequential(*(layer.still() for layer in self.layers))
+
     def _peek(self, name):
         index, _, rest = name.partition(".")
         return self.layers[int(index)]._peek(rest)
@@ -235,6 +238,9 @@ class Residual(Layer):
 
     def __reduce__(self):
         return Residual, (self.layer,)
+
+    def still(self):
+        return Residual(self.layer.still())
 
     def _peek(self, name):
         return self.layer._peek(name)

@@ -48,7 +48,7 @@ def steps(layer, tape):
     >>> bool(np.isnan(found["z"][:, :, 3:, 1]).all())
     True
     """
-    _, saved, _ = Tape.check(tape, layer)
+    _, saved, *_ = Tape.check(tape, layer)
     if isinstance(saved[0][0], recompute.Saved):
         raise ValueError("tape: expected one that holds gates, got one of a layer with recompute=True")
     T, N, _ = saved[0][0].x.shape
@@ -68,7 +68,7 @@ def steps(layer, tape):
 
 def lengths_of(layer, tape):
     """How many steps each row of a tape has: an array (N,)."""
-    _, ((saved, *_), *_), _ = Tape.check(tape, layer)
+    _, ((saved, *_), *_), *_ = Tape.check(tape, layer)
     T, N, _ = saved.x.shape
     lengths = np.full(N, T)
     if saved.order is not None:

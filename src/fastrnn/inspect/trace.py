@@ -6,13 +6,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from .. import functional
-from ..dropout import Dropout
 from ..layer import Layer
-from ..sequential import Residual, Sequential
+from ..sequential import leaves
 from ..stack import Stack
 from ..steps import lengths_of, steps
 
-__all__ = ["Trace", "trace", "without_dropout"]
+__all__ = ["Trace", "trace"]
 
 STATE_AXES = ("layer", "direction", "t", "n", "unit")
 
@@ -220,9 +219,9 @@ def trace(model, x, lengths=None):
     """
     if not isinstance(model, Layer):
         raise TypeError(f"model: expected a layer of fastrnn, got {type(model).__name__}")
-    if not any(isinstance(layer, Stack) for layer in inner_layers(model)):
+    if not any(isinstance(layer, Stack) for layer in leaves(model)):
         raise ValueError(f"model: expected a recurrent layer in it, got {model!r}")
-    model = without_dropout(model)
+    model = model.still()
     y, _, tape = model.forward(x, lengths=lengths)
     arrays, counts = {}, {}
     for name, layer, its_tape in recurrent_tapes(model, tape):
@@ -237,30 +236,3 @@ def recurrent_tapes(layer, tape, name=""):
         yield name, layer, tape
     for inner_name, inner, its_tape in layer.inside(tape):
         yield from recurrent_tapes(inner, its_tape, ".".join(filter(None, (name, inner_name))))
-
-
-def inner_layers(layer):
-    """The layer itself and all layers in it."""
-    yield layer
-    for inner in (
-        layer.layers if isinstance(layer, Sequential) else [layer.layer] if isinstance(layer, Residual) else ()
-    ):
-        yield from inner_layers(inner)
-
-
-def without_dropout(model):
-    """A model whose `forward` computes what a call of `model` does: no dropout, and a tape with all gates.
-
-    Layers that do so anyway are the model's own; the others are copies.
-    """
-    if isinstance(model, Sequential):
-        return Sequential(*map(without_dropout, model.layers))
-    if isinstance(model, Residual):
-        return Residual(without_dropout(model.layer))
-    if isinstance(model, Dropout):
-        return Dropout(0.0, dtype=model.dtype)
-    if isinstance(model, Stack) and (model.dropout or model.recompute):
-        copy = type(model)(**model.config() | {"dropout": 0.0, "recompute": False})
-        copy.load_state_dict(model.state_dict())
-        return copy
-    return model
