@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The pieces of examples/digits.py, and the whole of it, on a small scale."""
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="the example reads images that scikit-learn carries")
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "digits.py"
+
+
+def load_example():
+    spec = importlib.util.spec_from_file_location("digits", EXAMPLE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def example():
+    return load_example()
+
+
+def test_two_ways_to_see_an_image(example):
+    images = np.arange(128, dtype=np.float32).reshape(2, 8, 8)
+    assert example.at_once(images).shape == (1, 2, 64)
+    np.testing.assert_array_equal(example.at_once(images)[0, 1], np.arange(64, 128))
+    rows = example.row_by_row(images)
+    assert rows.shape == (8, 2, 8)
+    np.testing.assert_array_equal(rows[3, 0], images[0, 3])
+
+
+def test_the_last_third_is_kept_back(example):
+    (known, known_digits), (new, new_digits) = example.read()
+    assert len(known) == len(known_digits) == 1198 and len(new) == len(new_digits) == 599
+    assert known.dtype == np.float32 and known.min() == 0 and known.max() == 1
+    assert set(known_digits) == set(new_digits) == set(range(10))
+
+
+def test_an_image_is_moved_by_a_pixel_at_most(example):
+    image = np.zeros((1, 8, 8), np.float32)
+    image[0, 4, 4] = 1
+    rng = np.random.default_rng(0)
+    places = {tuple(map(int, np.argwhere(example.moved(image, rng)[0])[0])) for _ in range(200)}
+    assert places == {(i, j) for i in (3, 4, 5) for j in (3, 4, 5)}
+
+
+def test_fewer_rows_are_the_same_as_shorter_lengths(example):
+    """What it is asked after some rows is what it learned from images that end there."""
+    (images, _), _ = example.read()
+    model, x = example.make_model(8, 16, seed=0), example.row_by_row(images[:20])
+    logits, _ = model(x, lengths=[3] * 20)
+    np.testing.assert_array_equal(example.recognise(model, x, 3), logits.argmax(axis=-1))
+
+
+def test_training_is_the_same_on_every_run_and_learns(example):
+    (images, digits), _ = example.read()
+    results = []
+    for _ in range(2):
+        model = example.make_model(8, units=32, seed=0)
+        losses = example.train(model, example.row_by_row, images[:300], digits[:300], epochs=30, seed=1)
+        results.append((losses, model.state_dict()))
+    (losses, state), (again, state_again) = results
+    assert losses == again and losses[-1] < losses[0] - 0.3
+    assert all((state[name] == state_again[name]).all() for name in state)
+
+
+@pytest.fixture
+def run(example, monkeypatch, capsys):
+    """Run the example; returns what it prints."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", [str(EXAMPLE), *map(str, arguments)])
+        example.main()
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_whole_run(run, tmp_path):
+    pytest.importorskip("matplotlib")
+    output = run("--epochs", 70, "--plot", tmp_path / "digits.png")
+    found = re.fullmatch(r"Of 599 digits .* recognises (.*)% at once, (.*)% row by row\.", output.splitlines()[-1])
+    assert 88 < float(found[1]) < float(found[2])
+    assert (tmp_path / "digits.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_too_little_learned_is_an_error(run):
+    with pytest.raises(SystemExit, match="has not learned"):
+        run("--epochs", 1, "--units", 4)
+
+
+def test_without_scikit_learn(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(SystemExit, match=r'pip install "fastrnn\[examples\]"'):
+        load_example()
