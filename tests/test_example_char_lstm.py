@@ -162,6 +162,7 @@ def test_whole_run(run, tmp_path):
     path = tmp_path / "model.safetensors"
     output = run("--steps", 100, "--save", path)
     assert "under the bigram's" in output
+    assert output.splitlines()[-1].startswith("New text costs the LSTM 0.")
     assert "the same 300 characters" in output
     assert "1 of its characters never" in output
     assert type(fr.load(path)) is fr.Sequential
