@@ -1,6 +1,6 @@
 # Every daily command by name. Needs python3 (3.11 or later), a C compiler with OpenMP, and make; pip brings the rest.
 #
-#   make test ARGS="-x -k lstm"      ARGS goes to pytest, or to the demo
+#   make test ARGS="-x -k lstm"      ARGS goes to pytest, the demo or the examples
 #   make test PYTHON=python3.13      the interpreter of a new environment
 #   make test WERROR=OFF             let a compiler with other warnings pass
 
@@ -29,7 +29,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-slow test-isa test-serial asan bench bench-check bench-kernels wheel lint fmt clean
+.PHONY: help venv demo examples test test-slow test-isa test-serial asan bench bench-check bench-kernels wheel lint fmt clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -38,6 +38,9 @@ venv: $(VENV)/.test ## make .venv: the package, built and installed, with all th
 
 demo: $(VENV)/.demo ## train a small character LSTM and let it write
 	$(VENV)/bin/python examples/char_lstm.py $(ARGS)
+
+examples: $(VENV)/.examples ## run every example and say what each showed (ARGS="steep digits": these)
+	$(VENV)/bin/python tests/run_examples.py $(ARGS)
 
 test: venv ## the quick tests, with the examples in the docstrings
 	$(PYTEST)
@@ -112,9 +115,9 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/pip install -q $(call requirements,["project"]["optional-dependencies"]["dev"])
 	touch $@
 
-# .test, .demo or .bench: the package with that extra. The time of the stamp is the build's beginning:
+# .test, .demo, .examples or .bench: the package with that extra. The time of the stamp is the build's beginning:
 # what is edited while the compiler runs is newer.
-$(VENV)/.test $(VENV)/.demo $(VENV)/.bench: $(VENV)/.%: $(VENV)/.tools $(SOURCES)
+$(VENV)/.test $(VENV)/.demo $(VENV)/.examples $(VENV)/.bench: $(VENV)/.%: $(VENV)/.tools $(SOURCES)
 	touch $@.begun
 	$(VENV)/bin/pip install -q --no-build-isolation $(CONFIG) ".[$*]"
 	mv $@.begun $@

@@ -184,6 +184,7 @@ TESTS_OF_NO_MODULE = {
     "house": "this file",
     "properties": "random cases through the whole library",
     "readme": "what the README shows runs",
+    "run_examples": "the command behind `make examples`",
     "torch": "PyTorch as a witness",
 }
 MODULES_WITHOUT_TEST = {
