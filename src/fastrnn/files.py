@@ -247,8 +247,7 @@ def check_kinds(model):
     """Refuse what `load` could not build."""
     if type(model) not in KINDS.values():
         raise TypeError(f"model: expected {', '.join(KINDS)}, got {type(model).__name__}")
-    inner = model.layers if isinstance(model, Sequential) else [model.layer] if isinstance(model, Residual) else []
-    for layer in inner:
+    for layer in model.parts().values():
         check_kinds(layer)
 
 

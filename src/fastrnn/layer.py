@@ -71,29 +71,49 @@ class Parameters(NamedArrays):
         """The dict itself, for the layer that owns the arrays: does not count as giving them out."""
         return self._arrays
 
+    def peek(self, name):
+        """One of them, for the layer that owns it."""
+        return self._arrays[name]
+
 
 class Prefixed(NamedArrays):
-    """Those of several layers as one: ``"0.weight"`` is ``"weight"`` of the first."""
+    """Those of several layers as one: ``"encoder.weight"`` is ``"weight"`` of the part ``"encoder"``.
+
+    Parameters
+    ----------
+    parts : dict of str to NamedArrays
+    """
 
     def __init__(self, parts):
-        self._parts = list(parts)
+        self._parts = dict(parts)
+
+    def _find(self, name):
+        """The part that has a name, and the name there."""
+        prefix, _, rest = str(name).partition(".")
+        if prefix not in self._parts or rest not in self._parts[prefix]:
+            raise self.unknown(name)
+        return self._parts[prefix], rest
 
     def __getitem__(self, name):
-        index, _, rest = str(name).partition(".")
-        for k, part in enumerate(self._parts):
-            if index == str(k) and rest in part:
-                return part[rest]
-        raise self.unknown(name)
+        part, rest = self._find(name)
+        return part[rest]
+
+    def peek(self, name):
+        """One of them, for the layer that owns it."""
+        part, rest = self._find(name)
+        return part.peek(rest)
 
     def shapes(self):
         """The shape of each, by name."""
-        return {f"{k}.{name}": shape for k, part in enumerate(self._parts) for name, shape in part.shapes().items()}
+        return {
+            f"{prefix}.{name}": shape for prefix, part in self._parts.items() for name, shape in part.shapes().items()
+        }
 
     def __iter__(self):
-        return (f"{k}.{name}" for k, part in enumerate(self._parts) for name in part)
+        return (f"{prefix}.{name}" for prefix, part in self._parts.items() for name in part)
 
     def __len__(self):
-        return sum(map(len, self._parts))
+        return sum(map(len, self._parts.values()))
 
 
 def checked(name, value, target):
@@ -171,9 +191,13 @@ class Layer:
 
     def check_grads(self):
         """Raise ValueError unless every gradient can be added to."""
-        for name, array in self.grads.own().items():
-            if not array.flags.writeable:
+        for name in self.grads:
+            if not self.grads.peek(name).flags.writeable:
                 raise ValueError(f"grads[{name!r}]: expected an array that can be written, got a read-only one")
+
+    def parts(self):
+        """The layers inside, by the prefix of their parameters' names; empty for a layer that holds none."""
+        return {}
 
     def lengths_after(self, lengths):
         """The lengths of the rows of y, given those of x; None if the rows of y are full, or have no time."""
@@ -224,7 +248,7 @@ class Layer:
         return {name: self._peek(name).copy() for name in self.params}
 
     def _peek(self, name):
-        return self.params.own()[name]
+        return self.params.peek(name)
 
     def load_state_dict(self, state_dict):
         """Write the parameters.

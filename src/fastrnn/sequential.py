@@ -55,8 +55,11 @@ class Sequential(Layer):
         if not layers:
             raise ValueError("layers: expected at least one layer, got none")
         self.layers = layers
-        self.params = Prefixed(layer.params for layer in layers)
-        self.grads = Prefixed(layer.grads for layer in layers)
+        self.params = Prefixed({name: layer.params for name, layer in self.parts().items()})
+        self.grads = Prefixed({name: layer.grads for name, layer in self.parts().items()})
+
+    def parts(self):
+        return {str(k): layer for k, layer in enumerate(self.layers)}
 
     @property
     def dtype(self):
@@ -91,10 +94,6 @@ class Sequential(Layer):
 
     def still(self):
         return Sequential(*(layer.still() for layer in self.layers))
-
-    def _peek(self, name):
-        index, _, rest = name.partition(".")
-        return self.layers[int(index)]._peek(rest)
 
     def _states(self, name, state):
         """One state for each layer; None for those that have none."""
@@ -209,6 +208,9 @@ class Residual(Layer):
         self.layer = layer
         self.params, self.grads = layer.params, layer.grads
 
+    def parts(self):
+        return {"": self.layer}
+
     @property
     def dtype(self):
         return self.layer.dtype
@@ -241,9 +243,6 @@ class Residual(Layer):
 
     def still(self):
         return Residual(self.layer.still())
-
-    def _peek(self, name):
-        return self.layer._peek(name)
 
     def _beyond(self, x, given, named):
         """x's layout, and which of its (T, N) positions lie beyond their row's length; None where nothing says so."""
@@ -310,5 +309,5 @@ def results(returned):
 
 def leaves(layer):
     """The layers inside a layer that hold no others, in order; the layer itself if it is one."""
-    inside = layer.layers if isinstance(layer, Sequential) else [layer.layer] if isinstance(layer, Residual) else []
+    inside = layer.parts().values() if isinstance(layer, Layer) else ()
     return [leaf for part in inside for leaf in leaves(part)] or [layer]
