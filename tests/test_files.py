@@ -27,6 +27,9 @@ from fastrnn import files
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "fastrnn"
 
 MODELS = {
+    "attention": lambda **own: fr.Attention(3, 3, attention_size=5, **own),
+    "attention_dot": lambda **own: fr.Attention(3, 3, score="dot", batch_first=True, **own),
+    "attention_general": lambda **own: fr.Attention(3, 3, score="general", **own),
     "embedding": lambda **own: fr.Embedding(7, 3, **own),
     "embedding_padding": lambda **own: fr.Embedding(7, 3, padding_idx=-1, **own),
     "dropout": lambda **own: fr.Dropout(0.25, shared_steps=True, batch_first=True, **own),
@@ -77,6 +80,8 @@ def output(model, dtype):
         return model(rng.integers(0, 7, (5, 2)))
     features = 1 if getattr(first, "input_size", 3) == 1 else 4 if isinstance(first, fr.LastStep) else 3
     x = rng.standard_normal((5, 2, features)).astype(dtype)
+    if isinstance(first, fr.Attention):
+        return model(x, x)
     return model(x[0] if isinstance(first, fr.RepeatVector) else x)
 
 
@@ -271,7 +276,7 @@ class Own(fr.Linear):
 )
 def test_save_refuses_what_load_could_not_build(model, path):
     with pytest.raises(
-        TypeError, match=r"^model: expected Dropout, Embedding, .*Sequential, got (NoneType|int|str|dict|type|Own)$"
+        TypeError, match=r"^model: expected Attention, Embedding, .*Sequential, got (NoneType|int|str|dict|type|Own)$"
     ):
         fr.save(model, path)
     assert not os.listdir(path.parent)
@@ -525,7 +530,7 @@ def nested_residuals(depth):
         ("[]", "architecture: expected an object, got"),
         ("3", "architecture: expected an object, got 3"),
         ('"GRU"', "architecture: expected an object, got 'GRU'"),
-        ("{}", "architecture: expected a type of Dropout, .*, got None"),
+        ("{}", "architecture: expected a type of Attention, .*, got None"),
         ({"type": "Transformer"}, "architecture: expected a type of .*GRU.*, got 'Transformer'"),
         ({"type": "os.system"}, "expected a type of"),
         ({"type": "Layer"}, "expected a type of"),

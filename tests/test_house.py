@@ -51,6 +51,7 @@ FILES = {name for name in FILES if not name.endswith("___init__")}
 MAY_IMPORT = {
     "__init__": MODULES - {"reference"} | {"_core"},
     "adaptive": {"hyperparameters", "optim"},
+    "attention": {"functional", "layer", "layers", "scores"},
     "counting": {"functional"},
     "ctc": {"counting", "functional"},
     "dropout": {"functional", "layer"},
@@ -71,6 +72,7 @@ MAY_IMPORT = {
     "remedies": {"functional"},
     "reference": set(),
     "regression": {"counting", "functional"},
+    "scores": set(),
     "schedules": {"hyperparameters"},
     "sequential": {"functional", "layer"},
     "stack": {"functional", "layer", "parameters", "recompute", "remedies", "stream"},

@@ -24,7 +24,7 @@ from fastrnn.layer import Layer
 X = np.linspace(-1, 1, 5 * 3 * 3).reshape(5, 3, 3)
 TOKENS_2D = np.array([[1, 2, 3], [3, 3, 0], [9, 1, 1], [0, 1, 2], [3, 4, 5]])
 
-# name -> (make(dtype, seed), input)
+# name -> (make(dtype, seed), input, or a tuple of inputs)
 LAYERS = {
     "RNN": (lambda **kw: fr.RNN(3, 4, nonlinearity="selu", **kw), X),
     "LSTM": (lambda **kw: fr.LSTM(3, 4, 2, bidirectional=True, **kw), X),
@@ -36,6 +36,9 @@ LAYERS = {
     "Embedding": (lambda **kw: fr.Embedding(10, 4, **kw), TOKENS_2D),
     "Embedding, padding": (lambda **kw: fr.Embedding(10, 4, padding_idx=-1, **kw), TOKENS_2D),
     "Dropout": (lambda **kw: fr.Dropout(0.0, **kw), X),  # without chance: with it, see test_dropout
+    "Attention": (lambda **kw: fr.Attention(3, 2, **kw), (X, X[:2, :, :2])),
+    "Attention, dot": (lambda **kw: fr.Attention(3, 3, score="dot", **kw), (X, X[:2])),
+    "Attention, general": (lambda **kw: fr.Attention(3, 2, score="general", **kw), (X, X[:2, :, :2])),
     "LayerNorm": (lambda dtype, seed: fr.LayerNorm(3, dtype=dtype), X),
     "LastStep": (lambda dtype, seed: fr.LastStep(dtype=dtype), X),
     "LastStep, both": (lambda dtype, seed: fr.LastStep(bidirectional=True, dtype=dtype), X[..., :2]),
@@ -64,20 +67,30 @@ def make(case):
     return lambda dtype=np.float32, seed=0: case[0](dtype=dtype, seed=seed)
 
 
+def each(x):
+    """The inputs, as a tuple."""
+    return x if isinstance(x, tuple) else (x,)
+
+
 def inputs(case, dtype=np.float32):
-    return case[1].astype(dtype) if case[1].dtype == np.float64 else case[1]
+    cast = tuple(x.astype(dtype) if x.dtype == np.float64 else x for x in each(case[1]))
+    return cast if isinstance(case[1], tuple) else cast[0]
+
+
+def first(results):
+    """y or dx: what comes first, where a state or more comes too."""
+    return results[0] if isinstance(results, tuple) else results
 
 
 def call(layer, x):
-    """y of a call; layers with a state give it too."""
-    return layer(x)[0] if layer.stateful else layer(x)
+    """y of a call."""
+    return first(layer(*each(x)))
 
 
 def step(layer, x):
     """One step of training with an upstream gradient of ones: y and dx."""
-    y, *_, tape = layer.forward(x)
-    back = layer.backward(tape, np.ones_like(y))
-    return y, back[0] if layer.stateful else back
+    y, *_, tape = layer.forward(*each(x))
+    return y, first(layer.backward(tape, np.ones_like(y)))
 
 
 def memory(layer):
@@ -134,16 +147,17 @@ def test_zero_grad_sets_every_gradient_to_zero_in_place(case, make):
 
 
 def test_the_input_is_not_written_to(case, make):
-    x = inputs(case).copy()
-    x.flags.writeable = False
-    step(make(), x)
-    call(make(), x)
-    assert (x == inputs(case)).all()
+    given = tuple(x.copy() for x in each(inputs(case)))
+    for x in given:
+        x.flags.writeable = False
+    step(make(), given)
+    call(make(), given)
+    assert all((x == expected).all() for x, expected in zip(given, each(inputs(case)), strict=True))
 
 
 def test_a_tape_serves_once_and_only_its_layer(case, make):
     layer, other = make(), make()
-    y, *_, tape = layer.forward(inputs(case))
+    y, *_, tape = layer.forward(*each(inputs(case)))
     with refused(ValueError, "tape", "another"):
         other.backward(tape, np.ones_like(y))
     with refused(TypeError, "tape", f"{type(layer).__name__}.forward"):

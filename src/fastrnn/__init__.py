@@ -8,6 +8,7 @@ from .threads import get_num_threads, isas, set_num_threads, show_config, thread
 # isort: split
 from . import _core, init
 from .adaptive import Adagrad, Adam, AdamW, RMSprop
+from .attention import Attention
 from .ctc import ctc_loss
 from .dropout import Dropout
 from .files import load, save
@@ -32,6 +33,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Attention",
     "CosineAnnealingLR",
     "Dropout",
     "Embedding",

@@ -23,6 +23,7 @@ from reprlib import repr as short  # what a message quotes from a file may be me
 
 import numpy as np
 
+from .attention import Attention
 from .dropout import Dropout
 from .layers import Embedding, Linear
 from .normalization import LayerNorm
@@ -34,6 +35,14 @@ __all__ = ["load", "save"]
 
 FORMAT = "1"
 EXAMPLES = {  # what can be in a file: arguments that make one, or the config of one that is made of layers
+    Attention: {
+        "query_size": 1,
+        "memory_size": 1,
+        "score": "additive",
+        "attention_size": None,
+        "batch_first": False,
+        "dtype": "float32",
+    },
     Dropout: (),
     Embedding: (1, 1),
     GRU: (1, 1),

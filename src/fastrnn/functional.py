@@ -237,15 +237,15 @@ class Order(NamedTuple):
     first: np.ndarray
 
 
-def as_lengths(lengths, T, N):
+def as_lengths(lengths, T, N, *, name="lengths", of="x"):
     """`lengths` as N integers in 0..T."""
-    array = as_integers("lengths", lengths)
+    array = as_integers(name, lengths)
     if array.shape != (N,):
-        raise ValueError(f"lengths: expected {N} of them, one for each row of the batch, got shape {array.shape}")
+        raise ValueError(f"{name}: expected {N} of them, one for each row of the batch, got shape {array.shape}")
     wrong = (array < 0) | (array > T)
     if wrong.any():
         row = int(wrong.argmax())
-        raise ValueError(f"lengths: expected 0..{T} (the steps of x), got {array[row]} for row {row}")
+        raise ValueError(f"{name}: expected 0..{T} (the steps of {of}), got {array[row]} for row {row}")
     return array.astype(np.intp)
 
 
