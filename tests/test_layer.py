@@ -11,6 +11,7 @@ import pytest
 from layer_cases import (
     assert_same_arrays,
     assert_same_bits,
+    attention_decoder,
     language_model,
     mixed_model,
     pooled_model,
@@ -39,6 +40,8 @@ LAYERS = {
     "Attention": (lambda **kw: fr.Attention(3, 2, **kw), (X, X[:2, :, :2])),
     "Attention, dot": (lambda **kw: fr.Attention(3, 3, score="dot", **kw), (X, X[:2])),
     "Attention, general": (lambda **kw: fr.Attention(3, 2, score="general", **kw), (X, X[:2, :, :2])),
+    "AttentionDecoder": (attention_decoder, (X, X[:2])),
+    "AttentionDecoder, fed": (lambda **kw: attention_decoder(input_feeding=True, **kw), (X, X[:2])),
     "LayerNorm": (lambda dtype, seed: fr.LayerNorm(3, dtype=dtype), X),
     "LastStep": (lambda dtype, seed: fr.LastStep(dtype=dtype), X),
     "LastStep, both": (lambda dtype, seed: fr.LastStep(bidirectional=True, dtype=dtype), X[..., :2]),

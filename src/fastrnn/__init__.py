@@ -10,6 +10,7 @@ from . import _core, init
 from .adaptive import Adagrad, Adam, AdamW, RMSprop
 from .attention import Attention
 from .ctc import ctc_loss
+from .decoder import AttentionDecoder
 from .dropout import Dropout
 from .files import load, save
 from .gradients import add_penalty, clip_grad_norm, clip_grad_value
@@ -34,6 +35,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Attention",
+    "AttentionDecoder",
     "CosineAnnealingLR",
     "Dropout",
     "Embedding",

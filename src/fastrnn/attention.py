@@ -193,9 +193,11 @@ class Attention(Layer):
         """
         layout, query, query_tape, columns, prepared = Tape.check(tape, self)
         S, T, N = columns.shape
-        dcontext = functional.as_gradient("dcontext", dcontext, layout, (S, N, self.memory_size), self.dtype)
+        dcontext = functional.as_gradient(
+            "dcontext", dcontext, layout, (S, N, self.memory_size), self.dtype, "the context"
+        )
         if dweights is not None:
-            dweights = functional.as_gradient("dweights", dweights, layout, (S, N, T), self.dtype)
+            dweights = functional.as_gradient("dweights", dweights, layout, (S, N, T), self.dtype, "the weights")
         self.check_grads()
         tape.use()
         gradients = scores.Gradients.of(prepared)
@@ -205,7 +207,7 @@ class Attention(Layer):
             dquery[s] = scores.attend_back(query[s], columns[s], *upstream, prepared, gradients)
         dquery = self.project_back(query_tape, dquery)
         dmemory = self.prepare_back(prepared, gradients)
-        return laid_out(dquery, layout), laid_out(dmemory, layout)
+        return layout.laid_out(dquery), layout.laid_out(dmemory)
 
     # -- what comes before the scores, once for all queries, and its way back ------------------------------------------
 
@@ -262,10 +264,3 @@ class Attention(Layer):
         if prepared.tape is not None:
             gradients.values[...] += self.memory.backward(prepared.tape, gradients.keys)
         return gradients.values
-
-
-def laid_out(array, layout):
-    """A time-major (T, N, features) in the caller's layout."""
-    out = np.empty(layout.shape(*array.shape), array.dtype)
-    layout.time_major(out)[...] = array
-    return out

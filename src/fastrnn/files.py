@@ -24,6 +24,7 @@ from reprlib import repr as short  # what a message quotes from a file may be me
 import numpy as np
 
 from .attention import Attention
+from .decoder import AttentionDecoder
 from .dropout import Dropout
 from .layers import Embedding, Linear
 from .normalization import LayerNorm
@@ -43,6 +44,7 @@ EXAMPLES = {  # what can be in a file: arguments that make one, or the config of
         "batch_first": False,
         "dtype": "float32",
     },
+    AttentionDecoder: {"layer": {}, "attention": {}, "combine": {}, "input_feeding": False},
     Dropout: (),
     Embedding: (1, 1),
     GRU: (1, 1),

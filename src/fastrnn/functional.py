@@ -166,6 +166,10 @@ class Layout(NamedTuple):
             return (T, features)
         return (N, T, features) if self.batch_first else (T, N, features)
 
+    def laid_out(self, array):
+        """A time-major (T, N, features) in this layout, C-ordered."""
+        return np.ascontiguousarray(self.time_major(array)) if self.batched else array[:, 0]
+
     def axes(self, features):
         """That shape in words, for messages."""
         if not self.batched:
@@ -190,11 +194,11 @@ def as_sequence(name, value, features, dtype, batch_first):
     return readable(layout.time_major(array)), layout
 
 
-def as_gradient(name, value, layout, shape, dtype):
+def as_gradient(name, value, layout, shape, dtype, of="y"):
     """An upstream gradient of a sequence of shape (T, N, features), as a readable time-major view."""
     array = as_floats(name, value, dtype)
     if array.shape != layout.shape(*shape):
-        raise ValueError(f"{name}: expected {layout.shape(*shape)}, the shape of y, got {array.shape}")
+        raise ValueError(f"{name}: expected {layout.shape(*shape)}, the shape of {of}, got {array.shape}")
     return readable(layout.time_major(array))
 
 

@@ -306,6 +306,11 @@ class Layer:
         pass
 
 
+def results(returned):
+    """What a method returned, as a tuple."""
+    return returned if isinstance(returned, tuple) else (returned,)
+
+
 def _rebuild(kind, config, state_dict, random_state):
     with warnings.catch_warnings():  # whoever made the original has been warned
         warnings.simplefilter("ignore")

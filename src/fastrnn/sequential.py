@@ -6,7 +6,8 @@ import contextlib
 import numpy as np
 
 from . import functional
-from .layer import Layer, Prefixed, Tape
+from .composite import described
+from .layer import Layer, Prefixed, Tape, results
 
 
 class Sequential(Layer):
@@ -295,16 +296,6 @@ class Residual(Layer):
     def check_dstate(self, tape, dstate):
         _, _, inner = Tape.check(tape, self)
         self.layer.check_dstate(inner, dstate)
-
-
-def described(layer):
-    """A layer as its container's `config` has it."""
-    return {"type": type(layer).__name__, **layer.config()}
-
-
-def results(returned):
-    """What a method returned, as a tuple."""
-    return returned if isinstance(returned, tuple) else (returned,)
 
 
 def leaves(layer):
