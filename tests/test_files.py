@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import safetensors
 import safetensors.numpy
-from layer_cases import pooled_model
+from layer_cases import attention_decoder, pooled_model
 
 import fastrnn as fr
 from fastrnn import files
@@ -30,6 +30,7 @@ MODELS = {
     "attention": lambda **own: fr.Attention(3, 3, attention_size=5, **own),
     "attention_dot": lambda **own: fr.Attention(3, 3, score="dot", batch_first=True, **own),
     "attention_general": lambda **own: fr.Attention(3, 3, score="general", **own),
+    "attention_decoder": lambda **own: attention_decoder(input_feeding=True, num_layers=2, **own),
     "embedding": lambda **own: fr.Embedding(7, 3, **own),
     "embedding_padding": lambda **own: fr.Embedding(7, 3, padding_idx=-1, **own),
     "dropout": lambda **own: fr.Dropout(0.25, shared_steps=True, batch_first=True, **own),
@@ -80,7 +81,7 @@ def output(model, dtype):
         return model(rng.integers(0, 7, (5, 2)))
     features = 1 if getattr(first, "input_size", 3) == 1 else 4 if isinstance(first, fr.LastStep) else 3
     x = rng.standard_normal((5, 2, features)).astype(dtype)
-    if isinstance(first, fr.Attention):
+    if isinstance(first, fr.Attention | fr.AttentionDecoder):
         return model(x, x)
     return model(x[0] if isinstance(first, fr.RepeatVector) else x)
 

@@ -23,44 +23,11 @@ from reprlib import repr as short  # what a message quotes from a file may be me
 
 import numpy as np
 
-from .attention import Attention
-from .decoder import AttentionDecoder
-from .dropout import Dropout
-from .layers import Embedding, Linear
-from .normalization import LayerNorm
-from .pooling import LastStep, MaxPool, MeanPool, RepeatVector
-from .recurrent import GRU, LSTM, RNN
-from .sequential import Residual, Sequential
+from .architectures import CODES, build, check_kinds, parameters
 
 __all__ = ["load", "save"]
 
 FORMAT = "1"
-EXAMPLES = {  # what can be in a file: arguments that make one, or the config of one that is made of layers
-    Attention: {
-        "query_size": 1,
-        "memory_size": 1,
-        "score": "additive",
-        "attention_size": None,
-        "batch_first": False,
-        "dtype": "float32",
-    },
-    AttentionDecoder: {"layer": {}, "attention": {}, "combine": {}, "input_feeding": False},
-    Dropout: (),
-    Embedding: (1, 1),
-    GRU: (1, 1),
-    LastStep: (),
-    LayerNorm: (1,),
-    Linear: (1, 1),
-    LSTM: (1, 1),
-    MaxPool: (),
-    MeanPool: (),
-    RepeatVector: (1,),
-    Residual: {"layer": {}},
-    RNN: (1, 1),
-    Sequential: {"layers": []},
-}
-KINDS = {kind.__name__: kind for kind in EXAMPLES}
-CODES = {"float32": "F32", "float64": "F64"}  # as safetensors calls them
 # Bytes. Enough for some 5000 layers; parsed JSON may take 25 times the memory of its text.
 LARGEST_HEADER = 1 << 22
 
@@ -249,77 +216,6 @@ def checksum(architecture, arrays):
     for name in sorted(arrays):
         crc = zlib.crc32(arrays[name], crc)
     return f"{crc:08x}"
-
-
-# -- architectures -----------------------------------------------------------------------------
-
-
-def check_kinds(model):
-    """Refuse what `load` could not build."""
-    if type(model) not in KINDS.values():
-        raise TypeError(f"model: expected {', '.join(KINDS)}, got {type(model).__name__}")
-    for layer in model.parts().values():
-        check_kinds(layer)
-
-
-def parse(architecture):
-    """The class that an architecture names, and its arguments: all there, each of its type."""
-    if not isinstance(architecture, dict):
-        raise ValueError(f"architecture: expected an object, got {short(architecture)}")
-    config = dict(architecture)
-    name = config.pop("type", None)
-    if not isinstance(name, str) or name not in KINDS:
-        raise ValueError(f"architecture: expected a type of {', '.join(KINDS)}, got {short(name)}")
-    kind = KINDS[name]
-    example = example_of(kind)
-    optional = {key: value for key, value in getattr(kind, "_optional", {}).items() if key in config}
-    example |= optional
-    for what, keys in ("missing", example.keys() - config), ("unknown", config.keys() - example):
-        if keys:
-            raise ValueError(f"architecture: {what} in {name}: {short(sorted(keys))}")
-    for key, value in config.items():
-        if value is None is example[key] or (key in optional and type(value) is list):  # the layer looks into it
-            continue
-        wanted, low = (int, 0) if example[key] is None else (type(example[key]), 1)  # None or a position; or a size
-        if type(value) is not wanted:  # exactly: True is no int, and 3.0 neither
-            raise ValueError(f"architecture: {name}.{key}: expected {wanted.__name__}, got {short(value)}")
-        if type(value) is int and value < low:
-            raise ValueError(f"architecture: {name}.{key}: expected at least {low}, got {short(value)}")
-    if config.get("dtype", "float32") not in CODES:
-        raise ValueError(f"architecture: {name}.dtype: expected {' or '.join(CODES)}, got {short(config['dtype'])}")
-    return kind, config
-
-
-def example_of(kind):
-    """A config of a kind: its keys, and values of the types that they have."""
-    example = EXAMPLES[kind]
-    return example if isinstance(example, dict) else kind(*example).config()
-
-
-def parameters(architecture, prefix=""):
-    """(name, dtype, shape) of each parameter, one after another, without a model."""
-    kind, config = parse(architecture)
-    if kind is Sequential:
-        for k, layer in enumerate(config["layers"]):
-            yield from parameters(layer, f"{prefix}{k}.")
-    elif kind is Residual:
-        yield from parameters(config["layer"], prefix)
-    else:
-        for name, shape in kind._shapes(**config):
-            yield prefix + name, config["dtype"], shape
-
-
-def build(architecture):
-    """The model, with parameters of any values."""
-    kind, config = parse(architecture)
-    if kind is Sequential:
-        return Sequential(*map(build, config["layers"]))
-    if kind is Residual:
-        return Residual(build(config["layer"]))
-    try:
-        return kind(**config)
-    except TypeError as error:
-        raise ValueError(f"architecture: {kind.__name__}: {error}") from error
 
 
 # -- writing -----------------------------------------------------------------------------------
