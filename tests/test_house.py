@@ -194,6 +194,9 @@ TESTS_OF_NO_MODULE = {
 }
 MODULES_WITHOUT_TEST = {
     "__init__": "names only",
+    "architectures": "what files say about models: tested in test_files",
+    "composite": "what layers made of others share: tested with each of them, in test_decoder and test_layer",
+    "feeding": "the steps of a decoder: tested in test_decoder",
     "counting": "what all losses share: tested with each of them, in test_losses, test_regression and test_ctc",
     "parameters": "the ground floor of a stack: tested with it, in test_stack, test_files and test_init",
 }

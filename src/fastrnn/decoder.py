@@ -86,6 +86,12 @@ class AttentionDecoder(Composite):
                 f"layer: expected an input_size above {A}, to read x beside the {A} out_features of combine, "
                 f"got {layer.input_size}"
             )
+        drawn = {"recurrent_dropout", "weight_drop", "omega"} & {key for key, value in layer.config().items() if value}
+        if self.input_feeding and drawn:
+            raise ValueError(
+                f"layer: expected one that can go step by step, got {', '.join(sorted(drawn))}, "
+                "which means a sequence as a whole"
+            )
         self.input_size = layer.input_size - (A if self.input_feeding else 0)
         self._hold(layer=layer, attention=attention, combine=combine)
 

@@ -37,7 +37,7 @@ def step(decoder, x, memory, state, running=None, keep=False):
     z = x if feed is None else np.concatenate([x, feed[0]], axis=-1)
     lengths = None if running is None else running.astype(np.intp)
     h, layer, *run = getattr(decoder.layer, method)(_as_sequence(z, decoder), layer, lengths)
-    h = h.reshape(N, -1)
+    h = h.reshape(N, decoder.layer.hidden_size)
     query, asked = decoder.attention.project(h, keep)
     context, weights = scores.attend(query, memory)
     y, *combined = results(getattr(decoder.combine, method)(np.concatenate([context, h], axis=-1)))
@@ -73,7 +73,7 @@ def step_back(decoder, saved, y, dy, dstate, dweights, memory, gradients):
     dquery = scores.attend_back(saved.query, saved.weights, dboth[:, :M], dweights, memory, gradients)
     dh = decoder.attention.project_back(saved.asked, dquery) + dboth[:, M:]
     dz, dlayer = decoder.layer.backward(saved.run, _as_sequence(dh, decoder), dlayer)
-    dz = dz.reshape(N, -1)
+    dz = dz.reshape(N, decoder.layer.input_size)
     before = dz[:, E:] if running is None else np.where(running[:, None], dz[:, E:], dfeed)
     return dz[:, :E], (dlayer, before[None])
 
