@@ -310,3 +310,5 @@ def test_still_copies_of_models_have_no_chance_in_them(rng):
     model = fr.Sequential(*parts)
     x = rng.standard_normal((T, N, I)).astype(np.float32)
     assert_same_bits(model.still().forward(x)[0], model(x)[0])
+    decoder = fr.AttentionDecoder(fr.LSTM(I, H, zoneout=0.5), fr.Attention(H, I), fr.Linear(H + I, 2))
+    assert_same_bits(decoder.still().forward(x, x)[0], decoder(x, x)[0])

@@ -37,6 +37,9 @@ class Composite(Layer):
     def __repr__(self):
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self._arguments().items())})"
 
+    def still(self):
+        return type(self)(**self._arguments() | {name: part.still() for name, part in self.parts().items()})
+
     def __reduce__(self):
         return _compose, (type(self), self._arguments(), self._random_state())
 
