@@ -9,6 +9,7 @@ from .threads import get_num_threads, isas, set_num_threads, show_config, thread
 from . import _core, init
 from .adaptive import Adagrad, Adam, AdamW, RMSprop
 from .attention import Attention
+from .batches import Batch, Batches
 from .ctc import ctc_loss
 from .decoder import AttentionDecoder
 from .dropout import Dropout
@@ -36,6 +37,8 @@ __all__ = [
     "AdamW",
     "Attention",
     "AttentionDecoder",
+    "Batch",
+    "Batches",
     "CosineAnnealingLR",
     "Dropout",
     "Embedding",

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Batches: every row once an epoch, padded with what belongs to it, in an order that can be gone on with."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import fastrnn as fr
+
+
+def sequences(count, longest=20, features=(3,), seed=0):
+    """Sequences of lengths 0 to `longest`; the row's own number is in every step."""
+    lengths = np.random.default_rng(seed).integers(0, longest + 1, count)
+    return [np.full((length, *features), n, np.float32) for n, length in enumerate(lengths)]
+
+
+def rows_of(batches):
+    """The row numbers of one epoch, batch by batch; each array's y is the number of its row."""
+    return [batch.y.tolist() for batch in batches]
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("batch_size", [1, 7, 100])
+def test_every_row_once_an_epoch(shuffle, batch_size):
+    x = np.zeros((5, 23, 2), np.float32)
+    batches = fr.Batches(x, np.arange(23), batch_size=batch_size, shuffle=shuffle, seed=0)
+    for _ in range(3):
+        parts = rows_of(batches)
+        assert [len(part) for part in parts[:-1]] == [batch_size] * (len(batches) - 1)
+        assert sorted(itertools.chain(*parts)) == list(range(23))
+    assert shuffle == (rows_of(batches) != rows_of(batches)) or batch_size == 100
+    assert batches.epoch == 5 and batches.position == 0
+
+
+def test_the_seed_makes_the_order():
+    make = lambda seed: fr.Batches(np.zeros((2, 50, 1)), np.arange(50), batch_size=8, seed=seed)  # noqa: E731
+    assert rows_of(make(1)) == rows_of(make(1)) != rows_of(make(2))
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_rows_of_arrays_stay_together(batch_first):
+    x = np.arange(4 * 6 * 2, dtype=np.float32).reshape(4, 6, 2)  # (T, N, F)
+    y = x.sum(axis=-1)
+    layout = (lambda a: a.swapaxes(0, 1)) if batch_first else (lambda a: a)
+    for batch in fr.Batches(layout(x), layout(y), batch_size=4, batch_first=batch_first, seed=0):
+        assert batch.lengths is None and batch.steps == 4 * layout(batch.x).shape[1]
+        np.testing.assert_array_equal(batch.x.sum(axis=-1), batch.y)
+        assert layout(batch.x).shape[0] == 4
+
+
+@pytest.mark.parametrize("shape", [(10,), (10, 3), (7, 10), (7, 10, 2)])
+def test_where_the_rows_of_targets_are(shape):
+    """One for each row, or a sequence of another length for each."""
+    axis = shape.index(10)
+    y = np.zeros(shape) + np.arange(10).reshape([10 if k == axis else 1 for k in range(len(shape))])
+    x = np.broadcast_to(np.arange(10.0)[None, :, None], (5, 10, 1))
+    for batch in fr.Batches(x, y, batch_size=4, seed=0):
+        np.testing.assert_array_equal(
+            np.moveaxis(batch.y, axis, 0).reshape(len(batch.x[0]), -1)[:, 0], batch.x[0, :, 0]
+        )
+
+
+def test_targets_of_either_meaning_are_refused():
+    with pytest.raises(ValueError, match=r"y: expected \(10, ...\) or \(S, 10, ...\) but not both, got \(10, 10\)"):
+        fr.Batches(np.zeros((5, 10, 2)), np.zeros((10, 10)))
+    fr.Batches(np.zeros((10, 10, 2)), np.zeros((10, 10)))  # one for each step
+
+
+def test_rows_without_time_and_tokens():
+    (batch,) = fr.Batches(np.zeros((6, 4), np.float32), np.zeros(6))
+    assert batch.x.shape == (6, 4) and batch.steps == 6
+    (batch,) = fr.Batches(np.zeros((6, 4), int), np.zeros(4))
+    assert batch.x.shape == (6, 4) and batch.y.shape == (4,) and batch.steps == 24
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_sequences_are_padded_with_their_lengths(batch_first):
+    x = sequences(40)
+    y = [row[:, 0].astype(int) for row in x]
+    seen = []
+    for batch in fr.Batches(x, y, batch_size=8, batch_first=batch_first, seed=0):
+        steps = batch.x.swapaxes(0, 1) if batch_first else batch.x
+        targets = batch.y.T if batch_first else batch.y
+        assert steps.shape == (batch.lengths.max(), 8, 3) and batch.steps == batch.lengths.sum()
+        for n, length in enumerate(batch.lengths):
+            assert not steps[length:, n].any() and not targets[length:, n].any()
+            if length:
+                row = int(targets[0, n])
+                seen.append(row)
+                np.testing.assert_array_equal(steps[:length, n], x[row])
+                np.testing.assert_array_equal(targets[:length, n], y[row])
+    assert sorted(seen) == [n for n, row in enumerate(x) if len(row)]
+
+
+def test_similar_lengths_meet():
+    """Little padding, where batches at random would be a third padding; and yet another order each epoch."""
+    x = sequences(4000, longest=30)
+    batches = fr.Batches(x, np.arange(4000), batch_size=16, seed=0)
+    for _ in range(2):
+        padded = sum(batch.x.shape[0] * batch.x.shape[1] for batch in batches)
+        assert padded < 1.05 * batches.steps
+    first, second = rows_of(batches), rows_of(batches)
+    assert {frozenset(part) for part in first}.isdisjoint(frozenset(part) for part in second)
+    longest = [max(len(x[n]) for n in part) for part in first]
+    assert longest != sorted(longest)  # short batches do not come first
+
+
+def test_targets_of_a_list():
+    x = sequences(10)
+    array = fr.Batches(x, np.arange(10), batch_size=4, shuffle=False)
+    assert rows_of(array) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    labels = [list(range(n % 3)) for n in range(10)]  # of lengths of their own, as ctc_loss takes them
+    other = fr.Batches(x, labels, batch_size=4, shuffle=False)
+    assert [batch.y for batch in other] == [labels[:4], labels[4:8], labels[8:]]
+
+
+def test_lengths_of_arrays():
+    x, y = np.ones((9, 6, 2), np.float32), np.ones((9, 6), int)
+    lengths = np.array([1, 2, 3, 4, 0, 5])
+    batches = fr.Batches(x, y, lengths=lengths, batch_size=3, shuffle=False)
+    assert [(b.x.shape, b.y.shape, b.lengths.tolist()) for b in batches] == [
+        ((3, 3, 2), (3, 3), [1, 2, 3]),
+        ((5, 3, 2), (5, 3), [4, 0, 5]),
+    ]
+    assert batches.steps == 15
+
+
+@pytest.mark.parametrize("ragged", [False, True])
+@pytest.mark.parametrize("stop", [0, 1, 3, 5, 6])
+def test_a_state_leads_to_the_same_batches(ragged, stop):
+    x = sequences(45) if ragged else np.zeros((2, 45, 1))
+    make = lambda seed: fr.Batches(x, np.arange(45), batch_size=8, seed=seed)  # noqa: E731
+    batches, other = make(0), make(1)
+    rows_of(batches)
+    list(itertools.islice(batches, stop))
+    other.load_state_dict(batches.state_dict())
+    for _ in range(2):
+        assert rows_of(other) == rows_of(batches)
+    assert other.state_dict() == batches.state_dict()
+
+
+def test_a_state_of_other_data_is_refused():
+    batches = fr.Batches(np.zeros((2, 45, 1)), np.arange(45), batch_size=8, seed=0)
+    state = batches.state_dict()
+    with pytest.raises(ValueError, match="rows: expected 45, as where the state is from, got 44"):
+        fr.Batches(np.zeros((2, 44, 1)), np.arange(44), batch_size=8).load_state_dict(state)
+    with pytest.raises(ValueError, match="batch_size: expected 8, .* got 9"):
+        fr.Batches(np.zeros((2, 45, 1)), np.arange(45), batch_size=9).load_state_dict(state)
+    with pytest.raises(ValueError, match="state: expected rows"):
+        batches.load_state_dict({"epoch": 3})
+    assert batches.state_dict() == state
+
+
+@pytest.mark.parametrize(
+    "error, message, x, y, options",
+    [
+        (TypeError, "y: expected targets, got None", np.zeros((2, 3, 1)), None, {}),
+        (ValueError, "x: expected at least one row, got none", np.zeros((2, 0, 1)), np.zeros((2, 0, 1)), {}),
+        (ValueError, "x: expected at least one row, got none", [], [], {}),
+        (ValueError, r"x: expected an array of rows, got shape \(\)", np.float32(3), 3, {}),
+        (ValueError, r"y: expected .* for the 3 rows of x \(2, 3, 1\), got \(5,\)", np.zeros((2, 3, 1)), [0] * 5, {}),
+        (ValueError, "y: expected one for each of the 2 sequences of x, got 3", [[1], [2]], [1, 2, 3], {}),
+        (ValueError, r"x\[1\]: expected steps of shape \(2,\), got \(\)", [np.ones((4, 2)), np.ones(4)], [1, 2], {}),
+        (TypeError, r"x\[1\]: expected int64, as x\[0\], got float64", [[1], [2.0]], [1, 2], {}),
+        (ValueError, r"x\[0\]: expected a sequence, got a single int64", [1, 2], [1, 2], {}),
+        (ValueError, "batch_size: expected at least 1, got 0", [[1]], [1], {"batch_size": 0}),
+        (TypeError, "batch_size: expected an integer, got 2.5", [[1]], [1], {"batch_size": 2.5}),
+        (TypeError, "shuffle: expected True or False", [[1]], [1], {"shuffle": 1}),
+        (ValueError, "lengths: expected none for a list", [[1]], [1], {"lengths": [1]}),
+        (ValueError, r"lengths: expected \(3,\), got \(2,\)", np.zeros((2, 3, 1)), [0] * 3, {"lengths": [1, 2]}),
+        (ValueError, "lengths: .* in 0..2, .* got 4 at 1", np.zeros((2, 3, 1)), [0] * 3, {"lengths": [1, 4, 0]}),
+        (TypeError, "lengths: expected integers, got float64", np.zeros((2, 3, 1)), [0] * 3, {"lengths": [1.0, 2, 0]}),
+        (ValueError, "lengths: expected none for rows without time", np.zeros((3, 2)), [0] * 3, {"lengths": [1, 2, 0]}),
+        (ValueError, "seed: expected an integer of at least 0 or None, got -1", [[1]], [1], {"seed": -1}),
+    ],
+)  # fmt: skip
+def test_bad_input(error, message, x, y, options):
+    with pytest.raises(error, match=message):
+        fr.Batches(x, y, **options)
