@@ -58,6 +58,7 @@ MAY_IMPORT = {
     "ctc": {"counting", "functional"},
     "decoder": {"attention", "composite", "feeding", "functional", "layer", "layers", "recurrent"},
     "dropout": {"functional", "layer"},
+    "evaluation": {"batches", "feed", "functional", "objective", "sequential"},
     "feed": {"batches"},
     "feeding": {"functional", "layer", "scores"},
     "functional": {"_core", "threads"},
@@ -68,6 +69,7 @@ MAY_IMPORT = {
     "layers": {"functional", "layer"},
     "losses": {"counting", "functional"},
     "normalization": {"functional", "layer"},
+    "objective": {"counting", "layer", "sequential"},
     "omega": set(),
     "optim": {"hyperparameters"},
     "parameters": {"functional", "layer", "remedies"},
@@ -84,6 +86,7 @@ MAY_IMPORT = {
     "steps": {"functional", "layer", "recompute"},
     "stream": {"functional"},
     "threads": {"_core"},
+    "truncated": {"batches", "functional", "objective", "sequential"},
 }
 
 

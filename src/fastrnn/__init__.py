@@ -13,6 +13,7 @@ from .batches import Batch, Batches
 from .ctc import ctc_loss
 from .decoder import AttentionDecoder
 from .dropout import Dropout
+from .evaluation import evaluate
 from .files import load, save
 from .gradients import add_penalty, clip_grad_norm, clip_grad_value
 from .layers import Embedding, Linear
@@ -24,6 +25,7 @@ from .recurrent import GRU, LSTM, RNN, Stream
 from .regression import huber_loss, l1_loss, mse_loss
 from .schedules import CosineAnnealingLR, LinearWarmup, ReduceLROnPlateau, StepLR
 from .sequential import Residual, Sequential
+from .truncated import truncated_bptt
 
 __version__ = _core.__version__
 
@@ -61,6 +63,7 @@ __all__ = [
     "clip_grad_value",
     "cross_entropy",
     "ctc_loss",
+    "evaluate",
     "get_num_threads",
     "huber_loss",
     "init",
@@ -72,6 +75,7 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "threads",
+    "truncated_bptt",
 ]
 
 if _isa := _os.environ.get("FASTRNN_ISA"):
