@@ -10,6 +10,7 @@ from . import _core, init
 from .adaptive import Adagrad, Adam, AdamW, RMSprop
 from .attention import Attention
 from .batches import Batch, Batches
+from .checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from .ctc import ctc_loss
 from .decoder import AttentionDecoder
 from .dropout import Dropout
@@ -41,6 +42,7 @@ __all__ = [
     "AttentionDecoder",
     "Batch",
     "Batches",
+    "Checkpoint",
     "CosineAnnealingLR",
     "Dropout",
     "Embedding",
@@ -70,8 +72,10 @@ __all__ = [
     "isas",
     "l1_loss",
     "load",
+    "load_checkpoint",
     "mse_loss",
     "save",
+    "save_checkpoint",
     "set_num_threads",
     "show_config",
     "threads",
