@@ -64,8 +64,10 @@ MAY_IMPORT = {
     "feeding": {"functional", "layer", "scores"},
     "functional": {"_core", "threads"},
     "gradients": set(),
+    "history": {"checkpoints"},
     "hyperparameters": set(),
     "init": {"functional", "layers", "recurrent", "sequential"},
+    "interrupts": set(),
     "layer": {"functional"},
     "layers": {"functional", "layer"},
     "losses": {"counting", "functional"},
@@ -75,6 +77,7 @@ MAY_IMPORT = {
     "optim": {"hyperparameters"},
     "parameters": {"functional", "layer", "remedies"},
     "pooling": {"functional", "layer"},
+    "progress": set(),
     "recompute": {"functional"},
     "recurrent": {"functional", "layer", "omega", "stack", "stream"},
     "remedies": {"functional"},
@@ -88,6 +91,7 @@ MAY_IMPORT = {
     "stream": {"functional"},
     "threads": {"_core"},
     "truncated": {"batches", "functional", "objective", "sequential"},
+    "update": {"gradients"},
 }
 
 

@@ -26,6 +26,7 @@ from .recurrent import GRU, LSTM, RNN, Stream
 from .regression import huber_loss, l1_loss, mse_loss
 from .schedules import CosineAnnealingLR, LinearWarmup, ReduceLROnPlateau, StepLR
 from .sequential import Residual, Sequential
+from .training import fit
 from .truncated import truncated_bptt
 
 __version__ = _core.__version__
@@ -66,6 +67,7 @@ __all__ = [
     "cross_entropy",
     "ctc_loss",
     "evaluate",
+    "fit",
     "get_num_threads",
     "huber_loss",
     "init",
