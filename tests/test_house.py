@@ -53,7 +53,7 @@ MAY_IMPORT = {
     "adaptive": {"hyperparameters", "optim"},
     "attention": {"functional", "layer", "layers", "scores"},
     "batches": {"functional"},
-    "checkpoints": {"files", "functional", "layer", "sequential"},
+    "checkpoints": {"composite", "files", "functional", "layer", "sequential"},
     "composite": {"layer"},
     "counting": {"functional"},
     "ctc": {"counting", "functional"},

@@ -15,9 +15,10 @@ from reprlib import repr as short
 import numpy as np
 
 from . import files
+from .composite import described
 from .functional import as_positive, as_size
 from .layer import Layer
-from .sequential import described, leaves
+from .sequential import leaves
 
 __all__ = ["Checkpoint", "load_checkpoint", "save_checkpoint"]
 
