@@ -152,7 +152,7 @@ def binary_cross_entropy_with_logits(logits, targets, *, lengths=None, batch_fir
              = mean of c y softplus(-z) + (1 - y) softplus(z)
         dz   = ((1 - y) sigmoid(z) - c y sigmoid(-z)) / M
 
-    where softplus(z) = log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)), which never overflows.
+    where softplus(z) = log(1 + exp(z)) is computed as ``max(z, 0) + log(1 + exp(-|z|))``, which never overflows.
 
     Parameters
     ----------

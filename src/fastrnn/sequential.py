@@ -166,7 +166,7 @@ class Sequential(Layer):
 
 
 class Residual(Layer):
-    """y = x + layer(x) (He et al. 2016, arXiv 1512.03385, eq. 1): what the layer adds to its input.
+    """y = x + layer(x) (He et al. 2016, arXiv 1512.03385, equation 1): what the layer adds to its input.
 
     Parameters
     ----------
