@@ -29,7 +29,8 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo examples test test-slow test-isa test-serial asan bench bench-check bench-kernels wheel lint fmt clean
+.PHONY: help venv demo examples test test-slow test-isa test-serial asan bench bench-check bench-kernels docs gallery wheel lint \
+        fmt clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -76,6 +77,13 @@ bench-check: $(VENV)/.bench ## is it as fast, by NumPy and by the roof, as bench
 bench-kernels: $(VENV)/.bench ## single kernels and layers under pytest-benchmark (ARGS="--benchmark-autosave")
 	$(VENV)/bin/pytest benchmarks -o python_files='bench_*.py' -o python_functions='bench_*' --timeout=0 $(ARGS)
 
+# -W: a warning fails the build, at its end. The reader needs no network, and neither does the build.
+docs: $(VENV)/.docs ## build the site into build/docs: open build/docs/index.html
+	$(VENV)/bin/sphinx-build -W --keep-going -q docs build/docs $(ARGS)
+
+gallery: $(VENV)/.examples ## run the examples and keep in docs/gallery what they print and draw
+	$(VENV)/bin/python docs/_ext/gallery.py $(ARGS)
+
 wheel: $(VENV)/bin/python ## build the wheel into dist/, from scratch, as a user's pip would
 	rm -rf dist
 	$(VENV)/bin/pip wheel --no-deps -w dist .
@@ -115,9 +123,9 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/pip install -q $(call requirements,["project"]["optional-dependencies"]["dev"])
 	touch $@
 
-# .test, .demo, .examples or .bench: the package with that extra. The time of the stamp is the build's beginning:
+# .test, .demo, .examples, .bench or .docs: the package with that extra. The time of the stamp is the build's beginning:
 # what is edited while the compiler runs is newer.
-$(VENV)/.test $(VENV)/.demo $(VENV)/.examples $(VENV)/.bench: $(VENV)/.%: $(VENV)/.tools $(SOURCES)
+$(VENV)/.test $(VENV)/.demo $(VENV)/.examples $(VENV)/.bench $(VENV)/.docs: $(VENV)/.%: $(VENV)/.tools $(SOURCES)
 	touch $@.begun
 	$(VENV)/bin/pip install -q --no-build-isolation $(CONFIG) ".[$*]"
 	mv $@.begun $@

@@ -196,6 +196,7 @@ def test_the_build_asks_for_no_flag_that_changes_numbers_or_machines():
 
 TESTS_OF_NO_MODULE = {
     "benchmarks": "the package benchmarks/, as it is installed",
+    "docs": "the site",
     "house": "this file",
     "properties": "random cases through the whole library",
     "readme": "what the README shows runs",

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A page for each of examples/*.py: what it says of itself, what it printed, its picture, its code.
+
+What an example printed stands in docs/gallery/<name>.txt and its picture beside it. `make gallery` runs the examples
+and writes them. A page without is complete but for that.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parents[1]
+EXAMPLES, RECORDED = DOCS.parent / "examples", DOCS / "gallery"
+
+
+def examples():
+    """The scripts that show an idea; what others only import or run begins with an underscore or has no docstring."""
+    for path in sorted(EXAMPLES.glob("*.py")):
+        if not path.name.startswith("_") and ast.get_docstring(ast.parse(path.read_text())):
+            yield path
+
+
+def title(path):
+    return path.stem.replace("_", " ").capitalize()
+
+
+def docstring(path):
+    return ast.get_docstring(ast.parse(path.read_text()))
+
+
+def escaped(text):
+    return re.sub(r"([*`|_\\])", r"\\\1", text)
+
+
+def as_rst(text):
+    """A docstring of plain paragraphs, where what is indented is a command or a listing."""
+    parts = []
+    for paragraph in re.split(r"\n\n+", text):
+        if paragraph.startswith("    "):
+            parts.append(".. code-block:: none\n\n" + paragraph)
+        else:
+            parts.append(escaped(paragraph))
+    return "\n\n".join(parts)
+
+
+def plots(path):
+    """Does it draw a picture into the file that --plot names?"""
+    return '"--plot"' in path.read_text()
+
+
+def page(path):
+    """The page of one example."""
+    name = title(path)
+    parts = [f"{name}\n{'=' * len(name)}", as_rst(docstring(path))]
+    if (RECORDED / f"{path.stem}.png").exists():
+        parts.append(f".. image:: /gallery/{path.stem}.png\n   :alt: the picture that {path.name} draws")
+    if (RECORDED / f"{path.stem}.txt").exists():
+        parts.append(f"It printed:\n\n.. literalinclude:: /gallery/{path.stem}.txt\n   :language: none")
+    parts.append(f"The code:\n\n.. literalinclude:: /../examples/{path.name}\n   :language: python\n   :lines: 2-")
+    return "\n\n".join(parts) + "\n"
+
+
+def last_line(path):
+    """The last that an example printed: what it showed, with its figure."""
+    recorded = RECORDED / f"{path.stem}.txt"
+    return recorded.read_text().rstrip().splitlines()[-1] if recorded.exists() else ""
+
+
+def index():
+    """Cards: the first paragraph of each docstring, and the figure."""
+    cards = []
+    for path in examples():
+        first = " ".join(docstring(path).split("\n\n")[0].split())
+        lines = [f":doc:`{title(path)} <{path.stem}>`", "", escaped(first)]
+        if (RECORDED / f"{path.stem}.png").exists():
+            lines += ["", f".. image:: /gallery/{path.stem}.png", f"   :alt: {title(path)}"]
+        if figure := last_line(path):
+            lines += ["", ".. container:: figure-line", "", f"   {escaped(figure)}"]
+        cards.append(".. container:: card-box\n\n" + "\n".join(f"   {line}".rstrip() for line in lines))
+    listed = "\n".join(f"   {path.stem}" for path in examples())
+    intro = "Runnable scripts, each about one idea. ``python examples/NAME.py`` runs one; ``--help`` lists its options."
+    grid = ".. container:: card-grid\n\n" + "\n\n".join(re.sub("^(?=.)", "   ", card, flags=re.M) for card in cards)
+    return f"Examples\n========\n\n{intro}\n\n{grid}\n\n.. toctree::\n   :hidden:\n\n{listed}\n"
+
+
+def record(path):
+    """Run an example as a reader would, and keep what it prints and draws."""
+    RECORDED.mkdir(exist_ok=True)
+    picture = ["--plot", str(RECORDED / f"{path.stem}.png")] if plots(path) else []
+    done = subprocess.run([sys.executable, str(path), *picture], stdout=subprocess.PIPE, text=True, timeout=600)
+    if done.returncode:
+        sys.exit(f"{path.name} failed")
+    lines = [line.rstrip() for line in done.stdout.splitlines() if str(RECORDED) not in line]
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()  # where the progress bar stood
+    (RECORDED / f"{path.stem}.txt").write_text(f"$ python examples/{path.name}\n{text}\n")
+
+
+if __name__ == "__main__":
+    wanted = sys.argv[1:]
+    for path in examples():
+        if not wanted or path.stem in wanted:
+            print(f"== {path.stem}", flush=True)
+            record(path)

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How Sphinx builds this site: `make docs`. Nothing in it is fetched, neither when it is built nor when it is read."""
+
+import sys
+from pathlib import Path
+
+import fastrnn
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "fastrnn"
+copyright = "The fastrnn authors"
+version = release = fastrnn.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.doctest",  # testcode and testoutput, which tests/test_docs.py runs
+    "numpydoc",
+    "myst_parser",
+    "comment",
+    "mathml",
+    "pages",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_*"]
+nitpicky = True
+default_role = "py:obj"
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+numpydoc_show_class_members = False  # the class template lists them
+numpydoc_xref_param_type = False
+autosummary_generate_overwrite = True
+highlight_language = "none"
+myst_heading_anchors = 3
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"fastrnn {version}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_sidebars = {page: [] for page in ("index", "start", "peers", "about")}  # they have no section around them
+html_theme_options = {
+    "navbar_end": ["theme-switcher"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "show_prev_next": True,
+    "navigation_with_keys": False,
+    "show_nav_level": 2,
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
