@@ -3,12 +3,41 @@
 
 from .gates import plot_openness, plot_saturation, saturation
 from .plots import plot_attention, plot_text, plot_units
+from .properties import (
+    PROPERTIES,
+    bracket_depth,
+    falling,
+    inside_brackets,
+    inside_quotes,
+    is_digit,
+    is_punctuation,
+    is_space,
+    is_upper,
+    is_vowel,
+    position_in_line,
+    position_in_word,
+    rising,
+)
 from .space import plot_trajectory, principal_components
 from .trace import Trace, trace
+from .units import Match, auc, correlation, rank_units, survey_units
 from .unrolled import plot_unrolled
 
 __all__ = [
+    "PROPERTIES",
+    "Match",
     "Trace",
+    "auc",
+    "bracket_depth",
+    "correlation",
+    "falling",
+    "inside_brackets",
+    "inside_quotes",
+    "is_digit",
+    "is_punctuation",
+    "is_space",
+    "is_upper",
+    "is_vowel",
     "plot_attention",
     "plot_openness",
     "plot_saturation",
@@ -16,7 +45,12 @@ __all__ = [
     "plot_trajectory",
     "plot_units",
     "plot_unrolled",
+    "position_in_line",
+    "position_in_word",
     "principal_components",
+    "rank_units",
+    "rising",
     "saturation",
+    "survey_units",
     "trace",
 ]

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Units and gates whose value tells a property of what is read."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import functional
+from .properties import PROPERTIES
+from .trace import STATE_AXES, Trace
+
+__all__ = ["Match", "auc", "correlation", "rank_units", "survey_units"]
+
+BLOCK = 1 << 22  # values that are sorted together
+
+
+class Match(NamedTuple):
+    """How well one unit of one array of a trace tells a property."""
+
+    name: str  # of the array, as in the trace
+    layer: int
+    direction: int
+    unit: int
+    score: float  # AUC or correlation
+    strength: float  # from 0, nothing, to 1: |2 AUC - 1| or |correlation|
+
+
+def auc(values, target):
+    """The area under the ROC curve: how often a unit is higher where the target is true than where it is not.
+
+    Of all pairs of a true and a false step the share in which the unit has the larger value at the true one, equal
+    values counting half (Mann and Whitney 1947; Hanley and McNeil 1982). 0.5 is chance, 1 and 0 tell always.
+
+    Parameters
+    ----------
+    values : array_like, shape (steps, units)
+    target : array_like of bool, shape (steps,)
+
+    Returns
+    -------
+    ndarray, shape (units,)
+        NaN for a unit with a value that is NaN.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is of the wrong type or shape, or `target` is the same everywhere.
+
+    Examples
+    --------
+    >>> from fastrnn.inspect import auc
+    >>> auc([[0.1, 5.0], [0.9, 5.0], [0.8, 5.0], [0.7, 5.0]], [False, True, True, False])
+    array([1. , 0.5])
+    """
+    values, target = as_pair(values, target)
+    if target.dtype.kind != "b":
+        raise TypeError(f"target: expected True and False, got {target.dtype}; see correlation for numbers")
+    true = int(target.sum())
+    false = len(target) - true
+    if not true or not false:
+        raise ValueError(f"target: expected both True and False, got {true} and {false} of them")
+    sums = np.empty(values.shape[1])
+    step = max(1, BLOCK // len(values))
+    for start in range(0, len(sums), step):
+        block = values[:, start : start + step]
+        sums[start : start + step] = np.where(target[:, None], ranks(block), 0).sum(axis=0)
+    found = (sums - true * (true - 1) / 2) / (true * false)
+    return np.where(np.isnan(values).any(axis=0), np.nan, found)
+
+
+def ranks(values):
+    """From 0, along the first axis; equal values share the mean of theirs."""
+    order = np.argsort(values, axis=0, kind="stable")
+    ordered = np.take_along_axis(values, order, axis=0)
+    places = np.arange(len(values))[:, None]
+    begins = np.ones(values.shape, bool)
+    begins[1:] = ordered[1:] != ordered[:-1]
+    ends = np.ones(values.shape, bool)
+    ends[:-1] = begins[1:]
+    first = np.maximum.accumulate(np.where(begins, places, 0), axis=0)
+    last = np.minimum.accumulate(np.where(ends, places, len(values))[::-1], axis=0)[::-1]
+    found = np.empty(values.shape)
+    np.put_along_axis(found, order, (first + last) / 2, axis=0)
+    return found
+
+
+def correlation(values, target):
+    """Pearson's correlation of each unit with a target.
+
+    Parameters
+    ----------
+    values : array_like, shape (steps, units)
+    target : array_like, shape (steps,)
+        Numbers.
+
+    Returns
+    -------
+    ndarray, shape (units,)
+        0 for a unit that never changes, NaN for one with a value that is NaN.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is of the wrong type or shape, or `target` is the same everywhere.
+
+    Examples
+    --------
+    >>> from fastrnn.inspect import correlation
+    >>> correlation([[0.1, 5.0, 3.0], [0.2, 5.0, 2.0], [0.3, 5.0, 1.0]], [1, 2, 3])
+    array([ 1.,  0., -1.])
+    """
+    values, target = as_pair(values, target)
+    target = target - target.mean(dtype=float)
+    if not len(target) or np.ptp(target) == 0:
+        raise ValueError("target: expected several values, got the same everywhere")
+    values = values - values.mean(axis=0, dtype=float)
+    sizes = np.sqrt(np.square(values).sum(axis=0)) * np.sqrt(np.square(target).sum())
+    return target @ values / np.where(sizes == 0, 1, sizes)
+
+
+def as_pair(values, target):
+    """Both as arrays of matching shapes."""
+    values, target = functional.as_array("values", values), functional.as_array("target", target)
+    for name, array in {"values": values, "target": target}.items():
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"{name}: expected numbers, or True and False, got {array.dtype}")
+    if values.ndim != 2 or target.shape != values.shape[:1]:
+        raise ValueError(
+            f"values, target: expected (steps, units) and (steps,), got shapes {values.shape} and {target.shape}"
+        )
+    return values, target
+
+
+def rank_units(found, target, top=None):
+    """All units of all arrays of a trace, those first that tell the target best.
+
+    Parameters
+    ----------
+    found : Trace
+        From `trace`.
+    target : array_like, shape (T, N), or (T,) with one row
+        What holds at each step, once it is read: a property from `PROPERTIES`, or any other array. True and False are
+        compared by `auc`, numbers by `correlation`. NaN means: leave this step out.
+    top : int, optional
+        How many to return; all by default.
+
+    Returns
+    -------
+    list of Match
+        By strength. Units that have become NaN are the last.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is of the wrong type or shape, or `target` is the same at all steps.
+
+    Notes
+    -----
+    The best of many units looks good by chance as well: look at its score on a text that was not searched.
+
+    Examples
+    --------
+    >>> import numpy as np, fastrnn as fr
+    >>> from fastrnn import inspect
+    >>> x = np.random.default_rng(0).standard_normal((500, 1)).astype(np.float32)
+    >>> found = inspect.trace(fr.GRU(1, 8, seed=0), x)
+    >>> best = inspect.rank_units(found, inspect.rising(x[:, 0]), top=3)
+    >>> [match.strength > 0.7 for match in best]
+    [True, True, True]
+    """
+    if not isinstance(found, Trace):
+        raise TypeError(f"found: expected what trace returned, got {type(found).__name__}")
+    target = functional.as_array("target", target)
+    top = None if top is None else functional.as_size("top", top)
+    matches = [match for name in found for match in matches_of(name, found, target)]
+    return sorted(matches, key=lambda match: (np.isnan(match.strength), -match.strength))[:top]
+
+
+def matches_of(name, found, target):
+    """The matches of one array of a trace, in no order."""
+    array = found[name]
+    if found.axes[name] != STATE_AXES:
+        return
+    lengths = found.lengths[name.rpartition(".")[0]]
+    L, D, T, N, _ = array.shape
+    given = target[:, None] if target.ndim == 1 and N == 1 else target
+    if given.shape != (T, N):
+        raise ValueError(f"target: expected shape {(T, N)}, the steps and rows of {name!r}, got {target.shape}")
+    there = np.arange(T)[:, None] < lengths
+    if given.dtype.kind == "f":
+        there = there & ~np.isnan(given)
+    score = auc if given.dtype.kind == "b" else correlation
+    for layer, direction in np.ndindex(L, D):
+        scores = score(array[layer, direction][there], given[there])
+        strengths = np.abs(2 * scores - 1 if score is auc else scores)
+        for unit, (value, strength) in enumerate(zip(scores.tolist(), strengths.tolist(), strict=True)):
+            yield Match(name, layer, direction, unit, value, strength)
+
+
+def survey_units(found, text, top=1):
+    """The units that tell each of the ready-made properties of a text best.
+
+    Parameters
+    ----------
+    found : Trace
+        Of one row, a step for each character.
+    text : str
+    top : int
+        How many units for each property.
+
+    Returns
+    -------
+    dict of str to list of Match
+        By the name of the property, as in `PROPERTIES`; those that the text does not have at any step, or has at all,
+        are left out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is of the wrong type, or the text is not as long as the trace.
+    """
+    targets = {name: of(text) for name, of in PROPERTIES.items()}
+    return {name: rank_units(found, target, top) for name, target in targets.items() if len(np.unique(target)) > 1}
