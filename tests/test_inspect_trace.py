@@ -12,17 +12,17 @@ from fastrnn.inspect import Trace, trace
 
 SAVED = {  # what a step of the reference leaves on its tape
     "lstm": ("mask", "h_prev", "c_prev", "i", "f", "g", "o", "tanh_c"),
-    "gru": ("mask", "h_prev", "r", "z", "n", "m"),
+    "gru": ("mask", "h_prev", "r", "z", "n", "h_n"),
     "gru_reset_before": ("mask", "h_prev", "r", "z", "n"),
 }
 
 
-def reference_steps(cell, layer, x, lengths):
+def reference_steps(cell, layer, x, lengths, take_h=1.0, take_c=1.0):
     """States and gates of every layer and direction in NumPy, in float64: (L, D, T, N, H), NaN beyond the lengths."""
     parameters = {name: array.astype(np.float64) for name, array in layer.state_dict().items()}
     L, D, H = layer.num_layers, layer.num_directions, layer.hidden_size
     y, (T, N, _) = np.asarray(x, np.float64), x.shape
-    gates = [name for name in SAVED.get(cell, ()) if len(name) == 1 and name != "m"]
+    gates = [name for name in SAVED.get(cell, ()) if len(name) == 1]
     names = ["h", *(["c"] if cell == "lstm" else []), *gates]
     found = {name: np.full((L, D, T, N, H), np.nan) for name in names}
     zero = np.zeros((N, H))
@@ -30,14 +30,16 @@ def reference_steps(cell, layer, x, lengths):
         outputs = []
         for d in range(D):
             arrays = map(parameters.get, layer._names(k, d))
-            out, _, _, tape = reference.forward(cell, y, zero, zero, *arrays, lengths=lengths, reverse=d == 1)
+            how = {"lengths": lengths, "reverse": d == 1, "take_h": take_h, "take_c": take_c}
+            out, _, _, tape = reference.forward(cell, y, zero, zero, *arrays, **how)
             for t, rows, _, saved in tape["steps"]:
                 found["h"][k, d, t, rows] = out[t, rows]
                 step = dict(zip(SAVED.get(cell, ()), saved, strict=False))
                 for name in gates:
                     found[name][k, d, t, rows] = step[name]
                 if cell == "lstm":
-                    found["c"][k, d, t, rows] = step["f"] * step["c_prev"] + step["i"] * step["g"]
+                    new = step["f"] * step["c_prev"] + step["i"] * step["g"]
+                    found["c"][k, d, t, rows] = take_c * new + (1 - take_c) * step["c_prev"]
             outputs.append(out)
         y = np.concatenate(outputs, axis=-1)
     return found
@@ -54,16 +56,32 @@ def test_every_state_and_gate_is_the_reference_s(cell, dtype, bidirectional, rag
     T, N, I, H = 7, 5, 3, 6
     layer = make_layer(cell, I, H, 2, bidirectional=bidirectional, dtype=dtype, seed=3)
     x, lengths = draw(rng, T, N, I, dtype=dtype), random_lengths(T, N, rng) if ragged else None
-    found = trace(layer, x, lengths)
-    expected = reference_steps(cell, layer, x, lengths)
+    assert_traces(layer, x, lengths, reference_steps(cell, layer, x, lengths))
+
+
+def test_zoneout_takes_the_mean(cell, dtype, rng):
+    """As inference does; leaky units keep their share too. Gates are of the step itself, before it is shared out."""
+    lstm, rnn = cell == "lstm", cell.startswith("rnn")
+    options = {"leak": 0.6} if rnn else {"zoneout": (0.3, 0.2) if lstm else 0.3}
+    layer = make_layer(cell, 3, 6, 2, bidirectional=True, dtype=dtype, seed=3, **options)
+    x, lengths = draw(rng, 7, 5, 3, dtype=dtype), random_lengths(7, 5, rng)
+    expected = reference_steps(cell, layer, x, lengths, 0.6 if rnn else 0.7, 0.8)
+    assert_traces(layer, x, lengths, expected)
+
+
+def assert_traces(layer, x, lengths, expected):
+    """The trace has these arrays, NaN in the same places."""
+    found, T, terms = trace(layer, x, lengths), len(x), layer.input_size + layer.hidden_size
+    ragged = lengths is not None
     assert list(found) == list(expected)
     for name, array in expected.items():
         beyond = np.isnan(array)
         assert beyond.any() == ragged
         np.testing.assert_array_equal(np.isnan(found[name]), beyond)
         actual, array = (np.where(beyond, 0, a) for a in (found[name], array))
-        assert found[name].dtype == dtype
-        assert_close(actual, array, dtype, bidirectional=bidirectional, terms=I + H, steps=2 * T, what=name)
+        assert found[name].dtype == layer.dtype
+        how = {"bidirectional": layer.bidirectional, "terms": terms, "steps": layer.num_layers * T}
+        assert_close(actual, array, layer.dtype, **how, what=name)
 
 
 def test_states_have_the_bits_of_a_call(cell, rng):
@@ -148,20 +166,14 @@ def test_a_layer_in_two_places_is_traced_in_both(rng):
 
 def test_it_sees_inference(rng):
     """Dropout of every kind is off, recompute changes nothing, and the model goes on as if nothing had been."""
-    options = {
-        "dropout": 0.5,
-        "recompute": True,
-        "recurrent_dropout": 0.5,
-        "zoneout": 0.2,
-        "weight_drop": 0.5,
-        "seed": 1,
-    }
-    model = fr.Sequential(fr.Dropout(0.5, seed=0), fr.LSTM(3, 4, 2, **options), fr.Residual(fr.Dropout(0.5)))
+    inside = {"zoneout": (0.3, 0.2), "seed": 1}
+    options = {"dropout": 0.5, "recurrent_dropout": 0.4, "weight_drop": 0.3, "delta_clip": 0.1, "recompute": True}
+    model = fr.Sequential(fr.Dropout(0.5, seed=0), fr.LSTM(3, 4, 2, **inside, **options), fr.Residual(fr.Dropout(0.5)))
     x = draw(rng, 3000, 1, 3)  # long enough for recompute to leave the gates out
     before, generators = model.state_dict(), [layer._random_state() for layer in model.layers[:2]]
     found = trace(model, x)
     assert_same_bits(found.y, model(x)[0])
-    plain = trace(fr.LSTM(3, 4, 2, zoneout=0.2, seed=1), x)
+    plain = trace(fr.LSTM(3, 4, 2, **inside), x)
     assert_same_arrays(dict(found.layers["1"]), dict(plain))
     assert_same_arrays(model.state_dict(), before)
     assert [layer._random_state() for layer in model.layers[:2]] == generators

@@ -9,7 +9,15 @@ import itertools
 
 import numpy as np
 import pytest
-from conftest import as_tuple, assert_close, make_layer, random_lengths, random_state, run_reference
+from conftest import (
+    as_tuple,
+    assert_close,
+    central_differences,
+    make_layer,
+    random_lengths,
+    random_state,
+    run_reference,
+)
 from layer_cases import assert_same_bits, assert_slopes, refused
 
 import fastrnn as fr
@@ -312,3 +320,32 @@ def test_still_copies_of_models_have_no_chance_in_them(rng):
     assert_same_bits(model.still().forward(x)[0], model(x)[0])
     decoder = fr.AttentionDecoder(fr.LSTM(I, H, zoneout=0.5), fr.Attention(H, I), fr.Linear(H + I, 2))
     assert_same_bits(decoder.still().forward(x, x)[0], decoder(x, x)[0])
+
+
+# -- looking without drawing -----------------------------------------------------------------------------------------
+
+EVERYTHING = {"recurrent_dropout": 0.4, "zoneout": 0.3, "weight_drop": 0.3, "delta_clip": 1e-3, "recompute": True}
+
+
+def test_still_computes_in_training_what_a_call_does(cell, rng):
+    """The same bits, at each call; the parameters are copies, and the layer and its generator are left alone."""
+    leak = {"leak": 0.6} if cell.startswith("rnn") else {}
+    layer = make_layer(cell, 3, 4, 2, dropout=0.5, bidirectional=True, seed=0, **EVERYTHING, **leak)
+    generator, x = layer._random_state(), rng.standard_normal((6, 3, 3)).astype(np.float32)
+    twin, expected = layer.still(), layer(x, lengths=[6, 0, 3])[0]
+    for _ in range(2):
+        np.testing.assert_array_equal(twin.forward(x, lengths=[6, 0, 3])[0], expected)
+    assert layer._random_state() == generator
+    twin.params["weight_hh_l0"][...] = 0
+    assert layer.params["weight_hh_l0"].any()
+
+
+def test_gradients_of_a_still_layer_are_those_of_a_call(cell, rng):
+    """By central differences: nothing is clipped or drawn on the way back either."""
+    layer = make_layer(cell, 2, 3, dtype=np.float64, seed=0, **EVERYTHING)
+    x, dy = rng.standard_normal((5, 2, 2)), rng.standard_normal((5, 2, 3))
+    twin = layer.still()
+    *_, tape = twin.forward(x)
+    dx, _ = twin.backward(tape, dy)
+    slopes = central_differences(lambda x: float((layer(x)[0] * dy).sum()), x)
+    np.testing.assert_allclose(dx, slopes, atol=1e-8)

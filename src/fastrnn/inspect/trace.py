@@ -200,8 +200,8 @@ def trace(model, x, lengths=None):
 
     Notes
     -----
-    It takes one pass, that of training: `dropout` acts as in inference, that is, not at all, and ``recompute=True``
-    makes no difference. The random generators, the parameters and the gradients of the model stay as they are.
+    It takes one pass, of a copy of the model: dropout of every kind is off and zoneout takes the mean, as in inference,
+    and ``recompute=True`` makes no difference. The model, its gradients and its random generators stay as they are.
 
     Examples
     --------
