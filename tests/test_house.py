@@ -209,6 +209,7 @@ MODULES_WITHOUT_TEST = {
     "composite": "what layers made of others share: tested with each of them, in test_decoder and test_layer",
     "feeding": "the steps of a decoder: tested in test_decoder",
     "counting": "what all losses share: tested with each of them, in test_losses, test_regression and test_ctc",
+    "inspect_subject": "what influence and attribution share: tested with both",
     "parameters": "the ground floor of a stack: tested with it, in test_stack, test_files and test_init",
 }
 LONG_FILES = {  # over MAX_LINES

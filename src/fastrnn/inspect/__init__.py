@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Looking inside a model: what its units and gates do, step by step."""
 
+from .attribution import integrated_gradients, occlusion
 from .gates import plot_openness, plot_saturation, saturation
+from .influence import influence
 from .plots import plot_attention, plot_text, plot_units
 from .properties import (
     PROPERTIES,
@@ -31,13 +33,16 @@ __all__ = [
     "bracket_depth",
     "correlation",
     "falling",
+    "influence",
     "inside_brackets",
     "inside_quotes",
+    "integrated_gradients",
     "is_digit",
     "is_punctuation",
     "is_space",
     "is_upper",
     "is_vowel",
+    "occlusion",
     "plot_attention",
     "plot_openness",
     "plot_saturation",
