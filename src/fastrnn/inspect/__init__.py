@@ -4,6 +4,7 @@
 from .attribution import integrated_gradients, occlusion
 from .gates import plot_openness, plot_saturation, saturation
 from .influence import influence
+from .jacobians import jacobian_norms, lyapunov_exponents, memory_length, singular_values, state_jacobians
 from .plots import plot_attention, plot_text, plot_units
 from .properties import (
     PROPERTIES,
@@ -42,6 +43,9 @@ __all__ = [
     "is_space",
     "is_upper",
     "is_vowel",
+    "jacobian_norms",
+    "lyapunov_exponents",
+    "memory_length",
     "occlusion",
     "plot_attention",
     "plot_openness",
@@ -56,6 +60,8 @@ __all__ = [
     "rank_units",
     "rising",
     "saturation",
+    "singular_values",
+    "state_jacobians",
     "survey_units",
     "trace",
 ]
