@@ -2,6 +2,8 @@
 """Looking inside a model: what its units and gates do, step by step."""
 
 from .attribution import integrated_gradients, occlusion
+from .diagnosis import diagnose
+from .flow import gradient_flow
 from .gates import plot_openness, plot_saturation, saturation
 from .influence import influence
 from .jacobians import jacobian_norms, lyapunov_exponents, memory_length, singular_values, state_jacobians
@@ -33,7 +35,9 @@ __all__ = [
     "auc",
     "bracket_depth",
     "correlation",
+    "diagnose",
     "falling",
+    "gradient_flow",
     "influence",
     "inside_brackets",
     "inside_quotes",
