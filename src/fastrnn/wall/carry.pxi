@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# What acts on a state between two steps.
+
+cdef class Carry:
+    """How a state goes from one step to the next, see fr_carry; None and 0 stand for what that does not do.
+
+    take_h, take_c are (T, N, H), or (H,) for every step and row; mask is (N, H), C-ordered.
+    """
+    cdef Array take_h, take_c, mask
+    cdef fr_carry c
+
+    def __init__(self, take_h=None, take_c=None, mask=None, double clip=0):
+        self.take_h, self.take_c, self.mask = Array(take_h), Array(take_c), Array(mask)
+        memset(&self.c, 0, sizeof(self.c))
+        self.c.take_h, self.c.take_c, self.c.mask, self.c.clip = self.take_h.at(), self.take_c.at(), self.mask.at(), clip
+        if self.take_h.view.ndim == 3:
+            self.c.take_h_st, self.c.take_h_sn = self.take_h.stride(0), self.take_h.stride(1)
+        if self.take_c.view.ndim == 3:
+            self.c.take_c_st, self.c.take_c_sn = self.take_c.stride(0), self.take_c.stride(1)
+
+    cdef int fit(self, const fr_desc *d) except -1:
+        self.fits(self.take_h, d)
+        self.fits(self.take_c, d)
+        return self.fits(self.mask, d)
+
+    cdef int fits(self, Array array, const fr_desc *d) except -1:
+        if not array.held:
+            return 0
+        cdef Py_buffer *v = &array.view
+        if v.itemsize == (4 if d.dtype == FR_F32 else 8) and v.shape[v.ndim - 1] == d.H and walkable(v, d.H):
+            if v.ndim == 1 or v.ndim == 2 and v.shape[0] == d.N or v.shape[0] == d.T and v.shape[1] == d.N:
+                return 0
+        raise ValueError("what acts on the state does not fit the sequence")

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# What there is: cells, engines, threads.
+
+def _read_cells():
+    cdef fr_cell_info info
+    cells = {}
+    for cell in range(FR_N_CELLS):
+        check(fr_get_cell_info(<fr_cell>cell, &info))
+        cells[info.name.decode()] = (cell, info.G, info.S, bool(info.has_c), bool(info.recurrent))
+    return cells
+
+
+CELLS = _read_cells()  # name -> (code, gates G, tape blocks S, has a cell state, has recurrent weights)
+BUILT_ISAS = tuple(fr_isa_name(k).decode() for k in range(fr_isa_count()))  # best first
+ISAS = tuple(name for k, name in enumerate(BUILT_ISAS) if fr_isa_usable(k))
+
+cdef int current_isa = 0
+
+
+def set_isa(str name):
+    """Choose the engine of every later call."""
+    global current_isa
+    if name not in BUILT_ISAS:
+        raise ValueError(f"isa: expected one of {', '.join(ISAS)}, got {name!r}")
+    if name not in ISAS:
+        raise ValueError(f"isa: this machine cannot run {name!r}; it can run {', '.join(ISAS)}")
+    current_isa = BUILT_ISAS.index(name)
+
+
+def get_isa():
+    return BUILT_ISAS[current_isa]
+
+
+def openmp():
+    return bool(fr_openmp())
+
+
+def may_thread():
+    return bool(fr_may_thread())
+
+
+def max_threads():
+    return fr_max_threads()

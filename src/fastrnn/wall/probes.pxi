@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Single kernels and the machine's own roof, for tests and benchmarks.
+
+ACTS = {"sigmoid": 0, "tanh": 1, "selu": 2}
+
+
+def activation(str name, x, y):
+    """y[...] = name(x) on the current engine; x and y are C-ordered arrays of one dtype."""
+    cdef Array ax = Array(x), ay = Array(y, True)
+    cdef fr_dtype dtype = FR_F32 if ax.view.itemsize == 4 else FR_F64
+    check(fr_test_act(current_isa, dtype, <fr_act><int>ACTS[name], ax.view.len // ax.view.itemsize, ax.at(), ay.at()))
+
+
+def gemm(a, b, c):
+    """c (m, n) += a (m, k) b (k, n) on the current engine; C-ordered arrays of one dtype."""
+    cdef Array aa = Array(a), ab = Array(b), ac = Array(c, True)
+    cdef fr_dtype dtype = FR_F32 if aa.view.itemsize == 4 else FR_F64
+    cdef Py_ssize_t m = aa.view.shape[0], n = ab.view.shape[1], k = aa.view.shape[1]
+    cdef Block workspace = Block(fr_test_gemm_bytes(m, n, k))
+    check(fr_test_gemm(current_isa, dtype, m, n, k, aa.at(), ab.at(), ac.at(), workspace.at))
+
+
+PROBES = {"fma": 0, "read": 1, "barrier": 2}
+
+
+def probe(str what, int dtype, size_t nbytes, Py_ssize_t repeats, int n_threads):
+    """What the machine allows: (seconds, work), and the work is operations, bytes read, or barriers.
+
+    dtype is 0 for float32, 1 for float64. Each of n_threads threads reads nbytes (>= 512) of its own, `repeats` times.
+    """
+    cdef Block buffer = Block(nbytes * n_threads)
+    cdef fr_probe which = <fr_probe><int>PROBES[what]
+    cdef double work = 0
+    cdef int code
+    memset(buffer.at, 0, buffer.nbytes)
+    start = perf_counter()
+    with nogil:
+        code = fr_run_probe(current_isa, <fr_dtype>dtype, which, n_threads, nbytes, repeats, buffer.at, &work)
+    seconds = perf_counter() - start
+    check(code)
+    return seconds, work
