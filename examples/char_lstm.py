@@ -13,7 +13,6 @@ Drawing a character from its prediction, and feeding it back, again and again, m
 
 import argparse
 import copy
-import json
 import os
 import statistics
 import subprocess
@@ -173,9 +172,8 @@ def seconds_per_step(step, model, x, y):
 
 
 def in_another_process(model, path, notes):
-    """What `sample` writes there, from files alone: the model, and its other arguments as JSON."""
-    fr.save(model, path)
-    Path(f"{path}.json").write_text(json.dumps(notes))
+    """What `sample` writes there, from a file alone: the model, and its other arguments as notes."""
+    fr.save(model, path, notes=notes)
     command = [sys.executable, "-X", "utf8", __file__, "--continue", path]
     return subprocess.run(command, stdout=subprocess.PIPE).stdout.decode()
 
@@ -186,7 +184,7 @@ def parse_arguments():
     parser.add_argument("--steps", type=int, default=1000, help="of training; default: %(default)s")
     parser.add_argument("--hidden", type=int, default=256, help="LSTM units; default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")
-    parser.add_argument("--save", metavar="PATH", help="keep the model, in PATH and PATH.json")
+    parser.add_argument("--save", metavar="PATH", help="keep the model, with its vocabulary")
     parser.add_argument("--continue", metavar="PATH", dest="saved", help="let that model write")
     arguments = parser.parse_args()
     if arguments.save and not Path(arguments.save).parent.is_dir():  # say so before the training
@@ -199,8 +197,7 @@ def main():
     sys.stdout.reconfigure(errors="replace", line_buffering=True)
     arguments = parse_arguments()
     if arguments.saved:
-        notes = json.loads(Path(f"{arguments.saved}.json").read_text())
-        print(sample(fr.load(arguments.saved), **notes), end="")
+        print(sample(fr.load(arguments.saved), **fr.load_notes(arguments.saved)), end="")
         return
 
     text, H, seed = read_text(arguments.text), arguments.hidden, arguments.seed

@@ -166,6 +166,8 @@ def test_whole_run(run, tmp_path):
     assert "the same 300 characters" in output
     assert "1 of its characters never" in output
     assert type(fr.load(path)) is fr.Sequential
+    assert fr.load_notes(path)["vocabulary"] == ["a", "b"]
+    assert [*tmp_path.glob("model*")] == [path]
     written = run("--continue", path)
     assert len(written) == 4 + 300 + 300
     assert written.startswith("The ")

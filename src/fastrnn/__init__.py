@@ -15,7 +15,7 @@ from .ctc import ctc_loss
 from .decoder import AttentionDecoder
 from .dropout import Dropout
 from .evaluation import evaluate
-from .files import load, save
+from .files import load, load_notes, save
 from .gradients import add_penalty, clip_grad_norm, clip_grad_value
 from .layers import Embedding, Linear
 from .losses import binary_cross_entropy_with_logits, cross_entropy
@@ -75,6 +75,7 @@ __all__ = [
     "l1_loss",
     "load",
     "load_checkpoint",
+    "load_notes",
     "mse_loss",
     "save",
     "save_checkpoint",

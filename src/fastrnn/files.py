@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Models on disk: safetensors files that also say how to build the model.
 
-The tensors are stored under their PyTorch names; the file's metadata has one entry ``fastrnn``, JSON of
+The tensors are stored under their PyTorch names; the file's metadata has an entry ``fastrnn``, JSON of
 
     format        "1", the version of this format
     version       of the package that wrote the file
     architecture  {"type": "LSTM", "input_size": 3, ...}: type and config of the model
     crc32         of the architecture and, after it, all tensors by name; eight hexadecimal digits
+    notes         the CRC-32 of the entry ``notes``, JSON of what the caller had to say, if there is one
 
 Nothing in a file is believed: what the architecture says determines the names, types and shapes of the tensors and the
 size of the file, and memory is allocated after both have been found to be so. The file is read, not mapped: one that
@@ -25,14 +26,14 @@ import numpy as np
 
 from .architectures import CODES, build, check_kinds, parameters
 
-__all__ = ["load", "save"]
+__all__ = ["load", "load_notes", "save"]
 
 FORMAT = "1"
 # Bytes. Enough for some 5000 layers; parsed JSON may take 25 times the memory of its text.
 LARGEST_HEADER = 1 << 22
 
 
-def save(model, path):
+def save(model, path, *, notes=None):
     """Write a model to a file.
 
     The file appears whole or not at all: whatever happens on the way, `path` is the old file or
@@ -44,13 +45,16 @@ def save(model, path):
         Of a class of this package.
     path : str or os.PathLike
         Usually ``*.safetensors``. What a symbolic link points to is replaced, not the link.
+    notes : dict, optional
+        What else belongs to the model, such as its vocabulary: names, and whatever JSON can hold. `load_notes` gives it
+        back. It is not for arrays: there is room for some megabytes.
 
     Raises
     ------
     TypeError
-        `model`, or a layer in it, is of another type.
+        `model`, or a layer in it, is of another type; or `notes` is not a dict that JSON gives back as it was.
     ValueError
-        The model has too many layers for a file (some thousands).
+        The model has too many layers for a file (some thousands), or the notes are too long.
     OSError
         The file cannot be written.
 
@@ -65,8 +69,10 @@ def save(model, path):
     >>> model = fr.Sequential(fr.GRU(3, 8), fr.Linear(8, 2))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "model.safetensors")
-    ...     fr.save(model, path)
-    ...     same = fr.load(path)
+    ...     fr.save(model, path, notes={"trained": "not yet"})
+    ...     same, notes = fr.load(path), fr.load_notes(path)
+    >>> notes
+    {'trained': 'not yet'}
     >>> all(bool((same.params[name] == model.params[name]).all()) for name in model.params)
     True
     """
@@ -82,12 +88,17 @@ def save(model, path):
         "architecture": architecture,
         "crc32": checksum(architecture, arrays),
     }
-    content = serialize(arrays, {"fastrnn": json.dumps(about)})
+    entries = {}
+    if notes is not None:
+        entries["notes"] = as_json("notes", notes)
+        about["notes"] = crc_of(entries["notes"])
+    content = serialize(arrays, {"fastrnn": json.dumps(about), **entries})
     length = int.from_bytes(content[:8], "little")
     if length > LARGEST_HEADER:
+        what = "model" if notes is None else "model, notes"
         raise ValueError(
-            f"model: expected a header of at most {LARGEST_HEADER} bytes, "
-            f"got {length} bytes for {len(arrays)} parameters"
+            f"{what}: expected a header of at most {LARGEST_HEADER} bytes, "
+            f"got {length} bytes for {len(arrays)} parameters{'' if notes is None else ' and the notes'}"
         )
     replace(path, content)
 
@@ -115,6 +126,33 @@ def load(path):
     OSError
         The file cannot be read.
     """
+    return read_from(path, read_model)
+
+
+def load_notes(path):
+    """Read what `save` was given to note beside a model, without reading the model.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Returns
+    -------
+    dict
+        Empty if there are no notes.
+
+    Raises
+    ------
+    ValueError
+        The file is damaged or truncated, or `save` did not write it; says what is wrong.
+    OSError
+        The file cannot be read.
+    """
+    return read_from(path, lambda file: read_metadata(read_header(file)[0].get("__metadata__"))[1])
+
+
+def read_from(path, read):
+    """What `read` finds in a file; errors begin with its path."""
     path = os.fsdecode(path)
     with open(path, "rb") as file:
         try:
@@ -125,20 +163,21 @@ def load(path):
             raise ValueError(f"{path}: {error}") from error
 
 
-def read(file):
+def read_model(file):
     """The model in an open file."""
     from safetensors import SafetensorError
     from safetensors.numpy import load as deserialize
 
     header, start = read_header(file)
-    architecture, crc32 = read_metadata(header.pop("__metadata__", None))
+    about, _ = read_metadata(header.pop("__metadata__", None))
+    architecture = about.get("architecture")
     check_tensors(header, architecture, os.fstat(file.fileno()).st_size - start)
     file.seek(0)
     try:
         arrays = deserialize(file.read())
     except (SafetensorError, KeyError, TypeError) as error:
         raise ValueError(f"truncated or not a safetensors file ({error})") from error
-    if checksum(architecture, arrays) != crc32:
+    if checksum(architecture, arrays) != about.get("crc32"):
         raise ValueError("the checksum differs: the file is damaged")
     model = build(architecture)
     model.load_state_dict(arrays)
@@ -171,7 +210,7 @@ def from_json(what, text):
 
 
 def read_metadata(metadata):
-    """The architecture, a dict, and the checksum."""
+    """What the file says about the model, and the notes: two dicts."""
     from . import __version__
 
     if not isinstance(metadata, dict) or not isinstance(metadata.get("fastrnn"), str):
@@ -185,7 +224,31 @@ def read_metadata(metadata):
             f"written in format {short(about.get('format'))} by fastrnn {short(about.get('version'))}; "
             f"this is fastrnn {__version__}, which reads format {FORMAT!r}"
         )
-    return about.get("architecture"), about.get("crc32")
+    text = metadata.get("notes")
+    if text is None and about.get("notes") is None:
+        return about, {}
+    if not isinstance(text, str) or crc_of(text) != about.get("notes"):
+        raise ValueError("notes: the checksum differs: the file is damaged")
+    return about, from_json("notes", text)
+
+
+def as_json(name, value):
+    """`value`, a dict, as JSON from which it comes back as it was."""
+    problem = f"got {type(value).__name__}"
+    if isinstance(value, dict):
+        try:
+            text = json.dumps(value, allow_nan=False)
+            if json.loads(text) == value:
+                return text
+            problem = "got one that would change (keys that are not strings, or tuples)"
+        except (TypeError, ValueError, RecursionError) as error:
+            problem = f"got one that it cannot ({error})"
+    raise TypeError(f"{name}: expected a dict that JSON can hold, {problem}")
+
+
+def crc_of(text):
+    """CRC-32 of a text, in hexadecimal digits."""
+    return f"{zlib.crc32(text.encode()):08x}"
 
 
 def check_tensors(header, architecture, size):
