@@ -115,6 +115,22 @@ def test_targets_of_a_list():
     assert [batch.y for batch in other] == [labels[:4], labels[4:8], labels[8:]]
 
 
+def test_rows_may_be_put_together_by_others():
+    """As a model of several inputs needs them; rows of similar lengths still meet."""
+    sources, targets = [[n] * (n % 7 + 1) for n in range(60)], [str(n) for n in range(60)]
+
+    def collate(x, y):
+        assert [row[0] for row in x] == [int(name) for name in y]
+        return {"source": x, "target": y}, y
+
+    batches, seen = fr.Batches(sources, targets, batch_size=6, collate_fn=collate, seed=0), []
+    for batch in batches:
+        assert batch.x["target"] is batch.y and batch.lengths is None
+        assert max(map(len, batch.x["source"])) - min(map(len, batch.x["source"])) <= 1
+        seen += batch.y
+    assert sorted(seen) == sorted(targets)
+
+
 def test_lengths_of_arrays():
     x, y = np.ones((9, 6, 2), np.float32), np.ones((9, 6), int)
     lengths = np.array([1, 2, 3, 4, 0, 5])
@@ -172,6 +188,8 @@ def test_a_state_of_other_data_is_refused():
         (ValueError, "lengths: .* in 0..2, .* got 4 at 1", np.zeros((2, 3, 1)), [0] * 3, {"lengths": [1, 4, 0]}),
         (TypeError, "lengths: expected integers, got float64", np.zeros((2, 3, 1)), [0] * 3, {"lengths": [1.0, 2, 0]}),
         (ValueError, "lengths: expected none for rows without time", np.zeros((3, 2)), [0] * 3, {"lengths": [1, 2, 0]}),
+        (TypeError, "collate_fn: expected a function of two lists, got int", [[1]], [1], {"collate_fn": 3}),
+        (ValueError, "collate_fn: expected none for an array x", np.zeros((3, 2)), [0] * 3, {"collate_fn": max}),
         (ValueError, "seed: expected an integer of at least 0 or None, got -1", [[1]], [1], {"seed": -1}),
     ],
 )  # fmt: skip

@@ -77,12 +77,17 @@ def test_a_source_with_fewer_batches_is_refused():
 
 
 def test_what_is_data_and_what_gives_batches():
-    assert type(as_source([[1], [2]], [1, 2])) is fr.Batches
-    assert type(as_source(np.ones(3), np.ones(3))) is fr.Batches
+    assert type(as_source([[1], [2]], [1, 2], batch_first=False)) is fr.Batches
+    assert type(as_source(np.ones(3), np.ones(3), batch_first=True)) is fr.Batches
     source = Again(3)
-    assert as_source(source, None) is source
+    assert as_source(source, None, batch_first=False) is source
     with pytest.raises(ValueError, match="y: expected none, since Again gives batches of x and y"):
-        as_source(source, [1, 2, 3])
+        as_source(source, [1, 2, 3], batch_first=False)
+    batches = fr.Batches([[1], [2]], [1, 2])
+    with pytest.raises(ValueError, match="x: expected Batches with batch_first=True, as the model, got False"):
+        as_source(batches, None, batch_first=True)
+    rows = fr.Batches(np.ones(3), np.ones(3))  # without time, it makes no difference
+    assert as_source(rows, None, batch_first=True) is as_source(rows, None, batch_first=False) is rows
     for wrong in [(1,)], [3], ["ab"], [(1, 2, 3, 4)]:
         with pytest.raises(TypeError, match=r"x: expected batches \(x, y\) or \(x, y, lengths\)"):
             list(Feed(iter(wrong)).epoch())

@@ -14,6 +14,7 @@ import pytest
 import fastrnn as fr
 
 T = 6
+ROWS_FIRST = fr.Batches([[1]], [1], batch_first=True)
 
 
 @pytest.fixture
@@ -431,6 +432,56 @@ def test_rows_of_length_0(rng):
             assert np.isfinite(history["loss"]).all() and history.epochs == 10
 
 
+def test_a_checkpoint_that_does_not_fit_changes_nothing(data, tmp_path):
+    path = tmp_path / "run"
+    fit(make_model(), data, checkpoint=path)
+    content = path.read_bytes()
+    scheduled = make_model()
+    adam = fr.Adam(scheduled)
+    for message, model, given, options in [
+        ("rows: expected 20, as where the state is from, got 19", make_model(), [part[1:] for part in data], {}),
+        ("batch_size: expected 8, as where the state is from, got 5", make_model(), data, {"batch_size": 5}),
+        ("model: .*: model.layers is 3 of them there, 4 of them here", make_model(fr.LayerNorm(8)), data, {}),
+        ("schedule: expected none", scheduled, data, {"optimizer": adam, "schedule": fr.StepLR(adam, 1)}),
+    ]:
+        before = model.state_dict()
+        with pytest.raises(ValueError, match=message):
+            fit(model, given, checkpoint=path, resume=True, **options)
+        assert_same(model, before)
+        assert path.read_bytes() == content
+    model = make_model()
+    fr.save_checkpoint(path, model)
+    with pytest.raises(ValueError, match="expected a checkpoint that fit wrote"):
+        fit(model, data, checkpoint=path, resume=True)
+
+
+def test_a_finished_training_is_not_repeated(data, tmp_path):
+    """Resumed, it comes back as it was; with more epochs it goes on."""
+    path = tmp_path / "run"
+    model, other, longer = make_model(), make_model(seed=5), make_model()
+    history = fit(model, data, checkpoint=path, validation=data)
+    assert fit(other, data, checkpoint=path, validation=data, resume=True) == history
+    assert_same(other, model.params)
+    assert but_seconds(fit(other, data, checkpoint=path, validation=data, resume=True, epochs=5)) == but_seconds(
+        fit(longer, data, validation=data, epochs=5)
+    )
+    assert_same(other, longer.params)
+
+
+def test_a_full_disk_stops_it_with_the_model_whole(data, tmp_path, monkeypatch):
+    path, model = tmp_path / "run", make_model()
+    fit(model, data, checkpoint=path, epochs=1)
+    content = path.read_bytes()
+
+    def fsync(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(fr.files.os, "fsync", fsync)
+    with pytest.raises(OSError, match="No space left"):
+        fit(model, data, checkpoint=path)
+    assert path.read_bytes() == content and all(np.isfinite(p).all() for p in model.params.values())
+
+
 @pytest.mark.parametrize(
     "error, message, options",
     [
@@ -452,6 +503,8 @@ def test_rows_of_length_0(rng):
         (ValueError, "truncate: expected k2 >= k1", {"truncate": (4, 2)}),
         (ValueError, "an output for every step, got a Sequential", {"truncate": 2}),
         (ValueError, "resume: expected a checkpoint to go on from, got none", {"resume": True}),
+        (FileNotFoundError, "checkpoint: expected a path in a folder", {"checkpoint": "/none/such/run"}),
+        (ValueError, "x: expected Batches with batch_first=False", {"x": ROWS_FIRST, "y": None}),
         (TypeError, "callbacks: expected functions, or objects with on_step or on_epoch, got int", {"callbacks": [3]}),
         (TypeError, "metrics: expected", {"metrics": "accuracy"}),
         (ValueError, "y: expected", {"validation": (np.zeros((4, 3, 2)), np.zeros(2))}),

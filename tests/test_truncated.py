@@ -6,8 +6,8 @@ import pytest
 from conftest import make_layer
 
 import fastrnn as fr
-from fastrnn.batches import Batch
 from fastrnn.objective import Objective
+from fastrnn.rows import Batch
 from fastrnn.truncated import as_windows, windows
 
 T, N = 11, 2

@@ -18,7 +18,6 @@ from . import files
 from .composite import described
 from .functional import as_positive, as_size
 from .layer import Layer
-from .sequential import leaves
 
 __all__ = ["Checkpoint", "load_checkpoint", "save_checkpoint"]
 
@@ -199,16 +198,21 @@ def load_parameters(model, parameters):
 
 def random_states(model):
     """The state of every random generator in a model."""
-    if not isinstance(model, Layer):
-        return []
-    return [leaf._random_state() for leaf in leaves(model)]
+    return [layer._random_state() for layer in _layers(model)]
 
 
 def set_random_states(model, states):
     """Bring the random generators to these states."""
+    for layer, state in zip(_layers(model), states, strict=True):
+        layer._set_random_state(state)
+
+
+def _layers(model):
+    """The layers of a model, those that hold others too; none of one's own kind."""
     if isinstance(model, Layer):
-        for leaf, state in zip(leaves(model), states, strict=True):
-            leaf._set_random_state(state)
+        yield model
+        for part in model.parts().values():
+            yield from _layers(part)
 
 
 # -- trees in files ------------------------------------------------------------------------------------------------

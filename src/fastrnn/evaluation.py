@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .batches import Batch
 from .feed import Feed, as_source
 from .functional import as_size
 from .objective import Objective, applied, positions
+from .rows import Batch
 from .sequential import results
 
 __all__ = ["Means", "as_metrics", "evaluate"]

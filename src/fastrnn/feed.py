@@ -1,32 +1,25 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Any source of batches, epoch by epoch, from a place that can be gone back to."""
 
-from .batches import Batch, Batches
+from .batches import Batches
+from .rows import as_batch
 
 __all__ = ["Feed", "as_source"]
 
 
-def as_source(x, y, **options):
-    """Arrays and lists of sequences as `Batches`, with these `options`; an iterable of batches as it is."""
+def as_source(x, y, *, batch_first, **options):
+    """Arrays and lists of sequences as `Batches`, with these options; an iterable of batches as it is."""
     if isinstance(x, Batches) or (not isinstance(x, list | tuple) and not _is_array(x) and hasattr(x, "__iter__")):
         if y is not None:
             raise ValueError(f"y: expected none, since {type(x).__name__} gives batches of x and y")
+        if isinstance(x, Batches) and x.has_time and x.batch_first != batch_first:
+            raise ValueError(f"x: expected Batches with batch_first={batch_first}, as the model, got {x.batch_first}")
         return x
-    return Batches(x, y, **options)
+    return Batches(x, y, batch_first=batch_first, **options)
 
 
 def _is_array(x):
     return any(hasattr(x, name) for name in ("__array__", "__dlpack__"))
-
-
-def as_batch(item):
-    """What an iterable of batches gave, as a `Batch`."""
-    if isinstance(item, Batch):
-        return item
-    if isinstance(item, tuple | list) and len(item) in (2, 3):
-        return Batch(*item)
-    got = f"{type(item).__name__} of {len(item)}" if isinstance(item, tuple | list) else type(item).__name__
-    raise TypeError(f"x: expected batches (x, y) or (x, y, lengths) from an iterable, got {got}")
 
 
 class Feed:

@@ -5,7 +5,7 @@ import os
 import time
 
 from .adaptive import Adam
-from .checkpoints import Checkpoint, load_checkpoint, random_states, set_random_states
+from .checkpoints import Checkpoint, load_checkpoint, random_states, read_tree, set_random_states
 from .evaluation import Means, as_metrics, measured, scores
 from .feed import Feed, as_source
 from .functional import as_flag, as_positive, as_size
@@ -129,6 +129,8 @@ def fit(
         check_cuttable(model)
     if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
         checkpoint = Checkpoint(checkpoint)
+    if checkpoint is not None and not os.path.isdir(folder := os.path.dirname(os.path.realpath(checkpoint.path))):
+        raise FileNotFoundError(f"checkpoint: expected a path in a folder that there is, got one in {folder}")
     if as_flag("resume", resume) and checkpoint is None:
         raise ValueError("resume: expected a checkpoint to go on from, got none")
     restore_best = as_flag("restore_best", restore_best) and validation is not None
@@ -258,9 +260,13 @@ class Training:
             )  # fmt: skip
 
     def load(self):
-        """Go on from the checkpoint."""
-        found = load_checkpoint(self.checkpoint.path, self.model, self.optimizer, self.schedule)
+        """Go on from the checkpoint; nothing is changed before all of it has been found to fit."""
+        path = self.checkpoint.path
+        found = read_tree(path).get("training", {})
+        if "place" not in found:
+            raise ValueError(f"{path}: expected a checkpoint that fit wrote, got one of save_checkpoint alone")
         self.feed.load_state_dict(found["place"]["feed"])
+        load_checkpoint(path, self.model, self.optimizer, self.schedule)
         self.history.update(found["history"])
         self.means.load_state_dict(found["means"])
         self.best.load_state_dict(found["best"])

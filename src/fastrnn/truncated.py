@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .batches import Batch
 from .functional import as_size
 from .objective import Objective, positions
+from .rows import Batch
 from .sequential import leaves
 
 __all__ = ["Window", "truncated_bptt"]

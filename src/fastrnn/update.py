@@ -41,7 +41,8 @@ class Update:
             norm = math.nan
         if math.isfinite(loss) and math.isfinite(norm):
             return norm
-        found = [f"the {what} {_some(names)}" for what, names in self._not_finite().items() if names]
+        bad = {"gradient of": _not_finite(self.model.grads), "parameter": _not_finite(self.model.params)}
+        found = [f"the {what} {_some(names)}" for what, names in bad.items() if names]
         raise FloatingPointError(
             f"step {step}: expected a finite loss and gradient, got loss {loss:.4g} and gradient norm {norm:.4g}; "
             f"not finite: {' and '.join(found) or 'no gradient'}. The parameters are those of step {step - 1}"
@@ -57,26 +58,24 @@ class Update:
         """
         if self.clip is not None and norm > self.clip:
             clip_grad_norm(self.model, self.clip)
-        for name, p in self.model.params.items():
+        params = dict(self.model.params)
+        for name, p in params.items():
             np.copyto(self._before[name], p)
         with np.errstate(over="ignore", invalid="ignore"):  # found below
             self.optimizer.step()
-        if names := _not_finite(self.model.params):
-            for name, p in self.model.params.items():
+        if names := _not_finite(params):
+            for name, p in params.items():
                 np.copyto(p, self._before[name])
             raise FloatingPointError(
                 f"step {step}: expected finite parameters, got others in {_some(names)} from loss {loss:.4g}, gradient "
                 f"norm {norm:.4g} and lr {self.optimizer.lr:.4g}. The parameters are those of step {step - 1}"
             )
 
-    def _not_finite(self):
-        return {"gradient of": _not_finite(self.model.grads), "parameter": _not_finite(self.model.params)}
-
 
 def _not_finite(arrays):
     """The names of arrays with elements that are not."""
     with np.errstate(invalid="ignore"):
-        return [name for name, a in arrays.items() if a.size and not np.isfinite((a.max(), a.min())).all()]
+        return [n for n, a in arrays.items() if a.size and not (math.isfinite(a.max()) and math.isfinite(a.min()))]
 
 
 def _some(names):
