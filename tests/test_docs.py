@@ -6,9 +6,11 @@ All but the last test need no Sphinx.
 
 import contextlib
 import doctest
+import importlib
 import importlib.util
 import inspect
 import io
+import pkgutil
 import re
 import subprocess
 import sys
@@ -89,8 +91,9 @@ def test_no_python_of_a_page_goes_unrun(page):
 def test_every_public_name_is_on_one_page_of_the_reference():
     listed = [name for names in tool("names").sections().values() for name in names]
     assert len(set(listed)) == len(listed)
-    for name in fr.__all__:
-        thing = getattr(fr, name)
+    packages = {path.parent.name for path in (ROOT / "src" / "fastrnn").glob("*/__init__.py")}
+    for name in {*fr.__all__, *packages}:
+        thing = importlib.import_module(f"fastrnn.{name}") if name in packages else getattr(fr, name)
         wanted = (
             [f"fastrnn.{name}.{inner}" for inner in thing.__all__] if inspect.ismodule(thing) else [f"fastrnn.{name}"]
         )
@@ -99,10 +102,7 @@ def test_every_public_name_is_on_one_page_of_the_reference():
 
 def resolved(name):
     """The thing that a dotted name of the package is."""
-    thing = fr
-    for part in name.removeprefix("fastrnn.").split("."):
-        thing = getattr(thing, part)
-    return thing
+    return pkgutil.resolve_name(name)
 
 
 @pytest.mark.parametrize("page", NAMES)

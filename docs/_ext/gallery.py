@@ -23,7 +23,9 @@ def examples():
 
 
 def title(path):
-    return path.stem.replace("_", " ").capitalize()
+    """'Char LSTM' of char_lstm.py."""
+    words = path.stem.capitalize().split("_")
+    return " ".join(word.upper() if word in {"rnn", "lstm", "gru", "ctc"} else word for word in words)
 
 
 def docstring(path):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pages of the API: each public name of the package on one of them, by the module that it comes from."""
 
+import importlib
 import inspect
+import pkgutil
 
 import fastrnn
 
@@ -40,10 +42,16 @@ def public(module):
     return sorted(getattr(module, "__all__", own))
 
 
+def on_demand():
+    """The packages inside that a user imports by name. The benchmarks are a program."""
+    found = (module.name for module in pkgutil.iter_modules(fastrnn.__path__) if module.ispkg)
+    return sorted(set(found) - {"benchmarks"} - set(fastrnn.__all__))
+
+
 def things():
     """(dotted name, module that it comes from) of every public thing, modules opened."""
-    for name in fastrnn.__all__:
-        thing = getattr(fastrnn, name)
+    for name in (*fastrnn.__all__, *on_demand()):
+        thing = getattr(fastrnn, name) if name in fastrnn.__all__ else importlib.import_module(f"fastrnn.{name}")
         if inspect.ismodule(thing):
             for inner in public(thing):
                 yield f"fastrnn.{name}.{inner}", home(thing)
@@ -62,7 +70,7 @@ def sections():
         if names:
             found[title] = names
     for module, names in by_module.items():
-        first = inspect.getdoc(inspect.importlib.import_module(f"fastrnn.{module}")).splitlines()[0]
+        first = inspect.getdoc(importlib.import_module(f"fastrnn.{module}")).splitlines()[0]
         found[first.rstrip(".").partition(":")[0]] = names
     found["What every layer shares"] = [f"fastrnn.layer.{name}" for name in SHARED]
     return found
