@@ -88,7 +88,12 @@ def cross_entropy(
     logits, targets = as_prediction("logits", logits), as_integers("targets", targets)
     batch_first = as_flag("batch_first", batch_first)
     if logits.ndim == 0 or logits.shape[-1] == 0:
-        raise ValueError(f"logits: expected (..., V) with V >= 1, got {logits.shape}")
+        raise ValueError(f"logits: expected (..., V) with V >= 2, got {logits.shape}")
+    if logits.shape[-1] == 1:  # a loss of 0 from the first step on would look like learning
+        raise ValueError(
+            f"logits: expected (..., V) with V >= 2, got {logits.shape}: of one class nothing can be learnt; "
+            "for yes or no in one logit there is binary_cross_entropy_with_logits"
+        )
     if targets.shape != logits.shape[:-1]:
         raise ValueError(f"targets: expected {logits.shape[:-1]}, got {targets.shape}")
     V = logits.shape[-1]
