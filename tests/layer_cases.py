@@ -73,12 +73,13 @@ def pooled_model(dtype=np.float32, seed=0):
 
 def attention_decoder(
     dtype=np.float32, seed=0, *, layer=fr.LSTM, num_layers=1, score="additive", input_feeding=False, batch_first=False,
+    **options,
 ):  # fmt: skip
     """x (T, N, 3) and a memory (S, N, 3) to y (T, N, 5)."""
     common = {"batch_first": batch_first, "dtype": dtype}
     size = 3 if score == "dot" else 4
     return fr.AttentionDecoder(
-        layer(3 + 5 * input_feeding, size, num_layers, seed=seed, **common),
+        layer(3 + 5 * input_feeding, size, num_layers, seed=seed, **common, **options),
         fr.Attention(size, 3, score=score, seed=seed + 1, **common),
         fr.Linear(3 + size, 5, dtype=dtype, seed=seed + 2),
         input_feeding=input_feeding,

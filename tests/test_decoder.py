@@ -203,6 +203,19 @@ def test_nothing_of_something(fed, sizes, rng):
     assert [a.shape for a in flat(dstate)] == [a.shape for a in flat(state)]
 
 
+def test_a_still_copy_has_nothing_random(fed, rng):
+    """Its training pass is the inference of the original, whose arrays it does not share."""
+    decoder = attention_decoder(input_feeding=fed, num_layers=2, dropout=0.5)
+    x, memory, *_ = draw(decoder, rng)
+    twin = decoder.still()
+    y, *_, tape = twin.forward(x, memory)
+    assert_same_bits(y, decoder(x, memory)[0])
+    assert (decoder.forward(x, memory)[0] != y).any()
+    assert not any(np.shares_memory(twin.params[name], a) for name, a in decoder.params.items())
+    names = [(name, layer) for name, layer, _ in twin.inside(tape)]
+    assert names == ([] if fed else list(twin.parts().items()))
+
+
 def make(layer=None, attention=None, combine=None, **options):
     """A decoder of layers that fit, but for those given."""
     layers = layer or fr.GRU(3, 4), attention or fr.Attention(4, 6), combine or fr.Linear(10, 5)

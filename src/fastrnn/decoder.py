@@ -106,6 +106,10 @@ class AttentionDecoder(Composite):
     def _options(self):
         return {"input_feeding": self.input_feeding}
 
+    def inside(self, tape):
+        *_, saved = Tape.check(tape, self)  # with input feeding, tapes of single steps
+        return [] if self.input_feeding else list(zip(self._names, self.parts().values(), saved, strict=True))
+
     # -- the passes ----------------------------------------------------------------------------------------------------
 
     def _checked(self, x, memory, lengths, memory_lengths):
