@@ -86,6 +86,38 @@ def attention_decoder(
     )
 
 
+def translator(dtype=np.float32, seed=0, *, input_feeding=False, batch_first=False, start=9):
+    """Tokens (T_s, N) of 10 and a target (T, N) of 10 to logits (T, N, 10), with attention."""
+    own = {"batch_first": batch_first, "dtype": dtype}
+    return fr.Seq2Seq(
+        fr.Sequential(
+            fr.Embedding(10, 3, dtype=dtype, seed=seed), fr.GRU(3, 2, bidirectional=True, seed=seed + 1, **own)
+        ),
+        fr.Embedding(10, 3, dtype=dtype, seed=seed + 2),
+        fr.AttentionDecoder(
+            fr.GRU(3 + 5 * input_feeding, 4, seed=seed + 3, **own),
+            fr.Attention(4, 4, seed=seed + 4, **own),
+            fr.Linear(8, 5, dtype=dtype, seed=seed + 5),
+            input_feeding=input_feeding,
+        ),
+        fr.Linear(5, 10, dtype=dtype, seed=seed + 6),
+        start=start,
+    )
+
+
+def summariser(dtype=np.float32, seed=0):
+    """x (T_s, N, 3) and a target (T, N) of 10 to logits (T, N, 10), without attention, from one cell to another."""
+    return fr.Seq2Seq(
+        fr.Sequential(
+            fr.Linear(3, 2, dtype=dtype, seed=seed), fr.LSTM(2, 2, 2, bidirectional=True, dtype=dtype, seed=seed + 1)
+        ),
+        fr.Embedding(10, 2, dtype=dtype, seed=seed + 2),
+        fr.GRU(2, 3, 2, dtype=dtype, seed=seed + 3),
+        fr.Linear(3, 10, dtype=dtype, seed=seed + 4),
+        bridge=fr.Linear(16, 6, dtype=dtype, seed=seed + 5),
+    )
+
+
 def mixed_state(rng, N, dtype=np.float32):
     """A state of mixed_model: LSTM, Sequential of a GRU, RNN."""
     draw = lambda *shape: rng.standard_normal(shape).astype(dtype)  # noqa: E731

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import safetensors
 import safetensors.numpy
-from layer_cases import attention_decoder, pooled_model
+from layer_cases import attention_decoder, pooled_model, summariser, translator
 
 import fastrnn as fr
 from fastrnn import files
@@ -55,6 +55,8 @@ MODELS = {
     "rnn": lambda **own: fr.RNN(3, 4, **own),
     "rnn_relu": lambda **own: fr.RNN(3, 1, nonlinearity="relu", **own),
     "rnn_selu": lambda **own: fr.RNN(1, 4, 2, nonlinearity="selu", bidirectional=True, **own),
+    "seq2seq": lambda **own: translator(input_feeding=True, **own),
+    "seq2seq_no_attention": summariser,
     "sequential": lambda **own: fr.Sequential(fr.Embedding(7, 3, **own), fr.GRU(3, 4, **own), fr.Linear(4, 2, **own)),
     "sequential_pooled": pooled_model,
     "nested": lambda **own: fr.Sequential(
@@ -81,6 +83,8 @@ def output(model, dtype):
         return model(rng.integers(0, 7, (5, 2)))
     features = 1 if getattr(first, "input_size", 3) == 1 else 4 if isinstance(first, fr.LastStep) else 3
     x = rng.standard_normal((5, 2, features)).astype(dtype)
+    if isinstance(first, fr.Seq2Seq):
+        return model(x if first.bridge else rng.integers(0, 10, (5, 2)), rng.integers(0, 10, (4, 2)))[0]
     if isinstance(first, fr.Attention | fr.AttentionDecoder):
         return model(x, x)
     return model(x[0] if isinstance(first, fr.RepeatVector) else x)

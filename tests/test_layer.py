@@ -17,6 +17,8 @@ from layer_cases import (
     pooled_model,
     refused,
     snapshot,
+    summariser,
+    translator,
 )
 
 import fastrnn as fr
@@ -50,6 +52,9 @@ LAYERS = {
     "RepeatVector": (lambda dtype, seed: fr.RepeatVector(4, dtype=dtype), X[0]),
     "Residual": (lambda **kw: fr.Residual(fr.GRU(3, 3, **kw)), X),
     "Residual, no state": (lambda **kw: fr.Residual(fr.Linear(3, 3, **kw)), X),
+    "Seq2Seq": (translator, (TOKENS_2D[::-1], TOKENS_2D)),
+    "Seq2Seq, fed": (lambda **kw: translator(input_feeding=True, **kw), (TOKENS_2D[:2], TOKENS_2D)),
+    "Seq2Seq, no attention": (summariser, (X, TOKENS_2D[:3])),
     "Sequential": (mixed_model, X),
     "Sequential, tokens": (language_model, TOKENS_2D),
     "Sequential, pooled": (pooled_model, X),

@@ -25,6 +25,7 @@ from .pooling import LastStep, MaxPool, MeanPool, RepeatVector
 from .recurrent import GRU, LSTM, RNN, Stream
 from .regression import huber_loss, l1_loss, mse_loss
 from .schedules import CosineAnnealingLR, LinearWarmup, ReduceLROnPlateau, StepLR
+from .seq2seq import Seq2Seq
 from .sequential import Residual, Sequential
 from .training import fit
 from .truncated import truncated_bptt
@@ -57,6 +58,7 @@ __all__ = [
     "ReduceLROnPlateau",
     "RepeatVector",
     "Residual",
+    "Seq2Seq",
     "Sequential",
     "StepLR",
     "Stream",

@@ -14,6 +14,7 @@ from .layers import Embedding, Linear
 from .normalization import LayerNorm
 from .pooling import LastStep, MaxPool, MeanPool, RepeatVector
 from .recurrent import GRU, LSTM, RNN
+from .seq2seq import Seq2Seq
 from .sequential import Residual, Sequential
 
 EXAMPLES = {  # what can be in a file: arguments that make one, or the config of one that is made of layers
@@ -38,6 +39,7 @@ EXAMPLES = {  # what can be in a file: arguments that make one, or the config of
     RepeatVector: (1,),
     Residual: {"layer": {}},
     RNN: (1, 1),
+    Seq2Seq: {"encoder": {}, "embedding": {}, "decoder": {}, "output": {}, "bridge": None, "start": None},
     Sequential: {"layers": []},
 }
 KINDS = {kind.__name__: kind for kind in EXAMPLES}

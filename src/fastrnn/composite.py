@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What layers share that are made of other layers, each with a name."""
 
+import contextlib
+
 from .layer import Layer, Prefixed
 
 
@@ -33,6 +35,15 @@ class Composite(Layer):
     def config(self):
         parts = self.parts()
         return {name: described(parts[name]) if name in parts else None for name in self._names} | self._options()
+
+    @contextlib.contextmanager
+    def _noted(self, name):
+        """Errors inside say which layer they come from."""
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            error.add_note(f"in {name} of {type(self).__name__}: {getattr(self, name)!r}")
+            raise
 
     def __repr__(self):
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self._arguments().items())})"

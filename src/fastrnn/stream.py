@@ -13,6 +13,13 @@ def pair(state, k):
     return (None if h is None else h[k], None if c is None else c[k])
 
 
+def rows_of(state, rows):
+    """Some rows of a state, in any order or several times: of arrays (L*D, N, H), however nested, and None."""
+    if isinstance(state, tuple | list):
+        return tuple(rows_of(part, rows) for part in state)
+    return state if state is None else state[:, rows]
+
+
 class Stream:
     """A recurrent layer that reads one step per call. Made by ``layer.stream(batch)``.
 
