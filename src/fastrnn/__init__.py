@@ -6,7 +6,7 @@ import os as _os
 from .threads import get_num_threads, isas, set_num_threads, show_config, threads  # first: it loads _core with care
 
 # isort: split
-from . import _core, init
+from . import _core, decoding, init
 from .adaptive import Adagrad, Adam, AdamW, RMSprop
 from .attention import Attention
 from .batches import Batch, Batches
@@ -68,6 +68,7 @@ __all__ = [
     "clip_grad_value",
     "cross_entropy",
     "ctc_loss",
+    "decoding",
     "evaluate",
     "fit",
     "get_num_threads",
