@@ -123,6 +123,7 @@ def diagnose(model, x, lengths=None, *, dy=None, state=None):
     >>> print(diagnose(fr.GRU(3, 32, seed=0), x))  # doctest: +ELLIPSIS
     l0 (GRU): gradients vanish. 100 steps back one has ...e-21 of its norm left, a factor of 0.6... a step; ...
         - fr.init.chrono(layer, T_max=100): units that forget after 2 to 100 steps
+        - fr.MeanPool or fr.Attention behind it: a way to the output from every step
     """
     (rng,) = functional.as_rng(0).spawn(1)
     taken = strands(model, x, lengths, state)
@@ -167,13 +168,16 @@ def _remedies(strand, verdict):
         clip = "fr.clip_grad_norm(model, max_norm=1.0) before the optimizer's step"
         delta_clip = "delta_clip=1.0: gradients kept within bounds at every step back"
         return clip, delta_clip, penalty if isinstance(layer, LSTM | GRU) else orthogonal
+    shortcut = "fr.MeanPool or fr.Attention behind it: a way to the output from every step"
     if isinstance(layer, GRU):
-        return (chrono,)
+        return chrono, shortcut
     if isinstance(layer, LSTM):
-        return chrono, "fr.init.forget_bias(layer, 1.0), or more: forget gates that begin open"
+        return chrono, "fr.init.forget_bias(layer, 1.0), or more: forget gates that begin open", shortcut
     identity = "fr.init.identity(layer): recurrent weights that keep a state as it is"
     return (
         "fr.LSTM or fr.GRU in its place: a state that is kept unless a gate lets it go",
         identity if layer.nonlinearity == "relu" else orthogonal,
+        "omega=1.0: a regulariser that asks gradients to keep their length",
         f"leak={2 / T:.2g}: leaky units, which keep most of a state at every step",
+        shortcut,
     )

@@ -49,11 +49,17 @@ def strands_of(model):
 
 
 def check_model(model):
-    """Raise TypeError or ValueError unless there is a recurrent layer in a model."""
+    """Raise TypeError or ValueError unless a model is one of recurrent and other layers, each behind the other."""
     if not isinstance(model, Layer):
         raise TypeError(f"model: expected a layer of fastrnn, got {type(model).__name__}")
     if not any(isinstance(leaf, Stack) for leaf in leaves(model)):
         raise ValueError(f"model: expected one with an RNN, LSTM or GRU in it, got {model!r}")
+    inside = [model]
+    for layer in inside:
+        held = any(isinstance(part, Stack) for part in layer.parts().values())
+        if held and not isinstance(layer, Sequential | Residual):
+            raise ValueError(f"model: expected recurrent layers in Sequential or Residual only, got {layer!r}")
+        inside.extend(layer.parts().values())
 
 
 def check_steps(x):
