@@ -4,6 +4,7 @@
 from .attribution import integrated_gradients, occlusion
 from .diagnosis import diagnose
 from .flow import gradient_flow
+from .flow_plots import plot_gradient_flow, plot_influence, plot_memory, plot_singular_values
 from .gates import plot_openness, plot_saturation, saturation
 from .influence import influence
 from .jacobians import jacobian_norms, lyapunov_exponents, memory_length, singular_values, state_jacobians
@@ -23,6 +24,7 @@ from .properties import (
     position_in_word,
     rising,
 )
+from .recorder import FlowRecorder
 from .space import plot_trajectory, principal_components
 from .trace import Trace, trace
 from .units import Match, auc, correlation, rank_units, survey_units
@@ -31,6 +33,7 @@ from .unrolled import plot_unrolled
 __all__ = [
     "PROPERTIES",
     "Match",
+    "FlowRecorder",
     "Trace",
     "auc",
     "bracket_depth",
@@ -52,8 +55,12 @@ __all__ = [
     "memory_length",
     "occlusion",
     "plot_attention",
+    "plot_gradient_flow",
+    "plot_influence",
+    "plot_memory",
     "plot_openness",
     "plot_saturation",
+    "plot_singular_values",
     "plot_text",
     "plot_trajectory",
     "plot_units",
