@@ -195,7 +195,7 @@ def test_what_makes_a_layer_cannot_be_exchanged(make):
 def test_state_dict_is_a_copy(case, make):
     """Later changes of the layer do not reach it, changes of it do not reach the layer."""
     layer = make()
-    state_dict, before = layer.state_dict(), snapshot(layer.params)
+    state_dict, before = layer.state_dict(), snapshot(layer._stored)
     assert type(state_dict) is dict
     assert_same_arrays(state_dict, before)
     y = call(layer, inputs(case))
@@ -213,7 +213,7 @@ def test_load_state_dict_brings_another_layer_to_the_same_bits(case, make):
     layer, other = make(), make(seed=7)
     state_dict, arrays = layer.state_dict(), list(other.params.values())
     other.load_state_dict(state_dict)
-    assert_same_arrays(other.params, layer.params)
+    assert_same_arrays(other._stored, layer._stored)
     assert_same_bits(call(other, inputs(case)), call(layer, inputs(case)))
     assert all(a is b for a, b in zip(other.params.values(), arrays, strict=True))
     assert not any(np.shares_memory(a, b) for a in arrays for b in state_dict.values())
@@ -223,14 +223,14 @@ def test_load_state_dict_takes_any_mapping(make):
     """Another layer's params, a read-only view, names in another order, nested lists."""
     layer = make()
     for given in (
-        layer.params,
+        layer._stored,
         types.MappingProxyType(layer.state_dict()),
         dict(reversed(layer.state_dict().items())),
-        {name: array.tolist() for name, array in layer.params.items()},
+        {name: array.tolist() for name, array in layer._stored.items()},
     ):
         other = make(seed=7)
         other.load_state_dict(given)
-        assert_same_arrays(other.params, layer.params)
+        assert_same_arrays(other._stored, layer._stored)
 
 
 @pytest.mark.parametrize(("own", "other"), [("float32", "float64"), ("float64", "float32")])
@@ -289,7 +289,7 @@ def test_load_state_dict_checks_everything_before_it_writes(case, make, bad):
 
 def test_missing_and_unknown_names_are_all_listed():
     linear = fr.Linear(3, 4)
-    with refused(ValueError, "Linear.params", "missing weight, bias", "unknown a, b"):
+    with refused(ValueError, "Linear.state_dict()", "missing weight, bias", "unknown a, b"):
         linear.load_state_dict({"a": np.ones(1), "b": np.ones(1)})
 
 

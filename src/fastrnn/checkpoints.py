@@ -183,8 +183,8 @@ def _named(part):
 
 
 def parameters_of(model):
-    """A copy of the parameters."""
-    return {name: p.copy() for name, p in model.params.items()}
+    """A copy of the parameters, and of weights that do not learn."""
+    return model.state_dict() if isinstance(model, Layer) else {name: p.copy() for name, p in model.params.items()}
 
 
 def load_parameters(model, parameters):

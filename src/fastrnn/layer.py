@@ -215,7 +215,7 @@ class Layer:
 
     @staticmethod
     def _shapes(**config):
-        """(name, shape) of each parameter that a layer with this `config` has; allocates nothing."""
+        """(name, shape) of each array in the `state_dict` of a layer with this `config`; allocates nothing."""
         return ()
 
     def _own(self, arrays):
@@ -237,15 +237,22 @@ class Layer:
         for name in self.grads:
             self.grads[name].fill(0)
 
+    @property
+    def _stored(self):
+        """What `state_dict` has: the parameters, and what is random in the layer and does not learn."""
+        parts = self.parts()
+        return Prefixed({name: part._stored for name, part in parts.items()}) if parts else self.params
+
     def state_dict(self):
-        """A copy of the parameters.
+        """A copy of the parameters, and of weights that do not learn.
 
         Returns
         -------
         dict of str to ndarray
             In PyTorch's names, shapes and gate order.
         """
-        return {name: self._peek(name).copy() for name in self.params}
+        stored = self._stored
+        return {name: stored.peek(name).copy() for name in stored}
 
     def _peek(self, name):
         return self.params.peek(name)
@@ -256,7 +263,7 @@ class Layer:
         Parameters
         ----------
         state_dict : mapping of str to array_like
-            Exactly the names of `params`, with their shapes; float32 or float64, converted to the layer's dtype. A
+            Exactly the names of `state_dict`, with their shapes; float32 or float64, converted to the layer's dtype. A
             PyTorch state_dict turned into NumPy arrays is one.
 
         Raises
@@ -268,18 +275,21 @@ class Layer:
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"state_dict: expected a mapping of names to arrays, got {type(state_dict).__name__}")
-        missing = [name for name in self.params if name not in state_dict]
-        unknown = [name for name in state_dict if name not in self.params]
+        stored = self._stored
+        missing = [name for name in stored if name not in state_dict]
+        unknown = [name for name in state_dict if name not in stored]
         if missing or unknown:
             found = [
                 f"{word} {', '.join(map(str, names))}"
                 for word, names in (("missing", missing), ("unknown", unknown))
                 if names
             ]
-            raise ValueError(f"state_dict: expected the names of {type(self).__name__}.params, got {'; '.join(found)}")
-        values = {name: checked(name, state_dict[name], self._peek(name)) for name in self.params}
+            raise ValueError(
+                f"state_dict: expected the names of {type(self).__name__}.state_dict(), got {'; '.join(found)}"
+            )
+        values = {name: checked(name, state_dict[name], stored.peek(name)) for name in stored}
         for name, value in values.items():
-            self.params[name] = value
+            stored[name] = value
 
     def still(self):
         """A copy whose `forward` computes what a call of this layer does: nothing is random. It keeps all gates.

@@ -213,6 +213,10 @@ class Residual(Layer):
         return {"": self.layer}
 
     @property
+    def _stored(self):
+        return self.layer._stored
+
+    @property
     def dtype(self):
         return self.layer.dtype
 
