@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Ridge regression whose memory does not grow with the number of samples."""
+
+import numpy as np
+
+
+class Ridge:
+    """Linear least squares with a penalty, for samples that come block by block.
+
+    Of the matrix [1, features, targets] with a row for each sample only the triangle of its QR decomposition is kept,
+    which the next rows change (Golub and Van Loan, "Matrix computations", 4th edition, section 6.5.3). Sums of
+    products, ``X^T X``, would cost a third of the time, and half of the digits: states of a reservoir are nearly
+    dependent, and the last digits decide how long a network that runs freely stays on its path.
+
+    Parameters
+    ----------
+    features, outputs : int
+        F and O.
+
+    Attributes
+    ----------
+    samples : int
+        So many have come.
+    """
+
+    def __init__(self, features, outputs):
+        self.features, self.outputs, self.samples = features, outputs, 0
+        self._triangle, self._waiting = np.empty((0, 1 + features + outputs)), []
+
+    def add(self, features, targets):
+        """Add samples: features (R, F) and targets (R, O), all finite."""
+        rows = np.empty((len(features), 1 + self.features + self.outputs))
+        rows[:, 0], rows[:, 1 : 1 + self.features], rows[:, 1 + self.features :] = 1, features, targets
+        self.samples += len(rows)
+        self._waiting.append(rows)
+        if sum(map(len, self._waiting)) > 2 * rows.shape[1]:  # so many that the triangle is a small part of the work
+            self._reduce()
+
+    def _reduce(self):
+        self._triangle = np.linalg.qr(np.concatenate([self._triangle, *self._waiting]), mode="r")
+        self._waiting = []
+
+    def solve(self, ridge):
+        """Weights that minimize the squared errors plus `ridge` times the sum of their squares, that of the bias too.
+
+        ``W = Y X^T (X X^T + ridge I)^-1``, equation 9 of Lukosevicius, "A practical guide to applying echo state
+        networks", 2012, with a column of X for each sample. Where samples and ridge leave it open, the shortest.
+
+        Returns
+        -------
+        weight : ndarray, shape (O, F)
+        bias : ndarray, shape (O,)
+        """
+        self._reduce()
+        size = 1 + self.features
+        left = np.concatenate([self._triangle[:, :size], ridge**0.5 * np.eye(size)])
+        right = np.concatenate([self._triangle[:, size:], np.zeros((size, self.outputs))])
+        solution = np.linalg.lstsq(left, right, rcond=None)[0]
+        return solution[1:].T, solution[0]
