@@ -118,6 +118,14 @@ def summariser(dtype=np.float32, seed=0):
     )
 
 
+def echo_state(dtype=np.float32, seed=0, **options):
+    """x (T, N, 3) to y (T, N, 2), with a random readout where it would be 0."""
+    esn = fr.EchoState(3, 4, 2, output_size=2, leak=0.6, bias_scaling=0.5, dtype=dtype, seed=seed, **options)
+    readout = fr.Linear(esn.params["weight"].shape[1], 2, dtype=dtype, seed=seed)
+    esn.load_state_dict(esn.state_dict() | readout.state_dict())
+    return esn
+
+
 def mixed_state(rng, N, dtype=np.float32):
     """A state of mixed_model: LSTM, Sequential of a GRU, RNN."""
     draw = lambda *shape: rng.standard_normal(shape).astype(dtype)  # noqa: E731

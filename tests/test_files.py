@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import safetensors
 import safetensors.numpy
-from layer_cases import attention_decoder, pooled_model, summariser, translator
+from layer_cases import attention_decoder, echo_state, pooled_model, summariser, translator
 
 import fastrnn as fr
 from fastrnn import files
@@ -34,6 +34,8 @@ MODELS = {
     "embedding": lambda **own: fr.Embedding(7, 3, **own),
     "embedding_padding": lambda **own: fr.Embedding(7, 3, padding_idx=-1, **own),
     "dropout": lambda **own: fr.Dropout(0.25, shared_steps=True, batch_first=True, **own),
+    "echo_state": lambda **own: fr.EchoState(3, 4, **own),
+    "echo_state_options": echo_state,
     "gru": lambda **own: fr.GRU(3, 4, **own),
     "gru_options": lambda **own: fr.GRU(3, 4, 3, bias=False, reset_after=False, dropout=0.25, **own),
     "last_step": lambda dtype=np.float32, seed=0: fr.LastStep(dtype=dtype),
@@ -172,10 +174,10 @@ def test_two_saves_give_the_same_bytes(name, path):
 def test_the_safetensors_package_reads_it(name, path):
     model = MODELS[name](seed=0)
     fr.save(model, path)
-    tensors = safetensors.numpy.load_file(path)
-    assert tensors.keys() == model.params.keys()
+    tensors, stored = safetensors.numpy.load_file(path), model.state_dict()
+    assert tensors.keys() == stored.keys()
     for key, tensor in tensors.items():
-        np.testing.assert_array_equal(tensor, model.params[key])
+        np.testing.assert_array_equal(tensor, stored[key])
     with safetensors.safe_open(path, "np") as file:
         metadata = file.metadata()
     about = json.loads(metadata["fastrnn"])

@@ -12,6 +12,7 @@ from layer_cases import (
     assert_same_arrays,
     assert_same_bits,
     attention_decoder,
+    echo_state,
     language_model,
     mixed_model,
     pooled_model,
@@ -38,6 +39,7 @@ LAYERS = {
     "Linear, no bias": (lambda **kw: fr.Linear(3, 4, bias=False, **kw), X),
     "Embedding": (lambda **kw: fr.Embedding(10, 4, **kw), TOKENS_2D),
     "Embedding, padding": (lambda **kw: fr.Embedding(10, 4, padding_idx=-1, **kw), TOKENS_2D),
+    "EchoState": (echo_state, X),
     "Dropout": (lambda **kw: fr.Dropout(0.0, **kw), X),  # without chance: with it, see test_dropout
     "Attention": (lambda **kw: fr.Attention(3, 2, **kw), (X, X[:2, :, :2])),
     "Attention, dot": (lambda **kw: fr.Attention(3, 3, score="dot", **kw), (X, X[:2])),

@@ -14,6 +14,7 @@ from .checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from .ctc import ctc_loss
 from .decoder import AttentionDecoder
 from .dropout import Dropout
+from .echostate import EchoState
 from .evaluation import evaluate
 from .files import load, load_notes, save
 from .gradients import add_penalty, clip_grad_norm, clip_grad_value
@@ -47,6 +48,7 @@ __all__ = [
     "Checkpoint",
     "CosineAnnealingLR",
     "Dropout",
+    "EchoState",
     "Embedding",
     "LastStep",
     "LayerNorm",

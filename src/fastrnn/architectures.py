@@ -10,6 +10,7 @@ from .attention import Attention
 from .composite import Composite
 from .decoder import AttentionDecoder
 from .dropout import Dropout
+from .echostate import EchoState
 from .layers import Embedding, Linear
 from .normalization import LayerNorm
 from .pooling import LastStep, MaxPool, MeanPool, RepeatVector
@@ -28,6 +29,7 @@ EXAMPLES = {  # what can be in a file: arguments that make one, or the config of
     },
     AttentionDecoder: {"layer": {}, "attention": {}, "combine": {}, "input_feeding": False},
     Dropout: (),
+    EchoState: (1, 1),
     Embedding: (1, 1),
     GRU: (1, 1),
     LastStep: (),
@@ -71,7 +73,7 @@ def parse(architecture):
     for key, value in config.items():
         if value is None is example[key] or (key in optional and type(value) is list):  # the layer looks into it
             continue
-        wanted, low = type(example[key]), 1
+        wanted, low = type(example[key]), 0 if example[key] == 0 else 1  # a count, or a size
         if example[key] is None:  # None or a layer; None or a position
             wanted, low = (dict, 0) if key in inner_names(kind) else (int, 0)
         if type(value) is not wanted:  # exactly: True is no int, and 3.0 neither

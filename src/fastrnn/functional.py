@@ -98,6 +98,27 @@ def as_positive(name, value):
     return number
 
 
+def as_nonnegative(name, value):
+    """`value` as a float of at least 0."""
+    try:
+        if isinstance(value, bool | str):
+            raise TypeError
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: expected a number of at least 0, got {value!r}") from None
+    if not 0 <= number < float("inf"):
+        raise ValueError(f"{name}: expected a number of at least 0, got {value!r}")
+    return number
+
+
+def as_share(name, value):
+    """`value` as a float in (0, 1]."""
+    share = as_positive(name, value)
+    if share > 1:
+        raise ValueError(f"{name}: expected a number in (0, 1], got {value!r}")
+    return share
+
+
 def as_size(name, value, low=1):
     """`value` as an int of at least `low`."""
     try:
