@@ -89,6 +89,7 @@ MAY_IMPORT = {
     "reservoir": {"functional", "layer", "sequences", "spectral", "stack", "stream"},
     "ridge": set(),
     "scores": set(),
+    "rls": {"echostate", "functional", "sequences"},
     "schedules": {"hyperparameters"},
     "sequences": {"functional"},
     "sequential": {"composite", "functional", "layer"},

@@ -25,6 +25,7 @@ from .optim import SGD
 from .pooling import LastStep, MaxPool, MeanPool, RepeatVector
 from .recurrent import GRU, LSTM, RNN, Stream
 from .regression import huber_loss, l1_loss, mse_loss
+from .rls import RLS
 from .schedules import CosineAnnealingLR, LinearWarmup, ReduceLROnPlateau, StepLR
 from .seq2seq import Seq2Seq
 from .sequential import Residual, Sequential
@@ -36,6 +37,7 @@ __version__ = _core.__version__
 __all__ = [
     "GRU",
     "LSTM",
+    "RLS",
     "RNN",
     "SGD",
     "Adagrad",
