@@ -10,10 +10,10 @@ import fastrnn
 SUBJECTS = {  # title: the modules, in the order of the page. A module that is not here gets a page of its own.
     "Recurrent layers": ("recurrent", "stream"),
     "Other layers": ("layers", "dropout", "normalization", "pooling", "sequential"),
-    "Attention and sequence to sequence": ("attention", "decoder", "decoders", "seq2seq", "decoding"),
-    "Echo state networks": ("reservoir", "readout", "readouts"),
+    "Attention and sequence to sequence": ("attention", "decoder", "seq2seq", "decoding"),
+    "Echo state networks": ("reservoir",),
     "Losses": ("losses", "regression", "ctc"),
-    "Training": ("training", "fit", "batches", "callbacks", "checkpoint", "checkpoints"),
+    "Training": ("training", "batches", "evaluation", "truncated", "checkpoints"),
     "Optimizers and schedules": ("optim", "adaptive", "schedules"),
     "Gradients": ("gradients",),
     "Initialisers": ("init",),
