@@ -88,7 +88,13 @@ def as_code(app, env, node, contnode):
     return None
 
 
+def generate_for_all(app, config):
+    """Left to itself autosummary looks into the pages that the build before had, and misses new ones."""
+    config.autosummary_generate = sorted(str(path) for path in (GENERATED / "api").glob("*.rst"))
+
+
 def setup(app):
     write()
+    app.connect("config-inited", generate_for_all)
     app.connect("missing-reference", as_code)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
