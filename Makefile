@@ -38,7 +38,7 @@ help: ## list the commands
 venv: $(VENV)/.test ## make .venv: the package, built and installed, with all that the tests need
 
 demo: $(VENV)/.demo ## train a small character LSTM and let it write
-	$(VENV)/bin/python examples/char_lstm.py $(ARGS)
+	$(VENV)/bin/python examples/language_model.py $(ARGS)
 
 examples: $(VENV)/.examples ## run every example and say what each showed (ARGS="steep digits": these)
 	$(VENV)/bin/python tests/run_examples.py $(ARGS)

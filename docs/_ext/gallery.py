@@ -23,7 +23,7 @@ def examples():
 
 
 def title(path):
-    """'Char LSTM' of char_lstm.py."""
+    """'Language model' of language_model.py."""
     words = path.stem.capitalize().split("_")
     return " ".join(word.upper() if word in {"rnn", "lstm", "gru", "ctc"} else word for word in words)
 
