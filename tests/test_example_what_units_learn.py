@@ -29,7 +29,7 @@ def example(monkeypatch):
 def quoter(tmp_path):
     """A saved model of which unit 2 knows whether a quotation is open.
 
-    Its update gate keeps the state but at a quotation mark, where it takes n = tanh(-15 - 30 h): -1 at 0 and 1, 1 at -1.
+    Its update gate keeps the state, but at a quotation mark it takes n = tanh(-15 - 30 h): -1 at 0 and 1, 1 at -1.
     """
     vocabulary = sorted(set(TEXT))
     V, H, big = len(vocabulary) + 1, 4, 30.0
