@@ -148,7 +148,7 @@ def test_bad_input_is_refused(measure):
     model, x = fr.Sequential(fr.GRU(2, 3), fr.Linear(3, 4)), np.zeros((T, N, 2), np.float32)
     tokens = np.zeros((T, N), int)
     cases = [
-        (ValueError, (fr.Linear(2, 3), x), {}, "model: expected one with an RNN, LSTM or GRU in it"),
+        (ValueError, (fr.Linear(2, 3), x), {}, "model: expected one with a recurrent layer in it"),
         (ValueError, (model, x[:, :0]), {}, "x: expected at least one step of at least one row"),
         (ValueError, (model, x), {"output": -1}, "output: expected features of y in 0..3, got -1..-1"),
         (ValueError, (model, x), {"at": -6}, "at: expected a step of y"),

@@ -116,7 +116,7 @@ def test_the_longest_rows_are_asked(rng):
 
 
 def test_bad_input_is_refused(x):
-    with refused(ValueError, "model: expected one with an RNN, LSTM or GRU in it"):
+    with refused(ValueError, "model: expected one with a recurrent layer in it"):
         diagnose(fr.Linear(2, 2), x)
     with refused(ValueError, "x: expected finite values, got nan or inf"):
         diagnose(linear(1.0), np.where(np.arange(T)[:, None, None] == 7, np.nan, x))

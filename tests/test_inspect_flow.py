@@ -139,7 +139,7 @@ def test_a_gradient_that_explodes_is_an_answer():
 
 def test_bad_input_is_refused():
     model, x = fr.GRU(2, 3), np.zeros((T, N, 2), np.float32)
-    with refused(ValueError, "model: expected one with an RNN, LSTM or GRU in it, got Linear("):
+    with refused(ValueError, "model: expected one with a recurrent layer in it, got Linear("):
         gradient_flow(fr.Linear(2, 3), x)
     with refused(ValueError, "x: expected at least one step of at least one row"):
         gradient_flow(model, x[:0])

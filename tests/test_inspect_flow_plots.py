@@ -97,7 +97,7 @@ def test_what_is_left_of_a_gradient_and_where_it_is_1_over_e():
     assert ring.get_xdata() == [pytest.approx(10)] and memory_length(norms["a"]) == pytest.approx(10)
     np.testing.assert_allclose(curve(b), np.exp(-np.arange(51) * (1 / 100 + 1 / 200) / 2), rtol=1e-12)
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert texts == ["a: 10 steps", "b: more than 50 steps"]
+    assert texts == ["a: 10 steps", "b: > 50 steps"]
 
 
 def test_the_memory_of_a_model(rng):

@@ -54,6 +54,14 @@ def test_of_layers_in_layers(rng):
     assert_near(influence(model, x), np.sqrt(np.square(slopes).sum(axis=(2, 4))))
 
 
+def test_of_an_echo_state_network(rng):
+    """Which is recurrent too."""
+    x = rng.standard_normal((T, N, 2))
+    model = fr.EchoState(2, 6, dtype=np.float64, seed=0).fit(x, x)
+    slopes = derivatives(model_of(model), x.swapaxes(0, 1).copy())
+    assert_near(influence(model, x), np.sqrt(np.square(slopes).sum(axis=(2, 4))))
+
+
 def test_from_a_state(rng):
     layer = fr.LSTM(2, 3, dtype=np.float64, seed=0)
     x = rng.standard_normal((8, N, 2))
@@ -151,7 +159,7 @@ def test_bad_input_is_refused():
     model, x = fr.Sequential(fr.GRU(2, 3), fr.Linear(3, 4)), np.zeros((T, N, 2), np.float32)
     pooled = fr.Sequential(fr.GRU(2, 3), fr.LastStep())
     cases = [
-        (ValueError, (fr.Linear(2, 3), x), {}, "model: expected one with an RNN, LSTM or GRU in it, got Linear("),
+        (ValueError, (fr.Linear(2, 3), x), {}, "model: expected one with a recurrent layer in it, got Linear("),
         (TypeError, (None, x), {}, "model: expected a layer of fastrnn, got NoneType"),
         (ValueError, (model, x[..., :1]), {}, "x: expected (T, N, 2) or (T, 2), got (5, 3, 1)"),
         (TypeError, (model, x.astype(np.float64)), {}, "x: expected float32"),

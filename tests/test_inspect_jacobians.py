@@ -251,7 +251,7 @@ def test_memory_length_of_known_curves():
 def test_bad_input_is_refused():
     gru, x = fr.GRU(2, 3), np.zeros((T, N, 2), np.float32)
     for ask in (state_jacobians, singular_values, jacobian_norms, lyapunov_exponents):
-        with refused(ValueError, "model: expected one with an RNN, LSTM or GRU in it, got Linear("):
+        with refused(ValueError, "model: expected one with a recurrent layer in it, got Linear("):
             ask(fr.Linear(2, 3), x)
         with refused(ValueError, "x: expected (T, N, 2) or (T, 2), got (5, 3, 1)"):
             ask(gru, x[..., :1])

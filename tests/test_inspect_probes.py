@@ -132,10 +132,12 @@ def test_bad_input_is_refused():
         strands("model", x)
     with refused(TypeError, "model: expected a layer of fastrnn, got Stream"):
         strands(fr.GRU(3, 3).stream(), x)
-    with refused(ValueError, "model: expected one with an RNN, LSTM or GRU in it, got Linear("):
+    with refused(ValueError, "model: expected one with a recurrent layer in it, got Linear("):
         strands(fr.Linear(3, 3), x)
     with refused(ValueError, "model: expected recurrent layers in Sequential or Residual only, got AttentionDecoder("):
         strands(fr.AttentionDecoder(fr.GRU(3, 4), fr.Attention(4, 4), fr.Linear(8, 4)), x)
+    with refused(ValueError, "model: expected RNN, LSTM or GRU as its recurrent layers, got EchoState("):
+        strands(fr.Sequential(fr.EchoState(3, 4), fr.GRU(3, 4)), x)
     with refused(ValueError, "model: expected one with", "Sequential(Embedding("):
         strands(fr.Sequential(fr.Embedding(3, 3)), x)
     for shape in ((0, N, 3), (T, 0, 3)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Looking inside a model: what its units and gates do, step by step."""
+"""Looking inside a model: what its units and gates do, step by step, and how gradients travel."""
 
 from .attribution import integrated_gradients, occlusion
 from .diagnosis import diagnose
@@ -32,8 +32,8 @@ from .unrolled import plot_unrolled
 
 __all__ = [
     "PROPERTIES",
-    "Match",
     "FlowRecorder",
+    "Match",
     "Trace",
     "auc",
     "bracket_depth",

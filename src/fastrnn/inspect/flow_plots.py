@@ -164,11 +164,11 @@ def plot_memory(norms, *, ax=None):
         curves[name] = values.reshape(len(values), -1)
     ax = new_axes(ax, WIDTH, HEIGHT)
     ax.axhline(np.exp(-1), color=GREY, linewidth=1, linestyle="--")
-    ax.annotate("1/e", (1, np.exp(-1)), xycoords=ax.get_yaxis_transform(), ha="right", va="bottom", color=GREY)
+    ax.text(1.01, np.exp(-1), "1/e", transform=ax.get_yaxis_transform(), va="center", color=GREY)
     for k, (name, values) in enumerate(curves.items()):
         mean = _geometric_mean(values)
         steps = float(memory_length(mean))
-        label = f"{name}: {steps:.3g} steps" if np.isfinite(steps) else f"{name}: more than {len(mean) - 1} steps"
+        label = f"{name}: {steps:.3g} steps" if np.isfinite(steps) else f"{name}: > {len(mean) - 1} steps"
         _curve(ax, k, label, values)
         if np.isfinite(steps):
             ax.plot([steps], [np.exp(-1)], "o", markersize=8, markerfacecolor="white", color=COLOURS[k % len(COLOURS)])
@@ -244,7 +244,7 @@ def _finish(ax, curves):
     if means.size:
         low, high = max(means.min(), means.max() * FLOOR), means.max()
         ax.set_ylim(low / 2, high * 2)
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, fontsize=9)
 
 
 def log_axes(ax):

@@ -14,7 +14,7 @@ def influence(model, x, lengths=None, *, state=None, output=None, at=None, reduc
     Parameters
     ----------
     model : Layer
-        With an RNN, LSTM or GRU in it. Dropout is off, zoneout its mean; neither parameters nor gradients are touched.
+        With a recurrent layer in it. Dropout is off, zoneout its mean; neither parameters nor gradients are touched.
     x : array_like, shape (T, N, I), with `batch_first` (N, T, I), or unbatched (T, I)
         As the model takes it. Tokens, (T, N) and so on, stand for the vectors of the embedding that reads them: the
         influence of a step is that of its vector.

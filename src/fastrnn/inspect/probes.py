@@ -40,7 +40,11 @@ def _probed(name, layer):
         return Sequential(*[_probed(f"{name}{k}.", part) for k, part in enumerate(layer.layers)])
     if isinstance(layer, Residual):
         return Residual(_probed(name, layer.layer))
-    return Probe(name, layer) if isinstance(layer, Stack) else layer.still()
+    if isinstance(layer, Stack):
+        return Probe(name, layer)
+    if layer.stateful:
+        raise ValueError(f"model: expected RNN, LSTM or GRU as its recurrent layers, got {layer!r}")
+    return layer.still()
 
 
 def strands_of(model):
@@ -52,14 +56,14 @@ def check_model(model):
     """Raise TypeError or ValueError unless a model is one of recurrent and other layers, each behind the other."""
     if not isinstance(model, Layer):
         raise TypeError(f"model: expected a layer of fastrnn, got {type(model).__name__}")
-    if not any(isinstance(leaf, Stack) for leaf in leaves(model)):
-        raise ValueError(f"model: expected one with an RNN, LSTM or GRU in it, got {model!r}")
+    if not any(leaf.stateful for leaf in leaves(model)):
+        raise ValueError(f"model: expected one with a recurrent layer in it, got {model!r}")
     inside = [model]
     for layer in inside:
-        held = any(isinstance(part, Stack) for part in layer.parts().values())
-        if held and not isinstance(layer, Sequential | Residual):
+        parts = layer.parts().values()
+        if any(part.stateful for part in parts) and not isinstance(layer, Sequential | Residual):
             raise ValueError(f"model: expected recurrent layers in Sequential or Residual only, got {layer!r}")
-        inside.extend(layer.parts().values())
+        inside.extend(parts)
 
 
 def check_steps(x):

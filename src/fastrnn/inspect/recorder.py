@@ -158,7 +158,7 @@ class FlowRecorder:
             ax.plot(self.steps, positive, style, color=colour, label=label, linewidth=1.6)
         log_axes(ax)
         ax.set_xlabel("update")
-        ax.legend(frameon=False)
+        ax.legend(frameon=False, fontsize=9)
         return ax
 
     def _check_recorded(self):
