@@ -69,7 +69,7 @@ def draw(path, norms, recorders):
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(1, 3, figsize=(14, 4.2), layout="constrained", width_ratios=[1.25, 1, 1])
-    plot_memory(norms, ax=axes[0])
+    plot_memory(norms, ax=axes[0]).legend(frameon=False, fontsize=8, handlelength=1.5, loc="lower left")
     axes[0].set_title("What is left of a gradient, and the effective memory", loc="left", fontsize=10)
     for ax, (name, recorder) in zip(axes[1:], recorders.items(), strict=True):
         recorder.plot(ax=ax)
