@@ -50,7 +50,9 @@ html_theme_options = {
     "navigation_with_keys": False,
     "header_links_before_dropdown": 8,
     "show_nav_level": 2,
-    "secondary_sidebar_items": {"maths/*": [], "inside/*": []},  # their code is wide
+    "secondary_sidebar_items": {
+        page: ["page-toc"] for page in ("*", "guides/*", "generated/api/**")
+    },  # others are wide
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }

@@ -119,7 +119,7 @@ def targets(page):
     found = re.findall(r":doc:`(?:[^`<]*<)?([^`>]+)>?`", text)
     for name, _, content in directives(text):
         if name == "toctree":
-            found += [line.strip() for line in content.splitlines() if line.strip()]
+            found += re.findall(r"^(?:.*<)?([^<>\n]+)>?$", content, re.MULTILINE)
     for target in found:
         path = DOCS / target.lstrip("/") if target.startswith("/") else folder / target
         yield str(path.resolve().relative_to(DOCS))

@@ -47,6 +47,11 @@ def as_rst(text):
     return "\n\n".join(parts)
 
 
+def first_line(path):
+    """Where the code begins, behind the docstring."""
+    return ast.parse(path.read_text()).body[0].end_lineno + 2
+
+
 def plots(path):
     """Does it draw a picture into the file that --plot names?"""
     return '"--plot"' in path.read_text()
@@ -60,7 +65,8 @@ def page(path):
         parts.append(f".. image:: /gallery/{path.stem}.png\n   :alt: the picture that {path.name} draws")
     if (RECORDED / f"{path.stem}.txt").exists():
         parts.append(f"It printed:\n\n.. literalinclude:: /gallery/{path.stem}.txt\n   :language: none")
-    parts.append(f"The code:\n\n.. literalinclude:: /../examples/{path.name}\n   :language: python\n   :lines: 2-")
+    code = f".. literalinclude:: /../examples/{path.name}\n   :language: python\n   :lines: {first_line(path)}-"
+    parts.append(f"The code:\n\n{code}")
     return "\n\n".join(parts) + "\n"
 
 
