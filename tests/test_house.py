@@ -213,6 +213,7 @@ TESTS_OF_NO_MODULE = {
 }
 MODULES_WITHOUT_TEST = {
     "__init__": "names only",
+    "inspect___main__": "the command: tested with the page that it writes, in test_inspect_report",
     "architectures": "what files say about models: tested in test_files",
     "composite": "what layers made of others share: tested with each of them, in test_decoder and test_layer",
     "bridge": "from encoder to decoder: tested in test_seq2seq",

@@ -9,13 +9,11 @@ import fastrnn as fr
 from fastrnn.inspect import Trace, auc, correlation, inside_quotes, rank_units, rising, survey_units, trace, units
 
 
-def test_auc_counts_pairs(rng, monkeypatch):
-    """The definition, pair by pair, with ties; in blocks of units too."""
+def test_auc_counts_pairs(rng):
+    """The definition, pair by pair, with ties."""
     values, target = rng.integers(0, 6, (40, 7)).astype(np.float32), rng.random(40) < 0.3
     higher = values[target][:, None] - values[~target][None]
     expected = ((higher > 0) + 0.5 * (higher == 0)).mean(axis=(0, 1))
-    np.testing.assert_allclose(auc(values, target), expected, rtol=1e-12)
-    monkeypatch.setattr(units, "BLOCK", 80)
     np.testing.assert_allclose(auc(values, target), expected, rtol=1e-12)
 
 
@@ -67,6 +65,15 @@ def test_every_unit_of_every_array_is_ranked_on_the_steps_that_there_are(rng):
         for match in matches:
             values = found[match.name][match.layer, match.direction, :, :, match.unit][there]
             assert match.score == pytest.approx(score(values[:, None], target[there])[0], rel=1e-9, abs=1e-12)
+
+
+def test_units_are_gone_through_in_blocks(rng, monkeypatch):
+    """With the same results: memory is bounded."""
+    found = trace(mixed_model(), rng.standard_normal((9, 4, 3)).astype(np.float32))
+    target = rng.random((9, 4)) < 0.5
+    whole = rank_units(found, target)
+    monkeypatch.setattr(units, "BLOCK", 40)
+    assert rank_units(found, target) == whole
 
 
 def test_a_step_whose_target_is_nan_is_left_out(rng):

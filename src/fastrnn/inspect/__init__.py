@@ -24,7 +24,9 @@ from .properties import (
     position_in_word,
     rising,
 )
+from .reading import Reading, read_array, read_text
 from .recorder import FlowRecorder
+from .report import report
 from .space import plot_trajectory, principal_components
 from .trace import Trace, trace
 from .units import Match, auc, correlation, rank_units, survey_units
@@ -34,6 +36,7 @@ __all__ = [
     "PROPERTIES",
     "FlowRecorder",
     "Match",
+    "Reading",
     "Trace",
     "auc",
     "bracket_depth",
@@ -69,6 +72,9 @@ __all__ = [
     "position_in_word",
     "principal_components",
     "rank_units",
+    "read_array",
+    "read_text",
+    "report",
     "rising",
     "saturation",
     "singular_values",

@@ -29,7 +29,7 @@ class Subject:
         self.model = model.still()
         check_steps(x)
         y, _ = self.model(x, state, lengths)  # what is wrong with the arguments is said here, in the caller's shapes
-        self.embedding, self.model = _reading_vectors(self.model)
+        self.embedding, self.model = reading_vectors(self.model)
         if self.embedding is not None:
             x = self.embedding(x)
         x = functional.as_floats("x", x, self.model.dtype)
@@ -135,7 +135,7 @@ def _rows(state, which):
     return None if state is None else functional.as_array("state", state)[which]
 
 
-def _reading_vectors(model):
+def reading_vectors(model):
     """The embedding with which a model begins, or None, and the model with vectors in the place of its tokens."""
     embedding = leaves(model)[0]
     if not isinstance(embedding, Embedding):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Units and gates whose value tells a property of what is read."""
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,8 @@ class Match(NamedTuple):
     layer: int
     direction: int
     unit: int
-    score: float  # AUC or correlation
+    kind: str  # "auc" or "correlation"
+    score: float
     strength: float  # from 0, nothing, to 1: |2 AUC - 1| or |correlation|
 
 
@@ -55,32 +57,34 @@ def auc(values, target):
     values, target = as_pair(values, target)
     if target.dtype.kind != "b":
         raise TypeError(f"target: expected True and False, got {target.dtype}; see correlation for numbers")
+    return auc_of(ranks(values), target)
+
+
+def auc_of(ranked, target):
+    """`auc`, given the `ranks` of the values."""
     true = int(target.sum())
     false = len(target) - true
     if not true or not false:
         raise ValueError(f"target: expected both True and False, got {true} and {false} of them")
-    sums = np.empty(values.shape[1])
-    step = max(1, BLOCK // len(values))
-    for start in range(0, len(sums), step):
-        block = values[:, start : start + step]
-        sums[start : start + step] = np.where(target[:, None], ranks(block), 0).sum(axis=0)
-    found = (sums - true * (true - 1) / 2) / (true * false)
-    return np.where(np.isnan(values).any(axis=0), np.nan, found)
+    return (ranked @ target.astype(float) - true * (true - 1) / 2) / (true * false)
 
 
 def ranks(values):
-    """From 0, along the first axis; equal values share the mean of theirs."""
-    order = np.argsort(values, axis=0, kind="stable")
-    ordered = np.take_along_axis(values, order, axis=0)
-    places = np.arange(len(values))[:, None]
-    begins = np.ones(values.shape, bool)
-    begins[1:] = ordered[1:] != ordered[:-1]
-    ends = np.ones(values.shape, bool)
-    ends[:-1] = begins[1:]
-    first = np.maximum.accumulate(np.where(begins, places, 0), axis=0)
-    last = np.minimum.accumulate(np.where(ends, places, len(values))[::-1], axis=0)[::-1]
-    found = np.empty(values.shape)
-    np.put_along_axis(found, order, (first + last) / 2, axis=0)
+    """The rank of each value (steps, units) among those of its unit, from 0: (units, steps). Equal ones share the mean.
+
+    NaN for a unit with a value that is NaN.
+    """
+    rows = np.ascontiguousarray(values.T)
+    order = np.argsort(rows, axis=1)
+    ordered = np.take_along_axis(rows, order, axis=1)
+    places = np.arange(rows.shape[1])
+    begins, ends = np.ones(rows.shape, bool), np.ones(rows.shape, bool)
+    begins[:, 1:] = ends[:, :-1] = ordered[:, 1:] != ordered[:, :-1]
+    first = np.maximum.accumulate(np.where(begins, places, 0), axis=1)
+    last = np.minimum.accumulate(np.where(ends, places, len(places))[:, ::-1], axis=1)[:, ::-1]
+    found = np.empty(rows.shape)
+    np.put_along_axis(found, order, (first + last) / 2, axis=1)
+    found[np.isnan(rows).any(axis=1)] = np.nan
     return found
 
 
@@ -168,33 +172,8 @@ def rank_units(found, target, top=None):
     >>> [match.strength > 0.7 for match in best]
     [True, True, True]
     """
-    if not isinstance(found, Trace):
-        raise TypeError(f"found: expected what trace returned, got {type(found).__name__}")
-    target = functional.as_array("target", target)
     top = None if top is None else functional.as_size("top", top)
-    matches = [match for name in found for match in matches_of(name, found, target)]
-    return sorted(matches, key=lambda match: (np.isnan(match.strength), -match.strength))[:top]
-
-
-def matches_of(name, found, target):
-    """The matches of one array of a trace, in no order."""
-    array = found[name]
-    if found.axes[name] != STATE_AXES:
-        return
-    lengths = found.lengths[name.rpartition(".")[0]]
-    L, D, T, N, _ = array.shape
-    given = target[:, None] if target.ndim == 1 and N == 1 else target
-    if given.shape != (T, N):
-        raise ValueError(f"target: expected shape {(T, N)}, the steps and rows of {name!r}, got {target.shape}")
-    there = np.arange(T)[:, None] < lengths
-    if given.dtype.kind == "f":
-        there = there & ~np.isnan(given)
-    score = auc if given.dtype.kind == "b" else correlation
-    for layer, direction in np.ndindex(L, D):
-        scores = score(array[layer, direction][there], given[there])
-        strengths = np.abs(2 * scores - 1 if score is auc else scores)
-        for unit, (value, strength) in enumerate(zip(scores.tolist(), strengths.tolist(), strict=True)):
-            yield Match(name, layer, direction, unit, value, strength)
+    return ranked(found, {"target": target})["target"][:top]
 
 
 def survey_units(found, text, top=1):
@@ -211,8 +190,7 @@ def survey_units(found, text, top=1):
     Returns
     -------
     dict of str to list of Match
-        By the name of the property, as in `PROPERTIES`; those that the text does not have at any step, or has at all,
-        are left out.
+        By the name of the property, as in `PROPERTIES`. Those that are the same all over the text are left out.
 
     Raises
     ------
@@ -220,4 +198,55 @@ def survey_units(found, text, top=1):
         An argument is of the wrong type, or the text is not as long as the trace.
     """
     targets = {name: of(text) for name, of in PROPERTIES.items()}
-    return {name: rank_units(found, target, top) for name, target in targets.items() if len(np.unique(target)) > 1}
+    top = functional.as_size("top", top)
+    found = ranked(found, {name: target for name, target in targets.items() if len(np.unique(target)) > 1})
+    return {name: matches[:top] for name, matches in found.items()}
+
+
+def ranked(found, targets):
+    """All matches for each of some targets, the strongest first."""
+    if not isinstance(found, Trace):
+        raise TypeError(f"found: expected what trace returned, got {type(found).__name__}")
+    matches = {what: [] for what in targets}
+    for name in found:
+        if found.axes[name] == STATE_AXES:
+            for what, match in matches_of(name, found, targets):
+                matches[what].append(match)
+    return {what: sorted(those, key=weakness) for what, those in matches.items()}
+
+
+def weakness(match):
+    return (np.isnan(match.strength), -match.strength)
+
+
+def matches_of(name, found, targets):
+    """(target, match) of each unit of one array of a trace."""
+    array = found[name]
+    L, D, T, N, U = array.shape
+    there = np.arange(T)[:, None] < found.lengths[name.rpartition(".")[0]]
+    given = {what: as_target(target, name, T, N)[there] for what, target in targets.items()}
+    some = max(1, BLOCK // max(1, T * N))
+    for layer, direction, start in itertools.product(range(L), range(D), range(0, U, some)):
+        values = array[layer, direction, :, :, start : start + some][there]  # (steps, units)
+        ranked = ranks(values) if any(target.dtype.kind == "b" for target in given.values()) else None
+        for what, target in given.items():
+            if target.dtype.kind == "b":
+                kind, scores = "auc", auc_of(ranked, target)
+                strengths = np.abs(2 * scores - 1)
+            else:
+                known = ~np.isnan(target)
+                kind, scores = "correlation", correlation(values[known], target[known])
+                strengths = np.abs(scores)
+            for unit, (score, strength) in enumerate(zip(scores.tolist(), strengths.tolist(), strict=True), start):
+                yield what, Match(name, layer, direction, unit, kind, score, strength)
+
+
+def as_target(target, name, T, N):
+    """`target` as booleans or floats (T, N)."""
+    target = functional.as_array("target", target)
+    if target.dtype.kind not in "fiub":
+        raise TypeError(f"target: expected numbers, or True and False, got {target.dtype}")
+    target = target[:, None] if target.ndim == 1 and N == 1 else target
+    if target.shape != (T, N):
+        raise ValueError(f"target: expected shape {(T, N)}, the steps and rows of {name!r}, got {target.shape}")
+    return target if target.dtype.kind == "b" else target.astype(np.float64)

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A page that shows a model at work, from the command line.
+
+python -m fastrnn.inspect novel.safetensors --text novel.txt
+python -m fastrnn.inspect signal.safetensors --array signal.npy --out signal.html
+"""
+
+import argparse
+import json
+import os
+import sys
+
+import numpy as np
+
+from .. import files
+from .reading import read_array, read_text
+from .report import report
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(
+        prog="python -m fastrnn.inspect",
+        description="Write a page of HTML that shows units, gates and outputs of a model at each step of a sequence.",
+    )
+    parser.add_argument("model", help="a file that fastrnn.save wrote")
+    given = parser.add_mutually_exclusive_group(required=True)
+    given.add_argument("--text", metavar="FILE", help="UTF-8; read as tokens of the vocabulary")
+    given.add_argument("--array", metavar="FILE", help=".npy: tokens (T,) or features (T, I)")
+    parser.add_argument("--vocab", metavar="FILE", help="JSON, a list of strings; default: the model's notes")
+    parser.add_argument("--out", metavar="FILE", help="default: the model's name with .html")
+    parser.add_argument("--steps", type=int, default=5000, help="read no more than these; default: %(default)s")
+    parser.add_argument("--window", type=int, default=40, help="of influence, in steps; default: %(default)s")
+    options = parser.parse_args(arguments)
+    out = options.out or os.path.splitext(options.model)[0] + ".html"
+    try:
+        content = make(options)
+        with open(out, "w", encoding="utf-8") as file:
+            file.write(content)
+    except (OSError, TypeError, ValueError) as error:
+        sys.exit(f"{parser.prog}: {error}")
+    print(f"{out}: {len(content) / 1e6:.1f} MB")
+
+
+def make(options):
+    """The page."""
+    if options.steps < 1:
+        raise ValueError(f"--steps: expected at least 1, got {options.steps}")
+    model = files.load(options.model)
+    vocabulary = read_vocabulary(options)
+    if options.array:
+        array = np.load(options.array, allow_pickle=False)
+        reading = read_array(model, array[: options.steps], vocabulary)
+    else:
+        if vocabulary is None:
+            raise ValueError(
+                f"{options.model}: expected a vocabulary in its notes, fastrnn.save(..., notes={{'vocabulary': ...}}), "
+                "or --vocab; got neither"
+            )
+        with open(options.text, encoding="utf-8") as file:
+            reading = read_text(model, file.read(), vocabulary, options.steps)
+    title = f"{os.path.basename(options.model)} reads {os.path.basename(options.text or options.array)}"
+    return report(model, reading, title=title, window=options.window)
+
+
+def read_vocabulary(options):
+    """That of --vocab, or of the model's notes, or None."""
+    if options.vocab is None:
+        return files.load_notes(options.model).get("vocabulary")
+    with open(options.vocab, encoding="utf-8") as file:
+        try:
+            return json.load(file)
+        except ValueError as error:
+            raise ValueError(f"{options.vocab}: not JSON ({error})") from None
+
+
+if __name__ == "__main__":
+    main()
