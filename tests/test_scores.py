@@ -52,10 +52,18 @@ def test_copies_of_a_memory_stand_side_by_side(rng):
     assert memory(rng).repeated(3).beyond is None
 
 
-def test_gradients_of_keys_that_are_the_values_are_one_array(rng):
-    separate = memory(rng)
-    gradients = scores.Gradients.of(separate)
-    assert not np.shares_memory(gradients.values, gradients.keys) and gradients.v.shape == (5,)
-    gradients = scores.Gradients.of(separate._replace(keys=separate.values, v=None))
-    assert gradients.keys is gradients.values and gradients.v is None
-    assert not gradients.values.any()
+@pytest.mark.parametrize("queries", [0, 1, 3])
+def test_gradients_are_added_up_at_the_end(queries, rng):
+    """Every query has left an outer product for the values, and for keys that it is multiplied with."""
+    products = memory(rng)._replace(v=None)
+    gradients, dvalues, dkeys = scores.Gradients(products), np.zeros((4, 3, 5)), np.zeros((4, 3, 5))
+    for query, dcontext in rng.standard_normal((queries, 2, 3, 5)):
+        _, weights = scores.attend(query, products)
+        dquery = scores.attend_back(query, weights, dcontext, None, products, gradients)
+        slopes = (dcontext * products.values).sum(axis=-1)
+        dscores = weights * (slopes - (weights * slopes).sum(axis=0))
+        dvalues += weights[..., None] * dcontext
+        dkeys += dscores[..., None] * query
+        np.testing.assert_allclose(dquery, (dscores[..., None] * products.keys).sum(axis=0), atol=1e-12)
+    np.testing.assert_allclose(gradients.of_values(), dvalues, atol=1e-12)
+    np.testing.assert_allclose(gradients.of_keys(), dkeys, atol=1e-12)

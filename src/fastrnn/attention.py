@@ -200,7 +200,7 @@ class Attention(Layer):
             dweights = functional.as_gradient("dweights", dweights, layout, (S, N, T), self.dtype, "the weights")
         self.check_grads()
         tape.use()
-        gradients = scores.Gradients.of(prepared)
+        gradients = scores.Gradients(prepared)
         dquery = np.empty_like(query)
         for s in reversed(range(S)):
             upstream = dcontext[s], None if dweights is None else dweights[s]
@@ -259,8 +259,8 @@ class Attention(Layer):
 
     def prepare_back(self, prepared, gradients):
         """Back through `prepare`: the gradient of the memory, (T, N, M)."""
-        if gradients.v is not None:
-            self.grads.peek("v.weight")[0] += gradients.v
-        if prepared.tape is not None:
-            gradients.values[...] += self.memory.backward(prepared.tape, gradients.keys)
-        return gradients.values
+        dmemory, dkeys = gradients.of_values(), gradients.of_keys()
+        if gradients.dv is not None:
+            self.grads.peek("v.weight")[0] += gradients.dv
+        dmemory += dkeys if prepared.tape is None else self.memory.backward(prepared.tape, dkeys)
+        return dmemory

@@ -115,7 +115,7 @@ def backward(decoder, saved, y, dy, dstate, dweights):
     memory, steps = saved
     T, N, _ = y.shape
     dstate = _states(decoder, "dstate", dstate, N)
-    gradients = scores.Gradients.of(memory)
+    gradients = scores.Gradients(memory)
     dx = np.empty((T, N, decoder.input_size), y.dtype)
     with _at_once(decoder.grads):
         for t in reversed(range(T)):

@@ -30,19 +30,40 @@ class Memory(NamedTuple):
         return Memory(values, keys, self.v, beyond, None)
 
 
-class Gradients(NamedTuple):
-    """Where `attend_back` adds up; `values` and `keys` are one array where those of the memory are."""
+class Gradients:
+    """What queries leave, one after another, for the gradients of the memory that they met.
 
-    values: np.ndarray
-    keys: np.ndarray
-    v: np.ndarray | None
+    A query adds an outer product to the gradient of the values, and to that of the keys if the scores are products. To
+    add all of them up at the end goes through that memory once, and not once for each query.
+    """
 
-    @classmethod
-    def of(cls, memory):
-        """Gradients of 0."""
-        values = np.zeros_like(memory.values)
-        keys = values if memory.keys is memory.values else np.zeros_like(memory.keys)
-        return cls(values, keys, None if memory.v is None else np.zeros_like(memory.v))
+    def __init__(self, memory):
+        self.memory = memory
+        self.weights, self.dcontexts = [], []  # (T, N) and (N, M) of each query
+        self.dscores, self.queries = [], []  # (T, N) and (N, K), if scores are products
+        self.dhidden = None if memory.v is None else np.zeros_like(memory.keys)  # of query + keys, but for v
+        self.dv = None if memory.v is None else np.zeros_like(memory.v)
+
+    def of_values(self):
+        """(T, N, M), as far as they are values and not keys."""
+        return _outer(self.weights, self.dcontexts, self.memory.values)
+
+    def of_keys(self):
+        """(T, N, K)."""
+        if self.dhidden is None:
+            return _outer(self.dscores, self.queries, self.memory.keys)
+        return self.dhidden * self.memory.v
+
+
+def _outer(columns, rows, like):
+    """The sum over queries s of columns[s][t, n] rows[s][n, :], of the shape of `like`, (T, N, F)."""
+    total = np.zeros_like(like)
+    if columns:
+        columns, rows = np.array(columns), np.array(rows)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for t, total_t in enumerate(total):
+                total_t[...] = over_time(columns[:, t], rows)
+    return total
 
 
 def attend(query, memory):
@@ -57,7 +78,7 @@ def attend(query, memory):
 
 
 def attend_back(query, weights, dcontext, dweights, memory, gradients):
-    """Back through `attend`: the gradient of the query, (N, K); the others are added to `gradients`.
+    """Back through `attend`: the gradient of the query, (N, K); what the others need is left in `gradients`.
 
     Parameters
     ----------
@@ -69,27 +90,28 @@ def attend_back(query, weights, dcontext, dweights, memory, gradients):
     memory : Memory
     gradients : Gradients
     """
+    gradients.weights.append(weights)
+    gradients.dcontexts.append(dcontext)
     with np.errstate(over="ignore", invalid="ignore"):
         # context = sum_t weights[t] values[t]
-        gradients.values[...] += weights[..., None] * dcontext
         slopes = np.einsum("nm,tnm->tn", dcontext, memory.values)
         if dweights is not None:
             slopes += dweights.T
         # weights = softmax(scores)
         dscores = weights * (slopes - in_time(weights * slopes))
         if memory.v is None:  # scores[t] = query . keys[t]
-            gradients.keys[...] += dscores[..., None] * query
+            gradients.dscores.append(dscores)
+            gradients.queries.append(query)
             return over_time(dscores, memory.keys)
         # scores[t] = v . hidden[t]; hidden is computed again, as to keep it for every query would take much memory
         hidden = _hidden(query, memory)
-        gradients.v[...] += np.einsum("tn,tnk->k", dscores, hidden)
+        gradients.dv += np.einsum("tn,tnk->k", dscores, hidden)
         # hidden[t] = tanh(query + keys[t])
         hidden *= hidden
         np.subtract(1, hidden, out=hidden)
-        hidden *= memory.v
-        dquery = over_time(dscores, hidden)
+        dquery = over_time(dscores, hidden) * memory.v
         hidden *= dscores[..., None]
-        gradients.keys[...] += hidden
+        gradients.dhidden += hidden
         return dquery
 
 
