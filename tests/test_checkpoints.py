@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Checkpoints: what is written comes back, a broken or a foreign one changes nothing, a full disk loses nothing."""
 
+import copy
 import errno
 import os
 import resource
@@ -10,7 +11,7 @@ import pytest
 
 import fastrnn as fr
 from fastrnn import files
-from fastrnn.checkpoints import read_tree, write_tree
+from fastrnn.trees import read_tree, write_tree
 
 
 def make_model(hidden=4, seed=0):
@@ -122,43 +123,6 @@ def test_what_does_not_fit_is_refused_and_nothing_changed(message, change, saved
     assert [leaf._random_state() for leaf in fr.sequential.leaves(parts[0])] == random
 
 
-TREE = {
-    "nothing": None,
-    "numbers": [1, -2.5, True, 2**100, float("inf"), 0.1 + 0.2],
-    "text": "grün",
-    "empty": {},
-    "state": [{"array": 3}, {"dict": [1]}, {"array": np.arange(3)}],
-    "a": {"b": np.float32([[1, 2]]), "c": np.zeros((0, 3)), "d": np.array(3)},
-    "a/b": np.array([True, False]),
-    "tree": np.arange(4, dtype=np.uint64),
-}
-
-
-def assert_equal(actual, expected):
-    assert type(actual) is type(expected)
-    if isinstance(expected, dict):
-        assert list(actual) == list(expected)
-        for key in expected:
-            assert_equal(actual[key], expected[key])
-    elif isinstance(expected, list):
-        for pair in zip(actual, expected, strict=True):
-            assert_equal(*pair)
-    elif isinstance(expected, np.ndarray):
-        assert actual.dtype == expected.dtype
-        np.testing.assert_array_equal(actual, expected)
-    else:
-        assert actual == expected
-
-
-def test_trees_come_back(path):
-    write_tree(path, TREE)
-    assert_equal(read_tree(path), TREE)
-    write_tree(path, {"nan": float("nan"), "numpy": np.float64(0.5), "tuple": (1, 2), "strided": np.arange(6)[::2]})
-    tree = read_tree(path)
-    assert np.isnan(tree.pop("nan"))
-    assert_equal(tree, {"numpy": 0.5, "tuple": [1, 2], "strided": np.array([0, 2, 4])})
-
-
 def test_names_in_the_file_tell_the_place(saved):
     from safetensors.numpy import load_file
 
@@ -207,6 +171,39 @@ def test_a_tree_of_something_else(path):
     write_tree(path, {"hello": "world"})
     with pytest.raises(ValueError, match="not what save_checkpoint wrote"):
         fr.load_checkpoint(path, make_model())
+
+
+def leaves_of(part, place=()):
+    """The places in a tree that hold no others."""
+    items = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
+    inside = [leaf for key, value in items for leaf in leaves_of(value, (*place, key))]
+    return inside or [place]
+
+
+def test_any_part_of_another_kind_is_an_error_or_as_good(saved):
+    """A file that is whole but says nonsense: an error that names it, and nothing changed; or values that can be."""
+    path, parts = saved
+    tree = read_tree(path)
+    parts = make(seed=5)
+    before = everything(*parts)
+    refused = 0
+    for place in leaves_of(tree):
+        for value in None, -1, "text", [1], {}, np.ones(3), 2**200:
+            changed = inner = copy.deepcopy(tree)
+            for key in place[:-1]:
+                inner = inner[key]
+            inner[place[-1]] = value
+            write_tree(path.with_name("other"), changed)
+            try:
+                fr.load_checkpoint(path.with_name("other"), *parts)
+            except ValueError as error:
+                assert "other: " in str(error)
+                assert_same(everything(*parts), before)
+                refused += 1
+            else:
+                fr.load_checkpoint(path, *parts)
+                before = everything(*parts)
+    assert refused > 100
 
 
 def test_a_disk_that_is_full_loses_nothing(saved):

@@ -96,7 +96,7 @@ def test_a_checkpoint_is_gone_on_from(example, monkeypatch, tmp_path):
     tokens, path = make_tokens(4 * example.T + 1, 5), tmp_path / "run"
     whole, model, other = (example.make_model(V=5, H=4, seed=seed) for seed in (0, 0, 1))
     expected = example.train(whole, tokens, tokens, 2, tmp_path / "other", progress=False)
-    monkeypatch.setattr(fr.training.Training, "epoch", interrupted_after_one(fr.training.Training.epoch))
+    monkeypatch.setattr(fr.loop.Training, "epoch", interrupted_after_one(fr.loop.Training.epoch))
     assert example.train(model, tokens, tokens, 2, path, progress=False).interrupted
     monkeypatch.undo()
     monkeypatch.setattr(example, "N", 4)

@@ -54,7 +54,7 @@ MAY_IMPORT = {
     "attention": {"functional", "layer", "layers", "scores"},
     "batches": {"functional", "rows"},
     "bridge": {"layer", "sequential", "stack"},
-    "checkpoints": {"composite", "files", "functional", "layer"},
+    "checkpoints": {"composite", "functional", "layer", "trees"},
     "composite": {"layer"},
     "counting": {"functional"},
     "ctc": {"counting", "functional"},
@@ -98,6 +98,7 @@ MAY_IMPORT = {
     "steps": {"functional", "layer", "recompute"},
     "stream": {"functional"},
     "threads": {"_core"},
+    "trees": {"files"},
     "truncated": {"functional", "objective", "rows", "sequential"},
     "update": {"gradients"},
 }
@@ -221,6 +222,7 @@ MODULES_WITHOUT_TEST = {
     "counting": "what all losses share: tested with each of them, in test_losses, test_regression and test_ctc",
     "inspect_subject": "what influence and attribution share: tested with both",
     "parameters": "the ground floor of a stack: tested with it, in test_stack, test_files and test_init",
+    "loop": "the epochs of fit: tested with it, in test_training",
     "rows": "what Batches are made of: tested as batches, in test_batches",
 }
 LONG_FILES = {  # over MAX_LINES

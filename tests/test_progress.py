@@ -34,6 +34,18 @@ def test_what_it_says(steps, capsys):
     assert bar._bar.total == 400 and bar._bar.n == 110
 
 
+def test_an_unknown_length_is_known_after_an_epoch(capsys):
+    """Also where earlier epochs were of another run."""
+    pytest.importorskip("tqdm")
+    bar = Bar(True, 6, None, done=3)
+    bar.step(4, 2.0, 50)
+    assert bar._bar.total is None
+    bar.epoch(ROW | {"epoch": 4})
+    assert bar._bar.total == 150
+    bar.close()
+    assert capsys.readouterr().err
+
+
 def test_a_training_that_goes_on_shows_what_is_done(capsys):
     pytest.importorskip("tqdm")
     bar = Bar(True, 4, 100, done=3)

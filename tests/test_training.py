@@ -208,6 +208,45 @@ def test_a_model_of_ones_own_with_two_inputs(rng):
     fit(model, (source(),), optimizer=fr.SGD(model, lr=0.3), steps_per_epoch=2, epochs=1)
 
 
+def make_translator():
+    """Tokens to tokens, with attention, dropout and scheduled sampling."""
+    return fr.Seq2Seq(
+        encoder=fr.Sequential(fr.Embedding(6, 4, seed=0), fr.GRU(4, 8, 2, dropout=0.2, seed=1)),
+        embedding=fr.Embedding(6, 4, seed=2),
+        decoder=fr.AttentionDecoder(fr.GRU(4, 8, 2, seed=3), fr.Attention(8, 8, seed=4), fr.Linear(16, 8, seed=5)),
+        output=fr.Linear(8, 6, seed=6),
+        seed=7,
+    )
+
+
+def test_sequence_to_sequence(rng, tmp_path):
+    """Several inputs by name, of different lengths; stopped and gone on with to the same bits."""
+    sources = [rng.integers(1, 6, length) for length in rng.integers(2, 6, 40)]
+    targets = [np.append(row[::-1], 0) for row in sources]  # backwards, and a symbol that ends it
+
+    def collate(x, y):
+        lengths = [[len(row) for row in rows] for rows in (x, y)]
+        source, target = (
+            np.stack([np.pad(row, (0, max(n) - len(row))) for row in rows], axis=1)
+            for rows, n in zip((x, y), lengths, strict=True)
+        )
+        names = {"source_lengths": lengths[0], "target_lengths": lengths[1], "sampling": 0.1}
+        return {"source": source, "target": target, **names}, target, lengths[1]
+
+    def train(model, epochs, **options):
+        batches = fr.Batches(sources, targets, batch_size=8, collate_fn=collate, seed=0)
+        adam = fr.Adam(model, lr=0.01)
+        return fr.fit(model, fr.cross_entropy, batches, optimizer=adam, epochs=epochs, progress=False, **options)
+
+    whole, model, path = make_translator(), make_translator(), tmp_path / "run"
+    history = train(whole, 6)
+    assert history["loss"][-1] < 0.9 * history["loss"][0]
+    train(model, 3, checkpoint=path)
+    other = make_translator()
+    assert but_seconds(train(other, 6, checkpoint=path, resume=True)) == but_seconds(history)
+    assert_same(other, whole.params)
+
+
 @pytest.mark.parametrize("truncate", [4, (2, 5)])
 def test_truncated(truncate, rng):
     """A window is a step; the loop by hand of truncated_bptt gives the same bits."""
@@ -286,7 +325,7 @@ def test_ctrl_c_in_an_update_waits_for_its_end(data):
 
 
 def test_ctrl_c_twice_goes_through(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(fr.checkpoints.files, "replace", lambda *_: press())
+    monkeypatch.setattr(fr.trees.files, "replace", lambda *_: press())
     with pytest.raises(KeyboardInterrupt):
         fr.fit(make_model(), PressAt(2), *data, checkpoint=tmp_path / "run", progress=False)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -392,6 +431,14 @@ def test_nan_stops_before_the_update(data):
         fr.fit(model, loss, *data, optimizer=adam, batch_size=8, progress=False)
     assert_same(model, before[-1])
     assert adam.steps == 4
+
+
+def test_nan_in_the_data(data):
+    x = [row.copy() for row in data[0]]
+    x[7][0, 1] = np.nan
+    with pytest.raises(FloatingPointError, match="step 1: .* loss nan") as caught:
+        fit(make_model(), (x, data[1]), shuffle=False)
+    assert caught.value.__notes__ == ["x of this batch holds nan or inf"]
 
 
 def test_a_learning_rate_that_is_too_large(data):

@@ -1,27 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""All that a training is at some moment, in one file: written whole or not at all, gone on from to the same bits.
-
-A checkpoint is a safetensors file. Its tensors are the arrays of a tree of dicts and lists, named by their place in it
-("optimizer/state/m.0.weight"), and one of bytes, "tree": the rest as JSON, with {"array": name} where an array stands.
-The metadata have one entry ``fastrnn``: the format, the version that wrote it and a CRC-32 of all tensors.
-"""
+"""All that a training is at some moment, in one file: gone on from to the same bits."""
 
 import json
 import os
 import time
-from collections.abc import Mapping
 from reprlib import repr as short
 
-import numpy as np
-
-from . import files
 from .composite import described
 from .functional import as_positive, as_size
 from .layer import Layer
+from .trees import read_tree, write_tree
 
 __all__ = ["Checkpoint", "load_checkpoint", "save_checkpoint"]
-
-FORMAT = "checkpoint 1"
 
 
 class Checkpoint:
@@ -77,6 +67,8 @@ def save_checkpoint(path, model, optimizer=None, schedule=None, **training):
     ------
     TypeError
         Something that cannot be written.
+    ValueError
+        There are too many arrays for a file (some ten thousands).
     OSError
         The file cannot be written, say because the disk is full; an older file of that name is as it was.
 
@@ -125,7 +117,7 @@ def load_checkpoint(path, model, optimizer=None, schedule=None):
     try:
         _restore(tree, model, {"optimizer": optimizer, "schedule": schedule})
         return tree["training"]
-    except (KeyError, AttributeError) as error:
+    except (KeyError, AttributeError, TypeError, OverflowError) as error:
         raise ValueError(f"{path}: not what save_checkpoint wrote ({type(error).__name__}: {error})") from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
@@ -213,75 +205,3 @@ def _layers(model):
         yield model
         for part in model.parts().values():
             yield from _layers(part)
-
-
-# -- trees in files ------------------------------------------------------------------------------------------------
-
-
-def write_tree(path, tree):
-    """Write a tree of dicts, lists, numbers, strings, None and arrays."""
-    from safetensors.numpy import save as serialize
-
-    from . import __version__
-
-    arrays = {}
-    text = json.dumps(_folded(tree, "", arrays)).encode()
-    arrays["tree"] = np.frombuffer(text, np.uint8)
-    about = {"format": FORMAT, "version": __version__, "crc32": files.checksum(FORMAT, arrays)}
-    files.replace(path, serialize(arrays, {"fastrnn": json.dumps(about)}))
-
-
-def read_tree(path):
-    """Read what `write_tree` wrote; ValueError if it did not, or if the file is damaged."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as deserialize
-
-    path = os.fsdecode(path)
-    with open(path, "rb") as file:
-        try:
-            header, _ = files.read_header(file)
-            about = files.from_json("metadata", (header.get("__metadata__") or {}).get("fastrnn") or "{}")
-            if about.get("format") != FORMAT:
-                raise ValueError(f"expected a checkpoint in format {FORMAT!r}, got {short(about.get('format'))}")
-            file.seek(0)
-            arrays = deserialize(file.read())
-            if files.checksum(FORMAT, arrays) != about.get("crc32"):
-                raise ValueError("the checksum differs: the file is damaged")
-            return _unfolded(json.loads(arrays.pop("tree").tobytes()), arrays)
-        except (SafetensorError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ValueError(f"{path}: truncated or not a checkpoint ({error})") from error
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
-
-
-def _folded(part, name, arrays):
-    """A tree as JSON has it; its arrays go to `arrays`."""
-    if isinstance(part, np.ndarray):
-        key = name
-        while key in arrays or key == "tree":  # of "a/b" in one dict and "b" in "a"
-            key += "_"
-        arrays[key] = np.ascontiguousarray(part)
-        return {"array": key}
-    if isinstance(part, Mapping):
-        if wrong := [key for key in part if not isinstance(key, str)]:
-            raise TypeError(f"{name}: expected names, got {wrong[0]!r}")
-        folded = {key: _folded(value, f"{name}/{key}".lstrip("/"), arrays) for key, value in part.items()}
-        return {"dict": folded} if folded.keys() in ({"array"}, {"dict"}) else folded
-    if isinstance(part, list | tuple):
-        return [_folded(value, f"{name}/{k}", arrays) for k, value in enumerate(part)]
-    if isinstance(part, np.generic):
-        part = part.item()
-    if part is None or isinstance(part, bool | int | float | str):
-        return part
-    raise TypeError(f"{name}: expected numbers, strings, arrays, and lists and dicts of them, got {short(part)}")
-
-
-def _unfolded(part, arrays):
-    if isinstance(part, list):
-        return [_unfolded(value, arrays) for value in part]
-    if not isinstance(part, dict):
-        return part
-    if part.keys() == {"array"}:
-        return arrays[part["array"]]
-    part = part["dict"] if part.keys() == {"dict"} else part
-    return {key: _unfolded(value, arrays) for key, value in part.items()}

@@ -25,6 +25,7 @@ class Bar:
 
     def __init__(self, shown, epochs, steps, done=0):
         self._epochs, self._bar, self._smooth, self._suffix = epochs, None, None, ""
+        self._steps = 0  # of this epoch
         if shown is False:
             return
         try:
@@ -46,6 +47,7 @@ class Bar:
         text = f"epoch {epoch}/{self._epochs}, loss {self._smooth:.4g}{self._suffix}"
         self._bar.set_description_str(text, refresh=False)
         self._bar.update(steps)
+        self._steps += steps
 
     def epoch(self, row):
         """One epoch: its row of the history."""
@@ -54,7 +56,8 @@ class Bar:
         hidden = ("epoch", "step", "loss", "grad_norm", "lr", "seconds")
         self._suffix = "".join(f", {name} {value:.4g}" for name, value in row.items() if name not in hidden)
         if self._bar.total is None:  # now it is known how long an epoch is
-            self._bar.total = self._epochs * self._bar.n / row["epoch"]
+            self._bar.total = self._bar.n + (self._epochs - row["epoch"]) * self._steps
+        self._steps = 0
         self._bar.refresh()
 
     def close(self):

@@ -30,9 +30,18 @@ class Batch(NamedTuple):
         """Time steps of all its rows together; rows, where nothing says that they have time."""
         if self.lengths is not None:
             return int(np.sum(self.lengths))
-        x = next(iter(self.x.values())) if isinstance(self.x, dict) else self.x
-        x = np.asarray(x[0] if isinstance(x, tuple) else x)
+        x = np.asarray(self._inputs()[0])
         return len(x) if is_timeless(x) else x.shape[0] * x.shape[1]
+
+    def is_finite(self):
+        """Whether no input holds nan or inf."""
+        arrays = map(np.asarray, self._inputs())
+        return all(np.isfinite(array).all() for array in arrays if array.dtype.kind == "f")
+
+    def _inputs(self):
+        if isinstance(self.x, dict):
+            return list(self.x.values())
+        return self.x if isinstance(self.x, tuple) else (self.x,)
 
 
 def as_batch(item):

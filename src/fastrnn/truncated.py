@@ -156,7 +156,7 @@ def _cut(objective, batch, k1, k2, start, first):
         now = steps(target, t, stop)
         loss, dy = objective.cost(y, now, inside(t, stop))
         if begin < t:  # no error comes from the steps before
-            dy = np.concatenate([np.zeros_like(steps(dy, 0, 1)).repeat(t - begin, axis), dy], axis)
+            dy = np.concatenate([np.zeros_like(steps(y, 0, 1)).repeat(t - begin, axis), dy], axis)
         model.zero_grad()
         dstate = None
         for (a, b), tape in zip(reversed(list(pairwise(cuts))), reversed(tapes), strict=True):
