@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fastrnn as fr
-from fastrnn import files
+from fastrnn import checkpoints, files
 from fastrnn.trees import read_tree, write_tree
 
 
@@ -235,7 +235,7 @@ def test_no_space_left(saved, monkeypatch):
 
 def test_when_one_is_due(path, monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(fr.checkpoints.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: now[0])
     by_steps = fr.Checkpoint(path, every_n_steps=3)
     assert [step for step in range(1, 10) if by_steps.due(step)] == [3, 6, 9]
     assert not fr.Checkpoint(path).due(1000)

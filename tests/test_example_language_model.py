@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 import fastrnn as fr
+from fastrnn import loop
+from fastrnn.history import History
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "language_model.py"
 
@@ -96,7 +98,7 @@ def test_a_checkpoint_is_gone_on_from(example, monkeypatch, tmp_path):
     tokens, path = make_tokens(4 * example.T + 1, 5), tmp_path / "run"
     whole, model, other = (example.make_model(V=5, H=4, seed=seed) for seed in (0, 0, 1))
     expected = example.train(whole, tokens, tokens, 2, tmp_path / "other", progress=False)
-    monkeypatch.setattr(fr.loop.Training, "epoch", interrupted_after_one(fr.loop.Training.epoch))
+    monkeypatch.setattr(loop.Training, "epoch", interrupted_after_one(loop.Training.epoch))
     assert example.train(model, tokens, tokens, 2, path, progress=False).interrupted
     monkeypatch.undo()
     monkeypatch.setattr(example, "N", 4)
@@ -207,7 +209,7 @@ def test_other_continuation_is_an_error(example, run, monkeypatch):
 
 def test_interrupted_it_goes_on_with_the_model_as_it_is(example, run, monkeypatch, capsys):
     def train(*_):
-        history = fr.history.History()
+        history = History()
         history.interrupted = True
         return history
 

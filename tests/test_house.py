@@ -385,6 +385,17 @@ def test_import_is_cheap():
     assert min(seconds) <= 0.06
 
 
+def test_what_is_loaded_when_it_is_asked_for():
+    """Training is no part of import fastrnn, and each public name is there all the same, like any other."""
+    code = """
+import sys, fastrnn
+early = "fastrnn.training" in sys.modules
+listed = set(fastrnn.__all__) <= set(dir(fastrnn))
+from fastrnn import *
+print(early, listed, set(fastrnn.__all__) <= set(globals()), fit is fastrnn.training.fit, hasattr(fastrnn, "fitt"))"""
+    assert answer(code) == "False True True True False"
+
+
 def test_metadata_says_what_the_project_says():
     """One version everywhere, and two dependencies."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

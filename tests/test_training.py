@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import fastrnn as fr
+from fastrnn import files
 
 T = 6
 ROWS_FIRST = fr.Batches([[1]], [1], batch_first=True)
@@ -325,7 +326,7 @@ def test_ctrl_c_in_an_update_waits_for_its_end(data):
 
 
 def test_ctrl_c_twice_goes_through(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(fr.trees.files, "replace", lambda *_: press())
+    monkeypatch.setattr(files, "replace", lambda *_: press())
     with pytest.raises(KeyboardInterrupt):
         fr.fit(make_model(), PressAt(2), *data, checkpoint=tmp_path / "run", progress=False)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -526,7 +527,7 @@ def test_a_full_disk_stops_it_with_the_model_whole(data, tmp_path, monkeypatch):
     def fsync(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(fr.files.os, "fsync", fsync)
+    monkeypatch.setattr(files.os, "fsync", fsync)
     with pytest.raises(OSError, match="No space left"):
         fit(model, data, checkpoint=path)
     assert path.read_bytes() == content and all(np.isfinite(p).all() for p in model.params.values())

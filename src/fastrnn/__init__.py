@@ -2,6 +2,7 @@
 """Recurrent networks on the CPU at the speed of the hardware."""
 
 import os as _os
+from typing import TYPE_CHECKING
 
 from .threads import get_num_threads, isas, set_num_threads, show_config, threads  # first: it loads _core with care
 
@@ -9,13 +10,10 @@ from .threads import get_num_threads, isas, set_num_threads, show_config, thread
 from . import _core, decoding, init
 from .adaptive import Adagrad, Adam, AdamW, RMSprop
 from .attention import Attention
-from .batches import Batch, Batches
-from .checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from .ctc import ctc_loss
 from .decoder import AttentionDecoder
 from .dropout import Dropout
 from .echostate import EchoState
-from .evaluation import evaluate
 from .files import load, load_notes, save
 from .gradients import add_penalty, clip_grad_norm, clip_grad_value
 from .layers import Embedding, Linear
@@ -29,10 +27,28 @@ from .rls import RLS
 from .schedules import CosineAnnealingLR, LinearWarmup, ReduceLROnPlateau, StepLR
 from .seq2seq import Seq2Seq
 from .sequential import Residual, Sequential
-from .training import fit
-from .truncated import truncated_bptt
+
+if TYPE_CHECKING:
+    from .batches import Batches
+    from .checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+    from .evaluation import evaluate
+    from .rows import Batch
+    from .training import fit
+    from .truncated import truncated_bptt
 
 __version__ = _core.__version__
+
+# Loaded when they are asked for: they take a fifth of the time of an import, and who serves a model does not train.
+_LATER = {
+    "Batch": "rows",
+    "Batches": "batches",
+    "Checkpoint": "checkpoints",
+    "evaluate": "evaluation",
+    "fit": "training",
+    "load_checkpoint": "checkpoints",
+    "save_checkpoint": "checkpoints",
+    "truncated_bptt": "truncated",
+}
 
 __all__ = [
     "GRU",
@@ -91,6 +107,20 @@ __all__ = [
     "threads",
     "truncated_bptt",
 ]
+
+
+def __getattr__(name):
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    globals()[name] = found = getattr(import_module(f".{_LATER[name]}", __name__), name)
+    return found
+
+
+def __dir__():
+    return sorted({*globals(), *_LATER})
+
 
 if _isa := _os.environ.get("FASTRNN_ISA"):
     try:
