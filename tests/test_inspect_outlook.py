@@ -65,6 +65,17 @@ def test_influence_on_a_layer_that_reads_vectors(rng):
     assert not any(grad.any() for grad in layer.grads.values())
 
 
+def test_influence_on_an_echo_state_network(rng):
+    """Its state is that of its reservoir, wherever it stands."""
+    network, x = fr.EchoState(2, 10, 2, output_size=3, **OWN, seed=0), rng.standard_normal((6, 2))
+    network.params["weight"][...] = rng.standard_normal(network.params["weight"].shape)
+    chosen = rng.integers(0, 3, 6)
+    expected = gradients(fr.Sequential(fr.Dropout(0.0, **OWN), network), x, chosen, False)
+    for model in network, fr.Sequential(network):
+        influence = recent_influence(model, x, trace(model, x), chosen, 3)
+        np.testing.assert_allclose(influence[5], expected[5, [5, 4, 3]], rtol=1e-6)
+
+
 def test_log_softmax():
     logits = np.array([[0.0, np.log(3)], [1e4, -1e4]])
     np.testing.assert_allclose(log_softmax(logits), [[np.log(0.25), np.log(0.75)], [0, -2e4]])

@@ -144,6 +144,9 @@ def test_bad_arguments():
         report(model, TEXT)
     with refused(ValueError, "window: expected at least 1, got 0"):
         report(model, reading, window=0)
+    encoder, decoder = fr.Sequential(*model.layers[:2]), fr.LSTM(4, 20, 2)
+    with refused(ValueError, "model: expected one that reads a single sequence, got Seq2Seq"):
+        report(fr.Seq2Seq(encoder, fr.Embedding(5, 4), decoder, fr.Linear(20, 5)), reading)
     with refused(ValueError, "model: expected a recurrent layer in it, got Sequential"):
         report(fr.Sequential(*model.layers[::2]), reading)
 

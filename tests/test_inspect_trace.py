@@ -8,7 +8,7 @@ from layer_cases import assert_same_arrays, assert_same_bits, language_model, mi
 
 import fastrnn as fr
 from fastrnn import reference
-from fastrnn.inspect import Trace, trace
+from fastrnn.inspect import trace
 
 SAVED = {  # what a step of the reference leaves on its tape
     "lstm": ("mask", "h_prev", "c_prev", "i", "f", "g", "o", "tanh_c"),
@@ -191,76 +191,111 @@ def test_rows_without_a_step_are_all_nan(rng):
     assert all(np.isnan(array).all() for array in found.values())
 
 
-def test_pick_gives_what_plots_draw(rng):
-    """One row, layer and direction: (t, unit), as long as the row is."""
-    x = draw(rng, 5, 3, 3)
-    found = trace(mixed_model(), x, [5, 0, 3])
-    one = found.pick("1", layer=0, direction=1, n=2)
-    assert list(one) == list("hcifgo") and one.axes["f"] == ("t", "unit")
-    assert_same_bits(one["f"], found["1.f"][0, 1, :3, 2])
-    assert found.pick("1", n=1)["h"].shape == (0, 2)
-    assert_same_bits(found.pick("2.0", n=-1)["z"], found["2.0.z"][-1, 0, :3, 2])
-    assert_same_bits(trace(fr.RNN(3, 2, seed=0), x).pick()["h"], fr.RNN(3, 2, seed=0)(x)[0][:, 0])
-    for wrong, word in (
-        ({"layer": 2}, "layer: expected at most 1, got 2"),
-        ({"n": -4}, "n: expected at least -3, got -4"),
-    ):
-        with refused(ValueError, word):
-            found.pick("1", **wrong)
-    with refused(TypeError, "direction: expected an integer, got 0.5"):
-        found.pick("1", direction=0.5)
+# -- models that read several sequences ------------------------------------------------------------------------------
 
 
-def test_values_that_are_not_numbers_are_steps_like_others(rng):
-    """A state that has become NaN is not taken for the end of its row."""
-    layer, x = fr.RNN(3, 2, nonlinearity="identity", seed=0), draw(rng, 5, 2, 3)
-    x[2, 0] = np.nan
-    found = trace(layer, x, [5, 4])
-    assert found.lengths[""].tolist() == [5, 4]
-    assert np.isnan(found.pick()["h"][2:]).all() and found.pick()["h"].shape == (5, 2)
+def decoder(**options):
+    """Attention over a memory of 5 features; y has 4."""
+    fed = 4 if options.get("input_feeding") else 0
+    return fr.AttentionDecoder(
+        fr.LSTM(3 + fed, 6, 2, zoneout=0.2, seed=0), fr.Attention(6, 5, seed=1), fr.Linear(11, 4, seed=2), **options
+    )
 
 
-def test_to_npz(rng, tmp_path):
-    found = trace(mixed_model(), draw(rng, 5, 2, 3))
-    found.to_npz(tmp_path / "trace.npz")
-    with np.load(tmp_path / "trace.npz") as file:
-        assert_same_arrays({name: file[name] for name in file.files}, dict(found))
+def translator(kind="attention", batch_first=False):
+    """From tokens 0..8 to tokens 0..6, with and without attention."""
+    if kind == "plain":
+        last = fr.GRU(3, 8, batch_first=batch_first, seed=2)
+    else:
+        fed = kind == "fed"
+        last = fr.AttentionDecoder(
+            fr.GRU(3 + 4 * fed, 8, batch_first=batch_first, seed=2),
+            fr.Attention(8, 8, batch_first=batch_first, seed=3),
+            fr.Linear(16, 4, seed=4),
+            input_feeding=fed,
+        )
+    return fr.Seq2Seq(
+        fr.Sequential(
+            fr.Embedding(9, 3, seed=0), fr.GRU(3, 4, bidirectional=True, batch_first=batch_first, dropout=0.0, seed=1)
+        ),
+        fr.Embedding(7, 3, seed=5),
+        last,
+        fr.Linear(8 if kind == "plain" else 4, 7, seed=6),
+    )
 
 
-def test_to_dataframe(rng):
-    """A row for each position, a column for each array; steps that are not there are not in it."""
-    pandas = pytest.importorskip("pandas")
-    found = trace(fr.LSTM(3, 4, 2, bidirectional=True, seed=0), draw(rng, 5, 2, 3), [5, 2])
-    table = found.to_dataframe()
-    assert table.index.names == ["layer", "direction", "t", "n", "unit"]
-    assert list(table.columns) == list("hcifgo")
-    assert len(table) == 2 * 2 * (5 + 2) * 4
-    assert isinstance(table, pandas.DataFrame) and not table.isna().any(axis=None)
-    assert table.loc[(1, 0, 3, 0, 2), "f"] == found["f"][1, 0, 3, 0, 2]
-    assert (1, 0, 3, 1, 2) not in table.index
+LENGTHS = {"source_lengths": np.array([6, 3, 0]), "target_lengths": np.array([2, 5, 4])}
 
 
-def test_to_dataframe_of_one_layer_of_several(rng):
-    pytest.importorskip("pandas")
-    found = trace(mixed_model(), draw(rng, 5, 2, 3))
-    assert list(found.to_dataframe("2.0").columns) == ["h", "r", "z", "n"]
-    for wrong in None, "0":
-        with refused(ValueError, f"name: expected one of '1', '2.0', '3', got {wrong!r}"):
-            found.to_dataframe(wrong)
+@pytest.mark.parametrize("kind", ["attention", "fed", "plain"])
+def test_seq2seq(kind, rng):
+    """Encoder and decoder under their names; the weights are those that a call returns."""
+    model = translator(kind)
+    given = {"source": rng.integers(0, 9, (6, 3)), "target": rng.integers(0, 7, (5, 3)), **LENGTHS}
+    logits, weights = model(**given)
+    found = trace(model, given)
+    layer = "decoder" if kind == "plain" else "decoder.layer"
+    names = [f"encoder.1.{name}" for name in "hrzn"] + [f"{layer}.{name}" for name in "hrzn"]
+    assert list(found) == names + (["decoder.attention.weights"] if kind != "plain" else [])
+    assert_same_bits(found.y, logits)
+    assert found["encoder.1.h"].shape == (1, 2, 6, 3, 4) and found[f"{layer}.h"].shape == (1, 1, 5, 3, 8)
+    for name, lengths in (("encoder.1", LENGTHS["source_lengths"]), (layer, LENGTHS["target_lengths"])):
+        np.testing.assert_array_equal(found.lengths[name], lengths)
+        steps = np.arange(len(found[f"{name}.z"][0, 0]))[:, None]
+        np.testing.assert_array_equal(np.isnan(found[f"{name}.z"][0, 0, ..., 0]), steps >= lengths)
+    if kind != "plain":
+        shown = found["decoder.attention.weights"]
+        assert found.axes["decoder.attention.weights"] == ("t", "n", "memory")
+        beyond = np.arange(5)[:, None] >= LENGTHS["target_lengths"]
+        assert np.isnan(shown[beyond]).all() and (weights[beyond] == 0).all()
+        assert_same_bits(shown[~beyond], weights[~beyond])
 
 
-def test_to_dataframe_without_pandas(rng, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "pandas", None)
-    with refused(ImportError, 'pip install "fastrnn[inspect]"'):
-        trace(fr.RNN(3, 4), draw(rng, 5, 2, 3)).to_dataframe()
+@pytest.mark.parametrize("kind", ["attention", "fed"])
+def test_seq2seq_with_the_batch_first(kind, rng):
+    """The axes stay: t, n, memory."""
+    source, target = rng.integers(0, 9, (6, 3)), rng.integers(0, 7, (5, 3))
+    found = trace(translator(kind), (source, target))
+    other = trace(translator(kind, batch_first=True), (source.T, target.T))
+    assert_same_arrays(dict(other), dict(found))
 
 
-def test_an_unknown_name_is_refused_with_those_that_there_are(rng):
-    found = trace(fr.GRU(3, 4), draw(rng, 5, 2, 3))
-    assert isinstance(found, Trace) and "c" not in found and len(found) == 4
-    with refused(KeyError, "no array 'c'; there are h, r, z, n"):
-        found["c"]
-    assert "z: (1, 1, 5, 2, 4)" in repr(found)
+def test_a_step_of_a_fed_decoder_is_the_reference_s(rng):
+    """The states of each step come from what the step before gave, to the tolerance of float32."""
+    model, x, memory = decoder(input_feeding=True), draw(rng, 4, 2, 3), draw(rng, 6, 2, 5)
+    found = trace(model, (x, memory), lengths=[4, 2])
+    y, _, weights = model(x, memory, lengths=[4, 2])
+    fed = np.concatenate([np.zeros((1, 2, 4), np.float32), y[:-1]])
+    expected = reference_steps("lstm", model.layer, np.concatenate([x, fed], axis=-1), [4, 2], 0.8, 0.8)
+    assert list(found) == [f"layer.{name}" for name in "hcifgo"] + ["attention.weights"]
+    for name, array in expected.items():
+        actual = found[f"layer.{name}"]
+        np.testing.assert_array_equal(np.isnan(actual), np.isnan(array))
+        actual, array = np.nan_to_num(actual), np.nan_to_num(array)
+        assert_close(actual, array, np.float32, terms=3 + 4 + 6, steps=2 * 4, what=name)
+    assert_same_bits(np.nan_to_num(found["attention.weights"]), weights)
+
+
+def test_a_decoder_without_feeding(rng):
+    model, x, memory = decoder(), draw(rng, 4, 2, 3), draw(rng, 6, 2, 5)
+    found = trace(model, {"x": x, "memory": memory, "memory_lengths": [6, 3]}, lengths=[4, 2])
+    y, _, weights = model(x, memory, lengths=[4, 2], memory_lengths=[6, 3])
+    assert_same_bits(found.y, y)
+    assert (found["attention.weights"][:2, 1, 3:] == 0).all()
+    assert_same_bits(np.nan_to_num(found["attention.weights"]), weights)
+    plain = trace(model.layer, x, [4, 2])
+    assert_same_arrays(dict(found.layers["layer"]), dict(plain))
+
+
+def test_echo_states(rng):
+    """The reservoir's states, which are the features that its readout sees."""
+    model, x = fr.EchoState(3, 20, 2, input_to_readout=False, seed=0), draw(rng, 6, 2, 3)
+    found = trace(model, x, [6, 4])
+    features, _ = model.features(x, lengths=[6, 4])
+    assert list(found) == ["h"] and found["h"].shape == (2, 1, 6, 2, 20)
+    states = np.nan_to_num(found["h"][:, 0])
+    assert_same_bits(np.concatenate([states[0], states[1]], axis=-1), features)
+    assert list(trace(fr.Sequential(fr.Linear(3, 3), model), x)) == ["1.h"]
 
 
 def test_bad_arguments():
@@ -274,5 +309,9 @@ def test_bad_arguments():
         trace(fr.GRU(4, 4), x)
     with refused(ValueError, "lengths: expected 0..5"):
         trace(fr.GRU(3, 4), x, [5, 6])
+    with refused(TypeError, "x: expected a tuple (source, target) or a dict for Seq2Seq, got ndarray"):
+        trace(translator(), x)
+    with refused(TypeError, "x: expected a tuple (x, memory) or a dict for AttentionDecoder, got list"):
+        trace(decoder(), [x, x])
     with refused(ValueError, "tokens: expected integers in 0..9"):
         trace(language_model(), np.array([[3, 10]]))

@@ -107,8 +107,11 @@ class AttentionDecoder(Composite):
         return {"input_feeding": self.input_feeding}
 
     def inside(self, tape):
-        *_, saved = Tape.check(tape, self)  # with input feeding, tapes of single steps
-        return [] if self.input_feeding else list(zip(self._names, self.parts().values(), saved, strict=True))
+        *_, saved = Tape.check(tape, self)
+        if self.input_feeding:
+            _, steps = saved
+            return [("layer", self.layer, step.run) for step in steps]
+        return list(zip(self._names, self.parts().values(), saved, strict=True))
 
     # -- the passes ----------------------------------------------------------------------------------------------------
 

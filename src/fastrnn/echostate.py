@@ -198,6 +198,10 @@ class EchoState(Layer):
         dinitial = self._reservoir.backward(saved, dfeatures, dfinal, layout.time_major(dx))
         return dx, self._rnn._leave(dinitial, layout)
 
+    def inside(self, tape):
+        layout, _, _, saved, _ = Tape.check(tape, self)
+        return [("", self._rnn, Tape(self._rnn, (layout, [[layer] for layer in saved], [], [])))]  # as its own forward
+
     def check_dstate(self, tape, dstate):
         """Upstream gradients of the final state, as arrays (L, N, H) or None, or the error that they deserve."""
         layout, _, _, saved, _ = Tape.check(tape, self)

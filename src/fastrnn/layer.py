@@ -204,7 +204,10 @@ class Layer:
         return lengths
 
     def inside(self, tape):
-        """(name, layer, tape) of each layer in this one that left its own tape in `tape`, named as in `params`."""
+        """(name, layer, tape) of each layer in this one that left its own tape in `tape`, named as in `params`.
+
+        A layer that is called step by step has as many entries, in the order of the steps.
+        """
         return []
 
     def _given(self, x, state, lengths):

@@ -28,7 +28,8 @@ from .reading import Reading, read_array, read_text
 from .recorder import FlowRecorder
 from .report import report
 from .space import plot_trajectory, principal_components
-from .trace import Trace, trace
+from .trace import trace
+from .traced import Trace
 from .units import Match, auc, correlation, rank_units, survey_units
 from .unrolled import plot_unrolled
 

@@ -84,7 +84,7 @@ def state_before(layer, name, found, starts):
     if isinstance(layer, Residual):
         return state_before(layer.layer, name, found, starts)
     state = []
-    for part in layer._parts:
+    for part in getattr(layer, "_parts", ("h",)):  # an EchoState has h
         steps = found[name + part][:, 0, :, 0]  # (L, T, H)
         array = steps[:, np.maximum(starts - 1, 0)]
         array[:, starts == 0] = 0

@@ -13,7 +13,8 @@ from ..functional import as_size
 from ..sequential import leaves
 from .outlook import is_causal, log_softmax, recent_influence
 from .reading import Reading
-from .trace import Trace, trace
+from .trace import SEVERAL, trace
+from .traced import Trace
 from .units import survey_units
 
 __all__ = ["report"]
@@ -59,6 +60,8 @@ def report(model, reading, *, title="fastrnn", window=40):
     """
     if not isinstance(reading, Reading):
         raise TypeError(f"reading: expected what read_text or read_array returned, got {type(reading).__name__}")
+    if type(model) in SEVERAL:
+        raise ValueError(f"model: expected one that reads a single sequence, got {type(model).__name__}")
     window, T = min(as_size("window", window), len(reading.labels)), len(reading.labels)
     found = trace(model, reading.x)
     shown = steps_of(found, T)

@@ -1,173 +1,21 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a model computes on the way: states and gates of all its recurrent layers, as named arrays."""
-
-from collections.abc import Mapping
+"""What a model computes on the way: states, gates and attention of all its layers."""
 
 import numpy as np
 
-from .. import functional
+from ..decoder import AttentionDecoder
+from ..echostate import EchoState
 from ..layer import Layer
+from ..seq2seq import Seq2Seq
 from ..sequential import leaves
 from ..stack import Stack
 from ..steps import lengths_of, steps
+from .traced import ATTENTION_AXES, STATE_AXES, Trace
 
-__all__ = ["Trace", "trace"]
+__all__ = ["trace"]
 
-STATE_AXES = ("layer", "direction", "t", "n", "unit")
-
-
-class Trace(Mapping):
-    """Named arrays of what a model computed at each step. Made by `trace`.
-
-    Parameters
-    ----------
-    arrays : dict of str to ndarray
-    axes : dict of str to tuple of str
-        The names of the axes of each array.
-    lengths : dict of str to ndarray, shape (N,)
-        How many steps each row has in each recurrent layer, by the layer's name.
-    y : ndarray
-        The output of the model, as its call returns it.
-
-    Attributes
-    ----------
-    axes, lengths, y
-        As given.
-
-    Notes
-    -----
-    A name is that of the recurrent layer, as in ``model.params``, a dot, and that of the array: ``"1.h"`` is the h of
-    layer 1 of a `Sequential`, next to its parameter ``"1.weight_hh_l0"``; in a trace of an LSTM alone it is ``"h"``.
-    """
-
-    def __init__(self, arrays, axes, lengths, y):
-        self._arrays, self.axes, self.lengths, self.y = dict(arrays), dict(axes), dict(lengths), y
-
-    def __getitem__(self, name):
-        if name not in self._arrays:
-            raise KeyError(f"no array {name!r}; there are {', '.join(self)}")
-        return self._arrays[name]
-
-    def __iter__(self):
-        return iter(self._arrays)
-
-    def __len__(self):
-        return len(self._arrays)
-
-    def __contains__(self, name):
-        return name in self._arrays
-
-    def __repr__(self):
-        return f"Trace({', '.join(f'{name}: {array.shape}' for name, array in self.items())})"
-
-    @property
-    def layers(self):
-        """A trace of each recurrent layer alone, by the layer's name (dict of str to Trace): ``layers["1"]["h"]``."""
-        parts = {}
-        for name in self:
-            layer, _, short = name.rpartition(".")
-            parts.setdefault(layer, {})[short] = name
-        return {
-            layer: Trace(
-                {short: self[name] for short, name in names.items()},
-                {short: self.axes[name] for short, name in names.items()},
-                {"": self.lengths[layer]},
-                self.y,
-            )
-            for layer, names in parts.items()
-        }
-
-    def to_npz(self, path):
-        """Write all arrays to a file that ``numpy.load`` reads.
-
-        Parameters
-        ----------
-        path : str, os.PathLike or binary file
-            ``.npz`` is appended to the name of a file that does not end with it.
-        """
-        np.savez(path, **self)
-
-    def pick(self, name=None, *, layer=-1, direction=0, n=0):
-        """One row of the batch in one layer and direction, without the steps beyond its length.
-
-        Parameters
-        ----------
-        name : str, optional
-            Of the recurrent layer, a key of `layers`. Without it there must be one only.
-        layer, direction, n : int
-            Where on the axes of these names; -1 is the last.
-
-        Returns
-        -------
-        Trace
-            Its arrays have the axes (t, unit): what the plots draw.
-
-        Raises
-        ------
-        ValueError
-            There is no such layer, direction or row.
-
-        Examples
-        --------
-        >>> import numpy as np, fastrnn as fr
-        >>> from fastrnn import inspect
-        >>> found = inspect.trace(fr.GRU(3, 4, 2, seed=0), np.ones((5, 2, 3), np.float32), lengths=[5, 3])
-        >>> found.pick(layer=0, n=1)
-        Trace(h: (3, 4), r: (3, 4), z: (3, 4), n: (3, 4))
-        """
-        part = self._part(name)
-        first = next(iter(part))
-        sizes = dict(zip(part.axes[first], part[first].shape, strict=True))
-        at = {"layer": layer, "direction": direction, "n": n}
-        for axis, place in at.items():
-            if functional.as_size(axis, place, -sizes[axis]) >= sizes[axis]:
-                raise ValueError(f"{axis}: expected at most {sizes[axis] - 1}, got {place}")
-        (lengths,) = part.lengths.values()
-        steps = slice(int(lengths[n]))
-        arrays = {short: array[layer, direction, steps, n] for short, array in part.items()}
-        return Trace(arrays, dict.fromkeys(arrays, ("t", "unit")), {"": lengths[[n]]}, self.y)
-
-    def to_dataframe(self, name=None):
-        """The arrays of one recurrent layer as a table.
-
-        Parameters
-        ----------
-        name : str, optional
-            Of the recurrent layer, a key of `layers`. Without it there must be one only.
-
-        Returns
-        -------
-        pandas.DataFrame
-            A row for every layer, direction, t, n and unit, which are the levels of its index, and a column for every
-            array. Steps beyond a row's length, which are NaN in the arrays, are left out.
-
-        Raises
-        ------
-        ImportError
-            pandas is not installed.
-        ValueError
-            There is no such layer, or there are several and none is named.
-        """
-        try:
-            import pandas
-        except ImportError:
-            raise ImportError('to_dataframe needs pandas: pip install "fastrnn[inspect]"') from None
-
-        part = self._part(name)
-        first = next(iter(part))
-        (lengths,) = part.lengths.values()
-        index = pandas.MultiIndex.from_product(map(range, part[first].shape), names=part.axes[first])
-        table = pandas.DataFrame({short: array.reshape(-1) for short, array in part.items()}, index=index)
-        return table[index.get_level_values("t") < lengths[index.get_level_values("n")]]
-
-    def _part(self, name):
-        """The trace of the layer of that name, or of the only one."""
-        parts = self.layers
-        if name is None and len(parts) == 1:
-            (name,) = parts
-        if name not in parts:
-            raise ValueError(f"name: expected one of {', '.join(map(repr, parts))}, got {name!r}")
-        return parts[name]
+RECURRENT = Stack | EchoState
+SEVERAL = {Seq2Seq: "source, target", AttentionDecoder: "x, memory"}  # what those read that read several sequences
 
 
 def trace(model, x, lengths=None):
@@ -177,8 +25,9 @@ def trace(model, x, lengths=None):
     ----------
     model : Layer
         A recurrent layer, or a model with one in it.
-    x : array_like
-        What the model reads, as in ``model(x)``.
+    x : array_like, tuple or dict
+        What the model reads, as in ``model(x)``. Of a model that reads several sequences, such as `Seq2Seq`, all of
+        them: a tuple, or a dict with their names and those of their lengths.
     lengths : array_like of int, shape (N,), optional
         How many steps of each row count.
 
@@ -191,10 +40,12 @@ def trace(model, x, lengths=None):
         length, where there is no step. "t" counts the steps that the layer reads: behind pooling they are others than
         x has. An unbatched x has n = 0 alone.
 
+        For an attention also "weights", (t, n, memory): NaN beyond a row's length, 0 beyond that of its memory.
+
     Raises
     ------
     TypeError
-        `model` is not a layer of this package.
+        `model` is not a layer of this package, or x is not as many sequences as it reads.
     ValueError
         There is no recurrent layer in `model`; or x or lengths do not fit it.
 
@@ -219,15 +70,40 @@ def trace(model, x, lengths=None):
     """
     if not isinstance(model, Layer):
         raise TypeError(f"model: expected a layer of fastrnn, got {type(model).__name__}")
-    if not any(isinstance(layer, Stack) for layer in leaves(model)):
+    if not any(isinstance(layer, RECURRENT) for layer in leaves(model)):
         raise ValueError(f"model: expected a recurrent layer in it, got {model!r}")
+    given, named = as_arguments(model, x, lengths)
     model = model.still()
-    y, _, tape = model.forward(x, lengths=lengths)
-    arrays, counts = {}, {}
+    y, *others, tape = model.forward(*given, **named)
+    pieces, counts = {}, {}
     for name, layer, its_tape in recurrent_tapes(model, tape):
-        arrays |= {f"{name}.{short}" if name else short: array for short, array in steps(layer, its_tape).items()}
-        counts[name] = lengths_of(layer, its_tape)
-    return Trace(arrays, dict.fromkeys(arrays, STATE_AXES), counts, y)
+        for short, array in steps(layer, its_tape).items():
+            pieces.setdefault(joined(name, short), []).append(array)
+        counts[name] = counts.get(name, 0) + lengths_of(layer, its_tape)
+    arrays = {name: np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0] for name, parts in pieces.items()}
+    axes = dict.fromkeys(arrays, STATE_AXES)
+    if (where := attention_in(model)) is not None:
+        attention, decoder = joined(where, "attention"), joined(where, "layer")
+        arrays[f"{attention}.weights"] = weights_at_steps(others[-1], counts[decoder], model.batch_first)
+        axes[f"{attention}.weights"], counts[attention] = ATTENTION_AXES, counts[decoder]
+    return Trace(arrays, axes, counts, y)
+
+
+def as_arguments(model, x, lengths):
+    """What `model.forward` is called with."""
+    named = {} if lengths is None else {"lengths": lengths}
+    if isinstance(x, dict):
+        return (), x | named
+    if type(model) in SEVERAL and not isinstance(x, tuple):
+        raise TypeError(
+            f"x: expected a tuple ({SEVERAL[type(model)]}) or a dict for {type(model).__name__}, got {type(x).__name__}"
+        )
+    return (x if isinstance(x, tuple) else (x,)), named
+
+
+def joined(*names):
+    """Names of layers and arrays, as in `params`."""
+    return ".".join(filter(None, names))
 
 
 def recurrent_tapes(layer, tape, name=""):
@@ -235,4 +111,18 @@ def recurrent_tapes(layer, tape, name=""):
     if isinstance(layer, Stack):
         yield name, layer, tape
     for inner_name, inner, its_tape in layer.inside(tape):
-        yield from recurrent_tapes(inner, its_tape, ".".join(filter(None, (name, inner_name))))
+        yield from recurrent_tapes(inner, its_tape, joined(name, inner_name))
+
+
+def attention_in(model):
+    """The name of the decoder with attention in a model, or None: it returns its weights last."""
+    if isinstance(model, AttentionDecoder):
+        return ""
+    return "decoder" if isinstance(model, Seq2Seq) and model.attends else None
+
+
+def weights_at_steps(weights, lengths, batch_first):
+    """Weights as time-major (T, N, S), NaN beyond the lengths of the rows."""
+    weights = np.array(weights.swapaxes(0, 1) if batch_first else weights)
+    weights[np.arange(len(weights))[:, None] >= lengths] = np.nan
+    return weights

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import functional
 from .properties import PROPERTIES
-from .trace import STATE_AXES, Trace
+from .traced import STATE_AXES, Trace
 
 __all__ = ["Match", "auc", "correlation", "rank_units", "survey_units"]
 
