@@ -158,6 +158,7 @@ def test_pytorch_agrees(rng):
 def test_bad_input_is_refused():
     model, x = fr.Sequential(fr.GRU(2, 3), fr.Linear(3, 4)), np.zeros((T, N, 2), np.float32)
     pooled = fr.Sequential(fr.GRU(2, 3), fr.LastStep())
+    repeated = fr.Sequential(fr.RepeatVector(4), fr.GRU(2, 3))
     cases = [
         (ValueError, (fr.Linear(2, 3), x), {}, "model: expected one with a recurrent layer in it, got Linear("),
         (TypeError, (None, x), {}, "model: expected a layer of fastrnn, got NoneType"),
@@ -174,6 +175,7 @@ def test_bad_input_is_refused():
         (ValueError, (model, x), {"at": [[1]]}, "at: expected a step of y, or several, each in -5..4, got shape"),
         (TypeError, (model, x), {"at": "last"}, "at: expected integers"),
         (ValueError, (pooled, x), {"at": 0}, "at: expected None, as y has no steps, got 0"),
+        (ValueError, (repeated, x[0]), {}, "x: expected sequences, got vectors (3, 2)"),
         (ValueError, (model, x), {"state": (np.zeros((1, 2, 3), np.float32),)}, "state: expected (1, 3, 3)"),
     ]  # fmt: skip
     for error, arguments, options, words in cases:

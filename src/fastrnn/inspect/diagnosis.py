@@ -46,7 +46,7 @@ class Finding(NamedTuple):
     @property
     def factor(self):
         """What a step back multiplies a gradient by, in the geometric mean of the steps."""
-        return float(self.norms[-1] ** (1 / (len(self.norms) - 1)))
+        return float(self.norms[-1] ** (1 / max(len(self.norms) - 1, 1)))
 
     def __str__(self):
         words = "the states overflow, and gradients with them"

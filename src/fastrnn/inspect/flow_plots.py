@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Pictures of influence and of gradients on their way back."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ..functional import as_flag
@@ -62,7 +64,7 @@ def plot_influence(influence, tokens=None, outputs=None, *, log=False, ax=None):
     if log and signed:
         raise ValueError("log: expected False, as there are negative values, got True")
     ax = new_axes(ax, width_for(T), 1.6 if one else float(np.clip(1.5 + 0.14 * S, 3, 9)))
-    largest = float(np.nanmax(np.abs(values))) or 1.0
+    largest = float(np.abs(values[np.isfinite(values)]).max(initial=0)) or 1.0
     if log:
         from matplotlib.colors import LogNorm
 
@@ -156,7 +158,7 @@ def plot_memory(norms, *, ax=None):
     -----
     The dashed line is 1/e; where a curve meets it, in a ring, is its `memory_length`, which the legend tells.
     """
-    if not isinstance(norms, dict) or not norms:
+    if not isinstance(norms, Mapping) or not norms:
         raise TypeError(f"norms: expected a dict of names to norms by distance, got {type(norms).__name__}")
     curves = {}
     for name, values in norms.items():

@@ -65,10 +65,10 @@ def influence(model, x, lengths=None, *, state=None, output=None, at=None, reduc
     steps = subject.steps(at)
     found = np.zeros((N, steps.shape[1], T, *(() if reduce else (I,))))
     rows, places = np.nonzero(steps >= 0)
-    features = range(F) if output is None else [None]
-    for feature in features:
-        units = subject.units(output if feature is None else feature)
-        for block in subject.blocks(len(rows)):
+    blocks = subject.blocks(len(rows))
+    for feature in range(F) if output is None else [output]:
+        units = subject.units(feature)
+        for block in blocks:
             n, s = rows[block], steps[rows[block], places[block]]
             dx = subject.gradients(subject.x[:, n], n, s, units[s, n])
             dx = np.asarray(dx.swapaxes(0, 1), np.float64)

@@ -97,9 +97,8 @@ def singular_values(model, x, lengths=None, *, state=None):
     ((51, 4), True)
     """
     (rng,) = functional.as_rng(0).spawn(1)  # no matter: all n directions are walked
-    values = lambda product: np.linalg.svd(product, compute_uv=False)  # noqa: E731
     return {
-        strand.name: strand.answer(_by_distance(strand, strand.size, rng, values, np.ones(strand.size)), 1)
+        strand.name: strand.answer(_by_distance(strand, strand.size, rng, _singular, np.ones(strand.size)), 1)
         for strand in strands(model, x, lengths, state)
     }
 
@@ -261,8 +260,17 @@ def _walk(strand, k, rng):
 
 def norms_of(strand, k, rng):
     """`jacobian_norms` of one strand, (T + 1, N)."""
-    root_mean_square = lambda product: np.linalg.norm(product, axis=(-2, -1)) / np.sqrt(product.shape[-1])  # noqa: E731
-    return _by_distance(strand, min(k, strand.size), rng, root_mean_square, 1.0)
+    return _by_distance(strand, min(k, strand.size), rng, _root_mean_square, 1.0)
+
+
+def _singular(matrices):
+    """Singular values (..., k) of (..., k, k), the largest first."""
+    return np.linalg.svd(matrices, compute_uv=False)
+
+
+def _root_mean_square(matrices):
+    """Of their singular values."""
+    return np.linalg.norm(matrices, axis=(-2, -1)) / np.sqrt(matrices.shape[-1])
 
 
 def _by_distance(strand, k, rng, measure, at_0):

@@ -33,6 +33,10 @@ class Subject:
         if self.embedding is not None:
             x = self.embedding(x)
         x = functional.as_floats("x", x, self.model.dtype)
+        if y.ndim > x.ndim:
+            raise ValueError(
+                f"x: expected sequences, got vectors {x.shape} of which the model makes sequences {y.shape}"
+            )
         self.batch_first = bool(self.model.batch_first)
         self.layout = functional.Layout(x.ndim != 2, self.batch_first)
         self.x = self.layout.time_major(x)
