@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Vanishing and exploding gradients, seen: how much of the last output's gradient arrives how many steps before.
+
+Nothing is learned here. Each network reads one batch of noise, and one call of `backward` from the last step alone
+gives the gradient of every input. Its norm at a distance of k steps, over that at distance 0, falls or grows about as
+|a|^k (Hochreiter 1991; Bengio, Simard and Frasconi, "Learning long-term dependencies with gradient descent is
+difficult", 1994): below 1 what is long ago is not learned, above 1 it drowns all else. The table has powers of ten.
+
+What helps: weights that keep lengths (orthogonal; the identity, for rectified linear units); gates, if they begin open
+(a forget bias, chrono); the regulariser Omega, which asks the weights to keep the length of what comes back (Pascanu,
+Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013). What limits the damage: clipping,
+of the whole gradient or at every step of the way back (`delta_clip`), and going back some steps only (truncation).
+
+    python examples/vanishing_gradients.py
+    python examples/vanishing_gradients.py --plot gradients.png
+"""
+
+import argparse
+import sys
+
+import numpy as np
+
+import fastrnn as fr
+
+T, N, I, H = 501, 8, 8, 64
+DISTANCES = (0, 10, 50, 100, 200, 500)
+LARGE = 4  # times the recurrent weights: then gradients explode
+DELTA_CLIP, MAX_NORM, TRUNCATED = 1e-2, 1.0, 50
+OMEGA_STEPS, OMEGA_RATE = 200, 3e-3
+LARGER, ORTHOGONAL = f"RNN, weights times {LARGE}", "RNN, orthogonal"
+COLORS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#d55e00", "#cc79a7")  # Okabe and Ito's, for all eyes
+DASHES = ("-", "--")
+FORMAT = {"dtype": np.float64}  # in float32 nothing below 1e-45 could be seen
+
+
+def networks(seed):
+    """{name: layer}, plain ones first."""
+    return {
+        "RNN": fr.RNN(I, H, seed=seed, **FORMAT),
+        LARGER: enlarged(fr.RNN(I, H, seed=seed, **FORMAT)),
+        "    the same, delta_clip": enlarged(fr.RNN(I, H, seed=seed, delta_clip=DELTA_CLIP, **FORMAT)),
+        ORTHOGONAL: fr.init.orthogonal(fr.RNN(I, H, **FORMAT), seed=seed),
+        "RNN, after Omega": regularised(fr.RNN(I, H, seed=seed, omega=1.0, **FORMAT), seed),
+        "IRNN": fr.init.identity(fr.RNN(I, H, nonlinearity="relu", **FORMAT), seed=seed),
+        "LSTM": fr.LSTM(I, H, seed=seed, **FORMAT),
+        "LSTM, forget bias 1": fr.init.forget_bias(fr.LSTM(I, H, seed=seed, **FORMAT), 1.0),
+        "LSTM, chrono": fr.init.chrono(fr.LSTM(I, H, seed=seed, **FORMAT), T, seed=seed),
+        "GRU": fr.GRU(I, H, seed=seed, **FORMAT),
+        "GRU, chrono": fr.init.chrono(fr.GRU(I, H, seed=seed, **FORMAT), T, seed=seed),
+    }
+
+
+def noise(seed):
+    """x (T, N, I), of standard deviation 0.1, and the gradient of the last outputs, (N, H), of length 1 in each row."""
+    rng = np.random.default_rng(seed)
+    x, last = 0.1 * rng.standard_normal((T, N, I)), rng.standard_normal((N, H))
+    return x, last / np.linalg.norm(last, axis=1, keepdims=True)
+
+
+def enlarged(rnn):
+    rnn.params["weight_hh_l0"] *= LARGE
+    return rnn
+
+
+def regularised(rnn, seed):
+    """After some steps of Adam that make Omega smaller, on other noise.
+
+    Omega asks for a ratio of lengths, whatever they are: beside a gradient as short as here it decides alone.
+    """
+    optimizer = fr.Adam(rnn, lr=OMEGA_RATE)
+    for k in range(OMEGA_STEPS):
+        x, last = noise(seed + 1 + k)
+        back(rnn, x[-50:], 1e-3 * last)
+        optimizer.step()
+    return rnn
+
+
+def back(layer, x, last, state=None):
+    """The norm of the gradient of the input at every distance from the last step, (T,): a mean over the rows."""
+    y, _, tape = layer.forward(x, state)
+    dy = np.zeros_like(y)
+    dy[-1] = last
+    layer.zero_grad()
+    dx, _ = layer.backward(tape, dy)
+    return np.linalg.norm(dx[::-1], axis=-1).mean(axis=-1)
+
+
+def back_truncated(layer, x, last):
+    """The same, if the way back ends after some steps: the state before them is taken as given."""
+    _, state = layer(x[:-TRUNCATED])
+    return np.concatenate([back(layer, x[-TRUNCATED:], last, state), np.zeros(len(x) - TRUNCATED)])
+
+
+def powers(norms):
+    """Of ten, over the norm at distance 0; -inf where nothing arrives."""
+    with np.errstate(divide="ignore"):
+        return np.log10(norms / norms[0])
+
+
+def plot(path, arriving):
+    """Powers of ten against the distance."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        sys.exit('--plot needs matplotlib: pip install "fastrnn[examples]"')
+
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    axis = figure.subplots()
+    for k, (name, values) in enumerate(arriving.items()):
+        axis.plot(values, color=COLORS[k % len(COLORS)], linestyle=DASHES[k // len(COLORS)], label=name.strip())
+    axis.set(xlim=(0, 500), ylim=(-60, 20), xlabel="steps before the last one", ylabel="gradient, power of ten")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.savefig(path, dpi=150)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")
+    parser.add_argument("--plot", metavar="PNG", help="draw what arrives at every distance")
+    arguments = parser.parse_args()
+
+    x, last = noise(arguments.seed)
+    layers, arriving = networks(arguments.seed), {}
+    for name, layer in layers.items():
+        arriving[name] = powers(back(layer, x, last))
+        if name == ORTHOGONAL:
+            arriving["    the same, truncated"] = powers(back_truncated(layer, x, last))
+    print(f"{'power of ten, steps before':30}" + "".join(f"{k:9}" for k in DISTANCES))
+    for name, values in arriving.items():
+        print(f"{name:30}" + "".join(f"{values[k]:9.1f}" for k in DISTANCES))
+
+    norm = fr.clip_grad_norm(layers[LARGER], MAX_NORM)
+    print(f"\n{LARGER}: the norm of the gradient of its parameters is {norm:.0e}. Clipping makes it {MAX_NORM:g}")
+    print("and keeps its direction, that of what is farthest back; delta_clip bounds it at every step of the way.")
+    if arguments.plot:
+        plot(arguments.plot, arriving)
+
+    plain, larger, omega, chrono = (arriving[name][200] for name in ("RNN", LARGER, "RNN, after Omega", "GRU, chrono"))
+    if not (plain < -10 and larger > 10 and -3 < omega < 3 and -3 < chrono < 3):
+        sys.exit("It has not shown vanishing, exploding and lasting gradients.")
+    print(
+        f"\n200 steps back a gradient is 10^{plain:.0f} of itself in an RNN, 10^{larger:+.0f} with large weights, ",
+        end="",
+    )
+    print(f"10^{chrono:.1f} in a chrono GRU.")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted.")
