@@ -23,13 +23,13 @@ ROW = {
 def test_what_it_says(steps, capsys):
     pytest.importorskip("tqdm")
     bar = Bar(True, 4, steps)
-    bar.step(1, 2.0, 60)
-    bar.step(1, 1.0, 40)
+    bar.step(1, {"loss": 2.0, "accuracy": 0.5}, 60)
+    bar.step(1, {"loss": 1.0, "accuracy": 1.0}, 40)
     bar.epoch(ROW)
-    bar.step(2, 1.0, 10)
+    bar.step(2, {"loss": 1.0, "accuracy": 1.0}, 10)
     bar.close()
     last = capsys.readouterr().err.rpartition("\r")[2]
-    assert "epoch 2/4, loss 1.902, accuracy 0.75, val_loss 0.25" in last  # the loss of the last steps, smoothed
+    assert "epoch 2/4, loss 1.902, accuracy 0.5487, val_loss 0.25" in last  # the last steps, smoothed
     assert " steps/s" in last and "left" in last
     assert bar._bar.total == 400 and bar._bar.n == 110
 
@@ -38,7 +38,7 @@ def test_an_unknown_length_is_known_after_an_epoch(capsys):
     """Also where earlier epochs were of another run."""
     pytest.importorskip("tqdm")
     bar = Bar(True, 6, None, done=3)
-    bar.step(4, 2.0, 50)
+    bar.step(4, {"loss": 2.0}, 50)
     assert bar._bar.total is None
     bar.epoch(ROW | {"epoch": 4})
     assert bar._bar.total == 150
@@ -56,7 +56,7 @@ def test_a_training_that_goes_on_shows_what_is_done(capsys):
 
 def test_silence(capsys):
     bar = Bar(False, 4, 100)
-    bar.step(1, 2.0, 60)
+    bar.step(1, {"loss": 2.0, "accuracy": 0.5}, 60)
     bar.epoch(ROW)
     bar.close()
     assert capsys.readouterr() == ("", "")

@@ -89,7 +89,7 @@ def test_validation_and_metrics(data):
 
     model = make_model()
     history = fit(model, data, validation=data, metrics=[error], restore_best=False)
-    assert list(history) == ["epoch", "step", "loss", "grad_norm", "error", "lr", "val_loss", "val_error", "seconds"]
+    assert list(history) == ["epoch", "step", "loss", "error", "grad_norm", "lr", "val_loss", "val_error", "seconds"]
     found = fr.evaluate(model, fr.mse_loss, *data, metrics=[error], batch_size=8)
     assert (history["val_loss"][-1], history["val_error"][-1]) == (found["loss"], found["error"])
     again = fit(make_model(), data, validation=fr.Batches(*data, batch_size=8, shuffle=False))

@@ -104,7 +104,7 @@ class Training:
             if not batch.is_finite():
                 error.add_note("x of this batch holds nan or inf")
             raise
-        found = {"loss": window.loss, "grad_norm": norm}
+        found = {"loss": window.loss}
         found |= scores(self.objective, self.metrics, window.y, window.target, window.lengths)
         for callback in self.on_step:
             callback(self.model, step, window.loss, norm)
@@ -113,9 +113,9 @@ class Training:
             if self.schedule is not None and not isinstance(self.schedule, ReduceLROnPlateau):
                 self.schedule.step()
             self.step = step
-            self.means.add(found, window.positions)
+            self.means.add(found | {"grad_norm": norm}, window.positions)
             self.mark(*place)
-        self.bar.step(epoch, window.loss, window.steps)
+        self.bar.step(epoch, found, window.steps)
         if self.checkpoint is not None and self.checkpoint.due(step):
             self.save()
 

@@ -24,7 +24,7 @@ class Bar:
     """
 
     def __init__(self, shown, epochs, steps, done=0):
-        self._epochs, self._bar, self._smooth, self._suffix = epochs, None, None, ""
+        self._epochs, self._bar, self._smooth, self._suffix = epochs, None, {}, ""
         self._steps = 0  # of this epoch
         if shown is False:
             return
@@ -39,13 +39,14 @@ class Bar:
         total = None if steps is None else epochs * steps
         self._bar = tqdm(total=total, initial=0 if steps is None else done * steps, **look)
 
-    def step(self, epoch, loss, steps):
-        """One update: of which epoch, with which loss, over how many time steps."""
+    def step(self, epoch, found, steps):
+        """One update: of which epoch, its loss and metrics by name, over how many time steps."""
         if self._bar is None:
             return
-        self._smooth = loss if self._smooth is None else 0.95 * self._smooth + 0.05 * loss
-        text = f"epoch {epoch}/{self._epochs}, loss {self._smooth:.4g}{self._suffix}"
-        self._bar.set_description_str(text, refresh=False)
+        for name, value in found.items():
+            self._smooth[name] = 0.95 * self._smooth.get(name, value) + 0.05 * value
+        text = "".join(f", {name} {value:.4g}" for name, value in self._smooth.items())
+        self._bar.set_description_str(f"epoch {epoch}/{self._epochs}{text}{self._suffix}", refresh=False)
         self._bar.update(steps)
         self._steps += steps
 
@@ -53,8 +54,7 @@ class Bar:
         """One epoch: its row of the history."""
         if self._bar is None:
             return
-        hidden = ("epoch", "step", "loss", "grad_norm", "lr", "seconds")
-        self._suffix = "".join(f", {name} {value:.4g}" for name, value in row.items() if name not in hidden)
+        self._suffix = "".join(f", {name} {value:.4g}" for name, value in row.items() if name.startswith("val_"))
         if self._bar.total is None:  # now it is known how long an epoch is
             self._bar.total = self._bar.n + (self._epochs - row["epoch"]) * self._steps
         self._steps = 0
