@@ -164,6 +164,29 @@ def test_lengths_end_rows_inside_windows(rng):
     np.testing.assert_allclose(sums(found), sums(alone[0]) + np.pad(sums(alone[1]), (0, 2)), rtol=1e-12)
 
 
+def test_pieces_are_what_pytorch_does_with_detach(rng):
+    """Chunks of k1 = k2 steps, the state detached in between, with plain gradient descent: the same parameters."""
+    torch = pytest.importorskip("torch")
+    model, (x, y) = make_model("lstm"), make_data(rng)
+    lstm, linear = torch.nn.LSTM(3, 4, 2, dtype=torch.float64), torch.nn.Linear(4, 2, dtype=torch.float64)
+    for module, layer in (lstm, model.layers[0]), (linear, model.layers[1]):
+        module.load_state_dict({name: torch.from_numpy(p) for name, p in layer.state_dict().items()})
+    parameters = [*lstm.parameters(), *linear.parameters()]
+    theirs, ours, state = torch.optim.SGD(parameters, lr=0.1), fr.SGD(model, lr=0.1), None
+    for window in fr.truncated_bptt(model, fr.mse_loss, x, y, 4):
+        ours.step()
+        piece = slice(window.stop - len(window.y), window.stop)
+        h, state = lstm(torch.from_numpy(x[piece]), state)
+        loss = torch.nn.functional.mse_loss(linear(h), torch.from_numpy(y[piece]))
+        theirs.zero_grad()
+        loss.backward()
+        theirs.step()
+        state = tuple(part.detach() for part in state)
+        np.testing.assert_allclose(window.loss, loss.item(), rtol=1e-12)
+    for module, layer in (lstm, model.layers[0]), (linear, model.layers[1]):
+        assert_close(layer.state_dict(), {name: p.detach().numpy() for name, p in module.state_dict().items()})
+
+
 def test_tokens():
     model = fr.Sequential(fr.Embedding(5, 3, seed=0), fr.LSTM(3, 4, seed=1), fr.Linear(4, 5, seed=2))
     tokens = np.random.default_rng(0).integers(5, size=(T + 1, N))
