@@ -287,6 +287,13 @@ def test_a_decoder_without_feeding(rng):
     assert_same_arrays(dict(found.layers["layer"]), dict(plain))
 
 
+@pytest.mark.parametrize("kind", ["attention", "fed"])
+def test_targets_without_a_step(kind, rng):
+    found = trace(translator(kind), (rng.integers(0, 9, (6, 2)), np.zeros((0, 2), int)))
+    assert found["decoder.attention.weights"].shape == (0, 2, 6)
+    assert found.lengths["decoder.attention"].tolist() == [0, 0]
+
+
 def test_echo_states(rng):
     """The reservoir's states, which are the features that its readout sees."""
     model, x = fr.EchoState(3, 20, 2, input_to_readout=False, seed=0), draw(rng, 6, 2, 3)

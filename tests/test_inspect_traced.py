@@ -79,6 +79,8 @@ def test_to_dataframe(rng):
     assert isinstance(table, pandas.DataFrame) and not table.isna().any(axis=None)
     assert table.loc[(1, 0, 3, 0, 2), "f"] == found["f"][1, 0, 3, 0, 2]
     assert (1, 0, 3, 1, 2) not in table.index
+    row = found.pick(layer=1, n=1).to_dataframe()
+    assert row.index.names == ["t", "unit"] and len(row) == 2 * 4 and row.loc[(1, 2), "f"] == found["f"][1, 0, 1, 1, 2]
 
 
 def test_to_dataframe_of_one_layer_of_several(rng):

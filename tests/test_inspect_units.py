@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""AUC and correlation by their definitions; a unit that tells a property is found first."""
+"""A unit that tells a property is found first, by the scores of agreement.py."""
 
 import numpy as np
 import pytest
@@ -7,28 +7,6 @@ from layer_cases import mixed_model, refused
 
 import fastrnn as fr
 from fastrnn.inspect import Trace, auc, correlation, inside_quotes, rank_units, rising, survey_units, trace, units
-
-
-def test_auc_counts_pairs(rng):
-    """The definition, pair by pair, with ties."""
-    values, target = rng.integers(0, 6, (40, 7)).astype(np.float32), rng.random(40) < 0.3
-    higher = values[target][:, None] - values[~target][None]
-    expected = ((higher > 0) + 0.5 * (higher == 0)).mean(axis=(0, 1))
-    np.testing.assert_allclose(auc(values, target), expected, rtol=1e-12)
-
-
-def test_auc_of_what_tells_all_or_nothing():
-    target = np.array([True, False, True, False])
-    values = np.stack([target, ~target, np.ones(4), [np.nan, 0, 1, 2], [np.inf, 0, 3, -np.inf]], axis=1)
-    np.testing.assert_array_equal(auc(values, target), [1, 0, 0.5, np.nan, 1])
-
-
-def test_correlation_is_pearsons(rng):
-    values, target = rng.standard_normal((30, 5)) + 10, rng.standard_normal(30)
-    expected = [np.corrcoef(column, target)[0, 1] for column in values.T]
-    np.testing.assert_allclose(correlation(values, target), expected, rtol=1e-12)
-    values[:, 1], values[3, 2] = 7, np.nan
-    assert correlation(values, target)[1] == 0 and np.isnan(correlation(values, target)[2])
 
 
 def test_the_unit_that_keeps_a_property_is_found(rng):
@@ -122,9 +100,5 @@ def test_bad_arguments(rng):
         rank_units(found, np.full((5, 2), "a"))
     with refused(ValueError, "top: expected at least 1, got 0"):
         rank_units(found, np.eye(5)[:, :2], top=0)
-    with refused(TypeError, "target: expected True and False, got int64"):
-        auc(np.zeros((3, 2)), [1, 0, 1])
-    with refused(ValueError, "values, target: expected (steps, units) and (steps,), got shapes (3, 2) and (2,)"):
-        correlation(np.zeros((3, 2)), [1, 0])
     with refused(TypeError, "text: expected a string, got list"):
         survey_units(found, ["a"])

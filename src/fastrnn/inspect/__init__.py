@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Looking inside a model: what its units and gates do, step by step, and how gradients travel."""
 
+from .agreement import auc, correlation
 from .attribution import integrated_gradients, occlusion
 from .diagnosis import diagnose
 from .flow import gradient_flow
@@ -30,7 +31,7 @@ from .report import report
 from .space import plot_trajectory, principal_components
 from .trace import trace
 from .traced import Trace
-from .units import Match, auc, correlation, rank_units, survey_units
+from .units import Match, rank_units, survey_units
 from .unrolled import plot_unrolled
 
 __all__ = [

@@ -83,9 +83,12 @@ def trace(model, x, lengths=None):
     arrays = {name: np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0] for name, parts in pieces.items()}
     axes = dict.fromkeys(arrays, STATE_AXES)
     if (where := attention_in(model)) is not None:
-        attention, decoder = joined(where, "attention"), joined(where, "layer")
-        arrays[f"{attention}.weights"] = weights_at_steps(others[-1], counts[decoder], model.batch_first)
-        axes[f"{attention}.weights"], counts[attention] = ATTENTION_AXES, counts[decoder]
+        attention = joined(where, "attention")
+        weights = np.array(others[-1].swapaxes(0, 1) if model.batch_first else others[-1])  # (T, N, memory)
+        lengths = counts.get(joined(where, "layer"), np.zeros(weights.shape[1], int))  # none if it made no step
+        weights[np.arange(len(weights))[:, None] >= lengths] = np.nan
+        arrays[f"{attention}.weights"], counts[attention] = weights, lengths
+        axes[f"{attention}.weights"] = ATTENTION_AXES
     return Trace(arrays, axes, counts, y)
 
 
@@ -119,10 +122,3 @@ def attention_in(model):
     if isinstance(model, AttentionDecoder):
         return ""
     return "decoder" if isinstance(model, Seq2Seq) and model.attends else None
-
-
-def weights_at_steps(weights, lengths, batch_first):
-    """Weights as time-major (T, N, S), NaN beyond the lengths of the rows."""
-    weights = np.array(weights.swapaxes(0, 1) if batch_first else weights)
-    weights[np.arange(len(weights))[:, None] >= lengths] = np.nan
-    return weights

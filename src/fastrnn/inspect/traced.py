@@ -113,8 +113,7 @@ class Trace(Mapping):
         Trace(h: (3, 4), r: (3, 4), z: (3, 4), n: (3, 4))
         """
         part = self._part(name)
-        ((_, lengths),) = part.lengths.items()
-        first = next(iter(part))
+        first, (lengths,) = next(iter(part)), part.lengths.values()
         axes, sizes = part.axes[first], dict(zip(part.axes[first], part[first].shape, strict=True))
         at = {axis: place for axis, place in {"layer": layer, "direction": direction, "n": n}.items() if axis in axes}
         for axis, place in at.items():
@@ -153,9 +152,11 @@ class Trace(Mapping):
 
         part = self._part(name)
         first = next(iter(part))
-        (lengths,) = part.lengths.values()
-        index = pandas.MultiIndex.from_product(map(range, part[first].shape), names=part.axes[first])
+        axes, (lengths,) = part.axes[first], part.lengths.values()
+        index = pandas.MultiIndex.from_product(map(range, part[first].shape), names=axes)
         table = pandas.DataFrame({short: array.reshape(-1) for short, array in part.items()}, index=index)
+        if "n" not in axes:
+            return table
         return table[index.get_level_values("t") < lengths[index.get_level_values("n")]]
 
     def _part(self, name):
