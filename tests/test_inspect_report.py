@@ -189,6 +189,18 @@ def test_the_command_reads_arrays_and_vocabularies(saved):
         main(arguments)
 
 
+def test_files_of_other_kinds_are_named(saved):
+    fr.save(tagger(), saved / "tagger.safetensors")
+    np.savez(saved / "x.npz", x=np.zeros((9, 2)))
+    np.save(saved / "0.npy", 3.0)
+    for name in "x.npz", "0.npy":
+        with pytest.raises(SystemExit, match=f"{name}: expected one array of several steps"):
+            main([str(saved / "tagger.safetensors"), "--array", str(saved / name)])
+    (saved / "latin").write_bytes("\u00e9t\u00e9".encode("latin-1"))
+    with pytest.raises(SystemExit, match="latin: not UTF-8"):
+        main([str(saved / "model.safetensors"), "--text", str(saved / "latin")])
+
+
 @pytest.mark.parametrize(
     "change, message",
     [

@@ -49,6 +49,8 @@ def make(options):
     vocabulary = read_vocabulary(options)
     if options.array:
         array = np.load(options.array, allow_pickle=False)
+        if not isinstance(array, np.ndarray) or array.ndim == 0:
+            raise ValueError(f"{options.array}: expected one array of several steps, as numpy.save writes it")
         reading = read_array(model, array[: options.steps], vocabulary)
     else:
         if vocabulary is None:
@@ -56,8 +58,7 @@ def make(options):
                 f"{options.model}: expected a vocabulary in its notes, fastrnn.save(..., notes={{'vocabulary': ...}}), "
                 "or --vocab; got neither"
             )
-        with open(options.text, encoding="utf-8") as file:
-            reading = read_text(model, file.read(), vocabulary, options.steps)
+        reading = read_text(model, read_file(options.text), vocabulary, options.steps)
     title = f"{os.path.basename(options.model)} reads {os.path.basename(options.text or options.array)}"
     return report(model, reading, title=title, window=options.window)
 
@@ -66,11 +67,19 @@ def read_vocabulary(options):
     """That of --vocab, or of the model's notes, or None."""
     if options.vocab is None:
         return files.load_notes(options.model).get("vocabulary")
-    with open(options.vocab, encoding="utf-8") as file:
+    try:
+        return json.loads(read_file(options.vocab))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{options.vocab}: not JSON ({error})") from None
+
+
+def read_file(path):
+    """A text file."""
+    with open(path, encoding="utf-8") as file:
         try:
-            return json.load(file)
-        except ValueError as error:
-            raise ValueError(f"{options.vocab}: not JSON ({error})") from None
+            return file.read()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path}: not UTF-8 ({error})") from None
 
 
 if __name__ == "__main__":

@@ -93,6 +93,15 @@ def plot_openness(gates, tokens=None, *, ax=None):
         matplotlib is not installed.
     TypeError, ValueError
         An argument is of the wrong type or shape, or there is no such gate.
+
+    Examples
+    --------
+    >>> import numpy as np, fastrnn as fr
+    >>> from fastrnn import inspect
+    >>> row = inspect.trace(fr.LSTM(3, 8, seed=0), np.ones((5, 3), np.float32)).pick()
+    >>> ax = inspect.plot_openness(row, "hello")
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['input i', 'forget f', 'output o']
     """
     gates = as_gates(gates)
     T = len(next(iter(gates.values())))
@@ -132,6 +141,15 @@ def plot_saturation(gates, *, ax=None):
         matplotlib is not installed.
     TypeError, ValueError
         An argument is of the wrong type or shape, or there is no such gate.
+
+    Examples
+    --------
+    >>> import numpy as np, fastrnn as fr
+    >>> from fastrnn import inspect
+    >>> row = inspect.trace(fr.GRU(3, 8, seed=0), np.ones((5, 3), np.float32)).pick()
+    >>> ax = inspect.plot_saturation(row)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['reset r', 'update z']
     """
     gates = as_gates(gates)
     ax = new_axes(ax, 4.8, 4.5)

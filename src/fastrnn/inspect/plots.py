@@ -51,6 +51,15 @@ def plot_units(values, tokens=None, *, order=None, ax=None):
     Notes
     -----
     Colours: blue to red around 0 if there are negative values, else viridis from 0 to 1, or to the largest.
+
+    Examples
+    --------
+    >>> import numpy as np, fastrnn as fr
+    >>> from fastrnn import inspect
+    >>> row = inspect.trace(fr.GRU(3, 8, seed=0), np.ones((5, 3), np.float32)).pick()
+    >>> ax = inspect.plot_units(row["h"], "hello", order="clustered")
+    >>> [label.get_text() for label in ax.get_xticklabels()]
+    ['h', 'e', 'l', 'l', 'o']
     """
     values = as_matrix("values", values)
     T, U = values.shape
@@ -93,6 +102,13 @@ def plot_text(values, text, *, width=80, ax=None):
     Notes
     -----
     Colours as in `plot_units`.
+
+    Examples
+    --------
+    >>> from fastrnn import inspect
+    >>> ax = inspect.plot_text([0.1, -0.2, 0.9, 0.5], ["you", "are", "so", "good"])
+    >>> [text.get_text() for text in ax.texts]
+    ['you', 'are', 'so', 'good']
     """
     values = as_matrix("values", values, "(T,)")
     tokens = as_tokens("text", text, len(values))
@@ -152,6 +168,14 @@ def plot_attention(weights, queries=None, memory=None, *, ax=None):
         matplotlib is not installed.
     TypeError, ValueError
         An argument is of the wrong type or shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn import inspect
+    >>> ax = inspect.plot_attention(np.eye(4)[[0, 2, 1]], "abc", "wxyz")
+    >>> ax.images[0].get_array().shape
+    (3, 4)
     """
     weights = as_matrix("weights", weights, "(T_q, T_m)")
     T_q, T_m = weights.shape

@@ -47,6 +47,14 @@ def read_text(model, text, vocabulary, steps=None):
     ------
     TypeError, ValueError
         The text is empty or has a token that is not in the vocabulary, or the vocabulary does not fit the model.
+
+    Examples
+    --------
+    >>> import fastrnn as fr
+    >>> from fastrnn import inspect
+    >>> model = fr.Sequential(fr.Embedding(3, 4, seed=0), fr.GRU(4, 8, seed=1), fr.Linear(8, 3, seed=2))
+    >>> inspect.read_text(model, "abba", ["a", "b", "c"]).x
+    array([0, 1, 1, 0])
     """
     if not isinstance(text, str):
         raise TypeError(f"text: expected a string, got {type(text).__name__}")
@@ -89,6 +97,13 @@ def read_array(model, array, vocabulary=None):
     ------
     TypeError, ValueError
         The array does not fit the model or is empty.
+
+    Examples
+    --------
+    >>> import numpy as np, fastrnn as fr
+    >>> from fastrnn import inspect
+    >>> "".join(inspect.read_array(fr.GRU(1, 8, seed=0), np.sin(np.arange(12.0))[:, None]).labels)
+    '▅▇█▅▂▁▄▇█▆▃▁'
     """
     array = functional.as_array("array", array)
     size = width_of(model)

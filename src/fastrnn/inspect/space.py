@@ -80,6 +80,14 @@ def plot_trajectory(values, tokens=None, *, ax=None):
     See Also
     --------
     principal_components
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn import inspect
+    >>> ax = inspect.plot_trajectory(np.random.default_rng(0).standard_normal((30, 4)).cumsum(axis=0))
+    >>> ax.get_xlabel()
+    'component 1 (71% of the variance)'
     """
     coordinates, shares = principal_components(values)
     T = len(coordinates)

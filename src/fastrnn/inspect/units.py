@@ -89,6 +89,16 @@ def survey_units(found, text, top=1):
     ------
     TypeError, ValueError
         An argument is of the wrong type, or the text is not as long as the trace.
+
+    Examples
+    --------
+    >>> import fastrnn as fr
+    >>> from fastrnn import inspect
+    >>> model = fr.Sequential(fr.Embedding(4, 4, seed=0), fr.GRU(4, 8, seed=1))
+    >>> text = 'a "b" ' * 9
+    >>> found = inspect.trace(model, inspect.read_text(model, text, 'ab" ').x)
+    >>> sorted(inspect.survey_units(found, text))
+    ['inside_quotes', 'is_punctuation', 'is_space', 'is_vowel', 'position_in_line', 'position_in_word']
     """
     targets = {name: of(text) for name, of in PROPERTIES.items()}
     top = functional.as_size("top", top)

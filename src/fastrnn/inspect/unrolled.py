@@ -41,6 +41,14 @@ def plot_unrolled(layer, x, tokens=None, *, ax=None):
         matplotlib is not installed.
     TypeError, ValueError
         An argument is of the wrong type or shape, or the net is too large for a diagram.
+
+    Examples
+    --------
+    >>> import numpy as np, fastrnn as fr
+    >>> from fastrnn import inspect
+    >>> ax = inspect.plot_unrolled(fr.RNN(2, 3, seed=0), np.eye(2), "ab")
+    >>> len(ax.collections[0].get_array())  # circles: 2 inputs and 3 units at 2 steps
+    10
     """
     boxes = boxes_of(layer, x)
     T = len(boxes[0]["x"])

@@ -90,7 +90,7 @@ function paintSteps() {
 let underlined = [];
 
 function underline() {
-  underlined.forEach(step => (step.style.boxShadow = ""));
+  underlined.forEach(step => (step.style.boxShadow = step.title = ""));
   underlined = [];
   if (!meta.window) return;
   const shares = block("influence", Uint8Array);
