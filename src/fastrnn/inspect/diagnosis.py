@@ -49,20 +49,22 @@ class Finding(NamedTuple):
         return float(self.norms[-1] ** (1 / max(len(self.norms) - 1, 1)))
 
     def __str__(self):
-        words = "the states overflow, and gradients with them"
-        if self.verdict != "overflow":
+        if self.verdict == "overflow":
+            lines = [f"{self.name} ({self.kind}): the states overflow, and gradients with them."]
+        else:
             steps, left = len(self.norms) - 1, self.norms[-1]
             share = f"grows {left:.1e} times" if self.verdict == "explode" else f"has {left:.2g} of its norm left"
-            words = (
-                f"gradients {self.verdict}. {steps} steps back one {share}, a factor of {self.factor:.3g} a step; "
-                + {
-                    "vanish": f"1/e is left after {self.memory:.1f} steps, a thousandth after {self.passed}",
-                    "fade": f"1/e is left after {self.memory:.1f} steps",
-                    "last": "never less than 1/e is left",
-                    "explode": f"a thousand times after {self.passed} steps",
-                }[self.verdict]
-            )
-        return "\n    ".join([f"{self.name} ({self.kind}): {words}.", *(f"- {remedy}" for remedy in self.remedies)])
+            when = {
+                "vanish": f"1/e is left after {self.memory:.1f} steps, a thousandth after {self.passed}",
+                "fade": f"1/e is left after {self.memory:.1f} steps",
+                "last": "never less than 1/e is left",
+                "explode": f"a thousand times after {self.passed} steps",
+            }[self.verdict]
+            lines = [
+                f"{self.name} ({self.kind}): gradients {self.verdict}.",
+                f"{steps} steps back one {share}, a factor of {self.factor:.3g} a step; {when}.",
+            ]
+        return "\n    ".join([*lines, *(f"- {remedy}" for remedy in self.remedies)])
 
 
 class Diagnosis(NamedTuple):
@@ -121,7 +123,8 @@ def diagnose(model, x, lengths=None, *, dy=None, state=None):
     >>> from fastrnn.inspect import diagnose
     >>> x = np.random.default_rng(0).standard_normal((100, 8, 3)).astype(np.float32)
     >>> print(diagnose(fr.GRU(3, 32, seed=0), x))  # doctest: +ELLIPSIS
-    l0 (GRU): gradients vanish. 100 steps back one has ...e-21 of its norm left, a factor of 0.6... a step; ...
+    l0 (GRU): gradients vanish.
+        100 steps back one has ...e-21 of its norm left, a factor of 0.6... a step; 1/e is left after ...
         - fr.init.chrono(layer, T_max=100): units that forget after 2 to 100 steps
         - fr.MeanPool or fr.Attention behind it: a way to the output from every step
     """
