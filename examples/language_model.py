@@ -13,11 +13,11 @@ older than that, but how to keep it is learnt within 64 characters.
     python examples/language_model.py
     python examples/language_model.py --text novel.txt --epochs 20 --save novel.safetensors
     python examples/language_model.py --continue novel.safetensors
-    python examples/language_model.py --compare    with PyTorch, if it is installed
 """
 
 import argparse
 import copy
+import importlib.util
 import math
 import os
 import statistics
@@ -219,18 +219,12 @@ def parse_arguments():
     parser.add_argument("--temperature", type=float, default=0.8, help="of what it writes; default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")
     parser.add_argument("--checkpoint", metavar="PATH", help="kept after every epoch; gone on from, if it is there")
-    parser.add_argument("--compare", action="store_true", help="its time with PyTorch's, too")
     parser.add_argument("--save", metavar="PATH", help="keep the model, with its vocabulary")
     parser.add_argument("--measure", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--continue", metavar="PATH", dest="saved", help="let that model write")
     arguments = parser.parse_args()
     if arguments.save and not Path(arguments.save).parent.is_dir():  # say so before the training
         parser.error(f"--save: there is no folder {Path(arguments.save).parent}")
-    if arguments.compare:
-        try:
-            import torch  # noqa: F401
-        except ImportError:
-            parser.error("--compare: PyTorch is not installed")
     if not arguments.temperature > 0:
         parser.error(f"--temperature: expected a number above 0, got {arguments.temperature}")
     return arguments
@@ -290,7 +284,7 @@ def main():
             sys.exit("A second process loaded the model and wrote on, but not as this one does.")
     print(f"A second process loaded the model and wrote on: the same {LENGTH} characters as here.")
     options = ["--hidden", str(arguments.hidden), *(["--text", arguments.text] if arguments.text else [])]
-    print(compare(list(WAYS) if arguments.compare else list(WAYS)[:2], options))
+    print(compare([way for way in WAYS if way != "PyTorch" or importlib.util.find_spec("torch")], options))
     if bigram - bits < CLEARLY:
         sys.exit(f"The LSTM is not clearly ({CLEARLY} bits) under the bigram: more --epochs?")
     print(

@@ -230,11 +230,13 @@ def test_what_is_wrong_is_told_before_the_training(run, tmp_path, capsys):
         assert message in capsys.readouterr().err
 
 
-def test_compare_without_pytorch(run, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(SystemExit):
-        run("--compare")
-    assert "--compare: PyTorch is not installed" in capsys.readouterr().err
+@pytest.mark.parametrize("installed", [False, True])
+def test_pytorch_is_measured_if_it_is_there(example, run, monkeypatch, installed):
+    compared = []
+    monkeypatch.setattr(example.importlib.util, "find_spec", lambda name: name if installed else None)
+    monkeypatch.setattr(example, "compare", lambda ways, options: compared.extend(ways) or "")
+    run("--epochs", 50)
+    assert compared == ["fastrnn", "the LSTM in NumPy", *(["PyTorch"] if installed else [])]
 
 
 def test_short_text(run, tmp_path):
