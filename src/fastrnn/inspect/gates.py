@@ -154,10 +154,11 @@ def plot_saturation(gates, *, ax=None):
     gates = as_gates(gates)
     ax = new_axes(ax, 4.8, 4.5)
     ax.plot([0, 1], [1, 0], color="0.8", linewidth=1, zorder=0)  # no share can lie beyond
-    for (name, values), colour, marker in zip(gates.items(), COLOURS, MARKERS, strict=False):
+    sizes = 70, 36, 14  # of hollow markers: those that coincide, as with few steps they do, show one another
+    for (name, values), colour, marker, size in zip(gates.items(), COLOURS, MARKERS, sizes, strict=False):
         left, right = saturation(values)
-        style = {"s": 28, "marker": marker, "alpha": 0.6, "edgecolors": "white", "linewidths": 0.5}
-        ax.scatter(right, left, color=colour, label=f"{GATES[name]} {name}", clip_on=False, **style)
+        style = {"s": size, "marker": marker, "facecolors": "none", "edgecolors": colour, "linewidths": 1}
+        ax.scatter(right, left, label=f"{GATES[name]} {name}", clip_on=False, **style)
     ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     ax.set(xlabel=f"share of steps right-saturated (> {RIGHT})", ylabel=f"share of steps left-saturated (< {LEFT})")
     ax.spines[["top", "right"]].set_visible(False)
