@@ -387,7 +387,9 @@ def train(path, resume, seed):
     history.pop("seconds")
     return {**model.state_dict(), **adam.state_dict()}, dict(history), schedule.count
 
+start = time.monotonic()
 expected, kills, rng = train(path + ".whole", False, 1), 0, random.Random(4)
+longest = (time.monotonic() - start) / 4
 while True:
     child = os.fork()
     if not child:
@@ -395,7 +397,7 @@ while True:
         state, *rest = train(path, True, 2 if os.path.exists(path) else 1)
         same = rest == list(expected[1:]) and state.keys() == expected[0].keys()
         os._exit(0 if same and all(np.array_equal(state[name], expected[0][name]) for name in state) else 1)
-    time.sleep(rng.uniform(0, 0.05))
+    time.sleep(rng.uniform(0, longest))
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     if os.WIFEXITED(status):
@@ -413,7 +415,7 @@ def test_killed_and_resumed_to_the_same_bits(case, tmp_path):
     assert run.returncode == 0, run.stderr
     kills, status = map(int, run.stdout.split())
     assert status == 0, run.stderr
-    assert kills >= 5
+    assert kills >= 2
 
 
 def test_nan_stops_before_the_update(data):
