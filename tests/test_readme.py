@@ -10,7 +10,7 @@ README = Path(__file__).parents[1] / "README.md"
 def test_the_examples_run_and_the_first_one_learns(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)  # they save a model
     blocks = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.DOTALL | re.MULTILINE)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     names = {}
     for block in blocks:
         exec(compile(block, str(README), "exec"), names)
