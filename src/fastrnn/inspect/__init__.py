@@ -3,8 +3,8 @@
 
 from .agreement import auc, correlation
 from .attribution import integrated_gradients, occlusion
-from .diagnosis import diagnose
-from .flow import gradient_flow
+from .diagnosis import Diagnosis, Finding, diagnose
+from .flow import StrandFlow, gradient_flow
 from .flow_plots import plot_gradient_flow, plot_influence, plot_memory, plot_singular_values
 from .gates import plot_openness, plot_saturation, saturation
 from .influence import influence
@@ -36,9 +36,12 @@ from .unrolled import plot_unrolled
 
 __all__ = [
     "PROPERTIES",
+    "Diagnosis",
+    "Finding",
     "FlowRecorder",
     "Match",
     "Reading",
+    "StrandFlow",
     "Trace",
     "auc",
     "bracket_depth",

@@ -45,7 +45,7 @@ def influence(model, x, lengths=None, *, state=None, output=None, at=None, reduc
     Notes
     -----
     One backward pass gives one row of the matrix, and a batch of them runs at a time: S passes for each row of x, in
-    blocks of some ten megabytes.
+    blocks whose tapes have at most 64 MB.
 
     Examples
     --------

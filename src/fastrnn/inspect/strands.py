@@ -9,7 +9,7 @@ Jacobian of all layers together is block-triangular, so its exponents are those 
 
 import numpy as np
 
-BLOCK_ROWS = 4096  # gradients that go back one step together: some ten megabytes
+BLOCK_ROWS = 4096  # gradients that go back one step together: some tens of megabytes
 
 
 def flipped(array, lengths):
