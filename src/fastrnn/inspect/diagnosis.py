@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Whether gradients vanish or explode, where, and what of this package helps: in words."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,7 +16,8 @@ VANISHED, EXPLODED = 1e-3, 1e3  # of the norm with which a gradient sets out
 DIRECTIONS = 16  # of gradients that are followed
 
 
-class Finding(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Finding:
     """What there is to say about one layer and direction.
 
     Attributes
@@ -27,12 +28,14 @@ class Finding(NamedTuple):
         What gradients do. They fade if they fall below 1/e, and no further than to a thousandth; "overflow" is of
         states that are not finite, about which nothing else can be said.
     norms : ndarray, shape (T + 1,)
-        What is left of a gradient after every number of steps back: `jacobian_norms`, the geometric mean of all rows.
+        What is left of a gradient after every number of steps back: `jacobian_norms`, in the geometric mean of the
+        longest rows.
     memory : float
-        Steps until it has fallen to 1/e, infinite if it does not.
+        Effective memory: steps until it has fallen to 1/e, infinite if it does not.
     passed : int or None
-        Steps until it is below `VANISHED` or above `EXPLODED`.
+        Steps until it is below a thousandth or above a thousand.
     remedies : tuple of str
+        What of this package helps, the best first.
     """
 
     name: str
@@ -67,7 +70,8 @@ class Finding(NamedTuple):
         return "\n    ".join([*lines, *(f"- {remedy}" for remedy in self.remedies)])
 
 
-class Diagnosis(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
     """What `diagnose` found; printed, it is a report in words.
 
     Attributes

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The gradient of a loss with respect to every state: what arrives where, step by step and layer by layer."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,7 +9,8 @@ from .. import functional
 from .probes import check_steps, probed, strands_of
 
 
-class StrandFlow(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class StrandFlow:
     """One layer and direction. Arrays are in the order of the steps of x, 0 beyond a row's length.
 
     Attributes
