@@ -101,7 +101,7 @@ def record(path):
     if done.returncode:
         sys.exit(f"{path.name} failed")
     lines = [line.rstrip() for line in done.stdout.splitlines() if str(RECORDED) not in line]
-    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()  # where the progress bar stood
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")  # where the progress bar stood
     (RECORDED / f"{path.stem}.txt").write_text(f"$ python examples/{path.name}\n{text}\n")
 
 
