@@ -211,7 +211,7 @@ class EchoState(Layer):
     # -- what an echo state network is for ---------------------------------------------------------------------------
 
     def fit(self, x, y, ridge=1e-6, lengths=None):
-        """Solve for the readout: least squares over all steps behind the washout, each sequence from a zero state.
+        """Solve for the readout: least squares over all steps after the washout, each sequence from a zero state.
 
         Parameters
         ----------
@@ -232,7 +232,7 @@ class EchoState(Layer):
         Raises
         ------
         TypeError, ValueError
-            x and y do not fit each other, a sequence has no step behind the washout, or a number is not finite. The
+            x and y do not fit each other, a sequence has no step after the washout, or a number is not finite. The
             readout is as before then.
 
         Notes
@@ -294,9 +294,9 @@ class EchoState(Layer):
         Returns
         -------
         y : ndarray
-            In x's layout, with `steps` steps: the output behind the last step of x, and those that follow.
+            In x's layout, with `steps` steps: the output after the last step of x, and those that follow.
         state : ndarray
-            The state behind it, before the last of y is read: ``generate(last of y, more, state)`` goes on.
+            The state then, before the last of y is read: ``generate(last of y, more, state)`` goes on.
 
         Raises
         ------
