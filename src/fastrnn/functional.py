@@ -5,7 +5,6 @@ This is the last place that can say "x has shape ..."; below it are pointers. In
 (T, N, features) of whatever layout the caller has (see `Layout`), and states are (N, H).
 """
 
-import contextlib
 import math
 import operator
 from typing import NamedTuple
@@ -42,6 +41,8 @@ def as_array(name, value, expected="an array"):
 
 def as_floats(name, value, dtype):
     """`value` as an array of exactly `dtype`; Python numbers in lists have no dtype of their own and are converted."""
+    if type(value) is np.ndarray and value.dtype == dtype:  # before NumPy spells out the dtype, which takes 2 us
+        return value
     array = as_array(name, value, str(dtype))
     if array.dtype == dtype:
         return array
@@ -397,9 +398,11 @@ class Saved(NamedTuple):
 
 def _take(pack, shape, dtype):
     """An array for a tape, in memory that an earlier tape of these weights has done with if there is enough of it."""
-    size, flat = math.prod(shape), None
-    with contextlib.suppress(IndexError):
+    size = math.prod(shape)
+    try:
         flat = pack.spare.pop()  # the largest; another thread may have been quicker
+    except IndexError:
+        flat = None
     if flat is None or flat.size < size:
         flat = np.empty(size, dtype)
     return flat[:size].reshape(shape)
