@@ -98,6 +98,16 @@ def test_forgetting_follows_a_change(series):
     assert error[0.95] < 1e-2 < 0.5 < error[1.0]
 
 
+@pytest.mark.parametrize("forgetting", [1.0, 0.99, 0.5])
+def test_inputs_that_leave_directions_open_do_no_harm(forgetting):
+    """A sine, and an input that is always 0, for 6000 steps: P grows where nothing is seen, and stays positive."""
+    x = np.stack([np.sin(0.2 * np.arange(6001)), np.zeros(6001)], axis=1)
+    esn = fr.EchoState(2, 40, washout=WASHOUT, dtype=np.float64, seed=0)
+    y = fr.RLS(esn, forgetting).update(x[:-1], x[1:])
+    assert np.abs(y - x[1:])[-1000:].max() < 1e-5
+    assert np.isfinite(esn.params["weight"]).all()
+
+
 def test_no_steps_teach_nothing(series):
     esn = make()
     assert fr.RLS(esn).update(np.empty((0, 2)), np.empty((0, 3))).shape == (0, 3)

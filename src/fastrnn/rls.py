@@ -7,6 +7,8 @@ from . import functional
 from .echostate import EchoState
 from .sequences import finite
 
+LARGEST = 1e100  # of the root of P, where a feature that is always 0 lets it grow with every step
+
 
 class RLS:
     """Recursive least squares for the readout of an echo state network.
@@ -22,10 +24,10 @@ class RLS:
         Its readout is where it begins: from one that is 0, and without forgetting, the last readout is that of
         `EchoState.fit` with ``ridge=delta``.
     forgetting_factor : float
-        lambda, in (0, 1]. With 1 all steps count alike; with less the last ``1 / (1 - lambda)`` or so. Then inputs that
-        stop changing let errors of rounding grow: be near 1 with a large reservoir.
+        lambda, in (0, 1]. With 1 all steps count alike; with less the last ``1 / (1 - lambda)`` or so, which should be
+        more than there are weights to an output.
     delta : float
-        Above 0; how firmly the first readout stays: the inverse correlation matrix P is I / delta at first.
+        Above 0; how firmly the first readout stays: P, the inverse of the correlations, is I / delta at first.
 
     Raises
     ------
@@ -34,7 +36,9 @@ class RLS:
 
     Notes
     -----
-    Sums are in float64. A step costs some F**2 operations and P is (1+F, 1+F): see `EchoState` for F.
+    In float64; a step costs some 6 F**2 operations (see `EchoState` for F). What is kept is a square root of P (in
+    Potter's form: Bierman, "Factorization methods for discrete sequential estimation", 1977, chapter II). P itself
+    would, with lambda below 1, lose its positive sign to rounding as soon as inputs leave directions open.
 
     Examples
     --------
@@ -58,7 +62,7 @@ class RLS:
         self._readout = np.concatenate([bias[:, None], weight], axis=1, dtype=np.float64)  # (O, 1+F)
         size = self._readout.shape[1]
         functional.can_have(2 * size**2 * 8, "layer")
-        self._inverse, self._change = np.eye(size) / self.delta, np.empty((size, size))  # P (1+F, 1+F)
+        self._root, self._change = np.eye(size) / self.delta**0.5, np.empty((size, size))  # P = root root^T
         self.reset()
 
     def reset(self):
@@ -107,10 +111,13 @@ class RLS:
         output = self._readout @ x
         self._steps += 1
         if self._steps > self.layer.washout:
-            px = self._inverse @ x
-            scale = self.forgetting_factor + x @ px
+            seen = x @ self._root
+            scale = self.forgetting_factor + seen @ seen
+            px = self._root @ seen
             self._readout += np.outer(target - output, px / scale)
-            px /= np.sqrt(scale)
-            self._inverse -= np.outer(px, px, out=self._change)  # exactly symmetric, and stays so
-            self._inverse /= self.forgetting_factor
+            seen /= scale + np.sqrt(self.forgetting_factor * scale)
+            self._root -= np.outer(px, seen, out=self._change)
+            if self.forgetting_factor < 1:
+                self._root /= np.sqrt(self.forgetting_factor)
+                np.clip(self._root, -LARGEST, LARGEST, out=self._root)
         return output
