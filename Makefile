@@ -77,9 +77,9 @@ bench-check: $(VENV)/.bench ## is it as fast, by NumPy and by the roof, as bench
 bench-kernels: $(VENV)/.bench ## single kernels and layers under pytest-benchmark (ARGS="--benchmark-autosave")
 	$(VENV)/bin/pytest benchmarks -o python_files='bench_*.py' -o python_functions='bench_*' --timeout=0 $(ARGS)
 
-# -W: a warning fails the build, at its end.
+# -W: a warning fails the build, at its end. -E: every page anew, because each lists its neighbours.
 docs: $(VENV)/.docs ## build the site into build/docs: open build/docs/index.html
-	$(VENV)/bin/sphinx-build -W --keep-going -q docs build/docs $(ARGS)
+	$(VENV)/bin/sphinx-build -E -W --keep-going -q docs build/docs $(ARGS)
 
 gallery: $(VENV)/.examples ## run the examples and keep in docs/gallery what they print and draw
 	$(VENV)/bin/python docs/_ext/gallery.py $(ARGS)
