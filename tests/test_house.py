@@ -207,6 +207,7 @@ TESTS_OF_NO_MODULE = {
     "benchmarks": "the package benchmarks/, as it is installed",
     "docs": "the site",
     "house": "this file",
+    "known_results": "results of papers that the package has to reach",
     "properties": "random cases through the whole library",
     "readme": "what the README shows runs",
     "run_examples": "the command behind `make examples`",
