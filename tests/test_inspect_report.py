@@ -196,9 +196,29 @@ def test_files_of_other_kinds_are_named(saved):
     for name in "x.npz", "0.npy":
         with pytest.raises(SystemExit, match=f"{name}: expected one array of several steps"):
             main([str(saved / "tagger.safetensors"), "--array", str(saved / name)])
+    np.save(saved / "x.npy", np.zeros((9, 2)))
+    whole = (saved / "x.npy").read_bytes()
+    for name, content in ("0.npy", b""), ("1.npy", whole[:-1]), ("2.npy", b"9 numbers"), ("3.npz", b"PK\3\4 and more"):
+        (saved / name).write_bytes(content)
+        with pytest.raises(SystemExit, match=f"{name}: truncated or not an array of numbers") as caught:
+            main([str(saved / "tagger.safetensors"), "--array", str(saved / name)])
+        assert "pickle" not in str(caught.value)
     (saved / "latin").write_bytes("\u00e9t\u00e9".encode("latin-1"))
     with pytest.raises(SystemExit, match="latin: not UTF-8"):
         main([str(saved / "model.safetensors"), "--text", str(saved / "latin")])
+
+
+def test_a_model_that_has_diverged():
+    """Its page can be looked at, and nothing is cast that no byte can hold."""
+    model = language_model()
+    model.params[next(name for name in model.params if "weight_hh" in name)][...] = np.nan
+    page = report(model, read_text(model, TEXT, VOCABULARY))
+    assert meta_of(page)["labels"] == list(TEXT)
+
+
+def test_numbers_too_large_for_the_model():
+    with pytest.raises(ValueError, match="array: expected finite numbers"):
+        read_array(tagger(), np.full((3, 2), 1e300))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import sys
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -48,10 +49,7 @@ def make(options):
     model = files.load(options.model)
     vocabulary = read_vocabulary(options)
     if options.array:
-        array = np.load(options.array, allow_pickle=False)
-        if not isinstance(array, np.ndarray) or array.ndim == 0:
-            raise ValueError(f"{options.array}: expected one array of several steps, as numpy.save writes it")
-        reading = read_array(model, array[: options.steps], vocabulary)
+        reading = read_array(model, read_npy(options.array)[: options.steps], vocabulary)
     else:
         if vocabulary is None:
             raise ValueError(
@@ -71,6 +69,18 @@ def read_vocabulary(options):
         return json.loads(read_file(options.vocab))
     except json.JSONDecodeError as error:
         raise ValueError(f"{options.vocab}: not JSON ({error})") from None
+
+
+def read_npy(path):
+    """An array with at least one axis."""
+    try:
+        with open(path, "rb") as file:
+            array = np.load(file, allow_pickle=False)
+    except (ValueError, EOFError, BadZipFile) as error:  # its own messages tell how to load pickles
+        raise ValueError(f"{path}: truncated or not an array of numbers, as numpy.save writes it") from error
+    if not isinstance(array, np.ndarray) or array.ndim == 0:
+        raise ValueError(f"{path}: expected one array of several steps, as numpy.save writes it")
+    return array
 
 
 def read_file(path):

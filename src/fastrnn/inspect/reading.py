@@ -117,7 +117,8 @@ def read_array(model, array, vocabulary=None):
         return Reading(array, [names[k] for k in array], [], array, names[:size])
     if array.dtype.kind not in "fiub" or array.ndim != 2 or not array.size or array.shape[1] != size:
         raise ValueError(f"array: expected numbers (T, {size}), got {array.dtype} of shape {array.shape}")
-    x = array.astype(model.dtype)
+    with np.errstate(over="ignore"):  # found in the next line
+        x = array.astype(model.dtype)
     if not np.isfinite(x).all():
         raise ValueError("array: expected finite numbers, got NaN or infinity")
     low, high = float(x[:, 0].min()), float(x[:, 0].max())

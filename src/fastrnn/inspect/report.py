@@ -82,6 +82,7 @@ def report(model, reading, *, title="fastrnn", window=40):
         if causal:
             meta["window"] = window
             influence = recent_influence(model, reading.x, found, chosen, window, softmax=following)
+            influence = np.where(np.isfinite(influence), influence, 0)  # those of a model that has diverged
             largest = influence.max(axis=1, keepdims=True)
             blocks["influence"] = np.round(255 * influence / np.where(largest > 0, largest, 1)).astype(np.uint8)
             of = "the logarithm of the probability of the next token" if following else "the largest output"
