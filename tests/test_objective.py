@@ -41,6 +41,16 @@ def test_what_a_function_is_given():
         applied(squares, y, np.zeros(3), [2, 1, 0], False)
 
 
+@pytest.mark.parametrize("lengths", [[6, 4], None])
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_ctc_is_given_its_lengths(batch_first, lengths, rng):
+    logits, labels = rng.standard_normal((2, 6, 3) if batch_first else (6, 2, 3)), [[1, 2], [2]]
+    loss, dlogits = applied(fr.ctc_loss, logits, labels, lengths, batch_first)
+    expected, dexpected = fr.ctc_loss(logits, labels, lengths, batch_first=batch_first)
+    assert loss == expected
+    np.testing.assert_array_equal(dlogits, dexpected)
+
+
 class TwoInputs:
     """y = a + w b, with both inputs by name."""
 

@@ -82,19 +82,21 @@ def applied(function, y, target, lengths, batch_first):
     ----------
     function : callable
         ``function(y, target)``. If it has an argument `lengths`, it is given the lengths of a padded batch, and
-        `batch_first` if it has that; if not, it sees only the positions within their row's length, y (M, ...) and
-        target (M, ...), one after another.
+        `batch_first` if it has that; so is one with `input_lengths`, as `ctc_loss`, always. Any other sees only
+        the positions within their row's length, y (M, ...) and target (M, ...), one after another.
     lengths : array_like of int, shape (N,), or None
 
     Returns
     -------
     What the function returns; a gradient in it, the second of a tuple, is spread over the shape of y, 0 elsewhere.
     """
+    takes = arguments_of(function)
+    more = {"batch_first": True} if batch_first and "batch_first" in takes else {}
+    if "input_lengths" in takes:
+        return function(y, target, input_lengths=lengths, **more)
     if lengths is None:
         return function(y, target)
-    takes = arguments_of(function)
     if "lengths" in takes:
-        more = {"batch_first": True} if batch_first and "batch_first" in takes else {}
         return function(y, target, lengths=lengths, **more)
     counted = within(lengths, "y", y.shape, "...", batch_first)
     target = np.asarray(target)
