@@ -88,6 +88,11 @@ def test_what_is_data_and_what_gives_batches():
         as_source(batches, None, batch_first=True)
     rows = fr.Batches(np.ones(3), np.ones(3))  # without time, it makes no difference
     assert as_source(rows, None, batch_first=True) is as_source(rows, None, batch_first=False) is rows
+    listed = [(np.ones((2, 1, 3)), [1]), (np.ones((4, 1, 3)), [0])]
+    assert as_source(listed, None, batch_first=False) is listed
+    for sequences in [], [np.ones((2, 3))], [[[1.0], [2.0]]]:
+        with pytest.raises(TypeError, match="y: expected targets, got None"):
+            as_source(sequences, None, batch_first=False)
     for wrong in [(1,)], [3], ["ab"], [(1, 2, 3, 4)]:
         with pytest.raises(TypeError, match=r"x: expected batches \(x, y\) or \(x, y, lengths\)"):
             list(Feed(iter(wrong)).epoch())

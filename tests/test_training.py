@@ -271,6 +271,41 @@ def test_the_bar_counts_time_steps(data, capsys):
     assert "epoch 2/2, loss " in last and "|████████████████████|" in last
 
 
+def test_a_list_of_batches(rng):
+    """Data and validation may both be one; two batches in a list are no pair (x, y)."""
+    make = lambda: fr.Sequential(fr.GRU(2, 4, seed=0), fr.Linear(4, 2, seed=1))  # noqa: E731
+    batches = [tuple(rng.standard_normal((2, T, 3, 2)).astype(np.float32)) for _ in range(2)]
+    model, hand = make(), make()
+    history = fit(model, (batches,), epochs=2, validation=batches, restore_best=False)
+    adam = fr.Adam(hand)
+    for x, y in 2 * batches:
+        out, _, tape = hand.forward(x)
+        hand.zero_grad()
+        hand.backward(tape, fr.mse_loss(out, y)[1])
+        adam.step()
+    assert history["step"] == [2, 4]
+    assert_same(model, hand.params)
+    assert history["val_loss"][-1] == fr.evaluate(hand, fr.mse_loss, batches)["loss"]
+
+
+def test_labels_whose_times_are_not_known(rng):
+    """ctc_loss takes the lengths of a padded batch, and labels as lists."""
+    sequences = [np.repeat(np.eye(3, dtype=np.float32)[row], 3, axis=0) for row in ([1, 2], [2], [1], [2, 1])]
+    model = fr.Sequential(fr.GRU(3, 8, seed=0), fr.Linear(8, 3, seed=1))
+    data = sequences, [[1, 2], [2], [1], [2, 1]]
+    adam = fr.Adam(model, lr=0.05)
+    history = fit(model, data, fr.ctc_loss, optimizer=adam, epochs=60, batch_size=2, validation=data)
+    assert history["val_loss"][-1] < 0.05 < history["val_loss"][0]
+
+
+def test_what_is_wrong_with_the_validation_is_told(data):
+    for validation, epoch in [(3, None), ((data[0],), None), (([row[:, :1] for row in data[0]], data[1]), 1)]:
+        with pytest.raises((TypeError, ValueError)) as caught:
+            fit(make_model(), data, validation=validation)
+        told = caught.value.__notes__[-1]
+        assert told == f"in the validation of fit, after epoch {epoch}" if epoch else told.startswith("in validation")
+
+
 # -- what stops it -------------------------------------------------------------------------------------------------
 
 
@@ -559,6 +594,11 @@ def test_a_full_disk_stops_it_with_the_model_whole(data, tmp_path, monkeypatch):
         (FileNotFoundError, "checkpoint: expected a path in a folder", {"checkpoint": "/none/such/run"}),
         (ValueError, "x: expected Batches with batch_first=False", {"x": ROWS_FIRST, "y": None}),
         (TypeError, "callbacks: expected functions, or objects with on_step or on_epoch, got int", {"callbacks": [3]}),
+        (TypeError, "callbacks: expected a list, got function", {"callbacks": lambda model, epoch, row: True}),
+        (TypeError, "optimizer: expected an object as Adam.* got the class SGD", {"optimizer": fr.SGD}),
+        (TypeError, "optimizer: expected .* got str", {"optimizer": "adam"}),
+        (TypeError, "schedule: expected an object as StepLR.* makes it, got float", {"schedule": 0.5}),
+        (IsADirectoryError, "checkpoint: expected a path of a file, got the folder", {"checkpoint": os.curdir}),
         (TypeError, "metrics: expected", {"metrics": "accuracy"}),
         (ValueError, "y: expected", {"validation": (np.zeros((4, 3, 2)), np.zeros(2))}),
     ],

@@ -9,6 +9,8 @@ __all__ = ["Feed", "as_source"]
 
 def as_source(x, y, *, batch_first, **options):
     """Arrays and lists of sequences as `Batches`, with these options; an iterable of batches as it is."""
+    if y is None and is_list_of_batches(x):
+        return x
     if isinstance(x, Batches) or (not isinstance(x, list | tuple) and not _is_array(x) and hasattr(x, "__iter__")):
         if y is not None:
             raise ValueError(f"y: expected none, since {type(x).__name__} gives batches of x and y")
@@ -16,6 +18,11 @@ def as_source(x, y, *, batch_first, **options):
             raise ValueError(f"x: expected Batches with batch_first={batch_first}, as the model, got {x.batch_first}")
         return x
     return Batches(x, y, batch_first=batch_first, **options)
+
+
+def is_list_of_batches(x):
+    """Whether x is a list of tuples; sequences are arrays, or lists of steps."""
+    return isinstance(x, list) and bool(x) and all(isinstance(item, tuple) for item in x)
 
 
 def _is_array(x):

@@ -69,7 +69,11 @@ class Training:
         row = {"epoch": number, "step": self.step, **self.means.values(), "lr": self.optimizer.lr}
         if self.validation is not None:
             chunk = None if self.truncate is None else self.truncate[0]
-            found = measured(self.objective, self.metrics, self.validation, chunk)
+            try:
+                found = measured(self.objective, self.metrics, self.validation, chunk)
+            except (TypeError, ValueError) as error:
+                error.add_note(f"in the validation of fit, after epoch {number}")
+                raise
             row |= {f"val_{name}": value for name, value in found.items()}
         row["seconds"] = time.monotonic() - start
         with self.interrupts.held():

@@ -6,7 +6,7 @@ import os
 from .adaptive import Adam
 from .checkpoints import Checkpoint
 from .evaluation import as_metrics
-from .feed import Feed, as_source
+from .feed import Feed, as_source, is_list_of_batches
 from .functional import as_flag, as_positive, as_size
 from .history import Best
 from .loop import Training
@@ -30,12 +30,13 @@ def fit(
         It is changed in place. A model of one's own does too: see `fastrnn.objective.Objective` for what it needs.
     loss : callable
         ``loss(y, target)`` returns (value, dy), as the losses of this package do. With padded batches, `lengths` goes
-        to a loss that has an argument of this name (and `batch_first`); any other is given only the positions that
-        count, y (M, ...) and target (M, ...).
+        to a loss that has an argument of this name (and `batch_first`), or `input_lengths`, as `ctc_loss`; any other is
+        given only the positions that count, y (M, ...) and target (M, ...).
     x, y : array_like, or lists of sequences
         Arrays of all rows, with the rows where the model has them, or lists of sequences of any lengths: see
         `Batches`. Or, as `x` alone, `Batches`, or an iterable of batches, (x, y) or (x, y, lengths), where x may be a
-        tuple or a dict of arguments of ``model.forward``.
+        tuple or a dict of arguments of ``model.forward``. A generator gives its batches once: with it the training
+        ends, whatever `epochs` says.
     optimizer : Optimizer, optional
         Of this model; `Adam` by default.
     epochs : int
@@ -114,13 +115,15 @@ def fit(
     source = as_source(x, y, batch_size=batch_size, batch_first=objective.batch_first, shuffle=shuffle, seed=seed)
     feed = Feed(source, None if steps_per_epoch is None else as_size("steps_per_epoch", steps_per_epoch))
     if validation is not None:
-        x, y = validation if isinstance(validation, tuple | list) and len(validation) == 2 else (validation, None)
-        validation = Feed(as_source(x, y, batch_size=batch_size, batch_first=objective.batch_first, shuffle=False))
+        validation = as_validation(validation, batch_size=batch_size, batch_first=objective.batch_first)
     optimizer = Adam(model) if optimizer is None else optimizer
+    _check_steps("optimizer", optimizer, "Adam(model)")
     if getattr(optimizer, "model", model) is not model:
         raise ValueError("optimizer: expected one of this model, got one of another")
-    if schedule is not None and getattr(schedule, "optimizer", optimizer) is not optimizer:
-        raise ValueError("schedule: expected one of this optimizer, got one of another")
+    if schedule is not None:
+        _check_steps("schedule", schedule, "StepLR(optimizer, 10)")
+        if getattr(schedule, "optimizer", optimizer) is not optimizer:
+            raise ValueError("schedule: expected one of this optimizer, got one of another")
     if truncate is not None:
         truncate = as_windows("truncate", truncate)
         check_cuttable(model)
@@ -128,6 +131,8 @@ def fit(
         checkpoint = Checkpoint(checkpoint)
     if checkpoint is not None and not os.path.isdir(folder := os.path.dirname(os.path.realpath(checkpoint.path))):
         raise FileNotFoundError(f"checkpoint: expected a path in a folder that there is, got one in {folder}")
+    if checkpoint is not None and os.path.isdir(checkpoint.path):
+        raise IsADirectoryError(f"checkpoint: expected a path of a file, got the folder {checkpoint.path}")
     if as_flag("resume", resume) and checkpoint is None:
         raise ValueError("resume: expected a checkpoint to go on from, got none")
     restore_best = as_flag("restore_best", restore_best) and validation is not None
@@ -142,8 +147,28 @@ def fit(
     return training.run(as_size("epochs", epochs), progress)
 
 
+def as_validation(validation, **options):
+    """`validation`, (x, y) or an iterable of batches, as a `Feed`."""
+    pair = isinstance(validation, tuple | list) and len(validation) == 2 and not is_list_of_batches(validation)
+    x, y = validation if pair else (validation, None)
+    try:
+        return Feed(as_source(x, y, shuffle=False, **options))
+    except (TypeError, ValueError) as error:
+        error.add_note("in validation, which is (x, y) or an iterable of batches")
+        raise
+
+
+def _check_steps(name, value, example):
+    """Raise unless it is an object that steps."""
+    if isinstance(value, type) or not hasattr(value, "step"):
+        got = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+        raise TypeError(f"{name}: expected an object as {example} makes it, got {got}")
+
+
 def as_callbacks(callbacks):
     """The functions to call at every step, and those at every epoch."""
+    if not isinstance(callbacks, list | tuple):
+        raise TypeError(f"callbacks: expected a list, got {type(callbacks).__name__}")
     on_step, on_epoch = [], []
     for callback in callbacks:
         methods = [getattr(callback, name, None) for name in ("on_step", "on_epoch")]
