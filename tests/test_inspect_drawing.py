@@ -6,7 +6,8 @@ import pytest
 from layer_cases import refused
 from plot_cases import closed, labels, overlaps, pyplot, without_matplotlib  # noqa: F401
 
-from fastrnn.inspect import drawing, plot_units
+import fastrnn as fr
+from fastrnn.inspect import drawing, plot_units, trace
 
 TEXT = "It is a truth universally acknowledged,\nthat a single man in possession of a good fortune " * 6
 
@@ -95,3 +96,5 @@ def test_bad_arguments():
             plot_units(wrong)
     with refused(TypeError, "values: expected numbers, got <U1"):
         plot_units(np.array([["a"]]))
+    with refused(TypeError, "values: expected one array, got a Trace of several: choose one of 'h', 'r', 'z', 'n'"):
+        plot_units(trace(fr.GRU(3, 4, seed=0), np.ones((5, 3), np.float32)).pick())

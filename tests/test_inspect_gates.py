@@ -82,5 +82,7 @@ def test_bad_arguments(rng):
         saturation([[0.5, -0.5]])
     with refused(TypeError, "values: expected numbers"):
         saturation([["a"]])
+    with refused(TypeError, "values: expected one array, got a Trace of several"):
+        saturation(trace(fr.LSTM(3, 4), x))
     with refused(ValueError, "values: expected (..., units), got a single number"):
         saturation(0.5)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What all plots share: axes of a fitting size, colours that everybody can tell apart, tokens along an axis."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from .. import functional
@@ -32,11 +34,20 @@ def width_for(steps):
     return float(np.clip(2 + 0.16 * steps, 5, 16))
 
 
-def as_matrix(name, value, axes="(T, units)"):
-    """`value` as float64 in as many dimensions as `axes` has, none of them empty."""
+def as_numbers(name, value):
+    """`value` as an array of numbers."""
+    if isinstance(value, Mapping):
+        few = ", ".join(map(repr, value))
+        raise TypeError(f"{name}: expected one array, got a {type(value).__name__} of several: choose one of {few}")
     array = functional.as_array(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name}: expected numbers, got {array.dtype}")
+    return array
+
+
+def as_matrix(name, value, axes="(T, units)"):
+    """`value` as float64 in as many dimensions as `axes` has, none of them empty."""
+    array = as_numbers(name, value)
     if array.ndim != axes.count(",") + (not axes.endswith(",)")) or not array.size:
         raise ValueError(f"{name}: expected {axes}, at least one of each, got shape {array.shape}")
     return array.astype(np.float64)

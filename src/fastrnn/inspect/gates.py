@@ -3,8 +3,7 @@
 
 import numpy as np
 
-from .. import functional
-from .drawing import COLOURS, MARKERS, as_tokens, label_steps, new_axes, width_for
+from .drawing import COLOURS, MARKERS, as_numbers, as_tokens, label_steps, new_axes, width_for
 
 __all__ = ["plot_openness", "plot_saturation", "saturation"]
 
@@ -47,9 +46,7 @@ def saturation(values):
 
 def as_gate(name, value):
     """`value` as floats between 0 and 1, or NaN."""
-    array = functional.as_array(name, value)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name}: expected numbers, got {array.dtype}")
+    array = as_numbers(name, value)
     if array.ndim == 0:
         raise ValueError(f"{name}: expected (..., units), got a single number")
     wrong = (array < 0) | (array > 1)
