@@ -158,10 +158,10 @@ def test_every_kind_of_damage_is_an_error(saved):
 
 def test_a_model_file_is_no_checkpoint_and_the_reverse(saved, tmp_path):
     path, (model, *_) = saved
-    with pytest.raises(ValueError, match="written in format 'checkpoint 1'"):
+    with pytest.raises(ValueError, match="a checkpoint of a training: fastrnn.load_checkpoint reads it"):
         fr.load(path)
     fr.save(model, tmp_path / "model.safetensors")
-    with pytest.raises(ValueError, match="expected a checkpoint in format 'checkpoint 1', got '1'"):
+    with pytest.raises(ValueError, match="expected a checkpoint in format 'checkpoint 1', got '1'; fastrnn.load reads"):
         fr.load_checkpoint(tmp_path / "model.safetensors", model)
     with pytest.raises(FileNotFoundError):
         fr.load_checkpoint(tmp_path / "none", model)

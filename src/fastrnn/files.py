@@ -219,6 +219,10 @@ def read_metadata(metadata):
             "from elsewhere can be given to load_state_dict of a layer that fits"
         )
     about = from_json("metadata", metadata["fastrnn"])
+    if str(about.get("format")).startswith("checkpoint"):
+        raise ValueError(
+            "a checkpoint of a training: fastrnn.load_checkpoint reads it, into a model of its architecture"
+        )
     if about.get("format") != FORMAT:
         raise ValueError(
             f"written in format {short(about.get('format'))} by fastrnn {short(about.get('version'))}; "

@@ -50,7 +50,8 @@ def read_tree(path):
             header, _ = files.read_header(file)
             about = files.from_json("metadata", (header.get("__metadata__") or {}).get("fastrnn") or "{}")
             if about.get("format") != FORMAT:
-                raise ValueError(f"expected a checkpoint in format {FORMAT!r}, got {short(about.get('format'))}")
+                other = "; fastrnn.load reads models" if about.get("format") == files.FORMAT else ""
+                raise ValueError(f"expected a checkpoint in format {FORMAT!r}, got {short(about.get('format'))}{other}")
             file.seek(0)
             arrays = deserialize(file.read())
             if files.checksum(FORMAT, arrays) != about.get("crc32"):
