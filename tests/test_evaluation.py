@@ -69,8 +69,14 @@ def test_bad_input(model, data):
     ]:
         with pytest.raises(TypeError, match=message):
             fr.evaluate(model, fr.mse_loss, *data, metrics=wrong)
-    with pytest.raises(ValueError, match="names other than 'loss'"):
-        as_metrics({"loss": error})
+    for name in "loss", "epoch", "seconds":  # they would be overwritten, or overwrite
+        with pytest.raises(ValueError, match=f"metrics: expected names other than '{name}'"):
+            as_metrics({name: error})
+    with pytest.raises(ValueError, match="metrics: expected different names, got <lambda> twice"):
+        as_metrics([lambda y, target: 1.0, lambda y, target: 2.0])
+    for wrong, got in [(np.zeros(2), r"shape \(2,\)"), (None, "None"), ("high", "'high'")]:
+        with pytest.raises(TypeError, match=f"metrics: expected a number from m, got {got}"):
+            fr.evaluate(model, fr.mse_loss, *data, metrics={"m": lambda y, target, wrong=wrong: wrong})
     with pytest.raises(ValueError, match="x: expected at least one batch, got none"):
         fr.evaluate(model, fr.mse_loss, iter([]))
     with pytest.raises(ValueError, match="chunk: expected at least 1, got 0"):

@@ -11,6 +11,8 @@ from .objective import Objective, applied, positions
 from .rows import Batch
 from .sequential import results
 
+COLUMNS = "epoch", "step", "loss", "grad_norm", "lr", "val_loss", "seconds"  # of a history, without metrics
+
 __all__ = ["Means", "as_metrics", "evaluate"]
 
 
@@ -73,10 +75,14 @@ def scores(objective, metrics, y, target, lengths):
     """The metrics of one output; 0 where nothing counts."""
     if not positions(y, lengths):
         return dict.fromkeys(metrics, 0.0)
-    return {
-        name: float(results(applied(metric, y, target, lengths, objective.batch_first))[0])
-        for name, metric in metrics.items()
+    found = {
+        name: results(applied(metric, y, target, lengths, objective.batch_first))[0] for name, metric in metrics.items()
     }
+    for name, value in found.items():
+        if np.ndim(value) or np.asarray(value).dtype.kind not in "fiub":
+            got = f"shape {np.shape(value)}" if np.ndim(value) else repr(value)
+            raise TypeError(f"metrics: expected a number from {name}, got {got}")
+    return {name: float(value) for name, value in found.items()}
 
 
 def _outputs(objective, batch, chunk):
@@ -123,10 +129,13 @@ def as_metrics(metrics):
     if not isinstance(metrics, Mapping):
         if not isinstance(metrics, list | tuple):
             raise TypeError(f"metrics: expected a list or a dict of functions, got {type(metrics).__name__}")
-        metrics = {getattr(metric, "__name__", type(metric).__name__): metric for metric in metrics}
+        names = [getattr(metric, "__name__", type(metric).__name__) for metric in metrics]
+        if double := [name for k, name in enumerate(names) if name in names[:k]]:
+            raise ValueError(f"metrics: expected different names, got {double[0]} twice; a dict can name them")
+        metrics = dict(zip(names, metrics, strict=True))
     for name, metric in metrics.items():
         if not callable(metric):
             raise TypeError(f"metrics: expected functions metric(y, target), got {type(metric).__name__} as {name}")
-        if name == "loss":
-            raise ValueError("metrics: expected names other than 'loss', which is the loss")
+        if name in COLUMNS:
+            raise ValueError(f"metrics: expected names other than {name!r}, a column of the history of its own")
     return dict(metrics)
