@@ -60,12 +60,13 @@ test-serial: ## the quick tests on a build without OpenMP (.venv-serial)
 # The interpreter itself is not sanitized, so libasan is loaded ahead of it, and libstdc++ with it, whose exceptions it
 # intercepts (matplotlib throws some). Leaks: CPython's own would drown ours.
 # --capture=sys leaves file descriptor 2 alone: a report is printed even though the process dies.
+# Without the examples: they train for long, by kernels that other tests run too.
 asan: ## the quick tests under the address and undefined-behaviour sanitizers, asserts on (.venv-asan)
 	$(MAKE) test VENV=.venv-asan \
 	    VARIANT="-Ccmake.build-type=Debug -Ccmake.define.FASTRNN_SANITIZE=address,undefined" \
 	    TEST_ENV="LD_PRELOAD='$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so)' PYTHONMALLOC=malloc \
 	        ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1" \
-	    ARGS="--capture=sys --timeout=600 $(ARGS)"
+	    ARGS="--capture=sys --timeout=600 --ignore-glob='*/test_example_*' $(ARGS)"
 
 # Peers are measured if they are installed: see benchmarks/README.md.
 bench: $(VENV)/.bench ## measure everything: half an hour, into benchmarks/ (ARGS=--quick: three minutes)
