@@ -82,6 +82,7 @@ def run(example, monkeypatch, capsys):
     return run
 
 
+@pytest.mark.slow
 def test_whole_run(run, tmp_path):
     pytest.importorskip("matplotlib")
     output = run("--epochs", 70, "--plot", tmp_path / "digits.png")

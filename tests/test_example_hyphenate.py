@@ -103,6 +103,7 @@ def run(example, monkeypatch, capsys):
     return run
 
 
+@pytest.mark.slow
 def test_whole_run(run):
     lines = run("--epochs", 6, "number", "pencil").splitlines()
     assert [line.split()[-1] for line in lines[-4:-2]] == ["num-ber", "pen-cil"]

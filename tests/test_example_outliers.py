@@ -66,6 +66,7 @@ def run(example, monkeypatch, capsys):
     return run
 
 
+@pytest.mark.slow
 def test_whole_run(run, tmp_path):
     pytest.importorskip("matplotlib")
     output = run("--epochs", 15, "--plot", tmp_path / "outliers.png")

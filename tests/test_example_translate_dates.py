@@ -69,6 +69,7 @@ def run(*arguments):
     return subprocess.run(command, capture_output=True, text=True, timeout=100)
 
 
+@pytest.mark.slow
 def test_it_learns_saves_and_draws(tmp_path):
     """In a few hundred steps it translates new dates; the file has what is needed to use the model."""
     saved, picture = tmp_path / "dates.safetensors", tmp_path / "attention.png"

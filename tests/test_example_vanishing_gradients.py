@@ -44,6 +44,7 @@ def test_truncation_leaves_what_is_near_and_nothing_else(example):
     assert len(cut) == len(whole) and (whole > 0).all() and not cut[example.TRUNCATED :].any()
 
 
+@pytest.mark.slow
 def test_omega_becomes_smaller_and_the_gradient_lasts(example):
     x, last = example.noise(0)
     rnn, omegas, lasting = fr.RNN(example.I, example.H, seed=0, omega=1.0, **example.FORMAT), [], []

@@ -610,3 +610,22 @@ def test_bad_input(error, message, options, data):
         fr.fit(**given)
     if "model" not in options:
         assert_same(given["model"], before.params)
+
+
+class Penalty:
+    """What a callback may add to the gradients."""
+
+    def on_step(self, model, step, loss, norm):
+        fr.add_penalty(model, l2=1e6)
+
+
+def test_what_a_callback_adds_is_clipped_too():
+    """One step of size lr * clip, however large the penalty; the history has the norm with it."""
+    model = fr.Linear(3, 2, seed=0)
+    before = model.state_dict()
+    x, y = np.ones((4, 3), np.float32), np.zeros((4, 2), np.float32)
+    options = {"optimizer": fr.SGD(model, lr=1.0), "epochs": 1, "batch_size": 4, "clip": 0.5, "progress": False}
+    history = fr.fit(model, fr.mse_loss, x, y, callbacks=[Penalty()], **options)
+    moved = np.concatenate([(model.params[name] - before[name]).ravel() for name in before])
+    np.testing.assert_allclose(np.linalg.norm(moved), 0.5, rtol=1e-5)
+    assert history["grad_norm"][0] > 1e5

@@ -112,6 +112,8 @@ class Training:
         found |= scores(self.objective, self.metrics, window.y, window.target, window.lengths)
         for callback in self.on_step:
             callback(self.model, step, window.loss, norm)
+        if self.on_step:  # a callback may have added a penalty
+            norm = self.update.norm(step, window.loss)
         with self.interrupts.held():
             self.update(step, window.loss, norm)
             if self.schedule is not None and not isinstance(self.schedule, ReduceLROnPlateau):

@@ -59,9 +59,10 @@ def fit(
         Leave the model with the parameters of the epoch whose validation loss was smallest, not of the last.
         Without validation, they are the last.
     callbacks : sequence
-        With a method ``on_step(model, step, loss, norm)``, called when gradients have been computed, and before they
-        are clipped and the parameters updated; ``on_epoch(model, epoch, row)``, called with the new row of the history
-        after every epoch, where True stops the training; or both. A function is an ``on_epoch``.
+        With a method ``on_step(model, step, loss, norm)``, called when gradients have been computed, before they are
+        clipped and the parameters updated: it may add to them, as `add_penalty` does; with
+        ``on_epoch(model, epoch, row)``, called with the new row of the history after every epoch, where True stops the
+        training; or both. A function is an ``on_epoch``.
     truncate : int or (int, int), optional
         k1 or (k1, k2): update every k1 steps, back-propagating through the last k2, the state carried on to the end of
         each batch: see `truncated_bptt`. Validation runs in pieces of k1 steps then.
