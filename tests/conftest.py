@@ -4,6 +4,7 @@
 import importlib.util
 import math
 import os
+import signal
 
 import hypothesis
 import numpy as np
@@ -92,6 +93,14 @@ def cell(request):
 def rng(request):
     """Numbers that depend on the test's name alone."""
     return np.random.default_rng(list(request.node.nodeid.encode()))
+
+
+@pytest.fixture
+def interruptible():
+    """Python's own handler of Ctrl-C, whatever started the tests: the background jobs of a shell ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def make_layer(cell, input_size, hidden_size, num_layers=1, **options):

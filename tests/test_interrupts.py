@@ -9,6 +9,8 @@ import pytest
 
 from fastrnn.interrupts import Interrupts
 
+pytestmark = pytest.mark.usefixtures("interruptible")
+
 
 def press():
     os.kill(os.getpid(), signal.SIGINT)

@@ -14,6 +14,8 @@ import pytest
 import fastrnn as fr
 from fastrnn import files
 
+pytestmark = pytest.mark.usefixtures("interruptible")
+
 T = 6
 ROWS_FIRST = fr.Batches([[1]], [1], batch_first=True)
 
