@@ -176,12 +176,13 @@ WAYS = {"fastrnn": with_fastrnn, "the LSTM in NumPy": with_numpy, "PyTorch": wit
 
 
 def measure(way, model, x, y):
-    """Seconds of an epoch, from a stretch of it; a first stretch warms up."""
-    for _ in range(2):
-        start = time.perf_counter()
-        WAYS[way](copy.deepcopy(model), x[: 4 * T], y[: 4 * T])
-        seconds = time.perf_counter() - start
-    return seconds * len(x) / (4 * T)
+    """Seconds of an epoch, from a stretch of it; the one before warms up."""
+    model, end = copy.deepcopy(model), min(16 * T, len(x))
+    warm = end // 4
+    WAYS[way](model, x[:warm], y[:warm])
+    start = time.perf_counter()
+    WAYS[way](model, x[warm:end], y[warm:end])
+    return (time.perf_counter() - start) * len(x) / len(x[warm:end])
 
 
 def compare(ways, options, rounds=3):
