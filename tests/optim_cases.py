@@ -4,8 +4,8 @@
 import numpy as np
 import pytest
 
-from fastrnn.adaptive import Adagrad, Adam, AdamW, RMSprop
 from fastrnn.optim import SGD
+from fastrnn.optim.adaptive import Adagrad, Adam, AdamW, RMSprop
 
 STEPS = 6
 # Relative to the largest parameter: about ten roundings per step, of an update near lr = 0.1.

@@ -310,11 +310,16 @@ def test_bad_input_is_refused(decode, make, named, error, words):
 
 
 BAD_OPTIONS = {
-    "temperature": (sample, {"temperature": 0}, ValueError, ["temperature: expected a number above 0, got 0"]),
+    "temperature": (sample, {"temperature": 0}, ValueError, ["temperature: expected a finite number above 0, got 0"]),
     "top_k": (sample, {"top_k": 0}, ValueError, ["top_k: expected at least 1, got 0"]),
     "seed": (sample, {"seed": -1}, ValueError, ["seed: expected an integer of at least 0", "got -1"]),
     "width": (beam, {"width": 0}, ValueError, ["width: expected at least 1, got 0"]),
-    "penalty": (beam, {"length_penalty": -1}, ValueError, ["length_penalty: expected a number of at least 0, got -1"]),
+    "penalty": (
+        beam,
+        {"length_penalty": -1},
+        ValueError,
+        ["length_penalty: expected a finite number of at least 0, got -1"],
+    ),
 }
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import fastrnn as fr
-from fastrnn import loop
-from fastrnn.history import History
+from fastrnn.training import loop
+from fastrnn.training.history import History
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "language_model.py"
 

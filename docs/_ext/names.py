@@ -7,14 +7,14 @@ import pkgutil
 
 import fastrnn
 
-SUBJECTS = {  # title: the modules, in the order of the page. A module that is not here gets a page of its own.
+SUBJECTS = {  # title: modules or packages, in the order of the page. One that is not here gets a page of its own.
     "Recurrent layers": ("recurrent", "stream"),
-    "Other layers": ("layers", "dropout", "normalization", "pooling", "sequential"),
-    "Attention and sequence to sequence": ("attention", "decoder", "seq2seq", "decoding"),
-    "Echo state networks": ("echostate", "rls"),
-    "Losses": ("losses", "regression", "ctc"),
-    "Training": ("training", "rows", "batches", "evaluation", "truncated", "checkpoints"),
-    "Optimizers and schedules": ("optim", "adaptive", "schedules"),
+    "Other layers": ("layers",),
+    "Attention and sequence to sequence": ("attention", "seq2seq.decoder", "seq2seq", "decoding"),
+    "Echo state networks": ("reservoir",),
+    "Losses": ("losses",),
+    "Training": ("training.fitting", "training"),
+    "Optimizers and schedules": ("optim.optimizer", "optim.adaptive", "optim"),
     "Gradients": ("gradients",),
     "Initialisers": ("init",),
     "Looking inside": ("inspect",),
@@ -24,10 +24,10 @@ SUBJECTS = {  # title: the modules, in the order of the page. A module that is n
 SHARED = ("Layer", "Parameters", "Tape")  # of fastrnn.layer: not made by hand, but met everywhere
 
 
-def home(thing):
-    """The module of the package that a public thing comes from: 'losses'."""
-    name = thing.__name__ if inspect.ismodule(thing) else thing.__module__
-    return name.split(".")[1]
+def home(thing, around=fastrnn):
+    """The module of the package that a public thing comes from: 'losses.ctc'. A constant is at home around it."""
+    name = thing.__name__ if inspect.ismodule(thing) else getattr(thing, "__module__", around.__name__)
+    return name.partition(".")[2]
 
 
 def public(module):
@@ -42,21 +42,27 @@ def public(module):
     return sorted(getattr(module, "__all__", own))
 
 
-def on_demand():
-    """The packages inside that a user imports by name. The benchmarks are a program."""
+def packages():
+    """The packages inside. The benchmarks are a program."""
     found = (module.name for module in pkgutil.iter_modules(fastrnn.__path__) if module.ispkg)
     return sorted(set(found) - {"benchmarks"} - set(fastrnn.__all__))
 
 
 def things():
-    """(dotted name, module that it comes from) of every public thing, modules opened."""
-    for name in (*fastrnn.__all__, *on_demand()):
+    """(dotted name, module that it comes from) of every public thing, by its shortest name, modules opened."""
+    for name in (*fastrnn.__all__, *packages()):
         thing = getattr(fastrnn, name) if name in fastrnn.__all__ else importlib.import_module(f"fastrnn.{name}")
         if inspect.ismodule(thing):
-            for inner in public(thing):
-                yield f"fastrnn.{name}.{inner}", home(thing)
+            for inner in sorted(set(public(thing)) - set(fastrnn.__all__)):
+                yield f"fastrnn.{name}.{inner}", home(getattr(thing, inner), thing)
         else:
             yield f"fastrnn.{name}", home(thing)
+
+
+def _taken(by_module, place):
+    """The names of a module, or of all modules of a package that are still there; they are no longer."""
+    inside = [module for module in by_module if module == place or module.startswith(place + ".")]
+    return [name for module in inside for name in by_module.pop(module)]
 
 
 def sections():
@@ -66,7 +72,7 @@ def sections():
         by_module.setdefault(module, []).append(name)
     found = {}
     for title, modules in SUBJECTS.items():
-        names = [name for module in modules for name in by_module.pop(module, ())]
+        names = [name for module in modules for name in _taken(by_module, module)]
         if names:
             found[title] = names
     for module, names in by_module.items():

@@ -8,46 +8,43 @@ from .threads import get_num_threads, isas, set_num_threads, show_config, thread
 
 # isort: split
 from . import _core, decoding, init
-from .adaptive import Adagrad, Adam, AdamW, RMSprop
 from .attention import Attention
-from .ctc import ctc_loss
-from .decoder import AttentionDecoder
-from .dropout import Dropout
-from .echostate import EchoState
 from .files import load, load_notes, save
 from .gradients import add_penalty, clip_grad_norm, clip_grad_value
-from .layers import Embedding, Linear
-from .losses import binary_cross_entropy_with_logits, cross_entropy
-from .normalization import LayerNorm
-from .optim import SGD
-from .pooling import LastStep, MaxPool, MeanPool, RepeatVector
+from .layers import (
+    Dropout,
+    Embedding,
+    LastStep,
+    LayerNorm,
+    Linear,
+    MaxPool,
+    MeanPool,
+    RepeatVector,
+    Residual,
+    Sequential,
+)
+from .losses import binary_cross_entropy_with_logits, cross_entropy, ctc_loss, huber_loss, l1_loss, mse_loss
+from .optim import SGD, Adagrad, Adam, AdamW, CosineAnnealingLR, LinearWarmup, ReduceLROnPlateau, RMSprop, StepLR
 from .recurrent import GRU, LSTM, RNN, Stream
-from .regression import huber_loss, l1_loss, mse_loss
-from .rls import RLS
-from .schedules import CosineAnnealingLR, LinearWarmup, ReduceLROnPlateau, StepLR
-from .seq2seq import Seq2Seq
-from .sequential import Residual, Sequential
+from .reservoir import RLS, EchoState
+from .seq2seq import AttentionDecoder, Seq2Seq
 
 if TYPE_CHECKING:
-    from .batches import Batches
-    from .checkpoints import Checkpoint, load_checkpoint, save_checkpoint
-    from .evaluation import evaluate
-    from .rows import Batch
-    from .training import fit
-    from .truncated import truncated_bptt
+    from .training import Batch, Batches, Checkpoint, evaluate, fit, load_checkpoint, save_checkpoint, truncated_bptt
 
 __version__ = _core.__version__
 
-# Loaded when they are asked for: they take a fifth of the time of an import, and who serves a model does not train.
+# What `training` holds is loaded when it is asked for: it takes a fifth of the time of an import, and who serves a
+# model does not train.
 _LATER = {
-    "Batch": "rows",
-    "Batches": "batches",
-    "Checkpoint": "checkpoints",
-    "evaluate": "evaluation",
-    "fit": "training",
-    "load_checkpoint": "checkpoints",
-    "save_checkpoint": "checkpoints",
-    "truncated_bptt": "truncated",
+    "Batch",
+    "Batches",
+    "Checkpoint",
+    "evaluate",
+    "fit",
+    "load_checkpoint",
+    "save_checkpoint",
+    "truncated_bptt",
 }
 
 __all__ = [
@@ -112,10 +109,10 @@ __all__ = [
 def __getattr__(name):
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    from . import training
 
-    globals()[name] = found = getattr(import_module(f".{_LATER[name]}", __name__), name)
-    return found
+    globals().update((later, getattr(training, later)) for later in _LATER)
+    return globals()[name]
 
 
 def __dir__():

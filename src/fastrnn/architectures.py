@@ -8,15 +8,15 @@ from reprlib import repr as short  # what a message quotes may be megabytes
 
 from .attention import Attention
 from .composite import Composite
-from .decoder import AttentionDecoder
-from .dropout import Dropout
-from .echostate import EchoState
-from .layers import Embedding, Linear
-from .normalization import LayerNorm
-from .pooling import LastStep, MaxPool, MeanPool, RepeatVector
+from .layers.dropout import Dropout
+from .layers.linear import Embedding, Linear
+from .layers.normalization import LayerNorm
+from .layers.pooling import LastStep, MaxPool, MeanPool, RepeatVector
+from .layers.sequential import Residual, Sequential
 from .recurrent import GRU, LSTM, RNN
-from .seq2seq import Seq2Seq
-from .sequential import Residual, Sequential
+from .reservoir.echostate import EchoState
+from .seq2seq.decoder import AttentionDecoder
+from .seq2seq.model import Seq2Seq
 
 EXAMPLES = {  # what can be in a file: arguments that make one, or the config of one that is made of layers
     Attention: {

@@ -3,9 +3,9 @@
 
 import numpy as np
 
-from . import functional, scores
+from . import arguments, functional, scores
 from .layer import Layer, Prefixed, Tape
-from .layers import Linear
+from .layers.linear import Linear
 
 SCORES = ("additive", "dot", "general", "concat")
 
@@ -69,15 +69,15 @@ class Attention(Layer):
         self, query_size, memory_size, *, score="additive", attention_size=None, batch_first=False, dtype=np.float32,
         seed=None,
     ):  # fmt: skip
-        self.query_size = functional.as_size("query_size", query_size)
-        self.memory_size = functional.as_size("memory_size", memory_size)
+        self.query_size = arguments.as_size("query_size", query_size)
+        self.memory_size = arguments.as_size("memory_size", memory_size)
         if score not in SCORES:
             raise ValueError(f"score: expected one of {', '.join(SCORES)}, got {score!r}")
         self.score = score
         self.attention_size = self._size(attention_size)
-        self.batch_first = functional.as_flag("batch_first", batch_first)
-        self.dtype = functional.as_dtype(dtype)
-        rng = functional.as_rng(seed)
+        self.batch_first = arguments.as_flag("batch_first", batch_first)
+        self.dtype = arguments.as_dtype(dtype)
+        rng = arguments.as_rng(seed)
         for name, (O, I) in self._matrices(**self.config()):
             setattr(self, name, Linear(I, O, bias=False, dtype=self.dtype, seed=rng))
         if score == "concat":
@@ -89,7 +89,7 @@ class Attention(Layer):
     def _size(self, attention_size):
         """A, or None for a score that has none."""
         if self.score in ("additive", "concat"):
-            return self.query_size if attention_size is None else functional.as_size("attention_size", attention_size)
+            return self.query_size if attention_size is None else arguments.as_size("attention_size", attention_size)
         if attention_size is not None:
             raise ValueError(f"attention_size: expected None for the score {self.score!r}, got {attention_size!r}")
         if self.score == "dot" and self.query_size != self.memory_size:
@@ -229,7 +229,7 @@ class Attention(Layer):
         -------
         scores.Memory
         """
-        values = functional.as_floats("memory", memory, self.dtype)
+        values = arguments.as_floats("memory", memory, self.dtype)
         expected = layout.shape("T", N, self.memory_size)
         if len(values.shape) != len(expected) or layout.time_major(values).shape[1:] != (N, self.memory_size):
             expected = f"({', '.join(map(str, expected))})"

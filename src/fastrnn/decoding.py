@@ -15,9 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import functional
-from .counting import as_number
-from .sequential import Sequential, leaves
+from . import arguments, functional
+from .layers.sequential import Sequential, leaves
 from .stream import rows_of
 
 __all__ = ["Decoded", "beam", "greedy", "sample"]
@@ -100,8 +99,8 @@ def sample(model, source, lengths=None, *, stop, max_length, temperature=1.0, to
     >>> bool((found.lengths <= 6).all())
     True
     """
-    temperature, rng = functional.as_positive("temperature", temperature), functional.as_rng(seed)
-    top_k = None if top_k is None else functional.as_size("top_k", top_k)
+    temperature, rng = arguments.as_positive("temperature", temperature), arguments.as_rng(seed)
+    top_k = None if top_k is None else arguments.as_size("top_k", top_k)
 
     def choose(log_probs):
         scores = log_probs / temperature
@@ -149,8 +148,8 @@ def beam(model, source, lengths=None, *, stop, max_length, width=4, length_penal
     True
     """
     stop, max_length = _limits(stop, max_length)
-    K = functional.as_size("width", width)
-    power = as_number("length_penalty", length_penalty, "a number of at least 0", lambda p: 0 <= p < np.inf)
+    K = arguments.as_size("width", width)
+    power = arguments.as_nonnegative("length_penalty", length_penalty)
     tokens, state, step = _begin(model, source, lengths, K)
     N = len(tokens) // K
     total = np.full((N, K), -np.inf)  # log-probabilities; at first there is one beginning, the empty one
@@ -224,7 +223,7 @@ def _begin(model, source, lengths, copies):
 def _go_on(model, source, lengths, copies):
     """The same for a language model: it has read all symbols but the last, which is what it reads first."""
     layout = functional.Layout(True, bool(model.batch_first))
-    source = functional.as_integers("source", source)
+    source = arguments.as_integers("source", source)
     if source.ndim != 2 or layout.time_major(source).shape[0] == 0:
         axes = layout.axes("V").replace(", V", "")
         raise ValueError(f"source: expected tokens {axes} with T of at least 1, got {source.shape}")
@@ -247,7 +246,7 @@ def _go_on(model, source, lengths, copies):
 
 def _limits(stop, max_length):
     """`stop`, -1 where there is none, and `max_length`."""
-    return -1 if stop is None else functional.as_size("stop", stop, 0), functional.as_size("max_length", max_length)
+    return -1 if stop is None else arguments.as_size("stop", stop, 0), arguments.as_size("max_length", max_length)
 
 
 def _log_softmax(logits, stop):

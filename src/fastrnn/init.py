@@ -14,10 +14,10 @@ from numbers import Real
 
 import numpy as np
 
-from .functional import as_rng
-from .layers import Linear
+from .arguments import as_rng
+from .layers.linear import Linear
+from .layers.sequential import Sequential, leaves
 from .recurrent import GRU, LSTM, RNN
-from .sequential import Sequential, leaves
 
 __all__ = [
     "chrono", "forget_bias", "he_normal", "he_uniform", "identity", "orthogonal", "pytorch", "xavier_normal",

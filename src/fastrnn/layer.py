@@ -6,7 +6,7 @@ from collections.abc import Mapping, MutableMapping
 
 import numpy as np
 
-from .functional import FLOATS, as_array
+from .arguments import FLOATS, as_array
 
 
 class NamedArrays(MutableMapping):

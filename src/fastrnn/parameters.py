@@ -3,7 +3,7 @@
 
 import warnings
 
-from . import functional
+from . import arguments, functional
 from .layer import Layer, _rebuild
 from .remedies import Remedies
 
@@ -19,22 +19,22 @@ class StackParameters(Layer):
         dtype, seed, *, leak=1.0, **remedies,
     ):  # fmt: skip
         self.cell = functional.CELLS[cell]
-        self.input_size = functional.as_size("input_size", input_size)
-        self.hidden_size = functional.as_size("hidden_size", hidden_size)
-        self.num_layers = functional.as_size("num_layers", num_layers)
-        self.bias = functional.as_flag("bias", bias)
-        self.batch_first = functional.as_flag("batch_first", batch_first)
-        self.bidirectional = functional.as_flag("bidirectional", bidirectional)
-        self.recompute = functional.as_flag("recompute", recompute)
-        self.dropout = functional.as_probability("dropout", dropout)
+        self.input_size = arguments.as_size("input_size", input_size)
+        self.hidden_size = arguments.as_size("hidden_size", hidden_size)
+        self.num_layers = arguments.as_size("num_layers", num_layers)
+        self.bias = arguments.as_flag("bias", bias)
+        self.batch_first = arguments.as_flag("batch_first", batch_first)
+        self.bidirectional = arguments.as_flag("bidirectional", bidirectional)
+        self.recompute = arguments.as_flag("recompute", recompute)
+        self.dropout = arguments.as_probability("dropout", dropout)
         if self.dropout and self.num_layers == 1:
             warnings.warn("dropout acts between layers: with num_layers=1 it does nothing", stacklevel=3)
-        self.dtype = functional.as_dtype(dtype)
+        self.dtype = arguments.as_dtype(dtype)
         self.num_directions = 2 if self.bidirectional else 1
         self._remedies = Remedies.checked(self._parts, leak=leak, **remedies)
         self._still = not self._remedies.config()  # nothing in the loop is random
         self._carry = self._remedies.inference(self.hidden_size, self.dtype)
-        rng = functional.as_rng(seed)
+        rng = arguments.as_rng(seed)
         self._own(self._initial(rng))
         (self._rng,) = rng.spawn(1)  # of all masks
         self._bind()
@@ -75,7 +75,7 @@ class StackParameters(Layer):
         (rng,) = rng.spawn(1)
         bound = self.hidden_size**-0.5
         shapes = self._shapes(**self.config())
-        functional.can_have(self._elements() * self.dtype.itemsize, "input_size, hidden_size, num_layers")
+        arguments.can_have(self._elements() * self.dtype.itemsize, "input_size, hidden_size, num_layers")
         return {name: rng.uniform(-bound, bound, shape).astype(self.dtype) for name, shape in shapes}
 
     def _bind(self):

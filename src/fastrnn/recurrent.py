@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from . import functional
+from . import arguments, functional
 from .omega import SLOPES, add_omega
 from .stack import Stack
 from .stream import Stream
@@ -88,7 +88,7 @@ class RNN(Stack):
         if nonlinearity not in NONLINEARITIES:
             raise ValueError(f"nonlinearity: expected one of {', '.join(NONLINEARITIES)}, got {nonlinearity!r}")
         self.nonlinearity = nonlinearity
-        self.omega = functional.as_positive("omega", omega) if omega != 0 else 0.0
+        self.omega = arguments.as_positive("omega", omega) if omega != 0 else 0.0
         super().__init__(
             f"rnn_{nonlinearity}",
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, recompute, dtype, seed,
@@ -214,7 +214,7 @@ class GRU(Stack):
         recompute=False, dtype=np.float32, seed=None, recurrent_dropout=0.0, zoneout=0.0, weight_drop=0.0,
         delta_clip=None, reset_after=True,
     ):  # fmt: skip
-        self.reset_after = functional.as_flag("reset_after", reset_after)
+        self.reset_after = arguments.as_flag("reset_after", reset_after)
         super().__init__(
             "gru" if self.reset_after else "gru_reset_before",
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, recompute, dtype, seed,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import functional
+from . import arguments, functional
 
 
 class Remedies(NamedTuple):
@@ -26,15 +26,12 @@ class Remedies(NamedTuple):
         given = zoneout if isinstance(zoneout, tuple | list) else (zoneout,) * len(parts)
         if len(given) != len(parts):
             raise ValueError(f"zoneout: expected a probability or ({', '.join(parts)}), got {zoneout!r}")
-        leak = functional.as_positive("leak", leak)
-        if leak > 1:
-            raise ValueError(f"leak: expected a number in (0, 1], got {leak}")
         return cls(
-            functional.as_probability("recurrent_dropout", recurrent_dropout),
-            tuple(functional.as_probability("zoneout", p) for p in given),
-            functional.as_probability("weight_drop", weight_drop),
-            None if delta_clip is None else functional.as_positive("delta_clip", delta_clip),
-            leak,
+            arguments.as_probability("recurrent_dropout", recurrent_dropout),
+            tuple(arguments.as_probability("zoneout", p) for p in given),
+            arguments.as_probability("weight_drop", weight_drop),
+            None if delta_clip is None else arguments.as_positive("delta_clip", delta_clip),
+            arguments.as_share("leak", leak),
         )
 
     def config(self):

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from . import functional
+from . import arguments, functional
 
 
 def pair(state, k):
@@ -40,7 +40,7 @@ class Stream:
     def __init__(self, layer, batch=1):
         if layer.bidirectional:
             raise ValueError("stream: a bidirectional layer needs the end of the sequence before its first step")
-        self.batch = functional.as_size("batch", batch)
+        self.batch = arguments.as_size("batch", batch)
         self._layer = layer
         L, N, H = layer.num_layers, self.batch, layer.hidden_size
         self._state = tuple(np.zeros((L, N, H), layer.dtype) for _ in layer._parts)
@@ -74,13 +74,13 @@ class Stream:
     def _checked(self, x, out):
         """`x` and `out` as the stepper takes them, or the error that says what is wrong with them."""
         layer = self._layer
-        x = functional.as_floats("x", x, layer.dtype)
+        x = arguments.as_floats("x", x, layer.dtype)
         shape = (self.batch, layer.input_size)
         if x.shape != shape and not (self.batch == 1 and x.shape == shape[1:]):
             raise ValueError(f"x: expected {shape}{f' or {shape[1:]}' if self.batch == 1 else ''}, got {x.shape}")
         wanted = (*x.shape[:-1], layer.hidden_size)
         if out is None:
-            return functional.readable(x), np.empty(wanted, layer.dtype)
+            return arguments.readable(x), np.empty(wanted, layer.dtype)
         if not isinstance(out, np.ndarray) or out.dtype != layer.dtype:
             kind = getattr(out, "dtype", type(out).__name__)
             raise TypeError(f"out: expected an ndarray of {layer.dtype}, got {kind}")
@@ -88,7 +88,7 @@ class Stream:
             raise ValueError(f"out: expected a writable C-ordered array of shape {wanted}, got shape {out.shape}")
         if np.may_share_memory(x, out):
             raise ValueError("out: expected memory of its own, got an array that overlaps x")
-        return functional.readable(x), out
+        return arguments.readable(x), out
 
     @property
     def state(self):

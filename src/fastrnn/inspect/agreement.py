@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from .. import functional
+from .. import arguments
 
 __all__ = ["auc", "correlation"]
 
@@ -106,7 +106,7 @@ def correlation(values, target):
 
 def as_pair(values, target):
     """Both as arrays of matching shapes."""
-    values, target = functional.as_array("values", values), functional.as_array("target", target)
+    values, target = arguments.as_array("values", values), arguments.as_array("target", target)
     for name, array in {"values": values, "target": target}.items():
         if array.dtype.kind not in "fiub":
             raise TypeError(f"{name}: expected numbers, or True and False, got {array.dtype}")

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from .. import functional
+from .. import arguments
 from .subject import Subject
 
 
@@ -50,7 +50,7 @@ def integrated_gradients(model, x, lengths=None, *, state=None, output, at=None,
     >>> shares.shape, bool(np.isclose(shares.sum(), y[-1, 2] - y_0[-1, 2]))
     ((5,), True)
     """
-    points = functional.as_size("points", points)
+    points = arguments.as_size("points", points)
     subject = Subject(model, x, lengths, state)
     steps, units, start = subject.steps(at), subject.units(output), subject.baseline(baseline)
     way = subject.x - start

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import functional
+from .. import arguments
 from ..recurrent import GRU, LSTM
 from .flow import gradient_flow
 from .jacobians import memory_length, norms_of
@@ -132,7 +132,7 @@ def diagnose(model, x, lengths=None, *, dy=None, state=None):
         - fr.init.chrono(layer, T_max=100): units that forget after 2 to 100 steps
         - fr.MeanPool or fr.Attention behind it: a way to the output from every step
     """
-    (rng,) = functional.as_rng(0).spawn(1)
+    (rng,) = arguments.as_rng(0).spawn(1)
     taken = strands(model, x, lengths, state)
     own = within(len(taken[0].x), taken[0].lengths)
     if not own.any() or not np.isfinite(taken[0].x[own]).all():

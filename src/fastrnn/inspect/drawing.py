@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .. import functional
+from .. import arguments
 
 # Okabe and Ito 2008, "Color universal design", without its yellow, which is too light for lines on white.
 COLOURS = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
@@ -39,7 +39,7 @@ def as_numbers(name, value):
     if isinstance(value, Mapping):
         few = ", ".join(map(repr, value))
         raise TypeError(f"{name}: expected one array, got a {type(value).__name__} of several: choose one of {few}")
-    array = functional.as_array(name, value)
+    array = arguments.as_array(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name}: expected numbers, got {array.dtype}")
     return array

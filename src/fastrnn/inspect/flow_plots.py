@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..functional import as_flag
+from ..arguments import as_flag
 from .drawing import (
     COLOURS,
     DIVERGING,

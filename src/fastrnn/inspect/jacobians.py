@@ -14,7 +14,7 @@ logarithms of their diagonals tend to the exponents.
 
 import numpy as np
 
-from .. import functional
+from .. import arguments
 from .probes import strands
 from .strands import flipped, within
 
@@ -96,7 +96,7 @@ def singular_values(model, x, lengths=None, *, state=None):
     >>> values.shape, bool(np.allclose(values, 1))
     ((51, 4), True)
     """
-    (rng,) = functional.as_rng(0).spawn(1)  # no matter: all n directions are walked
+    (rng,) = arguments.as_rng(0).spawn(1)  # no matter: all n directions are walked
     return {
         strand.name: strand.answer(_by_distance(strand, strand.size, rng, _singular, np.ones(strand.size)), 1)
         for strand in strands(model, x, lengths, state)
@@ -137,8 +137,8 @@ def jacobian_norms(model, x, lengths=None, *, state=None, k=16, seed=0):
     >>> bool(np.allclose(norms, 0.9 ** np.arange(51), rtol=1e-4)), round(float(memory_length(norms)), 2)
     (True, 9.49)
     """
-    k = functional.as_size("k", k)
-    (rng,) = functional.as_rng(seed).spawn(1)
+    k = arguments.as_size("k", k)
+    (rng,) = arguments.as_rng(seed).spawn(1)
     return {strand.name: strand.answer(norms_of(strand, k, rng), 1) for strand in strands(model, x, lengths, state)}
 
 
@@ -168,7 +168,7 @@ def memory_length(norms):
     >>> memory_length(0.5 ** np.arange(10)).round(4)  # 1 / ln 2
     np.float64(1.4427)
     """
-    norms = functional.as_array("norms", norms)
+    norms = arguments.as_array("norms", norms)
     if norms.dtype.kind not in "fiu":
         raise TypeError(f"norms: expected numbers, got {norms.dtype}")
     if norms.ndim == 0 or len(norms) == 0 or (norms < 0).any():
@@ -226,9 +226,9 @@ def lyapunov_exponents(model, x, lengths=None, *, state=None, k=1, settle=None, 
     >>> lyapunov_exponents(rnn, np.ones((50, 3), np.float32))["l0"].round(4), np.log(0.9).round(4)
     (array([-0.1054]), np.float64(-0.1054))
     """
-    k = functional.as_size("k", k)
-    settle = None if settle is None else functional.as_size("settle", settle, 0)
-    (rng,) = functional.as_rng(seed).spawn(1)
+    k = arguments.as_size("k", k)
+    settle = None if settle is None else arguments.as_size("settle", settle, 0)
+    (rng,) = arguments.as_rng(seed).spawn(1)
     found = {}
     for strand in strands(model, x, lengths, state):
         if k > strand.size:

@@ -3,8 +3,8 @@
 
 import numpy as np
 
-from ..pooling import Pool, RepeatVector
-from ..sequential import Residual, Sequential, leaves
+from ..layers.pooling import Pool, RepeatVector
+from ..layers.sequential import Residual, Sequential, leaves
 from ..stack import Stack
 from .subject import reading_vectors
 

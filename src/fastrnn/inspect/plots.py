@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from ..functional import as_size
+from ..arguments import as_size
 from .drawing import (
     POINTS,
     SEQUENTIAL,

@@ -5,7 +5,7 @@ import numpy as np
 
 from .. import functional
 from ..layer import Layer, Tape
-from ..sequential import Residual, Sequential, leaves
+from ..layers.sequential import Residual, Sequential, leaves
 from ..stack import Stack
 from .strands import Strand
 

@@ -5,7 +5,7 @@ import unicodedata
 
 import numpy as np
 
-from .. import functional
+from .. import arguments
 
 __all__ = [
     "PROPERTIES", "bracket_depth", "falling", "inside_brackets", "inside_quotes", "is_digit", "is_punctuation",
@@ -127,7 +127,7 @@ def falling(signal):
 
 
 def as_signal(signal):
-    array = functional.as_array("signal", signal)
+    array = arguments.as_array("signal", signal)
     if array.dtype.kind not in "fiub" or array.ndim != 1:
         raise ValueError(f"signal: expected numbers (T,), got {array.dtype} of shape {array.shape}")
     return array.astype(np.float64)

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import functional
-from ..layers import Embedding
-from ..sequential import leaves
+from .. import arguments
+from ..layers.linear import Embedding
+from ..layers.sequential import leaves
 
 __all__ = ["Reading", "read_array", "read_text"]
 
@@ -105,7 +105,7 @@ def read_array(model, array, vocabulary=None):
     >>> "".join(inspect.read_array(fr.GRU(1, 8, seed=0), np.sin(np.arange(12.0))[:, None]).labels)
     '▅▇█▅▂▁▄▇█▆▃▁'
     """
-    array = functional.as_array("array", array)
+    array = arguments.as_array("array", array)
     size = width_of(model)
     if isinstance(leaves(model)[0], Embedding):
         if array.dtype.kind not in "iu" or array.ndim != 1 or not array.size:

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from ..functional import as_size
+from ..arguments import as_size
 from .drawing import COLOURS, SEQUENTIAL, new_axes
 from .flow import gradient_flow
 from .flow_plots import HEIGHT, WIDTH, log_axes

@@ -9,8 +9,8 @@ from string import Template
 
 import numpy as np
 
-from ..functional import as_size
-from ..sequential import leaves
+from ..arguments import as_size
+from ..layers.sequential import leaves
 from .outlook import is_causal, log_softmax, recent_influence
 from .reading import Reading
 from .trace import SEVERAL, trace

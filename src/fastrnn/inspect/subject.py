@@ -3,10 +3,10 @@
 
 import numpy as np
 
-from .. import functional
-from ..dropout import Dropout
-from ..layers import Embedding
-from ..sequential import Sequential, leaves
+from .. import arguments, functional
+from ..layers.dropout import Dropout
+from ..layers.linear import Embedding
+from ..layers.sequential import Sequential, leaves
 from .probes import check_model, check_steps
 
 BLOCK_BYTES = 1 << 26  # of what a pass over one block of rows keeps
@@ -32,7 +32,7 @@ class Subject:
         self.embedding, self.model = reading_vectors(self.model)
         if self.embedding is not None:
             x = self.embedding(x)
-        x = functional.as_floats("x", x, self.model.dtype)
+        x = arguments.as_floats("x", x, self.model.dtype)
         if y.ndim > x.ndim:
             raise ValueError(
                 f"x: expected sequences, got vectors {x.shape} of which the model makes sequences {y.shape}"
@@ -58,7 +58,7 @@ class Subject:
         elif not self.has_steps:
             raise ValueError(f"at: expected None, as y has no steps, got {at!r}")
         else:
-            steps = np.atleast_1d(functional.as_integers("at", at))
+            steps = np.atleast_1d(arguments.as_integers("at", at))
             if steps.ndim != 1 or (wrong := (steps < -S) | (steps >= S)).any():
                 got = f"shape {steps.shape}" if steps.ndim != 1 else steps[wrong][0]
                 raise ValueError(f"at: expected a step of y, or several, each in {-S}..{S - 1}, got {got}")
@@ -68,7 +68,7 @@ class Subject:
     def units(self, output):
         """The feature of y that `output` means at each step and row, (S, N)."""
         S, N, F = self.y.shape
-        units = functional.as_integers("output", output)
+        units = arguments.as_integers("output", output)
         shape = self.layout.shape(S, N, 1)[:-1] if self.has_steps else ((N,) if self.layout.batched else ())
         if units.shape not in ((), shape):
             raise ValueError(f"output: expected an integer, or integers of shape {shape}, got shape {units.shape}")
@@ -86,12 +86,12 @@ class Subject:
             return np.zeros_like(self.x)
         shape = self.layout.shape(*self.x.shape)
         if self.embedding is not None:
-            baseline = functional.as_integers("baseline", baseline)
+            baseline = arguments.as_integers("baseline", baseline)
             if not _fits(baseline.shape, shape[:-1]):
                 raise ValueError(f"baseline: expected a token, or tokens {shape[:-1]}, got shape {baseline.shape}")
             baseline = self.embedding(baseline)
         else:
-            baseline = functional.as_floats("baseline", baseline, self.x.dtype)
+            baseline = arguments.as_floats("baseline", baseline, self.x.dtype)
             if not _fits(baseline.shape, shape):
                 raise ValueError(f"baseline: expected what broadcasts to x, {shape}, got shape {baseline.shape}")
         return self.layout.time_major(np.broadcast_to(baseline, shape))
@@ -136,7 +136,7 @@ def _rows(state, which):
     """Every array of a state, [which]."""
     if isinstance(state, tuple | list):
         return tuple(_rows(part, which) for part in state)
-    return None if state is None else functional.as_array("state", state)[which]
+    return None if state is None else arguments.as_array("state", state)[which]
 
 
 def reading_vectors(model):

@@ -3,11 +3,11 @@
 
 import numpy as np
 
-from ..decoder import AttentionDecoder
-from ..echostate import EchoState
 from ..layer import Layer
-from ..seq2seq import Seq2Seq
-from ..sequential import leaves
+from ..layers.sequential import leaves
+from ..reservoir.echostate import EchoState
+from ..seq2seq.decoder import AttentionDecoder
+from ..seq2seq.model import Seq2Seq
 from ..stack import Stack
 from ..steps import lengths_of, steps
 from .traced import ATTENTION_AXES, STATE_AXES, Trace

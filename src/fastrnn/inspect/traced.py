@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .. import functional
+from .. import arguments
 
 __all__ = ["Trace"]
 
@@ -117,7 +117,7 @@ class Trace(Mapping):
         axes, sizes = part.axes[first], dict(zip(part.axes[first], part[first].shape, strict=True))
         at = {axis: place for axis, place in {"layer": layer, "direction": direction, "n": n}.items() if axis in axes}
         for axis, place in at.items():
-            if functional.as_size(axis, place, -sizes[axis]) >= sizes[axis]:
+            if arguments.as_size(axis, place, -sizes[axis]) >= sizes[axis]:
                 raise ValueError(f"{axis}: expected at most {sizes[axis] - 1}, got {place}")
         at["t"] = slice(int(lengths[n]))
         arrays = {short: array[tuple(at.get(axis, slice(None)) for axis in axes)] for short, array in part.items()}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import functional
+from .. import arguments
 from .agreement import auc_of, correlation, ranks
 from .properties import PROPERTIES
 from .traced import STATE_AXES, Trace
@@ -65,7 +65,7 @@ def rank_units(found, target, top=None):
     >>> [match.strength > 0.7 for match in best]
     [True, True, True]
     """
-    top = None if top is None else functional.as_size("top", top)
+    top = None if top is None else arguments.as_size("top", top)
     return ranked(found, {"target": target})["target"][:top]
 
 
@@ -101,7 +101,7 @@ def survey_units(found, text, top=1):
     ['inside_quotes', 'is_punctuation', 'is_space', 'is_vowel', 'position_in_line', 'position_in_word']
     """
     targets = {name: of(text) for name, of in PROPERTIES.items()}
-    top = functional.as_size("top", top)
+    top = arguments.as_size("top", top)
     found = ranked(found, {name: target for name, target in targets.items() if len(np.unique(target)) > 1})
     return {name: matches[:top] for name, matches in found.items()}
 
@@ -146,7 +146,7 @@ def matches_of(name, found, targets):
 
 def as_target(target, name, T, N):
     """`target` as booleans or floats (T, N)."""
-    target = functional.as_array("target", target)
+    target = arguments.as_array("target", target)
     if target.dtype.kind not in "fiub":
         raise TypeError(f"target: expected numbers, or True and False, got {target.dtype}")
     target = target[:, None] if target.ndim == 1 and N == 1 else target

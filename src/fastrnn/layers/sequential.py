@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Layers made of layers: Sequential and Residual."""
+
+import contextlib
+
+import numpy as np
+
+from .. import arguments, functional
+from ..composite import described
+from ..layer import Layer, Prefixed, Tape, results
+
+
+class Sequential(Layer):
+    """Layers one after another, each reading the output of the one before.
+
+    Parameters
+    ----------
+    *layers : Layer
+        Recurrent or not, in any mixture.
+
+    Attributes
+    ----------
+    layers : tuple of Layer
+    params, grads : mapping
+        Of all layers, named as PyTorch does: ``"0.weight"``, ``"1.weight_ih_l0"``.
+
+    Raises
+    ------
+    TypeError
+        Something that is not a layer.
+
+    Notes
+    -----
+    It takes and returns a state as recurrent layers do: a tuple with the state of each recurrent layer, empty if there
+    is none; None is zero everywhere. `lengths` go to every layer that reads them (the recurrent ones, pooling), as far
+    as the first that changes the time steps: behind pooling and `RepeatVector` every row is full.
+
+    Examples
+    --------
+    >>> import numpy as np, fastrnn as fr
+    >>> model = fr.Sequential(fr.Embedding(10, 4, seed=0), fr.LSTM(4, 8, seed=1), fr.Linear(8, 10, seed=2))
+    >>> tokens = np.array([[3, 1], [4, 1], [5, 9]])  # (T, N)
+    >>> logits, state, tape = model.forward(tokens)
+    >>> loss, dlogits = fr.cross_entropy(logits[:-1], tokens[1:])
+    >>> dx, dstate = model.backward(tape, np.concatenate([dlogits, np.zeros_like(logits[:1])]))
+    >>> sorted(model.grads)[:2]
+    ['0.weight', '1.bias_hh_l0']
+    """
+
+    stateful = True
+
+    def __init__(self, *layers):
+        for k, layer in enumerate(layers):
+            if not isinstance(layer, Layer):
+                raise TypeError(f"layers: expected layers, got {type(layer).__name__} at position {k}")
+        if not layers:
+            raise ValueError("layers: expected at least one layer, got none")
+        self.layers = layers
+        self.params = Prefixed({name: layer.params for name, layer in self.parts().items()})
+        self.grads = Prefixed({name: layer.grads for name, layer in self.parts().items()})
+
+    def parts(self):
+        return {str(k): layer for k, layer in enumerate(self.layers)}
+
+    @property
+    def dtype(self):
+        return self.layers[0].dtype
+
+    @property
+    def takes_lengths(self):
+        return any(layer.takes_lengths for layer in self.layers)
+
+    @property
+    def batch_first(self):
+        """That of the first layer that takes lengths; None if none does."""
+        return next((layer.batch_first for layer in self.layers if layer.takes_lengths), None)
+
+    def inside(self, tape):
+        tapes = Tape.check(tape, self)
+        return [(str(k), layer, tapes[k]) for k, layer in enumerate(self.layers)]
+
+    def lengths_after(self, lengths):
+        for layer in self.layers:
+            lengths = layer.lengths_after(lengths)
+        return lengths
+
+    def config(self):
+        return {"layers": [described(layer) for layer in self.layers]}
+
+    def __repr__(self):
+        return f"Sequential({', '.join(map(repr, self.layers))})"
+
+    def __reduce__(self):
+        return Sequential, self.layers
+
+    def still(self):
+        return Sequential(*(layer.still() for layer in self.layers))
+
+    def _states(self, name, state):
+        """One state for each layer; None for those that have none."""
+        count = sum(layer.stateful for layer in self.layers)
+        if state is None:
+            state = (None,) * count
+        if not isinstance(state, tuple | list) or len(state) != count:
+            got = f"{len(state)} of them" if isinstance(state, tuple | list) else type(state).__name__
+            raise TypeError(
+                f"{name}: expected a tuple with a state for each of the {count} recurrent layers, got {got}"
+            )
+        states = iter(state)
+        return [next(states) if layer.stateful else None for layer in self.layers]
+
+    @contextlib.contextmanager
+    def _noted(self, k):
+        """Errors inside say which layer they come from."""
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            error.add_note(f"in layer {k} of Sequential: {self.layers[k]!r}")
+            raise
+
+    def _through(self, x, state, lengths, method):
+        """Run x through `method` of every layer; collects (y, [state], [further results])."""
+        states, tapes = [], []
+        for k, (layer, before) in enumerate(zip(self.layers, self._states("state", state), strict=True)):
+            with self._noted(k):
+                x, *rest = results(getattr(layer, method)(*layer._given(x, before, lengths)))
+            if layer.stateful:
+                states.append(rest.pop(0))
+            tapes += rest
+            lengths = layer.lengths_after(lengths)
+        return x, tuple(states), tapes
+
+    def __call__(self, x, state=None, lengths=None):
+        """Inference: (y, state)."""
+        y, state, _ = self._through(x, state, lengths, "__call__")
+        return y, state
+
+    def forward(self, x, state=None, lengths=None):
+        """Training: (y, state, tape)."""
+        y, state, tapes = self._through(x, state, lengths, "forward")
+        return y, state, Tape(self, tapes)
+
+    def backward(self, tape, dy, dstate=None):
+        """Gradients with respect to x and the initial state: (dx, dstate). dx is None where x is tokens."""
+        tapes = Tape.check(tape, self)
+        after, before = self._states("dstate", dstate), []
+        self.check_dstate(tape, dstate)  # before any layer adds to its gradients
+        for k in reversed(range(len(self.layers))):
+            layer = self.layers[k]
+            with self._noted(k):
+                if layer.stateful:
+                    dy, dbefore = layer.backward(tapes[k], dy, after[k])
+                    before.append(dbefore)
+                else:
+                    dy = layer.backward(tapes[k], dy)
+        tape.use()
+        return dy, tuple(reversed(before))
+
+    def check_dstate(self, tape, dstate):
+        for k, (layer, part, after) in enumerate(
+            zip(self.layers, Tape.check(tape, self), self._states("dstate", dstate), strict=True)
+        ):
+            if layer.stateful:
+                with self._noted(k):
+                    layer.check_dstate(part, after)
+
+
+class Residual(Layer):
+    """y = x + layer(x) (He et al. 2016, arXiv 1512.03385, equation 1): what the layer adds to its input.
+
+    Parameters
+    ----------
+    layer : Layer
+        Its output has the shape of its input, such as ``LSTM(64, 64)`` or ``GRU(64, 32, bidirectional=True)``. Several
+        layers under one sum are a `Sequential` of them.
+
+    Attributes
+    ----------
+    layer : Layer
+    params, grads : mapping
+        The layer's own, under its own names.
+
+    Raises
+    ------
+    TypeError
+        `layer` is not a layer.
+    ValueError
+        When called: the layer's output has another shape than x.
+
+    Notes
+    -----
+    It takes and returns what the layer does: for a recurrent layer ``y, state = residual(x, state, lengths)``, with the
+    state of the layer. Where the layer reads `lengths`, y is 0 beyond each row's length, as the recurrent layers leave
+    it, and so is the gradient of x. A layer without lengths (`Linear`) treats all positions alike, and so does the sum.
+
+    Examples
+    --------
+    >>> import numpy as np, fastrnn as fr
+    >>> residual = fr.Residual(fr.GRU(3, 3, seed=0))
+    >>> x = np.ones((5, 2, 3), np.float32)
+    >>> y, h = residual(x, lengths=[5, 2])
+    >>> bool((y[:2] == x[:2] + residual.layer(x)[0][:2]).all()), bool(y[2:, 1].any())
+    (True, False)
+    """
+
+    def __init__(self, layer):
+        if not isinstance(layer, Layer):
+            raise TypeError(f"layer: expected a layer, got {type(layer).__name__}")
+        self.layer = layer
+        self.params, self.grads = layer.params, layer.grads
+
+    def parts(self):
+        return {"": self.layer}
+
+    @property
+    def _stored(self):
+        return self.layer._stored
+
+    @property
+    def dtype(self):
+        return self.layer.dtype
+
+    @property
+    def stateful(self):
+        return self.layer.stateful
+
+    @property
+    def takes_lengths(self):
+        return self.layer.takes_lengths
+
+    @property
+    def batch_first(self):
+        """That of the layer; None if it has none."""
+        return getattr(self.layer, "batch_first", None)
+
+    def inside(self, tape):
+        _, _, inner = Tape.check(tape, self)
+        return [("", self.layer, inner)]
+
+    def config(self):
+        return {"layer": described(self.layer)}
+
+    def __repr__(self):
+        return f"Residual({self.layer!r})"
+
+    def __reduce__(self):
+        return Residual, (self.layer,)
+
+    def still(self):
+        return Residual(self.layer.still())
+
+    def _beyond(self, x, given, named):
+        """x's layout, and which of its (T, N) positions lie beyond their row's length; None where nothing says so."""
+        given = given[1:] if self.stateful else given
+        lengths = given[0] if given else named.get("lengths")
+        if lengths is None or not self.takes_lengths:
+            return None, None
+        layout = functional.Layout(x.ndim != 2, self.batch_first)
+        T, N, _ = layout.time_major(x).shape
+        return layout, np.arange(T)[:, None] >= functional.as_lengths(lengths, T, N)
+
+    def _run(self, method, x, given, named):
+        """y, what else `method` of the layer returns, and which positions of y are zeroed."""
+        x = arguments.as_floats("x", x, self.dtype)
+        y, *rest = results(getattr(self.layer, method)(x, *given, **named))
+        if y.shape != x.shape:
+            raise ValueError(
+                f"layer: expected one whose y has the shape of x, {x.shape}, got {y.shape} from {self.layer!r}"
+            )
+        layout, beyond = self._beyond(x, given, named)
+        y = x + y
+        if layout is not None:
+            layout.time_major(y)[beyond] = 0
+        return y, rest, (layout, beyond)
+
+    def __call__(self, x, *given, **named):
+        """Inference: y, or (y, state). After x, the layer's own arguments."""
+        y, state, _ = self._run("__call__", x, given, named)
+        return (y, *state) if state else y
+
+    def forward(self, x, *given, **named):
+        """Training: (y, tape), or (y, state, tape). `x` must not be changed before `backward`."""
+        y, (*state, tape), zeroed = self._run("forward", x, given, named)
+        return y, *state, Tape(self, (y.shape, zeroed, tape))
+
+    def backward(self, tape, dy, *given, **named):
+        """Gradient with respect to x, or (dx, dstate). After dy, the layer's own arguments."""
+        shape, (layout, beyond), inner = Tape.check(tape, self)
+        dy = arguments.as_floats("dy", dy, self.dtype)
+        if dy.shape != shape:
+            raise ValueError(f"dy: expected {shape}, the shape of y, got {dy.shape}")
+        if layout is not None:
+            dy = dy.copy()
+            layout.time_major(dy)[beyond] = 0
+        dx, *dstate = results(self.layer.backward(inner, dy, *given, **named))
+        tape.use()
+        dx = dx + dy
+        return (dx, *dstate) if dstate else dx
+
+    def check_dstate(self, tape, dstate):
+        _, _, inner = Tape.check(tape, self)
+        self.layer.check_dstate(inner, dstate)
+
+
+def leaves(layer):
+    """The layers inside a layer that hold no others, in order; the layer itself if it is one."""
+    inside = layer.parts().values() if isinstance(layer, Layer) else ()
+    return [leaf for part in inside for leaf in leaves(part)] or [layer]

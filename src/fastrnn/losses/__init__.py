@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Losses: each returns its value and its gradient."""
+
+from .classification import binary_cross_entropy_with_logits, cross_entropy
+from .ctc import ctc_loss
+from .regression import huber_loss, l1_loss, mse_loss
+
+__all__ = [
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "ctc_loss",
+    "huber_loss",
+    "l1_loss",
+    "mse_loss",
+]
