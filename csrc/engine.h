@@ -21,6 +21,8 @@ struct fr_engine {
     fr_idx (*forward_piece)(const fr_desc *d, fr_idx s_lo);
     fr_idx (*backward_piece)(const fr_desc *d, fr_idx s_hi);
     void (*cell_info)(fr_cell cell, fr_cell_info *info);
+    void (*update)(const fr_update_args *a);
+    double (*sum_of_squares)(fr_idx n, const void *x);
     void (*test_act)(fr_act act, fr_idx n, const void *x, void *y);
     void (*test_gemm)(fr_idx m, fr_idx n, fr_idx k, const void *a, const void *b, void *c, void *workspace);
     double (*probe)(fr_probe what, int n_threads, size_t nbytes, fr_idx repeats, void *buffer);

@@ -118,6 +118,28 @@ int fr_backward(const fr_desc *d, const fr_backward_args *a)
     return FR_OK;
 }
 
+int fr_update(const fr_update_args *a)
+{
+    if (a->dtype != FR_F32 && a->dtype != FR_F64)
+        return FR_EDTYPE;
+    const struct fr_engine *engine = fr_find_engine(a->isa, a->dtype);
+    if (!engine)
+        return FR_EISA;
+    if (a->rule < 0 || a->rule >= FR_N_RULES || a->n < 0 || a->n_threads < 1)
+        return FR_ESIZE;
+    engine->update(a);
+    return FR_OK;
+}
+
+int fr_sum_of_squares(int isa, fr_dtype dtype, fr_idx n, const void *x, double *sum)
+{
+    const struct fr_engine *engine = fr_find_engine(isa, dtype);
+    if (!engine)
+        return FR_EISA;
+    *sum = engine->sum_of_squares(n, x);
+    return FR_OK;
+}
+
 int fr_threads_pay(const fr_desc *d) { return fr_find_engine(d->isa, d->dtype)->threads_pay(d); }
 
 fr_idx fr_forward_piece(const fr_desc *d, fr_idx s_lo)

@@ -132,6 +132,26 @@ int fr_threads_pay(const fr_desc *d);
 fr_idx fr_forward_piece(const fr_desc *d, fr_idx s_lo);
 fr_idx fr_backward_piece(const fr_desc *d, fr_idx s_hi);
 
+/* One step of an optimizer on one parameter. What the rules do with the numbers stands in engine/update.h. */
+typedef enum { FR_PLAIN, FR_ADAGRAD, FR_RMSPROP, FR_RMSPROP_CENTERED, FR_ADAM, FR_N_RULES } fr_rule;
+typedef struct {
+    fr_rule     rule;
+    fr_dtype    dtype;
+    int         isa, n_threads;
+    fr_idx      n;
+    void       *p; /* (n) the parameter */
+    const void *g; /* (n) its gradient */
+    void       *m; /* (n) mean of the gradients: rmsprop centered and adam; else NULL */
+    void       *s; /* (n) of their squares, the mean or the sum: all rules but plain; else NULL */
+    void       *v; /* (n) velocity, or NULL: no momentum */
+    double      rate, keep, decay, beta1, beta2, root, eps, momentum;
+    int         nesterov;
+} fr_update_args;
+int fr_update(const fr_update_args *a);
+
+int fr_sum_of_squares(int isa, fr_dtype dtype, fr_idx n, const void *x, /* (n) */
+                      double *sum);
+
 /* Engines, best first. */
 int         fr_isa_count(void);
 const char *fr_isa_name(int isa);   /* NULL beyond the end */

@@ -406,7 +406,7 @@ def test_a_new_rule_is_a_class_with_one_update():
             super().__init__(model, lr, **options)
             self.decay = decay
 
-        def update(self, p, g, scratch, v):
+        def update(self, p, g, v):
             v *= self.decay
             v += (1 - self.decay) * g**2
             p -= self.lr * g / (np.sqrt(v) + 1e-8)

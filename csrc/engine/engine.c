@@ -35,6 +35,8 @@
 #include "backward_call.h"
 #include "grads.h"
 #include "backward.h"
+#include "update.h"
+#include "norm.h"
 #include "probe.h"
 
 static size_t workspace_bytes(const fr_desc *d, fr_pass pass)
@@ -125,6 +127,8 @@ const struct fr_engine        FR_ENGINE = {
     .forward_piece = forward_piece,
     .backward_piece = backward_piece,
     .cell_info = cell_info,
+    .update = update,
+    .sum_of_squares = sum_of_squares,
     .test_act = test_act,
     .test_gemm = test_gemm,
     .probe = probe,

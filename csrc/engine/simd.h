@@ -114,6 +114,31 @@ INLINE vec vfma(vec a, vec b, vec c) /* a*b + c */
 
 INLINE vec vnfma(vec a, vec b, vec c) { return vfma(-a, b, c); } /* c - a*b */
 
+INLINE vec vsqrt(vec a)
+{
+#if defined __AVX512F__ && FR_BITS == 32
+    return _mm512_sqrt_ps(a);
+#elif defined __AVX512F__
+    return _mm512_sqrt_pd(a);
+#elif defined __AVX2__ && FR_BITS == 32
+    return _mm256_sqrt_ps(a);
+#elif defined __AVX2__
+    return _mm256_sqrt_pd(a);
+#elif defined __x86_64__ && FR_BITS == 32
+    return _mm_sqrt_ps(a);
+#elif defined __x86_64__
+    return _mm_sqrt_pd(a);
+#elif defined __aarch64__ && FR_BITS == 32
+    return vsqrtq_f32(a);
+#elif defined __aarch64__
+    return vsqrtq_f64(a);
+#else
+    for (int i = 0; i < VL; i++)
+        a[i] = FR_BITS == 32 ? __builtin_sqrtf((float)a[i]) : __builtin_sqrt(a[i]);
+    return a;
+#endif
+}
+
 /* a < b ? x : y for each element; y where a or b is NaN. */
 INLINE vec if_less(vec a, vec b, vec x, vec y)
 {

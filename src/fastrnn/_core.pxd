@@ -98,6 +98,24 @@ cdef extern from "fastrnn.h" nogil:
     fr_idx fr_forward_piece(const fr_desc *d, fr_idx s_lo)
     fr_idx fr_backward_piece(const fr_desc *d, fr_idx s_hi)
 
+    ctypedef enum fr_rule:
+        FR_N_RULES
+
+    ctypedef struct fr_update_args:
+        fr_rule rule
+        fr_dtype dtype
+        int isa, n_threads
+        fr_idx n
+        void *p
+        const void *g
+        void *m
+        void *s
+        void *v
+        double rate, keep, decay, beta1, beta2, root, eps, momentum
+        int nesterov
+    int fr_update(const fr_update_args *a)
+    int fr_sum_of_squares(int isa, fr_dtype dtype, fr_idx n, const void *x, double *sum)
+
     int fr_isa_count()
     const char *fr_isa_name(int isa)
     int fr_isa_usable(int isa)

@@ -12,6 +12,7 @@ CELLS: dict[str, tuple[int, int, int, bool, bool]]
 BUILT_ISAS: tuple[str, ...]
 ISAS: tuple[str, ...]
 ACTS: dict[str, int]
+RULES: dict[str, int]
 SPARE_BYTES: int
 
 def set_isa(name: str) -> None: ...
@@ -104,6 +105,25 @@ class Inference:
     ) -> None: ...
     def __call__(self, x: object, state: object) -> tuple[_Array, object] | None: ...
 
+def update(
+    rule: str,
+    p: _Array,
+    g: _Array,
+    m: _Array | None,
+    s: _Array | None,
+    v: _Array | None,
+    n_threads: int,
+    rate: float,
+    keep: float = 1,
+    decay: float = 0,
+    beta1: float = 0,
+    beta2: float = 0,
+    root: float = 1,
+    eps: float = 0,
+    momentum: float = 0,
+    nesterov: bool = False,
+) -> None: ...
+def sum_of_squares(x: _Array) -> float: ...
 def activation(name: str, x: _Array, y: _Array) -> None: ...
 def gemm(a: _Array, b: _Array, c: _Array) -> None: ...
 def probe(what: str, dtype: int, nbytes: int, repeats: int, n_threads: int) -> tuple[float, float]: ...

@@ -7,6 +7,8 @@ from numbers import Real
 
 import numpy as np
 
+from . import pointwise
+
 __all__ = ["add_penalty", "clip_grad_norm", "clip_grad_value"]
 
 
@@ -56,7 +58,7 @@ def clip_grad_norm(model, max_norm, *, each=False):
     """
     _check_model(model, "grads")
     _check_number("max_norm", max_norm)
-    norms = {name: math.sqrt(_squares(grad)) for name, grad in model.grads.items()}
+    norms = {name: math.sqrt(pointwise.sum_of_squares(grad)) for name, grad in model.grads.items()}
     for name, norm in norms.items():
         if not math.isfinite(norm):
             raise FloatingPointError(f"grads[{name!r}]: expected a finite norm, got {norm}")
@@ -179,7 +181,7 @@ def add_penalty(model, l1=0.0, l2=0.0, names="*weight*"):
                 penalty += l1 * float(np.abs(p).sum(dtype=np.float64))
                 g += l1 * np.sign(p)
             if l2:
-                penalty += l2 / 2 * _squares(p)
+                penalty += l2 / 2 * pointwise.sum_of_squares(p)
                 g += l2 * p
     return penalty
 
@@ -194,12 +196,6 @@ def _check_number(name, value, kind="number"):
         raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
     if not value >= 0 or (kind == "finite number" and value == math.inf):
         raise ValueError(f"{name}: expected a {kind} >= 0, got {value}")
-
-
-def _squares(array):
-    """Sum of squares in float64, without a float64 copy, and in one order: no threaded BLAS."""
-    flat = array.reshape(-1)
-    return float(np.einsum("i,i->", flat, flat, dtype=np.float64))
 
 
 def _largest(what, array):

@@ -5,13 +5,14 @@ import math
 
 import numpy as np
 
+from .. import pointwise
 from .hyperparameters import Flag, Hyperparameter
-from .optimizer import Optimizer
+from .optimizer import KernelOptimizer
 
 __all__ = ["Adagrad", "Adam", "AdamW", "RMSprop"]
 
 
-class Adagrad(Optimizer):
+class Adagrad(KernelOptimizer):
     """Adagrad: steps shrink with the sum of all squared gradients, element by element.
 
     Duchi, Hazan, Singer, "Adaptive subgradient methods for online learning and stochastic
@@ -70,18 +71,12 @@ class Adagrad(Optimizer):
         self.lr_decay = lr_decay
         self.eps = eps
 
-    def update(self, p, g, scratch, s):
-        np.multiply(g, g, out=scratch)
-        s += scratch
-
-        np.sqrt(s, out=scratch)
-        scratch += self.eps
-        np.divide(g, scratch, out=scratch)
-        scratch *= self.lr / (1 + (self.steps - 1) * self.lr_decay)
-        p -= scratch
+    def update(self, p, g, s):
+        rate = self.lr / (1 + (self.steps - 1) * self.lr_decay)
+        pointwise.update("adagrad", p, g, s=s, rate=rate, decay=self.weight_decay, eps=self.eps)
 
 
-class RMSprop(Optimizer):
+class RMSprop(KernelOptimizer):
     """RMSprop: steps are divided by a running root mean square of the gradients.
 
     Tieleman, Hinton, "Neural networks for machine learning", Coursera 2012, lecture 6.5; `centered`
@@ -159,35 +154,16 @@ class RMSprop(Optimizer):
         self.momentum = momentum
         self.centered = centered
 
-    def update(self, p, g, scratch, s, m, v):
-        s *= self.alpha
-        np.multiply(g, g, out=scratch)
-        scratch *= 1 - self.alpha
-        s += scratch
-
-        if self.centered:
-            m *= self.alpha
-            np.multiply(g, 1 - self.alpha, out=scratch)
-            m += scratch
-            np.multiply(m, m, out=scratch)
-            np.subtract(s, scratch, out=scratch)
-            np.maximum(scratch, 0, out=scratch)
-            np.sqrt(scratch, out=scratch)
-        else:
-            np.sqrt(s, out=scratch)
-        scratch += self.eps
-        np.divide(g, scratch, out=scratch)
-
-        if self.momentum:
-            v *= self.momentum
-            v += scratch
-            np.multiply(v, self.lr, out=scratch)
-        else:
-            scratch *= self.lr
-        p -= scratch
+    def update(self, p, g, s, m, v):
+        rule, mean = ("rmsprop_centered", m) if self.centered else ("rmsprop", None)
+        pointwise.update(
+            rule, p, g, m=mean, s=s, v=v if self.momentum else None,
+            rate=self.lr, decay=self.weight_decay, beta1=self.alpha, beta2=self.alpha, eps=self.eps,
+            momentum=self.momentum,
+        )  # fmt: skip
 
 
-class Adam(Optimizer):
+class Adam(KernelOptimizer):
     """Adam, with bias correction.
 
     Kingma, Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1, at step t
@@ -246,22 +222,16 @@ class Adam(Optimizer):
         self.beta1, self.beta2 = betas
         self.eps = eps
 
-    def update(self, p, g, scratch, m, v):
-        m *= self.beta1
-        np.multiply(g, 1 - self.beta1, out=scratch)
-        m += scratch
+    def update(self, p, g, m, v):
+        pointwise.update(
+            "adam", p, g, m=m, s=v,
+            rate=self.lr / (1 - self.beta1**self.steps), root=math.sqrt(1 - self.beta2**self.steps),
+            beta1=self.beta1, beta2=self.beta2, eps=self.eps, **self._decay(),
+        )  # fmt: skip
 
-        v *= self.beta2
-        np.multiply(g, g, out=scratch)
-        scratch *= 1 - self.beta2
-        v += scratch
-
-        np.sqrt(v, out=scratch)
-        scratch /= math.sqrt(1 - self.beta2**self.steps)
-        scratch += self.eps
-        np.divide(m, scratch, out=scratch)
-        scratch *= self.lr / (1 - self.beta1**self.steps)
-        p -= scratch
+    def _decay(self):
+        """What weight decay is to the rule."""
+        return {"decay": self.weight_decay}
 
 
 class AdamW(Adam):
@@ -310,8 +280,5 @@ class AdamW(Adam):
     def __init__(self, model, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, *, groups=None):
         super().__init__(model, lr, betas, eps, weight_decay, groups=groups)
 
-    def decay_weights(self, p, g):
-        """Shrink `p`; the gradient stays `g`."""
-        if self.weight_decay:
-            p *= 1 - self.lr * self.weight_decay
-        return g
+    def _decay(self):
+        return {"keep": 1 - self.lr * self.weight_decay}

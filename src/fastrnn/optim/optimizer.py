@@ -3,6 +3,7 @@
 
 import numpy as np
 
+from .. import pointwise
 from .hyperparameters import Count, Flag, Hyperparameter, check_names, declared, own_values, scalar
 
 __all__ = ["SGD", "Hyperparameter", "Optimizer"]
@@ -13,8 +14,8 @@ class Optimizer:
 
     A subclass is a rule for one parameter: it lists its hyper-parameters, names in `moments` the
     arrays that it keeps for each parameter, and defines
-    ``update(p, g, scratch, **moments)``, which writes to `p` and the moments in place and may use
-    `scratch` freely (all have the same shape and dtype) but leaves `g` alone.
+    ``update(p, g, **moments)``, which writes to `p` and the moments in place and leaves `g` alone (all
+    have the same shape and dtype).
 
     Parameters
     ----------
@@ -64,12 +65,10 @@ class Optimizer:
     ...         super().__init__(model, lr, groups=groups)
     ...         self.decay = decay
     ...
-    ...     def update(self, p, g, scratch, total):
+    ...     def update(self, p, g, total):
     ...         total *= self.decay
     ...         total += g
-    ...         np.sign(total, out=scratch)
-    ...         scratch *= self.lr
-    ...         p -= scratch
+    ...         p -= self.lr * np.sign(total)
     >>> params = {"weight": np.array([1.0, 2.0]), "bias": np.array([3.0])}
     >>> grads = {"weight": np.array([50.0, -0.1]), "bias": np.array([7.0])}
     >>> model = SimpleNamespace(params=params, grads=grads)  # as a layer has them
@@ -104,33 +103,27 @@ class Optimizer:
                 if self.lr == 0:
                     raise ValueError("lr: expected a number > 0, of which the lr in groups are multiples, got 0.0")
                 values["lr"] /= self.lr
-        # Two for all parameters, whatever their dtype; rows of whole cache lines, so that both are aligned.
-        largest = max((p.nbytes for p in model.params.values()), default=0)
-        self._scratch = np.empty((2, -(-largest // 64) * 64), np.uint8)
 
-    def update(self, p, g, scratch):
+    def update(self, p, g):
         """Update the parameter `p` in place from its gradient `g`. A subclass defines it."""
         raise NotImplementedError
 
     def decay_weights(self, p, g):
-        """The gradient for `update`: `g`, or with weight decay a scratch array that holds ``g + weight_decay p``."""
+        """The gradient for `update`: `g`, or with weight decay a new array, ``g + weight_decay p``."""
         if self.weight_decay == 0:
             return g
-        decayed = self._scratch_like(p, 1)
-        np.multiply(p, self.weight_decay, out=decayed)
+        decayed = p * self.weight_decay
         decayed += g
         return decayed
 
     def step(self):
         """Update every parameter of the model, in place, from its gradient."""
-        # Whole arrays: blocks that fit the cache are no faster, since NumPy's cost per call eats
-        # the gain (Adam, 4096 x 1024 float32: 8.4 ms whole, 9.3 to 7.4 ms in 16 k to 128 k blocks).
         self.steps += 1
         grads = self.model.grads
         for name, p in self.model.params.items():
             rule = self._rule(name)
             g = rule.decay_weights(p, grads[name])
-            rule.update(p, g, self._scratch_like(p, 0), **self.state[name])
+            rule.update(p, g, **self.state[name])
 
     def zero_grad(self):
         """Set the gradients of the model to 0."""
@@ -213,9 +206,6 @@ class Optimizer:
         vars(rule).update(vars(self) | own, lr=self.lr * own.get("lr", 1.0))
         return rule
 
-    def _scratch_like(self, p, row):
-        return self._scratch[row, : p.nbytes].view(p.dtype).reshape(p.shape)
-
     def _own_entries(self):
         """What each parameter has from its group, by the name it has in a state_dict."""
         return {f"{name}.{parameter}": value for parameter, own in self._own.items() for name, value in own.items()}
@@ -225,7 +215,15 @@ class Optimizer:
         return {f"{moment}.{name}": array for name, moments in self.state.items() for moment, array in moments.items()}
 
 
-class SGD(Optimizer):
+class KernelOptimizer(Optimizer):
+    """An optimizer whose rule runs in C, weight decay and all: one of csrc/engine/update.h."""
+
+    def decay_weights(self, p, g):
+        """The gradient as it is: the rule adds what weight decay does."""
+        return g
+
+
+class SGD(KernelOptimizer):
     """Stochastic gradient descent, with momentum if `momentum` > 0.
 
     In the convention of PyTorch (Sutskever, Martens, Dahl, Hinton, "On the importance of
@@ -283,18 +281,11 @@ class SGD(Optimizer):
             if rule.nesterov and rule.momentum == 0:
                 raise ValueError(f"nesterov: expected momentum > 0 with it, got 0.0 for {name}")
 
-    def update(self, p, g, scratch, velocity):
-        if self.momentum:
-            velocity *= self.momentum
-            velocity += g
-            if self.nesterov:
-                np.multiply(velocity, self.momentum, out=scratch)
-                scratch += g
-                g = scratch
-            else:
-                g = velocity
-        np.multiply(g, self.lr, out=scratch)
-        p -= scratch
+    def update(self, p, g, velocity):
+        pointwise.update(
+            "plain", p, g, v=velocity if self.momentum else None,
+            rate=self.lr, decay=self.weight_decay, momentum=self.momentum, nesterov=self.nesterov,
+        )  # fmt: skip
 
 
 def _check_like(name, array, like):

@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from ..gradients import clip_grad_norm
+from ..pointwise import sum_of_squares
 
 __all__ = ["Update"]
 
@@ -74,8 +75,8 @@ class Update:
 
 def _not_finite(arrays):
     """The names of arrays with elements that are not."""
-    with np.errstate(invalid="ignore"):
-        return [n for n, a in arrays.items() if a.size and not (math.isfinite(a.max()) and math.isfinite(a.min()))]
+    suspect = {name: a for name, a in arrays.items() if not math.isfinite(sum_of_squares(a))}  # it may overflow
+    return [name for name, a in suspect.items() if not np.isfinite(a).all()]
 
 
 def _some(names):

@@ -7,17 +7,15 @@ ACTS = {"sigmoid": 0, "tanh": 1, "selu": 2}
 def activation(str name, x, y):
     """y[...] = name(x) on the current engine; x and y are C-ordered arrays of one dtype."""
     cdef Array ax = Array(x), ay = Array(y, True)
-    cdef fr_dtype dtype = FR_F32 if ax.view.itemsize == 4 else FR_F64
-    check(fr_test_act(current_isa, dtype, <fr_act><int>ACTS[name], ax.view.len // ax.view.itemsize, ax.at(), ay.at()))
+    check(fr_test_act(current_isa, dtype_of(ax), <fr_act><int>ACTS[name], ax.view.len // ax.view.itemsize, ax.at(), ay.at()))
 
 
 def gemm(a, b, c):
     """c (m, n) += a (m, k) b (k, n) on the current engine; C-ordered arrays of one dtype."""
     cdef Array aa = Array(a), ab = Array(b), ac = Array(c, True)
-    cdef fr_dtype dtype = FR_F32 if aa.view.itemsize == 4 else FR_F64
     cdef Py_ssize_t m = aa.view.shape[0], n = ab.view.shape[1], k = aa.view.shape[1]
     cdef Block workspace = Block(fr_test_gemm_bytes(m, n, k))
-    check(fr_test_gemm(current_isa, dtype, m, n, k, aa.at(), ab.at(), ac.at(), workspace.at))
+    check(fr_test_gemm(current_isa, dtype_of(aa), m, n, k, aa.at(), ab.at(), ac.at(), workspace.at))
 
 
 PROBES = {"fma": 0, "read": 1, "barrier": 2}
