@@ -9,13 +9,15 @@ difficult", 1994): below 1 what is long ago is not learned, above 1 it drowns al
 What helps: weights that keep lengths (orthogonal; the identity, for rectified linear units); gates, if they begin open
 (a forget bias, chrono); the regulariser Omega, which asks the weights to keep the length of what comes back (Pascanu,
 Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013). What limits the damage: clipping,
-of the whole gradient or at every step of the way back (`delta_clip`), and going back some steps only (truncation).
+of the whole gradient by its norm, of each of its elements, or at every step of the way back (`delta_clip`), and going
+back some steps only (as truncation.py does).
 
     python examples/vanishing_gradients.py
     python examples/vanishing_gradients.py --plot gradients.png
 """
 
 import argparse
+import math
 import sys
 
 import numpy as np
@@ -25,11 +27,16 @@ import fastrnn as fr
 T, N, I, H = 501, 8, 8, 64
 DISTANCES = (0, 10, 50, 100, 200, 500)
 LARGE = 4  # times the recurrent weights: then gradients explode
-DELTA_CLIP, MAX_NORM, TRUNCATED = 1e-2, 1.0, 50
+DELTA_CLIP, MAX_NORM, LIMIT, TRUNCATED = 1e-2, 1.0, 1e-2, 50
 OMEGA_STEPS, OMEGA_RATE = 200, 3e-3
 LARGER, ORTHOGONAL = f"RNN, weights times {LARGE}", "RNN, orthogonal"
 COLORS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#d55e00", "#cc79a7")  # Okabe and Ito's, for all eyes
 DASHES = ("-", "--")
+CLIPS = {  # of the gradient of all parameters, in place
+    "as it is": lambda layer: None,
+    f"clip_grad_norm, {MAX_NORM:g}": lambda layer: fr.clip_grad_norm(layer, MAX_NORM),
+    f"clip_grad_value, {LIMIT:g}": lambda layer: fr.clip_grad_value(layer, LIMIT),
+}
 FORMAT = {"dtype": np.float64}  # in float32 nothing below 1e-45 could be seen
 
 
@@ -91,6 +98,20 @@ def back_truncated(layer, x, last):
     return np.concatenate([back(layer, x[-TRUNCATED:], last, state), np.zeros(len(x) - TRUNCATED)])
 
 
+def clipped(layer, x, last, clip):
+    """What clipping leaves of the gradient of all parameters: its norm, and the degrees by which it has turned."""
+    back(layer, x, last)
+    whole = flat(layer.grads)
+    clip(layer)
+    left = flat(layer.grads)
+    norm = np.linalg.norm(left)
+    return norm, math.degrees(math.acos(min(left @ whole / (norm * np.linalg.norm(whole)), 1.0)))
+
+
+def flat(arrays):
+    return np.concatenate([array.ravel() for array in arrays.values()])
+
+
 def powers(norms):
     """Of ten, over the norm at distance 0; -inf where nothing arrives."""
     with np.errstate(divide="ignore"):
@@ -130,14 +151,21 @@ def main():
     for name, values in arriving.items():
         print(f"{name:30}" + "".join(f"{values[k]:9.1f}" for k in DISTANCES))
 
-    norm = fr.clip_grad_norm(layers[LARGER], MAX_NORM)
-    print(f"\n{LARGER}: the norm of the gradient of its parameters is {norm:.0e}. Clipping makes it {MAX_NORM:g}")
-    print("and keeps its direction, that of what is farthest back; delta_clip bounds it at every step of the way.")
+    print(f"\n{f'{LARGER}: parameters':30}{'norm':>9}{'turned by':>13}")
+    turned = {}
+    for name, clip in CLIPS.items():
+        norm, turned[name] = clipped(layers[LARGER], x, last, clip)
+        print(f"{name:30}{norm:9.2g}{turned[name]:9.0f} deg")
+    print(
+        "\nBy norm the gradient keeps its direction, that of what is farthest back, and by value little but its signs;"
+    )
+    print("delta_clip bounds it at every step of the way.")
     if arguments.plot:
         plot(arguments.plot, arriving)
 
     plain, larger, omega, chrono = (arriving[name][200] for name in ("RNN", LARGER, "RNN, after Omega", "GRU, chrono"))
-    if not (plain < -10 and larger > 10 and -3 < omega < 3 and -3 < chrono < 3):
+    _, by_norm, by_value = turned.values()
+    if not (plain < -10 and larger > 10 and -3 < omega < 3 and -3 < chrono < 3 and by_norm < 1 < 10 < by_value):
         sys.exit("It has not shown vanishing, exploding and lasting gradients.")
     print(
         f"\n200 steps back a gradient is 10^{plain:.0f} of itself in an RNN, 10^{larger:+.0f} with large weights, ",

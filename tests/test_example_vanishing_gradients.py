@@ -44,6 +44,22 @@ def test_truncation_leaves_what_is_near_and_nothing_else(example):
     assert len(cut) == len(whole) and (whole > 0).all() and not cut[example.TRUNCATED :].any()
 
 
+def test_what_clipping_leaves(example):
+    """By norm the length; by value every element that is too large, and so the direction."""
+    x, last = example.noise(0)
+    rnn = fr.RNN(example.I, example.H, seed=0, **example.FORMAT)
+    found = {name.partition(",")[0]: example.clipped(rnn, x, last, clip) for name, clip in example.CLIPS.items()}
+    whole = example.flat(rnn.grads)  # of the last one
+    assert np.abs(whole).max() == example.LIMIT
+    assert found["as it is"][0] > 1 and found["as it is"][1] == pytest.approx(0, abs=1e-3)
+    assert found["clip_grad_norm"] == pytest.approx((example.MAX_NORM, 0), abs=1e-3)
+    norm, turned = found["clip_grad_value"]
+    assert norm == pytest.approx(np.linalg.norm(whole)) and turned > 10
+    assert example.clipped(rnn, x, 1e-9 * last, example.CLIPS["as it is"])[0] < example.LIMIT
+    for clip in example.CLIPS.values():  # a small gradient stays as it is
+        assert example.clipped(rnn, x, 1e-9 * last, clip)[1] == pytest.approx(0, abs=1e-3)
+
+
 @pytest.mark.slow
 def test_omega_becomes_smaller_and_the_gradient_lasts(example):
     x, last = example.noise(0)
