@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The pieces of examples/which_inputs.py, and the whole of it."""
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "which_inputs.py"
+
+
+@pytest.fixture
+def example():
+    spec = importlib.util.spec_from_file_location("which_inputs", EXAMPLE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_three_inputs_make_the_number_and_the_others_do_not(example):
+    """The numbers again, from an impulse in each input; the noise is what is left without one."""
+    x, numbers = example.measure(30, np.random.default_rng(0))
+    assert x.shape == (example.T, 30, example.INPUTS) and x.dtype == numbers.dtype == np.float32
+    powers = example.FORGET ** np.arange(example.T)
+    summed = np.stack([np.convolve(row, powers)[: example.T] for row in x[:, :, example.SUMMED].T], axis=1)
+    late = np.pad(x[: -example.DELAY, :, example.LATE], ((example.DELAY, 0), (0, 0)))
+    noise = numbers[..., 0] - 0.6 * summed - late - np.maximum(x[:, :, example.RECTIFIED], 0)
+    assert noise.std() == pytest.approx(example.NOISE, rel=0.03) and abs(noise.mean()) < 0.02
+    assert np.abs(np.einsum("tn,tni->i", noise, x)).max() / noise.size < 0.03
+
+
+def test_weights_of_an_input(example):
+    model = example.make_model(0)
+    model.params["0.weight_ih_l0"][...] = 0
+    model.params["0.weight_ih_l0"][:2, 5] = 3, 4
+    model.params["0.weight_ih_l0"][7, 6] = -1
+    assert example.weights(model)[4:8].tolist() == pytest.approx([0, 1, 0.2, 0])
+
+
+def test_training_is_the_same_on_every_run_and_a_penalty_makes_weights_small(example):
+    known, sums = example.measure(4, np.random.default_rng(0)), {}
+    for penalty in ({}, {}, {"l1": 0.1}, {"l2": 1.0}):
+        model = example.make_model(0)
+        example.train(model, *known, 30, **penalty)
+        found = np.abs(model.params["0.weight_ih_l0"]).sum()
+        assert sums.setdefault(str(penalty), found) == found
+    assert max(sums["{'l1': 0.1}"], sums["{'l2': 1.0}"]) < sums["{}"]
+
+
+@pytest.fixture
+def run(example, monkeypatch, capsys):
+    """Run the example; returns what it prints."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", [str(EXAMPLE), *map(str, arguments)])
+        example.main()
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.mark.slow
+def test_whole_run(run, tmp_path):
+    pytest.importorskip("matplotlib")
+    output = run("--plot", tmp_path / "inputs.png")
+    found = re.fullmatch(r"L1 keeps 3 of 40 .* series: (.*), with L2 (.*) \((\d+) inputs\), with nothing (.*) \(40\)\.",
+                         output.splitlines()[-1])  # fmt: skip
+    l1, l2, used, nothing = map(float, found.groups())
+    assert 0.09 < l1 < 0.15 < 0.2 < l2 < 0.5 < 1 < nothing  # 0.09 is the noise
+    assert used > 30
+    assert (tmp_path / "inputs.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_nothing_found_is_an_error(example, run, monkeypatch):
+    monkeypatch.setattr(example, "PENALTIES", {"nothing": (), "L2": (0.1,), "L1": (0.01,)})
+    with pytest.raises(SystemExit, match="has not found the inputs that matter"):
+        run("--steps", 5)
