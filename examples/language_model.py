@@ -16,6 +16,7 @@ older than that, but how to keep it is learnt within 64 characters.
 """
 
 import argparse
+import contextlib
 import copy
 import importlib.util
 import math
@@ -33,7 +34,7 @@ import numpy as np
 import fastrnn as fr
 from fastrnn import reference
 
-T, N = 64, 32  # gradients go back through T steps; N parts of the text are read side by side
+T, N = 64, 16  # gradients go back through T steps; N parts of the text are read side by side
 EMBEDDING_SIZE, LEARNING_RATE, MAX_NORM = 64, 5e-3, 1.0
 PROMPT, LENGTH = "The ", 300
 CLEARLY = 0.4  # bits under the bigram's loss: with less the LSTM has not learned much
@@ -177,7 +178,7 @@ WAYS = {"fastrnn": with_fastrnn, "the LSTM in NumPy": with_numpy, "PyTorch": wit
 
 def measure(way, model, x, y):
     """Seconds of an epoch, from a stretch of it; the one before warms up."""
-    model, end = copy.deepcopy(model), min(16 * T, len(x))
+    model, end = copy.deepcopy(model), min(10 * T, len(x))
     warm = end // 4
     WAYS[way](model, x[:warm], y[:warm])
     start = time.perf_counter()
@@ -190,10 +191,17 @@ def compare(ways, options, rounds=3):
 
     In one process the threads of one library would be in the way of another's.
     """
-    command, seconds = [sys.executable, "-X", "utf8", __file__, *options, "--measure"], {way: [] for way in ways}
-    for _ in range(rounds):
+    command, pipe = [sys.executable, "-X", "utf8", __file__, *options, "--measure"], subprocess.PIPE
+    processes, seconds = {}, {way: [] for way in ways}
+    with contextlib.ExitStack() as stack:
         for way in ways:
-            seconds[way].append(float(subprocess.run([*command, way], stdout=subprocess.PIPE, check=True).stdout))
+            processes[way] = stack.enter_context(subprocess.Popen([*command, way], stdin=pipe, stdout=pipe, text=True))
+        for process in processes.values():
+            process.stdout.readline()  # it is ready, and waits
+        for _ in range(rounds):
+            for way, process in processes.items():
+                print(file=process.stdin, flush=True)
+                seconds[way].append(float(process.stdout.readline()))
     own, *others = map(statistics.median, seconds.values())
     found = zip(ways[1:], others, strict=True)
     said = ", ".join(f"{s:.1f} s with {way} ({s / own:.1f} times as long)" for way, s in found)
@@ -215,7 +223,7 @@ def in_another_process(model, path, notes):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--text", metavar="FILE", help="UTF-8; default: Python's help texts")
-    parser.add_argument("--epochs", type=int, default=5, help="over the text; default: %(default)s")
+    parser.add_argument("--epochs", type=int, default=3, help="over the text; default: %(default)s")
     parser.add_argument("--hidden", type=int, default=256, help="LSTM units; default: %(default)s")
     parser.add_argument("--temperature", type=float, default=0.8, help="of what it writes; default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")
@@ -249,7 +257,9 @@ def main():
     training, validation = tokens[:split], tokens[split:]
     model = make_model(V, arguments.hidden, seed)
     if arguments.measure:
-        print(measure(arguments.measure, model, *columns(training, N)))
+        print("ready")
+        for _ in sys.stdin:  # each line is a turn
+            print(measure(arguments.measure, model, *columns(training, N)))
         return
     size = sum(p.size for p in model.params.values())
     print(f"Text:  {arguments.text or 'the help texts that come with Python'}")

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/language_model.py, on a tiny scale."""
 
+import contextlib
 import functools
 import importlib.util
+import io
 import re
 import sys
 import time
@@ -151,15 +153,27 @@ def test_measuring_leaves_the_model_alone(example, monkeypatch):
 
 
 def test_the_comparison_takes_medians_in_turns(example, monkeypatch):
-    told, asked = iter([9.0, 20, 2, 99, 3, 30]), []
+    told, asked, ended = iter([9.0, 20, 2, 99, 3, 30]), [], []
 
-    def run(command, **_):
-        asked.append(command[-1])
-        return types.SimpleNamespace(stdout=str(next(told)))
+    @contextlib.contextmanager
+    def process(command, **_):
+        way = command[-1]
 
-    monkeypatch.setattr(example.subprocess, "run", run)
+        def answer():
+            """A word when it is ready, then seconds for each line that it has read."""
+            yield "ready\n"
+            while True:
+                assert stdin.getvalue().count("\n") == asked.count(way) + 1
+                asked.append(way)
+                yield f"{next(told)}\n"
+
+        stdin, answers = io.StringIO(), answer()
+        yield types.SimpleNamespace(stdin=stdin, stdout=types.SimpleNamespace(readline=lambda: next(answers)))
+        ended.append(way)
+
+    monkeypatch.setattr(example.subprocess, "Popen", process)
     sentence = example.compare(["fastrnn", "PyTorch"], [], rounds=3)
-    assert asked == ["fastrnn", "PyTorch"] * 3
+    assert asked == ["fastrnn", "PyTorch"] * 3 and sorted(ended) == ["PyTorch", "fastrnn"]
     assert sentence.startswith("An epoch takes 3.0 s, 30.0 s with PyTorch (10.0 times as long); ")
 
 
@@ -241,5 +255,5 @@ def test_pytorch_is_measured_if_it_is_there(example, run, monkeypatch, installed
 
 def test_short_text(run, tmp_path):
     (tmp_path / "text").write_text("too short")
-    with pytest.raises(SystemExit, match="expected more than 2275 characters, got 9"):
+    with pytest.raises(SystemExit, match="expected more than 1137 characters, got 9"):
         run()
