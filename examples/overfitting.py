@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Overfitting, and what helps against it: one small network, twenty thousand characters to learn from, nine trainings.
+"""Overfitting, and what helps against it: one small network, fourteen thousand characters of text, nine trainings.
 
 An LSTM that says which character comes next has more parameters than its text has characters: it soon learns the text
 by heart, and what it says about other text becomes worse. The remedies take something away from training:
@@ -122,8 +122,8 @@ def plot(path, histories):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--characters", type=int, default=20_000, help="of each text; default: %(default)s")
-    parser.add_argument("--epochs", type=int, default=24, help="of each training; default: %(default)s")
+    parser.add_argument("--characters", type=int, default=14_000, help="of each text; default: %(default)s")
+    parser.add_argument("--epochs", type=int, default=20, help="of each training; default: %(default)s")
     parser.add_argument("--units", type=int, default=96, help="of the LSTM; default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")
     parser.add_argument("--plot", metavar="PNG", help="draw the cost of the validation text, epoch by epoch")
