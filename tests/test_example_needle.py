@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The pieces of examples/needle.py, and the whole of it."""
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastrnn as fr
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "needle.py"
+
+
+@pytest.fixture
+def example():
+    spec = importlib.util.spec_from_file_location("needle", EXAMPLE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_half_of_the_series_hold_a_blow_and_a_quarter_a_swelling(example):
+    """Beneath the noise, which means over many series take away: it falls, it rises, or there is nothing."""
+    readings, is_blow, begin = example.measure(4000, np.random.default_rng(0))
+    assert readings.shape == (400, 4000, 1) and is_blow.shape == (4000, 1)
+    assert 0.47 < is_blow.mean() < 0.53
+    steps = begin + np.arange(example.LENGTH)[:, None]
+    hidden = readings[steps, np.arange(4000), 0]
+    blow = example.HEIGHT * np.exp(-np.arange(12) / example.DECAY)
+    np.testing.assert_allclose(hidden[:, is_blow[:, 0]].mean(axis=1), blow, atol=0.15)
+    np.testing.assert_allclose(hidden[:, ~is_blow[:, 0]].mean(axis=1), blow[::-1] / 2, atol=0.25)
+    readings[steps, np.arange(4000), 0] = 0
+    assert abs(readings.mean()) < 0.01 and readings.std() == pytest.approx(np.sqrt(1 - 12 / 400), rel=0.01)
+    assert begin.min() == 0 and begin.max() == 400 - 12
+
+
+def test_what_is_said_live_has_the_bits_of_the_series_so_far(example):
+    readings, _, _ = example.measure(3, np.random.default_rng(0))
+    model = example.make_model(fr.MaxPool, units=8, seed=0)
+    for n in range(3):
+        scores = list(example.listen(model, readings[:, n]))
+        assert len(scores) == 400
+        for t in (0, 1, 57, 399):
+            np.testing.assert_array_equal(scores[t], model(readings[: t + 1, n])[0])
+
+
+def test_training_is_the_same_on_every_run_and_learns(example):
+    readings, is_blow, _ = example.measure(400, np.random.default_rng(0))
+    results = []
+    for _ in range(2):
+        model = example.make_model(fr.MaxPool, units=8, seed=0)
+        history = example.train(model, readings, is_blow, epochs=30, seed=1)
+        results.append((history["loss"], model.state_dict()))
+    (losses, state), (again, state_again) = results
+    assert losses == again and losses[-1] < losses[0] - 0.1
+    assert all((state[name] == state_again[name]).all() for name in state)
+
+
+@pytest.fixture
+def run(example, monkeypatch, capsys):
+    """Run the example; returns what it prints."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", [str(EXAMPLE), *map(str, arguments)])
+        example.main()
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_whole_run(run, tmp_path, seed):
+    pytest.importorskip("matplotlib")
+    output = run("--seed", seed, "--plot", tmp_path / "needle.png")
+    found = re.fullmatch(
+        r"MaxPool is right in (.*)% .* MeanPool in (.*)%, LastStep in (.*)%; live .* after (.*) of its 12 .*\.",
+        output.splitlines()[-1],
+    )
+    best, mean, last, steps = map(float, found.groups())
+    assert best > 95 and best > mean + 5 and best > last + 5
+    assert 2 <= steps <= 10
+    heard, blows, false = map(int, re.search(r"hears (\d+) of (\d+) blows, .* in (\d+) of 200 series", output).groups())
+    assert heard > 0.9 * blows and false < 10
+    assert (tmp_path / "needle.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_too_little_learned_is_an_error(run):
+    with pytest.raises(SystemExit, match="has not learned"):
+        run("--epochs", 1, "--units", 4)
