@@ -107,8 +107,10 @@ def run(example, monkeypatch, capsys):
 def test_whole_run(run):
     lines = run("--epochs", 6, "number", "pencil").splitlines()
     assert [line.split()[-1] for line in lines[-4:-2]] == ["num-ber", "pen-cil"]
-    found = re.fullmatch(r"Hyphens .*: F1 (.*) in both directions, (.*) from left to right\.", lines[-1])
+    found = re.fullmatch(r"Hyphens .*: F1 (.*) in both directions, (.*) from left to right; "
+                         r"(.*)% of them are right, (.*)% with caution\.", lines[-1])  # fmt: skip
     assert float(found[1]) > 0.75 > 0.6 > float(found[2])
+    assert float(found[4]) > float(found[3]) + 3
 
 
 def test_too_little_learned_is_an_error(run, example, words, monkeypatch):
