@@ -5,6 +5,8 @@ import importlib.util
 import math
 import os
 import signal
+import sys
+from pathlib import Path
 
 import hypothesis
 import numpy as np
@@ -17,6 +19,7 @@ from fastrnn.functional import CELLS
 hypothesis.settings.register_profile("the same examples on every run", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("the same examples on every run")
 
+EXAMPLES = Path(__file__).parent.parent / "examples"
 RECURRENT_CELLS = [name for name, cell in CELLS.items() if cell.recurrent]
 
 
@@ -199,3 +202,38 @@ def pytest_report_header():
         f"engines: {', '.join(fr.isas())} (in use: {_core.get_isa()}); not runnable: {', '.join(missing) or 'none'}",
         f"OpenMP: {'on' if _core.openmp() else 'off'}, threads: {fr.get_num_threads()}; PyTorch: {torch}",
     ]
+
+
+# -- the examples --------------------------------------------------------------------------------------------------
+
+
+def import_example(name):
+    """A fresh module of examples/<name>.py."""
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def load_example(request, monkeypatch):
+    """Loads the example that the test file is named after; each call anew."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))  # as if it were run: one may import another
+    return lambda: import_example(request.path.stem.removeprefix("test_example_"))
+
+
+@pytest.fixture
+def example(load_example):
+    return load_example()
+
+
+@pytest.fixture
+def run(example, monkeypatch, capsys):
+    """Runs the example with arguments of the command line; returns what it prints."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", [example.__file__, *map(str, arguments)])
+        example.main()
+        return capsys.readouterr().out
+
+    return run

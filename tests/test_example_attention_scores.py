@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/attention_scores.py, and the whole of it."""
 
-import importlib.util
 import re
 import subprocess
 import sys
@@ -12,14 +11,6 @@ import pytest
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "attention_scores.py"
 HUNT = tuple(np.array(column)[:, None] for column in ([0, 3, 1, 4, 2], [7, 0, 7, 2, 1], [2, 0, 4, 1, 3]))
-
-
-@pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("attention_scores", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_a_hunt_can_be_followed_from_the_first_box(example):

@@ -3,21 +3,9 @@
 
 import importlib.util
 import re
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-EXAMPLE = Path(__file__).parent.parent / "examples" / "autoencoder.py"
-
-
-@pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("autoencoder", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -85,18 +73,6 @@ def test_training_is_the_same_on_every_run_and_learns(example, data):
     (losses, state), (again, state_again) = results
     assert losses == again and losses[-1] < losses[0] / 2
     assert all((state[name] == state_again[name]).all() for name in state)
-
-
-@pytest.fixture
-def run(example, monkeypatch, capsys):
-    """Run the example; returns what it prints."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", [str(EXAMPLE), *map(str, arguments)])
-        example.main()
-        return capsys.readouterr().out
-
-    return run
 
 
 @pytest.mark.slow

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/beam_search.py, on the language itself in place of a model of it, and the whole of it."""
 
-import importlib.util
 import re
 import subprocess
 import sys
@@ -11,14 +10,6 @@ import numpy as np
 import pytest
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "beam_search.py"
-
-
-@pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("beam_search", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/caption_digits.py, and the whole of it, on a small scale."""
 
-import importlib.util
 import re
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,20 +11,6 @@ from conftest import central_differences
 import fastrnn as fr
 
 pytest.importorskip("sklearn", reason="the example reads images that scikit-learn carries")
-
-EXAMPLE = Path(__file__).parent.parent / "examples" / "caption_digits.py"
-
-
-def load_example():
-    spec = importlib.util.spec_from_file_location("caption_digits", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def example():
-    return load_example()
 
 
 def test_names_as_letters(example):
@@ -89,18 +73,6 @@ def test_training_is_the_same_on_every_run_and_learns(example):
     assert all((state[name] == state_again[name]).all() for name in state)
 
 
-@pytest.fixture
-def run(example, monkeypatch, capsys):
-    """Run the example; returns what it prints."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", [str(EXAMPLE), *map(str, arguments)])
-        example.main()
-        return capsys.readouterr().out
-
-    return run
-
-
 def test_whole_run(run, tmp_path):
     pytest.importorskip("matplotlib")
     output = run("--epochs", 40, "--units", 48, "--plot", tmp_path / "captions.png")
@@ -114,7 +86,7 @@ def test_too_little_learned_is_an_error(run):
         run("--epochs", 1, "--units", 4)
 
 
-def test_without_scikit_learn(monkeypatch):
+def test_without_scikit_learn(load_example, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(SystemExit, match=r'pip install "fastrnn\[examples\]"'):
         load_example()

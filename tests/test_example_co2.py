@@ -15,14 +15,6 @@ EXAMPLE = Path(__file__).parent.parent / "examples" / "co2.py"
 
 
 @pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("co2", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
 def measured(example):
     if importlib.util.find_spec("statsmodels") is None:
         pytest.skip("the example reads the series that statsmodels carries")

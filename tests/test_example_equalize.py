@@ -1,23 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/equalize.py, and the whole of it."""
 
-import importlib.util
 import re
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-EXAMPLE = Path(__file__).parent.parent / "examples" / "equalize.py"
-
-
-@pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("equalize", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_last_values_come_with_the_newest_first(example):
@@ -62,18 +49,6 @@ def test_no_receiver_is_told_more_than_the_first_symbols(example, monkeypatch, l
     ]
     np.testing.assert_array_equal(*outputs)
     assert (example.symbol(outputs[0]) == targets)[example.TOLD :].mean() > 0.9
-
-
-@pytest.fixture
-def run(example, monkeypatch, capsys):
-    """Run the example; returns what it prints."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", [str(EXAMPLE), *map(str, arguments)])
-        example.main()
-        return capsys.readouterr().out
-
-    return run
 
 
 @pytest.mark.slow

@@ -2,30 +2,14 @@
 """The pieces of examples/finish_the_series.py, on a small scale."""
 
 import argparse
-import importlib.util
 import math
 import sys
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("tqdm", reason="the example shows its progress with tqdm")
-
-EXAMPLE = Path(__file__).parent.parent / "examples" / "finish_the_series.py"
-
-
-def load_example():
-    spec = importlib.util.spec_from_file_location("finish_the_series", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def example():
-    return load_example()
 
 
 def test_series_go_both_ways_around(example):
@@ -88,18 +72,6 @@ def test_what_is_no_series_is_refused(example, text):
         example.read(text)
 
 
-@pytest.fixture
-def run(example, monkeypatch, capsys):
-    """Run the example; returns what it prints."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", [str(EXAMPLE), *map(str, arguments)])
-        example.main()
-        return capsys.readouterr().out
-
-    return run
-
-
 def test_whole_run(run):
     output = run("Q, P, O", "x y z", "--units", 32, "--steps", 500)
     assert "    Q P O ...   N M L K J I H G F E\n" in output
@@ -120,7 +92,7 @@ def test_a_wrong_series_is_told_before_the_training(run, capsys):
     assert "expected two letters of A to Z or more, got '1, 2, 3'" in capsys.readouterr().err
 
 
-def test_without_tqdm(monkeypatch):
+def test_without_tqdm(load_example, monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)
     with pytest.raises(SystemExit, match=r'pip install "fastrnn\[demo\]"'):
         load_example()

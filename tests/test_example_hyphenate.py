@@ -1,34 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/hyphenate.py, and the whole of it, on a small scale."""
 
-import importlib.util
 import re
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import import_example
 
 pytest.importorskip("pyphen", reason="the example reads hyphens that pyphen carries")
-
-EXAMPLE = Path(__file__).parent.parent / "examples" / "hyphenate.py"
-
-
-def load_example():
-    spec = importlib.util.spec_from_file_location("hyphenate", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def example():
-    return load_example()
 
 
 @pytest.fixture(scope="module")
 def words():
-    return load_example().read_words()
+    return import_example("hyphenate").read_words()
 
 
 def test_the_words_are_words(example, words):
@@ -91,18 +76,6 @@ def test_training_is_the_same_on_every_run_and_learns(example, words):
     assert all((state[name] == state_again[name]).all() for name in state)
 
 
-@pytest.fixture
-def run(example, monkeypatch, capsys):
-    """Run the example; returns what it prints."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", [str(EXAMPLE), *map(str, arguments)])
-        example.main()
-        return capsys.readouterr().out
-
-    return run
-
-
 @pytest.mark.slow
 def test_whole_run(run):
     lines = run("--epochs", 6, "number", "pencil").splitlines()
@@ -126,7 +99,7 @@ def test_what_is_no_word_is_refused(run, capsys, word):
     assert f"expected words of the letters a to z, got {word!r}" in capsys.readouterr().err
 
 
-def test_without_pyphen(monkeypatch):
+def test_without_pyphen(load_example, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyphen", None)
     with pytest.raises(SystemExit, match=r'pip install "fastrnn\[examples\]"'):
         load_example()

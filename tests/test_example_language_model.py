@@ -3,7 +3,6 @@
 
 import contextlib
 import functools
-import importlib.util
 import io
 import re
 import sys
@@ -20,18 +19,6 @@ from fastrnn.training import loop
 from fastrnn.training.history import History
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "language_model.py"
-
-
-def load_example():
-    spec = importlib.util.spec_from_file_location("language_model", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def example():
-    return load_example()
 
 
 def make_tokens(length, V):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/long_memory.py, and the whole of it, on shorter sequences."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -11,14 +10,6 @@ import pytest
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "long_memory.py"
 T = 20
-
-
-@pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("long_memory", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_sum_is_that_of_the_two_marked_numbers(example, rng):

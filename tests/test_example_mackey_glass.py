@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/mackey_glass.py, and the whole of it with fewer units."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -10,14 +9,6 @@ import numpy as np
 import pytest
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "mackey_glass.py"
-
-
-@pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("mackey_glass", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_series_obeys_its_equation(example, monkeypatch):

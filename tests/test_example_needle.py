@@ -1,25 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/needle.py, and the whole of it."""
 
-import importlib.util
 import re
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import fastrnn as fr
-
-EXAMPLE = Path(__file__).parent.parent / "examples" / "needle.py"
-
-
-@pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("needle", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_half_of_the_series_hold_a_blow_and_a_quarter_a_swelling(example):
@@ -57,18 +44,6 @@ def test_training_is_the_same_on_every_run_and_learns(example):
     (losses, state), (again, state_again) = results
     assert losses == again and losses[-1] < losses[0] - 0.1
     assert all((state[name] == state_again[name]).all() for name in state)
-
-
-@pytest.fixture
-def run(example, monkeypatch, capsys):
-    """Run the example; returns what it prints."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", [str(EXAMPLE), *map(str, arguments)])
-        example.main()
-        return capsys.readouterr().out
-
-    return run
 
 
 @pytest.mark.slow

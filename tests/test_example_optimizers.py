@@ -1,29 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/optimizers.py, and the whole of it, on a small scale."""
 
-import importlib.util
 import re
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="the example reads images that scikit-learn carries")
-
-EXAMPLE = Path(__file__).parent.parent / "examples" / "optimizers.py"
-
-
-def load_example():
-    spec = importlib.util.spec_from_file_location("optimizers", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def example():
-    return load_example()
 
 
 def test_three_parts_without_a_common_image(example):
@@ -66,18 +50,6 @@ def test_a_training_that_blows_up_is_told(example):
     assert history == {}
     assert example.final([{"val_loss": [3.0, 1.0]}, {"val_loss": [3.0, 2.0]}]) == 1.5
     assert example.final([{"val_loss": [1.0]}, history]) == np.inf
-
-
-@pytest.fixture
-def run(example, monkeypatch, capsys):
-    """Run the example; returns what it prints."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", [str(EXAMPLE), *map(str, arguments)])
-        example.main()
-        return capsys.readouterr().out
-
-    return run
 
 
 def numbers(output, way):
@@ -123,7 +95,7 @@ def test_at_least_one_seed(run, capsys):
     assert "--seeds: expected at least 1, got 0" in capsys.readouterr().err
 
 
-def test_without_scikit_learn(monkeypatch):
+def test_without_scikit_learn(load_example, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(SystemExit, match=r'pip install "fastrnn\[examples\]"'):
         load_example()

@@ -1,23 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/order_matters.py, and the whole of it."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "order_matters.py"
-
-
-@pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("order_matters", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_a_pair_has_the_same_words_in_another_order(example):

@@ -1,23 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/outliers.py, and the whole of it."""
 
-import importlib.util
 import re
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-EXAMPLE = Path(__file__).parent.parent / "examples" / "outliers.py"
-
-
-@pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("outliers", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_one_reading_in_twenty_is_too_large(example):
@@ -52,18 +39,6 @@ def test_training_is_the_same_on_every_run_and_learns(example):
     (losses, state), (again, state_again) = results
     assert losses == again and losses[-1] < 0.8 * losses[0]
     assert all((state[name] == state_again[name]).all() for name in state)
-
-
-@pytest.fixture
-def run(example, monkeypatch, capsys):
-    """Run the example; returns what it prints."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", [str(EXAMPLE), *map(str, arguments)])
-        example.main()
-        return capsys.readouterr().out
-
-    return run
 
 
 @pytest.mark.slow

@@ -1,25 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/overfitting.py, and the whole of it, on a small scale."""
 
-import importlib.util
 import re
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import fastrnn as fr
-
-EXAMPLE = Path(__file__).parent.parent / "examples" / "overfitting.py"
-
-
-@pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("overfitting", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def data(example, length=900):
@@ -77,18 +64,6 @@ def test_smoothing_does_not_change_what_is_compared(example):
     assert history["val_loss"][-1] != pytest.approx(history["val_cost"][-1], rel=1e-3)
     loss, _ = fr.cross_entropy(model(validation[0])[0], validation[1])
     assert loss == pytest.approx(history["val_cost"][-1], rel=1e-5)
-
-
-@pytest.fixture
-def run(example, monkeypatch, capsys):
-    """Run the example; returns what it prints."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", [str(EXAMPLE), *map(str, arguments)])
-        example.main()
-        return capsys.readouterr().out
-
-    return run
 
 
 @pytest.mark.slow

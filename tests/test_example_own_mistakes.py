@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/own_mistakes.py, and the whole of it."""
 
-import importlib.util
 import itertools
 import re
 import subprocess
@@ -12,14 +11,6 @@ import numpy as np
 import pytest
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "own_mistakes.py"
-
-
-@pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("own_mistakes", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_vowels_last_ten_moments_and_are_heard_through_noise(example):

@@ -1,29 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/read_numbers.py, and the whole of it, on a small scale."""
 
-import importlib.util
 import re
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="the example reads images that scikit-learn carries")
-
-EXAMPLE = Path(__file__).parent.parent / "examples" / "read_numbers.py"
-
-
-def load_example():
-    spec = importlib.util.spec_from_file_location("read_numbers", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def example():
-    return load_example()
 
 
 def test_no_digit_that_it_is_tested_on_is_among_those_to_learn_from(example):
@@ -110,18 +94,6 @@ def test_a_line_is_shown_with_what_is_said_below(example, capsys):
     assert capsys.readouterr().out == "     #\n      :\n    -7-\n    says 7, written was 1\n\n"
 
 
-@pytest.fixture
-def run(example, monkeypatch, capsys):
-    """Run the example; returns what it prints."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", [str(EXAMPLE), *map(str, arguments)])
-        example.main()
-        return capsys.readouterr().out
-
-    return run
-
-
 @pytest.mark.slow
 def test_whole_run(run, tmp_path):
     pytest.importorskip("matplotlib")
@@ -150,7 +122,7 @@ def test_too_little_learned_is_an_error(example, run, monkeypatch):
         run("--lines", 64, "--epochs", 1, "--units", 4)
 
 
-def test_without_scikit_learn(monkeypatch):
+def test_without_scikit_learn(load_example, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(SystemExit, match=r'pip install "fastrnn\[examples\]"'):
         load_example()

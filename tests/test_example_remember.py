@@ -1,25 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/remember.py, and the whole of it, on short sequences."""
 
-import importlib.util
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import fastrnn as fr
-
-EXAMPLE = Path(__file__).parent.parent / "examples" / "remember.py"
-
-
-@pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("remember", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_adding(example):
@@ -88,18 +75,6 @@ def test_a_gradient_that_is_not_finite_is_a_failure(example, monkeypatch):
 
     monkeypatch.setattr(example, "train", explode)
     assert example.errors("IRNN", example.TASKS["adding"], [20, 40], steps=1, seed=0) == [math.inf]
-
-
-@pytest.fixture
-def run(example, monkeypatch, capsys):
-    """Run the example; returns what it prints."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", [str(EXAMPLE), *map(str, arguments)])
-        example.main()
-        return capsys.readouterr().out
-
-    return run
 
 
 def test_whole_run(run):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/reverse_and_sort.py, on short words, and the whole of it."""
 
-import importlib.util
 import re
 import subprocess
 import sys
@@ -11,14 +10,6 @@ import numpy as np
 import pytest
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "reverse_and_sort.py"
-
-
-@pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("reverse_and_sort", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_words_are_of_all_lengths_and_letters(example):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/steep.py, and the whole of it."""
 
-import importlib.util
 import math
 import subprocess
 import sys
@@ -11,14 +10,6 @@ import numpy as np
 import pytest
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "steep.py"
-
-
-@pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("steep", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_a_word_as_vectors(example):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/translate_dates.py, and the whole of it."""
 
-import importlib.util
 import re
 import subprocess
 import sys
@@ -14,14 +13,6 @@ import pytest
 import fastrnn as fr
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "translate_dates.py"
-
-
-@pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("translate_dates", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_every_date_is_on_one_side_only(example):

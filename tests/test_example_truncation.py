@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/truncation.py, and the whole of it."""
 
-import importlib.util
 import re
 import sys
 from pathlib import Path
@@ -10,14 +9,6 @@ import numpy as np
 import pytest
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "truncation.py"
-
-
-@pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("truncation", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_answer_is_the_letter_of_some_steps_before(example):

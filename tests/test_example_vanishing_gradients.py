@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/vanishing_gradients.py, and the whole of it."""
 
-import importlib.util
 import math
 import sys
 from pathlib import Path
@@ -12,14 +11,6 @@ import pytest
 import fastrnn as fr
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "vanishing_gradients.py"
-
-
-@pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("vanishing_gradients", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_weights_that_halve_halve_what_arrives(example):

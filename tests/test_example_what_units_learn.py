@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/what_units_learn.py, and its whole run on a model whose units are known."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -14,15 +13,6 @@ from fastrnn import inspect
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "what_units_learn.py"
 TEXT = 'He said "to be or not to be" and left. She said (aside) "no", twice.\nThen "all" was quiet.\n' * 30
-
-
-@pytest.fixture
-def example(monkeypatch):
-    monkeypatch.syspath_prepend(str(EXAMPLE.parent))  # it stands beside the demo, and imports it
-    spec = importlib.util.spec_from_file_location("what_units_learn", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/where_dates_come_from.py, and its whole run."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -12,15 +11,6 @@ import pytest
 import fastrnn as fr
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "where_dates_come_from.py"
-
-
-@pytest.fixture
-def example(monkeypatch):
-    monkeypatch.syspath_prepend(str(EXAMPLE.parent))  # it stands beside the translator, and imports it
-    spec = importlib.util.spec_from_file_location("where_dates_come_from", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize(

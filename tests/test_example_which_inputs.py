@@ -1,23 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of examples/which_inputs.py, and the whole of it."""
 
-import importlib.util
 import re
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-EXAMPLE = Path(__file__).parent.parent / "examples" / "which_inputs.py"
-
-
-@pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("which_inputs", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_three_inputs_make_the_number_and_the_others_do_not(example):
@@ -48,18 +35,6 @@ def test_training_is_the_same_on_every_run_and_a_penalty_makes_weights_small(exa
         found = np.abs(model.params["0.weight_ih_l0"]).sum()
         assert sums.setdefault(str(penalty), found) == found
     assert max(sums["{'l1': 0.1}"], sums["{'l2': 1.0}"]) < sums["{}"]
-
-
-@pytest.fixture
-def run(example, monkeypatch, capsys):
-    """Run the example; returns what it prints."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", [str(EXAMPLE), *map(str, arguments)])
-        example.main()
-        return capsys.readouterr().out
-
-    return run
 
 
 @pytest.mark.slow
