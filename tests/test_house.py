@@ -246,6 +246,28 @@ def test_files_are_short():
     assert {name for name, count in lines.items() if count > MAX_LINES} == set()
 
 
+# What has no idea of its own to show: how a training is stored and the machine asked. Guides show it.
+IN_NO_EXAMPLE = {"Batch", "Checkpoint", "Stream", "isas", "load_checkpoint", "save_checkpoint", "set_num_threads"}
+IN_NO_EXAMPLE |= {"show_config"}
+
+
+def test_every_public_name_is_shown_in_an_example():
+    """Each idea of the package in one that runs."""
+    text = "\n".join(path.read_text() for path in (ROOT / "examples").glob("*.py"))
+    shown = set(re.findall(r"\bfr\.(\w+)", text))
+    assert set(fr.__all__) - shown == IN_NO_EXAMPLE
+
+
+def test_the_readme_lists_every_example():
+    """With the part of the package that it shows; the links lead to files."""
+    text = (ROOT / "README.md").read_text()
+    table = text.partition("## The curriculum")[2].partition("\n## ")[0]
+    listed = re.findall(r"\]\(examples/(\w+)\.py\)", table)
+    assert sorted(listed) == sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
+    links = re.findall(r"\]\(([\w./]+)\)", text)
+    assert len(links) > len(listed) and [link for link in links if not (ROOT / link).exists()] == []
+
+
 def test_nothing_is_left_for_later():
     """No word that marks unfinished work; such things belong into the tracker."""
     words = re.compile(r"\b(?:T[O]DO|F[I]XME|X[X]X|H[A]CK)\b")
