@@ -589,6 +589,8 @@ def test_a_full_disk_stops_it_with_the_model_whole(data, tmp_path, monkeypatch):
         (ValueError, "steps_per_epoch: expected at least 1, got 0", {"steps_per_epoch": 0}),
         (ValueError, "patience: expected at least 1, got 0", {"patience": 0}),
         (ValueError, "clip: expected a finite number above 0, got -1", {"clip": -1}),
+        (ValueError, "clip_value: expected a finite number above 0, got 0", {"clip_value": 0}),
+        (ValueError, "metrics: expected names other than 'penalty'", {"metrics": {"penalty": fr.mse_loss}}),
         (TypeError, "restore_best: expected True or False, got 1", {"restore_best": 1}),
         (ValueError, "truncate: expected k2 >= k1", {"truncate": (4, 2)}),
         (ValueError, "an output for every step, got a Sequential", {"truncate": 2}),

@@ -28,6 +28,22 @@ def test_it_clips_and_steps(model):
         np.testing.assert_allclose(p, before[name] - 0.1 * 0.5 / norm, rtol=1e-5)
 
 
+def test_both_clips_hold(model):
+    """The elements are clipped first: one that is far out costs the others nothing."""
+    before, size = model.state_dict(), sum(grad.size for grad in model.grads.values())
+    for clip, step in (None, 0.25), (1.0, size**-0.5):
+        for name, p in model.params.items():
+            p[...] = before[name]
+            model.grads[name].fill(-1e6 if name == "1.bias" else 0.5)
+        update = Update(model, fr.SGD(model, lr=1.0), clip, clip_value=0.25)
+        norm = update.norm(1, 0.5)
+        assert norm > 1e5  # measured before
+        update(1, 0.5, norm)
+        for name, p in model.params.items():
+            np.testing.assert_allclose(np.abs(p - before[name]), step, rtol=1e-4)
+            assert ((p > before[name]) == (name == "1.bias")).all()
+
+
 def test_without_a_clip(model):
     before = model.state_dict()
     update = Update(model, fr.SGD(model, lr=0.1), clip=None)

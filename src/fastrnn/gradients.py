@@ -159,16 +159,8 @@ def add_penalty(model, l1=0.0, l2=0.0, names="*weight*"):
     >>> print(layer.grads["weight"], layer.grads["bias"])
     [[ 2.5 -3. ]] [0.]
     """
-    _check_model(model, "params", "grads")
-    _check_number("l1", l1, "finite number")
-    _check_number("l2", l2, "finite number")
+    pairs = penalised(model, l1, l2, names)
     l1, l2 = float(l1), float(l2)  # Python's own leave an array its dtype
-    if not isinstance(names, str):
-        raise TypeError(f"names: expected a pattern of parameter names, got {type(names).__name__}")
-    pairs = {name: (model.params[name], model.grads[name]) for name in model.params if fnmatchcase(name, names)}
-    if not pairs:
-        raise ValueError(f"names: expected a match among {', '.join(model.params)}, got none for {names!r}")
-
     for name, (p, g) in pairs.items():
         reach = _largest(f"grads[{name!r}]", g) + l1 + l2 * _largest(f"params[{name!r}]", p)
         if reach > float(np.finfo(g.dtype).max):
@@ -184,6 +176,19 @@ def add_penalty(model, l1=0.0, l2=0.0, names="*weight*"):
                 penalty += l2 / 2 * pointwise.sum_of_squares(p)
                 g += l2 * p
     return penalty
+
+
+def penalised(model, l1=0.0, l2=0.0, names="*weight*"):
+    """The parameters and gradients, by name, that `add_penalty` would see; its errors if the arguments are wrong."""
+    _check_model(model, "params", "grads")
+    _check_number("l1", l1, "finite number")
+    _check_number("l2", l2, "finite number")
+    if not isinstance(names, str):
+        raise TypeError(f"names: expected a pattern of parameter names, got {type(names).__name__}")
+    pairs = {name: (model.params[name], model.grads[name]) for name in model.params if fnmatchcase(name, names)}
+    if not pairs:
+        raise ValueError(f"names: expected a match among {', '.join(model.params)}, got none for {names!r}")
+    return pairs
 
 
 def _check_model(model, *parts):

@@ -11,7 +11,8 @@ from .feed import Feed, as_source
 from .objective import Objective, applied, positions
 from .rows import Batch
 
-COLUMNS = "epoch", "step", "loss", "grad_norm", "lr", "val_loss", "seconds"  # of a history, without metrics
+# Of a history, without metrics.
+COLUMNS = "epoch", "step", "loss", "penalty", "grad_norm", "lr", "val_loss", "seconds"
 
 __all__ = ["Means", "as_metrics", "evaluate"]
 

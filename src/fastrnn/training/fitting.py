@@ -11,6 +11,7 @@ from .feed import Feed, as_source, is_list_of_batches
 from .history import Best
 from .loop import Training
 from .objective import Objective
+from .penalty import Penalty
 from .truncated import as_windows, check_cuttable
 from .update import Update
 
@@ -19,8 +20,8 @@ __all__ = ["fit"]
 
 def fit(
     model, loss, x, y=None, *, optimizer=None, epochs=10, batch_size=32, steps_per_epoch=None, validation=None,
-    metrics=(), schedule=None, clip=None, patience=None, restore_best=True, callbacks=(), truncate=None,
-    checkpoint=None, resume=False, shuffle=True, seed=None, progress=None,
+    metrics=(), schedule=None, clip=None, clip_value=None, penalty=None, patience=None, restore_best=True,
+    callbacks=(), truncate=None, checkpoint=None, resume=False, shuffle=True, seed=None, progress=None,
 ):  # fmt: skip
     """Train a model.
 
@@ -54,6 +55,13 @@ def fit(
         or without validation the loss.
     clip : float, optional
         Largest global norm of the gradients.
+    clip_value : float, optional
+        Largest magnitude of an element of the gradients. It acts before `clip`, so that both hold in the end, and one
+        element that is far out does not make all others small.
+    penalty : dict, optional
+        Arguments of `add_penalty`, such as ``{"l2": 1e-4, "names": "*weight_ih*"}``: the gradient of that penalty is
+        part of the gradients, and its value the column ``penalty`` of the history. The loss is that of the data alone,
+        as that of the validation is.
     patience : int, optional
         Stop after so many epochs without a smaller validation loss, or without validation, loss.
     restore_best : bool
@@ -81,9 +89,10 @@ def fit(
     Returns
     -------
     history : History
-        Columns ``epoch`` (from 1), ``step`` (updates so far), ``loss``, the metrics, ``grad_norm`` (before clipping),
-        ``lr`` (at its end), ``val_loss``, ``val_...``, ``seconds``. Losses, metrics and norms are means over the epoch,
-        weighted by positions, those of training with the parameters of their moment.
+        Columns ``epoch`` (from 1), ``step`` (updates so far), ``loss``, the metrics, ``penalty``, ``grad_norm`` (before
+        clipping, with the penalty), ``lr`` (at its end), ``val_loss``, ``val_...``, ``seconds``. Losses, metrics,
+        penalties and norms are means over the epoch, weighted by positions, those of training with the parameters of
+        their moment.
 
     Raises
     ------
@@ -138,11 +147,13 @@ def fit(
     if as_flag("resume", resume) and checkpoint is None:
         raise ValueError("resume: expected a checkpoint to go on from, got none")
     restore_best = as_flag("restore_best", restore_best) and validation is not None
+    clip = None if clip is None else as_positive("clip", clip)
+    clip_value = None if clip_value is None else as_positive("clip_value", clip_value)
     training = Training(
-        objective, feed, Update(model, optimizer, None if clip is None else as_positive("clip", clip)), schedule,
-        validation=validation, metrics=as_metrics(metrics), best=Best(model, restore_best),
-        patience=None if patience is None else as_size("patience", patience), callbacks=as_callbacks(callbacks),
-        truncate=truncate, checkpoint=checkpoint,
+        objective, feed, Update(model, optimizer, clip, clip_value), schedule, validation=validation,
+        penalty=None if penalty is None else Penalty(model, penalty), metrics=as_metrics(metrics),
+        best=Best(model, restore_best), patience=None if patience is None else as_size("patience", patience),
+        callbacks=as_callbacks(callbacks), truncate=truncate, checkpoint=checkpoint,
     )  # fmt: skip
     if resume and os.path.exists(checkpoint.path):
         training.load()

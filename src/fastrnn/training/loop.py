@@ -19,12 +19,13 @@ class Training:
     """A training at some moment: all of it that a checkpoint holds, and how it goes on."""
 
     def __init__(
-        self, objective, feed, update, schedule, *, validation, metrics, best, patience, callbacks, truncate, checkpoint
-    ):
+        self, objective, feed, update, schedule, *, penalty, validation, metrics, best, patience, callbacks, truncate,
+        checkpoint,
+    ):  # fmt: skip
         self.objective, self.feed, self.update, self.schedule = objective, feed, update, schedule
         self.validation, self.metrics, self.best, self.patience = validation, metrics, best, patience
         self.on_step, self.on_epoch = callbacks
-        self.truncate, self.checkpoint = truncate, checkpoint
+        self.penalty, self.truncate, self.checkpoint = penalty, truncate, checkpoint
         self.model, self.optimizer = objective.model, update.optimizer
         self.history, self.means = History(), Means()
         self.step, self.seconds = 0, 0.0  # updates so far; of this epoch
@@ -110,6 +111,10 @@ class Training:
             raise
         found = {"loss": window.loss}
         found |= scores(self.objective, self.metrics, window.y, window.target, window.lengths)
+        also = {}  # columns of their own, so that the loss is that of the data alone
+        if self.penalty is not None:
+            also["penalty"] = self.penalty.add(step)
+            norm = self.update.norm(step, window.loss)
         for callback in self.on_step:
             callback(self.model, step, window.loss, norm)
         if self.on_step:  # a callback may have added a penalty
@@ -119,7 +124,7 @@ class Training:
             if self.schedule is not None and not isinstance(self.schedule, ReduceLROnPlateau):
                 self.schedule.step()
             self.step = step
-            self.means.add(found | {"grad_norm": norm}, window.positions)
+            self.means.add(found | also | {"grad_norm": norm}, window.positions)
             self.mark(*place)
         self.bar.step(epoch, found, window.steps)
         if self.checkpoint is not None and self.checkpoint.due(step):

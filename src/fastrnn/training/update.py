@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from ..gradients import clip_grad_norm
+from ..gradients import clip_grad_norm, clip_grad_value
 from ..pointwise import sum_of_squares
 
 __all__ = ["Update"]
@@ -22,10 +22,12 @@ class Update:
     optimizer : Optimizer
     clip : float or None
         Largest global norm of the gradients.
+    clip_value : float or None
+        Largest magnitude of an element of them.
     """
 
-    def __init__(self, model, optimizer, clip):
-        self.model, self.optimizer, self.clip = model, optimizer, clip
+    def __init__(self, model, optimizer, clip, clip_value=None):
+        self.model, self.optimizer, self.clip, self.clip_value = model, optimizer, clip, clip_value
         self._before = {name: np.empty_like(p) for name, p in model.params.items()}
 
     def norm(self, step, loss):
@@ -57,6 +59,8 @@ class Update:
         FloatingPointError
             A parameter is no longer finite; they all have been set back.
         """
+        if self.clip_value is not None:  # first: one element that is far out makes no other one smaller
+            clip_grad_value(self.model, self.clip_value)
         if self.clip is not None and norm > self.clip:
             clip_grad_norm(self.model, self.clip)
         params = dict(self.model.params)
