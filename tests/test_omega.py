@@ -153,3 +153,38 @@ def test_its_weight_is_checked_and_saved(tmp_path):
             fr.RNN(I, H, omega=value)
     fr.save(fr.RNN(I, H, omega=0.5), tmp_path / "rnn.safetensors")
     assert fr.load(tmp_path / "rnn.safetensors").omega == 0.5
+
+
+def test_layers_around_it_hand_on_the_sum(rng):
+    """Sequential and Residual, one in the other; a layer without any adds none."""
+    first, second = (fr.RNN(I, I, omega=0.5, dtype=np.float64, seed=k) for k in range(2))
+    linear = fr.Linear(I, I, dtype=np.float64, seed=2)
+    model = fr.Sequential(first, fr.Residual(fr.Sequential(linear, second)), fr.LastStep(dtype=np.float64))
+    x, dy, lengths = rng.standard_normal((T, N, I)), rng.standard_normal((N, I)), random_lengths(T, N, rng)
+    *_, tape = model.forward(x, lengths=lengths)
+    assert tape.omega is None
+    (_, _, one), (_, residual, around), _ = model.inside(tape)
+    ((_, inner, inside),) = residual.inside(around)
+    (_, _, none), (_, _, two) = inner.inside(inside)
+    model.backward(tape, dy)
+    assert none.omega is None and inside.omega == around.omega == two.omega > 0
+    assert tape.omega == one.omega + two.omega > two.omega
+    plain = fr.Sequential(linear, fr.Residual(fr.GRU(I, I, dtype=np.float64, seed=3)))
+    *_, tape = plain.forward(x)
+    plain.backward(tape, x)
+    assert tape.omega is None
+
+
+@pytest.mark.parametrize("attends", [False, True])
+def test_an_encoder_and_a_decoder_hand_it_on(attends, rng):
+    encoder = fr.RNN(I, H, omega=0.5, seed=0)
+    decoder = fr.RNN(2, H, omega=0.5, seed=1)
+    if attends:
+        decoder = fr.AttentionDecoder(decoder, fr.Attention(H, H, seed=2), fr.Linear(2 * H, H, seed=3))
+    model = fr.Seq2Seq(encoder, fr.Embedding(5, 2, seed=4), decoder, fr.Linear(H, 5, seed=5))
+    target = rng.integers(0, 5, (T, N))
+    logits, _, tape = model.forward(rng.standard_normal((T, N, I)).astype(np.float32), target)
+    inner = {name: inside for name, _, inside in model.inside(tape)}
+    model.backward(tape, logits)
+    assert tape.omega == inner["encoder"].omega + inner["decoder"].omega
+    assert inner["encoder"].omega > 0 and inner["decoder"].omega > 0

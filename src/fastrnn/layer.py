@@ -134,7 +134,8 @@ class Tape:
     Attributes
     ----------
     omega : float or None
-        After `backward` of an RNN with `omega`: the value of the regulariser.
+        After `backward` of an RNN with `omega`: the value of the regulariser. Of layers made of others, such as
+        `Sequential`: the sum of those inside.
     """
 
     __slots__ = ("_content", "_layer", "omega")
@@ -162,6 +163,12 @@ class Tape:
     def nbytes(self):
         """Bytes of the arrays that the tape keeps beyond the layer's input and output; 0 once used."""
         return _nbytes(self._content)
+
+
+def omega_of(tapes):
+    """What tapes have as `omega` after `backward`, together; None if none of them has any."""
+    found = [omega for tape in tapes if (omega := getattr(tape, "omega", None)) is not None]
+    return sum(found) if found else None
 
 
 def _nbytes(content):

@@ -55,7 +55,8 @@ class RNN(Stack):
     omega : float
         `backward` adds so many times the gradient of the regulariser of Pascanu, Mikolov and Bengio 2013 (arXiv
         1211.5063, equation 9), which asks that what goes back through W_hh keeps its length; ``tape.omega`` is then its
-        value. For the plain recurrence: not with selu, `leak`, dropout inside the loop, `zoneout` or `recompute`.
+        value, that of a `Sequential` or `Residual` around it too. For the plain recurrence: not with selu, `leak`,
+        dropout inside the loop, `zoneout` or `recompute`.
 
     Attributes
     ----------

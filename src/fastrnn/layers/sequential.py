@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import arguments, functional
 from ..composite import described
-from ..layer import Layer, Prefixed, Tape, results
+from ..layer import Layer, Prefixed, Tape, omega_of, results
 
 
 class Sequential(Layer):
@@ -154,6 +154,7 @@ class Sequential(Layer):
                 else:
                     dy = layer.backward(tapes[k], dy)
         tape.use()
+        tape.omega = omega_of(tapes)
         return dy, tuple(reversed(before))
 
     def check_dstate(self, tape, dstate):
@@ -294,6 +295,7 @@ class Residual(Layer):
             layout.time_major(dy)[beyond] = 0
         dx, *dstate = results(self.layer.backward(inner, dy, *given, **named))
         tape.use()
+        tape.omega = omega_of([inner])
         dx = dx + dy
         return (dx, *dstate) if dstate else dx
 

@@ -6,7 +6,7 @@ import numpy as np
 from .. import arguments, functional
 from ..attention import Attention
 from ..composite import Composite, agree, typed
-from ..layer import Tape, results
+from ..layer import Tape, omega_of, results
 from ..layers.linear import Linear
 from ..recurrent import GRU, LSTM, RNN
 from . import feeding
@@ -235,4 +235,5 @@ class AttentionDecoder(Composite):
         dh, dmemory = self.attention.backward(attended, dboth[..., :M], dweights)
         dx, dstate = self.layer.backward(run, dh + dboth[..., M:], dstate)
         tape.use()
+        tape.omega = omega_of([run])
         return dx, dmemory, dstate

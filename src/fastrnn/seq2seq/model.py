@@ -5,7 +5,7 @@ import numpy as np
 
 from .. import arguments, functional
 from ..composite import Composite, agree, typed
-from ..layer import Layer, Tape, results
+from ..layer import Layer, Tape, omega_of, results
 from ..layers.linear import Embedding, Linear
 from ..recurrent import GRU, LSTM, RNN
 from ..stream import rows_of
@@ -264,7 +264,9 @@ class Seq2Seq(Composite):
             dmemory = np.zeros(shape, self.dtype)
         self.embedding.backward(embedded, dx)
         dstate = as_state(self.encoder, self._across.backward(kept, dstate))
-        return self.encoder.backward(encoded, dmemory, dstate)[0]
+        dsource, _ = self.encoder.backward(encoded, dmemory, dstate)
+        tape.omega = omega_of([encoded, decoded])
+        return dsource
 
     # -- one step at a time --------------------------------------------------------------------------------------------
 

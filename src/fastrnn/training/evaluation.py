@@ -12,7 +12,7 @@ from .objective import Objective, applied, positions
 from .rows import Batch
 
 # Of a history, without metrics.
-COLUMNS = "epoch", "step", "loss", "penalty", "grad_norm", "lr", "val_loss", "seconds"
+COLUMNS = "epoch", "step", "loss", "omega", "penalty", "grad_norm", "lr", "val_loss", "seconds"
 
 __all__ = ["Means", "as_metrics", "evaluate"]
 

@@ -89,10 +89,11 @@ def fit(
     Returns
     -------
     history : History
-        Columns ``epoch`` (from 1), ``step`` (updates so far), ``loss``, the metrics, ``penalty``, ``grad_norm`` (before
-        clipping, with the penalty), ``lr`` (at its end), ``val_loss``, ``val_...``, ``seconds``. Losses, metrics,
-        penalties and norms are means over the epoch, weighted by positions, those of training with the parameters of
-        their moment.
+        Columns ``epoch`` (from 1), ``step`` (updates so far), ``loss``, the metrics, ``omega`` (where a layer has one:
+        the value of that regulariser, which the layer has already weighted in the gradients), ``penalty``,
+        ``grad_norm`` (before clipping, with all that is added), ``lr`` (at its end), ``val_loss``, ``val_...``,
+        ``seconds``. Losses, metrics, what is added to them and norms are means over the epoch, weighted by positions,
+        those of training with the parameters of their moment.
 
     Raises
     ------

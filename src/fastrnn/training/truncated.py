@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arguments import as_size
+from ..layer import omega_of
 from ..layers.sequential import leaves
 from .objective import Objective, positions
 from .rows import Batch
@@ -33,6 +34,8 @@ class Window(NamedTuple):
         The state in which the next window begins.
     y, target, lengths : ndarray
         Of the steps that `loss` is of.
+    omega : float or None
+        The regulariser of layers with `omega`, if there are any, over the steps that gradients went back.
     """
 
     loss: float
@@ -44,6 +47,7 @@ class Window(NamedTuple):
     y: object
     target: object
     lengths: object
+    omega: float | None = None
 
     @property
     def positions(self):
@@ -125,7 +129,7 @@ def windows(objective, batch, truncate=None, start=0, first=None):
         loss, dy = objective.cost(y, batch.y, lengths)
         model.zero_grad()
         model.backward(tape, dy)
-        yield Window(loss, 1, batch.steps, True, state, None, y, batch.y, lengths)
+        yield Window(loss, 1, batch.steps, True, state, None, y, batch.y, lengths, omega_of([tape]))
 
 
 def _cut(objective, batch, k1, k2, start, first):
@@ -162,7 +166,8 @@ def _cut(objective, batch, k1, k2, start, first):
         for (a, b), tape in zip(reversed(list(pairwise(cuts))), reversed(tapes), strict=True):
             _, dstate = model.backward(tape, steps(dy, a - begin, b - begin), dstate)
         first = states[cuts.index(following)] if following in cuts else states[-1]
-        yield Window(loss, stop, positions(y, inside(t, stop)), stop == T, states[-1], first, y, now, inside(t, stop))
+        there, omega = inside(t, stop), omega_of(tapes)
+        yield Window(loss, stop, positions(y, there), stop == T, states[-1], first, y, now, there, omega)
 
 
 def as_windows(name, value):
