@@ -37,15 +37,31 @@ def test_an_epoch_ends_after_so_many_batches():
 
 
 def test_an_iterator_that_has_ended_gives_nothing_more():
-    for steps in None, 2:
+    """It is known as soon as an epoch is not whole."""
+    for steps, epochs, known in (None, [[0, 1, 2], [], []], 1), (2, [[0, 1], [2], []], 1), (3, [[0, 1, 2], [], []], 1):
         feed = Feed(iter(Again(3)), steps)
-        assert [numbers(feed.epoch()) for _ in range(3)] == (
-            [[0, 1, 2], [], []] if steps is None else [[0, 1], [2], []]
-        )
+        for k, expected in enumerate(epochs):
+            assert numbers(feed.epoch()) == expected and feed.exhausted == (k >= known)
     assert numbers(Feed(Again(0), 2).epoch()) == []
 
 
+def test_a_function_makes_the_batches_of_each_epoch():
+    calls = []
+
+    def make():
+        calls.append(None)
+        return iter(Again(3))
+
+    for steps, epochs in (None, [[0, 1, 2]] * 3), (2, [[0, 1], [2, 0], [1, 2]]):
+        feed = Feed(as_source(make, None, batch_first=False), steps)
+        assert [numbers(feed.epoch()) for _ in range(3)] == epochs and not feed.exhausted
+    assert len(calls) == 3 + 2
+    with pytest.raises(TypeError, match="x: expected a function that returns batches, got one that returns int"):
+        list(Feed(as_source(lambda: 3, None, batch_first=False)).epoch())
+
+
 SOURCES = {
+    "function": lambda: as_source(lambda: iter(Again(7)), None, batch_first=False),
     "again": lambda: Again(7),
     "iterator": lambda: iter(Again(100)),
     "batches": lambda: fr.Batches(np.arange(7.0), np.arange(7), batch_size=1, seed=0),

@@ -180,9 +180,22 @@ def test_generators():
             yield x, x.mean(axis=0)
 
     history = fit(make_model(), (generate(),), steps_per_epoch=5)
-    assert history["step"] == [5, 10, 15]
-    assert fit(make_model(), (itertools.islice(generate(), 7),))["step"] == [7]
-    assert fit(make_model(), (itertools.islice(generate(), 7),), steps_per_epoch=5)["step"] == [5, 7]
+    assert history["step"] == [5, 10, 15] and not history.exhausted
+    assert fit(make_model(), (lambda: itertools.islice(generate(), 7),))["step"] == [7, 14, 21]
+    for count, options, steps in [
+        (7, {}, [7]),
+        (7, {"steps_per_epoch": 5}, [5, 7]),
+        (7, {"steps_per_epoch": 5, "epochs": 2}, [5, 7]),
+        (10, {"steps_per_epoch": 5}, [5, 10]),
+    ]:
+        told = (
+            f"x: its batches ended with epoch {len(steps)} of {options.get('epochs', 3)}, in step {count}: .* function"
+        )
+        with pytest.warns(UserWarning, match=told) as caught:
+            history = fit(make_model(), (itertools.islice(generate(), count),), **options)
+        assert history["step"] == steps and history.exhausted and not history.interrupted
+        assert caught[0].filename == __file__
+    assert fit(make_model(), (itertools.islice(generate(), 7),), epochs=1)["step"] == [7]  # and no warning
 
 
 def test_a_model_of_ones_own_with_two_inputs(rng):
@@ -204,11 +217,11 @@ def test_a_model_of_ones_own_with_two_inputs(rng):
 
     a, b = rng.standard_normal((2, 50))
     model = Product()
-    history = fit(model, ([({"b": b, "a": a}, 3 * a * b)].__iter__(),), optimizer=fr.SGD(model, lr=0.1))
+    history = fit(model, ([({"b": b, "a": a}, 3 * a * b)].__iter__(),), optimizer=fr.SGD(model, lr=0.1), epochs=1)
     assert history["step"] == [1]
     batches = fr.Batches(a, 3 * a * b)
     source = lambda: ((tuple([x, x]), 3 * x * x) for x, _, _ in batches)  # noqa: E731
-    fit(model, (source(),), optimizer=fr.SGD(model, lr=0.3), steps_per_epoch=2, epochs=1)
+    fit(model, (source,), optimizer=fr.SGD(model, lr=0.3), steps_per_epoch=2, epochs=1)
 
 
 def make_translator():
@@ -604,6 +617,7 @@ def test_a_full_disk_stops_it_with_the_model_whole(data, tmp_path, monkeypatch):
         (TypeError, "schedule: expected an object as StepLR.* makes it, got float", {"schedule": 0.5}),
         (IsADirectoryError, "checkpoint: expected a path of a file, got the folder", {"checkpoint": os.curdir}),
         (TypeError, "metrics: expected", {"metrics": "accuracy"}),
+        (ValueError, "validation: expected batches for each of 10 epochs, got a list_it", {"validation": iter([])}),
         (ValueError, "y: expected", {"validation": (np.zeros((4, 3, 2)), np.zeros(2))}),
     ],
 )  # fmt: skip

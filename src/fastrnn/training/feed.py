@@ -11,6 +11,8 @@ def as_source(x, y, *, batch_first, **options):
     """Arrays and lists of sequences as `Batches`, with these options; an iterable of batches as it is."""
     if y is None and is_list_of_batches(x):
         return x
+    if y is None and callable(x) and not hasattr(x, "__iter__") and not _is_array(x):
+        return Made(x)
     if isinstance(x, Batches) or (not isinstance(x, list | tuple) and not _is_array(x) and hasattr(x, "__iter__")):
         if y is not None:
             raise ValueError(f"y: expected none, since {type(x).__name__} gives batches of x and y")
@@ -29,11 +31,25 @@ def _is_array(x):
     return any(hasattr(x, name) for name in ("__array__", "__dlpack__"))
 
 
+class Made:
+    """What a function makes anew whenever it is iterated over: generators, which go through their batches once."""
+
+    def __init__(self, make):
+        self.make = make
+
+    def __iter__(self):
+        made = self.make()
+        if not hasattr(made, "__iter__"):
+            raise TypeError(f"x: expected a function that returns batches, got one that returns {type(made).__name__}")
+        return iter(made)
+
+
 class Feed:
     """Batches by epochs.
 
     An epoch ends when the source does, or after `steps_per_epoch` batches; then the next goes on where it ended, and a
-    source that comes to its end begins again. An iterator cannot begin again: when it has ended, epochs are empty.
+    source that comes to its end begins again. An iterator cannot begin again: when it has ended, epochs are empty, and
+    `exhausted` is True.
 
     Parameters
     ----------
@@ -47,6 +63,7 @@ class Feed:
         self.source, self.steps_per_epoch = source, steps_per_epoch
         self.taken = 0  # batches of this epoch
         self.drawn = 0  # batches since the source was begun
+        self.exhausted = False
         self._iterator = None
 
     @property
@@ -60,7 +77,8 @@ class Feed:
             item = self._draw()
             if item is None and self.steps_per_epoch is not None:
                 item = self._draw()  # from the beginning
-            if item is None:
+            if item is None:  # begun anew, it gives nothing
+                self.exhausted = self.steps_per_epoch is not None or not self.taken
                 break
             self.taken += 1
             yield as_batch(item)

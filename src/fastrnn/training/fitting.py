@@ -37,8 +37,9 @@ def fit(
     x, y : array_like, or lists of sequences
         Arrays of all rows, with the rows where the model has them, or lists of sequences of any lengths: see
         `Batches`. Or, as `x` alone, `Batches`, or an iterable of batches, (x, y) or (x, y, lengths), where x may be a
-        tuple or a dict of arguments of ``model.forward``. A generator gives its batches once: with it the training
-        ends, whatever `epochs` says.
+        tuple or a dict of arguments of ``model.forward``; or a function that returns such an iterable, called for every
+        epoch. A generator gives its batches once: when it ends before the epochs are over, so does the training, with a
+        warning.
     optimizer : Optimizer, optional
         Of this model; `Adam` by default.
     epochs : int
@@ -46,7 +47,7 @@ def fit(
         Rows in a batch.
     steps_per_epoch : int, optional
         Batches in an epoch, for data without an end; by default an epoch ends when the data do.
-    validation : (x, y) or iterable of batches, optional
+    validation : (x, y), iterable of batches or function that returns one, optional
         Evaluated after every epoch.
     metrics : sequence of callable, or dict of str to callable
         ``metric(y, target)`` returns a number: a column of the history, and ``"val_..."`` one of the validation.
@@ -107,6 +108,11 @@ def fit(
     ImportError
         `progress` is True and tqdm is not installed.
 
+    Warns
+    -----
+    UserWarning
+        An iterator of batches ended before the epochs were over.
+
     Notes
     -----
     Ctrl-C stops between two updates: the history so far comes back, with `interrupted` set, the model is that of the
@@ -123,11 +129,16 @@ def fit(
     >>> history["loss"][-1] < 0.2 * history["loss"][0]
     True
     """
-    objective = Objective(model, loss)
+    objective, epochs = Objective(model, loss), as_size("epochs", epochs)
     source = as_source(x, y, batch_size=batch_size, batch_first=objective.batch_first, shuffle=shuffle, seed=seed)
     feed = Feed(source, None if steps_per_epoch is None else as_size("steps_per_epoch", steps_per_epoch))
     if validation is not None:
         validation = as_validation(validation, batch_size=batch_size, batch_first=objective.batch_first)
+        if hasattr(validation.source, "__next__") and epochs > 1:
+            raise ValueError(
+                f"validation: expected batches for each of {epochs} epochs, got a {type(validation.source).__name__}, "
+                "which gives them once; give a function that makes one"
+            )
     optimizer = Adam(model) if optimizer is None else optimizer
     _check_steps("optimizer", optimizer, "Adam(model)")
     if getattr(optimizer, "model", model) is not model:
@@ -158,7 +169,7 @@ def fit(
     )  # fmt: skip
     if resume and os.path.exists(checkpoint.path):
         training.load()
-    return training.run(as_size("epochs", epochs), progress)
+    return training.run(epochs, progress)
 
 
 def as_validation(validation, **options):

@@ -15,11 +15,14 @@ class History(dict):
     ----------
     interrupted : bool
         Whether Ctrl-C ended the training.
+    exhausted : bool
+        Whether it ended because there were no batches left, before its epochs were over.
     best_epoch : int or None
         The epoch, from 1, whose validation loss, without validation whose loss, was the smallest.
     """
 
     interrupted = False
+    exhausted = False
     best_epoch = None
 
     def add(self, row):

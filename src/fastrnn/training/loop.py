@@ -2,6 +2,7 @@
 """The loop of `fit`: epochs of windows of batches, and the place from which it can go on."""
 
 import time
+import warnings
 
 from ..optim.schedules import ReduceLROnPlateau
 from .checkpoints import load_checkpoint, random_states, set_random_states
@@ -48,6 +49,14 @@ class Training:
         finally:
             self.bar.close()
         self.history.best_epoch = self.best.epoch
+        if self.feed.exhausted:
+            self.history.exhausted = True
+            warnings.warn(
+                f"x: its batches ended with epoch {self.history.epochs} of {epochs}, in step {self.step}: an iterator "
+                "gives them once. Give a function that makes one for each epoch, a list of batches or Batches; or with "
+                "steps_per_epoch an iterator that does not end",
+                stacklevel=3,  # of who called fit
+            )
         return self.history
 
     def is_stuck(self):
