@@ -154,6 +154,24 @@ def test_kinds_of_path(kind, path):
     assert_same(fr.load(kind(path)), model)
 
 
+@pytest.mark.parametrize("wrong", [3, None, 1.5, ["a"], True])
+def test_what_is_no_path_is_refused_by_name(wrong, tmp_path, monkeypatch):
+    """An integer would be the descriptor of an open file; nothing is opened."""
+    monkeypatch.setattr("builtins.open", lambda *given: pytest.fail(f"opened {given}"))
+    message = f"path: expected str, bytes or os.PathLike, got {type(wrong).__name__}"
+    model = fr.GRU(2, 2)
+    for call in (
+        lambda: fr.save(model, wrong),
+        lambda: fr.load(wrong),
+        lambda: fr.load_notes(wrong),
+        lambda: fr.save_checkpoint(wrong, model),
+        lambda: fr.load_checkpoint(wrong, model),
+        lambda: fr.Checkpoint(wrong),
+    ):
+        with pytest.raises(TypeError, match=message):
+            call()
+
+
 def test_relative_path(path, monkeypatch):
     monkeypatch.chdir(path.parent)
     model = fr.Linear(1, 1, seed=0)

@@ -55,7 +55,7 @@ MAY_IMPORT = {
     "attention": {"arguments", "functional", "layer", "layers", "scores"},
     "composite": {"layer"},
     "decoding": {"arguments", "functional", "layers", "stream"},
-    "files": {"architectures"},
+    "files": {"architectures", "arguments"},
     "functional": {"_core", "arguments", "threads"},
     "gradients": {"pointwise"},
     "init": {"arguments", "layers", "recurrent"},

@@ -5,6 +5,7 @@ import copy
 import errno
 import os
 import resource
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -73,6 +74,13 @@ def test_a_training_goes_on_to_the_same_bits(saved):
     learn(*parts, seed=1)
     learn(*other, seed=1)
     assert_same(everything(*other), everything(*parts))
+
+
+@pytest.mark.parametrize("kind", [str, os.fsencode, Path])
+def test_kinds_of_path(kind, saved, path):
+    _, (model, *_) = saved
+    fr.Checkpoint(kind(path)).write(model, epoch=7)
+    assert fr.load_checkpoint(kind(path), model) == {"epoch": 7}
 
 
 def test_parts_may_be_left_out(saved, path):

@@ -615,6 +615,7 @@ def test_a_full_disk_stops_it_with_the_model_whole(data, tmp_path, monkeypatch):
         (TypeError, "optimizer: expected an object as Adam.* got the class SGD", {"optimizer": fr.SGD}),
         (TypeError, "optimizer: expected .* got str", {"optimizer": "adam"}),
         (TypeError, "schedule: expected an object as StepLR.* makes it, got float", {"schedule": 0.5}),
+        (TypeError, "checkpoint: expected str, bytes or os.PathLike, got int", {"checkpoint": 3}),
         (IsADirectoryError, "checkpoint: expected a path of a file, got the folder", {"checkpoint": os.curdir}),
         (TypeError, "metrics: expected", {"metrics": "accuracy"}),
         (ValueError, "validation: expected batches for each of 10 epochs, got a list_it", {"validation": iter([])}),

@@ -3,6 +3,7 @@
 
 import math
 import operator
+import os
 
 import numpy as np
 
@@ -53,6 +54,14 @@ def as_integers(name, value):
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name}: expected integers, got {array.dtype}")
     return array
+
+
+def as_path(name, value):
+    """`value` as a str: no descriptor of an open file, as `open` would take an integer."""
+    try:
+        return os.fsdecode(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected str, bytes or os.PathLike, got {type(value).__name__}") from None
 
 
 def as_flag(name, value):

@@ -25,6 +25,7 @@ from reprlib import repr as short  # what a message quotes from a file may be me
 import numpy as np
 
 from .architectures import CODES, build, check_kinds, parameters
+from .arguments import as_path
 
 __all__ = ["load", "load_notes", "save"]
 
@@ -52,7 +53,7 @@ def save(model, path, *, notes=None):
     Raises
     ------
     TypeError
-        `model`, or a layer in it, is of another type; or `notes` is not a dict that JSON gives back as it was.
+        `model`, a layer in it or `path` is of another type; or `notes` is not a dict that JSON gives back as it was.
     ValueError
         The model has too many layers for a file (some thousands), or the notes are too long.
     OSError
@@ -80,6 +81,7 @@ def save(model, path, *, notes=None):
 
     from . import __version__
 
+    path = as_path("path", path)
     check_kinds(model)
     architecture, arrays = {"type": type(model).__name__, **model.config()}, model.state_dict()
     about = {
@@ -125,6 +127,8 @@ def load(path):
         The file is damaged or truncated, or `save` did not write it; says what is wrong.
     OSError
         The file cannot be read.
+    TypeError
+        `path` is none.
     """
     return read_from(path, read_model)
 
@@ -147,13 +151,15 @@ def load_notes(path):
         The file is damaged or truncated, or `save` did not write it; says what is wrong.
     OSError
         The file cannot be read.
+    TypeError
+        `path` is none.
     """
     return read_from(path, lambda file: read_metadata(read_header(file)[0].get("__metadata__"))[1])
 
 
 def read_from(path, read):
     """What `read` finds in a file; errors begin with its path."""
-    path = os.fsdecode(path)
+    path = as_path("path", path)
     with open(path, "rb") as file:
         try:
             return read(file)
@@ -290,7 +296,7 @@ def checksum(architecture, arrays):
 
 def replace(path, content):
     """Make `path` a file of these bytes, or leave it as it is."""
-    path = os.path.realpath(os.fsdecode(path))
+    path = os.path.realpath(path)
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:

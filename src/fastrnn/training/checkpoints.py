@@ -2,11 +2,10 @@
 """All that a training is at some moment, in one file: gone on from to the same bits."""
 
 import json
-import os
 import time
 from reprlib import repr as short
 
-from ..arguments import as_positive, as_size
+from ..arguments import as_path, as_positive, as_size
 from ..composite import described
 from ..layer import Layer
 from .trees import read_tree, write_tree
@@ -29,11 +28,11 @@ class Checkpoint:
     Raises
     ------
     TypeError, ValueError
-        A number is none, or not above 0.
+        `path` is none, or a number is none or not above 0.
     """
 
     def __init__(self, path, *, every_n_steps=None, every_seconds=None):
-        self.path = os.fspath(path)
+        self.path = as_path("path", path)
         self.every_n_steps = None if every_n_steps is None else as_size("every_n_steps", every_n_steps)
         self.every_seconds = None if every_seconds is None else as_positive("every_seconds", every_seconds)
         self._written = time.monotonic()
@@ -66,7 +65,7 @@ def save_checkpoint(path, model, optimizer=None, schedule=None, **training):
     Raises
     ------
     TypeError
-        Something that cannot be written.
+        `path` is none, or something cannot be written.
     ValueError
         There are too many arrays for a file (some ten thousands).
     OSError

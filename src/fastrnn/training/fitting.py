@@ -3,7 +3,7 @@
 
 import os
 
-from ..arguments import as_flag, as_positive, as_size
+from ..arguments import as_flag, as_path, as_positive, as_size
 from ..optim.adaptive import Adam
 from .checkpoints import Checkpoint
 from .evaluation import as_metrics
@@ -151,7 +151,7 @@ def fit(
         truncate = as_windows("truncate", truncate)
         check_cuttable(model)
     if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
-        checkpoint = Checkpoint(checkpoint)
+        checkpoint = Checkpoint(as_path("checkpoint", checkpoint))
     if checkpoint is not None and not os.path.isdir(folder := os.path.dirname(os.path.realpath(checkpoint.path))):
         raise FileNotFoundError(f"checkpoint: expected a path in a folder that there is, got one in {folder}")
     if checkpoint is not None and os.path.isdir(checkpoint.path):

@@ -7,13 +7,13 @@ The metadata have one entry ``fastrnn``: the format, the version that wrote it a
 """
 
 import json
-import os
 from collections.abc import Mapping
 from reprlib import repr as short
 
 import numpy as np
 
 from .. import files
+from ..arguments import as_path
 
 __all__ = ["read_tree", "write_tree"]
 
@@ -26,7 +26,7 @@ def write_tree(path, tree):
 
     from .. import __version__
 
-    arrays = {}
+    path, arrays = as_path("path", path), {}
     text = json.dumps(_folded(tree, "", arrays)).encode()
     arrays["tree"] = np.frombuffer(text, np.uint8)
     about = {"format": FORMAT, "version": __version__, "crc32": files.checksum(FORMAT, arrays)}
@@ -44,7 +44,7 @@ def read_tree(path):
     from safetensors import SafetensorError
     from safetensors.numpy import load as deserialize
 
-    path = os.fsdecode(path)
+    path = as_path("path", path)
     with open(path, "rb") as file:
         try:
             header, _ = files.read_header(file)
