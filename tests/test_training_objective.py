@@ -80,6 +80,29 @@ def test_several_inputs():
         assert objective.infer(x)[0].tolist() == expected
 
 
+@pytest.mark.parametrize("x", [np.zeros(3), [1, 2]])
+def test_one_input_where_the_model_takes_several(x):
+    """What works is named; state and lengths are not among them, and a model that takes anything is given it."""
+    expected = (
+        r"x: expected batches whose x is a dict {'a': ..., 'b': ...}, since TwoInputs takes a and b, got .*collate"
+    )
+    with pytest.raises(TypeError, match=expected):
+        Objective(TwoInputs(), squares).forward(x)
+    translator = fr.Seq2Seq(fr.GRU(1, 2), fr.Embedding(3, 1), fr.GRU(1, 2), fr.Linear(2, 3))
+    for method in "forward", "infer":
+        with pytest.raises(TypeError, match="since Seq2Seq takes source and target, got"):
+            getattr(Objective(translator, fr.cross_entropy), method)(x, None, [3])
+
+    class Anything(TwoInputs):
+        def forward(self, *given, lengths, **named):
+            return given[0], None
+
+        def __call__(self, x, state, lengths):
+            return x
+
+    assert Objective(Anything(), squares).forward(x, None, [1])[0] is x
+
+
 def test_layers_of_every_kind(rng):
     """What they take of x, state and lengths, and whether a state comes back."""
     x, lengths = rng.standard_normal((5, 2, 3)).astype(np.float32), [5, 2]

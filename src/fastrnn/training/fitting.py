@@ -37,9 +37,9 @@ def fit(
     x, y : array_like, or lists of sequences
         Arrays of all rows, with the rows where the model has them, or lists of sequences of any lengths: see
         `Batches`. Or, as `x` alone, `Batches`, or an iterable of batches, (x, y) or (x, y, lengths), where x may be a
-        tuple or a dict of arguments of ``model.forward``; or a function that returns such an iterable, called for every
-        epoch. A generator gives its batches once: when it ends before the epochs are over, so does the training, with a
-        warning.
+        tuple or a dict of arguments of ``model.forward``, as a `Seq2Seq` needs it; or a function that returns such an
+        iterable, called for every epoch. A generator gives its batches once: when it ends before the epochs are over,
+        so does the training, with a warning.
     optimizer : Optimizer, optional
         Of this model; `Adam` by default.
     epochs : int

@@ -32,6 +32,7 @@ class Objective:
         if not callable(loss):
             raise TypeError(f"loss: expected a function loss(y, target), got {type(loss).__name__}")
         self.model, self.loss = model, loss
+        self._inputs = inputs_of(model)
 
     @property
     def batch_first(self):
@@ -55,6 +56,13 @@ class Objective:
             return results(method(**x))
         if isinstance(x, tuple):
             return results(method(*x))
+        if len(self._inputs) > 1:
+            kind, names = type(self.model).__name__, " and ".join(self._inputs)
+            example = ", ".join(f"{name!r}: ..." for name in self._inputs)
+            raise TypeError(
+                f"x: expected batches whose x is a dict {{{example}}}, since {kind} takes {names}, got "
+                f"{type(x).__name__}; give an iterable of (that dict, y, lengths), or Batches(..., collate_fn=...)"
+            )
         if isinstance(self.model, Layer):
             return results(method(*self.model._given(x, state, lengths)))
         return results(method(x) if lengths is None else method(x, lengths=lengths))
@@ -115,6 +123,19 @@ def arguments_of(function):
         return inspect.signature(function).parameters
     except (TypeError, ValueError):
         return {}
+
+
+def inputs_of(model):
+    """The names of what a model's forward has to be given besides a state and lengths."""
+    if getattr(model, "stateful", False):
+        return ["x"]
+    return [
+        name
+        for name, argument in arguments_of(model.forward).items()
+        if argument.default is argument.empty
+        and argument.kind in (argument.POSITIONAL_ONLY, argument.POSITIONAL_OR_KEYWORD)
+        and name not in ("state", "lengths")
+    ]
 
 
 def positions(y, lengths):
