@@ -115,6 +115,28 @@ def test_targets_of_a_list():
     assert [batch.y for batch in other] == [labels[:4], labels[4:8], labels[8:]]
 
 
+def test_python_numbers_have_no_dtype_of_their_own():
+    """NumPy's, of all rows together; or the one that is asked for. Arrays keep theirs."""
+    rows = [[[1], [2]], [[0.5]], []]
+    for dtype, expected in (None, np.float64), (np.float32, np.float32), ("float64", np.float64):
+        (batch,) = fr.Batches(rows, [0, 1, 0], shuffle=False, dtype=dtype)
+        assert batch.x.dtype == expected and batch.x.shape == (2, 3, 1) and batch.lengths.tolist() == [2, 1, 0]
+        assert batch.x[:, 0, 0].tolist() == [1, 2] and batch.x[0, 1, 0] == 0.5
+    (batch,) = fr.Batches([[3, 1], [], (2,)], [[1, 0], [], [0.5]], shuffle=False)
+    assert batch.x.tolist() == [[3, 0, 2], [1, 0, 0]] and batch.x.dtype.kind == "i"
+    assert batch.y.tolist() == [[1, 0, 0.5], [0, 0, 0]]
+    (batch,) = fr.Batches([np.ones((2, 3), np.float32), []], [0, 1], shuffle=False)
+    assert batch.x.dtype == np.float32 and batch.x.shape == (2, 2, 3)
+    (batch,) = fr.Batches([np.ones((2, 3)), np.ones((1, 3))], [0, 1], dtype=np.float32)
+    assert batch.x.dtype == np.float64
+    with pytest.raises(TypeError, match=r"x\[1\]: expected float64, as x\[0\], got float32"):
+        fr.Batches([np.ones(2), [1.0]], [0, 1], dtype=np.float32)
+    with pytest.raises(ValueError, match=r"x\[1\]: expected steps of shape \(1,\), got \(2,\)"):
+        fr.Batches([[[1.0]], [[1.0, 2.0]]], [0, 1])
+    with pytest.raises(TypeError, match="dtype: expected np.float32 or np.float64, got 'int32'"):
+        fr.Batches([[1]], [0], dtype="int32")
+
+
 def test_rows_may_be_put_together_by_others():
     """As a model of several inputs needs them; rows of similar lengths still meet."""
     sources, targets = [[n] * (n % 7 + 1) for n in range(60)], [str(n) for n in range(60)]
@@ -178,7 +200,7 @@ def test_a_state_of_other_data_is_refused():
         (ValueError, r"y: expected .* for the 3 rows of x \(2, 3, 1\), got \(5,\)", np.zeros((2, 3, 1)), [0] * 5, {}),
         (ValueError, "y: expected one for each of the 2 sequences of x, got 3", [[1], [2]], [1, 2, 3], {}),
         (ValueError, r"x\[1\]: expected steps of shape \(2,\), got \(\)", [np.ones((4, 2)), np.ones(4)], [1, 2], {}),
-        (TypeError, r"x\[1\]: expected int64, as x\[0\], got float64", [[1], [2.0]], [1, 2], {}),
+        (TypeError, r"x\[1\]: expected int64, as x\[0\], got float64", [np.array([1]), np.array([2.0])], [1, 2], {}),
         (ValueError, r"x\[0\]: expected a sequence, got a single int64", [1, 2], [1, 2], {}),
         (ValueError, "batch_size: expected at least 1, got 0", [[1]], [1], {"batch_size": 0}),
         (TypeError, "batch_size: expected an integer, got 2.5", [[1]], [1], {"batch_size": 2.5}),

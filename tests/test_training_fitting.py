@@ -289,6 +289,26 @@ def test_the_bar_counts_time_steps(data, capsys):
     assert "epoch 2/2, loss " in last and "|████████████████████|" in last
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_as_lists_of_python_numbers(dtype):
+    """They are taken in the model's dtype, integers too; tokens stay integers, arrays of another dtype are refused."""
+    make = lambda: fr.Sequential(fr.GRU(1, 4, dtype=dtype, seed=0), fr.Linear(4, 2, dtype=dtype, seed=1))  # noqa: E731
+    rows, labels = [[[0.1], [0.2]], [[0.3]], [[2], [3], [4]]], [[0, 1], [1], [0, 0, 1]]
+    model, hand = make(), make()
+    fit(model, (rows, labels), fr.cross_entropy, validation=(rows, labels), restore_best=False)
+    fit(hand, ([np.array(row, dtype) for row in rows], labels), fr.cross_entropy)
+    assert_same(model, hand.params)
+    found, expected = (
+        fr.evaluate(model, fr.cross_entropy, x, labels) for x in (rows, [np.array(r, dtype) for r in rows])
+    )
+    assert found == expected
+    other = np.float32 if dtype == np.float64 else np.float64
+    with pytest.raises(TypeError, match=rf"x: expected {np.dtype(dtype)} \(the layer's dtype\), got {np.dtype(other)}"):
+        fit(make(), ([np.array(row, other) for row in rows], labels), fr.cross_entropy)
+    reader = fr.Sequential(fr.Embedding(5, 3, dtype=dtype, seed=0), fr.Linear(3, 2, dtype=dtype, seed=1))
+    assert fit(reader, ([[1, 4], [0]], [[0, 1], [1]]), fr.cross_entropy).epochs == 3
+
+
 def test_a_list_of_batches(rng):
     """Data and validation may both be one; two batches in a list are no pair (x, y)."""
     make = lambda: fr.Sequential(fr.GRU(2, 4, seed=0), fr.Linear(4, 2, seed=1))  # noqa: E731

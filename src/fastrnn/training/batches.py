@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from ..arguments import as_flag, as_rng, as_size
+from ..arguments import as_dtype, as_flag, as_rng, as_size
 from .rows import Batch, Ragged, Regular
 
 __all__ = ["Batch", "Batches"]
@@ -37,6 +37,9 @@ class Batches:
     collate_fn : callable, optional
         Of a list x: makes a batch, as `Batch` or (x, y) or (x, y, lengths), of the lists of its rows of x and of y,
         instead of padding them. So a model of several inputs gets them: its x may be a dict or a tuple.
+    dtype : {np.float32, np.float64}, optional
+        Of sequences of a list x that are lists of Python numbers, which have none of their own: that of the model, if
+        it does not read tokens, as `fit` and `evaluate` have it. By default as NumPy does, integers or float64.
     shuffle : bool
         Every epoch has an order of its own: rows at random; where lengths differ, rows of similar lengths meet in a
         batch, so that there is little padding. Without it, the rows stay in order.
@@ -60,8 +63,9 @@ class Batches:
     """
 
     def __init__(
-        self, x, y, *, batch_size=32, lengths=None, batch_first=False, collate_fn=None, shuffle=True, seed=None
-    ):
+        self, x, y, *, batch_size=32, lengths=None, batch_first=False, collate_fn=None, dtype=None, shuffle=True,
+        seed=None,
+    ):  # fmt: skip
         self.batch_size = as_size("batch_size", batch_size)
         self.batch_first = as_flag("batch_first", batch_first)
         self.shuffle = as_flag("shuffle", shuffle)
@@ -71,7 +75,7 @@ class Batches:
         if isinstance(x, list | tuple):
             if lengths is not None:
                 raise ValueError("lengths: expected none for a list of sequences, which has lengths of its own")
-            self._rows = Ragged(x, y, self.batch_first, collate_fn)
+            self._rows = Ragged(x, y, self.batch_first, collate_fn, None if dtype is None else as_dtype(dtype))
         else:
             if collate_fn is not None:
                 raise ValueError(f"collate_fn: expected none for an array x, only for a list, got {collate_fn!r}")

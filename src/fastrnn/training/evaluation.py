@@ -55,7 +55,7 @@ def evaluate(model, loss, x, y=None, *, metrics=(), batch_size=32, chunk=None):
     ['accuracy', 'loss']
     """
     objective, metrics = Objective(model, loss), as_metrics(metrics)
-    source = as_source(x, y, batch_size=batch_size, batch_first=objective.batch_first, shuffle=False)
+    source = as_source(x, y, batch_size=batch_size, shuffle=False, **objective.batching)
     return measured(objective, metrics, Feed(source), None if chunk is None else as_size("chunk", chunk))
 
 

@@ -130,10 +130,10 @@ def fit(
     True
     """
     objective, epochs = Objective(model, loss), as_size("epochs", epochs)
-    source = as_source(x, y, batch_size=batch_size, batch_first=objective.batch_first, shuffle=shuffle, seed=seed)
+    source = as_source(x, y, batch_size=batch_size, shuffle=shuffle, seed=seed, **objective.batching)
     feed = Feed(source, None if steps_per_epoch is None else as_size("steps_per_epoch", steps_per_epoch))
     if validation is not None:
-        validation = as_validation(validation, batch_size=batch_size, batch_first=objective.batch_first)
+        validation = as_validation(validation, batch_size=batch_size, **objective.batching)
         if hasattr(validation.source, "__next__") and epochs > 1:
             raise ValueError(
                 f"validation: expected batches for each of {epochs} epochs, got a {type(validation.source).__name__}, "

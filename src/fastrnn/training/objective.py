@@ -6,6 +6,8 @@ import inspect
 import numpy as np
 
 from ..layer import Layer, results
+from ..layers.linear import Embedding
+from ..layers.sequential import leaves
 from ..losses.counting import within
 
 __all__ = ["Objective", "applied", "positions"]
@@ -40,6 +42,17 @@ class Objective:
         if isinstance(self.model, Layer):
             return getattr(self.model, "batch_first", None) is not False
         return bool(getattr(self.model, "batch_first", False))
+
+    @property
+    def batching(self):
+        """Options of `Batches` that make batches for it."""
+        return {"batch_first": self.batch_first, "dtype": self._dtype()}
+
+    def _dtype(self):
+        """That of x; None where the model reads tokens, or does not say."""
+        if not isinstance(self.model, Layer) or isinstance(leaves(self.model)[0], Embedding):
+            return None
+        return getattr(self.model, "dtype", None)
 
     def forward(self, x, state=None, lengths=None):
         """Training: (y, state, tape); the state is None if the model has none."""

@@ -114,12 +114,12 @@ class Regular:
 class Ragged:
     """Rows of lists of sequences."""
 
-    def __init__(self, x, y, batch_first, collate_fn):
+    def __init__(self, x, y, batch_first, collate_fn, dtype):
         if collate_fn is not None and not callable(collate_fn):
             raise TypeError(f"collate_fn: expected a function of two lists, got {type(collate_fn).__name__}")
         self.batch_first, self.collate_fn = batch_first, collate_fn
         self.time = None if collate_fn else int(batch_first)
-        self.x = [row if collate_fn else as_array(f"x[{n}]", row) for n, row in enumerate(x)]
+        self.x = list(x) if collate_fn else as_rows("x", x, dtype)
         self.count = len(self.x)
         if len(y) != self.count:
             raise ValueError(f"y: expected one for each of the {self.count} sequences of x, got {len(y)}")
@@ -133,7 +133,7 @@ class Ragged:
         if isinstance(y, list | tuple):
             self.per_step = all(np.ndim(t) and len(t) == len(row) for t, row in zip(y, self.x, strict=True))
             if self.per_step:
-                self.y = [as_array(f"y[{n}]", row) for n, row in enumerate(y)]
+                self.y = as_rows("y", y)
                 _check_alike("y", self.y)
         else:
             self.y = as_array("y", y)
@@ -159,6 +159,18 @@ class Ragged:
         for k, n in enumerate(rows):
             by_row[k, : lengths[k]] = sequences[n]
         return padded
+
+
+def as_rows(name, rows, dtype=None):
+    """Rows as arrays; Python numbers have no dtype of their own, and get `dtype`, or one that fits them all."""
+    arrays = [as_array(f"{name}[{n}]", row) for n, row in enumerate(rows)]
+    plain = [n for n, row in enumerate(rows) if isinstance(row, list | tuple) and arrays[n].dtype.kind in "fiu"]
+    telling = [arrays[n] for n in plain if len(arrays[n])] or [a for a in arrays if a.ndim and len(a)]
+    if plain and telling:
+        dtype = np.result_type(*{array.dtype for array in telling}) if dtype is None else dtype
+        for n in plain:  # an empty list does not tell either that it has features
+            arrays[n] = arrays[n].astype(dtype) if len(arrays[n]) else np.zeros((0, *telling[0].shape[1:]), dtype)
+    return arrays
 
 
 def _check_alike(name, sequences):
