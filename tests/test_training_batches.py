@@ -115,6 +115,37 @@ def test_targets_of_a_list():
     assert [batch.y for batch in other] == [labels[:4], labels[4:8], labels[8:]]
 
 
+def test_targets_may_be_said_to_be_of_each_step_or_not():
+    """By default it is seen from their lengths, which may agree by chance."""
+    x, labels = [np.ones((2, 3)), np.ones((2, 3))], [[1, 2], [3, 4]]
+    for per_step, expected in (None, [[1, 3], [2, 4]]), (True, [[1, 3], [2, 4]]), (False, labels):
+        batches = fr.Batches(x, labels, per_step=per_step, shuffle=False)
+        (batch,) = batches
+        assert np.array_equal(batch.y, expected) and batches.per_step == (per_step is not False)
+    x = np.arange(2.0)[None, :, None] * np.ones((2, 1, 3))  # (T, N, F); the number of the row
+    for per_step, expected in (None, [[1], [2]]), (True, [[1], [2]]), (False, [[1, 2]]):
+        batch = next(iter(fr.Batches(x, np.array([[1, 3], [2, 4]] if per_step is not False else labels), batch_size=1,
+                                     per_step=per_step, shuffle=False)))  # fmt: skip
+        assert batch.y.tolist() == expected and not batch.x.any()
+    assert fr.Batches(np.ones((2, 3), int), [0, 1], batch_first=True, per_step=False).per_step is False
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "x", "y", "per_step"),
+    [
+        (ValueError, r"y\[1\]: expected 2 targets, one for .* of x\[1\], got 1", [[1], [1, 2]], [[1], [1]], True),
+        (ValueError, r"y\[0\]: expected 1 targets, .*, got a single one", [[1], [1, 2]], [1, [1, 2]], True),
+        (TypeError, "y: expected a list of sequences, as x, with per_step=True, got ndarray", [[1]], np.ones(1), True),
+        (ValueError, r"y: expected one target for each .* x \(4, 3\), got \(3,\)", np.ones((4, 3), int), np.ones(3), True),
+        (ValueError, r"y: expected \(3, ...\) for the 3 rows of x", np.ones((4, 3), int), np.ones((4, 3)), False),
+        (TypeError, "per_step: expected True or False, got 1", [[1]], [[1]], 1),
+    ],
+)  # fmt: skip
+def test_targets_that_are_not_what_is_said(error, message, x, y, per_step):
+    with pytest.raises(error, match=message):
+        fr.Batches(x, y, per_step=per_step)
+
+
 def test_python_numbers_have_no_dtype_of_their_own():
     """NumPy's, of all rows together; or the one that is asked for. Arrays keep theirs."""
     rows = [[[1], [2]], [[0.5]], []]

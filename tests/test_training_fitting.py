@@ -336,6 +336,26 @@ def test_labels_whose_times_are_not_known(rng):
     assert history["val_loss"][-1] < 0.05 < history["val_loss"][0]
 
 
+@pytest.mark.parametrize("as_array", [False, True])
+def test_labels_as_many_as_the_steps_are_no_targets_of_each_step(as_array, rng):
+    """Two rows of two steps, each with two labels: (T, N) and (N, S) look alike, and ctc_loss takes the second."""
+    x = rng.standard_normal((2, 2, 4)).astype(np.float32)  # (T, N, V)
+    labels = [[1, 2], [3, 1]]
+    data = (x, np.array(labels)) if as_array else (list(x.swapaxes(0, 1)), labels)
+    model = fr.Linear(4, 4, seed=0)
+    model.params["weight"], model.params["bias"] = np.eye(4), np.zeros(4)
+    model = fr.Sequential(fr.RNN(4, 4, seed=0), model)
+    y, _ = model(x)
+    expected, other = (fr.ctc_loss(y, target, None)[0] for target in (labels, [[1, 3], [2, 1]]))
+    assert expected != pytest.approx(other)
+    assert fr.evaluate(model, fr.ctc_loss, *data)["loss"] == pytest.approx(expected)
+    history = fit(model, data, fr.ctc_loss, optimizer=fr.SGD(model, lr=0.0), epochs=1, validation=data)
+    assert [history["loss"], history["val_loss"]] == [[pytest.approx(expected)]] * 2
+    with pytest.raises(ValueError, match="x: expected Batches with per_step=False, since the loss takes labels"):
+        fit(model, (fr.Batches(*data),), fr.ctc_loss)
+    assert fr.evaluate(model, fr.ctc_loss, fr.Batches(*data, per_step=False))["loss"] == pytest.approx(expected)
+
+
 def test_what_is_wrong_with_the_validation_is_told(data):
     for validation, epoch in [(3, None), ((data[0],), None), (([row[:, :1] for row in data[0]], data[1]), 1)]:
         with pytest.raises((TypeError, ValueError)) as caught:

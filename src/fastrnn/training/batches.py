@@ -40,6 +40,10 @@ class Batches:
     dtype : {np.float32, np.float64}, optional
         Of sequences of a list x that are lists of Python numbers, which have none of their own: that of the model, if
         it does not read tokens, as `fit` and `evaluate` have it. By default as NumPy does, integers or float64.
+    per_step : bool, optional
+        Whether y has a target for each step of x. By default it has if it looks like that, as said above. False is for
+        labels that have lengths of their own and may be as many as the steps, as those of `ctc_loss`: `fit` and
+        `evaluate` know that of any loss that takes `input_lengths`. An array y is then (N, ...).
     shuffle : bool
         Every epoch has an order of its own: rows at random; where lengths differ, rows of similar lengths meet in a
         batch, so that there is little padding. Without it, the rows stay in order.
@@ -63,23 +67,26 @@ class Batches:
     """
 
     def __init__(
-        self, x, y, *, batch_size=32, lengths=None, batch_first=False, collate_fn=None, dtype=None, shuffle=True,
-        seed=None,
+        self, x, y, *, batch_size=32, lengths=None, batch_first=False, collate_fn=None, dtype=None, per_step=None,
+        shuffle=True, seed=None,
     ):  # fmt: skip
         self.batch_size = as_size("batch_size", batch_size)
         self.batch_first = as_flag("batch_first", batch_first)
         self.shuffle = as_flag("shuffle", shuffle)
         self._entropy = int(as_rng(seed).spawn(1)[0].integers(1 << 63))
+        per_step = None if per_step is None else as_flag("per_step", per_step)
         if y is None:
             raise TypeError("y: expected targets, got None")
         if isinstance(x, list | tuple):
             if lengths is not None:
                 raise ValueError("lengths: expected none for a list of sequences, which has lengths of its own")
-            self._rows = Ragged(x, y, self.batch_first, collate_fn, None if dtype is None else as_dtype(dtype))
+            self._rows = Ragged(
+                x, y, self.batch_first, collate_fn, None if dtype is None else as_dtype(dtype), per_step
+            )
         else:
             if collate_fn is not None:
                 raise ValueError(f"collate_fn: expected none for an array x, only for a list, got {collate_fn!r}")
-            self._rows = Regular(x, y, lengths, self.batch_first)
+            self._rows = Regular(x, y, lengths, self.batch_first, per_step)
         if not self._rows.count:
             raise ValueError("x: expected at least one row, got none")
         self.epoch = 0
@@ -93,6 +100,11 @@ class Batches:
     def steps(self):
         """Time steps of all rows together; rows, if they have no time."""
         return self._rows.steps
+
+    @property
+    def per_step(self):
+        """Whether y has a target for each step of x."""
+        return self._rows.per_step
 
     @property
     def has_time(self):

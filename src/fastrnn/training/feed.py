@@ -7,7 +7,7 @@ from .rows import as_batch
 __all__ = ["Feed", "as_source"]
 
 
-def as_source(x, y, *, batch_first, **options):
+def as_source(x, y, *, batch_first, per_step=None, **options):
     """Arrays and lists of sequences as `Batches`, with these options; an iterable of batches as it is."""
     if y is None and is_list_of_batches(x):
         return x
@@ -18,8 +18,13 @@ def as_source(x, y, *, batch_first, **options):
             raise ValueError(f"y: expected none, since {type(x).__name__} gives batches of x and y")
         if isinstance(x, Batches) and x.has_time and x.batch_first != batch_first:
             raise ValueError(f"x: expected Batches with batch_first={batch_first}, as the model, got {x.batch_first}")
+        if isinstance(x, Batches) and x.per_step and per_step is False:
+            raise ValueError(
+                "x: expected Batches with per_step=False, since the loss takes labels that have lengths of their own, "
+                "got targets of each step"
+            )
         return x
-    return Batches(x, y, batch_first=batch_first, **options)
+    return Batches(x, y, batch_first=batch_first, per_step=per_step, **options)
 
 
 def is_list_of_batches(x):

@@ -46,7 +46,8 @@ class Objective:
     @property
     def batching(self):
         """Options of `Batches` that make batches for it."""
-        return {"batch_first": self.batch_first, "dtype": self._dtype()}
+        takes_labels = "input_lengths" in arguments_of(self.loss)
+        return {"batch_first": self.batch_first, "dtype": self._dtype(), "per_step": False if takes_labels else None}
 
     def _dtype(self):
         """That of x; None where the model reads tokens, or does not say."""

@@ -62,7 +62,7 @@ def is_timeless(x):
 class Regular:
     """Rows of arrays."""
 
-    def __init__(self, x, y, lengths, batch_first):
+    def __init__(self, x, y, lengths, batch_first, per_step):
         self.x, self.y = as_array("x", x), as_array("y", y)
         timeless = is_timeless(self.x)
         self.time = None if timeless else int(batch_first)
@@ -70,8 +70,11 @@ class Regular:
         if not self.x.ndim:
             raise ValueError("x: expected an array of rows, got shape ()")
         self.count = self.x.shape[self.axis]
-        self.target_axis = self._target_axis()
-        self.per_step = self.time is not None and self.y.shape[:2] == self.x.shape[:2]
+        self.target_axis = self._target_axis(per_step)
+        as_long = self.time is not None and self.y.shape[:2] == self.x.shape[:2]
+        if per_step and not as_long:
+            raise ValueError(f"y: expected one target for each step of x {self.x.shape}, got {self.y.shape}")
+        self.per_step = as_long if per_step is None else per_step
         self.lengths = None
         self.steps = self.count if timeless else self.count * self.x.shape[self.time]
         if lengths is not None:
@@ -85,20 +88,19 @@ class Regular:
                 raise ValueError(f"lengths: expected integers in 0..{T}, the steps of x, got {self.lengths[n]} at {n}")
             self.steps = int(self.lengths.sum())
 
-    def _target_axis(self):
+    def _target_axis(self, per_step):
         """The axis of y that has the rows."""
         N, shape = self.count, self.y.shape
-        if self.axis == 0 or shape[:2] == self.x.shape[:2]:
-            found = [0] if self.axis == 0 else [1]
+        first = self.axis == 0 or per_step is False
+        if first or shape[:2] == self.x.shape[:2]:
+            found = [0] if first else [1]
         else:
             found = [0, 1]
         found = [axis for axis in found if shape[axis : axis + 1] == (N,)]
         if len(found) == 2:
             raise ValueError(f"y: expected ({N}, ...) or (S, {N}, ...) but not both, got {shape}; give lists of rows")
         if not found:
-            expected = (
-                f"({N}, ...)" if self.axis == 0 else f"({', '.join(map(str, self.x.shape[:2]))}, ...), ({N}, ...)"
-            )
+            expected = f"({N}, ...)" if first else f"({', '.join(map(str, self.x.shape[:2]))}, ...), ({N}, ...)"
             raise ValueError(f"y: expected {expected} for the {N} rows of x {self.x.shape}, got {shape}")
         return found[0]
 
@@ -114,7 +116,7 @@ class Regular:
 class Ragged:
     """Rows of lists of sequences."""
 
-    def __init__(self, x, y, batch_first, collate_fn, dtype):
+    def __init__(self, x, y, batch_first, collate_fn, dtype, per_step):
         if collate_fn is not None and not callable(collate_fn):
             raise TypeError(f"collate_fn: expected a function of two lists, got {type(collate_fn).__name__}")
         self.batch_first, self.collate_fn = batch_first, collate_fn
@@ -131,10 +133,18 @@ class Ragged:
         if collate_fn:
             return
         if isinstance(y, list | tuple):
-            self.per_step = all(np.ndim(t) and len(t) == len(row) for t, row in zip(y, self.x, strict=True))
+            other = [n for n, row in enumerate(self.x) if per_step is not False and _length(y[n]) != len(row)]
+            if per_step and other:
+                raise ValueError(
+                    f"y[{other[0]}]: expected {len(self.x[other[0]])} targets, one for each step of x[{other[0]}], got "
+                    + ("a single one" if _length(y[other[0]]) is None else str(len(y[other[0]])))
+                )
+            self.per_step = per_step is not False and not other
             if self.per_step:
                 self.y = as_rows("y", y)
                 _check_alike("y", self.y)
+        elif per_step:
+            raise TypeError(f"y: expected a list of sequences, as x, with per_step=True, got {type(y).__name__}")
         else:
             self.y = as_array("y", y)
 
@@ -159,6 +169,11 @@ class Ragged:
         for k, n in enumerate(rows):
             by_row[k, : lengths[k]] = sequences[n]
         return padded
+
+
+def _length(target):
+    """Of a sequence; None of a single number."""
+    return len(target) if np.ndim(target) else None
 
 
 def as_rows(name, rows, dtype=None):
