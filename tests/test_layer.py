@@ -422,3 +422,20 @@ def test_read_only_arrays_are_refused_before_anything_is_written(make):
     with refused(ValueError, name, "read-only"):
         layer.load_state_dict({key: value + 1 for key, value in before.items()})
     assert_same_arrays(layer.params, before)
+
+
+@pytest.mark.parametrize("make", [lambda: fr.LSTM(3, 4, seed=0), lambda: fr.Sequential(fr.LSTM(3, 4, seed=0))])
+def test_parameters_written_while_going_over_them_are_used(make, rng):
+    """The names and arrays are those of the mapping, and packed copies follow what was given out on the way."""
+    layer, x = make(), rng.standard_normal((5, 2, 3)).astype(np.float32)
+    assert list(layer.params.items()) == [(name, layer.params[name]) for name in layer.params]
+    assert len(layer.params.items()) == len(layer.params)
+    going = iter(layer.params.items())
+    next(going)
+    before, _ = layer(x)  # now they are packed
+    for _, p in going:
+        p[...] = 0
+    del p
+    after, _ = layer(x)
+    assert (after != before).any()
+    np.testing.assert_array_equal(after, copy.deepcopy(layer)(x)[0])

@@ -2,7 +2,7 @@
 """The one contract that every layer keeps: params, grads, call, forward -> tape, backward."""
 
 import warnings
-from collections.abc import Mapping, MutableMapping
+from collections.abc import ItemsView, Mapping, MutableMapping
 
 import numpy as np
 
@@ -23,12 +23,26 @@ class NamedArrays(MutableMapping):
     def __delitem__(self, name):
         raise TypeError(f"{name}: a parameter cannot be deleted")
 
+    def items(self):
+        """Their names with them."""
+        return _Items(self)
+
+    def _pairs(self):
+        return ((name, self[name]) for name in self)
+
     def __repr__(self):
         return f"{type(self).__name__}({', '.join(f'{name}: {shape}' for name, shape in self.shapes().items())})"
 
     def unknown(self, name):
         """The error for a name that there is not."""
         return KeyError(f"no parameter {name!r}; there are {', '.join(self)}")
+
+
+class _Items(ItemsView):
+    """Each found on the way, not looked up by its name: a training step goes over all of them five times."""
+
+    def __iter__(self):
+        return self._mapping._pairs()
 
 
 class Parameters(NamedArrays):
@@ -56,6 +70,11 @@ class Parameters(NamedArrays):
 
     def __iter__(self):
         return iter(self._arrays)
+
+    def _pairs(self):
+        for pair in self._arrays.items():
+            self.count += 1
+            yield pair
 
     def __len__(self):
         return len(self._arrays)
@@ -111,6 +130,9 @@ class Prefixed(NamedArrays):
 
     def __iter__(self):
         return (f"{prefix}.{name}" for prefix, part in self._parts.items() for name in part)
+
+    def _pairs(self):
+        return ((f"{prefix}.{name}", array) for prefix, part in self._parts.items() for name, array in part.items())
 
     def __len__(self):
         return sum(map(len, self._parts.values()))

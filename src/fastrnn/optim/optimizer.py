@@ -119,7 +119,7 @@ class Optimizer:
     def step(self):
         """Update every parameter of the model, in place, from its gradient."""
         self.steps += 1
-        grads = self.model.grads
+        grads = dict(self.model.grads.items())
         for name, p in self.model.params.items():
             rule = self._rule(name)
             g = rule.decay_weights(p, grads[name])

@@ -63,7 +63,7 @@ class Update:
             clip_grad_value(self.model, self.clip_value)
         if self.clip is not None and norm > self.clip:
             clip_grad_norm(self.model, self.clip)
-        params = dict(self.model.params)
+        params = dict(self.model.params.items())
         for name, p in params.items():
             np.copyto(self._before[name], p)
         with np.errstate(over="ignore", invalid="ignore"):  # found below
