@@ -16,8 +16,13 @@ EXAMPLES, RECORDED = DOCS.parent / "examples", DOCS / "gallery"
 
 
 def examples():
-    """The scripts that show an idea; what others only import or run begins with an underscore or has no docstring."""
-    for path in sorted(EXAMPLES.glob("*.py")):
+    """The scripts that show an idea, in the order of the curriculum in the README.
+
+    What others only import or run begins with an underscore or has no docstring.
+    """
+    links = re.findall(r"\]\(examples/(\w+)\.py\)", (DOCS.parent / "README.md").read_text())
+    place = {name: links.index(name) for name in links}
+    for path in sorted(EXAMPLES.glob("*.py"), key=lambda path: (place.get(path.stem, len(links)), path.stem)):
         if not path.name.startswith("_") and ast.get_docstring(ast.parse(path.read_text())):
             yield path
 
