@@ -586,6 +586,14 @@ def test_architecture(architecture, message, saved):
     refused(path, message)
 
 
+def test_layers_that_do_not_fit_each_other(path, monkeypatch):
+    """A file of a model that could not be built, as one that does not look would write it."""
+    with monkeypatch.context() as unchecked:
+        unchecked.setattr("fastrnn.layers.sequential.check_features", lambda layers: None)
+        fr.save(fr.Sequential(fr.GRU(3, 4), fr.Linear(5, 2)), path)
+    refused(path, r"layers\[1\]: expected 4 features in, which GRU at 0 gives, got Linear with 5")
+
+
 def test_no_layers(path):
     architecture = {"type": "Sequential", "layers": []}
     about = {"format": "1", "architecture": architecture, "crc32": files.checksum(architecture, {})}

@@ -156,8 +156,7 @@ class Tape:
     Attributes
     ----------
     omega : float or None
-        After `backward` of an RNN with `omega`: the value of the regulariser. Of layers made of others, such as
-        `Sequential`: the sum of those inside.
+        After `backward` of an RNN with `omega`: the value of the regulariser; of layers around some, their sum.
     """
 
     __slots__ = ("_content", "_layer", "omega")
@@ -189,7 +188,7 @@ class Tape:
 
 def omega_of(tapes):
     """What tapes have as `omega` after `backward`, together; None if none of them has any."""
-    found = [omega for tape in tapes if (omega := getattr(tape, "omega", None)) is not None]
+    found = [tape.omega for tape in tapes if getattr(tape, "omega", None) is not None]
     return sum(found) if found else None
 
 
@@ -207,11 +206,21 @@ class Layer:
     with a state (`stateful`) also take and return it: ``y, state = layer(x, state, lengths)``,
     ``y, state, tape = layer.forward(x, state, lengths)`` and ``dx, dstate = layer.backward(tape, dy, dstate)``.
     Without a state, those that read lengths (`takes_lengths`) have them as second argument: ``y = layer(x, lengths)``,
-    ``y, tape = layer.forward(x, lengths)``.
+    ``y, tape = layer.forward(x, lengths)``. How many features one reads and gives it may say in `features_in` and
+    `features_after`: then `Sequential` checks it.
     """
 
     stateful = False
     takes_lengths = False
+
+    @property
+    def features_in(self):
+        """How many features the layer reads; None if any, or if it does not say."""
+        return None
+
+    def features_after(self, features):
+        """How many features y has, given those of x; either is None if it is not known."""
+        return None
 
     def __setattr__(self, name, value):
         if not name.startswith("_") and hasattr(self, name):

@@ -20,6 +20,13 @@ class Stack(StackParameters):
 
     stateful = takes_lengths = True
 
+    @property
+    def features_in(self):
+        return self.input_size
+
+    def features_after(self, features):
+        return self.num_directions * self.hidden_size
+
     def _enter(self, x, state, lengths):
         """Checked arguments: x (T, N, I), its layout, the initial state, lengths or None."""
         x, layout = functional.as_sequence("x", x, self.input_size, self.dtype, self.batch_first)

@@ -64,6 +64,9 @@ class Dropout(Layer):
             "dtype": str(self.dtype),
         }
 
+    def features_after(self, features):
+        return features
+
     def still(self):
         return Dropout(0.0, batch_first=self.batch_first, dtype=self.dtype)
 

@@ -55,6 +55,13 @@ class Linear(Layer):
             self.params,
         )
 
+    @property
+    def features_in(self):
+        return self.in_features
+
+    def features_after(self, features):
+        return self.out_features
+
     @staticmethod
     def _shapes(in_features, out_features, bias, **others):
         """(name, shape) of each parameter that a layer with this `config` has, one after another; allocates nothing."""
@@ -169,6 +176,9 @@ class Embedding(Layer):
         if row >= V:
             raise ValueError(f"padding_idx: expected at most {V - 1}, got {row}")
         return row % V
+
+    def features_after(self, features):
+        return self.embedding_dim
 
     @staticmethod
     def _shapes(num_embeddings, embedding_dim, **others):

@@ -47,6 +47,13 @@ class LayerNorm(Layer):
         arguments.can_have(2 * self.features * self.dtype.itemsize, "features")
         self._own({weight: np.ones(shape, self.dtype), bias: np.zeros(shape, self.dtype)})
 
+    @property
+    def features_in(self):
+        return self.features
+
+    def features_after(self, features):
+        return self.features
+
     @staticmethod
     def _shapes(features, **others):
         """(name, shape) of each parameter that a layer with this `config` has, one after another; allocates nothing."""

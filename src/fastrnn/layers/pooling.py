@@ -24,6 +24,9 @@ class Pool(Layer):
     def config(self):
         return {"batch_first": self.batch_first, "dtype": str(self.dtype)}
 
+    def features_after(self, features):
+        return features
+
     def lengths_after(self, lengths):
         return None
 
@@ -259,6 +262,9 @@ class RepeatVector(Layer):
 
     def config(self):
         return {"steps": self.steps, "batch_first": self.batch_first, "dtype": str(self.dtype)}
+
+    def features_after(self, features):
+        return features
 
     def lengths_after(self, lengths):
         return None

@@ -28,6 +28,9 @@ class Sequential(Layer):
     ------
     TypeError
         Something that is not a layer.
+    ValueError
+        No layer, or one that reads other features than the one before gives. (A layer of one's own is not checked
+        unless it says: see `features_in` and `features_after` of `Layer`.)
 
     Notes
     -----
@@ -55,6 +58,7 @@ class Sequential(Layer):
                 raise TypeError(f"layers: expected layers, got {type(layer).__name__} at position {k}")
         if not layers:
             raise ValueError("layers: expected at least one layer, got none")
+        check_features(layers)
         self.layers = layers
         self.params = Prefixed({name: layer.params for name, layer in self.parts().items()})
         self.grads = Prefixed({name: layer.grads for name, layer in self.parts().items()})
@@ -74,6 +78,19 @@ class Sequential(Layer):
     def batch_first(self):
         """That of the first layer that takes lengths; None if none does."""
         return next((layer.batch_first for layer in self.layers if layer.takes_lengths), None)
+
+    @property
+    def features_in(self):
+        """Those of the first layer that says, behind others that pass on what they read."""
+        for layer in self.layers:
+            if layer.features_in is not None or layer.features_after(-1) != -1:
+                return layer.features_in
+        return None
+
+    def features_after(self, features):
+        for layer in self.layers:
+            features = layer.features_after(features)
+        return features
 
     def inside(self, tape):
         tapes = Tape.check(tape, self)
@@ -234,6 +251,14 @@ class Residual(Layer):
         """That of the layer; None if it has none."""
         return getattr(self.layer, "batch_first", None)
 
+    @property
+    def features_in(self):
+        return self.layer.features_in
+
+    def features_after(self, features):
+        """Those of x: y has its shape."""
+        return self.features_in if features is None else features
+
     def inside(self, tape):
         _, _, inner = Tape.check(tape, self)
         return [("", self.layer, inner)]
@@ -302,6 +327,19 @@ class Residual(Layer):
     def check_dstate(self, tape, dstate):
         _, _, inner = Tape.check(tape, self)
         self.layer.check_dstate(inner, dstate)
+
+
+def check_features(layers):
+    """Raise ValueError unless each layer reads what the one before gives, as far as they say."""
+    features = None
+    for k, layer in enumerate(layers):
+        wanted = layer.features_in
+        if None not in (wanted, features) and wanted != features:
+            raise ValueError(
+                f"layers[{k}]: expected {features} features in, which {type(layers[k - 1]).__name__} at {k - 1} gives, "
+                f"got {type(layer).__name__} with {wanted}"
+            )
+        features = layer.features_after(features)
 
 
 def leaves(layer):

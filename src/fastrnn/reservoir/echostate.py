@@ -115,6 +115,13 @@ class EchoState(Layer):
         yield from Linear._shapes(features, output_size, bias=True)
 
     @property
+    def features_in(self):
+        return self.input_size
+
+    def features_after(self, features):
+        return self.output_size
+
+    @property
     def _stored(self):
         return Joined(self._rnn.params, self._readout.params)
 
