@@ -13,6 +13,7 @@ import pytest
 from layer_cases import refused
 
 import fastrnn as fr
+from fastrnn import files
 from fastrnn.inspect import inside_quotes, rank_units, read_array, read_text, report, trace
 from fastrnn.inspect.__main__ import main
 from fastrnn.inspect.outlook import log_softmax, recent_influence
@@ -187,6 +188,34 @@ def test_the_command_reads_arrays_and_vocabularies(saved):
     main([*arguments, "--vocab", str(saved / "vocabulary.json")])
     with pytest.raises(SystemExit, match=r"plain.safetensors: expected a vocabulary in its notes, .* or --vocab"):
         main(arguments)
+
+
+def test_the_page_appears_whole_or_not_at_all(saved, monkeypatch):
+    """What was there before is there still if the disk is full; and nothing is left beside it."""
+    command = [str(saved / "model.safetensors"), "--text", str(saved / "text.txt")]
+    main(command)
+    before, names = (saved / "model.html").read_bytes(), sorted(saved.iterdir())
+
+    def fsync(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", fsync)
+    with pytest.raises(SystemExit, match="No space left"):
+        main([*command, "--steps", "3"])
+    assert (saved / "model.html").read_bytes() == before and sorted(saved.iterdir()) == names
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_the_ends_of_lines_are_read_as_the_model_knows_them(knows, saved):
+    """CR LF are two characters for a model that has both, and the end of a line for one that has not."""
+    vocabulary = ["a", "b", "\n"] + ["\r"] * knows
+    model = fr.Sequential(fr.Embedding(len(vocabulary), 4, seed=0), fr.GRU(4, 8, seed=1))
+    fr.save(model, saved / "lines.safetensors", notes={"vocabulary": vocabulary})
+    (saved / "lines.txt").write_bytes(b"a\r\nb\r\n")
+    main([str(saved / "lines.safetensors"), "--text", str(saved / "lines.txt")])
+    page = (saved / "lines.html").read_text(encoding="utf-8")
+    assert meta_of(page)["labels"] == (["a", "\r", "\n", "b", "\r", "\n"] if knows else ["a", "\n", "b", "\n"])
+    assert 'replaceAll("\\r", "\\u240d")' in page  # it has a sign of its own
 
 
 def test_files_of_other_kinds_are_named(saved):

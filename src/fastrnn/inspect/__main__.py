@@ -14,7 +14,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from .. import files
-from .reading import read_array, read_text
+from .reading import as_vocabulary, read_array, read_text
 from .report import report
 
 
@@ -35,8 +35,7 @@ def main(arguments=None):
     out = options.out or os.path.splitext(options.model)[0] + ".html"
     try:
         content = make(options)
-        with open(out, "w", encoding="utf-8") as file:
-            file.write(content)
+        files.replace(out, content.encode())
     except (OSError, TypeError, ValueError) as error:
         sys.exit(f"{parser.prog}: {error}")
     print(f"{out}: {len(content) / 1e6:.1f} MB")
@@ -56,7 +55,10 @@ def make(options):
                 f"{options.model}: expected a vocabulary in its notes, fastrnn.save(..., notes={{'vocabulary': ...}}), "
                 "or --vocab; got neither"
             )
-        reading = read_text(model, read_file(options.text), vocabulary, options.steps)
+        text = read_file(options.text)
+        if "\r" not in as_vocabulary(vocabulary):  # it was trained on lines as Python ends them
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        reading = read_text(model, text, vocabulary, options.steps)
     title = f"{os.path.basename(options.model)} reads {os.path.basename(options.text or options.array)}"
     return report(model, reading, title=title, window=options.window)
 
@@ -84,8 +86,8 @@ def read_npy(path):
 
 
 def read_file(path):
-    """A text file."""
-    with open(path, encoding="utf-8") as file:
+    """A text file, as it is: also the ends of its lines."""
+    with open(path, encoding="utf-8", newline="") as file:
         try:
             return file.read()
         except UnicodeDecodeError as error:

@@ -45,7 +45,8 @@ function colour(share, gate) {
 
 const css = rgb => `rgb(${rgb.join()})`;
 const ink = ([r, g, b]) => (0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#000" : "#fff");
-const visible = label => label.replaceAll("\n", "\u21b5").replaceAll("\t", "\u21e5").replaceAll(" ", "\u2423");
+const visible = label => label.replaceAll("\r", "\u240d").replaceAll("\n", "\u21b5").replaceAll("\t", "\u21e5").replaceAll(" ", "\u2423");
+const written = label => label.replaceAll("\r", "\u240d").replaceAll("\n", "\u21b5\n").replaceAll("\t", "\u21e5\t");
 const number = value => (Number.isNaN(value) ? "NaN" : value.toFixed(3).replace("-", "\u2212"));
 
 function element(tag, properties, ...inside) {
@@ -64,7 +65,7 @@ function meter(start, end, colour) {
 // -- the sequence -----------------------------------------------------------------------------------------------------
 
 const steps = meta.labels.map((label, t) => {
-  const step = element("i", { id: "t" + t, textContent: label.replaceAll("\n", "\u21b5\n").replaceAll("\t", "\u21e5\t") });
+  const step = element("i", { id: "t" + t, textContent: written(label) });
   step.dataset.t = t;
   return step;
 });
