@@ -250,6 +250,8 @@ def test_memory_length_of_known_curves():
 
 def test_bad_input_is_refused():
     gru, x = fr.GRU(2, 3), np.zeros((T, N, 2), np.float32)
+    growing = fr.RNN(1, 1, nonlinearity="identity", bias=False)
+    growing.params["weight_ih_l0"][...], growing.params["weight_hh_l0"][...] = 1, 1e20
     for ask in (state_jacobians, singular_values, jacobian_norms, lyapunov_exponents):
         with refused(ValueError, "model: expected one with a recurrent layer in it, got Linear("):
             ask(fr.Linear(2, 3), x)
@@ -257,8 +259,10 @@ def test_bad_input_is_refused():
             ask(gru, x[..., :1])
         with refused(ValueError, "x: expected at least one step of at least one row"):
             ask(gru, x[:0])
-        with refused(FloatingPointError, "l0: expected finite states, got nan or inf after step 2"):
+        with refused(ValueError, "x: expected finite values, got nan or inf"):
             ask(gru, np.where(np.arange(T)[:, None, None] == 2, np.nan, x).astype(np.float32))
+        with refused(FloatingPointError, "l0: expected finite states, got nan or inf after step 2"):
+            ask(growing, np.ones((T, 1, 1), np.float32))
         with refused(FloatingPointError, "l0: expected finite states, got nan or inf in the initial state"):
             ask(gru, x, state=np.full((1, N, 3), np.inf, np.float32))
     with refused(ValueError, "k: expected at most 3, the numbers in a state of l0, got 4"):

@@ -16,6 +16,7 @@ from layer_cases import (
 )
 
 import fastrnn as fr
+from fastrnn import inspect
 from fastrnn.inspect.probes import probed, strands, strands_of
 
 T, N = 6, 3
@@ -149,3 +150,29 @@ def test_bad_input_is_refused():
         strands(fr.GRU(3, 4), x, [7, 1, 1])
     with refused(ValueError, "tokens: expected integers in 0..9, got 10"):
         strands(language_model(), np.full((T, N), 10))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        inspect.influence,
+        inspect.integrated_gradients,
+        inspect.state_jacobians,
+        inspect.jacobian_norms,
+        inspect.gradient_flow,
+        inspect.diagnose,
+    ],
+)
+def test_values_that_are_not_finite_are_refused_where_they_are_read(ask, batch_first, bad, rng):
+    """By the name of x, whatever is asked; beyond the length of a row anything may stand."""
+    layer = fr.GRU(3, 4, batch_first=batch_first, seed=0)
+    x, lengths = rng.standard_normal((T, N, 3)).astype(np.float32), [T, T - 2, T]
+    x[T - 1, 1, 2] = bad
+    x = x.swapaxes(0, 1) if batch_first else x
+    output = {"output": 0} if ask is inspect.integrated_gradients else {}
+    for given in x, x[1] if batch_first else x[:, 1]:
+        with refused(ValueError, "x: expected finite values, got nan or inf"):
+            ask(layer, given, **output)
+    ask(layer, x, lengths, **output)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import functional
-from .probes import check_steps, probed, strands_of
+from .probes import check_x, probed, strands_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,8 @@ def gradient_flow(model, x, lengths=None, *, dy=None, state=None):
     Raises
     ------
     TypeError, ValueError
-        There is no recurrent layer in the model, x has no steps, or an argument has the wrong type or shape.
+        There is no recurrent layer in the model, x has no steps or is not finite, or an argument has the wrong type or
+        shape.
 
     Examples
     --------
@@ -76,7 +77,7 @@ def gradient_flow(model, x, lengths=None, *, dy=None, state=None):
     0.l1 (20, 4) True
     """
     taken_apart = probed(model)
-    check_steps(x)
+    check_x(model, x, lengths)
     y, _, tape = taken_apart.forward(x, state, lengths)
     if dy is None:
         dy = _at_the_end(taken_apart, y)

@@ -40,7 +40,8 @@ def influence(model, x, lengths=None, *, state=None, output=None, at=None, reduc
     Raises
     ------
     TypeError, ValueError
-        There is no recurrent layer in the model, x has no steps, or an argument has the wrong type or shape.
+        There is no recurrent layer in the model, x has no steps or is not finite, or an argument has the wrong type or
+        shape.
 
     Notes
     -----

@@ -39,7 +39,8 @@ def state_jacobians(model, x, lengths=None, *, state=None):
     Raises
     ------
     TypeError, ValueError
-        There is no recurrent layer in the model, x has no steps, or an argument has the wrong type or shape.
+        There is no recurrent layer in the model, x has no steps or is not finite, or an argument has the wrong type or
+        shape.
     FloatingPointError
         A state is not finite.
 

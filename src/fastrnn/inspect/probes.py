@@ -3,11 +3,11 @@
 
 import numpy as np
 
-from .. import functional
+from .. import arguments, functional
 from ..layer import Layer, Tape
 from ..layers.sequential import Residual, Sequential, leaves
 from ..stack import Stack
-from .strands import Strand
+from .strands import Strand, within
 
 
 def strands(model, x, lengths=None, state=None):
@@ -24,7 +24,7 @@ def strands(model, x, lengths=None, state=None):
     list of Strand
     """
     taken_apart = probed(model)
-    check_steps(x)
+    check_x(model, x, lengths)
     taken_apart.forward(x, state, lengths)
     return strands_of(taken_apart)
 
@@ -66,11 +66,18 @@ def check_model(model):
         inside.extend(parts)
 
 
-def check_steps(x):
-    """Raise ValueError where x is without a step or without a row."""
+def check_x(model, x, lengths):
+    """Raise ValueError where x is without a step or a row, or holds nan or inf within the length of a row."""
     shape = np.shape(x)
     if 0 in shape:
         raise ValueError(f"x: expected at least one step of at least one row, got shape {shape}")
+    x = arguments.as_array("x", x)
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        if lengths is not None and x.ndim in (2, 3):
+            x = functional.Layout(x.ndim == 3, bool(model.batch_first)).time_major(x)
+            x = x[within(len(x), functional.as_lengths(lengths, *x.shape[:2]))]
+        if not np.isfinite(x).all():
+            raise ValueError("x: expected finite values, got nan or inf")
 
 
 class Probe(Layer):

@@ -7,7 +7,7 @@ from .. import arguments, functional
 from ..layers.dropout import Dropout
 from ..layers.linear import Embedding
 from ..layers.sequential import Sequential, leaves
-from .probes import check_model, check_steps
+from .probes import check_model, check_x
 
 BLOCK_BYTES = 1 << 26  # of what a pass over one block of rows keeps
 
@@ -27,7 +27,7 @@ class Subject:
     def __init__(self, model, x, lengths, state):
         check_model(model)
         self.model = model.still()
-        check_steps(x)
+        check_x(model, x, lengths)
         y, _ = self.model(x, state, lengths)  # what is wrong with the arguments is said here, in the caller's shapes
         self.embedding, self.model = reading_vectors(self.model)
         if self.embedding is not None:
