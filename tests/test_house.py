@@ -59,7 +59,7 @@ MAY_IMPORT = {
     "functional": {"_core", "arguments", "threads"},
     "gradients": {"pointwise"},
     "init": {"arguments", "layers", "recurrent"},
-    "layer": {"arguments"},
+    "layer": {"arguments", "tape"},
     "layers": {"arguments", "composite", "functional", "layer"},
     "losses": {"arguments"},
     "omega": set(),
@@ -77,6 +77,7 @@ MAY_IMPORT = {
     "stack": {"arguments", "functional", "layer", "parameters", "recompute", "remedies", "stream"},
     "steps": {"functional", "layer", "recompute"},
     "stream": {"arguments", "functional"},
+    "tape": set(),
     "threads": {"_core"},
     "training": {"arguments", "composite", "files", "gradients", "layer", "layers", "losses", "optim", "pointwise"},
 }
@@ -200,6 +201,7 @@ MODULES_WITHOUT_TEST = {
     "losses_counting": "what all losses share: tested with each of them",
     "inspect_subject": "what influence and attribution share: tested with both",
     "parameters": "the ground floor of a stack: tested with it, in test_stack, test_files and test_init",
+    "tape": "what every layer's forward leaves: tested with it, in test_layer",
     "training_loop": "the epochs of fit: tested with it, in test_training_fitting",
     "training_rows": "what Batches are made of: tested as batches, in test_training_batches",
 }
