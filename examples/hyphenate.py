@@ -6,7 +6,8 @@ reads from left to right has not seen the letters behind the place, a bidirectio
 "Bidirectional recurrent neural networks", 1997). Both have about as many parameters and the same training.
 
 A hyphen in a wrong place is worse than one that is missing. A third network, like the second, learns that by its loss:
-what it says of places where a hyphen may stand counts a tenth (`pos_weight`), so it sets one only if it is rather sure.
+what it says of places where a hyphen may stand counts a tenth (`pos_weight`; for more classes, cross_entropy has
+`weight`), so it sets one only if it is rather sure.
 
 The words are those of the documentation in Python's own modules and help; the hyphens are those of TeX's patterns for
 American English (Liang, "Word hy-phen-a-tion by com-put-er", 1983), which the package pyphen carries. Words that begin
@@ -35,7 +36,7 @@ try:
 except ImportError:
     sys.exit('The hyphens of this example come with pyphen: pip install "fastrnn[examples]"')
 
-LETTERS = string.ascii_lowercase
+LETTERS = " " + string.ascii_lowercase  # the first is none: what stands behind the end of a word
 EMBEDDING_SIZE, LEARNING_RATE, BATCH, MAX_NORM = 24, 5e-3, 64, 1.0
 CAUTION = 0.1  # how much the places count where a hyphen may stand
 UNITS = {False: 116, True: 76}  # bidirectional or not: about as many parameters
@@ -65,7 +66,7 @@ def split(words):
 
 
 def spelled(words):
-    """Letters (T, N), 0 behind the end of a word, and lengths (N,)."""
+    """Letters (T, N), 0 (no letter) behind the end of a word, and lengths (N,)."""
     lengths = np.array([len(word) for word in words])
     letters = np.zeros((lengths.max(), len(words)), np.intp)
     for n, word in enumerate(words):
@@ -85,7 +86,7 @@ def hyphens(words):
 def make_model(bidirectional, seed):
     """Letters in, for each the logit of a hyphen behind it out."""
     H = UNITS[bidirectional]
-    embedding = fr.Embedding(len(LETTERS), EMBEDDING_SIZE, seed=seed)
+    embedding = fr.Embedding(len(LETTERS), EMBEDDING_SIZE, padding_idx=0, seed=seed)  # no letter is a vector of 0
     gru = fr.GRU(EMBEDDING_SIZE, H, bidirectional=bidirectional, seed=seed + 1)
     linear = fr.Linear(gru.num_directions * H, 1, seed=seed + 3)
     return fr.Sequential(embedding, gru, fr.Dropout(0.3, seed=seed + 2), linear)
@@ -143,7 +144,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")
     arguments = parser.parse_args()
     for word in arguments.words:
-        if not word or not set(word) <= set(LETTERS):
+        if not word or not set(word) <= set(LETTERS[1:]):
             parser.error(f"expected words of the letters a to z, got {word!r}")
 
     known, new = split(read_words())

@@ -60,8 +60,8 @@ def standardised(known, new):
 
 
 def make_model(units, seed):
-    """Both directions read a row; the mean of what they say at its steps is judged."""
-    gru = fr.GRU(FEATURES, units, bidirectional=True, seed=seed)
+    """Two layers, each in both directions, read a row; the mean of what they say at its steps is judged."""
+    gru = fr.GRU(FEATURES, units, num_layers=2, bidirectional=True, dropout=0.3, seed=seed)
     linear = fr.Linear(2 * units, SPEAKERS, seed=seed + 2)
     return fr.Sequential(fr.Dropout(0.1, seed=seed + 1), gru, fr.MeanPool(), fr.Dropout(0.5, seed=seed + 3), linear)
 
