@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What units of a character model learn: nobody asked one of them to know whether a quotation is open, and yet it does.
 
-A model like the demo's, of half as many units, learns to say which character comes next. So it has to keep in mind what
-the last character does not say: how far the line has come, in which word this is, whether a quotation or a bracket is
-open. Karpathy, Johnson and Fei-Fei ("Visualizing and understanding recurrent networks", 2015, arXiv 1506.02078) found
-single units that do just that. Here the units are asked, all of them: which state, cell or gate tells a property of the
-text best? Of many units the best looks good by chance as well, so each is scored again, on text that was not searched.
+The demo's model learns to say which character comes next. For that it has to keep in mind what the last character does
+not say: how far the line has come, in which word this is, whether a quotation or a bracket is open. Karpathy, Johnson
+and Fei-Fei ("Visualizing and understanding recurrent networks", 2015, arXiv 1506.02078) found single units that do just
+that. Here the units are asked, all of them: which state, cell or gate tells a property of the text best? Of many units
+the best looks good by chance as well, so each is scored again, on text that was not searched.
 
     python examples/what_units_learn.py
     python examples/what_units_learn.py --model novel.safetensors --text novel.txt    a model that the demo has saved
@@ -21,7 +21,6 @@ import numpy as np
 import fastrnn as fr
 from fastrnn import inspect
 
-UNITS = 128
 SEARCHED = 12_000  # characters of the validation text; the rest is for the score
 REMEMBERED = "inside_quotes", "inside_brackets", "bracket_depth", "position_in_line", "position_in_word"
 SHOWN = "inside_quotes", "is_space"  # in the picture
@@ -34,12 +33,12 @@ NAMES = {
 
 
 def trained(epochs, seed):
-    """A model on the demo's text, its vocabulary, and text that it has not learned from."""
+    """The demo's model on the demo's text, its vocabulary, and text that it has not learned from."""
     text = demo.read_text()
     split = len(text) * 9 // 10
     vocabulary = sorted(set(text[:split]))
     tokens = demo.encode(text, vocabulary)
-    model = demo.make_model(len(vocabulary) + 1, UNITS, seed)
+    model = demo.make_model(len(vocabulary) + 1, 256, seed)
     demo.train(model, tokens[:split], tokens[split:], epochs, progress=False)
     return model, vocabulary, text[split:]
 

@@ -85,7 +85,7 @@ def test_the_picture_shows_a_stretch_with_quotations(example):
 
 @pytest.mark.slow
 def test_the_whole_run():
-    """A model like the demo's has a unit that knows whether a quotation is open."""
+    """The demo's model has a unit that knows whether a quotation is open."""
     process = run()
     assert process.returncode == 0, process.stderr
     assert "tells inside quotes" in process.stdout.splitlines()[-1]
