@@ -67,7 +67,7 @@ MAY_IMPORT = {
     "parameters": {"arguments", "functional", "layer", "remedies"},
     "recompute": {"functional"},
     "recurrent": {"arguments", "functional", "omega", "stack", "stream"},
-    "pointwise": {"_core", "threads"},
+    "pointwise": {"_core", "arguments", "threads"},
     "reference": set(),
     "remedies": {"arguments", "functional"},
     "reservoir": {"arguments", "functional", "layer", "layers", "recurrent", "stack", "stream"},

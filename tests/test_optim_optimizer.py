@@ -103,6 +103,24 @@ def test_a_step_allocates_nothing_as_large_as_a_parameter(make):
 
 
 @every_optimizer
+@pytest.mark.parametrize("wrong", [np.ones(2), np.ones((3, 4)), np.ones((4, 3), np.float32)])
+def test_a_gradient_that_no_longer_fits_is_named_and_nothing_changed(make, wrong):
+    model, before = Model(), Model()
+    optimizer = make(model)
+    model.grads["weight"] = wrong
+    with pytest.raises(ValueError, match=r"^grads\['weight'\]: expected float64 \(4, 3\), got "):
+        optimizer.step()
+    assert optimizer.steps == 0
+    assert_same_bits(model, before)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.int64, ">f4"])
+def test_parameters_that_are_no_floats_of_the_engines_are_refused(dtype):
+    with pytest.raises(TypeError, match=r"^params\['weight'\]: expected float32 or float64, got "):
+        SGD(Model(dtype))
+
+
+@every_optimizer
 def test_parameters_of_two_dtypes(make):
     model, single, double = Model(), Model(np.float32), Model(np.float64)
     for arrays, singles in ((model.params, single.params), (model.grads, single.grads)):

@@ -4,6 +4,7 @@
 import numpy as np
 
 from . import _core
+from .arguments import FLOATS
 from .threads import effective
 
 
@@ -17,19 +18,29 @@ def update(rule, p, g, *, m=None, s=None, v=None, **numbers):
     p, g : ndarray
         The parameter and its gradient, of one shape and dtype, of any layout.
     m, s, v : ndarray or None
-        What the rule remembers: C-ordered, like p.
+        What the rule remembers, like p.
     **numbers
         rate, keep, decay, beta1, beta2, root, eps, momentum (float) and nesterov (bool).
+
+    Raises
+    ------
+    ValueError
+        The arrays are not float32 or float64 alike, of one shape.
     """
-    whole = _whole(p)
-    _core.update(rule, whole, _whole(g), m, s, v, effective(), **numbers)
-    if whole is not p:
-        p[...] = whole
+    given = {"p": p, "g": g, "m": m, "s": s, "v": v}
+    for name, array in given.items():  # below here are pointers
+        if array is not None and (array.shape != p.shape or array.dtype != p.dtype or array.dtype not in FLOATS):
+            raise ValueError(f"{name}: expected floats of {p.dtype} {p.shape}, as p, got {array.dtype} {array.shape}")
+    whole = [None if array is None else _whole(array) for array in given.values()]
+    _core.update(rule, *whole, effective(), **numbers)
+    for array, used in zip(given.values(), whole, strict=True):
+        if used is not array and array is not g:
+            array[...] = used
 
 
 def sum_of_squares(array):
     """Of all elements, in float64; in the same order for the same size."""
-    return _core.sum_of_squares(_whole(array))
+    return _core.sum_of_squares(_whole(array if array.dtype in FLOATS else array.astype(np.float64)))
 
 
 def _whole(array):

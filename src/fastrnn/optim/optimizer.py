@@ -4,6 +4,7 @@
 import numpy as np
 
 from .. import pointwise
+from ..arguments import FLOATS
 from .hyperparameters import Count, Flag, Hyperparameter, check_names, declared, own_values, scalar
 
 __all__ = ["SGD", "Hyperparameter", "Optimizer"]
@@ -47,7 +48,7 @@ class Optimizer:
     Raises
     ------
     TypeError, ValueError
-        If `model` has no parameters and gradients that fit each other, a hyper-parameter is not a
+        If `model` has no parameters and gradients of floats that fit each other, a hyper-parameter is not a
         number in its range or unknown, or a pattern is the first for no parameter.
 
     Examples
@@ -89,6 +90,8 @@ class Optimizer:
             odd = sorted(model.params.keys() ^ model.grads.keys())
             raise ValueError(f"model: expected params and grads of the same names, got odd {odd}")
         for name, p in model.params.items():
+            if p.dtype not in FLOATS:
+                raise TypeError(f"params[{name!r}]: expected float32 or float64, got {p.dtype}")
             _check_like(f"grads[{name!r}]", model.grads[name], p)
         self.model = model
         self.lr = lr
@@ -118,9 +121,11 @@ class Optimizer:
 
     def step(self):
         """Update every parameter of the model, in place, from its gradient."""
+        params, grads = dict(self.model.params.items()), dict(self.model.grads.items())
+        for name, p in params.items():  # all of them, before one is changed
+            _check_like(f"grads[{name!r}]", grads[name], p)
         self.steps += 1
-        grads = dict(self.model.grads.items())
-        for name, p in self.model.params.items():
+        for name, p in params.items():
             rule = self._rule(name)
             g = rule.decay_weights(p, grads[name])
             rule.update(p, g, **self.state[name])
