@@ -5,7 +5,7 @@ import itertools
 
 import numpy as np
 import pytest
-from layer_cases import assert_same_bits, language_model, refused, summariser, translator
+from support.layers import assert_same_bits, language_model, refused, summariser, translator
 
 import fastrnn as fr
 from fastrnn.decoding import beam, greedy, sample

@@ -7,7 +7,8 @@ import re
 
 import numpy as np
 import pytest
-from conftest import assert_close, make_layer
+from support.recurrent import make_layer
+from support.tolerance import assert_close
 
 import fastrnn as fr
 from fastrnn import init, reference

@@ -4,15 +4,27 @@
 import os as _os
 from typing import TYPE_CHECKING
 
-from .threads import get_num_threads, isas, set_num_threads, show_config, threads  # first: it loads _core with care
+from ._engine.threads import (  # first: it loads _core with care
+    get_num_threads,
+    isas,
+    set_num_threads,
+    show_config,
+    threads,
+)
 
 # isort: split
 from . import _core, decoding, init
-from .attention import Attention
-from .files import load, load_notes, save
-from .gradients import add_penalty, clip_grad_norm, clip_grad_value
-from .layers import (
+from .io import load, load_notes, save
+from .losses import binary_cross_entropy_with_logits, cross_entropy, ctc_loss, huber_loss, l1_loss, mse_loss
+from .nn import (
+    GRU,
+    LSTM,
+    RLS,
+    RNN,
+    Attention,
+    AttentionDecoder,
     Dropout,
+    EchoState,
     Embedding,
     LastStep,
     LayerNorm,
@@ -21,13 +33,24 @@ from .layers import (
     MeanPool,
     RepeatVector,
     Residual,
+    Seq2Seq,
     Sequential,
+    Stream,
 )
-from .losses import binary_cross_entropy_with_logits, cross_entropy, ctc_loss, huber_loss, l1_loss, mse_loss
-from .optim import SGD, Adagrad, Adam, AdamW, CosineAnnealingLR, LinearWarmup, ReduceLROnPlateau, RMSprop, StepLR
-from .recurrent import GRU, LSTM, RNN, Stream
-from .reservoir import RLS, EchoState
-from .seq2seq import AttentionDecoder, Seq2Seq
+from .optim import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    CosineAnnealingLR,
+    LinearWarmup,
+    ReduceLROnPlateau,
+    RMSprop,
+    StepLR,
+    add_penalty,
+    clip_grad_norm,
+    clip_grad_value,
+)
 
 if TYPE_CHECKING:
     from .training import Batch, Batches, Checkpoint, evaluate, fit, load_checkpoint, save_checkpoint, truncated_bptt

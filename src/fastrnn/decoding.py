@@ -15,9 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import arguments, functional
-from .layers.sequential import Sequential, leaves
-from .stream import rows_of
+from ._engine import arguments
+from ._engine.layout import Layout
+from ._engine.ragged import as_lengths
+from .nn._recurrent.stream import rows_of
+from .nn._sequential import Sequential, leaves
 
 __all__ = ["Decoded", "beam", "greedy", "sample"]
 
@@ -222,7 +224,7 @@ def _begin(model, source, lengths, copies):
 
 def _go_on(model, source, lengths, copies):
     """The same for a language model: it has read all symbols but the last, which is what it reads first."""
-    layout = functional.Layout(True, bool(model.batch_first))
+    layout = Layout(True, bool(model.batch_first))
     source = arguments.as_integers("source", source)
     if source.ndim != 2 or layout.time_major(source).shape[0] == 0:
         axes = layout.axes("V").replace(", V", "")
@@ -231,7 +233,7 @@ def _go_on(model, source, lengths, copies):
         raise ValueError("model: expected layers of one direction, got bidirectional=True: they read what comes later")
     source = layout.time_major(source)
     T, N = source.shape
-    last = functional.as_lengths(np.full(N, T) if lengths is None else lengths, T, N, of="source") - 1
+    last = as_lengths(np.full(N, T) if lengths is None else lengths, T, N, of="source") - 1
     if (last < 0).any():
         raise ValueError(f"lengths: expected at least 1, got 0 for row {int((last < 0).argmax())}")
     _, state = model(layout.laid_out(source), None, last)
@@ -283,5 +285,5 @@ def _decoded(model, sequence, looked, written, log_probs, stop):
     if looked and looked[0] is not None:
         weights = np.array(looked[:T])
         weights[np.arange(T)[:, None] >= written] = 0
-    layout = functional.Layout(True, bool(getattr(model, "batch_first", False)))
+    layout = Layout(True, bool(getattr(model, "batch_first", False)))
     return Decoded(layout.laid_out(tokens), written, log_probs, None if weights is None else layout.laid_out(weights))

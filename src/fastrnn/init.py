@@ -14,10 +14,12 @@ from numbers import Real
 
 import numpy as np
 
-from .arguments import as_rng
-from .layers.linear import Linear
-from .layers.sequential import Sequential, leaves
-from .recurrent import GRU, LSTM, RNN
+from ._engine.arguments import as_rng
+from .nn._linear import Linear
+from .nn._recurrent.gru import GRU
+from .nn._recurrent.lstm import LSTM
+from .nn._recurrent.rnn import RNN
+from .nn._sequential import Sequential, leaves
 
 __all__ = [
     "chrono", "forget_bias", "he_normal", "he_uniform", "identity", "orthogonal", "pytorch", "xavier_normal",

@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 
 def main() -> None:
     sys.path.insert(0, str(HERE.parent))
-    from torch_cases import FROZEN, draw, run_torch
+    from support.torch_cases import FROZEN, draw, run_torch
 
     torch.set_num_threads(1)
     for old in HERE.glob("torch-*.safetensors"):

@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Looking inside a model: what its units and gates do, step by step, and how gradients travel."""
 
-from .agreement import auc, correlation
-from .attribution import integrated_gradients, occlusion
-from .diagnosis import Diagnosis, Finding, diagnose
-from .flow import StrandFlow, gradient_flow
-from .flow_plots import plot_gradient_flow, plot_influence, plot_memory, plot_singular_values
-from .gates import plot_openness, plot_saturation, saturation
-from .influence import influence
-from .jacobians import jacobian_norms, lyapunov_exponents, memory_length, singular_values, state_jacobians
-from .plots import plot_attention, plot_text, plot_units
-from .properties import (
+from ._gradients.attribution import integrated_gradients, occlusion
+from ._gradients.diagnosis import Diagnosis, Finding, diagnose
+from ._gradients.flow import StrandFlow, gradient_flow
+from ._gradients.influence import influence
+from ._gradients.jacobians import jacobian_norms, lyapunov_exponents, memory_length, singular_values, state_jacobians
+from ._plots.flow import plot_gradient_flow, plot_influence, plot_memory, plot_singular_values
+from ._plots.gates import plot_openness, plot_saturation, saturation
+from ._plots.recorder import FlowRecorder
+from ._plots.trajectory import plot_trajectory, principal_components
+from ._plots.unrolled import plot_unrolled
+from ._plots.values import plot_attention, plot_text, plot_units
+from ._report.report import report
+from ._trace.record import trace
+from ._trace.tokenization import Reading, read_array, read_text
+from ._trace.trace import Trace
+from ._units.properties import (
     PROPERTIES,
     bracket_depth,
     falling,
@@ -25,14 +31,8 @@ from .properties import (
     position_in_word,
     rising,
 )
-from .reading import Reading, read_array, read_text
-from .recorder import FlowRecorder
-from .report import report
-from .space import plot_trajectory, principal_components
-from .trace import trace
-from .traced import Trace
-from .units import Match, rank_units, survey_units
-from .unrolled import plot_unrolled
+from ._units.ranking import Match, rank_units, survey_units
+from ._units.scores import auc, correlation
 
 __all__ = [
     "PROPERTIES",

@@ -13,9 +13,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from .. import files
-from .reading import as_vocabulary, read_array, read_text
-from .report import report
+from ..io import _models as files
+from ._report.report import report
+from ._trace.tokenization import as_vocabulary, read_array, read_text
 
 
 def main(arguments=None):

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Optimizers, which turn gradients into updates, and schedules of their hyper-parameters."""
+"""Optimizers, which turn gradients into updates, and schedules of their learning rates."""
 
-from .adaptive import Adagrad, Adam, AdamW, RMSprop
-from .hyperparameters import Hyperparameter
-from .optimizer import SGD, Optimizer
-from .schedules import CosineAnnealingLR, LinearWarmup, ReduceLROnPlateau, StepLR
+from ._adaptive import Adagrad, Adam, AdamW, RMSprop
+from ._gradients import add_penalty, clip_grad_norm, clip_grad_value
+from ._hyperparameters import Hyperparameter
+from ._optimizer import Optimizer
+from ._schedules import CosineAnnealingLR, LinearWarmup, ReduceLROnPlateau, StepLR
+from ._sgd import SGD
 
 __all__ = [
     "Adagrad",
@@ -18,4 +20,7 @@ __all__ = [
     "ReduceLROnPlateau",
     "SGD",
     "StepLR",
+    "add_penalty",
+    "clip_grad_norm",
+    "clip_grad_value",
 ]

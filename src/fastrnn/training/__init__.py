@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`fit`, and what it is made of: data in batches, updates, windows of time, checkpoints, Ctrl-C, a progress bar."""
 
-from .batches import Batches
-from .checkpoints import Checkpoint, load_checkpoint, save_checkpoint
-from .evaluation import evaluate
-from .fitting import fit
-from .rows import Batch
-from .truncated import truncated_bptt
+from ._data.batches import Batches
+from ._data.rows import Batch
+from ._loop.evaluation import evaluate
+from ._loop.fit import fit
+from ._loop.truncated import truncated_bptt
+from ._state.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 
 __all__ = [
     "Batch",

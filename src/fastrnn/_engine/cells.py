@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The cells, as the engine declares them."""
+
+from typing import NamedTuple
+
+from .. import _core
+
+
+class Cell(NamedTuple):
+    """What the arrays of a cell look like (see fr_cell_info in csrc/fastrnn.h)."""
+
+    code: int
+    gates: int
+    saved: int
+    has_c: bool
+    recurrent: bool
+
+
+CELLS = {name: Cell(*info) for name, info in _core.CELLS.items()}

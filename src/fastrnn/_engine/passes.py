@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One call of the engine per layer and direction: packed weights, a forward and a backward pass."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import _core
+from .arguments import FLOATS
+from .ragged import Order, tape_rows
+from .threads import effective
+
+
+class Carry(NamedTuple):
+    """How a state goes from one step to the next, beyond the cell (see fr_carry in csrc/fastrnn.h)."""
+
+    take_h: np.ndarray | None = None  # (T, N, H), or (H,) for every step and row: h = take_h new + (1 - take_h) old
+    take_c: np.ndarray | None = None
+    mask: np.ndarray | None = None  # (N, H): what the product with w_hh reads is multiplied by it, at every step
+    clip: float = 0.0  # backward, gradients of the pre-activations are kept within +-clip; 0: all are
+
+    @property
+    def arrays(self):
+        return tuple(array for array in self[:3] if array is not None)
+
+    def steps(self, block):
+        """That of a slice of time."""
+        take = (share[block] if share is not None and share.ndim == 3 else share for share in self[:2])
+        return Carry(*take, self.mask, self.clip)
+
+
+PLAIN = Carry()
+
+
+_PLAIN = _core.Carry(*PLAIN)
+
+
+def _carried(carry):
+    """A `Carry` as the wall takes it."""
+    return _PLAIN if carry is PLAIN else _core.Carry(*carry)
+
+
+def weights(cell, dtype, input_size, hidden_size, arrays, lent, carry=PLAIN):
+    """Bind the parameter arrays of one layer and direction to packed copies that follow them.
+
+    Parameters
+    ----------
+    arrays : sequence of (ndarray or None)
+        w_ih (G*H, I), w_hh (G*H, H), b_ih (G*H,), b_hh (G*H,).
+    lent : object
+        Its ``count`` grows whenever one of the arrays is given out.
+    carry : Carry
+        Of inference on the short way and of streams, the same at every step.
+    """
+    return _core.Weights(cell.code, FLOATS.index(dtype), input_size, hidden_size, arrays, lent, _carried(carry))
+
+
+def inference(weights, directions, parts, batch_first, dtype):
+    """The short way through a stack for small calls; None from it means: go the long way.
+
+    Parameters
+    ----------
+    weights : list of Weights
+        [layer * directions + direction].
+    directions, parts : int
+        1 or 2 directions; 1 part of a state (h) or 2 (h, c).
+    """
+    return _core.Inference(weights, directions, parts, batch_first, effective, np.empty, np.ndarray, dtype)
+
+
+def stepper(stack, between):
+    """One step at a time through a stack of one-directional layers.
+
+    Parameters
+    ----------
+    stack : list of (Weights, h, c)
+        h and c, or None, are (N, H): the state, written in place.
+    between : list of ndarray
+        (N, H) of each layer but the last, for its output.
+    """
+    return _core.Stepper(stack, between, effective)
+
+
+class Saved(NamedTuple):
+    """What one layer and direction leaves for its backward pass; R is the sum of the lengths, S = `Cell.saved`."""
+
+    pack: object
+    x: np.ndarray  # (T, N, I)
+    y: np.ndarray | None  # (T, N, H)
+    h_0: np.ndarray | None  # (N, H)
+    c_0: np.ndarray | None  # (N, H)
+    gates: np.ndarray | None  # (R, S, H)
+    c: np.ndarray | None  # (R, H)
+    order: Order | None
+    carry: Carry
+    reverse: bool
+
+    @property
+    def nbytes(self):
+        """Bytes beyond x and y."""
+        return sum(0 if array is None else array.nbytes for array in (self.gates, self.c, *self.carry.arrays))
+
+
+def _take(pack, shape, dtype):
+    """An array for a tape, in memory that an earlier tape of these weights has done with if there is enough of it."""
+    size = math.prod(shape)
+    try:
+        flat = pack.spare.pop()  # the largest; another thread may have been quicker
+    except IndexError:
+        flat = None
+    if flat is None or flat.size < size:
+        flat = np.empty(size, dtype)
+    return flat[:size].reshape(shape)
+
+
+def _give(pack, arrays):
+    """The arrays of a tape that has been used up, for the next."""
+    owners = [array.base for array in arrays if array is not None and array.base.nbytes <= _core.SPARE_BYTES]
+    pack.spare[:] = sorted(owners, key=len)
+
+
+def forward(cell, pack, x, y, state, final, *, order=None, carry=PLAIN, reverse=False, keep=False):
+    """One layer, one direction.
+
+    Parameters
+    ----------
+    cell : Cell
+    pack : Pack
+        Of the weights, from `Weights.pack`.
+    x : ndarray, shape (T, N, I)
+    y : ndarray, shape (T, N, H)
+        Written.
+    state : tuple of (ndarray or None)
+        h_0 and c_0, (N, H); None is zero, and stands for a c that the cell does not have.
+    final : tuple of (ndarray or None)
+        h_n and c_n, (N, H). Written; they may be the arrays of `state`.
+    order : Order, optional
+    carry : Carry
+    reverse : bool
+    keep : bool
+        Keep what `backward` needs.
+
+    Returns
+    -------
+    Saved or None
+    """
+    T, N, H = y.shape
+    gates = c = None
+    if keep:
+        rows = tape_rows(order, T, N)
+        gates = _take(pack, (rows, cell.saved, H), x.dtype) if cell.recurrent else None
+        c = _take(pack, (rows, H), x.dtype) if cell.has_c else None
+        state = tuple(None if array is None else array.copy() for array in state)
+    _core.forward(pack, x, y, *state, *final, gates, c, order, _carried(carry), reverse, effective())
+    return Saved(pack, x, y, *state, gates, c, order, carry, reverse) if keep else None
+
+
+def backward(cell, saved, dy, dfinal, dx, dstate, grads, after=None):
+    """Back-propagate through what `forward` saved. `saved.gates` is used up.
+
+    Parameters
+    ----------
+    cell : Cell
+    saved : Saved
+    dy : ndarray, shape (T, N, H)
+    dfinal : tuple of (ndarray or None)
+        Upstream gradients of h_n and c_n, (N, H); None is zero.
+    dx : ndarray, shape (T, N, I)
+        Added to.
+    dstate : tuple of (ndarray or None)
+        Gradients of h_0 and c_0, (N, H). Written.
+    grads : sequence of (ndarray or None)
+        Gradients of the four parameter arrays. Added to.
+    after : callable, optional
+        Called with the gradients of the gates, (R, S, H), before their memory serves for another call.
+    """
+    gates = saved.gates
+    if gates is None:  # a cell without memory saves nothing: its gates exist only as gradients
+        T, N, H = dy.shape
+        gates = _take(saved.pack, (T * N, cell.saved, H), dy.dtype)
+    _core.backward(
+        saved.pack, saved.x, saved.y, saved.h_0, saved.c_0, gates, saved.c, dy, *dfinal, dx, *dstate, grads,
+        saved.order, _carried(saved.carry), saved.reverse, effective(),
+    )  # fmt: skip
+    if after is not None:
+        after(gates)
+    _give(saved.pack, (gates, saved.c))

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How open the gates are, and how often they are quite open or quite closed."""
+
+import numpy as np
+
+from .style import COLOURS, MARKERS, as_numbers, as_tokens, label_steps, new_axes, width_for
+
+__all__ = ["plot_openness", "plot_saturation", "saturation"]
+
+GATES = {"i": "input", "f": "forget", "o": "output", "r": "reset", "z": "update"}  # those between 0 and 1
+LEFT, RIGHT = 0.1, 0.9
+
+
+def saturation(values):
+    """The share of the steps at which each gate is left-saturated, below 0.1, and right-saturated, above 0.9.
+
+    Karpathy, Johnson, Fei-Fei, "Visualizing and understanding recurrent networks", 2015, arXiv 1506.02078.
+
+    Parameters
+    ----------
+    values : array_like, shape (..., units)
+        A gate between 0 and 1, at any steps; NaN is left out.
+
+    Returns
+    -------
+    left, right : ndarray, shape (units,)
+        NaN where there is no step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `values` are not numbers between 0 and 1.
+
+    Examples
+    --------
+    >>> from fastrnn.inspect import saturation
+    >>> saturation([[0.05, 0.5], [0.95, 0.5], [0.92, 0.3], [0.97, 0.95]])
+    (array([0.25, 0.  ]), array([0.75, 0.25]))
+    """
+    values = as_gate("values", values)
+    values = values.reshape(-1, values.shape[-1])
+    steps = (~np.isnan(values)).sum(axis=0)
+    with np.errstate(invalid="ignore"):  # 0 of 0 steps
+        return (values < LEFT).sum(axis=0) / steps, (values > RIGHT).sum(axis=0) / steps
+
+
+def as_gate(name, value):
+    """`value` as floats between 0 and 1, or NaN."""
+    array = as_numbers(name, value)
+    if array.ndim == 0:
+        raise ValueError(f"{name}: expected (..., units), got a single number")
+    wrong = (array < 0) | (array > 1)
+    if wrong.any():
+        raise ValueError(f"{name}: expected a gate between 0 and 1, got {array[wrong][0]}")
+    return array
+
+
+def as_gates(gates):
+    """The gates between 0 and 1 among named arrays (T, units)."""
+    if not hasattr(gates, "items"):
+        raise TypeError(f"gates: expected named arrays, such as trace(...).pick(), got {type(gates).__name__}")
+    found = {name: as_gate(f"gates[{name!r}]", array) for name, array in gates.items() if name in GATES}
+    if not found:
+        raise ValueError(f"gates: expected some of {', '.join(GATES)}, got {', '.join(gates) or 'nothing'}")
+    for name, array in found.items():
+        if array.ndim != 2 or not array.size:
+            raise ValueError(f"gates[{name!r}]: expected (T, units), at least one of each, got shape {array.shape}")
+    return found
+
+
+def plot_openness(gates, tokens=None, *, ax=None):
+    """How open the gates are over time: for each gate the mean of its units, and the band of their middle half.
+
+    Parameters
+    ----------
+    gates : mapping of str to array_like, shape (T, units)
+        Such as ``trace(model, x).pick()``; drawn are "i", "f", "o" of an LSTM, "r", "z" of a GRU.
+    tokens : str or sequence of T labels, optional
+        Written along the time axis, as many as there is room for.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ImportError
+        matplotlib is not installed.
+    TypeError, ValueError
+        An argument is of the wrong type or shape, or there is no such gate.
+
+    Examples
+    --------
+    >>> import numpy as np, fastrnn as fr
+    >>> from fastrnn import inspect
+    >>> row = inspect.trace(fr.LSTM(3, 8, seed=0), np.ones((5, 3), np.float32)).pick()
+    >>> ax = inspect.plot_openness(row, "hello")
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['input i', 'forget f', 'output o']
+    """
+    gates = as_gates(gates)
+    T = len(next(iter(gates.values())))
+    tokens = as_tokens("tokens", tokens, T)
+    ax = new_axes(ax, width_for(T), 3)
+    for (name, values), colour in zip(gates.items(), COLOURS, strict=False):
+        low, high = np.quantile(values, [0.25, 0.75], axis=1)
+        ax.fill_between(range(T), low, high, color=colour, alpha=0.15, linewidth=0)
+        ax.plot(values.mean(axis=1), color=colour, label=f"{GATES[name]} {name}", linewidth=1.5)
+    ax.set(xlim=(-0.5, T - 0.5), ylim=(0, 1), ylabel="openness")
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(gates), frameon=False, borderaxespad=0.2)
+    label_steps(ax, tokens, T)
+    return ax
+
+
+def plot_saturation(gates, *, ax=None):
+    """How often each gate is quite open or quite closed: a point for each unit.
+
+    To the right are gates that are often right-saturated (above 0.9: they let pass), at the top those that are often
+    left-saturated (below 0.1: they block), in the corner at the bottom those that are seldom either. Karpathy et al.
+    2015; see `saturation`.
+
+    Parameters
+    ----------
+    gates : mapping of str to array_like, shape (T, units)
+        Such as ``trace(model, x).pick()``; drawn are "i", "f", "o" of an LSTM, "r", "z" of a GRU.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ImportError
+        matplotlib is not installed.
+    TypeError, ValueError
+        An argument is of the wrong type or shape, or there is no such gate.
+
+    Examples
+    --------
+    >>> import numpy as np, fastrnn as fr
+    >>> from fastrnn import inspect
+    >>> row = inspect.trace(fr.GRU(3, 8, seed=0), np.ones((5, 3), np.float32)).pick()
+    >>> ax = inspect.plot_saturation(row)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['reset r', 'update z']
+    """
+    gates = as_gates(gates)
+    ax = new_axes(ax, 4.8, 4.5)
+    ax.plot([0, 1], [1, 0], color="0.8", linewidth=1, zorder=0)  # no share can lie beyond
+    sizes = 70, 36, 14  # of hollow markers: those that coincide, as with few steps they do, show one another
+    for (name, values), colour, marker, size in zip(gates.items(), COLOURS, MARKERS, sizes, strict=False):
+        left, right = saturation(values)
+        style = {"s": size, "marker": marker, "facecolors": "none", "edgecolors": colour, "linewidths": 1}
+        ax.scatter(right, left, label=f"{GATES[name]} {name}", clip_on=False, **style)
+    ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    ax.set(xlabel=f"share of steps right-saturated (> {RIGHT})", ylabel=f"share of steps left-saturated (< {LEFT})")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, loc="upper right")
+    return ax

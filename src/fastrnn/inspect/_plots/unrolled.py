@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A small net unrolled in time, with its values in it."""
+
+import numpy as np
+
+from ...nn._recurrent.stack import Stack
+from .._trace.record import trace
+from .style import DIVERGING, POINTS, VISIBLE, as_matrix, as_tokens, ink, new_axes
+
+__all__ = ["plot_unrolled"]
+
+MOST_STEPS, MOST_UNITS = 8, 6  # what can be read on a page
+GAP = 1.4  # between the boxes of two steps or two layers; lengths are in circles, and one is INCH wide
+INCH = 0.36
+
+
+def plot_unrolled(layer, x, tokens=None, *, ax=None):
+    """A small recurrent net unrolled in time: a column for each step, a box for each layer, a circle for each value.
+
+    At the top of a box is h, and below it, of an LSTM, c and the gates, of a GRU the gates. The boxes of a layer are
+    the same net with the same weights at each step; the arrows between them are what it remembers.
+
+    Parameters
+    ----------
+    layer : RNN, LSTM or GRU
+        Of one direction, with at most 6 inputs and 6 units.
+    x : array_like, shape (T, I)
+        At most 8 steps; the state before them is 0.
+    tokens : str or sequence of T labels, optional
+        Written below the inputs.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ImportError
+        matplotlib is not installed.
+    TypeError, ValueError
+        An argument is of the wrong type or shape, or the net is too large for a diagram.
+
+    Examples
+    --------
+    >>> import numpy as np, fastrnn as fr
+    >>> from fastrnn import inspect
+    >>> ax = inspect.plot_unrolled(fr.RNN(2, 3, seed=0), np.eye(2), "ab")
+    >>> len(ax.collections[0].get_array())  # circles: 2 inputs and 3 units at 2 steps
+    10
+    """
+    boxes = boxes_of(layer, x)
+    T = len(boxes[0]["x"])
+    tokens = as_tokens("tokens", tokens, T) or range(T)
+    columns = max(values.shape[1] for box in boxes for values in box.values())
+    lefts = np.arange(T) * (columns + GAP)
+    bottoms = np.cumsum([0, *(len(box) + GAP for box in boxes)])
+    left, right, top = -2.4, lefts[-1] + columns + 0.4, bottoms[-1] - GAP + 0.4
+    ax = new_axes(ax, INCH * (right - left), INCH * (top + 1.2))
+    ax.set(xlim=(left, right), ylim=(-1.2, top), aspect="equal")
+    ax.set_axis_off()
+    for left, token in zip(lefts, tokens, strict=True):
+        label = str(token).translate(VISIBLE)
+        ax.text(left + columns / 2, -0.3, label, ha="center", va="top", fontfamily="monospace")
+    for k, (bottom, box) in enumerate(zip(bottoms, boxes, strict=False)):
+        draw_boxes(ax, lefts, bottom, columns, len(box), from_below=k > 0)
+        for row, name in enumerate(box):
+            ax.text(-1.4, bottom + row + 0.5, name, ha="right", va="center", style="italic")
+    draw_values(ax, boxes, lefts, bottoms, columns)
+    return ax
+
+
+def boxes_of(layer, x):
+    """What is in the boxes, from the inputs upwards: arrays (T, units) by name, from the bottom of a box."""
+    if not isinstance(layer, Stack):
+        raise TypeError(f"layer: expected RNN, LSTM or GRU, got {type(layer).__name__}")
+    if layer.bidirectional:
+        raise ValueError("layer: expected one direction, got a bidirectional layer")
+    if max(layer.input_size, layer.hidden_size) > MOST_UNITS:
+        raise ValueError(
+            f"layer: expected at most {MOST_UNITS} inputs and {MOST_UNITS} units for a diagram, "
+            f"got {layer.input_size} and {layer.hidden_size}"
+        )
+    x = as_matrix("x", x, "(T, I)").astype(layer.dtype)
+    if len(x) > MOST_STEPS:
+        raise ValueError(f"x: expected at most {MOST_STEPS} steps for a diagram, got {len(x)}")
+    found = trace(layer, x)
+    names = [*(name for name in found if name not in ("c", "h")), *(name for name in ("c", "h") if name in found)]
+    return [{"x": x}, *({name: found[name][k, 0, :, 0] for name in names} for k in range(layer.num_layers))]
+
+
+def draw_boxes(ax, lefts, bottom, columns, rows, from_below):
+    """The boxes of a layer, with what comes from below and from the step before; or of x, to which nothing comes."""
+    from matplotlib.patches import FancyBboxPatch
+
+    arrow = {"arrowstyle": "-|>", "color": "0.3", "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 9}
+    for left in lefts:
+        style = {"boxstyle": "round,pad=0.15", "facecolor": "0.96" if from_below else "white", "edgecolor": "0.6"}
+        ax.add_patch(FancyBboxPatch((left, bottom), columns, rows, **style, zorder=0))
+        if from_below:
+            middle, side = left + columns / 2, bottom + rows / 2
+            ax.annotate("", (middle, bottom - 0.15), (middle, bottom - GAP + 0.15), arrowprops=arrow)
+            ax.annotate("", (left - 0.15, side), (left - GAP + 0.15, side), arrowprops=arrow)
+
+
+def draw_values(ax, boxes, lefts, bottoms, columns):
+    """A circle for each value, with its colour and its number; all in one collection."""
+    from matplotlib.collections import EllipseCollection
+
+    centres, values = [], []
+    for bottom, box in zip(bottoms, boxes, strict=False):
+        for row, array in enumerate(box.values()):
+            start = (columns - array.shape[1]) / 2 + 0.5  # a narrow row stands in the middle
+            for t, unit in np.ndindex(array.shape):
+                centres.append((lefts[t] + start + unit, bottom + row + 0.5))
+                values.append(array[t, unit])
+    values = np.array(values, float)
+    limit = max(1.0, float(np.abs(values[np.isfinite(values)]).max(initial=0)))
+    size = np.full(len(values), 0.92)
+    circles = EllipseCollection(
+        size, size, np.zeros_like(size), units="xy", offsets=centres, transOffset=ax.transData, array=values,
+        cmap=DIVERGING, edgecolors="0.5", linewidths=0.6, zorder=2,
+    )  # fmt: skip
+    circles.set_clim(-limit, limit)
+    ax.add_collection(circles, autolim=False)
+    for (across, up), value, colour in zip(centres, values, ink(circles, values), strict=True):
+        place = {"ha": "center", "va": "center_baseline", "fontsize": POINTS - 1.5, "zorder": 3}
+        ax.text(across, up, f"{value:z.2f}".replace("-", "\N{MINUS SIGN}"), color=colour, **place)

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Layers: recurrent ones, what stands around them, and containers that put layers together."""
+
+from ._attention.attention import Attention
+from ._attention.decoder import AttentionDecoder
+from ._dropout import Dropout
+from ._embedding import Embedding
+from ._layer import Layer
+from ._linear import Linear
+from ._normalization import LayerNorm
+from ._parameters import Parameters
+from ._pooling import LastStep, MaxPool, MeanPool
+from ._recurrent.gru import GRU
+from ._recurrent.lstm import LSTM
+from ._recurrent.rnn import RNN
+from ._recurrent.stream import Stream
+from ._repeat import RepeatVector
+from ._reservoir.echo_state import EchoState
+from ._reservoir.rls import RLS
+from ._residual import Residual
+from ._seq2seq.model import Seq2Seq
+from ._sequential import Sequential
+from ._tape import Tape
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RLS",
+    "RNN",
+    "Attention",
+    "AttentionDecoder",
+    "Dropout",
+    "EchoState",
+    "Embedding",
+    "LastStep",
+    "Layer",
+    "LayerNorm",
+    "Linear",
+    "MaxPool",
+    "MeanPool",
+    "Parameters",
+    "RepeatVector",
+    "Residual",
+    "Seq2Seq",
+    "Sequential",
+    "Stream",
+    "Tape",
+]

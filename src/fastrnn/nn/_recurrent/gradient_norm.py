@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A regulariser against vanishing gradients: Pascanu, Mikolov and Bengio 2013, arXiv 1211.5063, equations 9 and 10.
+
+With a_t what a unit's activation is applied to, h_t = act(a_t), and the error's gradient d_t = dE/da_t,
+
+    Omega = mean over rows of sum over t of (|v_t| / |d_t| - 1)**2,    v_t = (d_t W_hh) * act'(a_(t-1)),
+
+so it asks that what goes back through W_hh keeps its length. Its gradient is the immediate one with respect to W_hh:
+d_t and act' count as constants.
+"""
+
+import numpy as np
+
+SLOPES = {  # act'(a), written with h = act(a)
+    "tanh": lambda h: 1 - h * h,
+    "relu": lambda h: (h > 0).astype(h.dtype),
+    "sigmoid": lambda h: h * (1 - h),
+    "identity": np.ones_like,
+}
+BLOCK_ROWS = 4096  # (step, row) pairs at a time, so that the arrays between stay small
+
+
+def _states_before(saved):
+    """h_(t-1) of the tape rows of every step but the first, in blocks: (first row, end, h)."""
+    T, N, _ = saved.x.shape
+    first = N * np.arange(T + 1) if saved.order is None else saved.order.first
+    rows = np.arange(N) if saved.order is None else saved.order.rows
+    lengths = np.full(N, T) if saved.order is None else saved.order.lengths
+    for lo in range(first[1] if T else 0, first[-1], BLOCK_ROWS):
+        tape = np.arange(lo, min(lo + BLOCK_ROWS, first[-1]))
+        step = np.searchsorted(first, tape, side="right") - 1
+        position = tape - first[step]
+        time = lengths[position] - step if saved.reverse else step - 1
+        yield lo, tape[-1] + 1, saved.y[time, rows[position]]
+
+
+def _norms(rows):
+    """Lengths of rows, (R, 1); in float64, where squares do not underflow."""
+    return np.sqrt(np.einsum("rh,rh->r", rows, rows, dtype=np.float64))[:, None]
+
+
+def add_omega(weight, nonlinearity, saved, deltas, w_hh, dw_hh):
+    """Add `weight` times the gradient of Omega to `dw_hh` (H, H).
+
+    Parameters
+    ----------
+    saved : passes.Saved
+    deltas : ndarray, shape (R, H)
+        The gradients of the pre-activations.
+
+    Returns
+    -------
+    float
+        Omega. Where nothing arrives (|d_t| = 0) it has no term.
+    """
+    omega, N = 0.0, saved.x.shape[1]
+    for lo, hi, h in _states_before(saved):
+        slope, d = SLOPES[nonlinearity](h), deltas[lo:hi]
+        v = (d @ w_hh) * slope
+        d_norm, v_norm = _norms(d), _norms(v)
+        d_norm[d_norm == 0] = np.inf
+        excess = np.where(np.isfinite(d_norm), v_norm / d_norm - 1, 0)
+        omega += float(np.square(excess).sum()) / N
+        v_norm[v_norm == 0] = np.inf  # no direction in which to grow
+        d_unit, v_unit = (d / d_norm).astype(d.dtype), (v / v_norm * excess).astype(d.dtype)
+        dw_hh += (2 * weight / N) * (d_unit.T @ (v_unit * slope))
+    return omega

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The way down to the rules of the optimizers, for arrays of any layout. What they compute: test_update, test_norm."""
+
+import numpy as np
+import pytest
+
+from fastrnn._engine import elementwise as pointwise
+
+LAYOUTS = {
+    "C": lambda a: a.copy(),
+    "Fortran": np.asfortranarray,
+    "every other": lambda a: np.repeat(a, 2, axis=1)[:, ::2],
+    "backwards": lambda a: a[::-1].copy()[::-1],
+    "unaligned": lambda a: np.frombuffer(bytearray(b"x" + a.tobytes()), a.dtype, offset=1).reshape(a.shape),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_any_layout_is_updated_in_place(layout, dtype, rng):
+    p, g = rng.standard_normal((2, 6, 5)).astype(dtype)
+    plain, odd = p.copy(), layout(p)
+    pointwise.update("plain", plain, g, rate=0.5)
+    pointwise.update("plain", odd, layout(g), rate=0.5)
+    np.testing.assert_array_equal(odd, plain)
+    np.testing.assert_array_equal(plain, p - g * dtype.type(0.5))
+    assert pointwise.sum_of_squares(layout(g)) == pointwise.sum_of_squares(g)
+
+
+def test_a_gradient_may_be_read_only(rng):
+    p, g = rng.standard_normal((2, 8))
+    g.flags.writeable = False
+    pointwise.update("plain", p, g, rate=1.0)
+    with pytest.raises((ValueError, BufferError), match="read-only"):
+        pointwise.update("plain", g, p, rate=1.0)
+
+
+WRONG = {
+    "another shape": lambda a: a[:3],
+    "the same size in another shape": lambda a: a.reshape(2, 4),
+    "another float": lambda a: a.astype(np.float64),
+    "half floats": lambda a: a.astype(np.float16),
+    "integers": lambda a: a.astype(np.int32),
+    "the other byte order": lambda a: a.astype(">f4"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize("which", range(4))
+def test_arrays_that_do_not_fit_do_not_get_to_c(which, wrong, rng):
+    """It would read and write beyond their ends."""
+    arrays = [rng.random(8, np.float32) for _ in range(4)]
+    arrays[which] = wrong(arrays[which])
+    before = [array.copy() for array in arrays]
+    p, g, m, s = arrays
+    with pytest.raises(ValueError, match=r"^[pgms]: expected floats of .*, as p, got "):
+        pointwise.update("adam", p, g, m=m, s=s, rate=0.5)
+    for array, old in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(array, old)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.int32, np.float32, ">f8", np.longdouble])
+def test_squares_of_any_numbers_are_summed(dtype):
+    assert pointwise.sum_of_squares(np.full(7, 2, dtype)) == 28
+
+
+def test_moments_of_any_layout_are_updated_in_place(rng):
+    p, g = rng.random((2, 8))
+    m, s = np.zeros(8), np.zeros(16)[::2]
+    ways = [(p.copy(), m.copy(), m.copy()), (p.copy(), m, s)]
+    for way in ways:
+        pointwise.update("adam", way[0], g, m=way[1], s=way[2], rate=0.5, beta1=0.5, beta2=0.5, eps=1e-3)
+    for one, other in zip(*ways, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert s.all()

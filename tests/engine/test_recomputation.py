@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""recompute.py: training that keeps states and computes the gates again equals training that keeps everything."""
+
+import numpy as np
+import pytest
+from support.recurrent import as_state, as_tuple, make_layer, random_lengths, random_state
+from support.tolerance import assert_close
+
+import fastrnn as fr
+from fastrnn._engine import recomputation as recompute
+
+
+def train(layer, x, state, lengths, dy, dstate):
+    """Every result of a forward and a backward pass, and the parameters' gradients by name."""
+    y, final, tape = layer.forward(x, state, lengths)
+    nbytes = tape.nbytes
+    dx, dinitial = layer.backward(tape, dy, dstate)
+    grads = {name: layer.grads[name].copy() for name in layer.grads}
+    return [y, *as_tuple(final), dx, *as_tuple(dinitial)], grads, nbytes
+
+
+def test_blocks_cover_time_once_in_the_order_of_running():
+    for T, N in ((0, 3), (1, 1), (16, 4000), (2048, 1), (2049, 1), (5000, 7)):
+        forth, back = (recompute.blocks(T, N, reverse) for reverse in (False, True))
+        assert [t for block in forth for t in range(block.start, block.stop)] == list(range(T))
+        assert back == forth[::-1]
+        assert all(block.stop - block.start >= recompute.BLOCK_STEPS for block in forth[:-1])
+
+
+@pytest.mark.parametrize("ragged", [False, True])
+@pytest.mark.parametrize(
+    ("num_layers", "options"), [(1, {}), (2, {"bidirectional": True}), (2, {"batch_first": True})], ids=str
+)
+def test_recomputing_changes_no_bit_but_of_sums_over_time(cell, dtype, ragged, num_layers, options, rng):
+    """y, states, dx and dstate have the same bits; the parameters' gradients are sums in another order."""
+    T, N, I, H = 900, 5, 3, 9  # three blocks
+    layers = [
+        make_layer(cell, I, H, num_layers, dtype=dtype, seed=2, recompute=mode, **options) for mode in (False, True)
+    ]
+    D = layers[0].num_directions
+    x = (0.5 * rng.standard_normal((T, N, I))).astype(dtype)
+    dy = rng.standard_normal((T, N, D * H)).astype(dtype)
+    if layers[0].batch_first:
+        x, dy = x.swapaxes(0, 1), dy.swapaxes(0, 1)
+    if cell in ("rnn_relu", "rnn_selu", "rnn_identity"):  # 900 steps of a cell that does not saturate
+        for layer in layers:
+            for name in layer.params:
+                layer.params[name] *= 0.5
+    lengths = random_lengths(T, N, rng) if ragged else None
+    state, dstate = random_state(layers[0], N, rng), random_state(layers[0], N, rng)
+    plain, grads, all_bytes = train(layers[0], x, state, lengths, dy, dstate)
+    again, grads_again, few_bytes = train(layers[1], x, state, lengths, dy, dstate)
+    for ours, expected in zip(again, plain, strict=True):
+        np.testing.assert_array_equal(ours, expected)
+    for name in grads:
+        assert_close(grads_again[name], grads[name], dtype, backward=True, terms=T * N, steps=1, what=name)
+    assert few_bytes < all_bytes / 50
+
+
+def test_a_short_sequence_is_kept_as_it_is(cell, rng):
+    """One block would be computed twice for nothing."""
+    layer = make_layer(cell, 3, 4, recompute=True, seed=0)
+    plain = make_layer(cell, 3, 4, seed=0)
+    x = rng.standard_normal((recompute.BLOCK_STEPS, 2, 3)).astype(np.float32)
+    assert layer.forward(x)[2].nbytes == plain.forward(x)[2].nbytes
+
+
+def test_backward_recomputes_with_the_weights_of_forward(rng):
+    """A parameter that is written between the two passes acts on neither."""
+    x = rng.standard_normal((3000, 1, 3)).astype(np.float32)
+    results = []
+    for write in (False, True):
+        layer = fr.LSTM(3, 4, recompute=True, seed=0)
+        y, _, tape = layer.forward(x)
+        if write:
+            layer.params["weight_hh_l0"] += 1
+        results.append(layer.backward(tape, np.ones_like(y))[0])
+    np.testing.assert_array_equal(*results)
+
+
+def test_a_tape_that_recomputes_serves_once(rng):
+    layer = fr.GRU(3, 4, recompute=True, seed=0)
+    x = rng.standard_normal((3000, 1, 3)).astype(np.float32)
+    y, _, tape = layer.forward(x)
+    layer.backward(tape, np.zeros_like(y))
+    with pytest.raises(ValueError, match="serves once"):
+        layer.backward(tape, np.zeros_like(y))
+
+
+def test_recompute_is_a_flag():
+    with pytest.raises(TypeError, match="recompute: expected True or False, got 3"):
+        fr.LSTM(3, 4, recompute=3)
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_steps_train_in_bounded_memory(rng):
+    """The tape of an LSTM is a twentieth of its output, and the gradient reaches the first step's state."""
+    T, H = 100_000, 32
+    lstm = fr.LSTM(2, H, recompute=True, seed=0)
+    x = rng.standard_normal((T, 1, 2)).astype(np.float32)
+    y, _, tape = lstm.forward(x)
+    assert tape.nbytes < y.nbytes / 20
+    dx, dstate = lstm.backward(tape, np.ones_like(y))
+    assert np.isfinite(dx).all() and as_state(dstate)[0].any()

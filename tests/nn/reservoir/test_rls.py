@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""rls.py: recursive least squares."""
+
+import numpy as np
+import pytest
+from support.layers import assert_same_bits, refused, snapshot
+
+import fastrnn as fr
+
+T, WASHOUT = 120, 20
+
+
+def make(**options):
+    return fr.EchoState(2, 15, output_size=3, **({"washout": WASHOUT, "dtype": np.float64, "seed": 0} | options))
+
+
+@pytest.fixture
+def series(rng):
+    x = rng.uniform(-1, 1, (T, 2))
+    return x, np.stack([x[:, 0] * x[:, 1], np.roll(x[:, 0], 1), np.roll(x[:, 1], 2)], axis=1)
+
+
+@pytest.mark.parametrize("delta", [1e-6, 1e-2, 10.0])
+def test_without_forgetting_it_arrives_at_ridge_regression(delta, series):
+    """The same normal equations: P is (X^T X + delta I)^-1 all the way."""
+    x, y = series
+    online, expected = make(), make().fit(x, y, ridge=delta).params
+    fr.RLS(online, delta=delta).update(x, y)
+    for name in expected:
+        error = np.abs(online.params[name] - expected[name]).max()
+        assert error <= 1e-6 * np.abs(expected["weight"]).max(), name  # a condition of up to 1e8, in float64
+
+
+def test_forgetting_solves_the_weighted_problem(series):
+    """Against the weights that minimize the sum that the docstring names."""
+    x, y = series
+    forgetting, delta, esn = 0.97, 0.1, make()
+    features = np.concatenate([np.ones((T, 1)), esn.features(x)[0]], axis=1)[WASHOUT:]
+    weight = forgetting ** np.arange(len(features))[::-1]
+    left = features.T @ (weight[:, None] * features) + delta * forgetting ** len(features) * np.eye(18)
+    expected = np.linalg.solve(left, features.T @ (weight[:, None] * y[WASHOUT:])).T
+    fr.RLS(esn, forgetting, delta).update(x, y)
+    np.testing.assert_allclose(esn.params["bias"], expected[:, 0], atol=1e-9)
+    np.testing.assert_allclose(esn.params["weight"], expected[:, 1:], atol=1e-9)
+
+
+def test_it_begins_at_the_readout_that_there_is(series):
+    """delta keeps it there: with a large one hardly anything changes, and what does points the right way."""
+    x, y = series
+    esn = make().fit(x, y)
+    before = snapshot(esn.params)
+    fr.RLS(esn, delta=1e9).update(x, y + 1)
+    assert 0 < np.abs(esn.params["bias"] - before["bias"]).max() < 1e-6
+    assert (esn.params["bias"] > before["bias"]).all()
+
+
+def test_an_output_comes_from_the_readout_before_it_learns(series):
+    """The first steps, too, which are washed out and teach nothing."""
+    x, y = series
+    esn = make().fit(x, y)
+    expected, before = esn.predict(x), snapshot(esn.params)
+    rls = fr.RLS(esn)
+    first = rls.update(x[: WASHOUT + 1], 2 * y[: WASHOUT + 1])
+    np.testing.assert_allclose(first, expected[: WASHOUT + 1], atol=1e-9)
+    assert (esn.params["weight"] != before["weight"]).any()
+
+
+def test_steps_and_blocks_teach_the_same_bits(dtype, series):
+    """Whether they come one by one or together; the state goes on."""
+    x, y = (array.astype(dtype) for array in series)
+    whole, stepwise = make(dtype=dtype), make(dtype=dtype)
+    expected, rls = fr.RLS(whole).update(x, y), fr.RLS(stepwise)
+    found = np.stack([rls.update(x[t], y[t]) for t in range(50)] + list(rls.update(x[50:], y[50:])))
+    assert_same_bits(found, expected)
+    for name in whole.params:
+        assert_same_bits(stepwise.params[name], whole.params[name])
+
+
+def test_reset_begins_another_sequence(series):
+    """A state of zero and a washout: two sequences one after another are a list of two."""
+    x, y = series
+    online, expected = make(), make().fit([x[:70], x[70:]], [y[:70], y[70:]], ridge=1e-3).params
+    rls = fr.RLS(online, delta=1e-3)
+    rls.update(x[:70], y[:70])
+    rls.reset()
+    rls.update(x[70:], y[70:])
+    np.testing.assert_allclose(online.params["weight"], expected["weight"], atol=1e-8)
+
+
+def test_forgetting_follows_a_change(series):
+    """When the target changes its sign, the one that forgets has learnt it some steps later."""
+    x, _ = series
+    y = np.tile(x[:, :1], (6, 1)) * np.repeat([1.0, -1.0], 3 * T)[:, None]
+    error = {}
+    for forgetting in (1.0, 0.95):
+        rls = fr.RLS(fr.EchoState(2, 15, output_size=1, dtype=np.float64, seed=0), forgetting)
+        error[forgetting] = np.abs(rls.update(np.tile(x, (6, 1)), y) - y)[-10:].max()
+    assert error[0.95] < 1e-2 < 0.5 < error[1.0]
+
+
+@pytest.mark.parametrize("forgetting", [1.0, 0.99, 0.5])
+def test_inputs_that_leave_directions_open_do_no_harm(forgetting):
+    """A sine, and an input that is always 0, for 6000 steps: P grows where nothing is seen, and stays positive."""
+    x = np.stack([np.sin(0.2 * np.arange(6001)), np.zeros(6001)], axis=1)
+    esn = fr.EchoState(2, 40, washout=WASHOUT, dtype=np.float64, seed=0)
+    y = fr.RLS(esn, forgetting).update(x[:-1], x[1:])
+    assert np.abs(y - x[1:])[-1000:].max() < 1e-5
+    assert np.isfinite(esn.params["weight"]).all()
+
+
+def test_no_steps_teach_nothing(series):
+    esn = make()
+    assert fr.RLS(esn).update(np.empty((0, 2)), np.empty((0, 3))).shape == (0, 3)
+    assert not esn.params["weight"].any()
+
+
+BAD = {
+    "another layer": (lambda: fr.RLS(fr.RNN(2, 3)), TypeError, "layer: expected an EchoState, got RNN"),
+    "forgetting all": (lambda: fr.RLS(make(), 0.0), ValueError, "forgetting_factor: expected a number in (0, 1]"),
+    "growing": (lambda: fr.RLS(make(), 1.01), ValueError, "forgetting_factor: expected a number in (0, 1], got 1.01"),
+    "no delta": (lambda: fr.RLS(make(), delta=0), ValueError, "delta: expected a finite number above 0"),
+}
+
+
+@pytest.mark.parametrize("case", BAD.values(), ids=BAD)
+def test_what_it_refuses_to_begin_with(case):
+    make, error, message = case
+    with refused(error, message):
+        make()
+
+
+def test_bad_steps_are_refused_and_teach_nothing(series):
+    """Shapes, dtypes, NaN: the readout, P and the state are as before."""
+    x, y = series
+    esn = make()
+    rls, clean = fr.RLS(esn), fr.RLS(make())
+    for bad_x, bad_y, error, message in (
+        (x[:, :1], y, ValueError, "x: expected (T, 2) or (2,), got (120, 1)"),
+        (x[None], y[None], ValueError, "x: expected (T, 2) or (2,), got (1, 120, 2)"),
+        (x, y[1:], ValueError, "y: expected (120, 3), a target for each step of x, got (119, 3)"),
+        (x[0], y[:1], ValueError, "y: expected (3,), a target for each step of x, got (1, 3)"),
+        (x.astype(np.float32), y, TypeError, "x: expected float64"),
+        (x, y + np.nan, ValueError, "y: expected finite numbers"),
+        (np.where(x == x[30], np.inf, x), y, ValueError, "x: expected finite numbers"),
+    ):
+        with refused(error, message):
+            rls.update(bad_x, bad_y)
+    assert_same_bits(rls.update(x, y), clean.update(x, y))

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The feed: epochs of any source, and the way back to a place in it."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import fastrnn as fr
+from fastrnn.training._data.source import Feed, as_source
+
+
+class Again:
+    """An iterable that can be begun again, without a state."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def __iter__(self):
+        return iter([(k, -k) for k in range(self.count)])
+
+
+def numbers(batches):
+    return [batch.x for batch in batches]
+
+
+def test_an_epoch_ends_when_the_source_does():
+    feed = Feed(Again(3))
+    assert [numbers(feed.epoch()) for _ in range(2)] == [[0, 1, 2]] * 2
+
+
+def test_an_epoch_ends_after_so_many_batches():
+    feed = Feed(Again(3), steps_per_epoch=2)
+    assert [numbers(feed.epoch()) for _ in range(4)] == [[0, 1], [2, 0], [1, 2], [0, 1]]
+    feed = Feed(zip(itertools.count(), itertools.count()), steps_per_epoch=3)
+    assert [numbers(feed.epoch()) for _ in range(2)] == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_an_iterator_that_has_ended_gives_nothing_more():
+    """It is known as soon as an epoch is not whole."""
+    for steps, epochs, known in (None, [[0, 1, 2], [], []], 1), (2, [[0, 1], [2], []], 1), (3, [[0, 1, 2], [], []], 1):
+        feed = Feed(iter(Again(3)), steps)
+        for k, expected in enumerate(epochs):
+            assert numbers(feed.epoch()) == expected and feed.exhausted == (k >= known)
+    assert numbers(Feed(Again(0), 2).epoch()) == []
+
+
+def test_a_function_makes_the_batches_of_each_epoch():
+    calls = []
+
+    def make():
+        calls.append(None)
+        return iter(Again(3))
+
+    for steps, epochs in (None, [[0, 1, 2]] * 3), (2, [[0, 1], [2, 0], [1, 2]]):
+        feed = Feed(as_source(make, None, batch_first=False), steps)
+        assert [numbers(feed.epoch()) for _ in range(3)] == epochs and not feed.exhausted
+    assert len(calls) == 3 + 2
+    with pytest.raises(TypeError, match="x: expected a function that returns batches, got one that returns int"):
+        list(Feed(as_source(lambda: 3, None, batch_first=False)).epoch())
+
+
+SOURCES = {
+    "function": lambda: as_source(lambda: iter(Again(7)), None, batch_first=False),
+    "again": lambda: Again(7),
+    "iterator": lambda: iter(Again(100)),
+    "batches": lambda: fr.Batches(np.arange(7.0), np.arange(7), batch_size=1, seed=0),
+}
+
+
+@pytest.mark.parametrize("steps", [None, 3])
+@pytest.mark.parametrize("taken", [0, 1, 3, 5, 7, 8, 15])
+@pytest.mark.parametrize("kind", SOURCES)
+def test_a_place_can_be_gone_back_to(kind, taken, steps):
+    """At any batch of any epoch: what comes then is what came there."""
+    feed = Feed(SOURCES[kind](), steps)
+    everything = itertools.chain.from_iterable(feed.epoch() for _ in range(10))
+    list(itertools.islice(everything, taken))
+    state = feed.state_dict()
+    expected = numbers(itertools.islice(everything, 6))
+    other = Feed(SOURCES[kind](), steps)
+    other.load_state_dict(state)
+    assert numbers(itertools.islice((b for _ in range(10) for b in other.epoch()), 6)) == expected
+    assert len(expected) == 6
+
+
+def test_a_source_with_fewer_batches_is_refused():
+    state = {"taken": 5, "drawn": 5}
+    with pytest.raises(ValueError, match="x: expected at least 5 batches, as before, got 3"):
+        Feed(Again(3)).load_state_dict(state)
+    with pytest.raises(ValueError, match="x: expected what the state is from, got Batches"):
+        Feed(SOURCES["batches"]()).load_state_dict(state)
+
+
+def test_what_is_data_and_what_gives_batches():
+    assert type(as_source([[1], [2]], [1, 2], batch_first=False)) is fr.Batches
+    assert type(as_source(np.ones(3), np.ones(3), batch_first=True)) is fr.Batches
+    source = Again(3)
+    assert as_source(source, None, batch_first=False) is source
+    with pytest.raises(ValueError, match="y: expected none, since Again gives batches of x and y"):
+        as_source(source, [1, 2, 3], batch_first=False)
+    batches = fr.Batches([[1], [2]], [1, 2])
+    with pytest.raises(ValueError, match="x: expected Batches with batch_first=True, as the model, got False"):
+        as_source(batches, None, batch_first=True)
+    rows = fr.Batches(np.ones(3), np.ones(3))  # without time, it makes no difference
+    assert as_source(rows, None, batch_first=True) is as_source(rows, None, batch_first=False) is rows
+    listed = [(np.ones((2, 1, 3)), [1]), (np.ones((4, 1, 3)), [0])]
+    assert as_source(listed, None, batch_first=False) is listed
+    for sequences in [], [np.ones((2, 3))], [[[1.0], [2.0]]]:
+        with pytest.raises(TypeError, match="y: expected targets, got None"):
+            as_source(sequences, None, batch_first=False)
+    for wrong in [(1,)], [3], ["ab"], [(1, 2, 3, 4)]:
+        with pytest.raises(TypeError, match=r"x: expected batches \(x, y\) or \(x, y, lengths\)"):
+            list(Feed(iter(wrong)).epoch())
+
+
+def test_steps_of_an_epoch():
+    assert Feed(SOURCES["batches"]()).steps == 7
+    assert Feed(SOURCES["batches"](), 3).steps is None and Feed(Again(3)).steps is None
