@@ -16,10 +16,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ._engine import arguments
-from ._engine.layout import Layout
+from ._engine.layout import Layout, select_rows
 from ._engine.ragged import as_lengths
-from .nn._recurrent.stream import rows_of
-from .nn._sequential import Sequential, leaves
+from .nn._layer import leaves
+from .nn._sequential import Sequential
 
 __all__ = ["Decoded", "beam", "greedy", "sample"]
 
@@ -177,7 +177,7 @@ def beam(model, source, lengths=None, *, stop, max_length, width=4, length_penal
         ends = np.take_along_axis(ends, origin, axis=1)
         ends[(ends < 0) & (symbols == stop)] = t
         rows = (first + origin).reshape(-1)
-        tokens, state = symbols.reshape(-1), rows_of(state, rows)
+        tokens, state = symbols.reshape(-1), select_rows(state, rows)
         history.append((symbols, origin, weights))
     steps = np.where(ends < 0, len(history), ends + 1)
     k = (total / ((5 + steps) / 6) ** power).argmax(axis=1)
@@ -243,7 +243,7 @@ def _go_on(model, source, lengths, copies):
         return logits.reshape(len(tokens), logits.shape[-1]), state, None
 
     rows = np.repeat(np.arange(N), copies)
-    return source[last, np.arange(N)][rows], rows_of(state, rows), step
+    return source[last, np.arange(N)][rows], select_rows(state, rows), step
 
 
 def _limits(stop, max_length):

@@ -15,17 +15,19 @@ from numbers import Real
 import numpy as np
 
 from ._engine.arguments import as_rng
+from .nn._layer import leaves
 from .nn._linear import Linear
 from .nn._recurrent.gru import GRU
 from .nn._recurrent.lstm import LSTM
 from .nn._recurrent.rnn import RNN
-from .nn._sequential import Sequential, leaves
+from .nn._sequential import Sequential
 
 __all__ = [
     "chrono", "forget_bias", "he_normal", "he_uniform", "identity", "orthogonal", "pytorch", "xavier_normal",
     "xavier_uniform",
 ]  # fmt: skip
 
+GATE_NAMES = {4: ("i", "f", "g", "o"), 3: ("r", "z", "n")}  # of an LSTM, of a GRU
 WEIGHTED = (RNN, LSTM, GRU, Linear)
 
 
@@ -59,7 +61,7 @@ def pytorch(layer, seed=None):
     """
     rng = as_rng(seed)
     for part in _parts("layer", layer, WEIGHTED):
-        part.load_state_dict(part._initial(rng))
+        part.load_state_dict(part.initial_parameters(rng))
     return layer
 
 
@@ -297,7 +299,7 @@ def _fill(layer, seed, w_ih, w_hh=None, kinds=WEIGHTED, name="layer"):
     """
     rng = as_rng(seed)
     for part in _parts(name, layer, kinds):
-        G, values = getattr(part, "_gates", 1), {}
+        G, values = part.cell.gates if isinstance(part, RNN | LSTM | GRU) else 1, {}
         for key, shape in part.params.shapes().items():
             rule = w_hh if w_hh and key.startswith("weight_hh") else w_ih
             if len(shape) == 1:
@@ -320,9 +322,9 @@ def _set_biases(name, layer, kinds, gates):
             if key.startswith("weight"):
                 continue
             values = gates(part) if key.startswith("bias_ih") else dict.fromkeys(values, 0)
-            bias = part.params[key].reshape(part._gates, -1).copy()
+            bias = part.params[key].reshape(part.cell.gates, -1).copy()
             for gate, value in values.items():
-                bias[part._gate_names.index(gate)] = value
+                bias[GATE_NAMES[part.cell.gates].index(gate)] = value
             part.params[key] = bias.reshape(-1)
     return layer
 
