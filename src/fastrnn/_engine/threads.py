@@ -36,7 +36,7 @@ with _brief_spins():
     from .. import _core
 
 _everywhere = None  # set_num_threads
-_here = contextvars.ContextVar("fastrnn_threads", default=None)  # with threads(n)
+_here: contextvars.ContextVar[int | None] = contextvars.ContextVar("fastrnn_threads", default=None)  # with threads(n)
 
 
 def _cgroup_cores():

@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY
 from typing import Any, ClassVar, dataclass_transform
 
 from . import _options as options
-from ._options import REQUIRED, Option
+from ._option import REQUIRED, Option
 
 SECTION = re.compile(r"\n *(?:Attributes|Raises|Warns|See Also|Notes|References|Examples)\n *-+\n")
 
@@ -37,6 +37,7 @@ class _Signature:
         options.Choice,
         options.DType,
         options.Flag,
+        options.InferredSize,
         options.Number,
         options.OptionalNumber,
         options.OptionalSize,
@@ -49,7 +50,7 @@ class _Signature:
 class Configurable:
     """A class whose constructor takes its options, in the order in which it and its bases declare them.
 
-    A class that repeats an option of a base changes it and keeps its place. ``__post_init__`` runs after all options
+    A class that repeats an option of a base changes it and keeps its place. ``_setup`` runs after all options
     have been set; it receives those that are not stored.
     """
 
@@ -79,9 +80,9 @@ class Configurable:
                 self.__dict__[name] = checked
             else:
                 rest[name] = checked
-        self.__post_init__(**rest)
+        self._setup(**rest)
 
-    def __post_init__(self, **rest: Any) -> None:
+    def _setup(self, **rest: Any) -> None:
         """What else makes an instance, once its options are set."""
 
     def _bound(self, positional: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:

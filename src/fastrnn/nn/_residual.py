@@ -59,7 +59,7 @@ class Residual(Container, Generic[Inner]):
         Layer,
     )
 
-    def __post_init__(self) -> None:
+    def _setup(self) -> None:
         self._adopt({"": self.layer})
 
     @classmethod

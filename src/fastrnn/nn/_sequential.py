@@ -73,7 +73,7 @@ class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
         if not layers:
             raise ValueError("layers: expected at least one layer, got none")
         check_features(layers)
-        self.__dict__["layers"] = layers
+        vars(self)["layers"] = layers
         self._adopt({str(k): layer for k, layer in enumerate(layers)})
 
     @classmethod

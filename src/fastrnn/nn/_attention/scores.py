@@ -4,12 +4,28 @@
 Every sum over time is taken in the order of time, so that a row has the same bits alone, in a batch and padded.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..._engine.arguments import Array
 from .._tape import Tape
+
+SCORES = ("additive", "dot", "general", "concat")
+
+
+def matrices(
+    query_size: int, memory_size: int, score: str, attention_size: int | None, **others: Any
+) -> Iterator[tuple[str, tuple[int, int]]]:
+    """(name, (rows, columns)) of each matrix of a score."""
+    if score == "general":
+        yield "memory", (query_size, memory_size)
+    if score in ("additive", "concat"):
+        A = query_size if attention_size is None else attention_size
+        yield "query", (A, query_size)
+        yield "memory", (A, memory_size)
+        yield "v", (1, A)
 
 
 class AttentionMemory(NamedTuple):

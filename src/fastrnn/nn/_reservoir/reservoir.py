@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A random recurrent network that stays fixed, and the features that a readout sees of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -99,6 +99,17 @@ class Reservoir:
             self._drive(x[block], features, state, final, left)
             state = final
             yield block, features
+
+    def write(
+        self, readout: Callable[[Array], Array], x: Array, start: tuple[StateArrays, Array | None], y: Array
+    ) -> StateArrays:
+        """Write the readout of each step into y (T, N, O), return the final state. `start`: a state and the lengths."""
+        state, lengths = start
+        final = self.stack.empty_state(x.shape[1])
+        for block, features in self.blocks(x, state, lengths, final):
+            y[block] = readout(features)
+        clear(y, lengths)
+        return final
 
     def forward(
         self, x: Array, state: StateArrays, lengths: Array | None
