@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A page for each of examples/*.py: what it says of itself, what it printed, its picture, its code.
+"""A page for each of examples/*.py: its docstring, its output, its picture, its code.
 
-What an example printed stands in docs/gallery/<name>.txt and its picture beside it. `make gallery` runs the examples
-and writes them. A page without is complete but for that.
+The output is in docs/gallery/<name>.txt, the picture in <name>.png. `make gallery` runs the examples and writes both.
+Without them the page shows the docstring and the code only.
 """
 
 import ast
