@@ -16,7 +16,7 @@ EXAMPLES, RECORDED = DOCS.parent / "examples", DOCS / "gallery"
 
 
 def examples():
-    """The scripts that show an idea, in the order of the curriculum in the README.
+    """The scripts that show an idea, in the order of the table of examples in the README.
 
     What others only import or run begins with an underscore or has no docstring.
     """
