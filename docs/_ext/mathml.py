@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Formulas as MathML, which browsers render without a script.
 
-docutils converts LaTeX to MathML. Good rendering needs a math font, which few systems have, so the site includes STIX Two
-Math (SIL Open Font License) from the package ziamath.
+docutils converts LaTeX to MathML. Good rendering needs a math font, which few systems have, so the site includes STIX
+Two Math (SIL Open Font License) from the package ziamath.
 """
 
 import html
