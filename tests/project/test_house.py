@@ -263,7 +263,7 @@ def test_every_public_name_is_shown_in_an_example():
 def test_the_readme_lists_every_example():
     """With the part of the package that it shows; the links lead to files."""
     text = (ROOT / "README.md").read_text()
-    table = text.partition("## The curriculum")[2].partition("\n## ")[0]
+    table = text.partition("## Examples")[2].partition("\n## ")[0]
     listed = re.findall(r"\]\(examples/(\w+)\.py\)", table)
     assert sorted(listed) == sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
     links = re.findall(r"\]\(([\w./]+)\)", text)
