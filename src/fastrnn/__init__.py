@@ -4,7 +4,7 @@
 import os as _os
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from ._engine.threads import (  # first: loads _core with care
+from ._engine.threads import (  # first: it sets what _core reads when it is loaded
     get_num_threads,
     isas,
     set_num_threads,
@@ -122,8 +122,9 @@ __all__ = [
     "truncated_bptt",
 ]
 
-# Public modules. A star import leaves them out: `inspect` and `io` are also names of the standard library. The last three
-# are loaded when they are first used: inference needs none of them, and training takes a fifth of the time of an import.
+# Public modules. A star import leaves them out: `inspect` and `io` are also names of the standard library. The last
+# three are loaded when they are first used: inference needs none of them, and training takes a fifth of the time of
+# an import.
 _MODULES = ("io", "losses", "nn", "optim", "inspect", "reference", "training")
 
 
