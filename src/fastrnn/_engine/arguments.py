@@ -119,6 +119,16 @@ def as_size(name, value, low=1):
     return size
 
 
+def as_integer(name: str, value: object) -> int:
+    """`value` as an int, of any size and sign."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name}: expected an integer, got {value!r}") from None
+
+
 def can_have(nbytes, what):
     """Raise MemoryError now if the memory cannot be had, and not after filling most of it."""
     try:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Rows of different lengths: the lengths themselves, and which rows run at which step."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .arguments import as_integers
 
@@ -30,6 +31,11 @@ def as_lengths(lengths, T, N, *, name="lengths", of="x"):
         row = int(wrong.argmax())
         raise ValueError(f"{name}: expected 0..{T} (the steps of {of}), got {array[row]} for row {row}")
     return array.astype(np.intp)
+
+
+def length_mask(lengths: NDArray[Any], T: int) -> NDArray[np.bool_]:
+    """Which steps belong to their row: a mask (T, N), True where ``t < lengths[n]``."""
+    return np.arange(T)[:, None] < lengths
 
 
 def order_of(lengths, T):
