@@ -17,7 +17,7 @@ BAD_INPUT = {
     "source": ({"source": SOURCE / 1}, TypeError, ["expected integers, got float64"]),
     "symbols": ({"source": SOURCE * 10}, ValueError, ["tokens: expected integers in 0..9, got 10"]),
     "lengths": ({"lengths": [5, 1]}, ValueError, ["lengths: expected 0..4 (the steps of source), got 5 for row 0"]),
-    "lengths count": ({"lengths": [1]}, ValueError, ["lengths: expected 2 of them"]),
+    "lengths count": ({"lengths": [1]}, ValueError, ["lengths: expected (2,), one for each row"]),
     "model": ({"model": fr.Linear(3, 4)}, TypeError, ["model: expected a Seq2Seq, a Sequential", "got Linear"]),
 }
 

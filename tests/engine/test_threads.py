@@ -98,7 +98,7 @@ def results(layer, T, N, lengths=None):
         return rng.standard_normal(shape).astype(layer.dtype)
 
     def draw_state():
-        state = tuple(draw(layer.num_layers * D, N, H) for _ in layer._parts)
+        state = tuple(draw(layer.num_layers * D, N, H) for _ in layer.cell.parts)
         return state if len(state) > 1 else state[0]
 
     x, dy = draw(T, N, layer.input_size), draw(T, N, D * H)

@@ -17,7 +17,7 @@ from support.layers import (
 from support.tolerance import assert_close
 
 import fastrnn as fr
-from fastrnn.nn._recurrent.steps import steps
+from fastrnn.nn._recurrent.step_values import step_values as steps
 
 
 def test_names_of_parameters_are_pytorchs():
@@ -533,12 +533,12 @@ def test_inside_names_the_tapes_of_the_layers():
     model = fr.Sequential(fr.Residual(fr.GRU(3, 3, seed=0)), fr.Linear(3, 2, seed=1))
     x = np.ones((5, 2, 3), np.float32)
     *_, tape = model.forward(x)
-    (name, residual, its_tape), (other, linear, _) = model.inside(tape)
+    (name, residual, its_tape), (other, linear, _) = model.child_tapes(tape)
     assert (name, residual, other, linear) == ("0", model.layers[0], "1", model.layers[1])
-    ((inner, gru, gru_tape),) = residual.inside(its_tape)
+    ((inner, gru, gru_tape),) = residual.child_tapes(its_tape)
     assert inner == "" and gru is residual.layer
     assert_same_bits(steps(gru, gru_tape)["h"][0, 0], gru(x)[0])
-    assert gru.inside(gru_tape) == []
+    assert gru.child_tapes(gru_tape) == []
     model.backward(tape, np.ones((5, 2, 2), np.float32))
     with refused(ValueError, "tape: it has been used"):
-        model.inside(tape)
+        model.child_tapes(tape)

@@ -46,7 +46,7 @@ def as_state(arrays):
 def random_state(layer, batch, rng):
     """A random state of a layer, in its dtype."""
     shape = (layer.num_layers * layer.num_directions, batch, layer.hidden_size)
-    return as_state(rng.standard_normal(shape).astype(layer.dtype) for _ in layer._parts)
+    return as_state(rng.standard_normal(shape).astype(layer.dtype) for _ in layer.cell.parts)
 
 
 def random_lengths(T, N, rng):
@@ -66,7 +66,7 @@ def run_reference(cell, layer, x, state=None, lengths=None, dy=None, dstate=None
     parameters = {n: array.astype(np.float64) for n, array in (parameters or layer.state_dict()).items()}
     carries = carries or [passes.PLAIN] * (layer.num_layers * layer.num_directions)
     L, D, H = layer.num_layers, layer.num_directions, layer.hidden_size
-    y, parts = np.asarray(x, np.float64), len(layer._parts)
+    y, parts = np.asarray(x, np.float64), len(layer.cell.parts)
     N = y.shape[1]
     states = [np.zeros((L * D, N, H))] * parts if state is None else [a.astype(np.float64) for a in as_tuple(state)]
     dstates = [np.zeros((L * D, N, H))] * parts if dstate is None else [a.astype(np.float64) for a in as_tuple(dstate)]
@@ -80,7 +80,7 @@ def run_reference(cell, layer, x, state=None, lengths=None, dy=None, dstate=None
         outputs = []
         for direction in range(D):
             k = layer_index * D + direction
-            names = layer._names(layer_index, direction)
+            names = layer.parameter_names(layer_index, direction)
             out, h, c, tapes[k] = reference.forward(
                 cell,
                 y,
@@ -107,7 +107,9 @@ def run_reference(cell, layer, x, state=None, lengths=None, dy=None, dstate=None
             for array, value in zip(dinitial, back[1:3], strict=False):
                 array[k] = value
             grads |= {
-                n: g for n, g in zip(layer._names(layer_index, direction), back[3:], strict=True) if g is not None
+                n: g
+                for n, g in zip(layer.parameter_names(layer_index, direction), back[3:], strict=True)
+                if g is not None
             }
         dy = dx
     return y, as_state(final), dy, as_state(dinitial), grads

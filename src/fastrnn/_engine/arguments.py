@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What callers give: arrays of any kind, numbers, sizes, flags, seeds; each refused by its name if it does not fit."""
+"""Checks of what callers provide: arrays of any kind, numbers, sizes, flags, seeds. Errors name the argument."""
 
 import math
 import operator
 import os
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+Array: TypeAlias = NDArray[Any]
+SeedLike: TypeAlias = int | np.random.Generator | np.random.SeedSequence | None
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
+# -- arrays ----------------------------------------------------------------------------------------------------------
 
-def as_array(name, value, expected="an array"):
-    """`value` as an ndarray, without a copy where that can be: buffers, ``__array__``, DLPack CPU tensors, lists."""
+
+def as_array(name: str, value: Any, expected: str = "an array") -> Array:
+    """`value` as an ndarray, without a copy where possible: buffers, ``__array__``, DLPack CPU tensors, lists."""
     if type(value) is np.ndarray:
         return value
     try:
@@ -29,9 +36,9 @@ def as_array(name, value, expected="an array"):
     return array
 
 
-def as_floats(name, value, dtype):
-    """`value` as an array of exactly `dtype`; Python numbers in lists have no dtype of their own and are converted."""
-    if type(value) is np.ndarray and value.dtype == dtype:  # before NumPy spells out the dtype, which takes 2 us
+def as_floats(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Array:
+    """`value` as an array of exactly `dtype`. Lists of Python numbers have no dtype of their own and are converted."""
+    if type(value) is np.ndarray and value.dtype == dtype:  # first: NumPy takes 2 us to spell out a dtype
         return value
     array = as_array(name, value, str(dtype))
     if array.dtype == dtype:
@@ -46,7 +53,7 @@ def as_floats(name, value, dtype):
     raise TypeError(f"{name}: expected {dtype} (the layer's dtype), got {array.dtype}{hint}")
 
 
-def as_integers(name, value):
+def as_integers(name: str, value: ArrayLike) -> Array:
     """`value` as an array of integers."""
     array = as_array(name, value, "integers")
     if array.size == 0 and isinstance(value, list | tuple):
@@ -56,107 +63,7 @@ def as_integers(name, value):
     return array
 
 
-def as_path(name, value):
-    """`value` as a str: no descriptor of an open file, as `open` would take an integer."""
-    try:
-        return os.fsdecode(value)
-    except TypeError:
-        raise TypeError(f"{name}: expected str, bytes or os.PathLike, got {type(value).__name__}") from None
-
-
-def as_flag(name, value):
-    """`value`, which is True or False."""
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name}: expected True or False, got {value!r}")
-    return bool(value)
-
-
-def as_number(name, value, expected, fits):
-    """`value` as a float for which `fits` is true; `expected` says it in words."""
-    try:
-        if isinstance(value, bool | np.bool_ | str | bytes):
-            raise TypeError
-        number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name}: expected {expected}, got {value!r}") from None
-    except OverflowError:  # an integer above 1e308
-        number = math.inf
-    if not fits(number):
-        raise ValueError(f"{name}: expected {expected}, got {value!r}")
-    return number
-
-
-def as_probability(name, value):
-    """`value` as a float in [0, 1)."""
-    return as_number(name, value, "a probability in [0, 1)", lambda number: 0 <= number < 1)
-
-
-def as_positive(name, value):
-    """`value` as a float above 0."""
-    return as_number(name, value, "a finite number above 0", lambda number: 0 < number < math.inf)
-
-
-def as_nonnegative(name, value):
-    """`value` as a float of at least 0."""
-    return as_number(name, value, "a finite number of at least 0", lambda number: 0 <= number < math.inf)
-
-
-def as_share(name, value):
-    """`value` as a float in (0, 1]."""
-    return as_number(name, value, "a number in (0, 1]", lambda number: 0 < number <= 1)
-
-
-def as_size(name, value, low=1):
-    """`value` as an int of at least `low`."""
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        size = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: expected an integer, got {value!r}") from None
-    if size < low:
-        raise ValueError(f"{name}: expected at least {low}, got {size}")
-    return size
-
-
-def as_integer(name: str, value: object) -> int:
-    """`value` as an int, of any size and sign."""
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        return operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"{name}: expected an integer, got {value!r}") from None
-
-
-def can_have(nbytes, what):
-    """Raise MemoryError now if the memory cannot be had, and not after filling most of it."""
-    try:
-        np.empty(nbytes, np.uint8)
-    except (MemoryError, ValueError, OverflowError):
-        raise MemoryError(f"{what}: the parameters would need {nbytes} bytes") from None
-
-
-def as_dtype(dtype):
-    """`dtype` as one of the two that the engines have."""
-    try:
-        found = None if dtype is None else np.dtype(dtype)
-    except TypeError:
-        found = None
-    if found is None or found not in FLOATS:  # to NumPy, None is the default dtype
-        raise TypeError(f"dtype: expected np.float32 or np.float64, got {dtype!r}")
-    return found
-
-
-def as_rng(seed):
-    """A random generator; the same seed, the same numbers."""
-    try:
-        return np.random.default_rng(seed)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"seed: expected an integer of at least 0 or None, got {seed!r}") from None
-
-
-def readable(array):
+def readable(array: Array) -> Array:
     """`array` itself if C can walk its rows (last axis contiguous, whole elements, aligned), else a copy."""
     itemsize = array.itemsize
     if array.flags.c_contiguous and array.flags.aligned:
@@ -164,3 +71,134 @@ def readable(array):
     if array.flags.aligned and array.strides[-1] == itemsize and not any(stride % itemsize for stride in array.strides):
         return array
     return np.require(array, requirements=("C", "A"))
+
+
+def check_memory(nbytes: int, names: str) -> None:
+    """Raise MemoryError at once if `nbytes` cannot be allocated, instead of after filling most of the memory."""
+    try:
+        np.empty(nbytes, np.uint8)
+    except (MemoryError, ValueError, OverflowError):
+        raise MemoryError(f"{names}: the parameters would need {nbytes} bytes") from None
+
+
+# -- numbers ---------------------------------------------------------------------------------------------------------
+
+
+class Interval(NamedTuple):
+    """The numbers from `low` to `high`; `ends` says as in mathematics whether the bounds are included."""
+
+    low: float
+    high: float
+    ends: str  # one of [] [) (] ()
+    text: str  # for messages
+
+    def __contains__(self, number: object) -> bool:
+        left, right = self.ends
+        above = number > self.low or (left == "[" and number == self.low)  # type: ignore[operator]
+        below = number < self.high or (right == "]" and number == self.high)  # type: ignore[operator]
+        return above and below  # nan is in no interval
+
+
+POSITIVE = Interval(0, math.inf, "()", "a finite number above 0")
+NONNEGATIVE = Interval(0, math.inf, "[)", "a finite number of at least 0")
+PROBABILITY = Interval(0, 1, "[)", "a probability in [0, 1)")
+FRACTION = Interval(0, 1, "(]", "a number in (0, 1]")
+UNIT = Interval(0, 1, "[]", "a number in [0, 1]")
+FINITE = Interval(-math.inf, math.inf, "()", "a finite number")
+
+
+def as_number(name: str, value: Any, interval: Interval) -> float:
+    """`value` as a float in an interval."""
+    try:
+        if isinstance(value, bool | np.bool_ | str | bytes):
+            raise TypeError
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: expected {interval.text}, got {value!r}") from None
+    except OverflowError:  # an integer above 1e308
+        number = math.inf
+    if number not in interval:
+        raise ValueError(f"{name}: expected {interval.text}, got {value!r}")
+    return number
+
+
+def as_probability(name: str, value: Any) -> float:
+    """`value` as a float in [0, 1)."""
+    return as_number(name, value, PROBABILITY)
+
+
+def as_positive(name: str, value: Any) -> float:
+    """`value` as a finite float above 0."""
+    return as_number(name, value, POSITIVE)
+
+
+def as_nonnegative(name: str, value: Any) -> float:
+    """`value` as a finite float of at least 0."""
+    return as_number(name, value, NONNEGATIVE)
+
+
+def as_fraction(name: str, value: Any) -> float:
+    """`value` as a float in (0, 1]."""
+    return as_number(name, value, FRACTION)
+
+
+def as_size(name: str, value: Any, low: int = 1) -> int:
+    """`value` as an int of at least `low`."""
+    size = as_integer(name, value)
+    if size < low:
+        raise ValueError(f"{name}: expected at least {low}, got {size}")
+    return size
+
+
+def as_integer(name: str, value: Any) -> int:
+    """`value` as an int of any size and sign."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected an integer, got {value!r}") from None
+
+
+# -- other values ----------------------------------------------------------------------------------------------------
+
+
+def as_path(name: str, value: Any) -> str:
+    """`value` as a str. The descriptor of an open file, an integer, is not a path."""
+    try:
+        return os.fsdecode(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected str, bytes or os.PathLike, got {type(value).__name__}") from None
+
+
+def as_flag(name: str, value: Any) -> bool:
+    """`value`, which is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name}: expected True or False, got {value!r}")
+    return bool(value)
+
+
+def as_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    """`value`, which is one of `choices`."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
+    return value
+
+
+def as_dtype(name: str, value: DTypeLike) -> np.dtype[Any]:
+    """`value` as one of the two dtypes that the engine has."""
+    try:
+        dtype = None if value is None else np.dtype(value)  # to NumPy, None is the default dtype
+    except TypeError:
+        dtype = None
+    if dtype is None or dtype not in FLOATS:
+        raise TypeError(f"{name}: expected np.float32 or np.float64, got {value!r}")
+    return dtype
+
+
+def as_rng(seed: SeedLike) -> np.random.Generator:
+    """A random generator. The same seed gives the same numbers."""
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"seed: expected an integer of at least 0 or None, got {seed!r}") from None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The cells, as the engine declares them."""
+"""The cells, as the engine declares them (csrc/engine/cell.h)."""
 
 from typing import NamedTuple
 
@@ -14,6 +14,11 @@ class Cell(NamedTuple):
     saved: int
     has_c: bool
     recurrent: bool
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What a state consists of."""
+        return ("h", "c") if self.has_c else ("h",)
 
 
 CELLS = {name: Cell(*info) for name, info in _core.CELLS.items()}

@@ -1,50 +1,48 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Where time, batch and features lie in a caller's arrays: sequences, their gradients, and states."""
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from .arguments import as_floats, readable
+from .arguments import Array, as_floats, readable
+
+StateArrays = tuple[Array | None, ...]  # h, or h and c
 
 
 class Layout(NamedTuple):
-    """How the caller lays out a sequence: (T, N, features), batch first, or unbatched (T, features)."""
+    """How a caller lays out a sequence: (T, N, features), batch first, or unbatched (T, features)."""
 
     batched: bool
     batch_first: bool
 
-    def time_major(self, array):
+    def time_major(self, array: Array) -> Array:
         """A view (T, N, features) of an array in this layout."""
         if not self.batched:
             return array[:, None, :]
         return array.swapaxes(0, 1) if self.batch_first else array
 
-    def shape(self, T, N, features):
+    def shape(self, T: Any, N: Any, features: Any) -> tuple[Any, ...]:
         """The shape of a sequence in this layout."""
         if not self.batched:
             return (T, features)
         return (N, T, features) if self.batch_first else (T, N, features)
 
-    def laid_out(self, array):
-        """A time-major (T, N, features) in this layout, C-ordered."""
+    def laid_out(self, array: Array) -> Array:
+        """A time-major array (T, N, features) in this layout, C-ordered."""
         return np.ascontiguousarray(self.time_major(array)) if self.batched else array[:, 0]
 
-    def axes(self, features):
+    def axes(self, features: object) -> str:
         """That shape in words, for messages."""
-        if not self.batched:
-            return f"(T, {features})"
-        return f"(N, T, {features})" if self.batch_first else f"(T, N, {features})"
+        return f"({', '.join(map(str, self.shape('T', 'N', features)))})"
 
 
-def as_sequence(name, value, features, dtype, batch_first):
-    """A sequence as a readable time-major view, and its layout.
-
-    Returns
-    -------
-    x : ndarray, shape (T, N, features)
-    layout : Layout
-    """
+def as_sequence(
+    name: str, value: ArrayLike, features: int, dtype: np.dtype[Any], batch_first: bool
+) -> tuple[Array, Layout]:
+    """A sequence as a readable time-major view (T, N, features), and its layout."""
     array = as_floats(name, value, dtype)
     layout = Layout(array.ndim != 2, batch_first)
     if array.ndim not in (2, 3) or array.shape[-1] != features:
@@ -54,15 +52,33 @@ def as_sequence(name, value, features, dtype, batch_first):
     return readable(layout.time_major(array)), layout
 
 
-def as_gradient(name, value, layout, shape, dtype, of="y"):
-    """An upstream gradient of a sequence of shape (T, N, features), as a readable time-major view."""
+def as_gradient(
+    name: str, value: ArrayLike, layout: Layout, shape: tuple[int, int, int], dtype: np.dtype[Any], of: str = "y"
+) -> Array:
+    """The gradient of a sequence of shape (T, N, features), as a readable time-major view."""
     array = as_floats(name, value, dtype)
     if array.shape != layout.shape(*shape):
         raise ValueError(f"{name}: expected {layout.shape(*shape)}, the shape of {of}, got {array.shape}")
     return readable(layout.time_major(array))
 
 
-def as_states(name, value, parts, shape, batched, dtype):
+# -- states ----------------------------------------------------------------------------------------------------------
+
+
+def as_state(arrays: Iterable[Any]) -> Any:
+    """The arrays of a state as a caller has them: h, or (h, c)."""
+    arrays = tuple(arrays)
+    return arrays if len(arrays) > 1 else arrays[0]
+
+
+def state_arrays(state: Any) -> tuple[Any, ...]:
+    """The arrays of a state that a caller has: (h,) or (h, c)."""
+    return state if isinstance(state, tuple) else (state,)
+
+
+def as_states(
+    name: str, value: Any, parts: tuple[str, ...], shape: tuple[int, int, int], batched: bool, dtype: np.dtype[Any]
+) -> StateArrays:
     """The arrays of a state, each C-ordered of `shape` (L*D, N, H), or None for each where `value` is None.
 
     Parameters
@@ -74,16 +90,29 @@ def as_states(name, value, parts, shape, batched, dtype):
     """
     if value is None:
         return (None,) * len(parts)
-    given = (value,) if len(parts) == 1 else value
-    if not isinstance(given, tuple | list) or len(given) != len(parts):
-        got = len(given) if isinstance(given, tuple | list) else type(value).__name__
+    provided = (value,) if len(parts) == 1 else value
+    if not isinstance(provided, tuple | list) or len(provided) != len(parts):
+        got = len(provided) if isinstance(provided, tuple | list) else type(value).__name__
         raise TypeError(f"{name}: expected a tuple ({', '.join(parts)}), got {got}")
-    wanted = shape if batched else (shape[0], shape[2])
+    expected = shape if batched else (shape[0], shape[2])
     arrays = []
-    for part, array in zip(parts, given, strict=True):
+    for part, array in zip(parts, provided, strict=True):
         label = f"{name}[{part}]" if len(parts) > 1 else name
         array = as_floats(label, array, dtype)
-        if array.shape != wanted:
-            raise ValueError(f"{label}: expected {wanted}, got {array.shape}")
+        if array.shape != expected:
+            raise ValueError(f"{label}: expected {expected}, got {array.shape}")
         arrays.append(np.require(array, requirements=("C", "A")).reshape(shape))
     return tuple(arrays)
+
+
+def h_and_c(state: StateArrays, k: int) -> tuple[Array | None, Array | None]:
+    """h and c, or None, of one layer and direction, (N, H)."""
+    h, c = (*state, None)[:2]
+    return None if h is None else h[k], None if c is None else c[k]
+
+
+def select_rows(state: Any, rows: Array) -> Any:
+    """Some batch rows of a state, in any order: of arrays (L*D, N, H), however nested, and None."""
+    if isinstance(state, tuple | list):
+        return tuple(select_rows(part, rows) for part in state)
+    return state if state is None else state[:, rows]

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Rows of different lengths: the lengths themselves, and which rows run at which step."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
-from .arguments import as_integers
+from .arguments import Array, as_integers
 
 
 class Order(NamedTuple):
@@ -16,16 +16,16 @@ class Order(NamedTuple):
     ``first[s]:first[s + 1]``, one for each row that runs; `first` is (T + 1,).
     """
 
-    rows: np.ndarray
-    lengths: np.ndarray
-    first: np.ndarray
+    rows: Array
+    lengths: Array
+    first: Array
 
 
-def as_lengths(lengths, T, N, *, name="lengths", of="x"):
+def as_lengths(lengths: ArrayLike, T: int, N: int, *, name: str = "lengths", of: str = "x") -> Array:
     """`lengths` as N integers in 0..T."""
     array = as_integers(name, lengths)
     if array.shape != (N,):
-        raise ValueError(f"{name}: expected {N} of them, one for each row of the batch, got shape {array.shape}")
+        raise ValueError(f"{name}: expected ({N},), one for each row of the batch, got {array.shape}")
     wrong = (array < 0) | (array > T)
     if wrong.any():
         row = int(wrong.argmax())
@@ -33,13 +33,8 @@ def as_lengths(lengths, T, N, *, name="lengths", of="x"):
     return array.astype(np.intp)
 
 
-def length_mask(lengths: NDArray[Any], T: int) -> NDArray[np.bool_]:
-    """Which steps belong to their row: a mask (T, N), True where ``t < lengths[n]``."""
-    return np.arange(T)[:, None] < lengths
-
-
-def order_of(lengths, T):
-    """The `Order` of a batch, or None where no lengths are given or every row is full."""
+def order_of(lengths: Array | None, T: int) -> Order | None:
+    """The `Order` of a batch, or None without lengths or where every row is full."""
     if lengths is None or (lengths == T).all():
         return None
     rows = np.argsort(-lengths, kind="stable")
@@ -50,6 +45,11 @@ def order_of(lengths, T):
     return Order(rows, np.ascontiguousarray(ascending[::-1]), first)
 
 
-def tape_rows(order, T, N):
+def tape_rows(order: Order | None, T: int, N: int) -> int:
     """How many (step, row) pairs run: the sum of the lengths."""
     return T * N if order is None else int(order.first[-1])
+
+
+def length_mask(lengths: Array, T: int) -> Array:
+    """Which positions belong to a row, before its end: bool (T, N)."""
+    return np.arange(T)[:, None] < lengths

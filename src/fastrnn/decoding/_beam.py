@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Beam search: decoding of the likeliest sequence for each row."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from .._engine.arguments import as_nonnegative, as_size
-from ..nn._recurrent.stream import rows_of
+from .._engine.arguments import Array, as_nonnegative, as_size
+from .._engine.layout import select_rows
 from ..nn._sequential import Sequential
 from ._decoded import Decoded, as_decoded
 from ._stepping import Decodable, as_limits, begin, log_softmax
@@ -88,7 +88,7 @@ def beam(
         logits, state, weights = step(tokens, state)
         log_probs = log_softmax(logits, stop).reshape(N, K, -1)
         beams, symbols, origin = _extend(beams, log_probs, len(history), stop, power)
-        tokens, state = symbols.reshape(-1), rows_of(state, (first + origin).reshape(-1))
+        tokens, state = symbols.reshape(-1), select_rows(state, (first + origin).reshape(-1))
         history.append(_Extension(symbols, origin, weights))
 
     steps = np.where(beams.ends < 0, len(history), beams.ends + 1)
@@ -101,8 +101,8 @@ def beam(
 class _Beams(NamedTuple):
     """The beginnings of each row."""
 
-    total: NDArray[np.float64]  # (N, K): log-probabilities; -inf where there are fewer than K beginnings
-    ends: NDArray[Any]  # (N, K): the step of `stop`; -1 before it
+    total: Array  # (N, K): log-probabilities; -inf where there are fewer than K beginnings
+    ends: Array  # (N, K): the step of `stop`; -1 before it
 
     @property
     def finished(self) -> bool:
@@ -112,14 +112,12 @@ class _Beams(NamedTuple):
 class _Extension(NamedTuple):
     """What one step added to the beginnings."""
 
-    symbols: NDArray[Any]  # (N, K)
-    origin: NDArray[Any]  # (N, K): the beginning that each of them extends
-    weights: NDArray[Any] | None  # (N * K, T_s): of the attention
+    symbols: Array  # (N, K)
+    origin: Array  # (N, K): the beginning that each of them extends
+    weights: Array | None  # (N * K, T_s): of the attention
 
 
-def _extend(
-    beams: _Beams, log_probs: NDArray[np.float64], t: int, stop: int, power: float
-) -> tuple[_Beams, NDArray[Any], NDArray[Any]]:
+def _extend(beams: _Beams, log_probs: Array, t: int, stop: int, power: float) -> tuple[_Beams, Array, Array]:
     """The best K beginnings after step t, their last symbols (N, K) and the beginnings that they extend (N, K)."""
     total, ends = beams
     N, K, V = log_probs.shape
@@ -136,11 +134,11 @@ def _extend(
     return _Beams(total, ends), symbols, origin
 
 
-def _penalized(log_probs: NDArray[Any], lengths: NDArray[Any], power: float) -> NDArray[Any]:
+def _penalized(log_probs: Array, lengths: Array, power: float) -> Array:
     return log_probs / ((5 + lengths) / 6) ** power
 
 
-def _largest(array: NDArray[Any], count: int) -> NDArray[np.intp]:
+def _largest(array: Array, count: int) -> Array:
     """The columns of the `count` largest elements of each row, the largest first; of equal elements the first."""
     rest, n = np.maximum(array, np.finfo(np.float64).min), np.arange(len(array))  # -inf marks those that are taken
     columns = np.empty((len(array), count), np.intp)
@@ -150,10 +148,10 @@ def _largest(array: NDArray[Any], count: int) -> NDArray[np.intp]:
     return columns
 
 
-def _trace_back(history: list[_Extension], best: NDArray[Any]) -> tuple[list[NDArray[Any]], list[NDArray[Any] | None]]:
+def _trace_back(history: list[_Extension], best: Array) -> tuple[list[Array], list[Array | None]]:
     """Symbols and attention weights of each step of one sequence (N,) for each row, from the last step to the first."""
-    tokens: list[NDArray[Any]] = []
-    weights: list[NDArray[Any] | None] = []
+    tokens: list[Array] = []
+    weights: list[Array | None] = []
     n, k = np.arange(len(best)), best
     for extension in reversed(history):
         tokens.append(extension.symbols[n, k])

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._engine.arguments import Array
 from .._engine.layout import Layout
 from .._engine.ragged import length_mask
 
@@ -19,16 +20,16 @@ class Decoded(NamedTuple):
     """(N,): the number of symbols of each row before `stop`. A row of `max_length` did not come to its end."""
     log_probs: NDArray[np.float64]
     """(N,): the logarithm of the probability that the model gives each row, including its `stop`."""
-    weights: NDArray[Any] | None
+    weights: Array | None
     """(T, N, T_s) or (N, T, T_s): the attention weights, 0 beyond `lengths`; None of a model without attention."""
 
 
 def as_decoded(
     model: Any,
-    tokens: list[NDArray[Any]],
-    weights: list[NDArray[Any] | None],
-    lengths: NDArray[Any],
-    log_probs: NDArray[Any],
+    tokens: list[Array],
+    weights: list[Array | None],
+    lengths: Array,
+    log_probs: Array,
 ) -> Decoded:
     """A `Decoded` of the symbols and the attention weights of each step, in the layout of the model."""
     N = len(lengths)

@@ -2,17 +2,17 @@
 """Decoding of one sequence for each row: the likeliest symbol at each step, or one drawn at random."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from .._engine.arguments import as_positive, as_rng, as_size
+from .._engine.arguments import Array, SeedLike, as_positive, as_rng, as_size
 from ..nn._sequential import Sequential
 from ._decoded import Decoded, as_decoded
 from ._stepping import Decodable, as_limits, begin, log_softmax
 
-Choose: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]  # log-probabilities (N, V) -> symbols (N,)
+Choose: TypeAlias = Callable[[Array], Array]  # log-probabilities (N, V) -> symbols (N,)
 
 
 def greedy(
@@ -73,7 +73,7 @@ def sample(
     max_length: int,
     temperature: float = 1.0,
     top_k: int | None = None,
-    seed: int | np.random.Generator | None = None,
+    seed: SeedLike = None,
 ) -> Decoded:
     """Write symbols at random, with the probabilities that the model gives them.
 
@@ -125,7 +125,7 @@ def sample(
     k = None if top_k is None else as_size("top_k", top_k)
     stop, max_length = as_limits(stop, max_length)
 
-    def choose(log_probs: NDArray[Any]) -> NDArray[Any]:
+    def choose(log_probs: Array) -> Array:
         scores = log_probs / temperature
         if k is not None and k < scores.shape[-1]:
             least = np.partition(scores, -k, axis=-1)[:, -k, None]
@@ -148,8 +148,8 @@ def _write(
     tokens, state, step = begin(model, source, lengths, 1)
     n = np.arange(len(tokens))
     running, written, total = np.ones(len(n), bool), np.zeros(len(n), np.intp), np.zeros(len(n))
-    tokens_of_steps: list[NDArray[Any]] = []
-    weights_of_steps: list[NDArray[Any] | None] = []
+    tokens_of_steps: list[Array] = []
+    weights_of_steps: list[Array | None] = []
     while running.any() and len(tokens_of_steps) < max_length:
         logits, state, weights = step(tokens, state)
         log_probs = log_softmax(logits, stop)

@@ -5,29 +5,29 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from .._engine.arguments import as_integers, as_size
-from .._engine.layout import Layout
+from .._engine.arguments import Array, as_integers, as_size
+from .._engine.layout import Layout, select_rows
 from .._engine.ragged import as_lengths
-from ..nn._recurrent.stream import rows_of
-from ..nn._sequential import Sequential, leaves
+from ..nn._layer import leaves
+from ..nn._sequential import Sequential
 
-Step: TypeAlias = Callable[[NDArray[Any], Any], tuple[NDArray[Any], Any, NDArray[Any] | None]]
+Step: TypeAlias = Callable[[Array, Any], tuple[Array, Any, Array | None]]
 """(tokens (N,), state) -> logits (N, V), state, attention weights (N, T_s) or None."""
 
 
 class Decodable(Protocol):
     """An object with a method `begin`, such as a Seq2Seq."""
 
-    def begin(self, source: Any, lengths: Any, copies: int, /) -> tuple[NDArray[Any], Any, Step]:
+    def begin(self, source: Any, lengths: Any, copies: int, /) -> tuple[Array, Any, Step]:
         """The first symbols (N * copies,), the first state, and the function that takes a step."""
         ...
 
 
 def begin(
     model: Sequential | Decodable, source: ArrayLike, lengths: ArrayLike | None, copies: int
-) -> tuple[NDArray[Any], Any, Step]:
+) -> tuple[Array, Any, Step]:
     """The first symbols (N * copies,), the first state, and the function that takes a step, of any model."""
     if isinstance(model, Sequential):
         return _begin_language_model(model, source, lengths, copies)
@@ -38,7 +38,7 @@ def begin(
 
 def _begin_language_model(
     model: Any, source: ArrayLike, lengths: ArrayLike | None, copies: int
-) -> tuple[NDArray[Any], Any, Step]:
+) -> tuple[Array, Any, Step]:
     """`begin` of a language model: it reads all symbols but the last, which is its first input in decoding."""
     layout = Layout(True, bool(model.batch_first))
     tokens = as_integers("source", source)
@@ -54,12 +54,12 @@ def _begin_language_model(
         raise ValueError(f"lengths: expected at least 1, got 0 for row {int((last < 0).argmax())}")
     _, state = model(layout.laid_out(tokens), None, last)
 
-    def step(tokens: NDArray[Any], state: Any) -> tuple[NDArray[Any], Any, None]:
+    def step(tokens: Array, state: Any) -> tuple[Array, Any, None]:
         logits, state = model(layout.laid_out(tokens[None]), state)
         return logits.reshape(len(tokens), logits.shape[-1]), state, None
 
     rows = np.repeat(np.arange(N), copies)
-    return tokens[last, np.arange(N)][rows], rows_of(state, rows), step
+    return tokens[last, np.arange(N)][rows], select_rows(state, rows), step
 
 
 def as_limits(stop: int | None, max_length: int) -> tuple[int, int]:
@@ -67,7 +67,7 @@ def as_limits(stop: int | None, max_length: int) -> tuple[int, int]:
     return -1 if stop is None else as_size("stop", stop, 0), as_size("max_length", max_length)
 
 
-def log_softmax(logits: NDArray[Any], stop: int) -> NDArray[np.float64]:
+def log_softmax(logits: Array, stop: int) -> Array:
     """Logarithms of probabilities (N, V)."""
     V = logits.shape[-1]
     if stop >= V:

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Biases of gates, which set how long a unit remembers."""
 
+import math
 from typing import Any
 
 import numpy as np
 
-from .._engine.arguments import as_rng
+from .._engine.arguments import FINITE, Interval, SeedLike, as_number, as_rng
 from ..nn._recurrent.gru import GRU
 from ..nn._recurrent.lstm import LSTM
-from ._shared import LayerT, as_finite, write_biases
+from ._shared import LayerT, write_biases
+
+LONGEST_TIME = Interval(2, math.inf, "[)", "a finite number of at least 2")
 
 
 def forget_bias(lstm: LayerT, value: float = 1.0) -> LayerT:
@@ -44,11 +47,11 @@ def forget_bias(lstm: LayerT, value: float = 1.0) -> LayerT:
     >>> np.split(lstm.params["bias_ih_l0"], 4)[1]  # of i, f, g, o
     array([1., 1.], dtype=float32)
     """
-    value = as_finite("value", value)
+    value = as_number("value", value, FINITE)
     return write_biases("lstm", lstm, (LSTM,), lambda part: {"f": value})
 
 
-def chrono(layer: LayerT, T_max: float, seed: int | np.random.Generator | None = None) -> LayerT:
+def chrono(layer: LayerT, T_max: float, seed: SeedLike = None) -> LayerT:
     """Set biases with which units forget after 2 to `T_max` steps; all other parameters are left unchanged.
 
     Tallec, Ollivier, "Can recurrent neural networks warp time?", ICLR 2018: ``b_f = log(u)`` and ``b_i = -b_f`` for an
@@ -84,7 +87,7 @@ def chrono(layer: LayerT, T_max: float, seed: int | np.random.Generator | None =
     >>> bool((b_i == -b_f).all()), bool(b_f.min() >= 0), bool(b_f.max() <= np.log(499))
     (True, True, True)
     """
-    T_max, rng = as_finite("T_max", T_max, 2), as_rng(seed)
+    T_max, rng = as_number("T_max", T_max, LONGEST_TIME), as_rng(seed)
 
     # As long as x and h are small, the cell of an LSTM keeps f = sigma(b_f) = u / (1 + u) of itself at each step and
     # adds i = sigma(-b_f) = 1 - f of g: it forgets in 1 / (1 - f) = 1 + u steps. A GRU in PyTorch's form,

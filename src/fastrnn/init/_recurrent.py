@@ -2,13 +2,13 @@
 """Recurrent weights that preserve the state: orthogonal matrices, and the identity."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .._engine.arguments import FINITE, Array, SeedLike, as_nonnegative, as_number
 from ..nn._recurrent.rnn import RNN
-from ._shared import LayerT, as_finite, normal, uniform, write_weights, xavier
+from ._shared import LayerT, normal, uniform, write_weights, xavier
 
 
-def orthogonal(layer: LayerT, gain: float = 1.0, seed: int | np.random.Generator | None = None) -> LayerT:
+def orthogonal(layer: LayerT, gain: float = 1.0, seed: SeedLike = None) -> LayerT:
     """Recurrent weights `gain` times an orthogonal matrix, for each gate; input weights uniform; biases 0.
 
     Saxe, McClelland, Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks",
@@ -46,18 +46,16 @@ def orthogonal(layer: LayerT, gain: float = 1.0, seed: int | np.random.Generator
     >>> bool(np.allclose(w_f @ w_f.T, np.eye(4)))
     True
     """
-    gain = as_finite("gain", gain, 0)
+    gain = as_nonnegative("gain", gain)
     return write_weights(layer, seed, xavier(uniform), lambda rng, H, _: gain * _orthogonal_matrix(rng, H))
 
 
-def _orthogonal_matrix(rng: np.random.Generator, H: int) -> NDArray[np.float64]:
+def _orthogonal_matrix(rng: np.random.Generator, H: int) -> Array:
     q, r = np.linalg.qr(rng.standard_normal((H, H)))
     return q * np.copysign(1, r.diagonal())
 
 
-def identity(
-    rnn: LayerT, scale: float = 1.0, input_std: float = 0.001, seed: int | np.random.Generator | None = None
-) -> LayerT:
+def identity(rnn: LayerT, scale: float = 1.0, input_std: float = 0.001, seed: SeedLike = None) -> LayerT:
     """Recurrent weights `scale` times the identity matrix, normal input weights, biases 0: the IRNN.
 
     Le, Jaitly, Hinton, "A simple way to initialize recurrent networks of rectified linear units", arXiv 1504.00941,
@@ -94,7 +92,7 @@ def identity(
     >>> rnn.params["weight_hh_l0"].tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
-    scale, std = as_finite("scale", scale), as_finite("input_std", input_std, 0)
+    scale, std = as_number("scale", scale, FINITE), as_nonnegative("input_std", input_std)
     return write_weights(
         rnn,
         seed,

@@ -6,21 +6,21 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .._engine.arguments import as_number, as_rng
-from ..nn._layer import Layer
+from .._engine.arguments import Array, SeedLike, as_nonnegative, as_rng
+from ..nn._layer import Layer, leaves
 from ..nn._linear import Linear
 from ..nn._recurrent.gru import GRU
 from ..nn._recurrent.lstm import LSTM
 from ..nn._recurrent.rnn import RNN
-from ..nn._sequential import Sequential, leaves
+from ..nn._sequential import Sequential
 
+GATE_NAMES = {4: ("i", "f", "g", "o"), 3: ("r", "z", "n")}  # of an LSTM, of a GRU: the order of their blocks
 WEIGHTED = (RNN, LSTM, GRU, Linear)  # the layers that have weight matrices
 
 LayerT = TypeVar("LayerT", bound=Layer)
-Rule: TypeAlias = Callable[[np.random.Generator, int, int], NDArray[Any]]  # (rng, rows, columns) -> a matrix
-Distribution: TypeAlias = Callable[[np.random.Generator, float, tuple[int, int]], NDArray[Any]]  # (rng, std, shape)
+Rule: TypeAlias = Callable[[np.random.Generator, int, int], Array]  # (rng, rows, columns) -> a matrix
+Distribution: TypeAlias = Callable[[np.random.Generator, float, tuple[int, int]], Array]  # (rng, std, shape)
 
 # -- layers ----------------------------------------------------------------------------------------------------------
 
@@ -36,14 +36,9 @@ def select(name: str, layer: Any, kinds: tuple[type[Layer], ...]) -> list[Any]:
     return selected
 
 
-def initial_parameters(layer: Any, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
-    """The parameters that the constructor of a layer draws."""
-    return layer._initial(rng)
-
-
-def gate_names(layer: Any) -> tuple[str, ...]:
-    """The gates of a layer in the order of their blocks."""
-    return layer._gate_names
+def gates_of(layer: Any) -> int:
+    """The number of blocks in a weight."""
+    return layer.cell.gates if isinstance(layer, RNN | LSTM | GRU) else 1
 
 
 # -- writing ---------------------------------------------------------------------------------------------------------
@@ -51,7 +46,7 @@ def gate_names(layer: Any) -> tuple[str, ...]:
 
 def write_weights(
     layer: LayerT,
-    seed: int | np.random.Generator | None,
+    seed: SeedLike,
     w_ih: Rule,
     w_hh: Rule | None = None,
     *,
@@ -61,7 +56,7 @@ def write_weights(
     """Write every weight, gate by gate, by a rule, and 0 to the biases; `w_hh` is the rule of recurrent weights."""
     rng = as_rng(seed)
     for part in select(name, layer, kinds):
-        G, values = part.cell.gates, {}
+        G, values = gates_of(part), {}
         for key, shape in part.params.shapes().items():
             rule = w_hh if w_hh and key.startswith("weight_hh") else w_ih
             if len(shape) == 1:
@@ -89,40 +84,34 @@ def write_biases(
             if key.startswith("weight"):
                 continue
             values = biases_of(part) if key.startswith("bias_ih") else dict.fromkeys(values, 0)
-            bias = part.params[key].reshape(part.cell.gates, -1).copy()
+            bias = part.params[key].reshape(gates_of(part), -1).copy()
             for gate, value in values.items():
-                bias[gate_names(part).index(gate)] = value
+                bias[GATE_NAMES[gates_of(part)].index(gate)] = value
             part.params[key] = bias.reshape(-1)
     return layer
 
 
-# -- numbers ---------------------------------------------------------------------------------------------------------
+# -- distributions ---------------------------------------------------------------------------------------------------
 
 
-def as_finite(name: str, value: Any, low: float = -math.inf) -> float:
-    """`value` as a finite float of at least `low`."""
-    expected = f"a finite number of at least {low}" if low > -math.inf else "a finite number"
-    return as_number(name, value, expected, lambda number: math.isfinite(number) and number >= low)
-
-
-def uniform(rng: np.random.Generator, std: float, shape: tuple[int, int]) -> NDArray[Any]:
+def uniform(rng: np.random.Generator, std: float, shape: tuple[int, int]) -> Array:
     """Uniform numbers of mean 0 and this standard deviation."""
     bound = math.sqrt(3) * std
     return rng.uniform(-bound, bound, shape)
 
 
-def normal(rng: np.random.Generator, std: float, shape: tuple[int, int]) -> NDArray[Any]:
+def normal(rng: np.random.Generator, std: float, shape: tuple[int, int]) -> Array:
     """Normal numbers of mean 0 and this standard deviation."""
     return std * rng.standard_normal(shape)
 
 
 def xavier(distribution: Distribution, gain: float = 1.0) -> Rule:
     """Variance ``gain**2 * 2 / (fan_in + fan_out)``."""
-    gain = as_finite("gain", gain, 0)
+    gain = as_nonnegative("gain", gain)
     return lambda rng, fan_out, fan_in: distribution(rng, gain * math.sqrt(2 / (fan_in + fan_out)), (fan_out, fan_in))
 
 
 def he(distribution: Distribution, gain: float) -> Rule:
     """Variance ``gain**2 * 2 / fan_in``."""
-    gain = as_finite("gain", gain, 0)
+    gain = as_nonnegative("gain", gain)
     return lambda rng, fan_out, fan_in: distribution(rng, gain * math.sqrt(2 / fan_in), (fan_out, fan_in))

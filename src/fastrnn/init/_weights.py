@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Weights by their variance: the default of PyTorch, Xavier (Glorot) and He (Kaiming)."""
 
-import numpy as np
-
-from .._engine.arguments import as_rng
-from ._shared import WEIGHTED, LayerT, he, initial_parameters, normal, select, uniform, write_weights, xavier
+from .._engine.arguments import SeedLike, as_rng
+from ._shared import WEIGHTED, LayerT, he, normal, select, uniform, write_weights, xavier
 
 
-def pytorch(layer: LayerT, seed: int | np.random.Generator | None = None) -> LayerT:
+def pytorch(layer: LayerT, seed: SeedLike = None) -> LayerT:
     """Weights and biases as PyTorch draws them by default, and as the constructors of the layers do: uniform.
 
     In +-1/sqrt(H) for recurrent layers, in +-1/sqrt(I) for Linear. The same seed gives the same parameters as in the
@@ -42,11 +40,11 @@ def pytorch(layer: LayerT, seed: int | np.random.Generator | None = None) -> Lay
     """
     rng = as_rng(seed)
     for part in select("layer", layer, WEIGHTED):
-        part.load_state_dict(initial_parameters(part, rng))
+        part.load_state_dict(part.initial_parameters(rng))
     return layer
 
 
-def xavier_uniform(layer: LayerT, gain: float = 1.0, seed: int | np.random.Generator | None = None) -> LayerT:
+def xavier_uniform(layer: LayerT, gain: float = 1.0, seed: SeedLike = None) -> LayerT:
     """Uniform weights of variance ``gain**2 * 2 / (fan_in + fan_out)``; biases 0.
 
     Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010, equation
@@ -83,7 +81,7 @@ def xavier_uniform(layer: LayerT, gain: float = 1.0, seed: int | np.random.Gener
     return write_weights(layer, seed, xavier(uniform, gain))
 
 
-def xavier_normal(layer: LayerT, gain: float = 1.0, seed: int | np.random.Generator | None = None) -> LayerT:
+def xavier_normal(layer: LayerT, gain: float = 1.0, seed: SeedLike = None) -> LayerT:
     """Normal weights of variance ``gain**2 * 2 / (fan_in + fan_out)``; biases 0.
 
     Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010, equation
@@ -120,7 +118,7 @@ def xavier_normal(layer: LayerT, gain: float = 1.0, seed: int | np.random.Genera
     return write_weights(layer, seed, xavier(normal, gain))
 
 
-def he_uniform(layer: LayerT, gain: float = 1.0, seed: int | np.random.Generator | None = None) -> LayerT:
+def he_uniform(layer: LayerT, gain: float = 1.0, seed: SeedLike = None) -> LayerT:
     """Uniform weights of variance ``gain**2 * 2 / fan_in``; biases 0.
 
     For relu. He, Zhang, Ren, Sun, "Delving deep into rectifiers", ICCV 2015, equation 10: relu removes half of the
@@ -157,7 +155,7 @@ def he_uniform(layer: LayerT, gain: float = 1.0, seed: int | np.random.Generator
     return write_weights(layer, seed, he(uniform, gain))
 
 
-def he_normal(layer: LayerT, gain: float = 1.0, seed: int | np.random.Generator | None = None) -> LayerT:
+def he_normal(layer: LayerT, gain: float = 1.0, seed: SeedLike = None) -> LayerT:
     """Normal weights of variance ``gain**2 * 2 / fan_in``; biases 0.
 
     For relu. He, Zhang, Ren, Sun, "Delving deep into rectifiers", ICCV 2015, equation 10: relu removes half of the

@@ -25,7 +25,7 @@ from reprlib import repr as short  # what a message quotes from a file may be me
 import numpy as np
 
 from .._engine.arguments import as_path
-from ._architectures import CODES, build, check_kinds, parameters
+from ._architectures import build, check_kinds, parameters
 
 __all__ = ["load", "load_notes", "save"]
 
@@ -267,7 +267,7 @@ def check_tensors(header, architecture, size):
     for name, dtype, shape in parameters(architecture):  # maybe 10**12 of them: stop at the first missing
         if name not in header:
             raise ValueError(f"tensor {name}: the architecture has it, the file does not")
-        entry, expected = header[name], {"dtype": CODES[dtype], "shape": [*shape]}
+        entry, expected = header[name], {"dtype": {"float32": "F32", "float64": "F64"}[dtype], "shape": [*shape]}
         if not isinstance(entry, dict) or {key: entry.get(key) for key in expected} != expected:
             raise ValueError(f"tensor {name}: expected {short(expected)}, got {short(entry)}")
         wanted.add(name)

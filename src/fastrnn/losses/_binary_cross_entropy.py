@@ -4,9 +4,9 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from .._engine.arguments import as_flag
+from .._engine.arguments import Array, as_flag
 from ._masking import as_prediction, as_target, as_weights, check_entries, masked_mean, sequence_mask
 
 __all__ = ["binary_cross_entropy_with_logits"]
@@ -19,7 +19,7 @@ def binary_cross_entropy_with_logits(
     lengths: ArrayLike | None = None,
     batch_first: bool = False,
     pos_weight: ArrayLike | None = None,
-) -> tuple[float, NDArray[Any]]:
+) -> tuple[float, Array]:
     """Mean cross-entropy of sigmoid(logits) against targets between 0 and 1, and its gradient.
 
     For yes-or-no questions that are answered independently of each other. With z one logit, y its target and c its
@@ -102,7 +102,7 @@ def binary_cross_entropy_with_logits(
     return masked_mean(_binary_cross_entropy, mask, logits, targets, weights)
 
 
-def _binary_cross_entropy(z: NDArray[Any], y: NDArray[Any], pos_weight: Any = 1) -> tuple[Any, NDArray[Any]]:
+def _binary_cross_entropy(z: Array, y: Array, pos_weight: Any = 1) -> tuple[Any, Array]:
     """Sum of the losses of elements (M,), and the derivative of each."""
     y = y.astype(z.dtype)
     yes, no = pos_weight * y, 1 - y

@@ -4,9 +4,9 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from .._engine.arguments import as_flag, as_integer, as_integers, as_number
+from .._engine.arguments import UNIT, Array, as_flag, as_integer, as_integers, as_number
 from ._masking import as_prediction, as_weights, check_entries, sequence_mask
 
 __all__ = ["cross_entropy"]
@@ -21,7 +21,7 @@ def cross_entropy(
     batch_first: bool = False,
     weight: ArrayLike | None = None,
     label_smoothing: float = 0.0,
-) -> tuple[float, NDArray[Any]]:
+) -> tuple[float, Array]:
     """Mean cross-entropy of softmax(logits) against integer targets, and its gradient.
 
     With p = softmax(z) of one position and y its target (Goodfellow, Bengio, Courville, "Deep Learning", 2016, section
@@ -97,7 +97,7 @@ def cross_entropy(
     batch_first = as_flag("batch_first", batch_first)
     _check_shapes(logits.shape, targets.shape)
     V = logits.shape[-1]
-    smoothing = as_number("label_smoothing", label_smoothing, "a number in [0, 1]", lambda number: 0 <= number <= 1)
+    smoothing = as_number("label_smoothing", label_smoothing, UNIT)
     if weight is not None:
         weight = as_weights("weight", weight, np.float64)
         if weight.shape != (V,):
@@ -132,9 +132,7 @@ def _check_shapes(logits: tuple[int, ...], targets: tuple[int, ...]) -> None:
         raise ValueError(f"targets: expected {logits[:-1]}, got {targets}")
 
 
-def _weighted_mean(
-    z: NDArray[Any], y: NDArray[Any], weight: NDArray[Any] | None, smoothing: float
-) -> tuple[float, NDArray[Any]]:
+def _weighted_mean(z: Array, y: Array, weight: Array | None, smoothing: float) -> tuple[float, Array]:
     """The loss of M positions and its gradient, given logits (M, V), targets (M,) and class weights (V,)."""
     M, V = z.shape
     position = np.arange(M)

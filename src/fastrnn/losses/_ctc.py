@@ -4,9 +4,9 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from .._engine.arguments import as_flag, as_integer, as_integers
+from .._engine.arguments import Array, as_flag, as_integer, as_integers
 from .._engine.ragged import as_lengths, length_mask
 from ._masking import as_prediction, check_entries
 
@@ -21,7 +21,7 @@ def ctc_loss(
     *,
     blank: int = 0,
     batch_first: bool = False,
-) -> tuple[float, NDArray[Any]]:
+) -> tuple[float, Array]:
     """Connectionist temporal classification (CTC), and its gradient.
 
     A path assigns one class or `blank` to each step of a row. It spells the target of the row if the target is what
@@ -136,9 +136,7 @@ def ctc_loss(
     return loss, dlogits
 
 
-def _as_labels(
-    targets: Any, target_lengths: ArrayLike | None, N: int, V: int, blank: int
-) -> tuple[NDArray[Any], NDArray[Any]]:
+def _as_labels(targets: Any, target_lengths: ArrayLike | None, N: int, V: int, blank: int) -> tuple[Array, Array]:
     """Targets as labels (N, S), blank beyond the end of each row, and the number of labels of each row (N,)."""
     rows, available = _as_rows(targets, N)
     U = available
@@ -156,7 +154,7 @@ def _as_labels(
     return labels, U
 
 
-def _as_rows(targets: Any, N: int) -> tuple[Any, NDArray[np.intp]]:
+def _as_rows(targets: Any, N: int) -> tuple[Any, Array]:
     """Targets as N arrays of integers, without a look at their values, and the size of each (N,)."""
     if not isinstance(targets, list | tuple):
         array = as_integers("targets", targets)
@@ -172,7 +170,7 @@ def _as_rows(targets: Any, N: int) -> tuple[Any, NDArray[np.intp]]:
     return rows, np.array([target.size for target in rows], np.intp)
 
 
-def _check_fit(labels: NDArray[Any], U: NDArray[Any], steps: NDArray[Any]) -> None:
+def _check_fit(labels: Array, U: Array, steps: Array) -> None:
     """Raise ValueError unless every row has a step for each label, and one for the blank between two equal labels."""
     repeats = (labels[:, 1:] == labels[:, :-1]) & (np.arange(1, labels.shape[1]) < U[:, None])
     needed = U + repeats.sum(axis=1)
@@ -182,9 +180,7 @@ def _check_fit(labels: NDArray[Any], U: NDArray[Any], steps: NDArray[Any]) -> No
         raise ValueError(f"input_lengths: expected at least {needed[n]} for row {n} ({because}), got {steps[n]}")
 
 
-def _posterior(
-    log_p: NDArray[Any], labels: NDArray[Any], U: NDArray[Any], mask: NDArray[np.bool_]
-) -> tuple[NDArray[Any], NDArray[Any]]:
+def _posterior(log_p: Array, labels: Array, U: Array, mask: Array) -> tuple[Array, Array]:
     """Log-probability of each row's target, and the probability of each state at each step, given the target.
 
     Parameters

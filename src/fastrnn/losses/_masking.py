@@ -5,15 +5,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
-from .._engine.arguments import FLOATS, as_array
+from .._engine.arguments import FLOATS, Array, as_array
 from .._engine.ragged import as_lengths, length_mask
 
 __all__ = ["as_prediction", "as_target", "as_weights", "check_entries", "masked_mean", "sequence_mask"]
 
 
-def as_prediction(name: str, value: ArrayLike) -> NDArray[Any]:
+def as_prediction(name: str, value: ArrayLike) -> Array:
     """`value` as an array of float32 or float64: the argument that a loss is differentiated by."""
     array = as_array(name, value, "float32 or float64")
     if array.dtype not in FLOATS:
@@ -21,7 +21,7 @@ def as_prediction(name: str, value: ArrayLike) -> NDArray[Any]:
     return array
 
 
-def as_target(name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
+def as_target(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
     """`value` as an array of real numbers of exactly `shape`: nothing is broadcast."""
     array = _as_numbers(name, value)
     if array.shape != shape:
@@ -29,7 +29,7 @@ def as_target(name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[An
     return array
 
 
-def as_weights(name: str, value: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
+def as_weights(name: str, value: ArrayLike, dtype: DTypeLike) -> Array:
     """`value` as an array of finite numbers of at least 0."""
     array = _as_numbers(name, value)
     with np.errstate(all="ignore"):
@@ -38,7 +38,7 @@ def as_weights(name: str, value: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
     return weights
 
 
-def _as_numbers(name: str, value: ArrayLike) -> NDArray[Any]:
+def _as_numbers(name: str, value: ArrayLike) -> Array:
     """`value` as an array of real numbers of any dtype, bools included."""
     array = as_array(name, value, "numbers")
     if array.dtype.kind not in "fiub":
@@ -46,16 +46,14 @@ def _as_numbers(name: str, value: ArrayLike) -> NDArray[Any]:
     return array
 
 
-def check_entries(name: str, array: NDArray[Any], invalid: NDArray[np.bool_], expected: str) -> None:
+def check_entries(name: str, array: Array, invalid: Array, expected: str) -> None:
     """Raise ValueError if an entry of `array` is invalid; the message names the first one and its position."""
     if invalid.any():
         position = tuple(int(i) for i in np.argwhere(invalid)[0])
         raise ValueError(f"{name}: expected {expected}, got {array[position]} at position {position}")
 
 
-def sequence_mask(
-    name: str, shape: tuple[int, ...], lengths: ArrayLike, features: str, batch_first: bool
-) -> NDArray[np.bool_]:
+def sequence_mask(name: str, shape: tuple[int, ...], lengths: ArrayLike, features: str, batch_first: bool) -> Array:
     """Mask (T, N), or (N, T) if `batch_first`, of the steps within the length of their row.
 
     Parameters
@@ -76,11 +74,11 @@ def sequence_mask(
 
 
 def masked_mean(
-    pointwise: Callable[..., tuple[Any, NDArray[Any]]],
-    mask: NDArray[np.bool_] | None,
-    prediction: NDArray[Any],
-    *others: NDArray[Any],
-) -> tuple[float, NDArray[Any]]:
+    pointwise: Callable[..., tuple[Any, Array]],
+    mask: Array | None,
+    prediction: Array,
+    *others: Array,
+) -> tuple[float, Array]:
     """Mean of an elementwise loss over a mask, and its gradient with respect to `prediction`.
 
     Parameters

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from .._engine.arguments import as_flag, as_positive
+from .._engine.arguments import Array, as_flag, as_positive
 from ._masking import as_prediction, as_target, masked_mean, sequence_mask
 
 __all__ = ["huber_loss", "l1_loss", "mse_loss"]
@@ -15,7 +15,7 @@ __all__ = ["huber_loss", "l1_loss", "mse_loss"]
 
 def mse_loss(
     prediction: ArrayLike, target: ArrayLike, *, lengths: ArrayLike | None = None, batch_first: bool = False
-) -> tuple[float, NDArray[Any]]:
+) -> tuple[float, Array]:
     """Mean squared error, and its gradient.
 
     Goodfellow, Bengio, Courville, "Deep Learning", 2016, equation 5.4; over the M elements that are not ignored::
@@ -68,7 +68,7 @@ def mse_loss(
            [0., 0.]])
     """
 
-    def squares(d: NDArray[Any]) -> tuple[Any, NDArray[Any]]:
+    def squares(d: Array) -> tuple[Any, Array]:
         return np.einsum("i,i->", d, d, dtype=np.float64), np.multiply(d, 2, out=d)
 
     return _mean_over_differences(squares, prediction, target, lengths, batch_first)
@@ -76,7 +76,7 @@ def mse_loss(
 
 def l1_loss(
     prediction: ArrayLike, target: ArrayLike, *, lengths: ArrayLike | None = None, batch_first: bool = False
-) -> tuple[float, NDArray[Any]]:
+) -> tuple[float, Array]:
     """Mean absolute error, and its gradient.
 
     Its minimum is the median of the targets, where that of `mse_loss` is their mean (Bishop, "Pattern Recognition and
@@ -123,7 +123,7 @@ def l1_loss(
     (1.0, array([0.5, 0. ]))
     """
 
-    def absolute_values(d: NDArray[Any]) -> tuple[Any, NDArray[Any]]:
+    def absolute_values(d: Array) -> tuple[Any, Array]:
         sign = np.sign(d)
         return np.einsum("i,i->", d, sign, dtype=np.float64), sign
 
@@ -137,7 +137,7 @@ def huber_loss(
     lengths: ArrayLike | None = None,
     batch_first: bool = False,
     delta: float = 1.0,
-) -> tuple[float, NDArray[Any]]:
+) -> tuple[float, Array]:
     """Mean of Huber's loss, quadratic for small errors and linear for large ones, and its gradient.
 
     Huber, "Robust estimation of a location parameter", The Annals of Mathematical Statistics 35, 1964. With
@@ -189,7 +189,7 @@ def huber_loss(
     """
     delta = as_positive("delta", delta)
 
-    def parabolas_and_lines(d: NDArray[Any]) -> tuple[Any, NDArray[Any]]:
+    def parabolas_and_lines(d: Array) -> tuple[Any, Array]:
         bound = d.dtype.type(delta)
         slope = np.clip(d, -bound, bound)  # the loss is slope (d - slope / 2) on both sides of delta
         total = np.einsum("i,i->", slope, d, dtype=np.float64)
@@ -199,19 +199,19 @@ def huber_loss(
 
 
 def _mean_over_differences(
-    pointwise: Callable[[NDArray[Any]], tuple[Any, NDArray[Any]]],
+    pointwise: Callable[[Array], tuple[Any, Array]],
     prediction: ArrayLike,
     target: ArrayLike,
     lengths: ArrayLike | None,
     batch_first: bool,
-) -> tuple[float, NDArray[Any]]:
+) -> tuple[float, Array]:
     """Mean of a loss that depends on d = prediction - target alone; `pointwise` takes d (M,) and may overwrite it."""
     prediction = as_prediction("prediction", prediction)
     target = as_target("target", target, prediction.shape)
     batch_first = as_flag("batch_first", batch_first)
     mask = None if lengths is None else sequence_mask("prediction", prediction.shape, lengths, "...", batch_first)
 
-    def of_difference(x: NDArray[Any], y: NDArray[Any]) -> tuple[Any, NDArray[Any]]:
+    def of_difference(x: Array, y: Array) -> tuple[Any, Array]:
         return pointwise(np.subtract(x, y, dtype=x.dtype, casting="same_kind"))
 
     return masked_mean(of_difference, mask, prediction, target)

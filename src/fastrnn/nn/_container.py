@@ -1,84 +1,87 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What layers share that are made of other layers, each with a name."""
+"""Layers made of other layers."""
 
 import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from ._layer import Layer
-from ._parameters import Prefixed
+from ._layer import Layer, prefix_of
+from ._options import Sublayer
+from ._parameters import Joined
 
 
-class Composite(Layer):
-    """A layer whose constructor takes layers under the names in `_names`; some may be None.
+class Container(Layer):
+    """Base of layers made of other layers, each with a name.
 
-    Its parameters are theirs: ``"encoder.weight"`` is ``"weight"`` of the layer ``encoder``. What else the constructor
-    takes, and JSON can hold, `_options` returns.
+    The parameters are those of the children: ``"encoder.weight"`` is ``"weight"`` of the child ``"encoder"``. A
+    subclass declares the layers that its constructor takes as `Sublayer` options, or calls `_adopt` with others.
     """
 
-    _names = ()
+    def __post_init__(self) -> None:
+        names = [name for name, option in self._options.items() if isinstance(option, Sublayer)]
+        self._adopt({name: layer for name in names if (layer := getattr(self, name)) is not None})
 
-    def _hold(self, **layers):
-        """Take the layers as attributes, and their parameters and gradients as one's own."""
-        for name, layer in layers.items():
-            setattr(self, name, layer)
-        self.params = Prefixed({name: part.params for name, part in self.parts().items()})
-        self.grads = Prefixed({name: part.grads for name, part in self.parts().items()})
+    def _adopt(self, children: Mapping[str, Layer]) -> None:
+        """Take layers as children, and their parameters and gradients as the container's own."""
+        self._children = dict(children)
+        self._params = Joined((prefix_of(name), child.params) for name, child in children.items())
+        self._grads = Joined((prefix_of(name), child.grads) for name, child in children.items())
 
-    def _options(self):
-        return {}
+    def children(self) -> dict[str, Layer]:
+        return dict(self._children)
 
-    def _arguments(self):
-        """What the constructor takes, by name."""
-        return {name: getattr(self, name) for name in self._names} | self._options()
-
-    def parts(self):
-        return {name: layer for name in self._names if (layer := getattr(self, name)) is not None}
-
-    def config(self):
-        parts = self.parts()
-        return {name: described(parts[name]) if name in parts else None for name in self._names} | self._options()
+    @classmethod
+    def child_configs(cls, config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """(name, architecture) of each child that a container with this `config` has."""
+        for name, option in cls._options.items():
+            if isinstance(option, Sublayer) and config[name] is not None:
+                yield name, config[name]
 
     @contextlib.contextmanager
-    def _noted(self, name):
-        """Errors inside say which layer they come from."""
+    def _noted(self, name: str) -> Iterator[None]:
+        """Errors inside say which child they come from."""
         try:
             yield
         except (TypeError, ValueError) as error:
-            error.add_note(f"in {name} of {type(self).__name__}: {getattr(self, name)!r}")
+            error.add_note(f"in {self._label(name)} of {type(self).__name__}: {self._children[name]!r}")
             raise
 
-    def __repr__(self):
-        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self._arguments().items())})"
+    def _label(self, name: str) -> str:
+        return name
 
-    def still(self):
-        return type(self)(**self._arguments() | {name: part.still() for name, part in self.parts().items()})
+    # -- copies ------------------------------------------------------------------------------------------------------
 
-    def __reduce__(self):
-        return _compose, (type(self), self._arguments(), self._random_state())
+    def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments, by position and by name, that make a container of the same children."""
+        return (), {name: getattr(self, name) for name, option in self._options.items() if option.stored}
+
+    def __repr__(self) -> str:
+        positional, named = self._arguments()
+        parts = [*map(repr, positional), *(f"{name}={value!r}" for name, value in named.items())]
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    def inference_copy(self) -> Layer:
+        positional, named = self._arguments()
+        still = lambda value: value.inference_copy() if isinstance(value, Layer) else value  # noqa: E731
+        return type(self)(*map(still, positional), **{name: still(value) for name, value in named.items()})
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        """Copies and pickles: a container of copies of the children."""
+        return recomposed, (type(self), *self._arguments(), self.random_state)
 
 
-def _compose(kind, arguments, random_state):
-    layer = kind(**arguments)
-    layer._set_random_state(random_state)
+def recomposed(kind: type, positional: tuple[Any, ...], named: dict[str, Any], random_state: Any) -> Layer:
+    """A container of these children."""
+    layer = kind(*positional, **named)
+    layer.random_state = random_state
     return layer
 
 
-def described(layer):
-    """A layer as the `config` of the one that holds it has it."""
-    return {"type": type(layer).__name__, **layer.config()}
-
-
-def typed(name, layer, *kinds):
-    """`layer`, which is of one of these kinds."""
-    if not isinstance(layer, kinds):
-        raise TypeError(f"{name}: expected {' or '.join(kind.__name__ for kind in kinds)}, got {type(layer).__name__}")
-    return layer
-
-
-def agree(layers, *options):
-    """Raise ValueError unless all `layers`, by name, that have one of the options have the same."""
-    (first, expected), *others = layers.items()
+def check_same(layers: Mapping[str, Layer], *options: str) -> None:
+    """Raise ValueError unless all `layers`, by name, that have one of the options have the same value for it."""
+    (first, model), *others = layers.items()
     for option in options:
-        wanted = getattr(expected, option)
+        expected = getattr(model, option)
         for name, layer in others:
-            if (got := getattr(layer, option, wanted)) != wanted:
-                raise ValueError(f"{name}: expected {option}={wanted}, as {first} has, got {got}")
+            if (value := getattr(layer, option, expected)) != expected:
+                raise ValueError(f"{name}: expected {option}={expected}, as {first} has, got {value}")

@@ -1,32 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Dropout between layers. Between the layers of one stack it is an option of RNN, LSTM and GRU."""
 
+from dataclasses import KW_ONLY
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
-from .._engine import arguments
+from .._engine.arguments import PROBABILITY, Array
 from .._engine.layout import Layout
-from ._layer import Layer
-from ._tape import Tape
+from ._options import DType, Flag, Number, Seed
+from ._stateless import StatelessLayer
 
 
-class Dropout(Layer):
+class Dropout(StatelessLayer):
     """Zeroes elements at random in training; torch.nn.Dropout (Srivastava et al. 2014, JMLR 15).
 
-    `forward` multiplies each element by 0 with probability p and by 1/(1-p) otherwise, so that its mean stays. A call,
-    inference, changes nothing.
-
-    Parameters
-    ----------
-    p : float
-        Probability, in [0, 1).
-    shared_steps : bool
-        Each sequence has one mask for all its time steps (Gal and Ghahramani 2016, arXiv 1512.05287): a feature is
-        there from the first step to the last, or never. x is then (T, N, F), with `batch_first` (N, T, F), or (T, F).
-    batch_first : bool
-        Where time is; without `shared_steps` it makes no difference.
-    seed : int or None
-        Of the masks. Copies and pickles go on with the numbers of the original.
-    dtype : {np.float32, np.float64}
+    `forward` multiplies each element by 0 with probability p and by 1/(1-p) otherwise, so that its mean stays the
+    same. A call, for inference, returns x unchanged, as a read-only view (copy it to change it).
 
     Attributes
     ----------
@@ -50,73 +41,58 @@ class Dropout(Layer):
     True
     """
 
-    def __init__(self, p=0.5, *, shared_steps=False, batch_first=False, seed=None, dtype=np.float32):
-        self.p = arguments.as_probability("p", p)
-        self.shared_steps = arguments.as_flag("shared_steps", shared_steps)
-        self.batch_first = arguments.as_flag("batch_first", batch_first)
-        self.dtype = arguments.as_dtype(dtype)
-        (self._rng,) = arguments.as_rng(seed).spawn(1)
+    p: Number = Number("The probability with which an element is zeroed, in [0, 1).", PROBABILITY, default=0.5)
+    _: KW_ONLY
+    shared_steps: Flag = Flag(
+        "Use one mask per sequence for all its time steps (Gal and Ghahramani 2016, arXiv 1512.05287): a feature is "
+        "either present from the first step to the last, or never. x is then (T, N, F), with `batch_first` (N, T, "
+        "F), or (T, F).",
+        default=False,
+    )
+    batch_first: Flag = Flag("Sequences are (N, T, F). Matters only with `shared_steps`.", default=False)
+    seed: Seed = Seed(
+        "Of the masks. Copies and pickles continue with the random numbers of the original.", default=None
+    )
+    dtype: DType = DType("Of the input and the output.", default=np.float32)
+
+    def __post_init__(self, seed: np.random.Generator) -> None:
+        (self._rng,) = seed.spawn(1)
         self._own({})
 
-    def config(self):
-        return {
-            "p": self.p,
-            "shared_steps": self.shared_steps,
-            "batch_first": self.batch_first,
-            "dtype": str(self.dtype),
-        }
-
-    def features_after(self, features):
+    def features_after(self, features: int | None) -> int | None:
         return features
 
-    def still(self):
+    def inference_copy(self) -> "Dropout":
         return Dropout(0.0, batch_first=self.batch_first, dtype=self.dtype)
 
-    def _random_state(self):
-        return self._rng.bit_generator.state
-
-    def _set_random_state(self, state):
-        self._rng.bit_generator.state = state
-
-    def _checked(self, x):
-        x = arguments.as_floats("x", x, self.dtype)
+    def _checked(self, x: ArrayLike) -> Array:
+        x = super()._checked(x)
         if self.shared_steps and x.ndim not in (2, 3):
-            axes = Layout(True, self.batch_first).axes("F")
-            raise ValueError(f"x: expected {axes} or (T, F), got {x.shape}")
+            raise ValueError(f"x: expected {Layout(True, self.batch_first).axes('F')} or (T, F), got {x.shape}")
         return x
 
-    def _mask(self, shape):
-        """Which elements stay; of one step if the steps share it."""
+    def _mask(self, shape: tuple[int, ...]) -> Array:
+        """Which elements survive; of one step if the steps share a mask."""
         if self.shared_steps:
             time = 1 if self.batch_first and len(shape) == 3 else 0
             shape = (*shape[:time], 1, *shape[time + 1 :])
         return self._rng.random(shape, np.float32) >= self.p
 
-    def _through(self, array, mask):
-        """What stays of an array, scaled."""
+    def _masked(self, array: Array, mask: Array) -> Array:
+        """The surviving elements of an array, scaled."""
         out = np.empty(array.shape, self.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):  # an infinite value that is dropped gives NaN, as in PyTorch
+        with np.errstate(over="ignore", invalid="ignore"):  # a zeroed infinity gives NaN, as in PyTorch
             np.multiply(array, mask, out=out)
             out *= self.dtype.type(1 / (1 - self.p))
         return out
 
-    def __call__(self, x):
-        """Inference: x itself, as a read-only view (copy it to change it)."""
-        y = self._checked(x).view()
+    def _forward(self, x: Array, training: bool) -> tuple[Array, Any]:
+        if training:
+            mask = self._mask(x.shape)
+            return self._masked(x, mask), mask
+        y = x.view()
         y.flags.writeable = False
-        return y
+        return y, None
 
-    def forward(self, x):
-        """Training: (y, tape)."""
-        x = self._checked(x)
-        mask = self._mask(x.shape)
-        return self._through(x, mask), Tape(self, (x.shape, mask))
-
-    def backward(self, tape, dy):
-        """Gradient with respect to x: dy through the same mask."""
-        shape, mask = Tape.check(tape, self)
-        dy = arguments.as_floats("dy", dy, self.dtype)
-        if dy.shape != shape:
-            raise ValueError(f"dy: expected {shape}, the shape of y, got {dy.shape}")
-        tape.use()
-        return self._through(dy, mask)
+    def _backward(self, saved: Array, dy: Array) -> Array:
+        return self._masked(dy, saved)

@@ -1,103 +1,157 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The one contract that every layer keeps: params, grads, call, forward -> tape, backward."""
+"""The contract of every layer: options, parameters and gradients, a call, a forward and a backward pass."""
 
 import warnings
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
-from ._parameters import Parameters, Prefixed, checked
+from .._engine.arguments import Array, as_floats
+from ._configurable import Configurable
+from ._parameters import Joined, NamedArrays, Parameters, as_entry
+from ._tape import Tape, open_tape
 
-__all__ = ["Layer", "results"]
+Shapes = Iterator[tuple[str, tuple[int, ...]]]
 
 
-class Layer:
+class Layer(Configurable, ABC):
     """Base of every layer.
 
-    A layer has ``params`` and ``grads`` (the same names and shapes), ``layer(x)`` for inference,
-    ``y, tape = layer.forward(x)`` for training and ``dx = layer.backward(tape, dy)``, which adds into ``grads``. Layers
-    with a state (`stateful`) also take and return it: ``y, state = layer(x, state, lengths)``,
-    ``y, state, tape = layer.forward(x, state, lengths)`` and ``dx, dstate = layer.backward(tape, dy, dstate)``.
-    Without a state, those that read lengths (`takes_lengths`) have them as second argument: ``y = layer(x, lengths)``,
-    ``y, tape = layer.forward(x, lengths)``. How many features one reads and gives it may say in `features_in` and
-    `features_after`: then `Sequential` checks it.
+    A layer has `params` and `grads` (the same names and shapes), ``layer(x)`` for inference, ``layer.forward(x)`` for
+    training, whose last result is a tape, and ``layer.backward(tape, dy)``, which adds into `grads` and returns the
+    gradient of x. It is a `StatelessLayer`, a `StatefulLayer`, or takes several inputs, as `Attention` does.
     """
 
-    stateful = False
-    takes_lengths = False
+    # -- what a subclass is ------------------------------------------------------------------------------------------
 
     @property
-    def features_in(self):
-        """How many features the layer reads; None if any, or if it does not say."""
+    def stateful(self) -> bool:
+        """Whether the layer takes and returns a state."""
+        return False
+
+    @property
+    def takes_lengths(self) -> bool:
+        """Whether the layer takes the lengths of rows."""
+        return False
+
+    @property
+    def features_in(self) -> int | None:
+        """How many features the layer reads; None if any number, or if it does not say."""
         return None
 
-    def features_after(self, features):
+    def features_after(self, features: int | None) -> int | None:
         """How many features y has, given those of x; either is None if it is not known."""
         return None
 
-    def __setattr__(self, name, value):
-        if not name.startswith("_") and hasattr(self, name):
-            raise AttributeError(f"{name}: what makes a layer cannot be exchanged; make another layer")
-        super().__setattr__(name, value)
-
-    def check_grads(self):
-        """Raise ValueError unless every gradient can be added to."""
-        for name in self.grads:
-            if not self.grads.peek(name).flags.writeable:
-                raise ValueError(f"grads[{name!r}]: expected an array that can be written, got a read-only one")
-
-    def parts(self):
-        """The layers inside, by the prefix of their parameters' names; empty for a layer that holds none."""
-        return {}
-
-    def lengths_after(self, lengths):
-        """The lengths of the rows of y, given those of x; None if the rows of y are full, or have no time."""
+    def lengths_after(self, lengths: Any) -> Any:
+        """The lengths of the rows of y, given those of x; None if the rows of y are full or have no time axis."""
         return lengths
 
-    def inside(self, tape):
-        """(name, layer, tape) of each layer in this one that left its own tape in `tape`, named as in `params`.
+    @classmethod
+    def parameter_shapes(cls, **config: Any) -> Shapes:
+        """(name, shape) of each array that `state_dict` has for a layer with this `config`; allocates nothing."""
+        return iter(())
+
+    def children(self) -> dict[str, "Layer"]:
+        """The layers inside this one, by the prefix of their parameters' names."""
+        return {}
+
+    def child_tapes(self, tape: Tape) -> list[tuple[str, "Layer", Tape]]:
+        """(name, layer, tape) of each layer inside this one that left its own tape in `tape`.
 
         A layer that is called step by step has as many entries, in the order of the steps.
         """
         return []
 
-    def _given(self, x, state, lengths):
-        """Those of the arguments that the layer takes."""
-        if self.stateful:
-            return x, state, lengths
-        return (x, lengths) if self.takes_lengths else (x,)
+    @property
+    def random_state(self) -> dict[str, Any] | None:
+        """The state of the generator of masks, which may be set; None if nothing in the layer is random."""
+        rng = self._rng
+        return None if rng is None else rng.bit_generator.state  # type: ignore[return-value]
 
-    @staticmethod
-    def _shapes(**config):
-        """(name, shape) of each array in the `state_dict` of a layer with this `config`; allocates nothing."""
-        return ()
+    @random_state.setter
+    def random_state(self, state: dict[str, Any] | None) -> None:
+        if self._rng is not None and state is not None:
+            self._rng.bit_generator.state = state
 
-    def _own(self, arrays):
-        """Take ownership of the parameter arrays, with gradients of zero."""
-        self.params = Parameters(arrays)
-        self.grads = Parameters({name: np.zeros_like(array) for name, array in arrays.items()})
+    _rng = None  # the generator of masks, a np.random.Generator, where a layer has one
 
-    def config(self):
-        """The arguments that make a layer like this one, as plain values that JSON can hold.
+    # -- passes ------------------------------------------------------------------------------------------------------
 
-        Returns
-        -------
-        dict
+    @abstractmethod
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        """Inference: keeps nothing."""
+
+    @abstractmethod
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        """Training: the results of a call, and a tape."""
+
+    @abstractmethod
+    def backward(self, tape: Tape, *gradients: Any, **named: Any) -> Any:
+        """The gradients of the inputs; those of the parameters are added into `grads`."""
+
+    def apply(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Any, Any, Tape | None]:
+        """The same for all layers of one input: (y, state, tape), None for what there is not.
+
+        The state and the lengths are passed on if the layer takes them.
         """
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__}: expected a layer of one input, got one of several")
 
-    def zero_grad(self):
-        """Set every gradient to 0."""
-        for name in self.grads:
-            self.grads[name].fill(0)
+    def apply_backward(self, tape: Tape, dy: Any, dstate: Any) -> tuple[Any, Any]:
+        """`backward` in the same form: (dx, dstate)."""
+        raise TypeError(f"{type(self).__name__}: expected a layer of one input, got one of several")
+
+    def check_dstate(self, tape: Tape, dstate: Any) -> None:
+        """Raise TypeError or ValueError unless `dstate` fits the final state that `forward` returned."""
+
+    def _opened(self, tape: Any, dy: Any, name: str = "dy", of: str = "y") -> tuple[Any, Array]:
+        """What `forward` saved, and the gradient of its output, checked. Nothing has been changed after an error."""
+        content = open_tape(tape, self)
+        dy = as_floats(name, dy, self.dtype)  # type: ignore[attr-defined]
+        if dy.shape != tape.shape:
+            raise ValueError(f"{name}: expected {tape.shape}, the shape of {of}, got {dy.shape}")
+        self.check_grads()
+        return content, dy
+
+    # -- parameters --------------------------------------------------------------------------------------------------
+
+    def _own(self, arrays: dict[str, Array]) -> None:
+        """Take ownership of the parameter arrays, with gradients of zero."""
+        self._arrays = arrays
+        self._grad_arrays = {name: np.zeros_like(array) for name, array in arrays.items()}
+        self._params: NamedArrays = Parameters(self._arrays)
+        self._grads: NamedArrays = Parameters(self._grad_arrays)
 
     @property
-    def _stored(self):
-        """What `state_dict` has: the parameters, and what is random in the layer and does not learn."""
-        parts = self.parts()
-        return Prefixed({name: part._stored for name, part in parts.items()}) if parts else self.params
+    def params(self) -> NamedArrays:
+        """The parameters by name; they may be written in place."""
+        return self._params
 
-    def state_dict(self):
+    @property
+    def grads(self) -> NamedArrays:
+        """The gradients by name, with the shapes of the parameters; `backward` adds to them."""
+        return self._grads
+
+    @property
+    def stored(self) -> NamedArrays:
+        """What `state_dict` copies: the parameters, and random weights that do not learn."""
+        children = self.children()
+        return Joined((prefix_of(name), child.stored) for name, child in children.items()) if children else self.params
+
+    def zero_grad(self) -> None:
+        """Set every gradient to 0."""
+        for _, grad in self.grads.items():
+            grad.fill(0)
+
+    def check_grads(self) -> None:
+        """Raise ValueError unless every gradient can be added to."""
+        for name, grad in self.grads.items():
+            if not grad.flags.writeable:
+                raise ValueError(f"grads[{name!r}]: expected an array that can be written, got a read-only one")
+
+    def state_dict(self) -> dict[str, Array]:
         """A copy of the parameters, and of weights that do not learn.
 
         Returns
@@ -105,13 +159,9 @@ class Layer:
         dict of str to ndarray
             In PyTorch's names, shapes and gate order.
         """
-        stored = self._stored
-        return {name: stored.peek(name).copy() for name in stored}
+        return {name: array.copy() for name, array in self.stored.items()}
 
-    def _peek(self, name):
-        return self.params.peek(name)
-
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Write the parameters.
 
         Parameters
@@ -129,57 +179,68 @@ class Layer:
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"state_dict: expected a mapping of names to arrays, got {type(state_dict).__name__}")
-        stored = self._stored
+        stored = dict(self.stored.items())
         missing = [name for name in stored if name not in state_dict]
         unknown = [name for name in state_dict if name not in stored]
         if missing or unknown:
-            found = [
+            parts = [
                 f"{word} {', '.join(map(str, names))}"
                 for word, names in (("missing", missing), ("unknown", unknown))
                 if names
             ]
             raise ValueError(
-                f"state_dict: expected the names of {type(self).__name__}.state_dict(), got {'; '.join(found)}"
+                f"state_dict: expected the names of {type(self).__name__}.state_dict(), got {'; '.join(parts)}"
             )
-        values = {name: checked(name, state_dict[name], stored.peek(name)) for name in stored}
+        values = {name: as_entry(name, state_dict[name], target) for name, target in stored.items()}
         for name, value in values.items():
-            stored[name] = value
+            stored[name][...] = value
 
-    def still(self):
-        """A copy whose `forward` computes what a call of this layer does: nothing is random. It keeps all gates.
+    # -- copies ------------------------------------------------------------------------------------------------------
+
+    def inference_copy(self) -> "Layer":
+        """A copy in which nothing is random: its `forward` computes what a call of this layer does.
+
+        It never recomputes gates, so that its tapes hold them.
 
         Returns
         -------
         Layer
-            With the same parameters, gradients of 0, and nothing in common.
+            With the same parameters and gradients of 0. It shares no array with this layer.
         """
         make, arguments = self.__reduce__()
         return make(*arguments)
 
-    def __repr__(self):
-        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.config().items())})"
-
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         """Copies and pickles: the same layer with the same parameters; gradients of 0."""
-        return _rebuild, (type(self), self.config(), self.state_dict(), self._random_state())
+        return rebuilt, (type(self), self.config(), self.state_dict(), self.random_state)
 
-    def _random_state(self):
-        return None
+    def __setattr__(self, name: str, value: Any) -> None:
+        known = getattr(type(self), name, None)
+        if (
+            not name.startswith("_")
+            and (name in self.__dict__ or known is not None)
+            and not getattr(known, "fset", None)
+        ):
+            raise AttributeError(f"{name}: the configuration of a layer is read-only; construct a new layer")
+        object.__setattr__(self, name, value)
 
-    def _set_random_state(self, state):
-        pass
 
-
-def results(returned):
-    """What a method returned, as a tuple."""
-    return returned if isinstance(returned, tuple) else (returned,)
-
-
-def _rebuild(kind, config, state_dict, random_state):
-    with warnings.catch_warnings():  # whoever made the original has been warned
+def rebuilt(kind: type, config: dict[str, Any], state_dict: dict[str, Array], random_state: Any) -> Layer:
+    """A layer of a class and a config, with these parameters."""
+    with warnings.catch_warnings():  # the original has warned
         warnings.simplefilter("ignore")
         layer = kind(**config)
     layer.load_state_dict(state_dict)
-    if random_state is not None:
-        layer._set_random_state(random_state)
+    layer.random_state = random_state
     return layer
+
+
+def prefix_of(name: str) -> str:
+    """What stands before the names of a child's parameters."""
+    return f"{name}." if name else ""
+
+
+def leaves(layer: Any) -> list[Any]:
+    """The layers inside a layer that have no others in them, in order; the layer itself if it has none."""
+    children = layer.children().values() if isinstance(layer, Layer) else ()
+    return [leaf for child in children for leaf in leaves(child)] or [layer]

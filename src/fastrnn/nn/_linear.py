@@ -1,31 +1,32 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Linear and Embedding."""
+"""Linear."""
+
+from dataclasses import KW_ONLY
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from .._engine import arguments, passes
+from .._engine import passes
+from .._engine.arguments import Array, readable
 from .._engine.cells import CELLS
-from ._layer import Layer
-from ._tape import Tape
+from ._layer import Shapes
+from ._options import DType, Flag, Seed, Size
+from ._stateless import StatelessLayer
+
+CELL = CELLS["linear"]
+NO_STATE = (None, None)
 
 
-class Linear(Layer):
+class Linear(StatelessLayer):
     """y = x W^T + b over the last axis; torch.nn.Linear.
 
     Sequences need nothing special: (T, N, I) gives (T, N, O).
 
-    Parameters
-    ----------
-    in_features, out_features : int
-        I and O.
-    bias : bool
-    dtype : {np.float32, np.float64}
-    seed : int or None
-
     Attributes
     ----------
     params, grads : Parameters
-        ``weight`` (O, I) and ``bias`` (O,), uniform in +-1/sqrt(I) at first, as in PyTorch.
+        ``weight`` (O, I) and ``bias`` (O,), initially uniform in +-1/sqrt(I), as in PyTorch.
 
     Raises
     ------
@@ -40,89 +41,52 @@ class Linear(Layer):
     (5, 4, 2)
     """
 
-    cell = CELLS["linear"]
+    in_features: Size = Size("I, the size of the last axis of x.")
+    out_features: Size = Size("O, the size of the last axis of y.")
+    _: KW_ONLY
+    bias: Flag = Flag("Whether b is added.", default=True)
+    dtype: DType = DType(default=np.float32)
+    seed: Seed = Seed(default=None)
 
-    def __init__(self, in_features, out_features, *, bias=True, dtype=np.float32, seed=None):
-        self.in_features = arguments.as_size("in_features", in_features)
-        self.out_features = arguments.as_size("out_features", out_features)
-        self.bias, self.dtype = arguments.as_flag("bias", bias), arguments.as_dtype(dtype)
-        self._own(self._initial(arguments.as_rng(seed)))
-        own = self.params.own()
-        self._weights = passes.weights(
-            self.cell,
-            self.dtype,
-            self.in_features,
-            self.out_features,
-            (own["weight"], None, own.get("bias"), None),
-            self.params,
-        )
+    def __post_init__(self, seed: np.random.Generator) -> None:
+        self._own(self.initial_parameters(seed))
+        arrays = (self._arrays["weight"], None, self._arrays.get("bias"), None)
+        self.weights = passes.weights(CELL, self.dtype, self.in_features, self.out_features, arrays, self.params)
 
     @property
-    def features_in(self):
+    def features_in(self) -> int:
         return self.in_features
 
-    def features_after(self, features):
+    def features_after(self, features: int | None) -> int:
         return self.out_features
 
-    @staticmethod
-    def _shapes(in_features, out_features, bias, **others):
-        """(name, shape) of each parameter that a layer with this `config` has, one after another; allocates nothing."""
+    @classmethod
+    def parameter_shapes(cls, in_features: int, out_features: int, bias: bool, **others: Any) -> Shapes:
         yield "weight", (out_features, in_features)
         if bias:
             yield "bias", (out_features,)
 
-    def _initial(self, rng):
-        """PyTorch's default: everything uniform in +-1/sqrt(I)."""
+    def initial_parameters(self, rng: np.random.Generator) -> dict[str, Array]:
+        """PyTorch's default: every parameter uniform in +-1/sqrt(I)."""
         bound = self.in_features**-0.5
-        shapes = self._shapes(**self.config())
+        shapes = self.parameter_shapes(**self.config())
         return {name: rng.uniform(-bound, bound, shape).astype(self.dtype) for name, shape in shapes}
 
-    def config(self):
-        return {
-            "in_features": self.in_features,
-            "out_features": self.out_features,
-            "bias": self.bias,
-            "dtype": str(self.dtype),
-        }
-
-    def _run(self, x, keep):
-        x = arguments.as_floats("x", x, self.dtype)
+    def _checked(self, x: ArrayLike) -> Array:
+        x = super()._checked(x)
         if x.ndim == 0 or x.shape[-1] != self.in_features:
             raise ValueError(f"x: expected (..., {self.in_features}), got {x.shape}")
+        return x
+
+    def _forward(self, x: Array, training: bool) -> tuple[Array, Any]:
         y = np.empty((*x.shape[:-1], self.out_features), self.dtype)
-        rows = arguments.readable(x.reshape(1, -1, self.in_features))  # every position is a row, in a single step
-        saved = passes.forward(
-            self.cell,
-            self._weights.pack(),
-            rows,
-            y.reshape(1, -1, self.out_features),
-            (None, None),
-            (None, None),
-            keep=keep,
-        )
-        return y, saved
+        rows = readable(x.reshape(1, -1, self.in_features))  # every position is a row, in a single step
+        out = y.reshape(1, -1, self.out_features)
+        return y, passes.forward(CELL, self.weights.pack(), rows, out, NO_STATE, NO_STATE, keep=training)
 
-    def __call__(self, x):
-        """Inference: x (..., I) gives y (..., O)."""
-        return self._run(x, keep=False)[0]
-
-    def forward(self, x):
-        """Training: (y, tape). `x` must not be changed before `backward`."""
-        y, saved = self._run(x, keep=True)
-        return y, Tape(self, (y.shape, saved))
-
-    def backward(self, tape, dy):
-        """Gradient with respect to x; those of the parameters are added into `grads`."""
-        shape, saved = Tape.check(tape, self)
-        dy = arguments.as_floats("dy", dy, self.dtype)
-        if dy.shape != shape:
-            raise ValueError(f"dy: expected {shape}, the shape of y, got {dy.shape}")
-        self.check_grads()
-        tape.use()
-        dx = np.zeros((*shape[:-1], self.in_features), self.dtype)
-        own = self.grads.own()
-        passes.backward(
-            self.cell, saved, arguments.readable(dy.reshape(1, -1, self.out_features)), (None, None),
-            dx.reshape(1, -1, self.in_features), (None, None), (own["weight"], None, own.get("bias"), None),
-        )  # fmt: skip
+    def _backward(self, saved: Any, dy: Array) -> Array:
+        dx = np.zeros((*dy.shape[:-1], self.in_features), self.dtype)
+        grads = (self._grad_arrays["weight"], None, self._grad_arrays.get("bias"), None)
+        rows = readable(dy.reshape(1, -1, self.out_features))
+        passes.backward(CELL, saved, rows, NO_STATE, dx.reshape(1, -1, self.in_features), NO_STATE, grads)
         return dx

@@ -1,31 +1,28 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Layers that bring features to one scale."""
+"""Layers that normalize their input."""
+
+from dataclasses import KW_ONLY
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from .._engine import arguments
-from ._layer import Layer
-from ._tape import Tape
+from .._engine.arguments import POSITIVE, Array, check_memory
+from ._layer import Shapes
+from ._options import DType, Number, Size
+from ._stateless import StatelessLayer
 
 
-class LayerNorm(Layer):
+class LayerNorm(StatelessLayer):
     """Mean 0 and variance 1 over the last axis, then a scale and a shift per feature; torch.nn.LayerNorm.
 
     ``y = (x - mean) / sqrt(var + eps) * weight + bias`` (Ba, Kiros, Hinton 2016, arXiv 1607.06450), at each position by
     itself; var is the mean square of x - mean.
 
-    Parameters
-    ----------
-    features : int
-        F, the size of the last axis.
-    eps : float
-        Above 0.
-    dtype : {np.float32, np.float64}
-
     Attributes
     ----------
     params, grads : Parameters
-        ``weight`` (F,), ones at first, and ``bias`` (F,), zeros.
+        ``weight`` (F,), initially ones, and ``bias`` (F,), initially zeros.
 
     Raises
     ------
@@ -41,66 +38,48 @@ class LayerNorm(Layer):
            [-1.34, -0.45,  0.45,  1.34]], dtype=float32)
     """
 
-    def __init__(self, features, *, eps=1e-5, dtype=np.float32):
-        self.features = arguments.as_size("features", features)
-        self.eps, self.dtype = arguments.as_positive("eps", eps), arguments.as_dtype(dtype)
-        (weight, shape), (bias, _) = self._shapes(**self.config())
-        arguments.can_have(2 * self.features * self.dtype.itemsize, "features")
-        self._own({weight: np.ones(shape, self.dtype), bias: np.zeros(shape, self.dtype)})
+    features: Size = Size("F, the size of the last axis.")
+    _: KW_ONLY
+    eps: Number = Number("Added to the variance; above 0.", POSITIVE, default=1e-5)
+    dtype: DType = DType(default=np.float32)
+
+    def __post_init__(self) -> None:
+        check_memory(2 * self.features * self.dtype.itemsize, "features")
+        self._own({"weight": np.ones(self.features, self.dtype), "bias": np.zeros(self.features, self.dtype)})
 
     @property
-    def features_in(self):
+    def features_in(self) -> int:
         return self.features
 
-    def features_after(self, features):
+    def features_after(self, features: int | None) -> int:
         return self.features
 
-    @staticmethod
-    def _shapes(features, **others):
-        """(name, shape) of each parameter that a layer with this `config` has, one after another; allocates nothing."""
+    @classmethod
+    def parameter_shapes(cls, features: int, **others: Any) -> Shapes:
         yield "weight", (features,)
         yield "bias", (features,)
 
-    def config(self):
-        return {"features": self.features, "eps": self.eps, "dtype": str(self.dtype)}
-
-    def _run(self, x):
-        """y, x of mean 0 and variance 1, (..., F), and 1 / sqrt(var + eps), (..., 1)."""
-        x = arguments.as_floats("x", x, self.dtype)
+    def _checked(self, x: ArrayLike) -> Array:
+        x = super()._checked(x)
         if x.ndim == 0 or x.shape[-1] != self.features:
             raise ValueError(f"x: expected (..., {self.features}), got {x.shape}")
-        x = np.require(x, requirements="C")  # then NumPy sums each row in one order, whatever stands around it
-        own = self.params.own()
+        return np.require(x, requirements="C")  # so that NumPy sums each row in one order, whatever the batch
+
+    def _forward(self, x: Array, training: bool) -> tuple[Array, Any]:
         with np.errstate(over="ignore", invalid="ignore"):  # infinite values give NaN, as they do in the engine
             centred = x - x.mean(axis=-1, keepdims=True)
             scale = 1 / np.sqrt(np.square(centred).mean(axis=-1, keepdims=True) + self.dtype.type(self.eps))
-            normal = centred * scale
-            return normal * own["weight"] + own["bias"], normal, scale
+            normal = centred * scale  # mean 0 and variance 1
+            return normal * self._arrays["weight"] + self._arrays["bias"], (normal, scale)
 
-    def __call__(self, x):
-        """Inference: x (..., F) gives y (..., F)."""
-        return self._run(x)[0]
-
-    def forward(self, x):
-        """Training: (y, tape)."""
-        y, normal, scale = self._run(x)
-        return y, Tape(self, (normal, scale))
-
-    def backward(self, tape, dy):
-        """Gradient with respect to x; those of the parameters are added into `grads`."""
-        normal, scale = Tape.check(tape, self)
-        dy = arguments.as_floats("dy", dy, self.dtype)
-        if dy.shape != normal.shape:
-            raise ValueError(f"dy: expected {normal.shape}, the shape of y, got {dy.shape}")
-        self.check_grads()
-        tape.use()
-        dy = np.require(dy, requirements="C")
-        grads, positions = self.grads.own(), tuple(range(dy.ndim - 1))
+    def _backward(self, saved: Any, dy: Array) -> Array:
+        normal, scale = saved
+        dy, positions = np.require(dy, requirements="C"), tuple(range(dy.ndim - 1))
         with np.errstate(over="ignore", invalid="ignore"):
-            # in float64: there may be very many positions, and NumPy adds them one after another
-            grads["weight"] += (dy * normal).sum(axis=positions, dtype=np.float64).astype(self.dtype)
-            grads["bias"] += dy.sum(axis=positions, dtype=np.float64).astype(self.dtype)
-            dnormal = dy * self.params.own()["weight"]
+            # In float64: there may be very many positions, and NumPy adds them one after another.
+            self._grad_arrays["weight"] += (dy * normal).sum(axis=positions, dtype=np.float64).astype(self.dtype)
+            self._grad_arrays["bias"] += dy.sum(axis=positions, dtype=np.float64).astype(self.dtype)
+            dnormal = dy * self._arrays["weight"]
             shift = dnormal.mean(axis=-1, keepdims=True)
             tilt = (dnormal * normal).mean(axis=-1, keepdims=True)
             return (dnormal - shift - normal * tilt) * scale

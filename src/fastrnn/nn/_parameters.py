@@ -1,45 +1,52 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Named arrays: the parameters and the gradients of a layer, or of several as one."""
+"""Named arrays: the parameters and the gradients of a layer, or of several layers as one mapping."""
 
-from collections.abc import ItemsView, MutableMapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMapping
+from typing import Any
 
-from .._engine.arguments import FLOATS, as_array
+from numpy.typing import ArrayLike
+
+from .._engine.arguments import FLOATS, Array, as_array
 
 
-class NamedArrays(MutableMapping):
+class NamedArrays(MutableMapping[str, Array]):
     """Named arrays, fixed in number, shape and dtype.
 
-    Reading gives the array itself, which may be written in place. Assigning writes into the array, so that an array
-    that somebody holds stays the layer's own.
+    Reading returns the array itself, which may be written in place. Assigning writes into that array, so an array that
+    somebody holds stays the layer's own.
     """
 
-    def __setitem__(self, name, value):
+    def __setitem__(self, name: str, value: ArrayLike) -> None:
         target = self[name]
-        target[...] = checked(name, value, target)
+        target[...] = as_entry(name, value, target)
 
-    def __delitem__(self, name):
+    def __delitem__(self, name: str) -> None:
         raise TypeError(f"{name}: a parameter cannot be deleted")
 
-    def items(self):
-        """Their names with them."""
+    def items(self) -> ItemsView[str, Array]:
+        """Pairs of name and array."""
         return _Items(self)
 
-    def _pairs(self):
+    def _pairs(self) -> Iterator[tuple[str, Array]]:
         return ((name, self[name]) for name in self)
 
-    def __repr__(self):
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each array, by name."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}: {shape}' for name, shape in self.shapes().items())})"
 
-    def unknown(self, name):
-        """The error for a name that there is not."""
-        return KeyError(f"no parameter {name!r}; there are {', '.join(self)}")
+    def unknown(self, name: object) -> KeyError:
+        """The error for a name that is not in the mapping."""
+        return KeyError(f"no parameter {name!r}; the names are {', '.join(self)}")
 
 
-class _Items(ItemsView):
-    """Each found on the way, not looked up by its name: a training step goes over all of them five times."""
+class _Items(ItemsView[str, Array]):
+    """Pairs without a lookup by name for each: a training step goes over all parameters five times."""
 
-    def __iter__(self):
-        return self._mapping._pairs()
+    def __iter__(self) -> Iterator[tuple[str, Array]]:
+        return self._mapping._pairs()  # type: ignore[attr-defined]
 
 
 class Parameters(NamedArrays):
@@ -48,95 +55,95 @@ class Parameters(NamedArrays):
     Parameters
     ----------
     arrays : dict of str to ndarray
+        Owned by the layer, which reads them from this dict without counting.
 
     Attributes
     ----------
     count : int
-        Grows whenever an array is given out: packed copies of the arrays are checked after that.
+        Grows whenever an array is handed out. Packed copies of the arrays are compared with them after that.
     """
 
-    def __init__(self, arrays):
-        self._arrays = dict(arrays)
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        self._arrays = arrays
         self.count = 0
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Array:
         self.count += 1
         if name not in self._arrays:
             raise self.unknown(name)
         return self._arrays[name]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
 
-    def _pairs(self):
+    def _pairs(self) -> Iterator[tuple[str, Array]]:
         for pair in self._arrays.items():
             self.count += 1
             yield pair
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._arrays)
 
-    def __contains__(self, name):
+    def __contains__(self, name: object) -> bool:
         return name in self._arrays
 
-    def shapes(self):
-        """The shape of each, by name."""
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each array, by name."""
         return {name: array.shape for name, array in self._arrays.items()}
 
-    def own(self):
-        """The dict itself, for the layer that owns the arrays: does not count as giving them out."""
-        return self._arrays
 
-    def peek(self, name):
-        """One of them, for the layer that owns it."""
-        return self._arrays[name]
-
-
-class Prefixed(NamedArrays):
-    """Those of several layers as one: ``"encoder.weight"`` is ``"weight"`` of the part ``"encoder"``.
+class Joined(NamedArrays):
+    """The arrays of several layers as one mapping.
 
     Parameters
     ----------
-    parts : dict of str to NamedArrays
+    parts : sequence of (str, NamedArrays)
+        With its prefix each: ``"encoder.weight"`` is ``"weight"`` of the part with the prefix ``"encoder."``.
+        Prefixes have one dot, at their end, or are empty; no full name may occur twice.
     """
 
-    def __init__(self, parts):
-        self._parts = dict(parts)
+    def __init__(self, parts: Iterable[tuple[str, NamedArrays]]) -> None:
+        self._parts = list(parts)
+        self._by_prefix: dict[str, list[NamedArrays]] = {}
+        for prefix, part in self._parts:
+            self._by_prefix.setdefault(prefix, []).append(part)
 
-    def _find(self, name):
-        """The part that has a name, and the name there."""
-        prefix, _, rest = str(name).partition(".")
-        if prefix not in self._parts or rest not in self._parts[prefix]:
+    def _find(self, name: object) -> tuple[NamedArrays, str] | None:
+        """The part that has a name, and the name in that part."""
+        if isinstance(name, str):
+            head, dot, rest = name.partition(".")
+            for prefix, inner in ((head + dot, rest), ("", name)):
+                for part in self._by_prefix.get(prefix, ()):
+                    if inner in part:
+                        return part, inner
+        return None
+
+    def __getitem__(self, name: str) -> Array:
+        match = self._find(name)
+        if match is None:
             raise self.unknown(name)
-        return self._parts[prefix], rest
+        part, inner = match
+        return part[inner]
 
-    def __getitem__(self, name):
-        part, rest = self._find(name)
-        return part[rest]
+    def __contains__(self, name: object) -> bool:
+        return self._find(name) is not None
 
-    def peek(self, name):
-        """One of them, for the layer that owns it."""
-        part, rest = self._find(name)
-        return part.peek(rest)
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each array, by name."""
+        return {prefix + name: shape for prefix, part in self._parts for name, shape in part.shapes().items()}
 
-    def shapes(self):
-        """The shape of each, by name."""
-        return {
-            f"{prefix}.{name}": shape for prefix, part in self._parts.items() for name, shape in part.shapes().items()
-        }
+    def __iter__(self) -> Iterator[str]:
+        return (prefix + name for prefix, part in self._parts for name in part)
 
-    def __iter__(self):
-        return (f"{prefix}.{name}" for prefix, part in self._parts.items() for name in part)
+    def _pairs(self) -> Iterator[tuple[str, Array]]:
+        return ((prefix + name, array) for prefix, part in self._parts for name, array in part.items())
 
-    def _pairs(self):
-        return ((f"{prefix}.{name}", array) for prefix, part in self._parts.items() for name, array in part.items())
-
-    def __len__(self):
-        return sum(map(len, self._parts.values()))
+    def __len__(self) -> int:
+        return sum(len(part) for _, part in self._parts)
 
 
-def checked(name, value, target):
-    """`value` as an array that can be written into `target` without changing its meaning."""
+def as_entry(name: str, value: Any, target: Array) -> Array:
+    """`value` as an array that can be written into `target` without a change of its meaning."""
     value = as_array(name, value, "float32 or float64")
     if value.dtype not in FLOATS:
         raise TypeError(f"{name}: expected float32 or float64, got {value.dtype}")

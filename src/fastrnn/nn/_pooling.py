@@ -1,50 +1,61 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""From a sequence to one vector per row, and back: time goes, and time comes."""
+"""From a sequence to one vector per row."""
+
+from abc import abstractmethod
+from dataclasses import KW_ONLY
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from .._engine import arguments
+from .._engine.arguments import Array, as_floats
 from .._engine.layout import Layout
-from .._engine.ragged import as_lengths
+from .._engine.ragged import as_lengths, length_mask
 from ._layer import Layer
+from ._options import DType, Flag
 from ._tape import Tape
 
 
 class Pool(Layer):
-    """What LastStep, MeanPool and MaxPool share: all but what they make of a row's steps.
+    """Base of the poolings: everything but how the steps of a row become one vector."""
 
-    A kind of pooling defines ``_pool(x, lengths)``, which returns y (N, F) and what ``_spread(dy, kept, lengths, dx)``
-    needs to write the gradient of x, which is 0, (T, N, F).
-    """
+    _: KW_ONLY
+    batch_first: Flag = Flag("x is (N, T, F).", default=False)
+    dtype: DType = DType("Of the input and the output.", default=np.float32)
 
-    takes_lengths = True
-
-    def __init__(self, *, batch_first=False, dtype=np.float32):
-        self.batch_first = arguments.as_flag("batch_first", batch_first)
-        self.dtype = arguments.as_dtype(dtype)
+    def __post_init__(self) -> None:
         self._own({})
 
-    def config(self):
-        return {"batch_first": self.batch_first, "dtype": str(self.dtype)}
+    @abstractmethod
+    def _pool(self, x: Array, lengths: Array) -> tuple[Array, Any]:
+        """y (N, F) of x (T, N, F), and what `_spread` needs."""
 
-    def features_after(self, features):
+    @abstractmethod
+    def _spread(self, dy: Array, saved: Any, lengths: Array, dx: Array) -> None:
+        """Write the gradient of x into dx (T, N, F), which is 0, given dy (N, F)."""
+
+    @property
+    def takes_lengths(self) -> bool:
+        return True
+
+    def features_after(self, features: int | None) -> int | None:
         return features
 
-    def lengths_after(self, lengths):
+    def lengths_after(self, lengths: Any) -> None:
         return None
 
-    def _run(self, x, lengths):
-        x = arguments.as_floats("x", x, self.dtype)
+    def _forward(self, x: ArrayLike, lengths: ArrayLike | None) -> tuple[Array, Any]:
+        x = as_floats("x", x, self.dtype)
         layout = Layout(x.ndim != 2, self.batch_first)
         if x.ndim not in (2, 3):
             raise ValueError(f"x: expected {layout.axes('F')} or (T, F), got {x.shape}")
         x = layout.time_major(x)
         T, N, _ = x.shape
         lengths = np.full(N, T) if lengths is None else as_lengths(lengths, T, N)
-        y, kept = self._pool(x, lengths)
-        return (y if layout.batched else y[0]), (layout, x.shape, lengths, kept)
+        y, saved = self._pool(x, lengths)
+        return (y if layout.batched else y[0]), (layout, x.shape, lengths, saved)
 
-    def __call__(self, x, lengths=None):
+    def __call__(self, x: ArrayLike, lengths: ArrayLike | None = None) -> Array:
         """Inference.
 
         Parameters
@@ -58,43 +69,39 @@ class Pool(Layer):
         y : ndarray, shape (N, F), or (F,)
             0 for a row of length 0.
         """
-        return self._run(x, lengths)[0]
+        return self._forward(x, lengths)[0]
 
-    def forward(self, x, lengths=None):
+    def forward(self, x: ArrayLike, lengths: ArrayLike | None = None) -> tuple[Array, Tape]:
         """Training: (y, tape)."""
-        y, content = self._run(x, lengths)
-        return y, Tape(self, content)
+        y, content = self._forward(x, lengths)
+        return y, Tape(self, content, y.shape)
 
-    def backward(self, tape, dy):
-        """Gradient with respect to x, of x's shape; 0 beyond a row's length."""
-        layout, (T, N, F), lengths, kept = Tape.check(tape, self)
-        dy = arguments.as_floats("dy", dy, self.dtype)
-        shape = (N, F) if layout.batched else (F,)
-        if dy.shape != shape:
-            raise ValueError(f"dy: expected {shape}, the shape of y, got {dy.shape}")
-        tape.use()
+    def backward(self, tape: Tape, dy: ArrayLike) -> Array:
+        """The gradient of x, of x's shape; 0 beyond a row's length."""
+        (layout, (T, N, F), lengths, saved), dy = self._opened(tape, dy)
+        tape.close()
         dx = np.zeros(layout.shape(T, N, F), self.dtype)
-        self._spread(dy.reshape(N, F), kept, lengths, layout.time_major(dx))
+        self._spread(dy.reshape(N, F), saved, lengths, layout.time_major(dx))
         return dx
+
+    def apply(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, None, Tape | None]:
+        y, tape = self.forward(x, lengths) if training else (self(x, lengths), None)
+        return y, None, tape
+
+    def apply_backward(self, tape: Tape, dy: Any, dstate: Any) -> tuple[Array, None]:
+        return self.backward(tape, dy), None
 
 
 class LastStep(Pool):
     """Each row's own last step: (T, N, F) gives (N, F).
 
-    Of the output of a recurrent layer of one direction that is the h of its last layer: ``y[-1]`` where every row is
-    full, and for the others the step at which they end. (A row of length 0 gives 0 where h is its initial state.)
+    For the output of a recurrent layer of one direction that is the h of its last layer: ``y[-1]`` for a full row,
+    and the step at which the row ends for the others. (A row of length 0 gives 0, where h is its initial state.)
 
-    A layer of both directions has read a whole row forwards when the row ends, and backwards when it begins. With
-    ``bidirectional=True`` the first half of the features is therefore that of the last step, and the second half that
-    of step 0: the h of both directions, side by side. The last step alone would show one step only to the second.
-
-    Parameters
-    ----------
-    bidirectional : bool
-        F is then even.
-    batch_first : bool
-        x is (N, T, F).
-    dtype : {np.float32, np.float64}
+    A bidirectional layer has read the whole row at its last step in the forward direction, and at step 0 in the
+    reverse direction. With ``bidirectional=True`` the first half of the features therefore comes from the last step
+    and the second half from step 0: the h of both directions, side by side. At the last step the reverse direction
+    has read one step only.
 
     Attributes
     ----------
@@ -115,42 +122,32 @@ class LastStep(Pool):
     True
     """
 
-    def __init__(self, *, bidirectional=False, batch_first=False, dtype=np.float32):
-        self.bidirectional = arguments.as_flag("bidirectional", bidirectional)
-        super().__init__(batch_first=batch_first, dtype=dtype)
+    _: KW_ONLY
+    bidirectional: Flag = Flag("x comes from a layer of both directions; F is then even.", default=False)
 
-    def config(self):
-        return {"bidirectional": self.bidirectional, **super().config()}
-
-    def _parts(self, lengths, F):
-        """(rows, the step that each gives, which features) of each direction."""
+    def _steps(self, lengths: Array, F: int) -> list[tuple[Array, Array, slice]]:
+        """(rows, the step that each row provides, the features) of each direction."""
         rows = np.flatnonzero(lengths)
         if not self.bidirectional:
             return [(rows, lengths[rows] - 1, slice(F))]
         return [(rows, lengths[rows] - 1, slice(F // 2)), (rows, np.zeros_like(rows), slice(F // 2, F))]
 
-    def _pool(self, x, lengths):
+    def _pool(self, x: Array, lengths: Array) -> tuple[Array, Any]:
         _, N, F = x.shape
         if self.bidirectional and F % 2:
             raise ValueError(f"x: expected an even number of features, half of them of each direction, got {F}")
         y = np.zeros((N, F), self.dtype)
-        for rows, steps, features in self._parts(lengths, F):
+        for rows, steps, features in self._steps(lengths, F):
             y[rows, features] = x[steps, rows, features]
         return y, None
 
-    def _spread(self, dy, kept, lengths, dx):
-        for rows, steps, features in self._parts(lengths, dx.shape[-1]):
+    def _spread(self, dy: Array, saved: Any, lengths: Array, dx: Array) -> None:
+        for rows, steps, features in self._steps(lengths, dx.shape[-1]):
             dx[steps, rows, features] = dy[rows, features]
 
 
 class MeanPool(Pool):
     """The mean of each row's own steps: (T, N, F) gives (N, F).
-
-    Parameters
-    ----------
-    batch_first : bool
-        x is (N, T, F).
-    dtype : {np.float32, np.float64}
 
     Attributes
     ----------
@@ -171,26 +168,20 @@ class MeanPool(Pool):
            [2.]], dtype=float32)
     """
 
-    def _pool(self, x, lengths):
-        total = total_of(x, lengths)
+    def _pool(self, x: Array, lengths: Array) -> tuple[Array, Any]:
+        total = sum_over_time(x, lengths)
         total /= np.maximum(lengths, 1)[:, None]
         return total.astype(self.dtype), None
 
-    def _spread(self, dy, kept, lengths, dx):
+    def _spread(self, dy: Array, saved: Any, lengths: Array, dx: Array) -> None:
         share = dy / np.maximum(lengths, 1).astype(self.dtype)[:, None]
-        np.copyto(dx, share, where=inside(lengths, len(dx)))
+        np.copyto(dx, share, where=length_mask(lengths, len(dx))[..., None])
 
 
 class MaxPool(Pool):
     """The largest value of each feature among each row's own steps: (T, N, F) gives (N, F).
 
     The gradient goes to the step that gave the value; among equal ones to the first. A NaN counts as the largest.
-
-    Parameters
-    ----------
-    batch_first : bool
-        x is (N, T, F).
-    dtype : {np.float32, np.float64}
 
     Attributes
     ----------
@@ -211,33 +202,30 @@ class MaxPool(Pool):
            [2.]], dtype=float32)
     """
 
-    def _pool(self, x, lengths):
+    def _pool(self, x: Array, lengths: Array) -> tuple[Array, Any]:
         T, N, F = x.shape
         if T == 0:
             return np.zeros((N, F), self.dtype), None
-        best = np.where(inside(lengths, T), x, self.dtype.type(-np.inf)).argmax(axis=0)[None]  # (1, N, F)
+        best = np.where(length_mask(lengths, T)[..., None], x, self.dtype.type(-np.inf)).argmax(axis=0)[
+            None
+        ]  # (1, N, F)
         y = np.take_along_axis(x, best, axis=0)[0]
         y[lengths == 0] = 0
         return y, best
 
-    def _spread(self, dy, kept, lengths, dx):
-        if kept is not None:
-            np.put_along_axis(dx, kept, np.where(lengths[:, None] > 0, dy, 0)[None], axis=0)
+    def _spread(self, dy: Array, saved: Any, lengths: Array, dx: Array) -> None:
+        if saved is not None:
+            np.put_along_axis(dx, saved, np.where(lengths[:, None] > 0, dy, 0)[None], axis=0)
 
 
-def inside(lengths, T):
-    """Which positions belong to their row, (T, N, 1)."""
-    return (np.arange(T)[:, None] < lengths)[..., None]
-
-
-def total_of(x, lengths):
+def sum_over_time(x: Array, lengths: Array) -> Array:
     """The sum over each row's own steps, (N, F), in float64 and in the order of time.
 
-    A sum over the axis as a whole would be faster, but NumPy orders it by the shapes and strides at hand, and a row
-    alone would not have the bits of the row in a batch.
+    A sum over the whole axis would be faster, but NumPy orders it by shapes and strides, so that a row alone would
+    not have the bits of the same row in a batch.
     """
     total = np.zeros(x.shape[1:])
     with np.errstate(over="ignore", invalid="ignore"):
-        for x_t, counts in zip(x, inside(lengths, len(x)), strict=True):
+        for x_t, counts in zip(x, length_mask(lengths, len(x))[..., None], strict=True):
             np.add(total, x_t, out=total, where=counts)
     return total

@@ -1,27 +1,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """RepeatVector."""
 
+from dataclasses import KW_ONLY
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
-from .._engine import arguments
+from .._engine.arguments import Array
 from .._engine.layout import Layout
-from ._layer import Layer
-from ._pooling import total_of
-from ._tape import Tape
+from ._options import DType, Flag, Size
+from ._pooling import sum_over_time
+from ._stateless import StatelessLayer
 
 
-class RepeatVector(Layer):
+class RepeatVector(StatelessLayer):
     """The same vector at every step: (N, F) gives (steps, N, F); Keras's RepeatVector.
 
-    A decoder reads what an encoder has summed up. Every row has all `steps`: lengths end here.
-
-    Parameters
-    ----------
-    steps : int
-        T of the output.
-    batch_first : bool
-        The output is (N, steps, F).
-    dtype : {np.float32, np.float64}
+    It feeds the summary that an encoder made to each step of a decoder. Every row of y has all `steps`, so lengths do
+    not apply behind it. An unbatched (F,) gives (steps, F).
 
     Attributes
     ----------
@@ -42,44 +39,34 @@ class RepeatVector(Layer):
     (7, 2, 3)
     """
 
-    def __init__(self, steps, *, batch_first=False, dtype=np.float32):
-        self.steps = arguments.as_size("steps", steps)
-        self.batch_first = arguments.as_flag("batch_first", batch_first)
-        self.dtype = arguments.as_dtype(dtype)
+    steps: Size = Size("T of the output.")
+    _: KW_ONLY
+    batch_first: Flag = Flag("The output is (N, steps, F).", default=False)
+    dtype: DType = DType("Of the input and the output.", default=np.float32)
+
+    def __post_init__(self) -> None:
         self._own({})
 
-    def config(self):
-        return {"steps": self.steps, "batch_first": self.batch_first, "dtype": str(self.dtype)}
-
-    def features_after(self, features):
+    def features_after(self, features: int | None) -> int | None:
         return features
 
-    def lengths_after(self, lengths):
+    def lengths_after(self, lengths: Any) -> None:
         return None
 
-    def __call__(self, x):
-        """Inference: x (N, F) gives (steps, N, F), with `batch_first` (N, steps, F); (F,) gives (steps, F)."""
-        x = arguments.as_floats("x", x, self.dtype)
+    def _checked(self, x: ArrayLike) -> Array:
+        x = super()._checked(x)
         if x.ndim not in (1, 2):
             raise ValueError(f"x: expected (N, F) or (F,), got {x.shape}")
+        return x
+
+    def _forward(self, x: Array, training: bool) -> tuple[Array, None]:
         layout = Layout(x.ndim == 2, self.batch_first)
         y = np.empty(layout.shape(self.steps, len(x), x.shape[-1]), self.dtype)
         layout.time_major(y)[...] = x
-        return y
+        return y, None
 
-    def forward(self, x):
-        """Training: (y, tape)."""
-        y = self(x)
-        return y, Tape(self, y.shape)
-
-    def backward(self, tape, dy):
-        """Gradient with respect to x: the sum of dy over the steps."""
-        shape = Tape.check(tape, self)
-        dy = arguments.as_floats("dy", dy, self.dtype)
-        if dy.shape != shape:
-            raise ValueError(f"dy: expected {shape}, the shape of y, got {dy.shape}")
-        tape.use()
+    def _backward(self, saved: None, dy: Array) -> Array:
         layout = Layout(dy.ndim == 3, self.batch_first)
         dy = layout.time_major(dy)
-        dx = total_of(dy, np.full(dy.shape[1], self.steps)).astype(self.dtype)
+        dx = sum_over_time(dy, np.full(dy.shape[1], self.steps)).astype(self.dtype)
         return dx if layout.batched else dx[0]

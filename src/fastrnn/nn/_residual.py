@@ -1,24 +1,27 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Residual."""
 
-import numpy as np
+from collections.abc import Iterator, Mapping
+from typing import Any, Generic, TypeVar, overload
 
-from .._engine import arguments
+from numpy.typing import ArrayLike
+
+from .._engine.arguments import Array, as_floats
 from .._engine.layout import Layout
-from .._engine.ragged import as_lengths
-from ._container import described
-from ._layer import Layer, results
-from ._tape import Tape, omega_of
+from .._engine.ragged import as_lengths, length_mask
+from ._container import Container
+from ._layer import Layer
+from ._options import Sublayer
+from ._parameters import NamedArrays
+from ._stateful import State, StatefulLayer
+from ._stateless import StatelessLayer
+from ._tape import Tape, open_tape
+
+Inner = TypeVar("Inner", bound=Layer)
 
 
-class Residual(Layer):
+class Residual(Container, Generic[Inner]):
     """y = x + layer(x) (He et al. 2016, arXiv 1512.03385, equation 1): what the layer adds to its input.
-
-    Parameters
-    ----------
-    layer : Layer
-        Its output has the shape of its input, such as ``LSTM(64, 64)`` or ``GRU(64, 32, bidirectional=True)``. Several
-        layers under one sum are a `Sequential` of them.
 
     Attributes
     ----------
@@ -35,9 +38,10 @@ class Residual(Layer):
 
     Notes
     -----
-    It takes and returns what the layer does: for a recurrent layer ``y, state = residual(x, state, lengths)``, with the
-    state of the layer. Where the layer reads `lengths`, y is 0 beyond each row's length, as the recurrent layers leave
-    it, and so is the gradient of x. A layer without lengths (`Linear`) treats all positions alike, and so does the sum.
+    It takes and returns what the layer does: for a recurrent layer ``y, state = residual(x, state, lengths)``, with
+    the state of the layer. Where the layer reads `lengths`, y is 0 beyond each row's length, as recurrent layers
+    leave it, and so is the gradient of x. A layer without lengths (`Linear`) treats all positions alike, and so does
+    the sum.
 
     Examples
     --------
@@ -49,109 +53,142 @@ class Residual(Layer):
     (True, False)
     """
 
-    def __init__(self, layer):
-        if not isinstance(layer, Layer):
-            raise TypeError(f"layer: expected a layer, got {type(layer).__name__}")
-        self.layer = layer
-        self.params, self.grads = layer.params, layer.grads
+    layer: Sublayer[Inner] = Sublayer(
+        "Its output has the shape of its input, such as ``LSTM(64, 64)`` or ``GRU(64, 32, bidirectional=True)``. "
+        "Several layers under one sum are a `Sequential` of them.",
+        Layer,
+    )
 
-    def parts(self):
-        return {"": self.layer}
+    def __post_init__(self) -> None:
+        self._adopt({"": self.layer})
+
+    @classmethod
+    def child_configs(cls, config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        yield "", config["layer"]
+
+    def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return (self.layer,), {}
 
     @property
-    def _stored(self):
-        return self.layer._stored
+    def params(self) -> NamedArrays:
+        return self.layer.params
 
     @property
-    def dtype(self):
-        return self.layer.dtype
+    def grads(self) -> NamedArrays:
+        return self.layer.grads
 
     @property
-    def stateful(self):
+    def dtype(self) -> Any:
+        """That of the layer."""
+        return self.layer.dtype  # type: ignore[attr-defined]
+
+    @property
+    def stateful(self) -> bool:
         return self.layer.stateful
 
     @property
-    def takes_lengths(self):
+    def takes_lengths(self) -> bool:
         return self.layer.takes_lengths
 
     @property
-    def batch_first(self):
+    def batch_first(self) -> bool | None:
         """That of the layer; None if it has none."""
         return getattr(self.layer, "batch_first", None)
 
     @property
-    def features_in(self):
+    def features_in(self) -> int | None:
         return self.layer.features_in
 
-    def features_after(self, features):
-        """Those of x: y has its shape."""
+    def features_after(self, features: int | None) -> int | None:
         return self.features_in if features is None else features
 
-    def inside(self, tape):
-        _, _, inner = Tape.check(tape, self)
+    def child_tapes(self, tape: Tape) -> list[tuple[str, Layer, Tape]]:
+        inner, _ = open_tape(tape, self)
         return [("", self.layer, inner)]
 
-    def config(self):
-        return {"layer": described(self.layer)}
-
-    def __repr__(self):
-        return f"Residual({self.layer!r})"
-
-    def __reduce__(self):
-        return Residual, (self.layer,)
-
-    def still(self):
-        return Residual(self.layer.still())
-
-    def _beyond(self, x, given, named):
-        """x's layout, and which of its (T, N) positions lie beyond their row's length; None where nothing says so."""
-        given = given[1:] if self.stateful else given
-        lengths = given[0] if given else named.get("lengths")
+    def _padding(self, x: Array, lengths: Any) -> tuple[Layout, Array] | None:
+        """x's layout, and which (T, N) positions lie beyond their row's length; None if all belong to rows."""
         if lengths is None or not self.takes_lengths:
-            return None, None
-        layout = Layout(x.ndim != 2, self.batch_first)
+            return None
+        layout = Layout(x.ndim != 2, bool(self.batch_first))
         T, N, _ = layout.time_major(x).shape
-        return layout, np.arange(T)[:, None] >= as_lengths(lengths, T, N)
+        return layout, ~length_mask(as_lengths(lengths, T, N), T)
 
-    def _run(self, method, x, given, named):
-        """y, what else `method` of the layer returns, and which positions of y are zeroed."""
-        x = arguments.as_floats("x", x, self.dtype)
-        y, *rest = results(getattr(self.layer, method)(x, *given, **named))
+    def apply(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, Any, Tape | None]:
+        x = as_floats("x", x, self.dtype)
+        y, state, inner = self.layer.apply(x, state, lengths, training)
         if y.shape != x.shape:
-            raise ValueError(
-                f"layer: expected one whose y has the shape of x, {x.shape}, got {y.shape} from {self.layer!r}"
-            )
-        layout, beyond = self._beyond(x, given, named)
-        y = x + y
-        if layout is not None:
-            layout.time_major(y)[beyond] = 0
-        return y, rest, (layout, beyond)
+            raise ValueError(f"layer: expected y to have the shape of x, {x.shape}, got {y.shape} from {self.layer!r}")
+        padding = self._padding(x, lengths)
+        y = without_padding(x + y, padding)
+        return y, state, Tape(self, (inner, padding), y.shape) if training else None
 
-    def __call__(self, x, *given, **named):
-        """Inference: y, or (y, state). After x, the layer's own arguments."""
-        y, state, _ = self._run("__call__", x, given, named)
-        return (y, *state) if state else y
+    def apply_backward(self, tape: Tape, dy: Any, dstate: Any) -> tuple[Array, Any]:
+        (inner, padding), dy = self._opened(tape, dy)
+        if padding is not None:
+            dy = without_padding(dy.copy(), padding)
+        dx, dstate = self.layer.apply_backward(inner, dy, dstate)
+        tape.close([inner])
+        return dx + dy, dstate
 
-    def forward(self, x, *given, **named):
+    def _results(self, y: Array, state: Any, *rest: Any) -> Any:
+        """What a caller gets, with a state where there is one."""
+        results = (y, state, *rest) if self.stateful else (y, *rest)
+        return results if len(results) > 1 else y
+
+    def _check_arguments(self, **arguments: Any) -> None:
+        """Raise TypeError for a state or lengths that the layer does not take."""
+        for name, (value, taken) in arguments.items():
+            if value is not None and not taken:
+                raise TypeError(f"{name}: expected none, since {type(self.layer).__name__} takes none")
+
+    @overload
+    def __call__(
+        self: "Residual[StatefulLayer[State]]",
+        x: ArrayLike,
+        state: State | None = None,
+        lengths: ArrayLike | None = None,
+    ) -> tuple[Array, State]: ...
+    @overload
+    def __call__(self: "Residual[StatelessLayer]", x: ArrayLike) -> Array: ...
+    def __call__(self, x: ArrayLike, state: Any = None, lengths: ArrayLike | None = None) -> Any:
+        """Inference: y, or (y, state) of a layer with a state."""
+        self._check_arguments(state=(state, self.stateful), lengths=(lengths, self.takes_lengths))
+        return self._results(*self.apply(x, state, lengths, training=False)[:2])
+
+    @overload
+    def forward(
+        self: "Residual[StatefulLayer[State]]",
+        x: ArrayLike,
+        state: State | None = None,
+        lengths: ArrayLike | None = None,
+    ) -> tuple[Array, State, Tape]: ...
+    @overload
+    def forward(self: "Residual[StatelessLayer]", x: ArrayLike) -> tuple[Array, Tape]: ...
+    def forward(self, x: ArrayLike, state: Any = None, lengths: ArrayLike | None = None) -> Any:
         """Training: (y, tape), or (y, state, tape). `x` must not be changed before `backward`."""
-        y, (*state, tape), zeroed = self._run("forward", x, given, named)
-        return y, *state, Tape(self, (y.shape, zeroed, tape))
+        self._check_arguments(state=(state, self.stateful), lengths=(lengths, self.takes_lengths))
+        return self._results(*self.apply(x, state, lengths, training=True))
 
-    def backward(self, tape, dy, *given, **named):
-        """Gradient with respect to x, or (dx, dstate). After dy, the layer's own arguments."""
-        shape, (layout, beyond), inner = Tape.check(tape, self)
-        dy = arguments.as_floats("dy", dy, self.dtype)
-        if dy.shape != shape:
-            raise ValueError(f"dy: expected {shape}, the shape of y, got {dy.shape}")
-        if layout is not None:
-            dy = dy.copy()
-            layout.time_major(dy)[beyond] = 0
-        dx, *dstate = results(self.layer.backward(inner, dy, *given, **named))
-        tape.use()
-        tape.omega = omega_of([inner])
-        dx = dx + dy
-        return (dx, *dstate) if dstate else dx
+    @overload
+    def backward(
+        self: "Residual[StatefulLayer[State]]", tape: Tape, dy: ArrayLike, dstate: State | None = None
+    ) -> tuple[Array, State]: ...
+    @overload
+    def backward(self: "Residual[StatelessLayer]", tape: Tape, dy: ArrayLike) -> Array: ...
+    def backward(self, tape: Tape, dy: ArrayLike, dstate: Any = None) -> Any:
+        """The gradient of x, or (dx, dstate)."""
+        self._check_arguments(dstate=(dstate, self.stateful))
+        return self._results(*self.apply_backward(tape, dy, dstate))
 
-    def check_dstate(self, tape, dstate):
-        _, _, inner = Tape.check(tape, self)
+    def check_dstate(self, tape: Tape, dstate: Any) -> None:
+        inner, _ = open_tape(tape, self)
         self.layer.check_dstate(inner, dstate)
+
+
+def without_padding(array: Array, padding: tuple[Layout, Array] | None) -> Array:
+    """`array`, with zeros written beyond the end of each row."""
+    if padding is not None:
+        layout, beyond = padding
+        layout.time_major(array)[beyond] = 0
+    return array

@@ -1,15 +1,30 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Layers made of layers: Sequential and Residual."""
+"""Sequential."""
 
-import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from ._container import described
-from ._layer import Layer, results
-from ._parameters import Prefixed
-from ._tape import Tape, omega_of
+from numpy.typing import ArrayLike
+
+from .._engine.arguments import Array
+from ._container import Container
+from ._layer import Layer
+from ._options import Option, described
+from ._stateful import StatefulLayer
+from ._tape import Tape, open_tape
 
 
-class Sequential(Layer):
+class Layers(Option[tuple[Layer, ...], tuple[Layer, ...]]):
+    """The layers of a Sequential."""
+
+    type_text = "Layer"
+    json_types = (list,)
+
+    def plain(self, value: tuple[Layer, ...]) -> list[dict[str, Any]]:
+        return [described(layer) for layer in value]
+
+
+class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
     """Layers one after another, each reading the output of the one before.
 
     Parameters
@@ -26,16 +41,16 @@ class Sequential(Layer):
     Raises
     ------
     TypeError
-        Something that is not a layer.
+        An argument is not a layer.
     ValueError
-        No layer, or one that reads other features than the one before gives. (A layer of one's own is not checked
-        unless it says: see `features_in` and `features_after` of `Layer`.)
+        There is no layer, or one reads another number of features than the layer before it gives. (A layer of your
+        own is checked only if it says: see `features_in` and `features_after` of `Layer`.)
 
     Notes
     -----
-    It takes and returns a state as recurrent layers do: a tuple with the state of each recurrent layer, empty if there
-    is none; None is zero everywhere. `lengths` go to every layer that reads them (the recurrent ones, pooling), as far
-    as the first that changes the time steps: behind pooling and `RepeatVector` every row is full.
+    The state is a tuple with the state of each layer that has one, empty if there is none; None is zero everywhere.
+    `lengths` go to every layer that reads them (recurrent layers, pooling), up to the first layer that changes the time
+    axis: behind pooling and `RepeatVector` every row is full.
 
     Examples
     --------
@@ -49,71 +64,66 @@ class Sequential(Layer):
     ['0.weight', '1.bias_hh_l0']
     """
 
-    stateful = True
+    layers: Layers = Layers("In the order in which they run.")
 
-    def __init__(self, *layers):
+    def __init__(self, *layers: Layer) -> None:
         for k, layer in enumerate(layers):
             if not isinstance(layer, Layer):
                 raise TypeError(f"layers: expected layers, got {type(layer).__name__} at position {k}")
         if not layers:
             raise ValueError("layers: expected at least one layer, got none")
         check_features(layers)
-        self.layers = layers
-        self.params = Prefixed({name: layer.params for name, layer in self.parts().items()})
-        self.grads = Prefixed({name: layer.grads for name, layer in self.parts().items()})
+        self.__dict__["layers"] = layers
+        self._adopt({str(k): layer for k, layer in enumerate(layers)})
 
-    def parts(self):
-        return {str(k): layer for k, layer in enumerate(self.layers)}
+    @classmethod
+    def child_configs(cls, config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        return ((str(k), layer) for k, layer in enumerate(config["layers"]))
+
+    def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return self.layers, {}
+
+    def _label(self, name: str) -> str:
+        return f"layer {name}"
 
     @property
-    def dtype(self):
-        return self.layers[0].dtype
+    def dtype(self) -> Any:
+        """That of the first layer."""
+        return self.layers[0].dtype  # type: ignore[attr-defined]
 
     @property
-    def takes_lengths(self):
+    def takes_lengths(self) -> bool:
         return any(layer.takes_lengths for layer in self.layers)
 
     @property
-    def batch_first(self):
+    def batch_first(self) -> bool | None:
         """That of the first layer that takes lengths; None if none does."""
-        return next((layer.batch_first for layer in self.layers if layer.takes_lengths), None)
+        return next((layer.batch_first for layer in self.layers if layer.takes_lengths), None)  # type: ignore[attr-defined]
 
     @property
-    def features_in(self):
-        """Those of the first layer that says, behind others that pass on what they read."""
+    def features_in(self) -> int | None:
+        """Those of the first layer that says, behind layers that pass on what they read."""
         for layer in self.layers:
             if layer.features_in is not None or layer.features_after(-1) != -1:
                 return layer.features_in
         return None
 
-    def features_after(self, features):
+    def features_after(self, features: int | None) -> int | None:
         for layer in self.layers:
             features = layer.features_after(features)
         return features
 
-    def inside(self, tape):
-        tapes = Tape.check(tape, self)
-        return [(str(k), layer, tapes[k]) for k, layer in enumerate(self.layers)]
-
-    def lengths_after(self, lengths):
+    def lengths_after(self, lengths: Any) -> Any:
         for layer in self.layers:
             lengths = layer.lengths_after(lengths)
         return lengths
 
-    def config(self):
-        return {"layers": [described(layer) for layer in self.layers]}
+    def child_tapes(self, tape: Tape) -> list[tuple[str, Layer, Tape]]:
+        tapes = open_tape(tape, self)
+        return [(str(k), layer, tapes[k]) for k, layer in enumerate(self.layers)]
 
-    def __repr__(self):
-        return f"Sequential({', '.join(map(repr, self.layers))})"
-
-    def __reduce__(self):
-        return Sequential, self.layers
-
-    def still(self):
-        return Sequential(*(layer.still() for layer in self.layers))
-
-    def _states(self, name, state):
-        """One state for each layer; None for those that have none."""
+    def _states(self, name: str, state: Any) -> list[Any]:
+        """One state for each layer; None for the layers that have none."""
         count = sum(layer.stateful for layer in self.layers)
         if state is None:
             state = (None,) * count
@@ -125,77 +135,64 @@ class Sequential(Layer):
         states = iter(state)
         return [next(states) if layer.stateful else None for layer in self.layers]
 
-    @contextlib.contextmanager
-    def _noted(self, k):
-        """Errors inside say which layer they come from."""
-        try:
-            yield
-        except (TypeError, ValueError) as error:
-            error.add_note(f"in layer {k} of Sequential: {self.layers[k]!r}")
-            raise
-
-    def _through(self, x, state, lengths, method):
-        """Run x through `method` of every layer; collects (y, [state], [further results])."""
+    def _run(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, tuple[Any, ...], list[Any]]:
+        """The output, the states of the stateful layers, and the tape of every layer."""
         states, tapes = [], []
         for k, (layer, before) in enumerate(zip(self.layers, self._states("state", state), strict=True)):
-            with self._noted(k):
-                x, *rest = results(getattr(layer, method)(*layer._given(x, before, lengths)))
+            with self._noted(str(k)):
+                x, after, tape = layer.apply(x, before, lengths, training)
             if layer.stateful:
-                states.append(rest.pop(0))
-            tapes += rest
+                states.append(after)
+            tapes.append(tape)
             lengths = layer.lengths_after(lengths)
         return x, tuple(states), tapes
 
-    def __call__(self, x, state=None, lengths=None):
+    def __call__(
+        self, x: ArrayLike, state: tuple[Any, ...] | None = None, lengths: ArrayLike | None = None
+    ) -> tuple[Array, tuple[Any, ...]]:
         """Inference: (y, state)."""
-        y, state, _ = self._through(x, state, lengths, "__call__")
+        y, state, _ = self._run(x, state, lengths, training=False)
         return y, state
 
-    def forward(self, x, state=None, lengths=None):
+    def forward(
+        self, x: ArrayLike, state: tuple[Any, ...] | None = None, lengths: ArrayLike | None = None
+    ) -> tuple[Array, tuple[Any, ...], Tape]:
         """Training: (y, state, tape)."""
-        y, state, tapes = self._through(x, state, lengths, "forward")
-        return y, state, Tape(self, tapes)
+        y, state, tapes = self._run(x, state, lengths, training=True)
+        return y, state, Tape(self, tapes, y.shape)
 
-    def backward(self, tape, dy, dstate=None):
-        """Gradients with respect to x and the initial state: (dx, dstate). dx is None where x is tokens."""
-        tapes = Tape.check(tape, self)
-        after, before = self._states("dstate", dstate), []
+    def backward(
+        self, tape: Tape, dy: ArrayLike, dstate: tuple[Any, ...] | None = None
+    ) -> tuple[Array | None, tuple[Any, ...]]:
+        """Gradients of x and of the initial state: (dx, dstate). dx is None where x is tokens."""
+        tapes, after = open_tape(tape, self), self._states("dstate", dstate)
         self.check_dstate(tape, dstate)  # before any layer adds to its gradients
+        dx: Any = dy
+        before = []
         for k in reversed(range(len(self.layers))):
-            layer = self.layers[k]
-            with self._noted(k):
-                if layer.stateful:
-                    dy, dbefore = layer.backward(tapes[k], dy, after[k])
-                    before.append(dbefore)
-                else:
-                    dy = layer.backward(tapes[k], dy)
-        tape.use()
-        tape.omega = omega_of(tapes)
-        return dy, tuple(reversed(before))
+            with self._noted(str(k)):
+                dx, dbefore = self.layers[k].apply_backward(tapes[k], dx, after[k])
+            if self.layers[k].stateful:
+                before.append(dbefore)
+        tape.close(tapes)
+        return dx, tuple(reversed(before))
 
-    def check_dstate(self, tape, dstate):
-        for k, (layer, part, after) in enumerate(
-            zip(self.layers, Tape.check(tape, self), self._states("dstate", dstate), strict=True)
-        ):
+    def check_dstate(self, tape: Tape, dstate: Any) -> None:
+        tapes, states = open_tape(tape, self), self._states("dstate", dstate)
+        for k, layer in enumerate(self.layers):
             if layer.stateful:
-                with self._noted(k):
-                    layer.check_dstate(part, after)
+                with self._noted(str(k)):
+                    layer.check_dstate(tapes[k], states[k])
 
 
-def check_features(layers):
+def check_features(layers: tuple[Layer, ...]) -> None:
     """Raise ValueError unless each layer reads what the one before gives, as far as they say."""
     features = None
     for k, layer in enumerate(layers):
-        wanted = layer.features_in
-        if None not in (wanted, features) and wanted != features:
+        expected = layer.features_in
+        if None not in (expected, features) and expected != features:
             raise ValueError(
                 f"layers[{k}]: expected {features} features in, which {type(layers[k - 1]).__name__} at {k - 1} gives, "
-                f"got {type(layer).__name__} with {wanted}"
+                f"got {type(layer).__name__} with {expected}"
             )
         features = layer.features_after(features)
-
-
-def leaves(layer):
-    """The layers inside a layer that hold no others, in order; the layer itself if it is one."""
-    inside = layer.parts().values() if isinstance(layer, Layer) else ()
-    return [leaf for part in inside for leaf in leaves(part)] or [layer]

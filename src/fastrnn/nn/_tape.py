@@ -1,50 +1,60 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a forward pass leaves for its backward pass."""
+"""What a forward pass saves for its backward pass."""
+
+from collections.abc import Iterable
+from typing import Any
 
 
 class Tape:
-    """What one forward pass leaves for its backward pass. It serves once.
+    """What one forward pass saves for its backward pass. It can be used once.
 
     Attributes
     ----------
-    omega : float or None
-        After `backward` of an RNN with `omega`: the value of the regulariser; of layers around some, their sum.
+    shape : tuple of int
+        The shape of the output.
+    extras : dict of str to float
+        After `backward`: what a layer reports besides gradients, such as the value of the regularizer ``"omega"`` of an
+        RNN. A container reports the sums of its layers.
     """
 
-    __slots__ = ("_content", "_layer", "omega")
+    __slots__ = ("_content", "_layer", "extras", "shape")
 
-    def __init__(self, layer, content):
-        self._layer, self._content, self.omega = layer, content, None
-
-    def check(self, layer):
-        if not isinstance(self, Tape):
-            raise TypeError(f"tape: expected what {type(layer).__name__}.forward returned, got {type(self).__name__}")
-        if self._layer is not layer:
-            raise ValueError(
-                f"tape: expected one that this {type(layer).__name__} made, "
-                f"got one of another {type(self._layer).__name__}"
-            )
-        if self._content is None:
-            raise ValueError("tape: it has been used by an earlier backward; a tape serves once")
-        return self._content
-
-    def use(self):
-        """Empty the tape: from now on `check` refuses it."""
-        self._content = None
+    def __init__(self, layer: Any, content: Any, shape: tuple[int, ...]) -> None:
+        self._layer, self._content, self.shape = layer, content, shape
+        self.extras: dict[str, float] = {}
 
     @property
-    def nbytes(self):
-        """Bytes of the arrays that the tape keeps beyond the layer's input and output; 0 once used."""
+    def omega(self) -> float | None:
+        """``extras["omega"]``, or None where no layer has that regularizer."""
+        return self.extras.get("omega")
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays that the tape holds beyond the layer's input and output; 0 once used."""
         return _nbytes(self._content)
 
+    def close(self, inner: Iterable["Tape | None"] = ()) -> None:
+        """Release the content, after which the tape cannot be opened, and add up the extras of `inner` tapes."""
+        self._content = None
+        for tape in inner:
+            for name, value in ({} if tape is None else tape.extras).items():
+                self.extras[name] = self.extras.get(name, 0.0) + value
 
-def omega_of(tapes):
-    """What tapes have as `omega` after `backward`, together; None if none of them has any."""
-    found = [tape.omega for tape in tapes if getattr(tape, "omega", None) is not None]
-    return sum(found) if found else None
+
+def open_tape(tape: Any, layer: Any) -> Any:
+    """The content of an unused tape of `layer`."""
+    if not isinstance(tape, Tape):
+        raise TypeError(f"tape: expected what {type(layer).__name__}.forward returned, got {type(tape).__name__}")
+    if tape._layer is not layer:
+        raise ValueError(
+            f"tape: expected one that this {type(layer).__name__} made, got one of another {type(tape._layer).__name__}"
+        )
+    if tape._content is None:
+        raise ValueError("tape: it has been used by an earlier backward; a tape can be used once")
+    return tape._content
 
 
-def _nbytes(content):
+def _nbytes(content: Any) -> int:
     if hasattr(content, "nbytes"):
         return content.nbytes
     return sum(map(_nbytes, content)) if isinstance(content, list | tuple) else 0

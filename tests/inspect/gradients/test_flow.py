@@ -33,7 +33,7 @@ def test_against_finite_differences_of_the_rest_of_the_run(cell, rng):
         y, _ = layer(x[3:], state)
         return float((y * dy[3:]).sum() + (parts[0][0] * dy[2]).sum())  # h_2 is y_2 too
 
-    for name, part in zip(layer._parts, parts, strict=True):
+    for name, part in zip(layer.cell.parts, parts, strict=True):
         slopes = central_differences(loss, part)[0]
         assert np.abs(flow.gradients[name][2] - slopes).max() <= RTOL_DIFFERENCES * max(1, np.abs(slopes).max())
         assert_same_bits(flow.states[name][2], part[0])

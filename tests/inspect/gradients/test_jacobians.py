@@ -28,7 +28,7 @@ def states_of(layer, x, state):
 
 def step_by_differences(layer, x_t, s):
     """ds' / ds of one step from the state vector s (n,)."""
-    after = lambda s: states_of(layer, x_t[None], as_state(np.split(s[None], len(layer._parts), axis=1)))[1]  # noqa: E731
+    after = lambda s: states_of(layer, x_t[None], as_state(np.split(s[None], len(layer.cell.parts), axis=1)))[1]  # noqa: E731
     columns = [(after(s + STEP * e) - after(s - STEP * e)) / (2 * STEP) for e in np.eye(len(s))]
     return np.array(columns).T
 

@@ -116,7 +116,7 @@ def test_the_model_is_left_alone(rng):
     model.grads["3.bias"][:] = 7
     params, grads = snapshot(model.params), snapshot(model.grads)
     layers = [model.layers[2], *model.layers[1].layer.layers]
-    generators = [layer._random_state() for layer in layers]
+    generators = [layer.random_state for layer in layers]
     copy = probed(model)
     assert not any(np.shares_memory(copy.params[name], model.params[name]) for name in copy.params)
     y, _, tape = copy.forward(tokens)
@@ -124,7 +124,7 @@ def test_the_model_is_left_alone(rng):
     assert copy.grads["3.bias"].any()
     assert_same_arrays(snapshot(model.params), params)
     assert_same_arrays(snapshot(model.grads), grads)
-    assert generators == [layer._random_state() for layer in layers]
+    assert generators == [layer.random_state for layer in layers]
 
 
 def test_bad_input_is_refused():

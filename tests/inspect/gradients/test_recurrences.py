@@ -30,7 +30,7 @@ def test_the_states_are_those_of_the_layer(cell, reverse, rng):
     x = rng.standard_normal((T, N, 3))
     y, final = layer(x, lengths=LENGTHS)
     strand = strands(layer, x, LENGTHS)[reverse]
-    assert strand.reverse is reverse and strand.size == 4 * len(layer._parts)
+    assert strand.reverse is reverse and strand.size == 4 * len(layer.cell.parts)
     assert_same_bits(strand.outputs(), y[..., 4:].copy() if reverse else y[..., :4].copy())
     final = final if isinstance(final, tuple) else (final,)
     for states, last in zip(strand.states, final, strict=True):

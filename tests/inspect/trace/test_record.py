@@ -30,7 +30,7 @@ def reference_steps(cell, layer, x, lengths, take_h=1.0, take_c=1.0):
     for k in range(L):
         outputs = []
         for d in range(D):
-            arrays = map(parameters.get, layer._names(k, d))
+            arrays = map(parameters.get, layer.parameter_names(k, d))
             how = {"lengths": lengths, "reverse": d == 1, "update": reference.StateUpdate(take_h, take_c)}
             out, _, _, tape = reference.forward(cell, y, zero, zero, *arrays, **how)
             for t, rows, _, saved in tape.steps:
@@ -171,13 +171,13 @@ def test_it_sees_inference(rng):
     options = {"dropout": 0.5, "recurrent_dropout": 0.4, "weight_drop": 0.3, "delta_clip": 0.1, "recompute": True}
     model = fr.Sequential(fr.Dropout(0.5, seed=0), fr.LSTM(3, 4, 2, **inside, **options), fr.Residual(fr.Dropout(0.5)))
     x = draw(rng, 3000, 1, 3)  # long enough for recompute to leave the gates out
-    before, generators = model.state_dict(), [layer._random_state() for layer in model.layers[:2]]
+    before, generators = model.state_dict(), [layer.random_state for layer in model.layers[:2]]
     found = trace(model, x)
     assert_same_bits(found.y, model(x)[0])
     plain = trace(fr.LSTM(3, 4, 2, **inside), x)
     assert_same_arrays(dict(found.layers["1"]), dict(plain))
     assert_same_arrays(model.state_dict(), before)
-    assert [layer._random_state() for layer in model.layers[:2]] == generators
+    assert [layer.random_state for layer in model.layers[:2]] == generators
     assert not any(grad.any() for grad in model.grads.values())
 
 

@@ -27,7 +27,7 @@ def kind(request):
 def random_states(decoder, rng, N=N):
     """A state of a decoder, or a gradient of one."""
     layer = decoder.layer
-    h = [rng.standard_normal((layer.num_layers, N, layer.hidden_size)).astype(decoder.dtype) for _ in layer._parts]
+    h = [rng.standard_normal((layer.num_layers, N, layer.hidden_size)).astype(decoder.dtype) for _ in layer.cell.parts]
     state = tuple(h) if len(h) > 1 else h[0]
     return (state, rng.standard_normal((1, N, A)).astype(decoder.dtype)) if decoder.input_feeding else state
 
@@ -208,12 +208,12 @@ def test_a_still_copy_has_nothing_random(fed, rng):
     """Its training pass is the inference of the original, whose arrays it does not share."""
     decoder = attention_decoder(input_feeding=fed, num_layers=2, dropout=0.5)
     x, memory, *_ = draw(decoder, rng)
-    twin = decoder.still()
+    twin = decoder.inference_copy()
     y, *_, tape = twin.forward(x, memory)
     assert_same_bits(y, decoder(x, memory)[0])
     assert (decoder.forward(x, memory)[0] != y).any()
     assert not any(np.shares_memory(twin.params[name], a) for name, a in decoder.params.items())
-    names = [(name, layer) for name, layer, _ in twin.inside(tape)]
+    names = [(name, layer) for name, layer, _ in twin.child_tapes(tape)]
     assert names == ([("layer", twin.layer)] * len(x) if fed else list(twin.parts().items()))
 
 

@@ -14,7 +14,7 @@ def test_sums_over_time_are_those_of_a_loop(features, steps, dtype, rng):
     """Whatever the batch and however many zeros follow; NumPy would add up a long axis in blocks."""
     weights = rng.standard_normal((steps, 5)).astype(dtype)
     values = rng.standard_normal((steps, 5, features)).astype(dtype)
-    total, mean = scores.in_time(weights), scores.over_time(weights, values)
+    total, mean = scores.sum_over_time(weights), scores.weighted_sum(weights, values)
     expected = np.zeros(5)
     for row in weights:
         expected += row
@@ -24,8 +24,8 @@ def test_sums_over_time_are_those_of_a_loop(features, steps, dtype, rng):
         for more in (0, 1, 8, 40):
             w = np.concatenate([weights[:, n : n + 1], np.zeros((more, 1), dtype)])
             v = np.concatenate([values[:, n : n + 1], np.ones((more, 1, features), dtype)])
-            assert_same_bits(scores.in_time(w), total[n : n + 1])
-            assert_same_bits(scores.over_time(w, v), mean[n : n + 1])
+            assert_same_bits(scores.sum_over_time(w), total[n : n + 1])
+            assert_same_bits(scores.weighted_sum(w, v), mean[n : n + 1])
 
 
 def test_softmax_counts_the_steps_of_each_row_alone():
@@ -37,7 +37,7 @@ def test_softmax_counts_the_steps_of_each_row_alone():
 
 def memory(rng, beyond=None):
     keys, values = rng.standard_normal((2, 4, 3, 5))
-    return scores.Memory(values, keys, rng.standard_normal(5), beyond, None)
+    return scores.AttentionMemory(values, keys, rng.standard_normal(5), beyond, None)
 
 
 def test_copies_of_a_memory_stand_side_by_side(rng):
@@ -56,7 +56,7 @@ def test_copies_of_a_memory_stand_side_by_side(rng):
 def test_gradients_are_added_up_at_the_end(queries, rng):
     """Every query has left an outer product for the values, and for keys that it is multiplied with."""
     products = memory(rng)._replace(v=None)
-    gradients, dvalues, dkeys = scores.Gradients(products), np.zeros((4, 3, 5)), np.zeros((4, 3, 5))
+    gradients, dvalues, dkeys = scores.MemoryGradients(products), np.zeros((4, 3, 5)), np.zeros((4, 3, 5))
     for query, dcontext in rng.standard_normal((queries, 2, 3, 5)):
         _, weights = scores.attend(query, products)
         dquery = scores.attend_back(query, weights, dcontext, None, products, gradients)

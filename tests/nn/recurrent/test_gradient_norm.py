@@ -16,7 +16,7 @@ NONLINEARITIES = sorted(omega.SLOPES)
 
 def deltas_and_states(name, layer, x, dy, lengths, reverse):
     """dE/da_t and h_(t-1) of every step but a row's first, by the reference: a list of pairs of rows."""
-    weights = [layer.state_dict()[n] for n in layer._names(0, int(reverse))]
+    weights = [layer.state_dict()[n] for n in layer.parameter_names(0, int(reverse))]
     y, *_ = reference.forward(f"rnn_{name}", x, np.zeros((N, H)), None, *weights, lengths=lengths, reverse=reverse)
     # The gradient of a_t is that of input weights which that step alone has: one-hot steps beside x.
     found = []
@@ -66,7 +66,7 @@ def test_value_and_immediate_gradient(name, ragged, rng):
     for direction in (0, 1):
         half = dy[..., direction * H : (direction + 1) * H]
         pairs = deltas_and_states(name, layers[1], x, half, lengths, bool(direction))
-        w_name = layers[1]._names(0, direction)[1]
+        w_name = layers[1].parameter_names(0, direction)[1]
         w_hh = layers[1].state_dict()[w_name]
         expected += value(name, pairs, w_hh)
         slopes = np.zeros_like(w_hh)
@@ -164,9 +164,9 @@ def test_layers_around_it_hand_on_the_sum(rng):
     x, dy, lengths = rng.standard_normal((T, N, I)), rng.standard_normal((N, I)), random_lengths(T, N, rng)
     *_, tape = model.forward(x, lengths=lengths)
     assert tape.omega is None
-    (_, _, one), (_, residual, around), _ = model.inside(tape)
-    ((_, inner, inside),) = residual.inside(around)
-    (_, _, none), (_, _, two) = inner.inside(inside)
+    (_, _, one), (_, residual, around), _ = model.child_tapes(tape)
+    ((_, inner, inside),) = residual.child_tapes(around)
+    (_, _, none), (_, _, two) = inner.child_tapes(inside)
     model.backward(tape, dy)
     assert none.omega is None and inside.omega == around.omega == two.omega > 0
     assert tape.omega == one.omega + two.omega > two.omega
@@ -185,7 +185,7 @@ def test_an_encoder_and_a_decoder_hand_it_on(attends, rng):
     model = fr.Seq2Seq(encoder, fr.Embedding(5, 2, seed=4), decoder, fr.Linear(H, 5, seed=5))
     target = rng.integers(0, 5, (T, N))
     logits, _, tape = model.forward(rng.standard_normal((T, N, I)).astype(np.float32), target)
-    inner = {name: inside for name, _, inside in model.inside(tape)}
+    inner = {name: inside for name, _, inside in model.child_tapes(tape)}
     model.backward(tape, logits)
     assert tape.omega == inner["encoder"].omega + inner["decoder"].omega
     assert inner["encoder"].omega > 0 and inner["decoder"].omega > 0

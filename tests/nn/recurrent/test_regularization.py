@@ -32,7 +32,7 @@ def given(tape, layer):
     parameters = layer.state_dict()
     for k, direction in itertools.product(range(layer.num_layers), range(layer.num_directions)):
         if drops[k][direction] is not None:
-            parameters[layer._names(k, direction)[1]] *= drops[k][direction]
+            parameters[layer.parameter_names(k, direction)[1]] *= drops[k][direction]
     return [part.carry for parts in saved for part in parts], parameters, [drop for drops in drops for drop in drops]
 
 
@@ -55,7 +55,7 @@ def check(cell, layer, rng, lengths=None, steps=T):
     assert_close(dx, expected[2], layer.dtype, terms=G * H * D, **through, what="dx")
     for part, ours, theirs in zip("hc", as_tuple(dinitial), as_tuple(expected[3]), strict=False):
         assert_close(ours, theirs, layer.dtype, terms=G * H, **through, what=f"d{part}_0")
-    names = [layer._names(*k)[1] for k in itertools.product(range(layer.num_layers), range(D))]
+    names = [layer.parameter_names(*k)[1] for k in itertools.product(range(layer.num_layers), range(D))]
     for name, theirs in expected[4].items():
         drop = drops[names.index(name)] if name in names else None
         theirs = theirs if drop is None else theirs * drop
@@ -182,7 +182,7 @@ def test_inference_knows_nothing_of_dropout(cell, rng):
 def test_inference_takes_the_mean_of_zoneout(isa, dtype, cell, rng):
     """h = (1-p) h~ + p h_prev, on the short way, the long way and step by step, with the same bits."""
     layer = make_layer(cell, I, H, seed=0, zoneout=0.3, dtype=dtype)
-    parts = len(layer._parts)
+    parts = len(layer.cell.parts)
     shares = fr.functional.Carry(*[np.full(H, 0.7)] * parts)
     x = rng.standard_normal((T, N, I)).astype(dtype)
     y, state = layer(x)
@@ -299,7 +299,7 @@ def test_a_still_copy_trains_on_what_a_call_computes(cell, options, rng):
     layer = make_layer(
         cell, I, H, 2, bidirectional=True, dropout=0.5, recompute=True, dtype=np.float64, seed=1, **options
     )
-    still = layer.still()
+    still = layer.inference_copy()
     x = rng.standard_normal((T, N, I))
     y, _, tape = still.forward(x)
     assert_same_bits(y, layer(x)[0])
@@ -312,9 +312,9 @@ def test_still_copies_of_models_have_no_chance_in_them(rng):
     parts = fr.Dropout(0.5), fr.Residual(fr.GRU(I, I, zoneout=0.5)), fr.Sequential(fr.Dropout(0.2), fr.Linear(I, 2))
     model = fr.Sequential(*parts)
     x = rng.standard_normal((T, N, I)).astype(np.float32)
-    assert_same_bits(model.still().forward(x)[0], model(x)[0])
+    assert_same_bits(model.inference_copy().forward(x)[0], model(x)[0])
     decoder = fr.AttentionDecoder(fr.LSTM(I, H, zoneout=0.5), fr.Attention(H, I), fr.Linear(H + I, 2))
-    assert_same_bits(decoder.still().forward(x, x)[0], decoder(x, x)[0])
+    assert_same_bits(decoder.inference_copy().forward(x, x)[0], decoder(x, x)[0])
 
 
 # -- looking without drawing -----------------------------------------------------------------------------------------
@@ -326,11 +326,11 @@ def test_still_computes_in_training_what_a_call_does(cell, rng):
     """The same bits, at each call; the parameters are copies, and the layer and its generator are left alone."""
     leak = {"leak": 0.6} if cell.startswith("rnn") else {}
     layer = make_layer(cell, 3, 4, 2, dropout=0.5, bidirectional=True, seed=0, **EVERYTHING, **leak)
-    generator, x = layer._random_state(), rng.standard_normal((6, 3, 3)).astype(np.float32)
-    twin, expected = layer.still(), layer(x, lengths=[6, 0, 3])[0]
+    generator, x = layer.random_state, rng.standard_normal((6, 3, 3)).astype(np.float32)
+    twin, expected = layer.inference_copy(), layer(x, lengths=[6, 0, 3])[0]
     for _ in range(2):
         np.testing.assert_array_equal(twin.forward(x, lengths=[6, 0, 3])[0], expected)
-    assert layer._random_state() == generator
+    assert layer.random_state == generator
     twin.params["weight_hh_l0"][...] = 0
     assert layer.params["weight_hh_l0"].any()
 
@@ -339,7 +339,7 @@ def test_gradients_of_a_still_layer_are_those_of_a_call(cell, rng):
     """By central differences: nothing is clipped or drawn on the way back either."""
     layer = make_layer(cell, 2, 3, dtype=np.float64, seed=0, **EVERYTHING)
     x, dy = rng.standard_normal((5, 2, 2)), rng.standard_normal((5, 2, 3))
-    twin = layer.still()
+    twin = layer.inference_copy()
     *_, tape = twin.forward(x)
     dx, _ = twin.backward(tape, dy)
     slopes = central_differences(lambda x: float((layer(x)[0] * dy).sum()), x)

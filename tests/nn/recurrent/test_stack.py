@@ -83,7 +83,7 @@ def test_a_small_call_has_the_bits_of_the_long_way(
     if given and layout == "unbatched":
         state = as_state(part[:, 0] for part in as_tuple(state))
     y, final = layer(x, state)
-    assert layer._small(x, state) is not None
+    assert layer._fast_path(x, state) is not None
     expected, expected_final = layer(x, state, lengths=[T] * N)
     assert y.dtype == expected.dtype and y.shape == expected.shape and y.flags.c_contiguous
     np.testing.assert_array_equal(y, expected)
@@ -100,10 +100,10 @@ def test_what_is_unusual_goes_the_long_way(rng):
         (x[..., :2], None), (x[0, 0], None), (x.astype(np.float64), None), (np.ma.asarray(x), None),
         (x, [h, h]), (x, (h, None)), (x, (h, h[:, :1])), (x, (h, np.asfortranarray(h))), (x, h),
     ]  # fmt: skip
-    assert [layer._small(*arguments) for arguments in unusual] == [None] * len(unusual)
+    assert [layer._fast_path(*arguments) for arguments in unusual] == [None] * len(unusual)
     np.testing.assert_array_equal(layer(np.asfortranarray(x), [h, h])[0], layer(x)[0])
     large = np.ones((1 << 14, 2, 3), np.float32)
-    assert layer._small(large, None) is None
+    assert layer._fast_path(large, None) is None
 
 
 def test_a_length_of_zero_keeps_the_initial_state_and_gives_zeros(cell, rng):

@@ -6,7 +6,7 @@ from support.layers import refused
 from support.recurrent import make_layer
 
 import fastrnn as fr
-from fastrnn.nn._recurrent.steps import steps
+from fastrnn.nn._recurrent.step_values import step_values as steps
 
 
 def test_reading_leaves_the_tape_as_it_is(cell, rng):

@@ -8,7 +8,6 @@ from support.tolerance import assert_close
 
 import fastrnn as fr
 from fastrnn.nn._parameters import Parameters
-from fastrnn.nn._reservoir.reservoir import Joined
 
 T, N, I, H, L = 9, 5, 3, 7, 2
 

@@ -208,9 +208,9 @@ def test_sampling_reads_the_model_s_own_choices(make, rng):
 def test_without_sampling_nothing_is_drawn(make, rng):
     model = make()
     source, target, _ = draw(model, rng)
-    before = model._random_state()
+    before = model.random_state
     assert_same_bits(model.forward(source, target, sampling=0)[0], model(source, target)[0])
-    assert model._random_state() == before
+    assert model.random_state == before
 
 
 def test_sampling_mixes_by_the_seed(rng):
@@ -330,13 +330,13 @@ def test_tapes_inside_are_named_as_the_layers(make, rng):
     model = make()
     source, target, _ = draw(model, rng)
     tape = model.forward(source, target)[2]
-    found = {name: layer for name, layer, _ in model.inside(tape)}
+    found = {name: layer for name, layer, _ in model.child_tapes(tape)}
     assert found == {name: model.parts()[name] for name in ("encoder", "embedding", "decoder", "output")}
-    for _, layer, inner in model.inside(tape):
+    for _, layer, inner in model.child_tapes(tape):
         inner.check(layer)
 
 
 def test_a_still_copy_has_nothing_random(rng):
     model = build(fr.GRU(3, 4, 2, dropout=0.5), decoder=fr.GRU(5, 4, 2, dropout=0.5))
     source, target = rng.standard_normal((6, 2, 3)).astype(np.float32), TARGET
-    assert_same_bits(model.still().forward(source, target)[0], model(source, target)[0])
+    assert_same_bits(model.inference_copy().forward(source, target)[0], model(source, target)[0])

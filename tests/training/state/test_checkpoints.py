@@ -124,12 +124,12 @@ def test_what_does_not_fit_is_refused_and_nothing_changed(message, change, saved
     parts = change(*make(seed=5))
     learn(*parts[:2])
     before = everything(*parts)
-    random = [leaf._random_state() for leaf in fr.layers.sequential.leaves(parts[0])]
+    random = [leaf.random_state for leaf in fr.layers.sequential.leaves(parts[0])]
     with pytest.raises(ValueError, match=message) as caught:
         fr.load_checkpoint(path, *parts)
     assert str(path) in str(caught.value)
     assert_same(everything(*parts), before)
-    assert [leaf._random_state() for leaf in fr.layers.sequential.leaves(parts[0])] == random
+    assert [leaf.random_state for leaf in fr.layers.sequential.leaves(parts[0])] == random
 
 
 def test_names_in_the_file_tell_the_place(saved):

@@ -115,7 +115,8 @@ def _at_the_end(model, y):
 
 def _by_part(strand, arrays):
     return {
-        part: strand.answer(strand.in_time(array), 1) for part, array in zip(strand.layer._parts, arrays, strict=True)
+        part: strand.answer(strand.in_time(array), 1)
+        for part, array in zip(strand.layer.cell.parts, arrays, strict=True)
     }
 
 

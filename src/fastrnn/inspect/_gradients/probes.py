@@ -6,11 +6,11 @@ import numpy as np
 from ..._engine import arguments
 from ..._engine.layout import Layout, as_gradient, as_states
 from ..._engine.ragged import as_lengths
-from ...nn._layer import Layer
-from ...nn._recurrent.stack import Stack
+from ...nn._layer import Layer, leaves
+from ...nn._recurrent.recurrent import Recurrent
 from ...nn._residual import Residual
-from ...nn._sequential import Sequential, leaves
-from ...nn._tape import Tape
+from ...nn._sequential import Sequential
+from ...nn._tape import Tape, open_tape
 from .recurrences import Strand, within
 
 
@@ -44,11 +44,11 @@ def _probed(name, layer):
         return Sequential(*[_probed(f"{name}{k}.", part) for k, part in enumerate(layer.layers)])
     if isinstance(layer, Residual):
         return Residual(_probed(name, layer.layer))
-    if isinstance(layer, Stack):
+    if isinstance(layer, Recurrent):
         return Probe(name, layer)
     if layer.stateful:
         raise ValueError(f"model: expected RNN, LSTM or GRU as its recurrent layers, got {layer!r}")
-    return layer.still()
+    return layer.inference_copy()
 
 
 def strands_of(model):
@@ -64,7 +64,7 @@ def check_model(model):
         raise ValueError(f"model: expected one with a recurrent layer in it, got {model!r}")
     inside = [model]
     for layer in inside:
-        parts = layer.parts().values()
+        parts = layer.children().values()
         if any(part.stateful for part in parts) and not isinstance(layer, Sequential | Residual):
             raise ValueError(f"model: expected recurrent layers in Sequential or Residual only, got {layer!r}")
         inside.extend(parts)
@@ -121,10 +121,10 @@ class Probe(Layer):
 
     def backward(self, tape, dy, dstate=None):
         """As that of the layer; adds to no gradient of a parameter."""
-        layout, shape = Tape.check(tape, self)
+        layout, shape = open_tape(tape, self)
         dfinal = self.check_dstate(tape, dstate)
         dy = as_gradient("dy", dy, layout, shape, self.dtype)
-        tape.use()
+        tape.close()
         D, H = self.layer.num_directions, self.layer.hidden_size
         before = [None] * len(self.strands)
         for top in reversed(range(0, len(self.strands), D)):
@@ -140,15 +140,15 @@ class Probe(Layer):
         return out, self.layer._leave(tuple(map(np.stack, zip(*before, strict=True))), layout)
 
     def check_dstate(self, tape, dstate):
-        layout, (_, N, _) = Tape.check(tape, self)
+        layout, (_, N, _) = open_tape(tape, self)
         shape = (len(self.strands), N, self.layer.hidden_size)
-        return as_states("dstate", dstate, self.layer._parts, shape, layout.batched, self.dtype)
+        return as_states("dstate", dstate, self.layer.cell.parts, shape, layout.batched, self.dtype)
 
 
 def _single(layer, index, suffix):
     """One layer and direction of a stack, as a layer without chance."""
     config = {"num_layers": 1, "bidirectional": False, "batch_first": False, "recompute": False, "dropout": 0.0}
-    single = type(layer)(**layer.config() | config | {"input_size": layer._input_size(index)}).still()
+    single = type(layer)(**layer.config() | config | {"input_size": layer._input_size(index)}).inference_copy()
     for name in single.params:
         single.params[name] = layer._peek(name.removesuffix("l0") + suffix)
     return single

@@ -50,7 +50,7 @@ class Strand:
         self.name, self.layer, self.lengths, self.reverse, self.batched = name, layer, lengths, reverse, batched
         self.x = flipped(x, lengths) if reverse else x
         T, N, _ = x.shape
-        self.states = tuple(np.zeros((T + 1, N, layer.hidden_size), layer.dtype) for _ in layer._parts)
+        self.states = tuple(np.zeros((T + 1, N, layer.hidden_size), layer.dtype) for _ in layer.cell.parts)
         self.gradients = None
         for array, first in zip(self.states, start, strict=True):
             array[0] = 0 if first is None else first

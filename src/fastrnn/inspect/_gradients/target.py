@@ -8,7 +8,8 @@ from ..._engine.layout import Layout
 from ..._engine.ragged import as_lengths
 from ...nn._dropout import Dropout
 from ...nn._embedding import Embedding
-from ...nn._sequential import Sequential, leaves
+from ...nn._layer import leaves
+from ...nn._sequential import Sequential
 from .probes import check_model, check_x
 
 BLOCK_BYTES = 1 << 26  # of what a pass over one block of rows keeps
@@ -28,7 +29,7 @@ class Subject:
 
     def __init__(self, model, x, lengths, state):
         check_model(model)
-        self.model = model.still()
+        self.model = model.inference_copy()
         check_x(model, x, lengths)
         y, _ = self.model(x, state, lengths)  # what is wrong with the arguments is said here, in the caller's shapes
         self.embedding, self.model = reading_vectors(self.model)

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from ...nn._recurrent.stack import Stack
+from ...nn._recurrent.recurrent import Recurrent
 from .._trace.record import trace
 from .style import DIVERGING, POINTS, VISIBLE, as_matrix, as_tokens, ink, new_axes
 
@@ -73,7 +73,7 @@ def plot_unrolled(layer, x, tokens=None, *, ax=None):
 
 def boxes_of(layer, x):
     """What is in the boxes, from the inputs upwards: arrays (T, units) by name, from the bottom of a box."""
-    if not isinstance(layer, Stack):
+    if not isinstance(layer, Recurrent):
         raise TypeError(f"layer: expected RNN, LSTM or GRU, got {type(layer).__name__}")
     if layer.bidirectional:
         raise ValueError("layer: expected one direction, got a bidirectional layer")

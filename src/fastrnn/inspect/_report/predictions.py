@@ -3,11 +3,12 @@
 
 import numpy as np
 
+from ...nn._layer import leaves
 from ...nn._pooling import Pool
-from ...nn._recurrent.stack import Stack
+from ...nn._recurrent.recurrent import Recurrent
 from ...nn._repeat import RepeatVector
 from ...nn._residual import Residual
-from ...nn._sequential import Sequential, leaves
+from ...nn._sequential import Sequential
 from .._gradients.target import reading_vectors
 
 __all__ = ["is_causal", "log_softmax", "recent_influence"]
@@ -18,7 +19,7 @@ BLOCK = 128  # windows that are gone through together: some ten megabytes of tap
 def is_causal(model):
     """Whether a model says something at each step, and of the steps up to there only."""
     parts = leaves(model)
-    forward = not any(isinstance(layer, Stack) and layer.bidirectional for layer in parts)
+    forward = not any(isinstance(layer, Recurrent) and layer.bidirectional for layer in parts)
     return forward and not any(isinstance(layer, Pool | RepeatVector) for layer in parts)
 
 
@@ -54,7 +55,7 @@ def recent_influence(model, x, found, chosen, window, softmax=False):
     ndarray, shape (T, window)
         At [s, k] the influence of step s - k; 0 where there is no such step.
     """
-    embedding, model = reading_vectors(model.still())
+    embedding, model = reading_vectors(model.inference_copy())
     vectors = x if embedding is None else embedding(x)
     T, batch_first = len(vectors), bool(model.batch_first)
     influence = np.zeros((T, window))

@@ -10,7 +10,7 @@ from string import Template
 import numpy as np
 
 from ..._engine.arguments import as_size
-from ...nn._sequential import leaves
+from ...nn._layer import leaves
 from .._trace.record import SEVERAL, trace
 from .._trace.tokenization import Reading
 from .._trace.trace import Trace

@@ -4,17 +4,16 @@
 import numpy as np
 
 from ...nn._attention.decoder import AttentionDecoder
-from ...nn._layer import Layer
-from ...nn._recurrent.stack import Stack
-from ...nn._recurrent.steps import lengths_of, steps
+from ...nn._layer import Layer, leaves
+from ...nn._recurrent.recurrent import Recurrent
+from ...nn._recurrent.step_values import step_values, tape_lengths
 from ...nn._reservoir.echo_state import EchoState
 from ...nn._seq2seq.model import Seq2Seq
-from ...nn._sequential import leaves
 from .trace import ATTENTION_AXES, STATE_AXES, Trace
 
 __all__ = ["trace"]
 
-RECURRENT = Stack | EchoState
+RECURRENT = Recurrent | EchoState
 SEVERAL = {Seq2Seq: "source, target", AttentionDecoder: "x, memory"}  # what those read that read several sequences
 
 
@@ -73,13 +72,13 @@ def trace(model, x, lengths=None):
     if not any(isinstance(layer, RECURRENT) for layer in leaves(model)):
         raise ValueError(f"model: expected a recurrent layer in it, got {model!r}")
     given, named = as_arguments(model, x, lengths)
-    model = model.still()
+    model = model.inference_copy()
     y, *others, tape = model.forward(*given, **named)
     pieces, counts = {}, {}
     for name, layer, its_tape in recurrent_tapes(model, tape):
-        for short, array in steps(layer, its_tape).items():
+        for short, array in step_values(layer, its_tape).items():
             pieces.setdefault(joined(name, short), []).append(array)
-        counts[name] = counts.get(name, 0) + lengths_of(layer, its_tape)
+        counts[name] = counts.get(name, 0) + tape_lengths(layer, its_tape)
     arrays = {name: np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0] for name, parts in pieces.items()}
     axes = dict.fromkeys(arrays, STATE_AXES)
     if (where := attention_in(model)) is not None:
@@ -111,9 +110,9 @@ def joined(*names):
 
 def recurrent_tapes(layer, tape, name=""):
     """(name, layer, tape) of each recurrent layer in a layer, which may be one itself."""
-    if isinstance(layer, Stack):
+    if isinstance(layer, Recurrent):
         yield name, layer, tape
-    for inner_name, inner, its_tape in layer.inside(tape):
+    for inner_name, inner, its_tape in layer.child_tapes(tape):
         yield from recurrent_tapes(inner, its_tape, joined(name, inner_name))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..._engine import arguments
 from ...nn._embedding import Embedding
-from ...nn._sequential import leaves
+from ...nn._layer import leaves
 
 __all__ = ["Reading", "read_array", "read_text"]
 

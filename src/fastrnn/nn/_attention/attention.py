@@ -1,21 +1,28 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Attention: what a query takes from a memory of many steps."""
 
-import numpy as np
+from collections.abc import Iterator
+from dataclasses import KW_ONLY
+from typing import Any
 
-from ..._engine import arguments
-from ..._engine.layout import as_gradient, as_sequence
-from ..._engine.ragged import as_lengths
-from .._layer import Layer
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..._engine.arguments import Array, as_floats
+from ..._engine.layout import Layout, as_gradient, as_sequence
+from ..._engine.ragged import as_lengths, length_mask
+from .._container import Container
+from .._layer import Layer, Shapes
 from .._linear import Linear
-from .._parameters import Prefixed
-from .._tape import Tape
+from .._options import Choice, DType, Flag, OptionalSize, Seed, Size
+from .._tape import Tape, open_tape
 from . import scores
+from .scores import AttentionMemory, MemoryGradients
 
 SCORES = ("additive", "dot", "general", "concat")
 
 
-class Attention(Layer):
+class Attention(Container):
     """A weighted mean of the steps of a memory, with weights that depend on a query.
 
     With a query q_s and the steps m_1 .. m_T of one row of the memory::
@@ -32,28 +39,16 @@ class Attention(Layer):
     "concat"    ``v^T tanh(W [q; m])``     and this one
     ==========  =========================  ==============================================================
 
-    "concat" is the same function of q and m as "additive": the columns of its one matrix that meet q are the W, those
-    that meet m the U of the other, and neither has a bias. It is computed and stored in that form, and only begins
-    elsewhere: as one matrix of Q + M columns. (The two papers differ in what they take for q: Bahdanau et al. the state
-    of the decoder before its step, Luong et al. the one after it. That is the caller's choice.)
-
-    Parameters
-    ----------
-    query_size, memory_size : int
-        Q and M. For "dot" they are equal.
-    score : {"additive", "dot", "general", "concat"}
-    attention_size : int or None
-        A, the rows of W and U of "additive" and "concat"; None is Q. The other scores have none.
-    batch_first : bool
-        Sequences are (N, T, features) instead of (T, N, features).
-    dtype : {np.float32, np.float64}
-    seed : int or None
+    "concat" is the same function of q and m as "additive": the columns of its one matrix that multiply q are W, those
+    that multiply m are U, and neither has a bias. It is computed and stored in that form; only the initial values
+    differ, which are those of one matrix of Q + M columns. (The two papers differ in what they take for q: Bahdanau
+    et al. the state of the decoder before its step, Luong et al. the one after it. That is the caller's choice.)
 
     Attributes
     ----------
     params, grads : mapping
         "additive", "concat": ``query.weight`` (A, Q), ``memory.weight`` (A, M), ``v.weight`` (1, A). "general":
-        ``memory.weight`` (Q, M). Uniform in +-1/sqrt(columns) at first, as in `Linear`.
+        ``memory.weight`` (Q, M). Initially uniform in +-1/sqrt(columns), as in `Linear`.
 
     Raises
     ------
@@ -70,39 +65,40 @@ class Attention(Layer):
     ((2, 1, 4), [0.25, 0.25, 0.25, 0.25, 0.0])
     """
 
-    def __init__(
-        self, query_size, memory_size, *, score="additive", attention_size=None, batch_first=False, dtype=np.float32,
-        seed=None,
-    ):  # fmt: skip
-        self.query_size = arguments.as_size("query_size", query_size)
-        self.memory_size = arguments.as_size("memory_size", memory_size)
-        if score not in SCORES:
-            raise ValueError(f"score: expected one of {', '.join(SCORES)}, got {score!r}")
-        self.score = score
-        self.attention_size = self._size(attention_size)
-        self.batch_first = arguments.as_flag("batch_first", batch_first)
-        self.dtype = arguments.as_dtype(dtype)
-        rng = arguments.as_rng(seed)
-        for name, (O, I) in self._matrices(**self.config()):
-            setattr(self, name, Linear(I, O, bias=False, dtype=self.dtype, seed=rng))
-        if score == "concat":
-            for part in (self.query, self.memory):
-                part.params["weight"] *= (part.in_features / (self.query_size + self.memory_size)) ** 0.5
-        self.params = Prefixed({name: part.params for name, part in self.parts().items()})
-        self.grads = Prefixed({name: part.grads for name, part in self.parts().items()})
+    query_size: Size = Size("Q, the features of a query.")
+    memory_size: Size = Size('M, the features of a step of the memory. For "dot" it is Q.')
+    _: KW_ONLY
+    score: Choice = Choice("The score, as above.", SCORES, default="additive")
+    attention_size: OptionalSize = OptionalSize(
+        'A, the rows of W and U of "additive" and "concat"; None is Q. The other scores have none.', default=None
+    )
+    batch_first: Flag = Flag("Sequences are (N, T, features) instead of (T, N, features).", default=False)
+    dtype: DType = DType(default=np.float32)
+    seed: Seed = Seed(default=None)
 
-    def _size(self, attention_size):
-        """A, or None for a score that has none."""
+    def __post_init__(self, seed: np.random.Generator) -> None:  # type: ignore[override]
         if self.score in ("additive", "concat"):
-            return self.query_size if attention_size is None else arguments.as_size("attention_size", attention_size)
-        if attention_size is not None:
-            raise ValueError(f"attention_size: expected None for the score {self.score!r}, got {attention_size!r}")
+            self.__dict__["attention_size"] = self.attention_size or self.query_size
+        elif self.attention_size is not None:
+            raise ValueError(f"attention_size: expected None, as {self.score!r} has none, got {self.attention_size!r}")
         if self.score == "dot" and self.query_size != self.memory_size:
             raise ValueError(f"memory_size: expected {self.query_size}, the query_size, got {self.memory_size}")
-        return None
+        matrices = self._matrices(**self.config())
+        children = {name: Linear(I, O, bias=False, dtype=self.dtype, seed=seed) for name, (O, I) in matrices}
+        if self.score == "concat":
+            for name in ("query", "memory"):
+                fan_in = children[name].in_features
+                children[name].params["weight"] *= (fan_in / (self.query_size + self.memory_size)) ** 0.5
+        self._adopt(children)
+        self.query, self.memory, self.v = (children.get(name) for name in ("query", "memory", "v"))
+
+    # The children follow from the sizes, so copies are made as those of a layer without children.
+    __reduce__, __repr__, inference_copy = Layer.__reduce__, Layer.__repr__, Layer.inference_copy
 
     @staticmethod
-    def _matrices(query_size, memory_size, score, attention_size, **others):
+    def _matrices(
+        query_size: int, memory_size: int, score: str, attention_size: int | None, **others: Any
+    ) -> Iterator[tuple[str, tuple[int, int]]]:
         """(name, (rows, columns)) of each matrix of a score."""
         if score == "general":
             yield "memory", (query_size, memory_size)
@@ -113,26 +109,14 @@ class Attention(Layer):
             yield "v", (1, A)
 
     @classmethod
-    def _shapes(cls, **config):
-        """(name, shape) of each parameter that a layer with this `config` has, one after another; allocates nothing."""
+    def parameter_shapes(cls, **config: Any) -> Shapes:
         return ((f"{name}.weight", shape) for name, shape in cls._matrices(**config))
-
-    def parts(self):
-        return {name: getattr(self, name) for name, _ in self._matrices(**self.config())}
-
-    def config(self):
-        return {
-            "query_size": self.query_size,
-            "memory_size": self.memory_size,
-            "score": self.score,
-            "attention_size": self.attention_size,
-            "batch_first": self.batch_first,
-            "dtype": str(self.dtype),
-        }
 
     # -- all queries of a batch ----------------------------------------------------------------------------------------
 
-    def _run(self, query, memory, lengths, keep):
+    def _run(
+        self, query: ArrayLike, memory: ArrayLike, lengths: ArrayLike | None, keep: bool
+    ) -> tuple[Array, Array, Any]:
         query, layout = as_sequence("query", query, self.query_size, self.dtype, self.batch_first)
         prepared = self.prepare(memory, lengths, layout, query.shape[1], keep=keep)
         query, query_tape = self.project(query, keep)
@@ -145,7 +129,9 @@ class Attention(Layer):
         layout.time_major(weights)[...] = columns.swapaxes(1, 2)
         return context, weights, (layout, query, query_tape, columns, prepared)
 
-    def __call__(self, query, memory, lengths=None):
+    def __call__(  # type: ignore[override]
+        self, query: ArrayLike, memory: ArrayLike, lengths: ArrayLike | None = None
+    ) -> tuple[Array, Array]:
         """Inference.
 
         Parameters
@@ -169,12 +155,16 @@ class Attention(Layer):
         """
         return self._run(query, memory, lengths, keep=False)[:2]
 
-    def forward(self, query, memory, lengths=None):
+    def forward(  # type: ignore[override]
+        self, query: ArrayLike, memory: ArrayLike, lengths: ArrayLike | None = None
+    ) -> tuple[Array, Array, Tape]:
         """Training: (context, weights, tape). `query` and `memory` must not be changed before `backward`."""
         context, weights, content = self._run(query, memory, lengths, keep=True)
-        return context, weights, Tape(self, content)
+        return context, weights, Tape(self, content, context.shape)
 
-    def backward(self, tape, dcontext, dweights=None):
+    def backward(  # type: ignore[override]
+        self, tape: Tape, dcontext: ArrayLike, dweights: ArrayLike | None = None
+    ) -> tuple[Array, Array]:
         """Gradients with respect to the query and the memory; those of the parameters are added into `grads`.
 
         Parameters
@@ -196,14 +186,14 @@ class Attention(Layer):
         TypeError, ValueError
             The tape is used or another layer's, or a gradient has the wrong dtype or shape. Nothing is added then.
         """
-        layout, query, query_tape, columns, prepared = Tape.check(tape, self)
+        layout, query, query_tape, columns, prepared = open_tape(tape, self)
         S, T, N = columns.shape
         dcontext = as_gradient("dcontext", dcontext, layout, (S, N, self.memory_size), self.dtype, "the context")
         if dweights is not None:
             dweights = as_gradient("dweights", dweights, layout, (S, N, T), self.dtype, "the weights")
         self.check_grads()
-        tape.use()
-        gradients = scores.Gradients(prepared)
+        tape.close()
+        gradients = MemoryGradients(prepared)
         dquery = np.empty_like(query)
         for s in reversed(range(S)):
             upstream = dcontext[s], None if dweights is None else dweights[s]
@@ -212,10 +202,11 @@ class Attention(Layer):
         dmemory = self.prepare_back(prepared, gradients)
         return layout.laid_out(dquery), layout.laid_out(dmemory)
 
-    # -- what comes before the scores, once for all queries, and its way back ------------------------------------------
+    # -- what precedes the scores, and the way back
+    # ----------------------------------------------------------------------
 
-    def prepare(self, memory, lengths, layout, N, *, keep):
-        """The memory as each query meets it.
+    def prepare(self, memory: ArrayLike, lengths: Any, layout: Layout, N: int, *, keep: bool) -> AttentionMemory:
+        """The memory, prepared once for all queries.
 
         Parameters
         ----------
@@ -230,40 +221,40 @@ class Attention(Layer):
 
         Returns
         -------
-        scores.Memory
+        AttentionMemory
         """
-        values = arguments.as_floats("memory", memory, self.dtype)
+        values = as_floats("memory", memory, self.dtype)
         expected = layout.shape("T", N, self.memory_size)
         if len(values.shape) != len(expected) or layout.time_major(values).shape[1:] != (N, self.memory_size):
             expected = f"({', '.join(map(str, expected))})"
             raise ValueError(f"memory: expected {expected}, as query has {N} rows, got {values.shape}")
         values = layout.time_major(values)
-        beyond = None
+        padding = None
         if lengths is not None:
-            lengths = as_lengths(lengths, len(values), N, of="memory")
-            beyond = np.arange(len(values))[:, None] >= lengths
-            values = np.where(beyond[..., None], self.dtype.type(0), values)
-        values = np.require(values, requirements="C")  # einsum sums rows in one order, then
+            padding = ~length_mask(as_lengths(lengths, len(values), N, of="memory"), len(values))
+            values = np.where(padding[..., None], self.dtype.type(0), values)
+        values = np.require(values, requirements="C")  # so that einsum sums rows in one order
         if self.score == "dot":
-            return scores.Memory(values, values, None, beyond, None)
+            return AttentionMemory(values, values, None, padding, None)
+        assert self.memory is not None
         keys, tape = self.memory.forward(values) if keep else (self.memory(values), None)
-        v = None if self.score == "general" else self._peek("v.weight")[0].copy()
-        return scores.Memory(values, keys, v, beyond, tape)
+        v = None if self.v is None else self.v.params["weight"][0].copy()
+        return AttentionMemory(values, keys, v, padding, tape)
 
-    def project(self, query, keep):
-        """The query (..., Q) as the score takes it, (..., K), and the tape of that."""
-        if self.score in ("dot", "general"):
+    def project(self, query: Array, keep: bool) -> tuple[Array, Tape | None]:
+        """The query (..., Q) in the form that the score takes, (..., K), and the tape of that."""
+        if self.query is None:
             return np.require(query, requirements="C"), None
         return self.query.forward(query) if keep else (self.query(query), None)
 
-    def project_back(self, tape, dquery):
+    def project_back(self, tape: Tape | None, dquery: Array) -> Array:
         """Back through `project`, given the tape of it."""
-        return dquery if tape is None else self.query.backward(tape, dquery)
+        return dquery if tape is None or self.query is None else self.query.backward(tape, dquery)
 
-    def prepare_back(self, prepared, gradients):
+    def prepare_back(self, prepared: AttentionMemory, gradients: MemoryGradients) -> Array:
         """Back through `prepare`: the gradient of the memory, (T, N, M)."""
         dmemory, dkeys = gradients.of_values(), gradients.of_keys()
-        if gradients.dv is not None:
-            self.grads.peek("v.weight")[0] += gradients.dv
-        dmemory += dkeys if prepared.tape is None else self.memory.backward(prepared.tape, dkeys)
+        if self.v is not None:
+            self.v.grads["weight"][0] += gradients.dv
+        dmemory += dkeys if prepared.tape is None or self.memory is None else self.memory.backward(prepared.tape, dkeys)
         return dmemory

@@ -1,45 +1,40 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A recurrent layer that looks back at a memory at each of its steps."""
+"""AttentionDecoder: a recurrent layer that attends to a memory at each of its steps."""
+
+from dataclasses import KW_ONLY
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..._engine import arguments
+from ..._engine.arguments import Array, as_floats
 from ..._engine.layout import Layout, as_gradient
-from ..._engine.ragged import as_lengths
-from .._container import Composite, agree, typed
-from .._layer import results
+from ..._engine.ragged import as_lengths, length_mask
+from .._container import Container, check_same
+from .._layer import Layer
 from .._linear import Linear
+from .._options import Flag, Sublayer
 from .._recurrent.gru import GRU
 from .._recurrent.lstm import LSTM
 from .._recurrent.rnn import RNN
-from .._tape import Tape, omega_of
+from .._tape import Tape, open_tape
 from . import input_feeding
 from .attention import Attention
 
 
-class AttentionDecoder(Composite):
+class AttentionDecoder(Container):
     """A recurrent layer and attention to a memory, joined in an attentional vector per step.
 
-    Of Luong, Pham, Manning 2015 (arXiv 1508.04025): the layer makes its step, its output h_t is the query, and both go
+    Luong, Pham, Manning 2015 (arXiv 1508.04025): the output h_t of the layer is the query, and the context and h_t go
     through one more layer (equation 5)::
 
         h_t     = layer(x_t)
         context = attention(h_t, memory)
         y_t     = tanh(combine([context; h_t]))
 
-    With input feeding (section 3.3) the layer reads ``[x_t; y_(t-1)]``, and so knows what has been attended to; before
-    the first step y is 0. It then has to go step by step. Without, the layer runs over all steps in one call, and all
-    of them attend after it.
-
-    Parameters
-    ----------
-    layer : RNN, LSTM or GRU
-        Of one direction, hidden size H. Its input size is E, with input feeding E + A.
-    attention : Attention
-        Its query size is H; its memory size is M.
-    combine : Linear
-        From M + H to A features. (Luong et al. give it no bias.)
-    input_feeding : bool
+    With input feeding (section 3.3) the layer reads ``[x_t; y_(t-1)]``, so that it knows what it attended to before;
+    before the first step y is 0. The decoder then runs step by step. Without input feeding the layer runs over all
+    steps in one call, and attention follows for all of them.
 
     Attributes
     ----------
@@ -64,19 +59,21 @@ class AttentionDecoder(Composite):
     ((7, 2, 5), (1, 2, 4), (1, 2, 5), (7, 2, 9))
     """
 
-    stateful = takes_lengths = True
-    _names = ("layer", "attention", "combine")
+    layer: Sublayer[RNN | LSTM | GRU] = Sublayer(
+        "Of one direction, hidden size H. Its input size is E, with input feeding E + A.", RNN, LSTM, GRU
+    )
+    attention: Sublayer[Attention] = Sublayer("Its query size is H; its memory size is M.", Attention)
+    combine: Sublayer[Linear] = Sublayer("From M + H to A features. (Luong et al. give it no bias.)", Linear)
+    _: KW_ONLY
+    input_feeding: Flag = Flag("Whether the layer reads the last y beside x.", default=False)
 
-    def __init__(self, layer, attention, combine, *, input_feeding=False):
-        typed("layer", layer, RNN, LSTM, GRU)
-        typed("attention", attention, Attention)
-        typed("combine", combine, Linear)
-        self.input_feeding = arguments.as_flag("input_feeding", input_feeding)
+    def __post_init__(self) -> None:
+        layer, attention, combine = self.layer, self.attention, self.combine
         if layer.bidirectional:
             raise ValueError(
                 "layer: expected one direction, got bidirectional=True: a decoder cannot know its own future"
             )
-        agree({"layer": layer, "attention": attention, "combine": combine}, "dtype", "batch_first")
+        check_same({"layer": layer, "attention": attention, "combine": combine}, "dtype", "batch_first")
         H, M, A = layer.hidden_size, attention.memory_size, combine.out_features
         if attention.query_size != H:
             raise ValueError(
@@ -92,39 +89,45 @@ class AttentionDecoder(Composite):
                 f"layer: expected an input_size above {A}, to read x beside the {A} out_features of combine, "
                 f"got {layer.input_size}"
             )
-        drawn = {"recurrent_dropout", "weight_drop", "omega"} & {key for key, value in layer.config().items() if value}
-        if self.input_feeding and drawn:
+        if self.input_feeding and (options := layer.whole_sequence_options()):
             raise ValueError(
-                f"layer: expected one that can go step by step, got {', '.join(sorted(drawn))}, "
+                f"layer: expected one that can run step by step, got {', '.join(sorted(options))}, "
                 "which means a sequence as a whole"
             )
         self.input_size = layer.input_size - (A if self.input_feeding else 0)
-        self._hold(layer=layer, attention=attention, combine=combine)
+        super().__post_init__()
 
     @property
-    def dtype(self):
+    def stateful(self) -> bool:
+        return True
+
+    @property
+    def takes_lengths(self) -> bool:
+        return True
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """That of the layers."""
         return self.layer.dtype
 
     @property
-    def batch_first(self):
+    def batch_first(self) -> bool:
+        """That of the layer."""
         return self.layer.batch_first
 
-    def _options(self):
-        return {"input_feeding": self.input_feeding}
-
-    def inside(self, tape):
-        *_, saved = Tape.check(tape, self)
+    def child_tapes(self, tape: Tape) -> list[tuple[str, Layer, Tape]]:
+        *_, saved = open_tape(tape, self)
         if self.input_feeding:
             _, steps = saved
-            return [("layer", self.layer, step.run) for step in steps]
-        return list(zip(self._names, self.parts().values(), saved, strict=True))
+            return [("layer", self.layer, step.layer_tape) for step in steps]
+        return [(name, layer, inner) for (name, layer), inner in zip(self.children().items(), saved, strict=True)]
 
     # -- the passes ----------------------------------------------------------------------------------------------------
 
-    def _checked(self, x, memory, lengths, memory_lengths):
-        """The arguments as arrays in the caller's layout, and which (T, N) lie beyond a row's length, or None."""
+    def _checked(self, x: Any, memory: Any, lengths: Any, memory_lengths: Any) -> tuple[Any, ...]:
+        """The arguments as arrays in the caller's layout, and which (T, N) positions are padding, or None."""
         layout = Layout(True, self.batch_first)
-        x, memory = arguments.as_floats("x", x, self.dtype), arguments.as_floats("memory", memory, self.dtype)
+        x, memory = as_floats("x", x, self.dtype), as_floats("memory", memory, self.dtype)
         if x.ndim != 3 or x.shape[-1] != self.input_size:
             raise ValueError(f"x: expected {layout.axes(self.input_size)}, got {x.shape}")
         T, N, _ = layout.time_major(x).shape
@@ -134,32 +137,40 @@ class AttentionDecoder(Composite):
         if memory_lengths is not None:
             steps = len(layout.time_major(memory))
             memory_lengths = as_lengths(memory_lengths, steps, N, name="memory_lengths", of="memory")
-        beyond = None
+        padding = None
         if lengths is not None:
             lengths = as_lengths(lengths, T, N)
-            beyond = np.arange(T)[:, None] >= lengths
-        return layout, x, memory, lengths, memory_lengths, beyond
+            padding = ~length_mask(lengths, T)
+        return layout, x, memory, lengths, memory_lengths, padding
 
-    def _run(self, x, memory, state, lengths, memory_lengths, keep):
+    def _run(self, inputs: tuple[Any, ...], state: Any, training: bool) -> tuple[Array, Any, Array, Any]:
         """y, the state, the weights, and what `backward` needs."""
-        layout, x, memory, lengths, memory_lengths, beyond = self._checked(x, memory, lengths, memory_lengths)
+        layout, x, memory, lengths, memory_lengths, padding = self._checked(*inputs)
         if self.input_feeding:
             x = layout.time_major(x)
-            prepared = self.attention.prepare(memory, memory_lengths, layout, x.shape[1], keep=keep)
-            y, state, weights, saved = input_feeding.forward(self, x, prepared, state, beyond, keep)
-            return layout.laid_out(y), state, layout.laid_out(weights), (layout, y, weights.shape, beyond, saved)
-        method = "forward" if keep else "__call__"
-        h, state, *run = getattr(self.layer, method)(x, state, lengths)
-        context, weights, *attended = getattr(self.attention, method)(h, memory, memory_lengths)
-        y, *combined = results(getattr(self.combine, method)(np.concatenate([context, h], axis=-1)))
+            prepared = self.attention.prepare(memory, memory_lengths, layout, x.shape[1], keep=training)
+            y, state, weights, saved = input_feeding.forward(self, x, prepared, state, padding, training)
+            return layout.laid_out(y), state, layout.laid_out(weights), (layout, y, weights.shape, padding, saved)
+        h, state, layer_tape = self.layer.apply(x, state, lengths, training)
+        attend = self.attention.forward if training else self.attention
+        context, weights, *attention_tape = attend(h, memory, memory_lengths)
+        y, _, combine_tape = self.combine.apply(np.concatenate([context, h], axis=-1), None, None, training)
         np.tanh(y, out=y)
-        if beyond is not None:
-            layout.time_major(y)[beyond] = 0
-            layout.time_major(weights)[beyond] = 0
-        content = layout, layout.time_major(y), layout.time_major(weights).shape, beyond, (*run, *attended, *combined)
+        if padding is not None:
+            layout.time_major(y)[padding] = 0
+            layout.time_major(weights)[padding] = 0
+        tapes = layer_tape, *attention_tape, combine_tape
+        content = layout, layout.time_major(y), layout.time_major(weights).shape, padding, tapes
         return y, state, weights, content
 
-    def __call__(self, x, memory, state=None, lengths=None, memory_lengths=None):
+    def __call__(  # type: ignore[override]
+        self,
+        x: ArrayLike,
+        memory: ArrayLike,
+        state: Any = None,
+        lengths: ArrayLike | None = None,
+        memory_lengths: ArrayLike | None = None,
+    ) -> tuple[Array, Any, Array]:
         """Inference.
 
         Parameters
@@ -186,18 +197,27 @@ class AttentionDecoder(Composite):
         TypeError, ValueError
             An argument has the wrong dtype or shape; the message names it, what was expected and what came.
         """
-        return self._run(x, memory, state, lengths, memory_lengths, keep=False)[:3]
+        return self._run((x, memory, lengths, memory_lengths), state, training=False)[:3]
 
-    def forward(self, x, memory, state=None, lengths=None, memory_lengths=None):
+    def forward(  # type: ignore[override]
+        self,
+        x: ArrayLike,
+        memory: ArrayLike,
+        state: Any = None,
+        lengths: ArrayLike | None = None,
+        memory_lengths: ArrayLike | None = None,
+    ) -> tuple[Array, Any, Array, Tape]:
         """Training: (y, state, weights, tape). The arguments must not be changed before `backward`.
 
         `y` is read-only (copy it to change it).
         """
-        y, state, weights, content = self._run(x, memory, state, lengths, memory_lengths, keep=True)
+        y, state, weights, content = self._run((x, memory, lengths, memory_lengths), state, training=True)
         y.flags.writeable = False
-        return y, state, weights, Tape(self, content)
+        return y, state, weights, Tape(self, content, y.shape)
 
-    def backward(self, tape, dy, dstate=None, dweights=None):
+    def backward(  # type: ignore[override]
+        self, tape: Tape, dy: ArrayLike, dstate: Any = None, dweights: ArrayLike | None = None
+    ) -> tuple[Array, Array, Any]:
         """Back-propagation through time; the gradients of the parameters are added into `grads`.
 
         Parameters
@@ -218,27 +238,25 @@ class AttentionDecoder(Composite):
         TypeError, ValueError
             The tape is used or another layer's, or a gradient has the wrong dtype or shape. Nothing is added then.
         """
-        layout, y, shape, beyond, saved = Tape.check(tape, self)
-        dy = as_gradient("dy", dy, layout, y.shape, self.dtype)
+        (layout, y, shape, padding, saved), dy = self._opened(tape, dy)
+        dy = layout.time_major(dy)
         if dweights is not None:
             dweights = as_gradient("dweights", dweights, layout, shape, self.dtype, "the weights")
-            dweights = dweights if beyond is None else np.where(beyond[..., None], self.dtype.type(0), dweights)
-        self.check_grads()
+            dweights = dweights if padding is None else np.where(padding[..., None], self.dtype.type(0), dweights)
         if self.input_feeding:
             dx, dmemory, dstate = input_feeding.backward(self, saved, y, dy, dstate, dweights)
-            tape.use()
+            tape.close()
             return layout.laid_out(dx), layout.laid_out(dmemory), dstate
-        run, attended, combined = saved
-        self.layer.check_dstate(run, dstate)
+        layer_tape, attention_tape, combine_tape = saved
+        self.layer.check_dstate(layer_tape, dstate)
         # y = tanh(combine([context; h]))
         dsum = dy * (1 - np.square(y))
-        if beyond is not None:
-            dsum[beyond] = 0
-        dboth = self.combine.backward(combined, layout.laid_out(dsum))
+        if padding is not None:
+            dsum[padding] = 0
+        dboth = self.combine.backward(combine_tape, layout.laid_out(dsum))
         M = self.attention.memory_size
         dweights = None if dweights is None else layout.laid_out(dweights)
-        dh, dmemory = self.attention.backward(attended, dboth[..., :M], dweights)
-        dx, dstate = self.layer.backward(run, dh + dboth[..., M:], dstate)
-        tape.use()
-        tape.omega = omega_of([run])
+        dh, dmemory = self.attention.backward(attention_tape, dboth[..., :M], dweights)
+        dx, dstate = self.layer.backward(layer_tape, dh + dboth[..., M:], dstate)
+        tape.close([layer_tape])
         return dx, dmemory, dstate

@@ -1,84 +1,96 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One query of each row meets a memory: scores, their softmax over time, and the mean that it weights.
+"""Attention of one query per row: scores, their softmax over time, and the weighted mean of the memory.
 
 Every sum over time is taken in the order of time, so that a row has the same bits alone, in a batch and padded.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..._engine.arguments import Array
+from .._tape import Tape
 
-class Memory(NamedTuple):
-    """A memory as each query meets it.
 
-    Where `v` is there, the score of q and a key k is ``v . tanh(q + k)``, else ``q . k``.
+class AttentionMemory(NamedTuple):
+    """A memory, prepared for all queries.
+
+    With `v` the score of a query q and a key k is ``v . tanh(q + k)``, else ``q . k``.
     """
 
-    values: np.ndarray  # (T, N, M), 0 beyond a row's length
-    keys: np.ndarray  # (T, N, K)
-    v: np.ndarray | None  # (K,)
-    beyond: np.ndarray | None  # (T, N): which steps do not count
-    tape: object  # of the keys; None for inference
+    values: Array  # (T, N, M), 0 beyond a row's length
+    keys: Array  # (T, N, K)
+    v: Array | None  # (K,)
+    padding: Array | None  # (T, N): which steps do not count
+    tape: Tape | None  # of the keys; None for inference
 
-    def repeated(self, copies):
+    def repeated(self, copies: int) -> "AttentionMemory":
         """Each row `copies` times, for inference."""
-        values, keys, beyond = (
+        values, keys, padding = (
             array if array is None or copies == 1 else np.repeat(array, copies, axis=1)
-            for array in (self.values, self.keys, self.beyond)
+            for array in (self.values, self.keys, self.padding)
         )
-        return Memory(values, keys, self.v, beyond, None)
+        return AttentionMemory(values, keys, self.v, padding, None)  # type: ignore[arg-type]
 
 
-class Gradients:
-    """What queries leave, one after another, for the gradients of the memory that they met.
+class MemoryGradients:
+    """What the queries contribute, one after another, to the gradients of the memory.
 
-    A query adds an outer product to the gradient of the values, and to that of the keys if the scores are products. To
-    add all of them up at the end goes through that memory once, and not once for each query.
+    A query adds an outer product to the gradient of the values, and to that of the keys if the scores are products.
+    Adding all of them up at the end goes through the memory once instead of once for each query.
     """
 
-    def __init__(self, memory):
+    def __init__(self, memory: AttentionMemory) -> None:
         self.memory = memory
-        self.weights, self.dcontexts = [], []  # (T, N) and (N, M) of each query
-        self.dscores, self.queries = [], []  # (T, N) and (N, K), if scores are products
+        self.weights: list[Array] = []
+        self.dcontexts: list[Array] = []  # (T, N) and (N, M) of each query
+        self.dscores: list[Array] = []
+        self.queries: list[Array] = []  # (T, N) and (N, K), if scores are products
         self.dhidden = None if memory.v is None else np.zeros_like(memory.keys)  # of query + keys, but for v
         self.dv = None if memory.v is None else np.zeros_like(memory.v)
 
-    def of_values(self):
-        """(T, N, M), as far as they are values and not keys."""
+    def of_values(self) -> Array:
+        """The gradient of the memory as values, (T, N, M)."""
         return _outer(self.weights, self.dcontexts, self.memory.values)
 
-    def of_keys(self):
-        """(T, N, K)."""
+    def of_keys(self) -> Array:
+        """The gradient of the memory as keys, (T, N, K)."""
         if self.dhidden is None:
             return _outer(self.dscores, self.queries, self.memory.keys)
-        return self.dhidden * self.memory.v
+        return self.dhidden * self.memory.v  # type: ignore[operator]
 
 
-def _outer(columns, rows, like):
+def _outer(columns: Any, rows: Any, like: Array) -> Array:
     """The sum over queries s of columns[s][t, n] rows[s][n, :], of the shape of `like`, (T, N, F)."""
     total = np.zeros_like(like)
     if columns:
         columns, rows = np.array(columns), np.array(rows)
         with np.errstate(over="ignore", invalid="ignore"):
             for t, total_t in enumerate(total):
-                total_t[...] = over_time(columns[:, t], rows)
+                total_t[...] = weighted_sum(columns[:, t], rows)
     return total
 
 
-def attend(query, memory):
+def attend(query: Array, memory: AttentionMemory) -> tuple[Array, Array]:
     """`query` (N, K) gives context (N, M) and weights (T, N)."""
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite gives NaN, as in the engine
         if memory.v is None:
             scores = np.einsum("nk,tnk->tn", query, memory.keys)
         else:
             scores = np.einsum("tnk,k->tn", _hidden(query, memory), memory.v)
-        weights = softmax(scores, memory.beyond)
-        return over_time(weights, memory.values), weights
+        weights = softmax(scores, memory.padding)
+        return weighted_sum(weights, memory.values), weights
 
 
-def attend_back(query, weights, dcontext, dweights, memory, gradients):
-    """Back through `attend`: the gradient of the query, (N, K); what the others need is left in `gradients`.
+def attend_back(
+    query: Array,
+    weights: Array,
+    dcontext: Array,
+    dweights: Array | None,
+    memory: AttentionMemory,
+    gradients: MemoryGradients,
+) -> Array:
+    """Back through `attend`: the gradient of the query, (N, K); the contribution to the memory goes to `gradients`.
 
     Parameters
     ----------
@@ -87,8 +99,8 @@ def attend_back(query, weights, dcontext, dweights, memory, gradients):
         From `attend`.
     dcontext : ndarray, shape (N, M)
     dweights : ndarray, shape (N, T), or None
-    memory : Memory
-    gradients : Gradients
+    memory : AttentionMemory
+    gradients : MemoryGradients
     """
     gradients.weights.append(weights)
     gradients.dcontexts.append(dcontext)
@@ -98,50 +110,50 @@ def attend_back(query, weights, dcontext, dweights, memory, gradients):
         if dweights is not None:
             slopes += dweights.T
         # weights = softmax(scores)
-        dscores = weights * (slopes - in_time(weights * slopes))
+        dscores = weights * (slopes - sum_over_time(weights * slopes))
         if memory.v is None:  # scores[t] = query . keys[t]
             gradients.dscores.append(dscores)
             gradients.queries.append(query)
-            return over_time(dscores, memory.keys)
-        # scores[t] = v . hidden[t]; hidden is computed again, as to keep it for every query would take much memory
+            return weighted_sum(dscores, memory.keys)
+        # scores[t] = v . hidden[t]; hidden is computed again: keeping it for every query would take much memory
         hidden = _hidden(query, memory)
         gradients.dv += np.einsum("tn,tnk->k", dscores, hidden)
         # hidden[t] = tanh(query + keys[t])
         hidden *= hidden
         np.subtract(1, hidden, out=hidden)
-        dquery = over_time(dscores, hidden) * memory.v
+        dquery = weighted_sum(dscores, hidden) * memory.v
         hidden *= dscores[..., None]
         gradients.dhidden += hidden
         return dquery
 
 
-def _hidden(query, memory):
+def _hidden(query: Array, memory: AttentionMemory) -> Array:
     """tanh(query + keys[t]), (T, N, K)."""
     hidden = memory.keys + query
     return np.tanh(hidden, out=hidden)
 
 
-def softmax(scores, beyond):
-    """Over time, (T, N), in place; 0 where `beyond`, and so in a row of which no step counts."""
-    if beyond is not None:
-        scores[beyond] = -np.inf
+def softmax(scores: Array, padding: Array | None) -> Array:
+    """Softmax over time of scores (T, N), in place; 0 at `padding`, and so everywhere in a row without steps."""
+    if padding is not None:
+        scores[padding] = -np.inf
     peak = scores.max(axis=0, initial=-np.inf)
     peak[peak == -np.inf] = 0
     np.exp(np.subtract(scores, peak, out=scores), out=scores)
-    total = in_time(scores)
+    total = sum_over_time(scores)
     scores /= np.where(total == 0, 1, total)
     return scores
 
 
-def in_time(array):
+def sum_over_time(array: Array) -> Array:
     """The sum over time of (T, N), (N,)."""
     if not len(array):
         return np.zeros(array.shape[1:], array.dtype)
     return np.add.accumulate(array, axis=0, dtype=np.float64)[-1].astype(array.dtype)
 
 
-def over_time(weights, values):
+def weighted_sum(weights: Array, values: Array) -> Array:
     """The sum over t of weights[t, n] values[t, n, :], (N, F)."""
     if values.shape[-1] == 1:  # time would be the innermost loop of einsum, which adds up in blocks
-        return in_time(weights * values[..., 0])[:, None]
+        return sum_over_time(weights * values[..., 0])[:, None]
     return np.einsum("tn,tnf->nf", weights, values)

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A regulariser against vanishing gradients: Pascanu, Mikolov and Bengio 2013, arXiv 1211.5063, equations 9 and 10.
+"""A regularizer against vanishing gradients: Pascanu, Mikolov and Bengio 2013, arXiv 1211.5063, equations 9 and 10.
 
 With a_t what a unit's activation is applied to, h_t = act(a_t), and the error's gradient d_t = dE/da_t,
 
     Omega = mean over rows of sum over t of (|v_t| / |d_t| - 1)**2,    v_t = (d_t W_hh) * act'(a_(t-1)),
 
-so it asks that what goes back through W_hh keeps its length. Its gradient is the immediate one with respect to W_hh:
-d_t and act' count as constants.
+so it asks that gradients keep their length on the way back through W_hh. Its gradient is the immediate one with
+respect to W_hh: d_t and act' count as constants.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
+
+from ..._engine.arguments import Array
 
 SLOPES = {  # act'(a), written with h = act(a)
     "tanh": lambda h: 1 - h * h,
@@ -17,10 +22,10 @@ SLOPES = {  # act'(a), written with h = act(a)
     "sigmoid": lambda h: h * (1 - h),
     "identity": np.ones_like,
 }
-BLOCK_ROWS = 4096  # (step, row) pairs at a time, so that the arrays between stay small
+BLOCK_ROWS = 4096  # (step, row) pairs at a time, so that temporary arrays stay small
 
 
-def _states_before(saved):
+def _states_before(saved: Any) -> Iterator[tuple[int, int, Array]]:
     """h_(t-1) of the tape rows of every step but the first, in blocks: (first row, end, h)."""
     T, N, _ = saved.x.shape
     first = N * np.arange(T + 1) if saved.order is None else saved.order.first
@@ -34,24 +39,28 @@ def _states_before(saved):
         yield lo, tape[-1] + 1, saved.y[time, rows[position]]
 
 
-def _norms(rows):
+def _norms(rows: Array) -> Array:
     """Lengths of rows, (R, 1); in float64, where squares do not underflow."""
     return np.sqrt(np.einsum("rh,rh->r", rows, rows, dtype=np.float64))[:, None]
 
 
-def add_omega(weight, nonlinearity, saved, deltas, w_hh, dw_hh):
+def add_gradient_norm(weight: float, nonlinearity: str, saved: Any, deltas: Array, w_hh: Any, dw_hh: Any) -> float:
     """Add `weight` times the gradient of Omega to `dw_hh` (H, H).
 
     Parameters
     ----------
+    weight : float
+    nonlinearity : str
+        A key of `SLOPES`.
     saved : passes.Saved
     deltas : ndarray, shape (R, H)
         The gradients of the pre-activations.
+    w_hh, dw_hh : ndarray, shape (H, H)
 
     Returns
     -------
     float
-        Omega. Where nothing arrives (|d_t| = 0) it has no term.
+        Omega. Where no gradient arrives (|d_t| = 0) it has no term.
     """
     omega, N = 0.0, saved.x.shape[1]
     for lo, hi, h in _states_before(saved):

@@ -1,30 +1,27 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """LSTM."""
 
-import numpy as np
+from dataclasses import KW_ONLY
+from typing import Any
 
-from ..._engine.cells import CELLS
-from .stack import Stack
+from ..._engine.arguments import Array
+from ..._engine.cells import CELLS, Cell
+from .._options import Probabilities
+from .recurrent import ZONEOUT, Recurrent
 
 
-class LSTM(Stack):
+class LSTM(Recurrent[tuple[Array, Array]]):
     """Long short-term memory, torch.nn.LSTM (Hochreiter and Schmidhuber 1997; forget gate of Gers et al. 2000).
 
     ``i, f, g, o = sigma, sigma, tanh, sigma(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh)``,
     ``c_t = f c_(t-1) + i g``, ``h_t = o tanh(c_t)``; the state is (h, c).
 
-    Parameters
-    ----------
-    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, recompute, dtype, seed
-        As in `RNN`.
-    recurrent_dropout, zoneout, weight_drop, delta_clip
-        As in `RNN`.
-
     Attributes
     ----------
     params, grads : Parameters
         ``weight_ih_l0`` (4*H, I), ``weight_hh_l0`` (4*H, H), ``bias_ih_l0``, ``bias_hh_l0`` (4*H,), gates in the order
-        i, f, g, o; further names as in `RNN`.
+        i, f, g, o; then ``_l1`` and so on; the second direction has ``_reverse`` appended. Initially uniform in
+        +-1/sqrt(H), as in PyTorch.
 
     Raises
     ------
@@ -44,17 +41,9 @@ class LSTM(Stack):
     ((5, 2, 3), (16, 4))
     """
 
-    _parts = ("h", "c")
-    _gates = CELLS["lstm"].gates
-    _gate_names = "i", "f", "g", "o"
+    _: KW_ONLY
+    zoneout: Probabilities = Probabilities(f"{ZONEOUT} One for both h and c, or a pair.", ("h", "c"), default=0.0)
 
-    def __init__(
-        self, input_size, hidden_size, num_layers=1, *, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
-        recompute=False, dtype=np.float32, seed=None, recurrent_dropout=0.0, zoneout=0.0, weight_drop=0.0,
-        delta_clip=None,
-    ):  # fmt: skip
-        super().__init__(
-            "lstm",
-            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, recompute, dtype, seed,
-            recurrent_dropout=recurrent_dropout, zoneout=zoneout, weight_drop=weight_drop, delta_clip=delta_clip,
-        )  # fmt: skip
+    @classmethod
+    def cell_of(cls, **config: Any) -> Cell:
+        return CELLS["lstm"]

@@ -1,66 +1,30 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """RNN."""
 
-import numpy as np
+from dataclasses import KW_ONLY
+from typing import Any
 
-from ..._engine import arguments
-from ..._engine.cells import CELLS
-from .gradient_norm import SLOPES, add_omega
-from .stack import Stack
+from ..._engine.arguments import FRACTION, NONNEGATIVE, Array
+from ..._engine.cells import CELLS, Cell
+from .._options import Choice, Number
+from .._tape import Tape
+from .gradient_norm import SLOPES, add_gradient_norm
+from .recurrent import Recurrent
 
-NONLINEARITIES = ("tanh", "relu", "sigmoid", "selu", "identity")
+PREFIX = "rnn_"
+NONLINEARITIES = tuple(name.removeprefix(PREFIX) for name in CELLS if name.startswith(PREFIX))
 
 
-class RNN(Stack):
+class RNN(Recurrent[Array]):
     """Plain recurrent network (Elman 1990), torch.nn.RNN with more nonlinearities.
 
     ``h_t = act(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh)``
-
-    Parameters
-    ----------
-    input_size, hidden_size : int
-        I and H.
-    num_layers : int
-        L; each further layer reads the outputs of the one below.
-    bias : bool
-    batch_first : bool
-        Sequences are (N, T, features) instead of (T, N, features).
-    dropout : float
-        Probability with which `forward` zeroes an output between two layers (the others are scaled by 1/(1-p)).
-    bidirectional : bool
-        A second direction reads each row from its own end; outputs are concatenated.
-    recompute : bool
-        `forward` keeps a state every so many steps instead of the gates of all, and `backward` computes them again:
-        about a third more time, and a tape of a fraction of the output's size. For long sequences.
-    dtype : {np.float32, np.float64}
-    seed : int or None
-        Of the initial parameters and of all masks: the same seed gives the same run.
-    recurrent_dropout : float
-        In training each row has one mask for all its steps, 0 with this probability and otherwise 1/(1-p): what the
-        product with W_hh reads of the state is multiplied by it (Gal and Ghahramani 2016, arXiv 1512.05287).
-    zoneout : float, or for an LSTM (h, c)
-        Probability with which, in training, a unit keeps its last value for a step; in inference each takes the mean
-        (Krueger et al. 2017, arXiv 1606.01305).
-    weight_drop : float
-        Probability with which an element of W_hh is left out of a whole call of `forward`; the others are scaled by
-        1/(1-p) (Merity et al. 2018, arXiv 1708.02182).
-    delta_clip : float or None
-        In `backward`, what arrives at a pre-activation is kept within +-delta_clip at every step, before it goes on to
-        the step before (Graves 2013, arXiv 1308.0850).
-    nonlinearity : {"tanh", "relu", "sigmoid", "selu", "identity"}
-    leak : float
-        In (0, 1]: ``h_t = (1 - leak) h_(t-1) + leak act(...)``, leaky units (Jaeger et al. 2007).
-    omega : float
-        `backward` adds so many times the gradient of the regulariser of Pascanu, Mikolov and Bengio 2013 (arXiv
-        1211.5063, equation 9), which asks that what goes back through W_hh keeps its length; ``tape.omega`` is then its
-        value, that of a `Sequential` or `Residual` around it too. For the plain recurrence: not with selu, `leak`,
-        dropout inside the loop, `zoneout` or `recompute`.
 
     Attributes
     ----------
     params, grads : Parameters
         ``weight_ih_l0`` (H, I), ``weight_hh_l0`` (H, H), ``bias_ih_l0``, ``bias_hh_l0`` (H,), then ``_l1`` and so on;
-        the second direction has ``_reverse`` appended. Uniform in +-1/sqrt(H) at first, as in PyTorch.
+        the second direction has ``_reverse`` appended. Initially uniform in +-1/sqrt(H), as in PyTorch.
 
     Raises
     ------
@@ -76,40 +40,59 @@ class RNN(Stack):
     ((5, 2, 4), (1, 2, 4))
     """
 
-    _gates = CELLS["rnn_tanh"].gates  # and of the other nonlinearities
-    _optional = Stack._optional | {"leak": 1.0, "omega": 1.0}
+    _: KW_ONLY
+    nonlinearity: Choice = Choice("act.", NONLINEARITIES, default="tanh")
+    leak: Number = Number(
+        "In (0, 1]: ``h_t = (1 - leak) h_(t-1) + leak act(...)``, leaky units (Jaeger et al. 2007).",
+        FRACTION,
+        default=1.0,
+        omit=True,
+    )
+    omega: Number = Number(
+        "`backward` adds this multiple of the gradient of the regularizer of Pascanu, Mikolov and Bengio 2013 "
+        "(arXiv 1211.5063, equation 9), which asks that gradients keep their length on the way through W_hh. "
+        "`Tape.extras` has its value then, under its name, also in a container around the layer. For the plain "
+        "recurrence: not with selu, `leak`, dropout inside the loop, `zoneout` or `recompute`.",
+        NONNEGATIVE,
+        default=0.0,
+        omit=True,
+    )
 
-    def __init__(
-        self, input_size, hidden_size, num_layers=1, *, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
-        recompute=False, dtype=np.float32, seed=None, recurrent_dropout=0.0, zoneout=0.0, weight_drop=0.0,
-        delta_clip=None, nonlinearity="tanh", leak=1.0, omega=0.0,
-    ):  # fmt: skip
-        if nonlinearity not in NONLINEARITIES:
-            raise ValueError(f"nonlinearity: expected one of {', '.join(NONLINEARITIES)}, got {nonlinearity!r}")
-        self.nonlinearity = nonlinearity
-        self.omega = arguments.as_positive("omega", omega) if omega != 0 else 0.0
-        super().__init__(
-            f"rnn_{nonlinearity}",
-            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, recompute, dtype, seed,
-            recurrent_dropout=recurrent_dropout, zoneout=zoneout, weight_drop=weight_drop, delta_clip=delta_clip,
-            leak=leak,
-        )  # fmt: skip
-        also = self._remedies.config().keys() - {"delta_clip"} | ({"recompute"} if self.recompute else set())
-        if self.omega and (also or nonlinearity not in SLOPES):
-            got = ", ".join(sorted(also)) or nonlinearity
-            raise ValueError(f"omega: expected the plain recurrence of {', '.join(SLOPES)}, got {got}")
+    @classmethod
+    def cell_of(cls, nonlinearity: str = "tanh", **others: Any) -> Cell:
+        return CELLS[PREFIX + nonlinearity]
 
-    def config(self):
-        return super().config() | {"nonlinearity": self.nonlinearity} | ({"omega": self.omega} if self.omega else {})
+    def _check_options(self) -> None:
+        rules = self._regularization._replace(delta_clip=None)
+        if self.omega and (rules.active or self.recompute or self.nonlinearity not in SLOPES):
+            others = {name: getattr(self, name) for name in ("leak", "recompute", "recurrent_dropout", "weight_drop")}
+            others |= {"zoneout": any(self.zoneout)}
+            used = [name for name, value in others.items() if value not in (0, 1) or value is True]
+            raise ValueError(
+                f"omega: expected the plain recurrence of {', '.join(SLOPES)}, "
+                f"got {', '.join(sorted(used)) or self.nonlinearity}"
+            )
 
-    def _also(self, tape, saved, layer, direction):
+    def whole_sequence_options(self) -> list[str]:
+        return super().whole_sequence_options() + (["omega"] if self.omega else [])
+
+    def inference_copy(self) -> "RNN":
+        copy = super().inference_copy()
+        copy.__dict__["omega"] = 0.0
+        return copy  # type: ignore[return-value]
+
+    def _backward_hook(self, tape: Tape) -> Any:
         if not self.omega:
-            return {}
-        name = self._names(layer, direction)[1]
-        w_hh, dw_hh = self._peek(name), self.grads.own()[name]
+            return super()._backward_hook(tape)
+        grads = self._by_direction(self._grad_arrays)
 
-        def regularise(deltas):
-            value = add_omega(self.omega, self.nonlinearity, saved, deltas[:, 0], w_hh, dw_hh)
-            tape.omega = (tape.omega or 0.0) + value
+        def arguments(k: int, saved: Any) -> dict[str, Any]:
+            w_hh, dw_hh = self.stack.arrays[k][1], grads[k][1]
 
-        return {"after": regularise}
+            def regularize(deltas: Array) -> None:
+                value = add_gradient_norm(self.omega, self.nonlinearity, saved, deltas[:, 0], w_hh, dw_hh)
+                tape.extras["omega"] = tape.extras.get("omega", 0.0) + value
+
+            return {"after": regularize}
+
+        return arguments

@@ -1,55 +1,28 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A random recurrent network that stays as it is, and the features that a readout sees of it."""
+"""A random recurrent network that stays fixed, and the features that a readout sees of it."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from ..._engine import passes
+from ..._engine.arguments import Array
+from ..._engine.layout import StateArrays, h_and_c
 from ..._engine.ragged import order_of
-from .._parameters import NamedArrays
-from .._recurrent.stack import BLOCK_ELEMENTS, BLOCK_STEPS
-from .._recurrent.stream import pair
+from .._recurrent.rnn import RNN
+from .._recurrent.stack import time_blocks
 from .sequences import clear
 from .spectral import random_matrix
 
 
-class Joined(NamedArrays):
-    """Named arrays of several layers as one, under the names that they have there; no name is there twice."""
-
-    def __init__(self, *parts):
-        self._parts = parts
-
-    def _find(self, name):
-        """The part that has a name."""
-        for part in self._parts:
-            if name in part:
-                return part
-        raise self.unknown(name)
-
-    def __getitem__(self, name):
-        return self._find(name)[name]
-
-    def peek(self, name):
-        """One of them, for the layer that owns it."""
-        return self._find(name).peek(name)
-
-    def shapes(self):
-        """The shape of each, by name."""
-        return {name: shape for part in self._parts for name, shape in part.shapes().items()}
-
-    def __iter__(self):
-        return (name for part in self._parts for name in part)
-
-    def __len__(self):
-        return sum(map(len, self._parts))
-
-
 class Reservoir:
-    """Features (T, N, F) of sequences (T, N, I): the inputs, if they are asked for, then the states of each layer.
+    """Features (T, N, F) of sequences (T, N, I): the inputs, if requested, then the states of each layer.
 
     Parameters
     ----------
     rnn : RNN
-        In one direction. Its weights are the reservoir's.
+        Of one direction. Its weights are the reservoir's.
     inputs : bool
         Whether the inputs are among the features.
 
@@ -59,48 +32,57 @@ class Reservoir:
         F, which is I + L*H or L*H.
     """
 
-    def __init__(self, rnn, inputs):
-        self.rnn, self.inputs = rnn, inputs
+    def __init__(self, rnn: RNN, inputs: bool) -> None:
+        self.rnn, self.stack, self.inputs = rnn, rnn.stack, inputs
         self.first = rnn.input_size if inputs else 0  # where the states begin
         self.features = self.first + rnn.num_layers * rnn.hidden_size
 
-    def draw(self, rng, spectral_radius, density, input_scaling, bias_scaling):
+    def draw(
+        self,
+        rng: np.random.Generator,
+        spectral_radius: float,
+        density: float,
+        input_scaling: float,
+        bias_scaling: float,
+    ) -> None:
         """Random weights, as `EchoState` describes them."""
-        rnn, H = self.rnn, self.rnn.hidden_size
-        for layer in range(rnn.num_layers):
-            w_ih, w_hh, b_ih, b_hh = rnn._names(layer, 0)
+        H = self.rnn.hidden_size
+        for layer, (w_ih, w_hh, b_ih, b_hh) in enumerate(self.stack.arrays):
             bound = input_scaling / (1 if layer == 0 else H**0.5)
-            rnn.params[w_ih][...] = rng.uniform(-bound, bound, rnn.params[w_ih].shape)
-            rnn.params[w_hh][...] = random_matrix(rng, H, density, spectral_radius)
-            if rnn.bias:
-                rnn.params[b_ih][...] = rng.uniform(-bias_scaling, bias_scaling, H)
-                rnn.params[b_hh].fill(0)
+            w_ih[...] = rng.uniform(-bound, bound, w_ih.shape)  # type: ignore[index,union-attr]
+            w_hh[...] = random_matrix(rng, H, density, spectral_radius)  # type: ignore[index]
+            if b_ih is not None and b_hh is not None:
+                b_ih[...] = rng.uniform(-bias_scaling, bias_scaling, H)
+                b_hh.fill(0)
 
-    def states(self, features, layer):
+    def states(self, features: Array, layer: int) -> Array:
         """The states of one layer among the features, (T, N, H)."""
         start = self.first + layer * self.rnn.hidden_size
         return features[..., start : start + self.rnn.hidden_size]
 
-    def _drive(self, x, features, state, final, lengths, **how):
-        """Write features; they are 0 beyond a row's length. `how` are options of `functional.forward`."""
-        T, N, I = x.shape
+    def _drive(
+        self, x: Array, features: Array, state: StateArrays, final: StateArrays, lengths: Array | None, **how: Any
+    ) -> list[list[Any]]:
+        """Write features; they are 0 beyond a row's length. `how` are options of `passes.forward`."""
         if self.inputs:
-            features[..., :I] = x
-            clear(features[..., :I], lengths)
-        order, saved = order_of(lengths, T), []
-        for layer in range(self.rnn.num_layers):
-            h, pairs = self.states(features, layer), [(self.rnn._weights[layer][0].pack(), self.rnn._carry)]
-            saved += self.rnn._layer(passes.forward, layer, x, h, state, final, pairs, order=order, **how)
+            features[..., : x.shape[-1]] = x
+            clear(features[..., : x.shape[-1]], lengths)
+        order, saved = order_of(lengths, len(x)), []
+        for layer in range(self.stack.L):
+            h = self.states(features, layer)
+            saved.append(self.stack.run(passes.forward, layer, x, h, state, final, order=order, **how))
             x = h
         return saved
 
-    def blocks(self, x, state, lengths, final):
+    def blocks(
+        self, x: Array, state: StateArrays, lengths: Array | None, final: StateArrays
+    ) -> Iterator[tuple[slice, Array]]:
         """Run through x in blocks of time, so that memory does not grow with T.
 
         Parameters
         ----------
         x, state, lengths
-            As `Stack._enter` returns them.
+            As `Stack.enter` returns them.
         final : tuple
             The state after each block. Written.
 
@@ -111,39 +93,37 @@ class Reservoir:
         features : ndarray, shape (T', N, F)
         """
         T, N, _ = x.shape
-        steps = max(BLOCK_STEPS, BLOCK_ELEMENTS // (N * self.features)) if N else max(T, 1)
-        for t in range(0, max(T, 1), steps):
-            block = slice(t, min(t + steps, T))
-            features = np.empty((block.stop - t, N, self.features), self.rnn.dtype)
-            left = None if lengths is None else np.clip(lengths - t, 0, len(features))
+        for block, _ in time_blocks(T, N, self.features, lengths):
+            features = np.empty((block.stop - block.start, N, self.features), self.rnn.dtype)
+            left = None if lengths is None else np.clip(lengths - block.start, 0, len(features))
             self._drive(x[block], features, state, final, left)
             state = final
             yield block, features
 
-    def forward(self, x, state, lengths):
+    def forward(
+        self, x: Array, state: StateArrays, lengths: Array | None
+    ) -> tuple[Array, StateArrays, list[list[Any]]]:
         """All features at once, the final state, and what `backward` needs."""
         T, N, _ = x.shape
-        final, features = self.rnn._empty_state(N), np.empty((T, N, self.features), self.rnn.dtype)
+        final, features = self.stack.empty_state(N), np.empty((T, N, self.features), self.rnn.dtype)
         return features, final, self._drive(x, features, state, final, lengths, keep=True)
 
-    def backward(self, saved, dfeatures, dfinal, dx):
-        """Add the gradient with respect to x into dx (T, N, I), return that of the initial state; uses dfeatures up."""
-        rnn, N = self.rnn, dx.shape[1]
-        dinitial = rnn._empty_state(N)
+    def backward(self, saved: list[list[Any]], dfeatures: Array, dfinal: StateArrays, dx: Array) -> StateArrays:
+        """Add the gradient of x into dx (T, N, I) and return that of the initial state. `dfeatures` is overwritten."""
+        dinitial = self.stack.empty_state(dx.shape[1])
+        unused = [[None if array is None else np.zeros_like(array) for array in own] for own in self.stack.arrays]
         if self.inputs:
-            dx += dfeatures[..., : rnn.input_size]
-        for layer in reversed(range(rnn.num_layers)):
+            dx += dfeatures[..., : self.rnn.input_size]
+        for layer in reversed(range(self.stack.L)):
             below = dx if layer == 0 else self.states(dfeatures, layer - 1)
-            unused = tuple(map(rnn.grads.own().get, rnn._names(layer, 0)))
             passes.backward(
-                rnn.cell, saved[layer], self.states(dfeatures, layer), pair(dfinal, layer), below,
-                pair(dinitial, layer), unused,
+                self.stack.cell, saved[layer][0], self.states(dfeatures, layer), h_and_c(dfinal, layer), below,
+                h_and_c(dinitial, layer), unused[layer],
             )  # fmt: skip
-        rnn.zero_grad()  # the reservoir does not learn
         return dinitial
 
-    def stream(self, state):
-        """Features one step at a time, from a state (L, N, H) on."""
+    def stream(self, state: Array) -> "FeatureStream":
+        """Features one step at a time, starting from a state (L, N, H)."""
         return FeatureStream(self, state)
 
 
@@ -156,7 +136,7 @@ class FeatureStream:
         Those of the last step.
     """
 
-    def __init__(self, reservoir, state):
+    def __init__(self, reservoir: Reservoir, state: Array) -> None:
         rnn, (L, N, H) = reservoir.rnn, state.shape
         self._stream, self._top = rnn.stream(N), np.empty((N, H), rnn.dtype)
         self._stream.state = state
@@ -165,10 +145,11 @@ class FeatureStream:
         self._states = self.features[:, reservoir.first :].reshape(N, L, H).swapaxes(0, 1)  # a view
 
     @property
-    def state(self):
+    def state(self) -> Array:
+        """The current state, (L, N, H)."""
         return self._stream.state
 
-    def step(self, x):
+    def step(self, x: Array) -> None:
         """Read x (N, I)."""
         self._stream.step(x, self._top)
         if self._inputs.size:

@@ -3,6 +3,8 @@
 
 import numpy as np
 
+from ..._engine.arguments import Array
+
 
 class Ridge:
     """Linear least squares with a penalty, for samples that come block by block.
@@ -23,11 +25,11 @@ class Ridge:
         So many have come.
     """
 
-    def __init__(self, features, outputs):
+    def __init__(self, features: int, outputs: int) -> None:
         self.features, self.outputs, self.samples = features, outputs, 0
         self._triangle, self._waiting = np.empty((0, 1 + features + outputs)), []
 
-    def add(self, features, targets):
+    def add(self, features: Array, targets: Array) -> None:
         """Add samples: features (R, F) and targets (R, O), all finite."""
         rows = np.empty((len(features), 1 + self.features + self.outputs))
         rows[:, 0], rows[:, 1 : 1 + self.features], rows[:, 1 + self.features :] = 1, features, targets
@@ -36,11 +38,11 @@ class Ridge:
         if sum(map(len, self._waiting)) > 2 * rows.shape[1]:  # so many that the triangle is a small part of the work
             self._reduce()
 
-    def _reduce(self):
+    def _reduce(self) -> None:
         self._triangle = np.linalg.qr(np.concatenate([self._triangle, *self._waiting]), mode="r")
         self._waiting = []
 
-    def solve(self, ridge):
+    def solve(self, ridge: float) -> tuple[Array, Array]:
         """Weights that minimize the squared errors plus `ridge` times the sum of their squares, that of the bias too.
 
         ``W = Y X^T (X X^T + ridge I)^-1``, equation 9 of Lukosevicius, "A practical guide to applying echo state

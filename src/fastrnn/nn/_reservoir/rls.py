@@ -2,8 +2,9 @@
 """Recursive least squares: a readout that learns from one step at a time."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..._engine import arguments
+from ..._engine.arguments import Array, as_floats, as_fraction, as_positive, check_memory
 from .echo_state import EchoState
 from .sequences import finite
 
@@ -46,30 +47,31 @@ class RLS:
     >>> x = np.sin(0.2 * np.arange(400))[:, None]
     >>> esn = fr.EchoState(1, 50, washout=50, dtype=np.float64, seed=0)
     >>> rls = fr.RLS(esn)
-    >>> y = np.stack([rls.update(x[t], x[t + 1]) for t in range(399)])  # each predicted before it is learnt
+    >>> y = np.stack([rls.update(x[t], x[t + 1]) for t in range(399)])  # each predicted before it is learned
     >>> error = np.abs(y - x[1:])
     >>> bool(error[60:70].max() > 100 * error[-10:].max())
     True
     """
 
-    def __init__(self, layer, forgetting_factor=1.0, delta=1e-6):
+    def __init__(self, layer: EchoState, forgetting_factor: float = 1.0, delta: float = 1e-6) -> None:
         if not isinstance(layer, EchoState):
             raise TypeError(f"layer: expected an EchoState, got {type(layer).__name__}")
         self.layer = layer
-        self.forgetting_factor = arguments.as_share("forgetting_factor", forgetting_factor)
-        self.delta = arguments.as_positive("delta", delta)
+        self.forgetting_factor = as_fraction("forgetting_factor", forgetting_factor)
+        self.delta = as_positive("delta", delta)
         weight, bias = layer.params["weight"], layer.params["bias"]
         self._readout = np.concatenate([bias[:, None], weight], axis=1, dtype=np.float64)  # (O, 1+F)
         size = self._readout.shape[1]
-        arguments.can_have(2 * size**2 * 8, "layer")
+        check_memory(2 * size**2 * 8, "layer")
         self._root, self._change = np.eye(size) / self.delta**0.5, np.empty((size, size))  # P = root root^T
         self.reset()
 
-    def reset(self):
-        """Begin another sequence: a state of zero, and a washout. What has been learnt stays."""
-        self.state, self._steps = None, 0
+    def reset(self) -> None:
+        """Start another sequence: a zero state, and a washout. The readout stays."""
+        self.state: Array | None = None
+        self._steps = 0
 
-    def update(self, x, y):
+    def update(self, x: ArrayLike, y: ArrayLike) -> Array:
         """Read one step or several, and learn from each; the state stays for the next call.
 
         Parameters
@@ -81,15 +83,15 @@ class RLS:
         Returns
         -------
         ndarray
-            The outputs, of y's shape: each as the readout was before it learnt from this step.
+            The outputs, of y's shape, each computed before the readout learned from that step.
 
         Raises
         ------
         TypeError, ValueError
-            x or y has the wrong dtype or shape, or is not finite. Nothing is learnt then.
+            x or y has the wrong dtype or shape, or is not finite. Nothing is learned then.
         """
         layer = self.layer
-        x, y = arguments.as_floats("x", x, layer.dtype), arguments.as_floats("y", y, layer.dtype)
+        x, y = as_floats("x", x, layer.dtype), as_floats("y", y, layer.dtype)
         steps = x.shape[:-1]
         if x.ndim not in (1, 2) or x.shape[-1] != layer.input_size:
             raise ValueError(f"x: expected (T, {layer.input_size}) or ({layer.input_size},), got {x.shape}")
@@ -105,7 +107,7 @@ class RLS:
         layer.params["weight"], layer.params["bias"] = self._readout[:, 1:], self._readout[:, 0]
         return outputs.astype(layer.dtype).reshape(y.shape)
 
-    def _learn(self, features, target):
+    def _learn(self, features: Array, target: Array) -> Array:
         """One step: the output for features (F,) before it learns that target (O,) is right."""
         x = np.concatenate([[1], features], dtype=np.float64)
         output = self._readout @ x

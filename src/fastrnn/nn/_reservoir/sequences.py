@@ -1,30 +1,33 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Sequences and their targets as arrays: one of them, or lists of sequences of any lengths, padded."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 
-from ..._engine import arguments
+from ..._engine.arguments import Array, as_floats
 from ..._engine.layout import as_sequence
-from ..._engine.ragged import as_lengths
+from ..._engine.ragged import as_lengths, length_mask
 
 GROUP = 64  # sequences in one array
 
 
-def as_sequences(name, value, features, dtype):
+def as_sequences(name: str, value: Any, features: int, dtype: np.dtype[Any]) -> list[Array]:
     """A list of sequences, each as an array (T_k, features)."""
-    arrays = [arguments.as_floats(f"{name}[{k}]", item, dtype) for k, item in enumerate(value)]
+    arrays = [as_floats(f"{name}[{k}]", item, dtype) for k, item in enumerate(value)]
     for k, array in enumerate(arrays):
         if array.ndim != 2 or array.shape[1] != features:
             raise ValueError(f"{name}[{k}]: expected (T, {features}), got {array.shape}")
     return arrays
 
 
-def groups(arrays):
+def groups(arrays: list[Array]) -> list[slice]:
     """Slices of a list, of `GROUP` sequences each."""
     return [slice(k, k + GROUP) for k in range(0, len(arrays), GROUP)]
 
 
-def pad(arrays):
+def pad(arrays: list[Array]) -> tuple[Array, Array]:
     """Sequences (T_k, features) as one array (T, N, features), T the largest length, and their lengths (N,)."""
     lengths = np.array([len(array) for array in arrays])
     padded = np.zeros((lengths.max(), len(arrays), arrays[0].shape[1]), arrays[0].dtype)
@@ -33,20 +36,22 @@ def pad(arrays):
     return padded, lengths
 
 
-def clear(rows, lengths):
+def clear(rows: Array, lengths: Array | None) -> None:
     """Zeros beyond the lengths of rows (T, N, features)."""
     if lengths is not None:
-        rows[np.arange(len(rows))[:, None] >= lengths] = 0
+        rows[~length_mask(lengths, len(rows))] = 0
 
 
-def finite(name, array):
+def finite(name: str, array: Array) -> Array:
     """The array, which is without NaN and infinities."""
     if not np.isfinite(array).all():
         raise ValueError(f"{name}: expected finite numbers, and states that stay finite, got others")
     return array
 
 
-def batches(x, y, lengths, sizes, washout, dtype, batch_first):
+def batches(
+    x: Any, y: Any, lengths: Any, sizes: tuple[int, int], washout: int, dtype: np.dtype[Any], batch_first: bool
+) -> Iterator[tuple[Array, Array, Array]]:
     """Inputs and targets, which are one array each, or lists of sequences, as time-major arrays.
 
     Parameters
@@ -70,7 +75,7 @@ def batches(x, y, lengths, sizes, washout, dtype, batch_first):
         return
     x, layout = as_sequence("x", x, sizes[0], dtype, batch_first)
     T, N, _ = x.shape
-    y, shape = arguments.as_floats("y", y, dtype), layout.shape(T, N, sizes[1])
+    y, shape = as_floats("y", y, dtype), layout.shape(T, N, sizes[1])
     if y.shape != shape:
         raise ValueError(f"y: expected {shape}, a target for each step of x, got {y.shape}")
     if lengths is None:
@@ -82,7 +87,9 @@ def batches(x, y, lengths, sizes, washout, dtype, batch_first):
     yield x, layout.time_major(y), lengths
 
 
-def _list_batches(x, y, lengths, sizes, washout, dtype):
+def _list_batches(
+    x: Any, y: Any, lengths: Any, sizes: tuple[int, int], washout: int, dtype: np.dtype[Any]
+) -> Iterator[tuple[Array, Array, Array]]:
     if lengths is not None:
         raise ValueError("lengths: expected None, as the sequences of a list have lengths of their own, got some")
     if not isinstance(y, list | tuple):
@@ -99,6 +106,6 @@ def _list_batches(x, y, lengths, sizes, washout, dtype):
         yield padded, pad(y[group])[0], lengths
 
 
-def _check_steps(name, steps, washout):
+def _check_steps(name: str, steps: int, washout: int) -> None:
     if steps <= washout:
         raise ValueError(f"{name}: expected more steps than the washout of {washout}, got {steps}")

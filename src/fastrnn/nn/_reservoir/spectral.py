@@ -3,11 +3,13 @@
 
 import numpy as np
 
+from ..._engine.arguments import Array
+
 EXACT_SIZE = 1000  # up to here all eigenvalues (half a second), above only the largest
 ARNOLDI_STEPS, ARNOLDI_RTOL = 50, 1e-9
 
 
-def spectral_radius(matrix):
+def spectral_radius(matrix: Array) -> float:
     """The largest magnitude of an eigenvalue.
 
     From all eigenvalues up to 1000 rows. Above, by Arnoldi iteration (Saad, "Numerical methods for large eigenvalue
@@ -28,7 +30,7 @@ def spectral_radius(matrix):
     return arnoldi_radius(matrix)
 
 
-def arnoldi_radius(matrix):
+def arnoldi_radius(matrix: Array) -> float:
     """`spectral_radius` by Arnoldi iteration: the matrix as seen from the space of its first powers of one vector."""
     H, eps = len(matrix), np.finfo(np.float64).eps
     v = np.random.default_rng(0).standard_normal(H)
@@ -56,7 +58,7 @@ def arnoldi_radius(matrix):
             return found
 
 
-def _largest(matrix):
+def _largest(matrix: Array) -> float:
     return float(np.abs(np.linalg.eigvals(matrix)).max())
 
 

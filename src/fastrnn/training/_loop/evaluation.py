@@ -6,10 +6,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..._engine.arguments import as_size
-from ...nn._layer import results
 from .._data.rows import Batch
 from .._data.source import Feed, as_source
-from .objective import Objective, applied, positions
+from .objective import Objective, applied, as_tuple, positions
 
 # Of a history, without metrics.
 COLUMNS = "epoch", "step", "loss", "omega", "penalty", "grad_norm", "lr", "val_loss", "seconds"
@@ -77,7 +76,8 @@ def scores(objective, metrics, y, target, lengths):
     if not positions(y, lengths):
         return dict.fromkeys(metrics, 0.0)
     found = {
-        name: results(applied(metric, y, target, lengths, objective.batch_first))[0] for name, metric in metrics.items()
+        name: as_tuple(applied(metric, y, target, lengths, objective.batch_first))[0]
+        for name, metric in metrics.items()
     }
     for name, value in found.items():
         if np.ndim(value) or np.asarray(value).dtype.kind not in "fiub":

@@ -120,9 +120,7 @@ class Training:
             raise
         found = {"loss": window.loss}
         found |= scores(self.objective, self.metrics, window.y, window.target, window.lengths)
-        also = {}  # columns of their own, so that the loss is that of the data alone
-        if window.omega is not None:
-            also["omega"] = window.omega
+        also = dict(window.extras)  # columns of their own, so that the loss is that of the data alone
         if self.penalty is not None:
             also["penalty"] = self.penalty.add(step)
             norm = self.update.norm(step, window.loss)

@@ -7,8 +7,7 @@ import numpy as np
 
 from ...losses._masking import sequence_mask
 from ...nn._embedding import Embedding
-from ...nn._layer import Layer, results
-from ...nn._sequential import leaves
+from ...nn._layer import Layer, leaves
 
 __all__ = ["Objective", "applied", "positions"]
 
@@ -58,19 +57,22 @@ class Objective:
 
     def forward(self, x, state=None, lengths=None):
         """Training: (y, state, tape); the state is None if the model has none."""
-        y, *state, tape = self._run(self.model.forward, x, state, lengths)
+        if self._is_single(x):
+            return self.model.apply(x, state, lengths, training=True)
+        y, *state, tape = self._run(self.model.forward, x, lengths)
         return y, state[0] if state else None, tape
 
     def infer(self, x, state=None, lengths=None):
         """Inference: (y, state)."""
-        y, *state = self._run(self.model, x, state, lengths)
+        if self._is_single(x):
+            return self.model.apply(x, state, lengths, training=False)[:2]
+        y, *state = as_tuple(self._run(self.model, x, lengths))
         return y, state[0] if state else None
 
-    def _run(self, method, x, state, lengths):
-        if isinstance(x, dict):
-            return results(method(**x))
-        if isinstance(x, tuple):
-            return results(method(*x))
+    def _is_single(self, x):
+        """Whether x is the one input of a layer."""
+        if isinstance(x, dict | tuple):
+            return False
         if len(self._inputs) > 1:
             kind, names = type(self.model).__name__, " and ".join(self._inputs)
             example = ", ".join(f"{name!r}: ..." for name in self._inputs)
@@ -78,9 +80,14 @@ class Objective:
                 f"x: expected batches whose x is a dict {{{example}}}, since {kind} takes {names}, got "
                 f"{type(x).__name__}; give an iterable of (that dict, y, lengths), or Batches(..., collate_fn=...)"
             )
-        if isinstance(self.model, Layer):
-            return results(method(*self.model._given(x, state, lengths)))
-        return results(method(x) if lengths is None else method(x, lengths=lengths))
+        return isinstance(self.model, Layer)
+
+    def _run(self, method, x, lengths):
+        if isinstance(x, dict):
+            return method(**x)
+        if isinstance(x, tuple):
+            return method(*x)
+        return method(x) if lengths is None else method(x, lengths=lengths)
 
     def lengths_after(self, lengths):
         """The lengths of the rows of y; None if they are full, or have no time."""
@@ -92,7 +99,7 @@ class Objective:
             return 0.0, np.zeros_like(y)
         found = applied(self.loss, y, target, lengths, self.batch_first, self._takes)
         if not isinstance(found, tuple) or len(found) != 2 or np.shape(found[1]) != np.shape(y):
-            got = [f"{type(part).__name__} {np.shape(part)}" for part in results(found)]
+            got = [f"{type(part).__name__} {np.shape(part)}" for part in as_tuple(found)]
             raise TypeError(f"loss: expected (value, dy), dy of the shape of y {np.shape(y)}, got {', '.join(got)}")
         return float(found[0]), found[1]
 
@@ -160,3 +167,8 @@ def positions(y, lengths):
     if lengths is not None:
         return int(np.sum(lengths))
     return y.shape[0] * y.shape[1] if np.ndim(y) >= 3 else len(y)
+
+
+def as_tuple(returned):
+    """What a function returned, as a tuple."""
+    return returned if isinstance(returned, tuple) else (returned,)

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..._engine.arguments import as_size
-from ...nn._sequential import leaves
-from ...nn._tape import omega_of
+from ...nn._layer import leaves
 from .._data.rows import Batch
 from .objective import Objective, positions
 
@@ -34,8 +33,8 @@ class Window(NamedTuple):
         The state in which the next window begins.
     y, target, lengths : ndarray
         Of the steps that `loss` is of.
-    omega : float or None
-        The regulariser of layers with `omega`, if there are any, over the steps that gradients went back.
+    extras : dict of str to float
+        What the tapes report after `backward`, over the steps that gradients went back (see `Tape.extras`).
     """
 
     loss: float
@@ -47,7 +46,7 @@ class Window(NamedTuple):
     y: object
     target: object
     lengths: object
-    omega: float | None = None
+    extras: dict[str, float]
 
     @property
     def positions(self):
@@ -129,7 +128,7 @@ def windows(objective, batch, truncate=None, start=0, first=None):
         loss, dy = objective.cost(y, batch.y, lengths)
         model.zero_grad()
         model.backward(tape, dy)
-        yield Window(loss, 1, batch.steps, True, state, None, y, batch.y, lengths, omega_of([tape]))
+        yield Window(loss, 1, batch.steps, True, state, None, y, batch.y, lengths, sum_extras([tape]))
 
 
 def _cut(objective, batch, k1, k2, start, first):
@@ -166,8 +165,17 @@ def _cut(objective, batch, k1, k2, start, first):
         for (a, b), tape in zip(reversed(list(pairwise(cuts))), reversed(tapes), strict=True):
             _, dstate = model.backward(tape, steps(dy, a - begin, b - begin), dstate)
         first = states[cuts.index(following)] if following in cuts else states[-1]
-        there, omega = inside(t, stop), omega_of(tapes)
-        yield Window(loss, stop, positions(y, there), stop == T, states[-1], first, y, now, there, omega)
+        there, extras = inside(t, stop), sum_extras(tapes)
+        yield Window(loss, stop, positions(y, there), stop == T, states[-1], first, y, now, there, extras)
+
+
+def sum_extras(tapes):
+    """What tapes report beside gradients, summed by name."""
+    extras = {}
+    for tape in tapes:
+        for name, value in getattr(tape, "extras", {}).items():
+            extras[name] = extras.get(name, 0.0) + value
+    return extras
 
 
 def as_windows(name, value):

@@ -7,8 +7,8 @@ from reprlib import repr as short
 
 from ..._engine.arguments import as_path, as_positive, as_size
 from ...io._checkpoint_container import read_tree, write_tree
-from ...nn._container import described
 from ...nn._layer import Layer
+from ...nn._options import described
 
 __all__ = ["Checkpoint", "load_checkpoint", "save_checkpoint"]
 
@@ -189,18 +189,18 @@ def load_parameters(model, parameters):
 
 def random_states(model):
     """The state of every random generator in a model."""
-    return [layer._random_state() for layer in _layers(model)]
+    return [layer.random_state for layer in _layers(model)]
 
 
 def set_random_states(model, states):
     """Bring the random generators to these states."""
     for layer, state in zip(_layers(model), states, strict=True):
-        layer._set_random_state(state)
+        layer.random_state = state
 
 
 def _layers(model):
     """The layers of a model, those that hold others too; none of one's own kind."""
     if isinstance(model, Layer):
         yield model
-        for part in model.parts().values():
+        for part in model.children().values():
             yield from _layers(part)

@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What each step of a recurrent layer computed, read from the tape of its forward pass."""
+"""States and gates of every step of a recurrent layer, read from the tape of its forward pass."""
+
+from typing import Any
 
 import numpy as np
 
 from ..._engine import recomputation
+from ..._engine.arguments import Array
 from ..._engine.cells import CELLS
-from .._tape import Tape
+from .._tape import Tape, open_tape
 
-# Where a gate lies in `functional.Saved.gates`; csrc/engine/cell.h has all blocks. The other cells have no gates.
-GATES = {
+# Where a gate lies in `passes.Saved.gates`; csrc/engine/cell.h has all blocks. The other cells have no gates.
+GATES: dict[Any, dict[str, int]] = {
     CELLS["lstm"]: {"i": 0, "f": 1, "g": 2, "o": 3},
     CELLS["gru"]: {"r": 1, "z": 2, "n": 0},
     CELLS["gru_reset_before"]: {"r": 0, "z": 1, "n": 3},
 }
 
 
-def steps(layer, tape):
+def step_values(layer: Any, tape: Tape) -> dict[str, Array]:
     """States and gates of every step. The tape can still be used for `backward`.
 
     Parameters
@@ -27,9 +30,9 @@ def steps(layer, tape):
     Returns
     -------
     dict of str to ndarray, shape (L, D, T, N, H)
-        "h", for an LSTM "c", and the gates under the names that they have in the equations of the class, after their
-        activation: "i", "f", "g", "o" of an LSTM, "r", "z", "n" of a GRU. NaN beyond a row's length: there is no such
-        step. What direction 1, which reads backwards, has at t is its state after x[t] as well.
+        "h", for an LSTM "c", and the gates after their activation, named as in the equations of the class: "i", "f",
+        "g", "o" of an LSTM, "r", "z", "n" of a GRU. NaN beyond a row's length, where there is no step. The values of
+        direction 1, which reads backwards, at t are those after it has read x[t].
 
     Raises
     ------
@@ -39,36 +42,36 @@ def steps(layer, tape):
     Examples
     --------
     >>> import numpy as np, fastrnn as fr
-    >>> from fastrnn.steps import steps
+    >>> from fastrnn.nn._recurrent.step_values import step_values
     >>> gru = fr.GRU(3, 4, seed=0)
     >>> y, h, tape = gru.forward(np.ones((5, 2, 3), np.float32), lengths=[5, 3])
-    >>> found = steps(gru, tape)
-    >>> list(found), found["z"].shape
+    >>> values = step_values(gru, tape)
+    >>> list(values), values["z"].shape
     (['h', 'r', 'z', 'n'], (1, 1, 5, 2, 4))
-    >>> bool(np.isnan(found["z"][:, :, 3:, 1]).all())
+    >>> bool(np.isnan(values["z"][:, :, 3:, 1]).all())
     True
     """
-    _, saved, *_ = Tape.check(tape, layer)
+    saved = _saved(layer, tape)
     if isinstance(saved[0][0], recomputation.Saved):
         raise ValueError("tape: expected one that holds gates, got one of a layer with recompute=True")
     T, N, _ = saved[0][0].x.shape
-    names = (*layer._parts, *GATES.get(layer.cell, ()))
+    gates = GATES.get(layer.cell, {})
     shape = (layer.num_layers, layer.num_directions, T, N, layer.hidden_size)
-    arrays = {name: np.full(shape, np.nan, layer.dtype) for name in names}
+    values = {name: np.full(shape, np.nan, layer.dtype) for name in (*layer.cell.parts, *gates)}
     for k, directions in enumerate(saved):
         for d, one in enumerate(directions):
             t, n = positions(one)
-            arrays["h"][k, d, t, n] = one.y[t, n]
+            values["h"][k, d, t, n] = one.y[t, n]
             if layer.cell.has_c:
-                arrays["c"][k, d, t, n] = one.c
-            for name, block in GATES.get(layer.cell, {}).items():
-                arrays[name][k, d, t, n] = one.gates[:, block]
-    return arrays
+                values["c"][k, d, t, n] = one.c
+            for name, block in gates.items():
+                values[name][k, d, t, n] = one.gates[:, block]
+    return values
 
 
-def lengths_of(layer, tape):
-    """How many steps each row of a tape has: an array (N,)."""
-    _, ((saved, *_), *_), *_ = Tape.check(tape, layer)
+def tape_lengths(layer: Any, tape: Tape) -> Array:
+    """How many steps each row of a tape has: (N,)."""
+    saved = _saved(layer, tape)[0][0]
     T, N, _ = saved.x.shape
     lengths = np.full(N, T)
     if saved.order is not None:
@@ -76,7 +79,13 @@ def lengths_of(layer, tape):
     return lengths
 
 
-def positions(saved):
+def _saved(layer: Any, tape: Tape) -> list[list[Any]]:
+    """What each layer and direction saved."""
+    _, trained = open_tape(tape, layer)
+    return trained.saved
+
+
+def positions(saved: Any) -> tuple[Array, Array]:
     """The time t and the batch row n of each row of the tape: two arrays (R,)."""
     T, N, _ = saved.y.shape
     if saved.order is None:

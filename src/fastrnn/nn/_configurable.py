@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What follows from the declaration of options: constructor, signature, docstring, `config` and repr."""
+
+import inspect
+import re
+import textwrap
+from collections.abc import Mapping
+from dataclasses import KW_ONLY
+from typing import Any, ClassVar, dataclass_transform
+
+from . import _options as options
+from ._options import REQUIRED, Option
+
+SECTION = re.compile(r"\n *(?:Attributes|Raises|Warns|See Also|Notes|References|Examples)\n *-+\n")
+
+
+class _Signature:
+    """``cls.__signature__``, made when it is asked for."""
+
+    def __get__(self, instance: object, owner: type["Configurable"]) -> inspect.Signature:
+        kinds = {False: inspect.Parameter.POSITIONAL_OR_KEYWORD, True: inspect.Parameter.KEYWORD_ONLY}
+        parameters = [
+            inspect.Parameter(
+                name,
+                kinds[option.kw_only],
+                default=inspect.Parameter.empty if option.default is REQUIRED else option.default,
+            )
+            for name, option in sorted(owner._options.items(), key=lambda item: item[1].kw_only)
+        ]
+        return inspect.Signature(parameters)
+
+
+@dataclass_transform(
+    eq_default=False,
+    field_specifiers=(
+        options.Argument,
+        options.Choice,
+        options.DType,
+        options.Flag,
+        options.Number,
+        options.OptionalNumber,
+        options.OptionalSize,
+        options.Probabilities,
+        options.Seed,
+        options.Size,
+        options.Sublayer,
+    ),
+)
+class Configurable:
+    """A class whose constructor takes its options, in the order in which it and its bases declare them.
+
+    A class that repeats an option of a base changes it and keeps its place. ``__post_init__`` runs after all options
+    have been set; it receives those that are not stored.
+    """
+
+    _options: ClassVar[Mapping[str, Option[Any, Any]]] = {}
+    __signature__ = _Signature()
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        behind_marker = False
+        for name, annotation in cls.__annotations__.items():
+            option = vars(cls).get(name)
+            if annotation is KW_ONLY:
+                behind_marker = True
+            elif isinstance(option, Option):
+                option.kw_only = behind_marker
+        inherited = {name: option for base in reversed(cls.__mro__[1:]) for name, option in _declared(base)}
+        cls._options = inherited | dict(_declared(cls))
+        if cls._options and cls.__doc__ and "\n    Parameters\n" not in cls.__doc__:
+            cls.__doc__ = _documented(inspect.cleandoc(cls.__doc__), cls._options)
+
+    def __init__(self, *positional: Any, **named: Any) -> None:
+        rest = {}
+        for name, value in self._bound(positional, named).items():
+            option = self._options[name]
+            checked = option.check(name, value)
+            if option.stored:
+                self.__dict__[name] = checked
+            else:
+                rest[name] = checked
+        self.__post_init__(**rest)
+
+    def __post_init__(self, **rest: Any) -> None:
+        """What else makes an instance, once its options are set."""
+
+    def _bound(self, positional: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
+        """The value of every option, defaults included, in the order of declaration."""
+        kind, options = type(self).__name__, self._options
+        names = [name for name, option in options.items() if not option.kw_only]
+        if len(positional) > len(names):
+            raise TypeError(f"{kind}: expected at most {len(names)} positional arguments, got {len(positional)}")
+        values = dict(zip(names, positional, strict=False))
+        for name, value in named.items():
+            if name not in options:
+                raise TypeError(f"{kind}: expected arguments of {', '.join(options)}, got {name!r}")
+            if name in values:
+                raise TypeError(f"{kind}: expected one value for {name}, got two")
+            values[name] = value
+        defaults = {name: option.default for name, option in options.items()}
+        values = {name: values.get(name, default) for name, default in defaults.items()}
+        if missing := [name for name, value in values.items() if value is REQUIRED]:
+            raise TypeError(f"{kind}: expected {' and '.join(missing)}, got none")
+        return values
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        option = self._options.get(name)
+        super().__setattr__(name, value if option is None else option.check(name, value))
+
+    def config(self) -> dict[str, Any]:
+        """The arguments that make an object like this one, as plain values that JSON can hold.
+
+        Returns
+        -------
+        dict of str to object
+        """
+        plain = {
+            name: (option, option.plain(getattr(self, name)))
+            for name, option in self._options.items()
+            if option.in_config
+        }
+        return {name: value for name, (option, value) in plain.items() if not (option.omit and value == option.default)}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.config().items())})"
+
+
+def options_of(kind: type[Configurable]) -> Mapping[str, Option[Any, Any]]:
+    """The options of a class by name, those of its bases first."""
+    return kind._options
+
+
+def _declared(kind: type) -> list[tuple[str, Option[Any, Any]]]:
+    return [(name, option) for name, option in vars(kind).items() if isinstance(option, Option)]
+
+
+def _documented(doc: str, options: Mapping[str, Option[Any, Any]]) -> str:
+    """A docstring with a Parameters section, before the other sections."""
+    lines = []
+    for name, option in options.items():
+        default = "" if option.default in (REQUIRED, None) else f", default {_named(option.default)}"
+        lines.append(f"{name} : {option.type_text}{default}")
+        lines.append(textwrap.indent(textwrap.fill(option.doc, 112), "    "))
+    section = "\n\nParameters\n----------\n" + "\n".join(lines) + "\n"
+    match = SECTION.search(doc)
+    at = len(doc) if match is None else match.start()
+    return doc[:at].rstrip("\n") + section + doc[at:]
+
+
+def _named(default: Any) -> str:
+    return f"np.{default.__name__}" if isinstance(default, type) else repr(default)

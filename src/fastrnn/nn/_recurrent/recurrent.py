@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What RNN, LSTM and GRU share: everything but the cell."""
+
+import warnings
+from abc import abstractmethod
+from dataclasses import KW_ONLY
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..._engine import passes
+from ..._engine.arguments import POSITIVE, PROBABILITY, Array, check_memory, readable
+from ..._engine.cells import Cell
+from ..._engine.layout import Layout, StateArrays, as_state
+from .._layer import Layer, Shapes, rebuilt
+from .._options import DType, Flag, Number, OptionalNumber, Probabilities, Seed, Size
+from .._stateful import State, StatefulLayer
+from .._tape import Tape, open_tape
+from . import training
+from .regularization import Regularization
+from .stack import Stack
+from .stream import Stream
+
+ZONEOUT = (
+    "The probability with which, in training, a unit keeps its value for a step; in inference each unit takes the mean "
+    "(Krueger et al. 2017, arXiv 1606.01305)."
+)
+
+
+class Recurrent(StatefulLayer[State]):
+    """A stack of recurrent layers; what RNN, LSTM and GRU share."""
+
+    input_size: Size = Size("I, the features of each step of x.")
+    hidden_size: Size = Size("H, the units of each layer and direction.")
+    num_layers: Size = Size("L; each further layer reads the outputs of the layer below.", default=1)
+    _: KW_ONLY
+    bias: Flag = Flag("Whether the layers have the biases b_ih and b_hh.", default=True)
+    batch_first: Flag = Flag("Sequences are (N, T, features) instead of (T, N, features).", default=False)
+    dropout: Number = Number(
+        "The probability with which `forward` zeroes an output between two layers; the others are scaled by 1/(1-p).",
+        PROBABILITY,
+        default=0.0,
+    )
+    bidirectional: Flag = Flag(
+        "A second direction reads each row from its own end; the outputs are concatenated. D is then 2, else 1.",
+        default=False,
+    )
+    recompute: Flag = Flag(
+        "`forward` saves a state every so many steps instead of the gates of every step, and `backward` computes them "
+        "again: about a third more time, and a tape of a fraction of the output's size. For long sequences.",
+        default=False,
+    )
+    dtype: DType = DType(default=np.float32)
+    seed: Seed = Seed("Of the initial parameters and of all masks: the same seed gives the same run.", default=None)
+    recurrent_dropout: Number = Number(
+        "In training each row has one mask for all its steps, 0 with this probability and otherwise 1/(1-p): what the "
+        "product with W_hh reads of the state is multiplied by it (Gal and Ghahramani 2016, arXiv 1512.05287).",
+        PROBABILITY,
+        default=0.0,
+        omit=True,
+    )
+    zoneout: Probabilities = Probabilities(ZONEOUT, ("h",), default=0.0)
+    weight_drop: Number = Number(
+        "The probability with which an element of W_hh is left out for a whole call of `forward`; the others are "
+        "scaled by 1/(1-p) (Merity et al. 2018, arXiv 1708.02182).",
+        PROBABILITY,
+        default=0.0,
+        omit=True,
+    )
+    delta_clip: OptionalNumber = OptionalNumber(
+        "In `backward`, the gradient of each pre-activation is kept within +-delta_clip at every step, before it "
+        "goes on to the step before (Graves 2013, arXiv 1308.0850).",
+        POSITIVE,
+        default=None,
+        omit=True,
+    )
+
+    def __post_init__(self, seed: np.random.Generator) -> None:
+        if self.dropout and self.num_layers == 1:
+            warnings.warn("dropout acts between layers: with num_layers=1 it does nothing", stacklevel=3)
+        self.num_directions = 2 if self.bidirectional else 1
+        self.cell = self.cell_of(**self.config())
+        leak = getattr(self, "leak", 1.0)
+        self._regularization = Regularization(
+            self.recurrent_dropout, self.zoneout, self.weight_drop, self.delta_clip, leak
+        )
+        self._check_options()
+        self._deterministic = not self._regularization.active
+        self._own(self.initial_parameters(seed))
+        (self._rng,) = seed.spawn(1)
+        self.stack = Stack(
+            self.cell, self.input_size, self.hidden_size, self.num_directions, self.dtype,
+            self._by_direction(self._arrays), self.params, self._regularization.inference(self.hidden_size,
+            self.dtype),
+        )  # fmt: skip
+        self._fast_path = passes.inference(
+            self.stack.weights, self.num_directions, len(self.cell.parts), self.batch_first, self.dtype
+        )
+
+    @classmethod
+    @abstractmethod
+    def cell_of(cls, **config: Any) -> Cell:
+        """What the engine computes at each step of a layer with this `config`."""
+
+    def _check_options(self) -> None:
+        """Raise ValueError for options that do not fit each other."""
+
+    # -- parameters --------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def parameter_names(layer: int, direction: int) -> tuple[str, str, str, str]:
+        """The names of w_ih, w_hh, b_ih, b_hh of one layer and direction, as PyTorch has them."""
+        suffix = f"_l{layer}{'_reverse' if direction else ''}"
+        return f"weight_ih{suffix}", f"weight_hh{suffix}", f"bias_ih{suffix}", f"bias_hh{suffix}"
+
+    @classmethod
+    def parameter_shapes(
+        cls, input_size: int, hidden_size: int, num_layers: int, bias: bool, bidirectional: bool, **others: Any
+    ) -> Shapes:
+        G, H, D = cls.cell_of(**others).gates, hidden_size, 2 if bidirectional else 1
+        for layer in range(num_layers):
+            I = input_size if layer == 0 else D * H
+            for direction in range(D):
+                shapes = (G * H, I), (G * H, H), (G * H,), (G * H,)
+                for name, shape in zip(cls.parameter_names(layer, direction), shapes, strict=True):
+                    if bias or len(shape) == 2:
+                        yield name, shape
+
+    def initial_parameters(self, rng: np.random.Generator) -> dict[str, Array]:
+        """PyTorch's default: every parameter uniform in +-1/sqrt(H)."""
+        G, H, D = self.cell.gates, self.hidden_size, self.num_directions
+        elements = D * G * H * (self.input_size + H + 2 + (self.num_layers - 1) * (D * H + H + 2))
+        check_memory(elements * self.dtype.itemsize, "input_size, hidden_size, num_layers")
+        (rng,) = rng.spawn(1)  # as the generator of the masks is: neither depends on how much the other draws
+        bound = H**-0.5
+        shapes = self.parameter_shapes(**self.config())
+        return {name: rng.uniform(-bound, bound, shape).astype(self.dtype) for name, shape in shapes}
+
+    def _by_direction(self, arrays: dict[str, Array]) -> list[tuple[Array | None, ...]]:
+        """Parameters or gradients of each layer and direction: w_ih, w_hh, b_ih, b_hh, None where there is none."""
+        pairs = [(layer, d) for layer in range(self.num_layers) for d in range(self.num_directions)]
+        return [tuple(map(arrays.get, self.parameter_names(*pair))) for pair in pairs]
+
+    @property
+    def features_in(self) -> int:
+        return self.input_size
+
+    def features_after(self, features: int | None) -> int:
+        return (2 if self.bidirectional else 1) * self.hidden_size
+
+    def whole_sequence_options(self) -> list[str]:
+        """The options in use that refer to a sequence as a whole, so that it cannot be run step by step."""
+        return [name for name in ("recurrent_dropout", "weight_drop") if getattr(self, name)]
+
+    def inference_copy(self) -> Layer:
+        config = self.config() | {"recompute": False, "dropout": 0.0}
+        copy = rebuilt(type(self), config, self.state_dict(), None)
+        copy._deterministic = True  # type: ignore[attr-defined]
+        return copy
+
+    # -- passes ------------------------------------------------------------------------------------------------------
+
+    def __call__(
+        self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None
+    ) -> tuple[Array, State]:
+        """Inference: keeps nothing.
+
+        Parameters
+        ----------
+        x : array_like, shape (T, N, I), with `batch_first` (N, T, I), or unbatched (T, I)
+        state : array_like or tuple, optional
+            h (RNN, GRU) or (h, c) (LSTM), each (L*D, N, H), unbatched (L*D, H). Zero by default.
+        lengths : array_like of int, shape (N,), optional
+            How many steps of each row count, 0..T, in any order.
+
+        Returns
+        -------
+        y : ndarray
+            The output of the last layer, D*H features in x's layout; 0 beyond a row's length.
+        state : ndarray or tuple
+            The state after each row's own last step, in the form of the argument `state`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            An argument has the wrong dtype or shape; the message names it, what was expected and what came.
+        """
+        if lengths is None and (result := self._fast_path(x, state)) is not None:
+            return result
+        x, layout, initial, lengths = self.stack.enter(x, state, lengths, self.batch_first)
+        y, final = self._results(x, layout)
+        self.stack.infer(x, layout.time_major(y), initial, final, lengths)
+        return y, self._state(final, layout)
+
+    def forward(
+        self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None
+    ) -> tuple[Array, State, Tape]:
+        """Training: like a call, with dropout between the layers, and saving what `backward` needs.
+
+        The tape refers to `x` and `y` instead of copying them: `y` is therefore read-only (copy it to change it), and
+        `x` must not be changed before `backward`. The arguments are those of a call.
+
+        Returns
+        -------
+        y : ndarray, read-only
+        state : ndarray or tuple
+        tape : Tape
+            For one call of `backward`.
+        """
+        x, layout, initial, lengths = self.stack.enter(x, state, lengths, self.batch_first)
+        y, final = self._results(x, layout)
+        random = training.Random(self._rng, self.dropout, None if self._deterministic else self._regularization)
+        saved = training.forward(self.stack, x, layout.time_major(y), (initial, final), lengths, random, self.recompute)
+        y.flags.writeable = False
+        return y, self._state(final, layout), Tape(self, (layout, saved), y.shape)
+
+    def backward(self, tape: Tape, dy: ArrayLike, dstate: State | None = None) -> tuple[Array, State]:
+        """Back-propagation through time.
+
+        Parameters
+        ----------
+        tape : Tape
+            From this layer's `forward`; used up.
+        dy : array_like
+            Gradient of the loss with respect to y, of y's shape.
+        dstate : array_like or tuple, optional
+            Gradient with respect to the final state, in the form of the state. Zero by default.
+
+        Returns
+        -------
+        dx : ndarray
+            Gradient with respect to x; 0 beyond a row's length.
+        dstate : ndarray or tuple
+            Gradient with respect to the initial state.
+
+        Raises
+        ------
+        TypeError, ValueError
+            The tape is used or another layer's, or a gradient has the wrong dtype or shape. Nothing is added then.
+
+        Notes
+        -----
+        The gradients of the parameters are added into `grads`.
+        """
+        (layout, saved), dy = self._opened(tape, dy)
+        dfinal = self.check_dstate(tape, dstate)
+        tape.close()
+        (T, N, I), dinitial = saved.x_shape, self.stack.empty_state(saved.x_shape[1])
+        dx = np.zeros(layout.shape(T, N, I), self.dtype)
+        up = training.Upstream(readable(layout.time_major(dy)), dfinal)
+        down = training.Downstream(layout.time_major(dx), dinitial, self._by_direction(self._grad_arrays))
+        training.backward(self.stack, saved, up, down, self.dropout, self._backward_hook(tape))
+        return dx, self._state(dinitial, layout)
+
+    def _backward_hook(self, tape: Tape) -> Any:
+        """What gives `passes.backward` further arguments, by layer and direction."""
+        return lambda k, saved: {}
+
+    def check_dstate(self, tape: Tape, dstate: Any) -> StateArrays:
+        """The gradient of the final state, as arrays (L*D, N, H) or None, or an error that names it."""
+        layout, saved = open_tape(tape, self)
+        return self.stack.as_states("dstate", dstate, saved.x_shape[1], layout)
+
+    def _results(self, x: Array, layout: Layout) -> tuple[Array, tuple[Array, ...]]:
+        """Arrays for y and for the final state."""
+        T, N, _ = x.shape
+        y = np.empty(layout.shape(T, N, self.num_directions * self.hidden_size), self.dtype)
+        return y, self.stack.empty_state(N)
+
+    def _state(self, arrays: tuple[Any, ...], layout: Layout) -> Any:
+        """A state in the form that a caller has."""
+        return as_state(arrays if layout.batched else (array[:, 0] for array in arrays))
+
+    def stream(self, batch: int = 1) -> Stream:
+        """Run the layer one step at a time.
+
+        Parameters
+        ----------
+        batch : int, default 1
+            N.
+
+        Returns
+        -------
+        Stream
+
+        Raises
+        ------
+        ValueError
+            The layer is bidirectional: its reverse direction would have to begin at the end.
+        """
+        return Stream(self, batch)
