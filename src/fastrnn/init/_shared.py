@@ -30,8 +30,8 @@ def select(name: str, layer: Any, kinds: tuple[type[Layer], ...]) -> list[Any]:
     inner = leaves(layer)
     selected = [leaf for leaf in inner if isinstance(leaf, kinds)]
     if not selected:
-        expected, got = (", ".join(names) for names in ([k.__name__ for k in kinds], [type(k).__name__ for k in inner]))
-        got = f"a Sequential of {got}" if isinstance(layer, Sequential) else got
+        expected = ", ".join(kind.__name__ for kind in kinds)
+        got = "a Sequential of " * isinstance(layer, Sequential) + ", ".join(type(leaf).__name__ for leaf in inner)
         raise TypeError(f"{name}: expected {expected} or a Sequential that holds one, got {got}")
     return selected
 
