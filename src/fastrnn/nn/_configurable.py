@@ -55,7 +55,7 @@ class Configurable:
     """
 
     _options: ClassVar[Mapping[str, Option[Any, Any]]] = {}
-    __signature__ = _Signature()
+    __signature__: ClassVar[Any] = _Signature()
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)

@@ -42,14 +42,16 @@ class Option(Generic[Provided, Value]):
         The exact types that a file may hold for it.
     """
 
-    type_text = "object"
-    kw_only = False
-    stored = True
-    in_config = True
+    type_text: str = "object"
+    kw_only: bool = False
+    stored: bool = True
+    in_config: bool = True
     json_types: tuple[type, ...] = ()
 
     def __init__(self, doc: str, *, default: Any = REQUIRED, omit: bool = False) -> None:
-        self.doc, self.default, self.omit = doc, default, omit
+        self.doc: str = doc
+        self.default: Any = default
+        self.omit: bool = omit
         if default is None and "None" not in self.type_text:
             self.type_text += " or None"
 

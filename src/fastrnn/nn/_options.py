@@ -25,22 +25,22 @@ from ._option import REQUIRED, Option, Provided, Value, short
 class Argument(Option[Value, Value]):
     """Any object, which the class itself checks; not part of `config`."""
 
-    in_config = False
+    in_config: bool = False
 
     def __init__(self, doc: str, type_text: str, *, default: Any = REQUIRED) -> None:
-        self.type_text = type_text
+        self.type_text: str = type_text
         super().__init__(doc, default=default)
 
 
 class SizeOption(Option[Provided, Value]):
     """An int of at least `low`."""
 
-    type_text = "int"
-    json_types = (int,)
+    type_text: str = "int"
+    json_types: tuple[type, ...] = (int,)
 
     def __init__(self, doc: str, *, default: Any = REQUIRED, low: int = 1) -> None:
         super().__init__(doc, default=default)
-        self.low = low
+        self.low: float = low
 
     def _check(self, name: str, value: Any) -> int:
         return arguments.as_size(name, value, self.low)
@@ -61,8 +61,8 @@ class InferredSize(SizeOption[int | None, int]):
 class Flag(Option[bool, bool]):
     """True or False."""
 
-    type_text = "bool"
-    json_types = (bool,)
+    type_text: str = "bool"
+    json_types: tuple[type, ...] = (bool,)
 
     def _check(self, name: str, value: Any) -> bool:
         return arguments.as_flag(name, value)
@@ -71,12 +71,12 @@ class Flag(Option[bool, bool]):
 class NumberOption(Option[Provided, Value]):
     """A float in an interval."""
 
-    type_text = "float"
-    json_types = (float,)
+    type_text: str = "float"
+    json_types: tuple[type, ...] = (float,)
 
     def __init__(self, doc: str, interval: Interval, *, default: Any = REQUIRED, omit: bool = False) -> None:
         super().__init__(doc, default=default, omit=omit)
-        self.interval = interval
+        self.interval: Interval = interval
 
     def _check(self, name: str, value: Any) -> float:
         return arguments.as_number(name, value, self.interval)
@@ -93,12 +93,12 @@ class OptionalNumber(NumberOption[float | None, float | None]):
 class Choice(Option[str, str]):
     """One of several strings."""
 
-    json_types = (str,)
+    json_types: tuple[type, ...] = (str,)
 
     def __init__(self, doc: str, choices: tuple[str, ...], *, default: Any = REQUIRED) -> None:
-        self.type_text = f"{{{', '.join(map(repr, choices))}}}"
+        self.type_text: str = f"{{{', '.join(map(repr, choices))}}}"
         super().__init__(doc, default=default)
-        self.choices = choices
+        self.choices: tuple[str, ...] = choices
 
     def _check(self, name: str, value: Any) -> str:
         return arguments.as_choice(name, value, self.choices)
@@ -107,8 +107,8 @@ class Choice(Option[str, str]):
 class DType(Option[DTypeLike, "np.dtype[Any]"]):
     """float32, the default, or float64."""
 
-    type_text = "{np.float32, np.float64}"
-    json_types = (str,)
+    type_text: str = "{np.float32, np.float64}"
+    json_types: tuple[type, ...] = (str,)
 
     def __init__(self, doc: str = "Of the parameters, the inputs and the outputs.", *, default: Any) -> None:
         super().__init__(doc, default=default)
@@ -129,8 +129,9 @@ class DType(Option[DTypeLike, "np.dtype[Any]"]):
 class Seed(Option[SeedLike, SeedLike]):
     """Where random numbers begin; ``_setup`` receives a generator."""
 
-    type_text = "int, Generator or None"
-    stored = in_config = False
+    type_text: str = "int, Generator or None"
+    stored: bool = False
+    in_config: bool = False
 
     def __init__(self, doc: str = "Of the initial parameters.", *, default: Any) -> None:
         super().__init__(doc, default=default)
@@ -150,12 +151,12 @@ class Probabilities(Option[float | tuple[float, ...], tuple[float, ...]]):
     default : float
     """
 
-    json_types = (float, list)
+    json_types: tuple[type, ...] = (float, list)
 
     def __init__(self, doc: str, parts: tuple[str, ...], *, default: float) -> None:
-        self.type_text = "float" if len(parts) == 1 else f"float or ({', '.join(parts)})"
+        self.type_text: str = "float" if len(parts) == 1 else f"float or ({', '.join(parts)})"
         super().__init__(doc, default=default, omit=True)
-        self.parts = parts
+        self.parts: tuple[str, ...] = parts
 
     def _check(self, name: str, value: Any) -> tuple[float, ...]:
         values = tuple(value) if isinstance(value, tuple | list) else (value,) * len(self.parts)
@@ -170,12 +171,12 @@ class Probabilities(Option[float | tuple[float, ...], tuple[float, ...]]):
 class Sublayer(Option[Value, Value]):
     """A layer of one of several kinds, or None where that is the default."""
 
-    json_types = (dict,)
+    json_types: tuple[type, ...] = (dict,)
 
     def __init__(self, doc: str, *kinds: type, default: Any = REQUIRED) -> None:
-        self.type_text = " or ".join(kind.__name__ for kind in kinds)
+        self.type_text: str = " or ".join(kind.__name__ for kind in kinds)
         super().__init__(doc, default=default)
-        self.kinds = kinds
+        self.kinds: tuple[type, ...] = kinds
 
     def _check(self, name: str, value: Any) -> Any:
         if not isinstance(value, self.kinds):

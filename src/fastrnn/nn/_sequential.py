@@ -17,8 +17,8 @@ from ._tape import Tape, open_tape
 class Layers(Option[tuple[Layer, ...], tuple[Layer, ...]]):
     """The layers of a Sequential."""
 
-    type_text = "Layer"
-    json_types = (list,)
+    type_text: str = "Layer"
+    json_types: tuple[type, ...] = (list,)
 
     def plain(self, value: tuple[Layer, ...]) -> list[dict[str, Any]]:
         return [described(layer) for layer in value]

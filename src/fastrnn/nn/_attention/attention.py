@@ -87,10 +87,20 @@ class Attention(Container):
                 fan_in = children[name].in_features
                 children[name].params["weight"] *= (fan_in / (self.query_size + self.memory_size)) ** 0.5
         self._adopt(children)
-        self.query, self.memory, self.v = (children.get(name) for name in ("query", "memory", "v"))
+        self.query: Linear | None = children.get("query")
+        self.memory: Linear | None = children.get("memory")
+        self.v: Linear | None = children.get("v")
 
-    # The children follow from the sizes, so copies are made as those of a layer without children.
-    __reduce__, __repr__, inference_copy = Layer.__reduce__, Layer.__repr__, Layer.inference_copy
+    # The children follow from the sizes, so that copies are made like those of a layer without children.
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return Layer.__reduce__(self)
+
+    def __repr__(self) -> str:
+        return Layer.__repr__(self)
+
+    def inference_copy(self) -> Layer:
+        return Layer.inference_copy(self)
 
     @classmethod
     def parameter_shapes(cls, **config: Any) -> Shapes:
@@ -132,10 +142,6 @@ class Attention(Container):
         weights : ndarray, shape (S, N, T), (N, S, T) or (S, T)
             Of each query, over the steps of the memory: they sum to 1, and are 0 beyond a row's length.
 
-        Raises
-        ------
-        TypeError, ValueError
-            An argument has the wrong dtype or shape; the message names it, what was expected and what came.
         """
         return self._run(query, memory, lengths, keep=False)[:2]
 

@@ -71,7 +71,7 @@ class AttentionDecoder(Container):
     def _setup(self) -> None:
         check_fit(self)
         fed = self.combine.out_features if self.input_feeding else 0
-        self.input_size = self.layer.input_size - fed
+        self.input_size: int = self.layer.input_size - fed
         super()._setup()
 
     @property

@@ -57,13 +57,15 @@ class MemoryGradients:
     """
 
     def __init__(self, memory: AttentionMemory) -> None:
-        self.memory = memory
+        self.memory: AttentionMemory = memory
         self.weights: list[Array] = []
         self.dcontexts: list[Array] = []  # (T, N) and (N, M) of each query
         self.dscores: list[Array] = []
         self.queries: list[Array] = []  # (T, N) and (N, K), if scores are products
-        self.dhidden = None if memory.v is None else np.zeros_like(memory.keys)  # of query + keys, but for v
-        self.dv = None if memory.v is None else np.zeros_like(memory.v)
+        self.dhidden: Array | None = (
+            None if memory.v is None else np.zeros_like(memory.keys)
+        )  # of query + keys, but for v
+        self.dv: Array | None = None if memory.v is None else np.zeros_like(memory.v)
 
     def of_values(self) -> Array:
         """The gradient of the memory as values, (T, N, M)."""

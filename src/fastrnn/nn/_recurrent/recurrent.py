@@ -56,17 +56,14 @@ class Recurrent(StatefulLayer[State]):
     def _setup(self, seed: np.random.Generator) -> None:
         if self.dropout and self.num_layers == 1:
             warnings.warn("dropout acts between layers: with num_layers=1 it does nothing", stacklevel=3)
-        self.num_directions = 2 if self.bidirectional else 1
-        self.cell = self.cell_of(**self.config())
-        leak = getattr(self, "leak", 1.0)
-        self._regularization = Regularization(
-            self.recurrent_dropout, self.zoneout, self.weight_drop, self.delta_clip, leak
-        )
+        self.num_directions: int = 2 if self.bidirectional else 1
+        self.cell: Cell = self.cell_of(**self.config())
+        self._regularization = Regularization.of(self)
         self._check_options()
         self._deterministic = not self._regularization.active
         self._own(self.initial_parameters(seed))
         (self._rng,) = seed.spawn(1)
-        self.stack = Stack(
+        self.stack: Stack = Stack(
             self.cell, self.input_size, self.hidden_size, self.num_directions, self.dtype,
             self._by_direction(self._arrays), self.params, self._regularization.inference(self.hidden_size,
             self.dtype),
@@ -85,7 +82,10 @@ class Recurrent(StatefulLayer[State]):
 
     # -- parameters --------------------------------------------------------------------------------------------------
 
-    parameter_names = staticmethod(parameters.names)
+    @staticmethod
+    def parameter_names(layer: int, direction: int) -> tuple[str, str, str, str]:
+        """The names of w_ih, w_hh, b_ih, b_hh of one layer and direction, as PyTorch has them."""
+        return parameters.names(layer, direction)
 
     @classmethod
     def parameter_shapes(

@@ -39,6 +39,12 @@ class Regularization(NamedTuple):
     delta_clip: float | None  # [None]
     leak: float  # [1]
 
+    @classmethod
+    def of(cls, layer: Any) -> "Regularization":
+        """The options of a layer."""
+        leak = getattr(layer, "leak", 1.0)
+        return cls(layer.recurrent_dropout, layer.zoneout, layer.weight_drop, layer.delta_clip, leak)
+
     @property
     def active(self) -> bool:
         """Whether any of the options changes anything."""

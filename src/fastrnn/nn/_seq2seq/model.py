@@ -90,8 +90,9 @@ class Seq2Seq(Container):
 
     def _setup(self, seed: np.random.Generator) -> None:  # type: ignore[override]
         check_fit(self)
-        self.attends = isinstance(self.decoder, AttentionDecoder)
-        self.dtype, self.batch_first = self.decoder.dtype, self.decoder.batch_first
+        self.attends: bool = isinstance(self.decoder, AttentionDecoder)
+        self.dtype: np.dtype[Any] = self.decoder.dtype
+        self.batch_first: bool = self.decoder.batch_first
         recurrent = self.decoder.layer if isinstance(self.decoder, AttentionDecoder) else self.decoder
         self._bridge = Bridge(last_recurrent(self.encoder), recurrent, self.bridge)
         (self._rng,) = seed.spawn(1)
@@ -169,10 +170,6 @@ class Seq2Seq(Container):
         weights : ndarray, shape (T, N, T_s) or (N, T, T_s), or None
             Of the attention; 0 beyond the lengths of either.
 
-        Raises
-        ------
-        TypeError, ValueError
-            An argument has the wrong dtype or shape.
         """
         return self._run((source, target), (source_lengths, target_lengths), training=False)[:2]
 
