@@ -14,6 +14,16 @@ from ._option import REQUIRED, Option
 SECTION = re.compile(r"\n *(?:Attributes|Raises|Warns|See Also|Notes|References|Examples)\n *-+\n")
 
 
+class _Docstring:
+    """``cls.__doc__`` with a Parameters section, made when it is asked for: at import nobody reads it."""
+
+    def __init__(self, written: str) -> None:
+        self.written = written
+
+    def __get__(self, instance: object, owner: type["Configurable"]) -> str:
+        return _documented(inspect.cleandoc(self.written), owner._options)
+
+
 class _Signature:
     """``cls.__signature__``, made when it is asked for."""
 
@@ -69,7 +79,7 @@ class Configurable:
         inherited = {name: option for base in reversed(cls.__mro__[1:]) for name, option in _declared(base)}
         cls._options = inherited | dict(_declared(cls))
         if cls._options and cls.__doc__ and "\n    Parameters\n" not in cls.__doc__:
-            cls.__doc__ = _documented(inspect.cleandoc(cls.__doc__), cls._options)
+            cls.__doc__ = _Docstring(cls.__doc__)  # type: ignore[assignment]
 
     def __init__(self, *positional: Any, **named: Any) -> None:
         rest = {}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._engine.arguments import Array, as_integers, as_size
+from .._engine.arguments import Array, Generator, as_integers, as_size
 from ._layer import Shapes
 from ._options import DType, OptionalSize, Seed, Size
 from ._stateless import StatelessLayer
@@ -46,7 +46,7 @@ class Embedding(StatelessLayer):
     dtype: DType = DType(default=np.float32)
     seed: Seed = Seed(default=None)
 
-    def _setup(self, seed: np.random.Generator) -> None:
+    def _setup(self, seed: Generator) -> None:
         if self.padding_idx is not None:
             vars(self)["padding_idx"] = self._row(self.padding_idx)
         shapes = self.parameter_shapes(**self.config())

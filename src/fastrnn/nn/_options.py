@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .._engine import arguments
-from .._engine.arguments import Interval, SeedLike
+from .._engine.arguments import Generator, Interval, SeedLike
 from ._option import REQUIRED, Option, Provided, Value, short
 
 
@@ -136,7 +136,7 @@ class Seed(Option[SeedLike, SeedLike]):
     def __init__(self, doc: str = "Of the initial parameters.", *, default: Any) -> None:
         super().__init__(doc, default=default)
 
-    def check(self, name: str, value: Any) -> np.random.Generator:
+    def check(self, name: str, value: Any) -> Generator:
         return arguments.as_rng(value)
 
 

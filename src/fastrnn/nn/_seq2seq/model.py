@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine.arguments import UNIT, Array, as_number
+from ..._engine.arguments import UNIT, Array, Generator, as_number
 from ..._engine.layout import Layout, select_rows
 from .._attention.decoder import AttentionDecoder
 from .._container import Container
@@ -88,7 +88,7 @@ class Seq2Seq(Container):
         "Of scheduled sampling. Copies and pickles continue with the random numbers of the original.", default=None
     )
 
-    def _setup(self, seed: np.random.Generator) -> None:  # type: ignore[override]
+    def _setup(self, seed: Generator) -> None:  # type: ignore[override]
         check_fit(self)
         self.attends: bool = isinstance(self.decoder, AttentionDecoder)
         self.dtype: np.dtype[Any] = self.decoder.dtype
