@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine import passes
 from ..._engine.arguments import POSITIVE, PROBABILITY, Array, Generator, readable
 from ..._engine.cells import Cell
 from ..._engine.layout import Layout, StateArrays, as_state
@@ -63,14 +62,10 @@ class Recurrent(StatefulLayer[State]):
         self._deterministic = not self._regularization.active
         self._own(self.initial_parameters(seed))
         (self._rng,) = seed.spawn(1)
-        self.stack: Stack = Stack(
-            self.cell, self.input_size, self.hidden_size, self.num_directions, self.dtype,
-            self._arrays, self._directions, self.params, self._regularization.inference(self.hidden_size,
-            self.dtype),
-        )  # fmt: skip
-        self._fast_path = passes.inference(
-            self.stack.weights, self.num_directions, len(self.cell.parts), self.batch_first, self.dtype
-        )
+        sizes = self.input_size, self.hidden_size, self.num_directions
+        update = self._regularization.inference(self.hidden_size, self.dtype)
+        self.stack: Stack = Stack(self.cell, *sizes, self.dtype, self._arrays, self._directions, self.params, update)
+        self._fast_path = self.stack.fast_path(self.batch_first)
 
     @classmethod
     @abstractmethod

@@ -77,6 +77,10 @@ class Stack:
         features = self.I if k < self.D else self.D * self.H
         return passes.weights(self.cell, self.dtype, features, self.H, arrays, self.params, update)
 
+    def fast_path(self, batch_first: bool) -> Any:
+        """Inference for small calls in one step; it returns None for others."""
+        return passes.inference(self.weights, self.D, len(self.cell.parts), batch_first, self.dtype)
+
     # -- arguments ---------------------------------------------------------------------------------------------------
 
     def enter(

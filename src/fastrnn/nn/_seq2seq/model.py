@@ -105,8 +105,7 @@ class Seq2Seq(Container):
     def child_tapes(self, tape: Tape) -> list[tuple[str, Layer, Tape]]:
         *_, tapes = open_tape(tape, self)
         children = self.children()
-        names = ("encoder", "embedding", "decoder", "output")
-        return [(name, children[name], inner) for name, inner in zip(names, tapes, strict=True)]
+        return [(name, children[name], inner) for name, inner in zip(list(children)[:4], tapes, strict=True)]
 
     # -- the passes ----------------------------------------------------------------------------------------------------
 
