@@ -150,7 +150,7 @@ def as_fraction(name: str, value: Any) -> float:
     return as_number(name, value, FRACTION)
 
 
-def as_size(name: str, value: Any, low: int = 1) -> int:
+def as_size(name: str, value: Any, low: float = 1) -> int:
     """`value` as an int of at least `low`."""
     size = as_integer(name, value)
     if size < low:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Embedding."""
 
+import math
 from dataclasses import KW_ONLY
 from typing import Any
 
@@ -41,7 +42,7 @@ class Embedding(StatelessLayer):
     embedding_dim: Size = Size("E, the features of a token.")
     _: KW_ONLY
     padding_idx: OptionalSize = OptionalSize(
-        "A token whose row is initially zero and gets no gradient; -1 is the last token.", default=None, low=-(2**62)
+        "A token whose row is initially zero and gets no gradient; -1 is the last token.", default=None, low=-math.inf
     )
     dtype: DType = DType(default=np.float32)
     seed: Seed = Seed(default=None)

@@ -38,7 +38,7 @@ class SizeOption(Option[Provided, Value]):
     type_text: str = "int"
     json_types: tuple[type, ...] = (int,)
 
-    def __init__(self, doc: str, *, default: Any = REQUIRED, low: int = 1) -> None:
+    def __init__(self, doc: str, *, default: Any = REQUIRED, low: float = 1) -> None:
         super().__init__(doc, default=default)
         self.low: float = low
 
