@@ -177,7 +177,12 @@ BAD_INPUT = {
     "double": (np.ones((2, 3, 4)), None, TypeError, ["x: expected float32", "got float64"]),
     "None": (None, None, TypeError, ["x: expected float32", "got None"]),
     "vector": (np.ones(3, np.float32), None, ValueError, ["x: expected (T, N, F) or (T, F)", "got (3,)"]),
-    "too many": (np.ones((2, 3, 4), np.float32), [1, 2], ValueError, ["lengths: expected 3 of them", "got shape (2,)"]),
+    "too many": (
+        np.ones((2, 3, 4), np.float32),
+        [1, 2],
+        ValueError,
+        ["lengths: expected (3,), one for each row of the batch, got (2,)"],
+    ),
     "too long": (np.ones((2, 3, 4), np.float32), [1, 3, 1], ValueError, ["lengths: expected 0..2", "got 3 for row 1"]),
     "negative": (np.ones((2, 3, 4), np.float32), [1, 1, -1], ValueError, ["lengths: expected 0..2", "-1 for row 2"]),
     "floats": (np.ones((2, 3, 4), np.float32), [1.0, 2.0, 1.0], TypeError, ["lengths: expected integers", "float64"]),

@@ -288,7 +288,7 @@ def test_what_is_no_layer_is_refused():
     linear = fr.Linear(3, 4)
     for layers, came, position in [
         ([linear, None], "NoneType", 1),
-        ([fr.Linear], "type", 0),
+        ([fr.Linear], "the class Linear", 0),
         ([linear, "tanh"], "str", 1),
         ([[linear]], "list", 0),
     ]:
@@ -494,19 +494,24 @@ def test_a_residual_in_a_sequential(rng):
 def test_a_residual_of_another_shape_is_refused(layer, x, words):
     residual = fr.Residual(layer)
     for method in (residual, residual.forward):
-        with refused(ValueError, "layer: expected one whose y has the shape of", *words):
+        with refused(ValueError, "layer: expected y to have the shape of", *words):
             method(x)
 
 
 def test_what_a_residual_cannot_take_is_refused():
-    for value, came in [(None, "NoneType"), (fr.Linear, "type"), ("tanh", "str"), ([fr.Linear(2, 2)], "list")]:
-        with refused(TypeError, "layer: expected a layer", f"got {came}"):
+    for value, came in [
+        (None, "NoneType"),
+        (fr.Linear, "the class Linear"),
+        ("tanh", "str"),
+        ([fr.Linear(2, 2)], "list"),
+    ]:
+        with refused(TypeError, "layer: expected Layer", f"got {came}"):
             fr.Residual(value)
     tokens = np.array([[1, 2], [3, 4]])
     with refused(TypeError, "x: expected float32", "got int64"):
         fr.Residual(fr.Embedding(5, 2))(tokens)
     x = np.ones((5, 3, 4), np.float32)
-    with refused(ValueError, "lengths: expected 3 of them", "got shape (2,)"):
+    with refused(ValueError, "lengths: expected (3,), one for each row of the batch, got (2,)"):
         fr.Residual(fr.GRU(4, 4))(x, lengths=[1, 2])
     with refused(TypeError, "lengths"):
         fr.Residual(fr.Linear(4, 4))(x, lengths=[1, 2, 3])  # it has none

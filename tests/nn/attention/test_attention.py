@@ -266,7 +266,7 @@ BAD_INPUT = {
     "memory None": (QUERY, None, None, TypeError, ["memory: expected float32", "got None"]),
     "memory scalar": (QUERY, ones(), None, ValueError, ["memory: expected (T, 3, 6)", "got ()"]),
     "lengths": (QUERY, MEMORY, [1, 6, 1], ValueError, ["0..5 (the steps of memory), got 6 for row 1"]),
-    "lengths count": (QUERY, MEMORY, [1], ValueError, ["lengths: expected 3 of them"]),
+    "lengths count": (QUERY, MEMORY, [1], ValueError, ["lengths: expected (3,), one for each row", "got (1,)"]),
     "lengths floats": (QUERY, MEMORY, [1.0, 1.0, 1.0], TypeError, ["lengths: expected integers"]),
 }  # fmt: skip
 

@@ -214,7 +214,7 @@ def test_a_still_copy_has_nothing_random(fed, rng):
     assert (decoder.forward(x, memory)[0] != y).any()
     assert not any(np.shares_memory(twin.params[name], a) for name, a in decoder.params.items())
     names = [(name, layer) for name, layer, _ in twin.child_tapes(tape)]
-    assert names == ([("layer", twin.layer)] * len(x) if fed else list(twin.parts().items()))
+    assert names == ([("layer", twin.layer)] * len(x) if fed else list(twin.children().items()))
 
 
 def make(layer=None, attention=None, combine=None, **options):

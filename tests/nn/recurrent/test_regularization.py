@@ -14,6 +14,8 @@ from support.recurrent import as_tuple, make_layer, random_lengths, random_state
 from support.tolerance import assert_close, central_differences
 
 import fastrnn as fr
+from fastrnn._engine import passes
+from fastrnn.nn._tape import open_tape
 
 OPTIONS = {
     "recurrent_dropout": {"recurrent_dropout": 0.4},
@@ -26,14 +28,21 @@ T, N, I, H = 7, 5, 3, 17
 each_option = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 
 
-def given(tape, layer):
-    """The carries and the parameters of the forward pass that left this tape."""
-    _, saved, _, drops = tape._content
+def drawn(tape, layer):
+    """The state update and the mask of w_hh that a forward pass drew for each layer and direction."""
+    _, trained = open_tape(tape, layer)
+    updates = [saved.carry for saved in itertools.chain(*trained.saved)]
+    return updates, list(itertools.chain(*trained.weight_masks))
+
+
+def masked_parameters(layer, masks):
+    """The parameters, with each w_hh times its mask."""
     parameters = layer.state_dict()
-    for k, direction in itertools.product(range(layer.num_layers), range(layer.num_directions)):
-        if drops[k][direction] is not None:
-            parameters[layer.parameter_names(k, direction)[1]] *= drops[k][direction]
-    return [part.carry for parts in saved for part in parts], parameters, [drop for drops in drops for drop in drops]
+    pairs = itertools.product(range(layer.num_layers), range(layer.num_directions))
+    for pair, mask in zip(pairs, masks, strict=True):
+        if mask is not None:
+            parameters[layer.parameter_names(*pair)[1]] *= mask
+    return parameters
 
 
 def check(cell, layer, rng, lengths=None, steps=T):
@@ -43,10 +52,11 @@ def check(cell, layer, rng, lengths=None, steps=T):
     D, G = layer.num_directions, layer.cell.gates
     dy = rng.standard_normal((steps, N, D * H)).astype(layer.dtype)
     y, final, tape = layer.forward(x, state, lengths)
-    carries, parameters, drops = given(tape, layer)
+    updates, masks = drawn(tape, layer)
+    parameters = masked_parameters(layer, masks)
     layer.zero_grad()
     dx, dinitial = layer.backward(tape, dy, dstate)
-    expected = run_reference(cell, layer, x, state, lengths, dy, dstate, parameters=parameters, carries=carries)
+    expected = run_reference(cell, layer, x, state, lengths, dy, dstate, parameters=parameters, updates=updates)
     through = {"bidirectional": D == 2, "steps": steps * layer.num_layers}
     assert_close(y, expected[0], layer.dtype, terms=I + H, **through, what="y")
     for part, ours, theirs in zip("hc", as_tuple(final), as_tuple(expected[1]), strict=False):
@@ -57,7 +67,7 @@ def check(cell, layer, rng, lengths=None, steps=T):
         assert_close(ours, theirs, layer.dtype, terms=G * H, **through, what=f"d{part}_0")
     names = [layer.parameter_names(*k)[1] for k in itertools.product(range(layer.num_layers), range(D))]
     for name, theirs in expected[4].items():
-        drop = drops[names.index(name)] if name in names else None
+        drop = masks[names.index(name)] if name in names else None
         theirs = theirs if drop is None else theirs * drop
         assert_close(layer.grads[name], theirs, layer.dtype, terms=steps * N, **through, what=name)
 
@@ -122,8 +132,7 @@ def test_threads_do_not_change_the_bits(isa, cell, rng):
 def carries(layer, rows=200, steps=50):
     """What one call of `forward` draws, for each layer and direction, and for w_hh."""
     _, _, tape = layer.forward(np.zeros((steps, rows, layer.input_size), layer.dtype))
-    _, saved, _, drops = tape._content
-    return [part.carry for parts in saved for part in parts], [drop for parts in drops for drop in parts]
+    return drawn(tape, layer)
 
 
 def assert_share_of_zeros(mask, p):
@@ -183,10 +192,10 @@ def test_inference_takes_the_mean_of_zoneout(isa, dtype, cell, rng):
     """h = (1-p) h~ + p h_prev, on the short way, the long way and step by step, with the same bits."""
     layer = make_layer(cell, I, H, seed=0, zoneout=0.3, dtype=dtype)
     parts = len(layer.cell.parts)
-    shares = fr.functional.Carry(*[np.full(H, 0.7)] * parts)
+    shares = passes.Carry(*[np.full(H, 0.7)] * parts)
     x = rng.standard_normal((T, N, I)).astype(dtype)
     y, state = layer(x)
-    expected, final = run_reference(cell, layer, x, carries=[shares])
+    expected, final = run_reference(cell, layer, x, updates=[shares])
     assert_close(y, expected, dtype, terms=I + H, steps=T)
     for ours, theirs in zip(as_tuple(state), as_tuple(final), strict=True):
         assert_close(ours, theirs, dtype, terms=I + H, steps=T)
@@ -276,7 +285,7 @@ def test_they_are_saved_with_the_layer(tmp_path):
         ({"zoneout": "0.1"}, "LSTM.zoneout: expected float, got '0.1'"),
         ({"zoneout": [0.1, "x"]}, "zoneout: expected a probability"),
         ({"zoneout": [[0.1], 0.2]}, "zoneout: expected a probability"),
-        ({"weight_drop": [0.1]}, "weight_drop: expected a probability"),
+        ({"weight_drop": [0.1]}, "LSTM.weight_drop: expected float, got [0.1]"),
         ({"delta_clip": True}, "LSTM.delta_clip: expected float, got True"),
     ],
     ids=str,

@@ -70,8 +70,8 @@ def test_fit_goes_through_time_in_blocks(monkeypatch, series):
     """However short they are, the sums are those of the whole, and the washout counts from the beginning."""
     x, y = series
     expected = stacked(make(), x.swapaxes(0, 1), y.swapaxes(0, 1), 1e-2)
-    monkeypatch.setattr("fastrnn.reservoir.fixed.BLOCK_STEPS", 7)
-    monkeypatch.setattr("fastrnn.reservoir.fixed.BLOCK_ELEMENTS", 1)
+    monkeypatch.setattr("fastrnn.nn._recurrent.stack.BLOCK_STEPS", 7)
+    monkeypatch.setattr("fastrnn.nn._recurrent.stack.BLOCK_ELEMENTS", 1)
     assert_fitted(make().fit(x, y, 1e-2), expected)
 
 

@@ -18,6 +18,8 @@ from support.recurrent import as_tuple
 from support.tolerance import assert_close
 
 import fastrnn as fr
+from fastrnn.nn._seq2seq.stepping import sampled
+from fastrnn.nn._tape import open_tape
 
 T_S, T, N, V = 6, 5, 4, 10
 RAGGED = ([6, 0, 3, 5], [5, 4, 0, 2])  # lengths of source and target
@@ -231,7 +233,8 @@ def test_sampling_mixes_by_the_seed(rng):
     assert (second != first).any()
     clone = copy.deepcopy(model)
     assert_same_bits(run(clone), run(model))
-    inputs = model._mixed(np.ones((40, 50), int), lambda tokens, state: (np.eye(3)[[2] * 50], None, None), None, 0.25)
+    step = lambda tokens, state: (np.eye(3)[[2] * 50], None, None)  # noqa: E731
+    inputs = sampled(np.ones((40, 50), int), np.random.default_rng(0), 0.25, step, None)
     assert (inputs[0] == 1).all() and abs((inputs[1:] == 2).mean() - 0.25) < 0.04
 
 
@@ -252,7 +255,7 @@ BAD_ARGUMENTS = {
     "embedding": (lambda: build(embedding=fr.Linear(3, 4)), TypeError, ["embedding: expected Embedding, got Linear"]),
     "decoder": (lambda: build(decoder=fr.Linear(3, 4)), TypeError, ["decoder: expected AttentionDecoder or RNN"]),
     "output": (lambda: build(output=fr.GRU(4, V)), TypeError, ["output: expected Linear, got GRU"]),
-    "bridge": (lambda: build(bridge=fr.GRU(4, V)), TypeError, ["bridge: expected Linear, got GRU"]),
+    "bridge": (lambda: build(bridge=fr.GRU(4, V)), TypeError, ["bridge: expected Linear or None, got GRU"]),
     "both ways": (lambda: build(decoder=fr.GRU(5, 4, bidirectional=True)), ValueError, ["decoder: expected one dir"]),
     "dtype": (lambda: build(embedding=fr.Embedding(V, 5, dtype=float)), ValueError, ["embedding: expected dtype="]),
     "layout": (lambda: build(fr.GRU(3, 4, batch_first=True)), ValueError, ["decoder: expected batch_first=True"]),
@@ -317,9 +320,9 @@ def test_after_a_refused_gradient_the_tape_still_works(make, rng):
     model = make()
     source, target, dlogits = draw(model, rng)
     tape = model.forward(source, target)[2]
-    with refused(ValueError, "dy: expected (5, 4, 10)", "got (5, 4, 9)"):
+    with refused(ValueError, "dlogits: expected (5, 4, 10), the shape of logits", "got (5, 4, 9)"):
         model.backward(tape, dlogits[..., :9])
-    with refused(TypeError, "dy: expected float32", "got float64"):
+    with refused(TypeError, "dlogits: expected float32", "got float64"):
         model.backward(tape, dlogits.astype(np.float64))
     assert not any(grad.any() for grad in model.grads.values())
     model.backward(tape, dlogits)
@@ -331,9 +334,9 @@ def test_tapes_inside_are_named_as_the_layers(make, rng):
     source, target, _ = draw(model, rng)
     tape = model.forward(source, target)[2]
     found = {name: layer for name, layer, _ in model.child_tapes(tape)}
-    assert found == {name: model.parts()[name] for name in ("encoder", "embedding", "decoder", "output")}
+    assert found == {name: model.children()[name] for name in ("encoder", "embedding", "decoder", "output")}
     for _, layer, inner in model.child_tapes(tape):
-        inner.check(layer)
+        open_tape(inner, layer)
 
 
 def test_a_still_copy_has_nothing_random(rng):
