@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What callers give: each check takes what it says, as plain Python has it, and refuses the rest by its name.
+"""Checks of arguments: each takes what it says and returns it as plain Python has it, and names what it refuses.
 
-Arrays are tested through the layers that take them, in test_functional.
+Arrays are tested through the layers that take them, in test_arrays.py.
 """
 
 import math
@@ -35,7 +35,7 @@ def test_a_number_out_of_range_is_a_value_error(check, value):
         getattr(arguments, check)("p", value)
 
 
-@pytest.mark.parametrize("value", NOT_NUMBERS, ids=repr)
+@pytest.mark.parametrize("value", NOT_NUMBERS, ids=lambda value: repr(value).partition(" at ")[0])
 @pytest.mark.parametrize("check", NUMBERS)
 def test_what_is_no_number_is_a_type_error(check, value):
     """Flags and words are no numbers, though Python would make some of them."""

@@ -26,6 +26,15 @@ SHAPES = [
     (3, 97, 4, 6),
 ]
 
+# Options that act on the state of a recurrent layer, one by one and together.
+REGULARIZATION = {
+    "recurrent_dropout": {"recurrent_dropout": 0.4},
+    "zoneout": {"zoneout": 0.3},
+    "weight_drop": {"weight_drop": 0.5},
+    "delta_clip": {"delta_clip": 0.02},
+    "all": {"recurrent_dropout": 0.4, "zoneout": 0.3, "weight_drop": 0.5, "delta_clip": 0.05},
+}
+
 
 def make_layer(cell, input_size, hidden_size, num_layers=1, **options):
     """A layer that has the cell of this name."""
