@@ -28,6 +28,9 @@ class _Signature:
     """``cls.__signature__``, made when it is asked for."""
 
     def __get__(self, instance: object, owner: type["Configurable"]) -> inspect.Signature:
+        if owner.__init__ is not Configurable.__init__:  # a constructor of its own
+            own = inspect.signature(owner.__init__)
+            return own.replace(parameters=list(own.parameters.values())[1:])
         kinds = {False: inspect.Parameter.POSITIONAL_OR_KEYWORD, True: inspect.Parameter.KEYWORD_ONLY}
         parameters = [
             inspect.Parameter(
@@ -149,7 +152,7 @@ def _documented(doc: str, options: Mapping[str, Option[Any, Any]]) -> str:
     """A docstring with a Parameters section, before the other sections."""
     lines = []
     for name, option in options.items():
-        default = "" if option.default in (REQUIRED, None) else f", default {_named(option.default)}"
+        default = "" if option.default is REQUIRED else f", default {_named(option.default)}"
         lines.append(f"{name} : {option.type_text}{default}")
         lines.append(textwrap.indent(textwrap.fill(option.doc, 112), "    "))
     section = "\n\nParameters\n----------\n" + "\n".join(lines) + "\n"
