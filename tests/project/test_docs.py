@@ -129,7 +129,7 @@ def generated():
     """What the build writes, as far as pages link to it."""
     yield from ("generated/examples/index", "generated/api/index", "generated/CHANGELOG", "generated/CONTRIBUTING")
     yield from (f"generated/benchmarks/{path.stem}" for path in (ROOT / "benchmarks").glob("*.md"))
-    yield from (f"generated/examples/{path.stem}" for path in (ROOT / "examples").glob("*.py"))
+    yield from (f"generated/examples/{path.stem}" for path in (ROOT / "examples").glob("[!_]*.py"))
 
 
 @pytest.mark.parametrize("page", NAMES)
