@@ -55,7 +55,7 @@ def read_words():
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
                 texts.append(ast.get_docstring(node) or "")
     word = r"(?<![\w.`'*])[A-Za-z][a-z]{4,}(?![\w(`'*=])"  # excludes names of functions and arguments
-    return sorted({found.lower() for text in texts for found in re.findall(word, text)})
+    return sorted({match.lower() for text in texts for match in re.findall(word, text)})
 
 
 def split(words):

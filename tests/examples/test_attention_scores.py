@@ -14,7 +14,7 @@ HUNT = tuple(np.array(column)[:, None] for column in ([0, 3, 1, 4, 2], [7, 0, 7,
 
 
 def test_a_hunt_can_be_followed_from_the_first_box(example):
-    """From what the network reads alone: look for the box that is named, write its letter, go on."""
+    """From what the network reads alone: look for the box that is named, write its letter, continue."""
     names, letters, places = example.hide(200, np.random.default_rng(0))
     row = example.row_of_boxes(names, letters, places)
     name, following, letter = np.split(row, [example.BOXES, 2 * example.BOXES], axis=-1)
@@ -35,7 +35,7 @@ def test_a_row_of_boxes_as_text(example):
 
 
 def test_hunts_and_looks_are_counted(example):
-    """One of two hunts is right; of ten looks nine are at the box in question."""
+    """One of two hunts is right; nine of ten looks are at the right box."""
     names, letters, places = (np.repeat(array, 2, axis=1) for array in HUNT)
     written, weights = letters.copy(), np.eye(example.BOXES)[places]
     written[4, 1] = 5

@@ -16,7 +16,7 @@ def data(example):
 
 
 def test_the_days_are_those_of_three_years(data):
-    """Scaled; October to March has 182 days, and 183 once; the evening's light is switched on earlier then."""
+    """Scaled; October to March has 182 days, and 183 once; lights are switched on earlier in those months."""
     days, winter = data
     assert days.shape == (1096, 24) and winter.sum() == 3 * 182 + 1
     np.testing.assert_allclose(days.mean(axis=1), 0, atol=1e-5)

@@ -66,7 +66,7 @@ def test_a_wide_beam_finds_the_likeliest_words_and_greedy_search_does_not(exampl
 
 
 def test_a_garden_path_is_spelled_letter_by_letter(example):
-    """After a and b, c is likelier than d; but after d all is sure, after c nothing."""
+    """After a and b, c is likelier than d; but after d everything is certain, after c nothing."""
     probabilities = np.full((8, 8, 8), 1 / 8)
     probabilities[0, 1] = [0, 0, 0.6, 0.4, 0, 0, 0, 0]
     probabilities[1, 3] = probabilities[3, 4] = probabilities[4] = np.eye(8)[4]

@@ -14,7 +14,7 @@ pytest.importorskip("sklearn", reason="the example reads images that scikit-lear
 
 
 def test_names_as_letters(example):
-    """What is read is one letter behind what is written; both end with the stop, which is counted once."""
+    """The decoder reads the letters one step after it should write them; the final stop counts once."""
     letters, targets, lengths = example.spelled([6, 3])
     assert lengths.tolist() == [4, 6] and letters.shape == targets.shape == (6, 2)
     read, written = ("".join(example.LETTERS[k] for k in column) for column in (letters[:, 1], targets[:, 1]))
@@ -47,7 +47,7 @@ def test_the_encoder_gets_its_gradient_through_the_first_state(example):
 
 
 def test_writing_stops_at_the_stop(example):
-    """A decoder that knows its text: the state is which row it is, and the steps it has made."""
+    """A decoder that knows its texts: its state holds the number of its steps."""
     texts = ["one.x", ".", "neverend"]
 
     def decoder(letter, state):

@@ -49,7 +49,7 @@ def test_scaled_targets_scale_back(example, measured):
 
 
 def test_naive_forecasts(example):
-    """On a line with a season, that of a year ago with the growth since then is right, and only it."""
+    """On a line plus a season, only the level of a year ago plus the growth since then is right."""
     t = np.arange(480)
     months = np.array([f"{1960 + k // 12}-{k % 12 + 1:02d}" for k in t])
     data = example.prepare(months, 300 + 0.1 * t + np.sin(2 * np.pi * t / 12))
@@ -61,7 +61,7 @@ def test_naive_forecasts(example):
 
 @pytest.mark.parametrize("kind", ["GRU", "EchoState"])
 def test_no_forecast_knows_what_comes_after_it(example, measured, kind):
-    """Other levels from 1992 on change no scale, nothing that is learned, and no forecast before."""
+    """Other levels from 1992 on change no scale, no parameter, and no earlier forecast."""
     months, levels = measured
     other = levels + 5 * (months >= example.TESTING)
     results = []

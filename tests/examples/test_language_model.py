@@ -165,7 +165,7 @@ def test_the_comparison_takes_medians_in_turns(example, monkeypatch):
 
 @pytest.fixture
 def run(example, monkeypatch, capsys, tmp_path):
-    """Run the example on a small text, in which two letters tell the next. Returns its output."""
+    """Run the example on a small text, in which two letters determine the next. Returns its output."""
     (tmp_path / "text").write_text("aabb" * 700 + "\N{EURO SIGN}", encoding="utf-8")
     monkeypatch.setattr(example, "compare", functools.partial(example.compare, rounds=1))
 

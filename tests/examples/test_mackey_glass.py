@@ -12,7 +12,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "mackey_glass.py"
 
 
 def test_the_series_obeys_its_equation(example, monkeypatch):
-    """From the same histories, finer steps lead to the same values: nearer, and nearer still."""
+    """Finer steps from the same histories converge."""
     monkeypatch.setattr(example, "WARM_UP", 0)
     values = {}
     for substeps in (10, 20, 80):
@@ -23,7 +23,7 @@ def test_the_series_obeys_its_equation(example, monkeypatch):
 
 
 def test_the_series_is_on_the_known_attractor(example):
-    """Between 0.2 and 1.4, of the variance that is published for a delay of 17 (about 0.05), never the same twice."""
+    """Between 0.2 and 1.4, with the published variance for a delay of 17 (about 0.05), and never the same twice."""
     series = example.mackey_glass(2000, 5, seed=1)
     assert series.shape == (2000, 5)
     assert 0.2 < series.min() and series.max() < 1.4

@@ -106,7 +106,7 @@ def test_whole_run(run, tmp_path):
 
 
 def test_short_run(example, run, monkeypatch, tmp_path):
-    """All but the learning."""
+    """Everything except the learning."""
     pytest.importorskip("matplotlib")
     monkeypatch.setattr(example, "ENOUGH", 0)
     monkeypatch.setattr(example, "TESTED", 40)

@@ -3,6 +3,7 @@
 
 import copy
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,6 +40,15 @@ def test_a_document_is_written(small_run, tmp_path):
     assert "**0.40**" in text and f"| {SMALL[0].name} | numpy | 0.40 |" in text
     assert "* other: skipped: inference only" in text
     assert "| tiny, gru, inference | **0.40** | **0.40** | 2 | 0 of 1 |" in text
+
+
+def test_the_committed_report_is_made_from_the_committed_results():
+    """Both files are written by the same run, and a change of the report's words is applied to old figures."""
+    folder = Path(__file__).parents[3] / "benchmarks"
+    if not (folder / "RESULTS.json").exists():
+        pytest.skip("results are only in the repository")
+    document = json.loads((folder / "RESULTS.json").read_text())
+    assert markdown(document) == (folder / "RESULTS.md").read_text()
 
 
 def test_a_disturbed_case_is_named(small_run):
