@@ -45,7 +45,7 @@ def influence(model, text, written):
     reader, encoder = model.encoder.layers
     T = len(symbols)
     vectors = np.repeat(reader(tokens), T, axis=1)  # (T_s, T, E)
-    inner = fr.Seq2Seq(encoder, model.embedding, model.decoder, model.output, start=model.start).still()
+    inner = fr.Seq2Seq(encoder, model.embedding, model.decoder, model.output, start=model.start).inference_copy()
     logits, _, tape = inner.forward(vectors, np.repeat(symbols, T, axis=1))
     s = np.arange(T)
     chosen, dlogits = logits[s, s], np.zeros_like(logits)
@@ -95,7 +95,7 @@ def main():
     else:
         model = translator.make_model(64, arguments.seed)
         translator.train(model, known, arguments.steps, arguments.seed)
-    model = model.still()  # a copy collects the gradients
+    model = model.inference_copy()  # a copy collects the gradients
 
     texts = [SPELLED[k % len(SPELLED)](new[k]) for k in range(DATES)]
     written, weights = translator.translate(model, texts)

@@ -54,7 +54,7 @@ def test_short_words_are_learned_with_attention(example, monkeypatch):
 
 def test_without_attention_the_decoder_is_a_gru(example):
     model = example.make_model(False, 0)
-    assert model.decoder == model.parts()["decoder"] and not model.attends
+    assert model.decoder == model.children()["decoder"] and not model.attends
     assert len(example.write(model, example.words(3, np.random.default_rng(0)))) == 3
 
 
