@@ -14,7 +14,7 @@ CELLS = _read_cells()  # name -> (code, gates G, tape blocks S, has a cell state
 BUILT_ISAS = tuple(fr_isa_name(k).decode() for k in range(fr_isa_count()))  # best first
 ISAS = tuple(name for k, name in enumerate(BUILT_ISAS) if fr_isa_usable(k))
 
-cdef int current_isa = 0
+cdef int current_isa = BUILT_ISAS.index(ISAS[0])  # the best that this machine can run, not the best in the build
 
 
 def set_isa(str name):
