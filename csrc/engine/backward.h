@@ -155,6 +155,7 @@ static void backward_prepare(const void *job, struct grid grid)
 {
     const struct backward_job *j = job;
     struct backward_space      shared;
+    assert((uintptr_t)j->a->workspace % 64 == 0 && regions_are_apart(j->d, grid, backward_region));
     backward_layout(j->d, grid, 0, j->a->workspace, &shared);
     memset(shared.meet, 0, (size_t)(grid.rows + 1) * sizeof *shared.meet);
     memset(shared.zeros, 0, (size_t)j->d->H * sizeof(real));
@@ -215,12 +216,6 @@ static void backward_thread(const void *job, struct grid grid, int rank)
         get_state_grad(d, every, f.space.dh, a->dh_0);
         get_state_grad(d, every, f.space.dc, a->dc_0);
     }
-}
-
-static size_t backward_bytes(const fr_desc *d, struct grid grid)
-{
-    struct backward_space none;
-    return (size_t)(backward_layout(d, grid, grid.rows * grid.cols - 1, NULL, &none) - (char *)NULL);
 }
 
 static void backward(const fr_desc *d, const fr_backward_args *a)

@@ -19,11 +19,29 @@ struct backward_space {
     real            *masked;   /* (Hv): an operand through the mask */
 };
 
-static char *backward_layout(const fr_desc *d, struct grid grid, int rank, char *base, struct backward_space *out)
+/* What one thread has for itself. */
+static void backward_rank_layout(const fr_desc *d, struct arena *a, struct backward_space *out)
+{
+    out->a_t = take(a, GRAD_ROWS * MAX_ROWS, sizeof(real));
+    out->tile = take(a, DX_ROWS * MAX_NV * VL, sizeof(real));
+    out->rows.h_prev = take(a, ROW_BLOCK, sizeof(real *));
+    out->rows.c_prev = take(a, ROW_BLOCK, sizeof(real *));
+    out->rows.dy = take(a, ROW_BLOCK, sizeof(real *));
+    out->rows.gates = take(a, ROW_BLOCK, sizeof(real *));
+    out->rows.take_h = take(a, ROW_BLOCK, sizeof(real *));
+    out->rows.take_c = take(a, ROW_BLOCK, sizeof(real *));
+    out->a = take(a, ROW_BLOCK, sizeof(real *));
+    out->masked = take(a, d->masked ? round_up(d->H, VL) : 0, sizeof(real));
+}
+
+/* The workspace of thread `rank`: what all share, and its region. */
+static struct region backward_layout(const fr_desc *d, struct grid grid, int rank, char *base,
+                                     struct backward_space *out)
 {
     const struct cell *cell = &cells[d->cell];
     const fr_idx       Hv = round_up(d->H, VL), Iv = round_up(d->I, VL);
-    struct arena       a = {base};
+    struct arena       a = {base, 0};
+    struct region      own = {0};
     /* dh, dc, dq live from one piece of a call to the next, so they come first: their place must not depend on the grid */
     out->dh = take(&a, d->N * Hv, sizeof(real));
     out->dc = take(&a, cell->has_c ? d->N * Hv : 0, sizeof(real));
@@ -34,20 +52,18 @@ static char *backward_layout(const fr_desc *d, struct grid grid, int rank, char 
     out->x = take(&a, GRAD_ROWS * Iv, sizeof(real));
     for (int k = 0; k < cell->stages; k++)
         out->h[k] = take(&a, cell->stage[k].Gh ? GRAD_ROWS * Hv : 0, sizeof(real));
-    const fr_idx masked = d->masked ? Hv : 0;
-    a.at += rank * ((fr_idx)sizeof(real) * (GRAD_ROWS * MAX_ROWS + DX_ROWS * MAX_NV * VL + masked) +
-                    7 * (fr_idx)round_up(ROW_BLOCK * sizeof(real *), 64));
-    out->a_t = take(&a, GRAD_ROWS * MAX_ROWS, sizeof(real));
-    out->tile = take(&a, DX_ROWS * MAX_NV * VL, sizeof(real));
-    out->rows.h_prev = take(&a, ROW_BLOCK, sizeof(real *));
-    out->rows.c_prev = take(&a, ROW_BLOCK, sizeof(real *));
-    out->masked = take(&a, masked, sizeof(real));
-    out->rows.dy = take(&a, ROW_BLOCK, sizeof(real *));
-    out->rows.gates = take(&a, ROW_BLOCK, sizeof(real *));
-    out->rows.take_h = take(&a, ROW_BLOCK, sizeof(real *));
-    out->rows.take_c = take(&a, ROW_BLOCK, sizeof(real *));
-    out->a = take(&a, ROW_BLOCK, sizeof(real *));
-    return a.at;
+    for (int r = 0; r <= rank; r++) {
+        own.lo = a.used;
+        backward_rank_layout(d, &a, out);
+        own.hi = a.used;
+    }
+    return own;
+}
+
+static struct region backward_region(const fr_desc *d, struct grid grid, int rank)
+{
+    struct backward_space none;
+    return backward_layout(d, grid, rank, NULL, &none);
 }
 
 struct backward_call {

@@ -41,10 +41,7 @@
 
 static size_t workspace_bytes(const fr_desc *d, fr_pass pass)
 {
-    const struct grid one = {1, 1}, grid = plan(d, d->n_threads);
-    size_t (*const bytes)(const fr_desc *, struct grid) = pass == FR_FORWARD ? forward_bytes : backward_bytes;
-    const size_t a = bytes(d, grid), b = bytes(d, one); /* see run_team */
-    return a > b ? a : b;
+    return region_bytes(d, pass == FR_FORWARD ? forward_region : backward_region);
 }
 
 static int threads_pay(const fr_desc *d)
@@ -92,7 +89,7 @@ static void test_gemm(fr_idx m, fr_idx n, fr_idx k, const void *a, const void *b
 {
     enum { WIDTH = MAX_NV * VL };
     const fr_idx panels = panel_count(n, MAX_NV);
-    struct arena arena = {workspace};
+    struct arena arena = {workspace, 0};
     const real **rows = take(&arena, m, sizeof *rows);
     real        *packed = take(&arena, panels * k * WIDTH, sizeof(real)),
          *tiles = take(&arena, panels * m * WIDTH, sizeof(real));

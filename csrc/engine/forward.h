@@ -45,12 +45,30 @@ static fr_idx tile_width(const fr_desc *d, struct grid grid)
     return width;
 }
 
-/* The workspace of thread `rank` (the shared part is the same for all); returns its end. */
-static char *forward_layout(const fr_desc *d, struct grid grid, int rank, char *base, struct forward_space *out)
+/* What one thread has for itself; out->block and out->tile_rows are known. */
+static void forward_rank_layout(const fr_desc *d, fr_idx width, struct arena *a, struct forward_space *out)
+{
+    const fr_idx block = out->block;
+    out->tiles = take(a, out->tile_rows * width, sizeof(real));
+    out->x = take(a, out->tile_rows, sizeof *out->x);
+    out->rows.h_prev = take(a, block, sizeof(real *));
+    out->rows.c_prev = take(a, block, sizeof(real *));
+    out->rows.h = take(a, block, sizeof(real *));
+    out->rows.c = take(a, block, sizeof(real *));
+    out->rows.gates = take(a, block, sizeof(real *));
+    out->rows.take_h = take(a, block, sizeof(real *));
+    out->rows.take_c = take(a, block, sizeof(real *));
+    out->operand = take(a, block, sizeof(real *));
+    out->masked = take(a, d->masked ? block * d->H : 0, sizeof(real));
+}
+
+/* The workspace of thread `rank`: what all share, and its region. */
+static struct region forward_layout(const fr_desc *d, struct grid grid, int rank, char *base, struct forward_space *out)
 {
     const struct cell *cell = &cells[d->cell];
     const fr_idx       block = d->N < ROW_BLOCK ? d->N : ROW_BLOCK;
-    struct arena       a = {base};
+    struct arena       a = {base, 0};
+    struct region      own = {0};
     out->block = block;
     out->meet = take(&a, grid.rows, sizeof *out->meet);
     out->zeros = take(&a, d->H, sizeof(real));
@@ -59,19 +77,17 @@ static char *forward_layout(const fr_desc *d, struct grid grid, int rank, char *
     const fr_idx most = grid.cols > 1 && SHORT_CHUNK < d->T ? SHORT_CHUNK * block : d->T * block;
     out->tile_rows = fit < block ? block : fit < most ? fit : most;
     for (int r = 0; r <= rank; r++) {
-        out->tiles = take(&a, out->tile_rows * width, sizeof(real));
-        out->x = take(&a, out->tile_rows, sizeof *out->x);
-        out->rows.h_prev = take(&a, block, sizeof(real *));
-        out->rows.c_prev = take(&a, block, sizeof(real *));
-        out->rows.h = take(&a, block, sizeof(real *));
-        out->rows.c = take(&a, block, sizeof(real *));
-        out->rows.gates = take(&a, block, sizeof(real *));
-        out->rows.take_h = take(&a, block, sizeof(real *));
-        out->rows.take_c = take(&a, block, sizeof(real *));
-        out->operand = take(&a, block, sizeof(real *));
-        out->masked = take(&a, d->masked ? block * d->H : 0, sizeof(real));
+        own.lo = a.used;
+        forward_rank_layout(d, width, &a, out);
+        own.hi = a.used;
     }
-    return a.at;
+    return own;
+}
+
+static struct region forward_region(const fr_desc *d, struct grid grid, int rank)
+{
+    struct forward_space none;
+    return forward_layout(d, grid, rank, NULL, &none);
 }
 
 struct forward_call {
@@ -273,6 +289,7 @@ static void forward_prepare(const void *job, struct grid grid)
 {
     const struct forward_job *j = job;
     struct forward_space      shared;
+    assert((uintptr_t)j->a->workspace % 64 == 0 && regions_are_apart(j->d, grid, forward_region));
     forward_layout(j->d, grid, 0, j->a->workspace, &shared);
     memset(shared.meet, 0, (size_t)grid.rows * sizeof *shared.meet);
     memset(shared.zeros, 0, (size_t)j->d->H * sizeof(real));
@@ -295,12 +312,6 @@ static void forward_thread(const void *job, struct grid grid, int rank)
             return;
     if (a->s_hi == d->T && rank % grid.cols == 0)
         finish_rows(&f);
-}
-
-static size_t forward_bytes(const fr_desc *d, struct grid grid)
-{
-    struct forward_space none;
-    return (size_t)(forward_layout(d, grid, grid.rows * grid.cols - 1, NULL, &none) - (char *)NULL);
 }
 
 static void forward(const fr_desc *d, const fr_forward_args *a)

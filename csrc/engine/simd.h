@@ -10,6 +10,7 @@
  * engine's bits do not depend on what a compiler found convenient. Without FMA, vfma rounds twice.
  *
  * A vec is never passed to or returned from a function that is not inlined: the ABI of vectors depends on the ISA. */
+#include <assert.h>
 #include <float.h>
 #include <stdint.h>
 #include <string.h>
