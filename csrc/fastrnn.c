@@ -161,16 +161,29 @@ int fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, vo
     return FR_OK;
 }
 
-size_t fr_test_gemm_bytes(fr_idx m, fr_idx n, fr_idx k) { return (size_t)((m + k + 64) * (n + 128) * 8 + 64 * m); }
-
-int fr_test_gemm(int isa, fr_dtype dtype, fr_idx m, fr_idx n, fr_idx k, const void *a, const void *b, void *c,
-                 void *workspace)
+static int check_gemm(const fr_test_gemm_args *a, const struct fr_engine **engine)
 {
-    const struct fr_engine *engine = fr_find_engine(isa, dtype);
-    if (!engine)
+    if (!(*engine = fr_find_engine(a->isa, a->dtype)))
         return FR_EISA;
-    engine->test_gemm(m, n, k, a, b, c, workspace);
-    return FR_OK;
+    return a->m < 0 || a->n < 0 || a->k < 0 || a->nv < 1 || a->nv > 4 ? FR_ESIZE : FR_OK;
+}
+
+int fr_test_gemm_bytes(const fr_test_gemm_args *a, size_t *bytes)
+{
+    const struct fr_engine *engine;
+    const int               rc = check_gemm(a, &engine);
+    if (rc == FR_OK)
+        *bytes = engine->test_gemm_bytes(a);
+    return rc;
+}
+
+int fr_test_gemm(const fr_test_gemm_args *a)
+{
+    const struct fr_engine *engine;
+    const int               rc = check_gemm(a, &engine);
+    if (rc == FR_OK)
+        engine->test_gemm(a);
+    return rc;
 }
 
 int fr_run_probe(int isa, fr_dtype dtype, fr_probe what, int n_threads, size_t nbytes, fr_idx repeats, void *buffer,

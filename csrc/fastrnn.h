@@ -165,13 +165,20 @@ void fr_init(void);        /* once, at import: makes fork safe after threads hav
 
 /* Not API: single kernels, for tests and benchmarks. */
 typedef enum { FR_SIGMOID, FR_TANH, FR_SELU, FR_N_ACTS } fr_act;
-int    fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, void *y);
-int    fr_test_gemm(int isa, fr_dtype dtype, fr_idx m, fr_idx n, fr_idx k, const void *a, /* (m, k) */
-                    const void *b,                                                        /* (k, n) */
-                    void       *c,                                                        /* (m, n), added to */
-                    void       *workspace /* fr_test_gemm_bytes, 64-byte aligned */
-);
-size_t fr_test_gemm_bytes(fr_idx m, fr_idx n, fr_idx k);
+int fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, void *y);
+
+typedef struct {
+    fr_dtype    dtype;
+    int         isa;
+    int         nv; /* vectors in a panel of b, 1..4 */
+    fr_idx      m, n, k;
+    const void *a;         /* (m, k) */
+    const void *b;         /* (k, n) */
+    void       *c;         /* (m, n), added to */
+    void       *workspace; /* fr_test_gemm_bytes, 64-byte aligned */
+} fr_test_gemm_args;
+int fr_test_gemm_bytes(const fr_test_gemm_args *a, size_t *bytes);
+int fr_test_gemm(const fr_test_gemm_args *a);
 
 /* What the machine allows. The work done: floating-point operations, bytes, or barriers. The caller takes the time. */
 typedef enum { FR_PROBE_FMA, FR_PROBE_READ, FR_PROBE_BARRIER, FR_N_PROBES } fr_probe;

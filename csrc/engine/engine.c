@@ -85,31 +85,50 @@ static void test_act(fr_act act, fr_idx n, const void *x, void *y)
     restore_denormals(mode);
 }
 
-static void test_gemm(fr_idx m, fr_idx n, fr_idx k, const void *a, const void *b, void *c, void *workspace)
+struct test_gemm_space {
+    const real **rows;           /* (m) of a */
+    real        *packed, *tiles; /* b and c as panels */
+};
+
+static size_t test_gemm_layout(const fr_test_gemm_args *a, char *base, struct test_gemm_space *out)
 {
-    enum { WIDTH = MAX_NV * VL };
-    const fr_idx panels = panel_count(n, MAX_NV);
-    struct arena arena = {workspace, 0};
-    const real **rows = take(&arena, m, sizeof *rows);
-    real        *packed = take(&arena, panels * k * WIDTH, sizeof(real)),
-         *tiles = take(&arena, panels * m * WIDTH, sizeof(real));
+    const fr_idx width = panel_count(a->n, a->nv) * a->nv * VL;
+    struct arena arena = {base, 0};
+    out->rows = take(&arena, a->m, sizeof *out->rows);
+    out->packed = take(&arena, a->k * width, sizeof(real));
+    out->tiles = take(&arena, a->m * width, sizeof(real));
+    return arena.used;
+}
+
+static size_t test_gemm_bytes(const fr_test_gemm_args *a)
+{
+    struct test_gemm_space none;
+    return test_gemm_layout(a, NULL, &none);
+}
+
+static void test_gemm(const fr_test_gemm_args *a)
+{
+    const fr_idx           m = a->m, n = a->n, k = a->k, width = a->nv * VL, panels = panel_count(n, a->nv);
+    real                  *c = a->c;
+    struct test_gemm_space s;
+    test_gemm_layout(a, a->workspace, &s);
     for (fr_idx i = 0; i < m; i++)
-        rows[i] = (const real *)a + i * k;
+        s.rows[i] = (const real *)a->a + i * k;
     for (fr_idx l = 0; l < k; l++)
-        pack_row((const real *)b + l * n, l, k, n, packed);
+        pack_row((const real *)a->b + l * n, l, k, n, a->nv, s.packed);
     for (fr_idx i = 0; i < m; i++)
-        for (fr_idx j = 0; j < panels * WIDTH; j++)
-            tiles[j / WIDTH * m * WIDTH + i * WIDTH + j % WIDTH] = j < n ? ((real *)c)[i * n + j] : 0;
+        for (fr_idx j = 0; j < panels * width; j++)
+            s.tiles[j / width * m * width + i * width + j % width] = j < n ? c[i * n + j] : 0;
     for (fr_idx p = 0; p < panels;) {
-        const int nv = panel_vectors(n, MAX_NV, p);
-        const int np = panel_group(panels_at_once(m, nv), n, MAX_NV, p, panels);
-        gemm(m, np, nv, k, rows, 1, packed + p * k * WIDTH, nv * VL, k * WIDTH, tiles + p * m * WIDTH, WIDTH,
-             m * WIDTH);
+        const int nv = panel_vectors(n, a->nv, p);
+        const int np = panel_group(panels_at_once(m, nv), n, a->nv, p, panels);
+        gemm(m, np, nv, k, s.rows, 1, s.packed + p * k * width, nv * VL, k * width, s.tiles + p * m * width, width,
+             m * width);
         p += np;
     }
     for (fr_idx i = 0; i < m; i++)
         for (fr_idx j = 0; j < n; j++)
-            ((real *)c)[i * n + j] = tiles[j / WIDTH * m * WIDTH + i * WIDTH + j % WIDTH];
+            c[i * n + j] = s.tiles[j / width * m * width + i * width + j % width];
 }
 
 extern const struct fr_engine FR_ENGINE;
@@ -127,6 +146,7 @@ const struct fr_engine        FR_ENGINE = {
     .update = update,
     .sum_of_squares = sum_of_squares,
     .test_act = test_act,
+    .test_gemm_bytes = test_gemm_bytes,
     .test_gemm = test_gemm,
     .probe = probe,
 };

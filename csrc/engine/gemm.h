@@ -113,7 +113,8 @@ typedef void tile_fn(fr_idx k, const real *const *a, fr_idx a_step, const real *
 #define TILE_ENTRY(rows, np, nv) [nv][np][rows] = tile_##rows##_##np##_##nv,
 static tile_fn *const tile_of[MAX_NV + 1][MAX_NP + 1][MAX_ROWS + 1] = {TILES(TILE_ENTRY)};
 
-/* m rows, np neighbouring panels of nv vectors each. */
+/* m rows, np neighbouring panels of nv vectors each. TILES must hold every tile that tile_rows and panels_at_once lead to:
+ * tests/test_gemm.py goes through all of them. */
 static void gemm(fr_idx m, int np, int nv, fr_idx k, const real *const *a, fr_idx a_step, const real *b, fr_idx b_step,
                  fr_idx b_panel, real *c, fr_idx ldc, fr_idx c_panel)
 {
@@ -123,6 +124,7 @@ static void gemm(fr_idx m, int np, int nv, fr_idx k, const real *const *a, fr_id
         for (; np - p >= together; p += together)
             for (fr_idx i = 0, block = 0; block < blocks; block++) {
                 const fr_idx end = m * (block + 1) / blocks;
+                assert(end - i <= MAX_ROWS && tile_of[nv][together][end - i]);
                 tile_of[nv][together][end - i](k, a + i, a_step, b + p * b_panel, b_step, b_panel,
                                                c + p * c_panel + i * ldc, ldc, c_panel);
                 i = end;

@@ -29,7 +29,7 @@ static void pack_operands(const struct backward_call *f, struct range r, fr_idx 
         const fr_idx tape = r.lo + l;
         s = step_of(d, tape, s);
         const fr_idx i = tape - first_of(d, s);
-        pack_row(field_row(d, f->x, s, i), l, GRAD_ROWS, d->I, f->space.x);
+        pack_row(field_row(d, f->x, s, i), l, GRAD_ROWS, d->I, MAX_NV, f->space.x);
         for (int k = 0; k < f->cell->stages; k++) {
             const struct stage *t = &f->cell->stage[k];
             if (!t->Gh)
@@ -38,7 +38,7 @@ static void pack_operands(const struct backward_call *f, struct range r, fr_idx 
                                                        : (real *)f->a->gates + (tape * f->cell->S + t->operand) * H;
             if (d->masked)
                 operand = masked_row(d, f->a->carry.mask, i, operand, f->space.masked);
-            pack_row(operand, l, GRAD_ROWS, H, f->space.h[k]);
+            pack_row(operand, l, GRAD_ROWS, H, MAX_NV, f->space.h[k]);
         }
     }
 }

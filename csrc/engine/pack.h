@@ -71,14 +71,14 @@ static void pack_units(const real *w, fr_idx K, fr_idx H, int G, const int *gate
     }
 }
 
-/* One row of a panelled matrix of K rows and n columns. */
-INLINE void pack_row(const real *row, fr_idx k, fr_idx K, fr_idx n, real *to)
+/* Row k of a matrix of K rows and n columns in panels of nv_full vectors. */
+INLINE void pack_row(const real *row, fr_idx k, fr_idx K, fr_idx n, int nv_full, real *to)
 {
-    for (fr_idx p = 0; p < panel_count(n, MAX_NV); p++) {
-        const int nv = panel_vectors(n, MAX_NV, p);
-        real     *panel = to + p * K * MAX_NV * VL + k * nv * VL;
+    for (fr_idx p = 0; p < panel_count(n, nv_full); p++) {
+        const int nv = panel_vectors(n, nv_full, p);
+        real     *panel = to + p * K * nv_full * VL + k * nv * VL;
         for (int v = 0; v < nv; v++) {
-            const fr_idx j = (p * MAX_NV + v) * VL;
+            const fr_idx j = (p * nv_full + v) * VL;
             store(panel + v * VL, load_part(row + j, n - j));
         }
     }
@@ -89,7 +89,7 @@ static void pack_gates(const real *w, fr_idx n, fr_idx H, int G, const int *gate
 {
     const struct range own = share(G * H, part.rank, part.parts);
     for (fr_idx k = own.lo; k < own.hi; k++)
-        pack_row(w + (gate[k / H] * H + k % H) * n, k, G * H, n, to);
+        pack_row(w + (gate[k / H] * H + k % H) * n, k, G * H, n, MAX_NV, to);
 }
 
 static void pack_bias(const struct stage *t, fr_idx H, const real *b_ih, const real *b_hh, real *to)

@@ -126,9 +126,17 @@ cdef extern from "fastrnn.h" nogil:
     void fr_init()
 
     int fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, void *y)
-    int fr_test_gemm(int isa, fr_dtype dtype, fr_idx m, fr_idx n, fr_idx k, const void *a, const void *b, void *c,
-                     void *workspace)
-    size_t fr_test_gemm_bytes(fr_idx m, fr_idx n, fr_idx k)
+
+    ctypedef struct fr_test_gemm_args:
+        fr_dtype dtype
+        int isa, nv
+        fr_idx m, n, k
+        const void *a
+        const void *b
+        void *c
+        void *workspace
+    int fr_test_gemm_bytes(const fr_test_gemm_args *a, size_t *nbytes)
+    int fr_test_gemm(const fr_test_gemm_args *a)
 
     ctypedef enum fr_probe:
         FR_PROBE_FMA

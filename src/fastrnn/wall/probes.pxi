@@ -10,12 +10,18 @@ def activation(str name, x, y):
     check(fr_test_act(current_isa, dtype_of(ax), <fr_act><int>ACTS[name], ax.view.len // ax.view.itemsize, ax.at(), ay.at()))
 
 
-def gemm(a, b, c):
-    """c (m, n) += a (m, k) b (k, n) on the current engine; C-ordered arrays of one dtype."""
+def gemm(a, b, c, int vectors=4):
+    """c (m, n) += a (m, k) b (k, n) on the current engine; C-ordered arrays of one dtype; b in panels of 1 to 4 vectors."""
     cdef Array aa = Array(a), ab = Array(b), ac = Array(c, True)
-    cdef Py_ssize_t m = aa.view.shape[0], n = ab.view.shape[1], k = aa.view.shape[1]
-    cdef Block workspace = Block(fr_test_gemm_bytes(m, n, k))
-    check(fr_test_gemm(current_isa, dtype_of(aa), m, n, k, aa.at(), ab.at(), ac.at(), workspace.at))
+    cdef fr_test_gemm_args g
+    cdef size_t nbytes
+    g.dtype, g.isa, g.nv = dtype_of(aa), current_isa, vectors
+    g.m, g.n, g.k = aa.view.shape[0], ab.view.shape[1], aa.view.shape[1]
+    g.a, g.b, g.c = aa.at(), ab.at(), ac.at()
+    check(fr_test_gemm_bytes(&g, &nbytes))
+    cdef Block workspace = Block(nbytes)
+    g.workspace = workspace.at
+    check(fr_test_gemm(&g))
 
 
 PROBES = {"fma": 0, "read": 1, "barrier": 2}
