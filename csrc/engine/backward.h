@@ -57,7 +57,7 @@ static struct back_step back_rows(const struct backward_call *f, fr_idx s, fr_id
 static void through_product(const struct backward_call *f, int k, const struct back_step *rows, real *to)
 {
     const struct stage *t = &f->cell->stage[k];
-    const fr_idx        H = f->d->H, K = t->Gh * H, b_panel = K * MAX_NV * VL, c_panel = MAX_NV * VL;
+    const fr_idx        H = f->d->H, K = t->Gh * H, u_panel = K * MAX_NV * VL;
     for (fr_idx j = 0; j < rows->n; j++)
         f->space.a[j] = rows->gates[j] + (t->block + t->h0) * H;
     for (fr_idx v = f->units.lo / VL, end = f->units.hi / VL; v < end;) {
@@ -65,8 +65,13 @@ static void through_product(const struct backward_call *f, int k, const struct b
         const int    panel = panel_vectors(H, MAX_NV, p),
                      nv = end - v < panel - inside ? (int)(end - v) : (int)(panel - inside);
         const int    np = nv < MAX_NV ? 1 : panel_group(panels_at_once(rows->n, nv), H, MAX_NV, p, end / MAX_NV);
-        gemm(rows->n, np, nv, K, f->space.a, 1, f->pack[k].wh_t + p * b_panel + inside * VL, panel * VL, b_panel,
-             to + v * VL, rows->ld, c_panel);
+        const struct product product = {
+            .k = K,
+            .a = {f->space.a, 1},
+            .b = {f->pack[k].wh_t + p * u_panel + inside * VL, panel * VL, u_panel},
+            .c = {to + v * VL, rows->ld, MAX_NV * VL},
+        };
+        gemm(rows->n, np, nv, &product);
         v += np * nv;
     }
 }

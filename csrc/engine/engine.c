@@ -120,10 +120,15 @@ static void test_gemm(const fr_test_gemm_args *a)
         for (fr_idx j = 0; j < panels * width; j++)
             s.tiles[j / width * m * width + i * width + j % width] = j < n ? c[i * n + j] : 0;
     for (fr_idx p = 0; p < panels;) {
-        const int nv = panel_vectors(n, a->nv, p);
-        const int np = panel_group(panels_at_once(m, nv), n, a->nv, p, panels);
-        gemm(m, np, nv, k, s.rows, 1, s.packed + p * k * width, nv * VL, k * width, s.tiles + p * m * width, width,
-             m * width);
+        const int            nv = panel_vectors(n, a->nv, p);
+        const int            np = panel_group(panels_at_once(m, nv), n, a->nv, p, panels);
+        const struct product product = {
+            .k = k,
+            .a = {s.rows, 1},
+            .b = {s.packed + p * k * width, nv * VL, k * width},
+            .c = {s.tiles + p * m * width, width, m * width},
+        };
+        gemm(m, np, nv, &product);
         p += np;
     }
     for (fr_idx i = 0; i < m; i++)

@@ -110,7 +110,7 @@ static void project(const struct forward_call *f, fr_idx m)
     for (int k = 0; k < f->cell->stages; k++) {
         const struct stage *t = &f->cell->stage[k];
         const struct range  own = own_panels(f->d, t, f->grid, f->rank);
-        const fr_idx        b_panel = I * t->Gx * t->ub * VL, c_panel = m * t->S * t->ub * VL;
+        const fr_idx        w_panel = I * t->Gx * t->ub * VL, c_panel = m * t->S * t->ub * VL;
         for (fr_idx p = own.lo; p < own.hi;) {
             const int ub = panel_vectors(f->d->H, t->ub, p), width = t->S * ub * VL;
             const int np = panel_group(panels_at_once(m, t->Gx * t->ub), f->d->H, t->ub, p, own.hi);
@@ -120,8 +120,13 @@ static void project(const struct forward_call *f, fr_idx m)
                     for (int j = 0; j < width; j += VL)
                         store(tiles + q * c_panel + i * width + j, load(bias + j));
             }
-            gemm(m, np, t->Gx * ub, I, f->space.x, 1, f->pack[k].wx + p * b_panel, t->Gx * ub * VL, b_panel,
-                 tiles + t->x0 * ub * VL, width, c_panel);
+            const struct product product = {
+                .k = I,
+                .a = {f->space.x, 1},
+                .b = {f->pack[k].wx + p * w_panel, t->Gx * ub * VL, w_panel},
+                .c = {tiles + t->x0 * ub * VL, width, c_panel},
+            };
+            gemm(m, np, t->Gx * ub, &product);
             p += np, tiles += np * c_panel;
         }
     }
@@ -152,7 +157,7 @@ static void step_stage(const struct forward_call *f, int k, const struct step *s
 {
     const struct stage *t = &f->cell->stage[k];
     const struct range  own = own_panels(f->d, t, f->grid, f->rank);
-    const fr_idx        H = f->d->H, b_panel = H * t->Gh * t->ub * VL, c_panel = m * t->S * t->ub * VL;
+    const fr_idx        H = f->d->H, u_panel = H * t->Gh * t->ub * VL, c_panel = m * t->S * t->ub * VL;
     const real *const  *operand = operand_rows(f, t, s, lo);
     const int           at_once = panels_at_once(s->n, t->Gh * t->ub);
     const fr_idx        groups = (own.hi - own.lo + at_once - 1) / at_once;
@@ -163,9 +168,15 @@ static void step_stage(const struct forward_call *f, int k, const struct step *s
             const int ub = panel_vectors(H, t->ub, p), width = t->S * ub * VL;
             const int np = panel_group(at_once, H, t->ub, p, end);
             real     *tile = tiles + (p - own.lo) * c_panel + r * width;
-            if (t->Gh)
-                gemm(s->n, np, t->Gh * ub, H, operand, 1, f->pack[k].wh + p * b_panel, t->Gh * ub * VL, b_panel,
-                     tile + t->h0 * ub * VL, width, c_panel);
+            if (t->Gh) {
+                const struct product product = {
+                    .k = H,
+                    .a = {operand, 1},
+                    .b = {f->pack[k].wh + p * u_panel, t->Gh * ub * VL, u_panel},
+                    .c = {tile + t->h0 * ub * VL, width, c_panel},
+                };
+                gemm(s->n, np, t->Gh * ub, &product);
+            }
             for (int q = 0; q < np; q++)
                 t->forward(s, s->n, tile + q * c_panel, ub, (p + q) * t->ub * VL, H);
             p += np;

@@ -54,7 +54,13 @@ static void add_weight_tile(const struct backward_call *f, fr_idx m, fr_idx k, c
         const int nv = panel_vectors(n, MAX_NV, p);
         real     *tile = f->space.tile;
         memset(tile, 0, (size_t)m * WIDTH * sizeof(real));
-        gemm(m, 1, nv, k, a, tile_rows(MAX_NV), b + p * GRAD_ROWS * WIDTH, nv * VL, 0, tile, WIDTH, 0);
+        const struct product product = {
+            .k = k,
+            .a = {a, tile_rows(MAX_NV)},
+            .b = {b + p * GRAD_ROWS * WIDTH, nv * VL, 0},
+            .c = {tile, WIDTH, 0},
+        };
+        gemm(m, 1, nv, &product);
         for (fr_idx i = 0; i < m; i++)
             for (int v = 0; v < nv; v++) {
                 const fr_idx j = p * WIDTH + v * VL;
@@ -148,8 +154,13 @@ static void add_inputs(const struct backward_call *f, struct range chunk, fr_idx
                 const struct stage *t = &f->cell->stage[k];
                 for (fr_idx l = 0; l < m; l++)
                     f->space.a[l] = (const real *)f->a->gates + ((r + l) * S + t->block + t->x0) * H;
-                gemm(m, 1, nv, t->Gx * H, f->space.a, 1, f->pack[k].wx_t + p * t->Gx * H * WIDTH, nv * VL, 0, tile,
-                     WIDTH, 0);
+                const struct product product = {
+                    .k = t->Gx * H,
+                    .a = {f->space.a, 1},
+                    .b = {f->pack[k].wx_t + p * t->Gx * H * WIDTH, nv * VL, 0},
+                    .c = {tile, WIDTH, 0},
+                };
+                gemm(m, 1, nv, &product);
             }
             for (fr_idx l = 0; l < m; l++)
                 for (int v = 0; v < nv; v++) {
