@@ -23,7 +23,11 @@
 #include <arm_neon.h>
 #endif
 
+#if defined __OPTIMIZE__
 #define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline /* without optimization a call through a constant pointer cannot be expanded */
+#endif
 
 #if defined __AVX512F__
 #define VECTOR_BYTES 64
