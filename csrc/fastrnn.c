@@ -105,6 +105,29 @@ int fr_forward(const fr_desc *d, const fr_forward_args *a)
     engine->forward(d, a);
     return FR_OK;
 }
+const char *fr_rule_name(int rule)
+{
+    static const char *const names[FR_N_RULES] = {
+        [FR_PLAIN] = "plain",     [FR_ADAGRAD] = "adagrad",
+        [FR_RMSPROP] = "rmsprop", [FR_RMSPROP_CENTERED] = "rmsprop_centered",
+        [FR_ADAM] = "adam",
+    };
+    return rule >= 0 && rule < FR_N_RULES ? names[rule] : NULL;
+}
+
+const char *fr_act_name(int act)
+{
+    static const char *const names[FR_N_ACTS] = {[FR_SIGMOID] = "sigmoid", [FR_TANH] = "tanh", [FR_SELU] = "selu"};
+    return act >= 0 && act < FR_N_ACTS ? names[act] : NULL;
+}
+
+const char *fr_probe_name(int what)
+{
+    static const char *const names[FR_N_PROBES] = {
+        [FR_PROBE_FMA] = "fma", [FR_PROBE_READ] = "read", [FR_PROBE_BARRIER] = "barrier"};
+    return what >= 0 && what < FR_N_PROBES ? names[what] : NULL;
+}
+
 
 int fr_backward(const fr_desc *d, const fr_backward_args *a)
 {

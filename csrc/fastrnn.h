@@ -131,6 +131,8 @@ int fr_threads_pay(const fr_desc *d);
  * one that fr_workspace_bytes accepts. */
 fr_idx fr_forward_piece(const fr_desc *d, fr_idx s_lo);
 fr_idx fr_backward_piece(const fr_desc *d, fr_idx s_hi);
+const char *fr_rule_name(int rule); /* NULL beyond the end, as of the names below */
+
 
 /* One step of an optimizer on one parameter. What the rules do with the numbers stands in engine/update.h. */
 typedef enum { FR_PLAIN, FR_ADAGRAD, FR_RMSPROP, FR_RMSPROP_CENTERED, FR_ADAM, FR_N_RULES } fr_rule;
@@ -165,7 +167,8 @@ void fr_init(void);        /* once, at import: makes fork safe after threads hav
 
 /* Not API: single kernels, for tests and benchmarks. */
 typedef enum { FR_SIGMOID, FR_TANH, FR_SELU, FR_N_ACTS } fr_act;
-int fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, void *y);
+const char *fr_act_name(int act);
+int         fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, void *y);
 
 typedef struct {
     fr_dtype    dtype;
@@ -179,6 +182,8 @@ typedef struct {
 } fr_test_gemm_args;
 int fr_test_gemm_bytes(const fr_test_gemm_args *a, size_t *bytes);
 int fr_test_gemm(const fr_test_gemm_args *a);
+const char *fr_probe_name(int what);
+
 
 /* What the machine allows. The work done: floating-point operations, bytes, or barriers. The caller takes the time. */
 typedef enum { FR_PROBE_FMA, FR_PROBE_READ, FR_PROBE_BARRIER, FR_N_PROBES } fr_probe;

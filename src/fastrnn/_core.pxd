@@ -15,9 +15,6 @@ cdef extern from "fastrnn.h" nogil:
         FR_FORWARD
         FR_BACKWARD
 
-    ctypedef enum fr_act:
-        FR_N_ACTS
-
     enum:
         FR_OK
         FR_ESIZE
@@ -103,6 +100,7 @@ cdef extern from "fastrnn.h" nogil:
 
     ctypedef struct fr_update_args:
         fr_rule rule
+    const char *fr_rule_name(int rule)
         fr_dtype dtype
         int isa, n_threads
         fr_idx n
@@ -128,6 +126,9 @@ cdef extern from "fastrnn.h" nogil:
     int fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, void *y)
 
     ctypedef struct fr_test_gemm_args:
+    ctypedef enum fr_act:
+        FR_N_ACTS
+    const char *fr_act_name(int act)
         fr_dtype dtype
         int isa, nv
         fr_idx m, n, k
@@ -139,6 +140,7 @@ cdef extern from "fastrnn.h" nogil:
     int fr_test_gemm(const fr_test_gemm_args *a)
 
     ctypedef enum fr_probe:
-        FR_PROBE_FMA
+        FR_N_PROBES
+    const char *fr_probe_name(int what)
     int fr_run_probe(int isa, fr_dtype dtype, fr_probe what, int n_threads, size_t nbytes, fr_idx repeats, void *buffer,
                      double *work)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Single kernels and the machine's own roof, for tests and benchmarks.
 
-ACTS = {"sigmoid": 0, "tanh": 1, "selu": 2}
+ACTS = {fr_act_name(k).decode(): k for k in range(FR_N_ACTS)}
 
 
 def activation(str name, x, y):
@@ -24,7 +24,7 @@ def gemm(a, b, c, int vectors=4):
     check(fr_test_gemm(&g))
 
 
-PROBES = {"fma": 0, "read": 1, "barrier": 2}
+PROBES = {fr_probe_name(k).decode(): k for k in range(FR_N_PROBES)}
 
 
 def probe(str what, int dtype, size_t nbytes, Py_ssize_t repeats, int n_threads):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # What training does to parameters and gradients beside the passes: whole arrays, element by element.
 
-RULES = {"plain": 0, "adagrad": 1, "rmsprop": 2, "rmsprop_centered": 3, "adam": 4}
+RULES = {fr_rule_name(k).decode(): k for k in range(FR_N_RULES)}
 
 
 cdef fr_dtype dtype_of(Array array) noexcept:
