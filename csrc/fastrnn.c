@@ -21,18 +21,6 @@ const char *fr_strerror(int code)
     return code <= 0 && -code < (int)(sizeof messages / sizeof *messages) ? messages[-code] : "unknown error";
 }
 
-static const char *const names[FR_N_CELLS] = {
-    [FR_RNN_TANH] = "rnn_tanh",
-    [FR_RNN_RELU] = "rnn_relu",
-    [FR_RNN_SIGMOID] = "rnn_sigmoid",
-    [FR_RNN_SELU] = "rnn_selu",
-    [FR_RNN_IDENTITY] = "rnn_identity",
-    [FR_LSTM] = "lstm",
-    [FR_GRU] = "gru",
-    [FR_GRU_RESET_BEFORE] = "gru_reset_before",
-    [FR_LINEAR] = "linear",
-};
-
 /* No array that a call touches is larger than these products times a small constant; 2^8 leaves room for it. */
 static int fits(fr_idx a, fr_idx b, fr_idx c)
 {
@@ -62,7 +50,6 @@ int fr_get_cell_info(fr_cell cell, fr_cell_info *info)
     if (cell < 0 || cell >= FR_N_CELLS)
         return FR_ECELL;
     fr_find_engine(fr_isa_count() - 1, FR_F32)->cell_info(cell, info);
-    info->name = names[cell];
     return FR_OK;
 }
 
@@ -105,6 +92,19 @@ int fr_forward(const fr_desc *d, const fr_forward_args *a)
     engine->forward(d, a);
     return FR_OK;
 }
+
+int fr_backward(const fr_desc *d, const fr_backward_args *a)
+{
+    const struct fr_engine *engine;
+    const int               rc = check(d, &engine);
+    if (rc != FR_OK)
+        return rc;
+    if (a->s_lo < 0 || a->s_lo > a->s_hi || a->s_hi > d->T)
+        return FR_ESIZE;
+    engine->backward(d, a);
+    return FR_OK;
+}
+
 const char *fr_rule_name(int rule)
 {
     static const char *const names[FR_N_RULES] = {
@@ -126,19 +126,6 @@ const char *fr_probe_name(int what)
     static const char *const names[FR_N_PROBES] = {
         [FR_PROBE_FMA] = "fma", [FR_PROBE_READ] = "read", [FR_PROBE_BARRIER] = "barrier"};
     return what >= 0 && what < FR_N_PROBES ? names[what] : NULL;
-}
-
-
-int fr_backward(const fr_desc *d, const fr_backward_args *a)
-{
-    const struct fr_engine *engine;
-    const int               rc = check(d, &engine);
-    if (rc != FR_OK)
-        return rc;
-    if (a->s_lo < 0 || a->s_lo > a->s_hi || a->s_hi > d->T)
-        return FR_ESIZE;
-    engine->backward(d, a);
-    return FR_OK;
 }
 
 int fr_update(const fr_update_args *a)

@@ -17,17 +17,11 @@
 
 typedef ptrdiff_t fr_idx;
 
-typedef enum {
-    FR_RNN_TANH,
-    FR_RNN_RELU,
-    FR_RNN_SIGMOID,
-    FR_RNN_SELU,
-    FR_RNN_IDENTITY,
-    FR_LSTM,
-    FR_GRU,              /* reset after the product: PyTorch */
-    FR_GRU_RESET_BEFORE, /* reset before it: Cho et al. 2014 */
-    FR_LINEAR,           /* y = x W^T + b: a cell that remembers nothing */
-    FR_N_CELLS
+typedef enum { /* FR_RNN_TANH .. FR_LINEAR */
+#define CELL(code, name, activation, gates, has_c, stages) FR_##code,
+#include "cells.h"
+#undef CELL
+               FR_N_CELLS
 } fr_cell;
 
 typedef enum { FR_F32, FR_F64 } fr_dtype;
@@ -35,13 +29,16 @@ typedef enum { FR_F32, FR_F64 } fr_dtype;
 enum { FR_OK = 0, FR_ECELL = -1, FR_EDTYPE = -2, FR_EISA = -3, FR_ESIZE = -4, FR_EOVERFLOW = -5 };
 const char *fr_strerror(int code);
 
-/* What the arrays of a cell look like. */
+/* What a cell is called and what its arrays look like. */
 typedef struct {
     const char *name;
-    int         G;         /* gates: w_ih is (G*H, I), w_hh (G*H, H), the biases (G*H) */
-    int         S;         /* blocks: a tape row is (S, H) */
-    int         has_c;     /* the state is (h, c), not h alone */
-    int         recurrent; /* w_hh exists */
+    const char *activation; /* of a plain recurrent cell: "tanh" ..; else NULL */
+    const char *gates; /* a letter for each, in PyTorch's order: the names in the equations; "" for a cell of one sum */
+    int         gate_block[4]; /* the block of the tape that holds each, after its activation */
+    int         G;             /* gates: w_ih is (G*H, I), w_hh (G*H, H), the biases (G*H) */
+    int         S;             /* blocks: a tape row is (S, H) */
+    int         has_c;         /* the state is (h, c), not h alone */
+    int         recurrent;     /* w_hh exists */
 } fr_cell_info;
 int fr_get_cell_info(fr_cell cell, fr_cell_info *info);
 
@@ -131,11 +128,11 @@ int fr_threads_pay(const fr_desc *d);
  * one that fr_workspace_bytes accepts. */
 fr_idx fr_forward_piece(const fr_desc *d, fr_idx s_lo);
 fr_idx fr_backward_piece(const fr_desc *d, fr_idx s_hi);
-const char *fr_rule_name(int rule); /* NULL beyond the end, as of the names below */
-
 
 /* One step of an optimizer on one parameter. What the rules do with the numbers stands in engine/update.h. */
 typedef enum { FR_PLAIN, FR_ADAGRAD, FR_RMSPROP, FR_RMSPROP_CENTERED, FR_ADAM, FR_N_RULES } fr_rule;
+const char *fr_rule_name(int rule); /* NULL beyond the end, as of the names below */
+
 typedef struct {
     fr_rule     rule;
     fr_dtype    dtype;
@@ -182,11 +179,11 @@ typedef struct {
 } fr_test_gemm_args;
 int fr_test_gemm_bytes(const fr_test_gemm_args *a, size_t *bytes);
 int fr_test_gemm(const fr_test_gemm_args *a);
-const char *fr_probe_name(int what);
-
 
 /* What the machine allows. The work done: floating-point operations, bytes, or barriers. The caller takes the time. */
 typedef enum { FR_PROBE_FMA, FR_PROBE_READ, FR_PROBE_BARRIER, FR_N_PROBES } fr_probe;
+const char *fr_probe_name(int what);
+
 int fr_run_probe(int isa, fr_dtype dtype, fr_probe what, int n_threads, size_t nbytes, /* of each thread, >= 512 */
                  fr_idx repeats, void *buffer,                                         /* (n_threads, nbytes) */
                  double *work);

@@ -32,7 +32,7 @@ static struct back_step back_rows(const struct backward_call *f, fr_idx s, fr_id
     rows.dh = f->space.dh + at, rows.dc = f->space.dc + at, rows.dq = f->space.dq + at, rows.dm = f->space.dm + at;
     for (fr_idx j = 0; j < n; j++) {
         const fr_idx i = position(f->rows, lo + j), tape = first_of(d, s) + i;
-        rows.gates[j] = gates + tape * f->cell->S * H;
+        rows.gates[j] = gates + tape * block_count(f->cell) * H;
         rows.h_prev[j] = state_before(d, f->y, f->a->h_0, f->space.zeros, s, i);
         if (f->a->dy)
             rows.dy[j] = field_row(d, f->dy, s, i);
@@ -114,7 +114,7 @@ static void step_back(const struct backward_call *f, fr_idx s, fr_idx lo, fr_idx
 {
     const struct range     all = {0, running(f->d, s, f->rows, lo, hi)};
     const struct back_step rows = back_rows(f, s, lo, all.hi);
-    for (int k = f->cell->stages - 1; k >= 0; k--) {
+    for (int k = stage_count(f->cell) - 1; k >= 0; k--) {
         const struct stage *t = &f->cell->stage[k];
         real *const         to = t->operand == H_PREV ? rows.dh : rows.dq;
         real *const         product = f->d->masked ? rows.dm : to;

@@ -45,12 +45,12 @@ static struct region backward_layout(const fr_desc *d, struct grid grid, int ran
     /* dh, dc, dq live from one piece of a call to the next, so they come first: their place must not depend on the grid */
     out->dh = take(&a, d->N * Hv, sizeof(real));
     out->dc = take(&a, cell->has_c ? d->N * Hv : 0, sizeof(real));
-    out->dq = take(&a, cell->stages > 1 ? d->N * Hv : 0, sizeof(real));
+    out->dq = take(&a, stage_count(cell) > 1 ? d->N * Hv : 0, sizeof(real));
     out->dm = take(&a, d->masked ? d->N * Hv : 0, sizeof(real));
     out->zeros = take(&a, d->H, sizeof(real));
     out->meet = take(&a, grid.rows + 1, sizeof *out->meet);
     out->x = take(&a, GRAD_ROWS * Iv, sizeof(real));
-    for (int k = 0; k < cell->stages; k++)
+    for (int k = 0; k < stage_count(cell); k++)
         out->h[k] = take(&a, cell->stage[k].Gh ? GRAD_ROWS * Hv : 0, sizeof(real));
     for (int r = 0; r <= rank; r++) {
         own.lo = a.used;

@@ -65,12 +65,21 @@ static fr_idx backward_piece(const fr_desc *d, fr_idx s_hi)
     return s;
 }
 
-static void cell_info(fr_cell cell, fr_cell_info *info)
+static void cell_info(fr_cell code, fr_cell_info *info)
 {
-    info->G = cells[cell].G;
-    info->S = cells[cell].S;
-    info->has_c = cells[cell].has_c;
-    info->recurrent = cells[cell].stage[0].Gh > 0;
+    const struct cell *cell = &cells[code];
+    *info = (fr_cell_info){
+        .name = cell->name,
+        .activation = cell->activation,
+        .gates = cell->gates,
+        .G = gate_count(cell),
+        .S = block_count(cell),
+        .has_c = cell->has_c,
+        .recurrent = cell->stage[0].Gh > 0,
+    };
+    for (int k = 0; k < stage_count(cell); k++) /* a gate lies where its input weights feed */
+        for (int g = 0; g < cell->stage[k].Gx; g++)
+            info->gate_block[cell->stage[k].gate_x[g]] = cell->stage[k].block + cell->stage[k].x0 + g;
 }
 
 static void test_act(fr_act act, fr_idx n, const void *x, void *y)

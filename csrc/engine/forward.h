@@ -38,7 +38,7 @@ static fr_idx tile_width(const fr_desc *d, struct grid grid)
 {
     const struct cell *cell = &cells[d->cell];
     fr_idx             width = 0;
-    for (int k = 0; k < cell->stages; k++) {
+    for (int k = 0; k < stage_count(cell); k++) {
         const struct stage *t = &cell->stage[k];
         width += (panel_count(d->H, t->ub) + grid.cols - 1) / grid.cols * t->S * t->ub * VL;
     }
@@ -72,7 +72,7 @@ static struct region forward_layout(const fr_desc *d, struct grid grid, int rank
     out->block = block;
     out->meet = take(&a, grid.rows, sizeof *out->meet);
     out->zeros = take(&a, d->H, sizeof(real));
-    out->scratch = take(&a, cell->stages > 1 ? grid.rows * block * cell->S * d->H : 0, sizeof(real));
+    out->scratch = take(&a, stage_count(cell) > 1 ? grid.rows * block * block_count(cell) * d->H : 0, sizeof(real));
     const fr_idx width = tile_width(d, grid), fit = CHUNK_BYTES / ((fr_idx)sizeof(real) * width);
     const fr_idx most = grid.cols > 1 && SHORT_CHUNK < d->T ? SHORT_CHUNK * block : d->T * block;
     out->tile_rows = fit < block ? block : fit < most ? fit : most;
@@ -107,7 +107,7 @@ static void project(const struct forward_call *f, fr_idx m)
 {
     const fr_idx I = f->d->I;
     real        *tiles = f->space.tiles;
-    for (int k = 0; k < f->cell->stages; k++) {
+    for (int k = 0; k < stage_count(f->cell); k++) {
         const struct stage *t = &f->cell->stage[k];
         const struct range  own = own_panels(f->d, t, f->grid, f->rank);
         const fr_idx        w_panel = I * t->Gx * t->ub * VL, c_panel = m * t->S * t->ub * VL;
@@ -178,7 +178,7 @@ static void step_stage(const struct forward_call *f, int k, const struct step *s
                 gemm(s->n, np, t->Gh * ub, &product);
             }
             for (int q = 0; q < np; q++)
-                t->forward(s, s->n, tile + q * c_panel, ub, (p + q) * t->ub * VL, H);
+                t->forward(s, tile + q * c_panel, ub, (p + q) * t->ub * VL, H);
             p += np;
         }
     }
@@ -188,7 +188,7 @@ static void step_stage(const struct forward_call *f, int k, const struct step *s
 static struct step step_rows(const struct forward_call *f, fr_idx s, fr_idx lo, fr_idx n)
 {
     const fr_desc *d = f->d;
-    const fr_idx   H = d->H, S = f->cell->S;
+    const fr_idx   H = d->H, S = block_count(f->cell);
     struct step    rows = f->space.rows;
     real *const gates = f->a->gates, *const c = f->a->c, *const c_n = f->a->c_n;
     const real *c_0 = f->a->c_0;
@@ -203,7 +203,7 @@ static struct step step_rows(const struct forward_call *f, fr_idx s, fr_idx lo, 
             rows.take_c[j] = field_row(d, f->take_c, s, i);
         if (gates)
             rows.gates[j] = gates + tape * S * H;
-        else if (f->cell->stages > 1)
+        else if (stage_count(f->cell) > 1)
             rows.gates[j] = f->space.scratch + (f->rank / f->grid.cols * f->space.block + j) * S * H;
         if (f->cell->has_c) {
             rows.c[j] = c ? c + tape * H : c_n + row * H;
@@ -213,7 +213,7 @@ static struct step step_rows(const struct forward_call *f, fr_idx s, fr_idx lo, 
                 rows.c_prev[j] = c ? c + (first_of(d, s - 1) + i) * H : c_n + row * H;
         }
     }
-    if (!gates && f->cell->stages == 1)
+    if (!gates && stage_count(f->cell) == 1)
         rows.gates = NULL;
     if (!f->take_h.at)
         rows.take_h = NULL;
@@ -249,7 +249,7 @@ static int run_rows(struct forward_call *f, fr_idx lo, fr_idx hi)
             n = running(d, s, f->rows, lo, hi);
             const struct step rows = step_rows(f, s, lo, n);
             real             *tiles = f->space.tiles;
-            for (int k = 0; k < f->cell->stages; k++) {
+            for (int k = 0; k < stage_count(f->cell); k++) {
                 const struct stage *t = &f->cell->stage[k];
                 const struct range  own = own_panels(d, t, f->grid, f->rank);
                 step_stage(f, k, &rows, lo, tiles, r, m);

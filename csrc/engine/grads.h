@@ -30,12 +30,13 @@ static void pack_operands(const struct backward_call *f, struct range r, fr_idx 
         s = step_of(d, tape, s);
         const fr_idx i = tape - first_of(d, s);
         pack_row(field_row(d, f->x, s, i), l, GRAD_ROWS, d->I, MAX_NV, f->space.x);
-        for (int k = 0; k < f->cell->stages; k++) {
+        for (int k = 0; k < stage_count(f->cell); k++) {
             const struct stage *t = &f->cell->stage[k];
             if (!t->Gh)
                 continue;
-            const real *operand = t->operand == H_PREV ? state_before(d, f->y, f->a->h_0, f->space.zeros, s, i)
-                                                       : (real *)f->a->gates + (tape * f->cell->S + t->operand) * H;
+            const real *operand = t->operand == H_PREV
+                                      ? state_before(d, f->y, f->a->h_0, f->space.zeros, s, i)
+                                      : (real *)f->a->gates + (tape * block_count(f->cell) + t->operand) * H;
             if (d->masked)
                 operand = masked_row(d, f->a->carry.mask, i, operand, f->space.masked);
             pack_row(operand, l, GRAD_ROWS, H, MAX_NV, f->space.h[k]);
@@ -84,12 +85,12 @@ INLINE int gate_of_h(const struct stage *t, int block)
 /* dW, dU over tape rows r of the chunk: this thread's share of tiles of tile_rows(MAX_NV) units of a block */
 static void add_weights(const struct backward_call *f, struct range r)
 {
-    const fr_idx       H = f->d->H, I = f->d->I, S = f->cell->S, k = r.hi - r.lo, rows = tile_rows(MAX_NV);
+    const fr_idx       H = f->d->H, I = f->d->I, S = block_count(f->cell), k = r.hi - r.lo, rows = tile_rows(MAX_NV);
     const fr_idx       tiles = (H + rows - 1) / rows;
     const struct range own = share(S * tiles, f->rank, f->grid.rows * f->grid.cols);
     real *const dw_ih = f->a->dw_ih, *const dw_hh = f->a->dw_hh;
     for (fr_idx n = own.lo; n < own.hi; n++) {
-        const int           block = (int)(n / tiles), stage = f->cell->stages > 1 && block >= f->cell->stage[1].block;
+        const int block = (int)(n / tiles), stage = stage_count(f->cell) > 1 && block >= f->cell->stage[1].block;
         const struct stage *t = &f->cell->stage[stage];
         const int           gx = gate_of_x(t, block - t->block), gh = gate_of_h(t, block - t->block);
         const fr_idx        j = n % tiles * rows, m = H - j < rows ? H - j : rows;
@@ -109,13 +110,13 @@ static void add_weights(const struct backward_call *f, struct range r)
 /* db over tape rows r: this thread's share of the vectors of units of all blocks */
 static void add_biases(const struct backward_call *f, struct range r)
 {
-    const fr_idx       H = f->d->H, S = f->cell->S, vectors = (H + VL - 1) / VL;
+    const fr_idx       H = f->d->H, S = block_count(f->cell), vectors = (H + VL - 1) / VL;
     const struct range own = share(S * vectors, f->rank, f->grid.rows * f->grid.cols);
     real *const db_ih = f->a->db_ih, *const db_hh = f->a->db_hh;
     if (!db_ih)
         return;
     for (fr_idx n = own.lo; n < own.hi; n++) {
-        const int           block = (int)(n / vectors), stage = f->cell->stages > 1 && block >= f->cell->stage[1].block;
+        const int block = (int)(n / vectors), stage = stage_count(f->cell) > 1 && block >= f->cell->stage[1].block;
         const struct stage *t = &f->cell->stage[stage];
         const int           gx = gate_of_x(t, block - t->block), gh = gate_of_h(t, block - t->block);
         const fr_idx        j = n % vectors * VL, width = H - j;
@@ -136,7 +137,7 @@ static void add_inputs(const struct backward_call *f, struct range chunk, fr_idx
 {
     enum { WIDTH = MAX_NV * VL };
     const fr_desc     *d = f->d;
-    const fr_idx       H = d->H, I = d->I, S = f->cell->S;
+    const fr_idx       H = d->H, I = d->I, S = block_count(f->cell);
     const struct range own = share(chunk.hi - chunk.lo, f->rank, f->grid.rows * f->grid.cols);
     fr_idx             s = s_lo;
     real              *tile = f->space.tile;
@@ -150,7 +151,7 @@ static void add_inputs(const struct backward_call *f, struct range chunk, fr_idx
         for (fr_idx p = 0; p < panel_count(I, MAX_NV); p++) {
             const int nv = panel_vectors(I, MAX_NV, p);
             memset(tile, 0, (size_t)m * WIDTH * sizeof(real));
-            for (int k = 0; k < f->cell->stages; k++) {
+            for (int k = 0; k < stage_count(f->cell); k++) {
                 const struct stage *t = &f->cell->stage[k];
                 for (fr_idx l = 0; l < m; l++)
                     f->space.a[l] = (const real *)f->a->gates + ((r + l) * S + t->block + t->x0) * H;

@@ -22,7 +22,7 @@ static real *pack_layout(const fr_desc *d, fr_pass pass, real *at, struct stage_
 {
     const struct cell *cell = &cells[d->cell];
     const fr_idx       I = d->I, H = d->H, Hv = round_up(H, VL), Iv = round_up(I, VL);
-    for (int k = 0; k < cell->stages; k++) {
+    for (int k = 0; k < stage_count(cell); k++) {
         const struct stage *t = &cell->stage[k];
         struct stage_pack  *s = &out[k];
         if (pass == FR_FORWARD) {
@@ -127,7 +127,7 @@ static void pack_thread(const void *job, struct grid grid, int rank)
     const struct part      part = {rank, grid.cols};
     struct stage_pack      s[2];
     pack_layout(d, a->pass, a->to, s);
-    for (int k = 0; k < cell->stages; k++) {
+    for (int k = 0; k < stage_count(cell); k++) {
         const struct stage *t = &cell->stage[k];
         if (a->pass == FR_FORWARD) {
             pack_units(a->w_ih, d->I, d->H, t->Gx, t->gate_x, t->ub, s[k].wx, part);

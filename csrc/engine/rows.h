@@ -81,14 +81,14 @@ static struct grid plan(const fr_desc *d, int threads)
 {
     const struct cell *cell = &cells[d->cell];
     const double       rows = d->T ? (double)first_of(d, d->T) / (double)d->T : 0; /* in a mean step */
-    const double       step = rows * 2.0 * cell->G * (double)d->H * (double)d->H;
-    const double       total = 2.0 * cell->G * (double)d->H * (double)(d->H + d->I) * rows * (double)d->T;
+    const double       step = rows * 2.0 * gate_count(cell) * (double)d->H * (double)d->H;
+    const double       total = 2.0 * gate_count(cell) * (double)d->H * (double)(d->H + d->I) * rows * (double)d->T;
     const fr_idx       panels = d->H / (2 * VL);
     if (threads == 1 || total < SERIAL_FLOP)
         return (struct grid){1, 1};
     if (!cell->stage[0].Gh)
         return (struct grid){d->N < threads ? (int)d->N : threads, 1};
-    const int fits = (double)cell->G * (double)d->H * (double)d->H * sizeof(real) <= L2_BYTES;
+    const int fits = (double)gate_count(cell) * (double)d->H * (double)d->H * sizeof(real) <= L2_BYTES;
     const int split_rows = rows >= (fits ? 4 : 64) * threads;
     if (!split_rows && panels >= threads && step / threads >= BARRIER_FLOP)
         return (struct grid){1, threads};
@@ -106,7 +106,8 @@ static struct grid plan(const fr_desc *d, int threads)
 
 static fr_idx piece_steps(const fr_desc *d, int passes) /* products with the weights: 1 forward, 2 backward */
 {
-    const double step = passes * 2.0 * cells[d->cell].G * (double)d->N * (double)d->H * (double)(d->H + d->I);
+    const double step =
+        passes * 2.0 * gate_count(&cells[d->cell]) * (double)d->N * (double)d->H * (double)(d->H + d->I);
     return d->N ? (fr_idx)(PIECE_FLOP / (step + STEP_FLOP)) + 1 : d->T + 1;
 }
 

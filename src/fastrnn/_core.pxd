@@ -24,6 +24,9 @@ cdef extern from "fastrnn.h" nogil:
 
     ctypedef struct fr_cell_info:
         const char *name
+        const char *activation
+        const char *gates
+        int gate_block[4]
         int G, S, has_c, recurrent
     int fr_get_cell_info(fr_cell cell, fr_cell_info *info)
 
@@ -97,10 +100,10 @@ cdef extern from "fastrnn.h" nogil:
 
     ctypedef enum fr_rule:
         FR_N_RULES
+    const char *fr_rule_name(int rule)
 
     ctypedef struct fr_update_args:
         fr_rule rule
-    const char *fr_rule_name(int rule)
         fr_dtype dtype
         int isa, n_threads
         fr_idx n
@@ -123,12 +126,12 @@ cdef extern from "fastrnn.h" nogil:
     int fr_max_threads()
     void fr_init()
 
-    int fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, void *y)
-
-    ctypedef struct fr_test_gemm_args:
     ctypedef enum fr_act:
         FR_N_ACTS
     const char *fr_act_name(int act)
+    int fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, void *y)
+
+    ctypedef struct fr_test_gemm_args:
         fr_dtype dtype
         int isa, nv
         fr_idx m, n, k

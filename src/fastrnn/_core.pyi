@@ -8,11 +8,12 @@ _Array = np.ndarray[Any, Any]
 _Order = tuple[_Array, _Array, _Array]
 
 __version__: str
-CELLS: dict[str, tuple[int, int, int, bool, bool]]
+CELLS: dict[str, tuple[int, int, int, bool, bool, tuple[str, ...], tuple[int, ...], str | None]]
 BUILT_ISAS: tuple[str, ...]
 ISAS: tuple[str, ...]
 ACTS: dict[str, int]
 RULES: dict[str, int]
+PROBES: dict[str, int]
 SPARE_BYTES: int
 
 def set_isa(name: str) -> None: ...

@@ -148,6 +148,9 @@ class Cell(NamedTuple):
     saved: int
     has_c: bool
     recurrent: bool
+    gate_names: tuple[str, ...]  # in PyTorch's order
+    gate_blocks: tuple[int, ...]  # where each lies in `Saved.gates`
+    activation: str | None  # of a plain recurrent cell
 
 
 CELLS = {name: Cell(*info) for name, info in _core.CELLS.items()}

@@ -4,15 +4,7 @@
 import numpy as np
 
 from . import recompute
-from .functional import CELLS
 from .layer import Tape
-
-# Where a gate lies in `functional.Saved.gates`; csrc/engine/cell.h has all blocks. The other cells have no gates.
-GATES = {
-    CELLS["lstm"]: {"i": 0, "f": 1, "g": 2, "o": 3},
-    CELLS["gru"]: {"r": 1, "z": 2, "n": 0},
-    CELLS["gru_reset_before"]: {"r": 0, "z": 1, "n": 3},
-}
 
 
 def steps(layer, tape):
@@ -52,7 +44,7 @@ def steps(layer, tape):
     if isinstance(saved[0][0], recompute.Saved):
         raise ValueError("tape: expected one that holds gates, got one of a layer with recompute=True")
     T, N, _ = saved[0][0].x.shape
-    names = (*layer._parts, *GATES.get(layer.cell, ()))
+    names = (*layer._parts, *layer.cell.gate_names)
     shape = (layer.num_layers, layer.num_directions, T, N, layer.hidden_size)
     arrays = {name: np.full(shape, np.nan, layer.dtype) for name in names}
     for k, directions in enumerate(saved):
@@ -61,7 +53,7 @@ def steps(layer, tape):
             arrays["h"][k, d, t, n] = one.y[t, n]
             if layer.cell.has_c:
                 arrays["c"][k, d, t, n] = one.c
-            for name, block in GATES.get(layer.cell, {}).items():
+            for name, block in zip(layer.cell.gate_names, layer.cell.gate_blocks, strict=True):
                 arrays[name][k, d, t, n] = one.gates[:, block]
     return arrays
 
