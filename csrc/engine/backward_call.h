@@ -12,7 +12,7 @@ struct backward_space {
     real            *zeros;             /* (H) */
     real            *dh, *dc, *dq, *dm; /* (N, Hv): by position */
     real            *x, *h[2]; /* (panel, GRAD_ROWS, MAX_NV VL): x and each stage's operand, as B of dW and dU */
-    struct back_step rows;     /* arrays of ROW_BLOCK, this thread's */
+    struct back_step step;     /* arrays of ROW_BLOCK, this thread's */
     const real     **a;        /* (ROW_BLOCK) rows of A */
     real            *a_t;      /* (GRAD_ROWS, tile rows): a piece of dgates, as A^T */
     real            *tile;     /* (DX_ROWS, MAX_NV VL) */
@@ -22,16 +22,16 @@ struct backward_space {
 /* What one thread has for itself. */
 static void backward_rank_layout(const fr_desc *d, struct arena *a, struct backward_space *out)
 {
-    out->a_t = take(a, GRAD_ROWS * MAX_ROWS, sizeof(real));
-    out->tile = take(a, DX_ROWS * MAX_NV * VL, sizeof(real));
-    out->rows.h_prev = take(a, ROW_BLOCK, sizeof(real *));
-    out->rows.c_prev = take(a, ROW_BLOCK, sizeof(real *));
-    out->rows.dy = take(a, ROW_BLOCK, sizeof(real *));
-    out->rows.gates = take(a, ROW_BLOCK, sizeof(real *));
-    out->rows.take_h = take(a, ROW_BLOCK, sizeof(real *));
-    out->rows.take_c = take(a, ROW_BLOCK, sizeof(real *));
-    out->a = take(a, ROW_BLOCK, sizeof(real *));
-    out->masked = take(a, d->masked ? round_up(d->H, VL) : 0, sizeof(real));
+    out->a_t = reserve(a, GRAD_ROWS * MAX_ROWS, sizeof(real));
+    out->tile = reserve(a, DX_ROWS * MAX_NV * VL, sizeof(real));
+    out->step.h_prev = reserve(a, ROW_BLOCK, sizeof(real *));
+    out->step.c_prev = reserve(a, ROW_BLOCK, sizeof(real *));
+    out->step.dy = reserve(a, ROW_BLOCK, sizeof(real *));
+    out->step.gates = reserve(a, ROW_BLOCK, sizeof(real *));
+    out->step.take_h = reserve(a, ROW_BLOCK, sizeof(real *));
+    out->step.take_c = reserve(a, ROW_BLOCK, sizeof(real *));
+    out->a = reserve(a, ROW_BLOCK, sizeof(real *));
+    out->masked = reserve(a, d->masked ? round_up(d->H, VL) : 0, sizeof(real));
 }
 
 /* The workspace of thread `rank`: what all share, and its region. */
@@ -43,15 +43,15 @@ static struct region backward_layout(const fr_desc *d, struct grid grid, int ran
     struct arena       a = {base, 0};
     struct region      own = {0};
     /* dh, dc, dq live from one piece of a call to the next, so they come first: their place must not depend on the grid */
-    out->dh = take(&a, d->N * Hv, sizeof(real));
-    out->dc = take(&a, cell->has_c ? d->N * Hv : 0, sizeof(real));
-    out->dq = take(&a, stage_count(cell) > 1 ? d->N * Hv : 0, sizeof(real));
-    out->dm = take(&a, d->masked ? d->N * Hv : 0, sizeof(real));
-    out->zeros = take(&a, d->H, sizeof(real));
-    out->meet = take(&a, grid.rows + 1, sizeof *out->meet);
-    out->x = take(&a, GRAD_ROWS * Iv, sizeof(real));
+    out->dh = reserve(&a, d->N * Hv, sizeof(real));
+    out->dc = reserve(&a, cell->has_c ? d->N * Hv : 0, sizeof(real));
+    out->dq = reserve(&a, stage_count(cell) > 1 ? d->N * Hv : 0, sizeof(real));
+    out->dm = reserve(&a, d->masked ? d->N * Hv : 0, sizeof(real));
+    out->zeros = reserve(&a, d->H, sizeof(real));
+    out->meet = reserve(&a, grid.rows + 1, sizeof *out->meet);
+    out->x = reserve(&a, GRAD_ROWS * Iv, sizeof(real));
     for (int k = 0; k < stage_count(cell); k++)
-        out->h[k] = take(&a, cell->stage[k].Gh ? GRAD_ROWS * Hv : 0, sizeof(real));
+        out->h[k] = reserve(&a, cell->stage[k].Gh ? GRAD_ROWS * Hv : 0, sizeof(real));
     for (int r = 0; r <= rank; r++) {
         own.lo = a.used;
         backward_rank_layout(d, &a, out);
@@ -74,7 +74,7 @@ struct backward_call {
     struct backward_space   space;
     struct grid             grid;
     int                     rank;
-    struct group            rows;  /* what this thread owns: rows, */
+    struct group            group; /* what this thread owns: rows, */
     struct range            units; /* and units, whole vectors */
     struct field            x, y, dx, dy, take_h, take_c;
 };

@@ -103,9 +103,9 @@ static size_t test_gemm_layout(const fr_test_gemm_args *a, char *base, struct te
 {
     const fr_idx width = panel_count(a->n, a->nv) * a->nv * VL;
     struct arena arena = {base, 0};
-    out->rows = take(&arena, a->m, sizeof *out->rows);
-    out->packed = take(&arena, a->k * width, sizeof(real));
-    out->tiles = take(&arena, a->m * width, sizeof(real));
+    out->rows = reserve(&arena, a->m, sizeof *out->rows);
+    out->packed = reserve(&arena, a->k * width, sizeof(real));
+    out->tiles = reserve(&arena, a->m * width, sizeof(real));
     return arena.used;
 }
 

@@ -16,21 +16,21 @@ enum {
 };
 
 struct forward_space {
-    struct barrier *meet;      /* one for each row group */
-    real           *zeros;     /* (H): the state of rows that have no initial one */
-    fr_idx          block;     /* rows of a block, at most: ROW_BLOCK, or N */
-    real           *scratch;   /* (row groups, block, S, H): blocks between the stages where there is no tape */
-    real           *tiles;     /* this thread's */
-    fr_idx          tile_rows; /* rows of a chunk, at most */
-    const real    **x;         /* (tile_rows) */
-    struct step     rows;      /* arrays of ROW_BLOCK */
+    struct barrier *meet;       /* one for each row group */
+    real           *zeros;      /* (H): the state of rows that have no initial one */
+    fr_idx          block;      /* rows of a block, at most: ROW_BLOCK, or N */
+    real           *scratch;    /* (row groups, block, S, H): blocks between the stages where there is no tape */
+    real           *tiles;      /* this thread's */
+    fr_idx          chunk_rows; /* rows of a chunk, at most */
+    const real    **x;          /* (chunk_rows) */
+    struct step     step;       /* arrays of ROW_BLOCK */
     const real    **operand;
     real           *masked; /* (block, H): what a product reads, through the mask */
 };
 
 INLINE struct range own_panels(const fr_desc *d, const struct stage *t, struct grid grid, int rank)
 {
-    return share(panel_count(d->H, t->ub), rank % grid.cols, grid.cols);
+    return partition(panel_count(d->H, t->ub), rank % grid.cols, grid.cols);
 }
 
 /* Reals in one row of the tiles of all panels that a thread owns, at most: all threads of a group have the same chunks. */
@@ -45,21 +45,21 @@ static fr_idx tile_width(const fr_desc *d, struct grid grid)
     return width;
 }
 
-/* What one thread has for itself; out->block and out->tile_rows are known. */
+/* What one thread has for itself; out->block and out->chunk_rows are known. */
 static void forward_rank_layout(const fr_desc *d, fr_idx width, struct arena *a, struct forward_space *out)
 {
     const fr_idx block = out->block;
-    out->tiles = take(a, out->tile_rows * width, sizeof(real));
-    out->x = take(a, out->tile_rows, sizeof *out->x);
-    out->rows.h_prev = take(a, block, sizeof(real *));
-    out->rows.c_prev = take(a, block, sizeof(real *));
-    out->rows.h = take(a, block, sizeof(real *));
-    out->rows.c = take(a, block, sizeof(real *));
-    out->rows.gates = take(a, block, sizeof(real *));
-    out->rows.take_h = take(a, block, sizeof(real *));
-    out->rows.take_c = take(a, block, sizeof(real *));
-    out->operand = take(a, block, sizeof(real *));
-    out->masked = take(a, d->masked ? block * d->H : 0, sizeof(real));
+    out->tiles = reserve(a, out->chunk_rows * width, sizeof(real));
+    out->x = reserve(a, out->chunk_rows, sizeof *out->x);
+    out->step.h_prev = reserve(a, block, sizeof(real *));
+    out->step.c_prev = reserve(a, block, sizeof(real *));
+    out->step.h = reserve(a, block, sizeof(real *));
+    out->step.c = reserve(a, block, sizeof(real *));
+    out->step.gates = reserve(a, block, sizeof(real *));
+    out->step.take_h = reserve(a, block, sizeof(real *));
+    out->step.take_c = reserve(a, block, sizeof(real *));
+    out->operand = reserve(a, block, sizeof(real *));
+    out->masked = reserve(a, d->masked ? block * d->H : 0, sizeof(real));
 }
 
 /* The workspace of thread `rank`: what all share, and its region. */
@@ -70,12 +70,12 @@ static struct region forward_layout(const fr_desc *d, struct grid grid, int rank
     struct arena       a = {base, 0};
     struct region      own = {0};
     out->block = block;
-    out->meet = take(&a, grid.rows, sizeof *out->meet);
-    out->zeros = take(&a, d->H, sizeof(real));
-    out->scratch = take(&a, stage_count(cell) > 1 ? grid.rows * block * block_count(cell) * d->H : 0, sizeof(real));
+    out->meet = reserve(&a, grid.rows, sizeof *out->meet);
+    out->zeros = reserve(&a, d->H, sizeof(real));
+    out->scratch = reserve(&a, stage_count(cell) > 1 ? grid.rows * block * block_count(cell) * d->H : 0, sizeof(real));
     const fr_idx width = tile_width(d, grid), fit = CHUNK_BYTES / ((fr_idx)sizeof(real) * width);
     const fr_idx most = grid.cols > 1 && SHORT_CHUNK < d->T ? SHORT_CHUNK * block : d->T * block;
-    out->tile_rows = fit < block ? block : fit < most ? fit : most;
+    out->chunk_rows = fit < block ? block : fit < most ? fit : most;
     for (int r = 0; r <= rank; r++) {
         own.lo = a.used;
         forward_rank_layout(d, width, &a, out);
@@ -98,7 +98,7 @@ struct forward_call {
     struct forward_space   space;
     struct grid            grid;
     int                    rank;
-    struct group           rows; /* this thread's */
+    struct group           group; /* this thread's */
     struct field           x, y, take_h, take_c;
 };
 
@@ -144,7 +144,7 @@ static const real *const *operand_rows(const struct forward_call *f, const struc
         f->space.operand[i] = row;
         if (f->d->masked)
             f->space.operand[i] =
-                masked_row(f->d, f->a->carry.mask, position(f->rows, lo + i), row, f->space.masked + i * H);
+                masked_row(f->d, f->a->carry.mask, position(f->group, lo + i), row, f->space.masked + i * H);
     }
     return f->space.operand;
 }
@@ -189,37 +189,37 @@ static struct step step_rows(const struct forward_call *f, fr_idx s, fr_idx lo, 
 {
     const fr_desc *d = f->d;
     const fr_idx   H = d->H, S = block_count(f->cell);
-    struct step    rows = f->space.rows;
+    struct step    step = f->space.step;
     real *const gates = f->a->gates, *const c = f->a->c, *const c_n = f->a->c_n;
     const real *c_0 = f->a->c_0;
-    rows.n = n, rows.back = (int)(s & 1);
+    step.n = n, step.back = (int)(s & 1);
     for (fr_idx j = 0; j < n; j++) {
-        const fr_idx i = position(f->rows, lo + j), tape = first_of(d, s) + i, row = row_at(d, i);
-        rows.h[j] = field_row(d, f->y, s, i);
-        rows.h_prev[j] = state_before(d, f->y, f->a->h_0, f->space.zeros, s, i);
+        const fr_idx i = position(f->group, lo + j), tape = first_of(d, s) + i, row = row_at(d, i);
+        step.h[j] = field_row(d, f->y, s, i);
+        step.h_prev[j] = state_before(d, f->y, f->a->h_0, f->space.zeros, s, i);
         if (f->take_h.at)
-            rows.take_h[j] = field_row(d, f->take_h, s, i);
+            step.take_h[j] = field_row(d, f->take_h, s, i);
         if (f->take_c.at)
-            rows.take_c[j] = field_row(d, f->take_c, s, i);
+            step.take_c[j] = field_row(d, f->take_c, s, i);
         if (gates)
-            rows.gates[j] = gates + tape * S * H;
+            step.gates[j] = gates + tape * S * H;
         else if (stage_count(f->cell) > 1)
-            rows.gates[j] = f->space.scratch + (f->rank / f->grid.cols * f->space.block + j) * S * H;
+            step.gates[j] = f->space.scratch + (f->rank / f->grid.cols * f->space.block + j) * S * H;
         if (f->cell->has_c) {
-            rows.c[j] = c ? c + tape * H : c_n + row * H;
+            step.c[j] = c ? c + tape * H : c_n + row * H;
             if (s == 0)
-                rows.c_prev[j] = c_0 ? c_0 + row * H : f->space.zeros;
+                step.c_prev[j] = c_0 ? c_0 + row * H : f->space.zeros;
             else
-                rows.c_prev[j] = c ? c + (first_of(d, s - 1) + i) * H : c_n + row * H;
+                step.c_prev[j] = c ? c + (first_of(d, s - 1) + i) * H : c_n + row * H;
         }
     }
     if (!gates && stage_count(f->cell) == 1)
-        rows.gates = NULL;
+        step.gates = NULL;
     if (!f->take_h.at)
-        rows.take_h = NULL;
+        step.take_h = NULL;
     if (!f->take_c.at)
-        rows.take_c = NULL;
-    return rows;
+        step.take_c = NULL;
+    return step;
 }
 
 /* This thread goes on alone, with the whole workspace: the others of its group have left. */
@@ -234,25 +234,25 @@ static int run_rows(struct forward_call *f, fr_idx lo, fr_idx hi)
 {
     const fr_desc *d = f->d;
     fr_idx         s = f->a->s_lo, n;
-    while (s < f->a->s_hi && (n = running(d, s, f->rows, lo, hi)) > 0) {
+    while (s < f->a->s_hi && (n = running(d, s, f->group, lo, hi)) > 0) {
         if (f->grid.cols > 1 && crowded(f->space.meet)) {
             if (f->rank)
                 return 0;
             go_on_alone(f);
         }
         fr_idx end = s, m = 0;
-        for (; end < f->a->s_hi && (n = running(d, end, f->rows, lo, hi)) > 0 && m + n <= f->space.tile_rows; end++)
+        for (; end < f->a->s_hi && (n = running(d, end, f->group, lo, hi)) > 0 && m + n <= f->space.chunk_rows; end++)
             for (fr_idx i = 0; i < n; i++)
-                f->space.x[m++] = field_row(d, f->x, end, position(f->rows, lo + i));
+                f->space.x[m++] = field_row(d, f->x, end, position(f->group, lo + i));
         project(f, m);
         for (fr_idx r = 0; s < end; s++, r += n) {
-            n = running(d, s, f->rows, lo, hi);
-            const struct step rows = step_rows(f, s, lo, n);
+            n = running(d, s, f->group, lo, hi);
+            const struct step step = step_rows(f, s, lo, n);
             real             *tiles = f->space.tiles;
             for (int k = 0; k < stage_count(f->cell); k++) {
                 const struct stage *t = &f->cell->stage[k];
                 const struct range  own = own_panels(d, t, f->grid, f->rank);
-                step_stage(f, k, &rows, lo, tiles, r, m);
+                step_stage(f, k, &step, lo, tiles, r, m);
                 tiles += (own.hi - own.lo) * m * t->S * t->ub * VL;
                 wait_for(&f->space.meet[f->rank / f->grid.cols], f->grid.cols, f->rank % f->grid.cols);
             }
@@ -275,8 +275,8 @@ static void finish_rows(const struct forward_call *f)
     const fr_desc *d = f->d;
     const real    *h_0 = f->a->h_0, *c_0 = f->a->c_0, *c = f->a->c;
     const fr_idx   H = d->H;
-    for (fr_idx j = 0; j < f->rows.count; j++) {
-        const fr_idx i = position(f->rows, j), row = row_at(d, i), length = length_at(d, i), last = length - 1;
+    for (fr_idx j = 0; j < f->group.count; j++) {
+        const fr_idx i = position(f->group, j), row = row_at(d, i), length = length_at(d, i), last = length - 1;
         const real  *h_end = length ? field_row(d, f->y, last, i) : h_0 ? h_0 + row * H : NULL;
         if (f->a->h_n)
             copy_row((real *)f->a->h_n + row * H, h_end, H);
@@ -317,9 +317,9 @@ static void forward_thread(const void *job, struct grid grid, int rank)
     f.take_c = read_field(a->carry.take_c, a->carry.take_c_st, a->carry.take_c_sn);
     pack_layout(d, FR_FORWARD, (real *)a->pack, f.pack);
     forward_layout(d, grid, rank, a->workspace, &f.space);
-    f.rows = row_group(d, rank / grid.cols, grid.rows);
-    for (fr_idx lo = 0; lo < f.rows.count; lo += ROW_BLOCK)
-        if (!run_rows(&f, lo, lo + ROW_BLOCK < f.rows.count ? lo + ROW_BLOCK : f.rows.count))
+    f.group = row_group(d, rank / grid.cols, grid.rows);
+    for (fr_idx lo = 0; lo < f.group.count; lo += ROW_BLOCK)
+        if (!run_rows(&f, lo, lo + ROW_BLOCK < f.group.count ? lo + ROW_BLOCK : f.group.count))
             return;
     if (a->s_hi == d->T && rank % grid.cols == 0)
         finish_rows(&f);

@@ -23,7 +23,7 @@ static void pack_operands(const struct backward_call *f, struct range r, fr_idx 
 {
     const fr_desc     *d = f->d;
     const fr_idx       H = d->H;
-    const struct range own = share(r.hi - r.lo, f->rank, f->grid.rows * f->grid.cols);
+    const struct range own = partition(r.hi - r.lo, f->rank, f->grid.rows * f->grid.cols);
     fr_idx             s = s_lo;
     for (fr_idx l = own.lo; l < own.hi; l++) {
         const fr_idx tape = r.lo + l;
@@ -87,7 +87,7 @@ static void add_weights(const struct backward_call *f, struct range r)
 {
     const fr_idx       H = f->d->H, I = f->d->I, S = block_count(f->cell), k = r.hi - r.lo, rows = tile_rows(MAX_NV);
     const fr_idx       tiles = (H + rows - 1) / rows;
-    const struct range own = share(S * tiles, f->rank, f->grid.rows * f->grid.cols);
+    const struct range own = partition(S * tiles, f->rank, f->grid.rows * f->grid.cols);
     real *const dw_ih = f->a->dw_ih, *const dw_hh = f->a->dw_hh;
     for (fr_idx n = own.lo; n < own.hi; n++) {
         const int block = (int)(n / tiles), stage = stage_count(f->cell) > 1 && block >= f->cell->stage[1].block;
@@ -111,7 +111,7 @@ static void add_weights(const struct backward_call *f, struct range r)
 static void add_biases(const struct backward_call *f, struct range r)
 {
     const fr_idx       H = f->d->H, S = block_count(f->cell), vectors = (H + VL - 1) / VL;
-    const struct range own = share(S * vectors, f->rank, f->grid.rows * f->grid.cols);
+    const struct range own = partition(S * vectors, f->rank, f->grid.rows * f->grid.cols);
     real *const db_ih = f->a->db_ih, *const db_hh = f->a->db_hh;
     if (!db_ih)
         return;
@@ -138,7 +138,7 @@ static void add_inputs(const struct backward_call *f, struct range chunk, fr_idx
     enum { WIDTH = MAX_NV * VL };
     const fr_desc     *d = f->d;
     const fr_idx       H = d->H, I = d->I, S = block_count(f->cell);
-    const struct range own = share(chunk.hi - chunk.lo, f->rank, f->grid.rows * f->grid.cols);
+    const struct range own = partition(chunk.hi - chunk.lo, f->rank, f->grid.rows * f->grid.cols);
     fr_idx             s = s_lo;
     real              *tile = f->space.tile;
     for (fr_idx r = chunk.lo + own.lo, m; r < chunk.lo + own.hi; r += m) {

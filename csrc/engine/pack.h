@@ -53,7 +53,7 @@ struct part {
 static void pack_units(const real *w, fr_idx K, fr_idx H, int G, const int *gate, int ub_full, real *packed,
                        struct part part)
 {
-    const struct range own = share(panel_count(H, ub_full), part.rank, part.parts);
+    const struct range own = partition(panel_count(H, ub_full), part.rank, part.parts);
     for (fr_idx p = own.lo; p < own.hi; p++) {
         const int width = panel_vectors(H, ub_full, p) * VL;
         real     *to = packed + p * K * G * ub_full * VL;
@@ -87,7 +87,7 @@ INLINE void pack_row(const real *row, fr_idx k, fr_idx K, fr_idx n, int nv_full,
 /* w (gates*H, n) -> panels of the rows of the gates named */
 static void pack_gates(const real *w, fr_idx n, fr_idx H, int G, const int *gate, real *to, struct part part)
 {
-    const struct range own = share(G * H, part.rank, part.parts);
+    const struct range own = partition(G * H, part.rank, part.parts);
     for (fr_idx k = own.lo; k < own.hi; k++)
         pack_row(w + (gate[k / H] * H + k % H) * n, k, G * H, n, MAX_NV, to);
 }

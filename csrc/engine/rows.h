@@ -22,7 +22,7 @@ struct group {
 
 INLINE struct group row_group(const fr_desc *d, fr_idx part, fr_idx parts)
 {
-    const struct range r = share(d->N, part, parts);
+    const struct range r = partition(d->N, part, parts);
     if (!d->rows)
         return (struct group){r.lo, 1, r.hi - r.lo};
     return (struct group){part, parts, (d->N - part + parts - 1) / parts};
@@ -117,7 +117,7 @@ struct arena {
     size_t used;
 };
 
-INLINE void *take(struct arena *arena, fr_idx count, size_t size)
+INLINE void *reserve(struct arena *arena, fr_idx count, size_t size)
 {
     void *p = arena->base ? arena->base + arena->used : NULL;
     arena->used += ((size_t)count * size + 63) / 64 * 64;

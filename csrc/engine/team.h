@@ -22,7 +22,7 @@ struct range {
 };
 
 /* The part-th of `parts` nearly equal pieces of 0..n-1. */
-INLINE struct range share(fr_idx n, fr_idx part, fr_idx parts)
+INLINE struct range partition(fr_idx n, fr_idx part, fr_idx parts)
 {
     return (struct range){n * part / parts, n * (part + 1) / parts};
 }

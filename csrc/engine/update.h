@@ -120,7 +120,7 @@ static void update_thread(const void *job, struct grid grid, int rank)
         .eps = splat((real)a->eps),
         .momentum = splat((real)a->momentum),
     };
-    rules[a->rule](a, &k, share((a->n + VL - 1) / VL, rank, grid.cols));
+    rules[a->rule](a, &k, partition((a->n + VL - 1) / VL, rank, grid.cols));
 }
 
 /* Below this many elements for each thread, meeting costs more than a thread saves: 2^15 elements of Adam take some 15 us. */
