@@ -49,7 +49,7 @@ typedef struct {
     int           isa;       /* index into the engines, see fr_isa_* below */
     int           n_threads; /* >= 1 */
     int           reverse;   /* walk each row from its own end to its start */
-    int           masked;    /* there is a mask, see fr_carry */
+    int           masked;    /* there is a mask, see fr_state_update */
     fr_idx        T, N, I, H;
     const fr_idx *rows;    /* (N) batch rows, longest first. NULL: rows 0..N-1, all of length T */
     const fr_idx *lengths; /* (N) their lengths, not increasing. NULL with rows */
@@ -70,14 +70,14 @@ int fr_workspace_bytes(const fr_desc *d, fr_pass pass, size_t *bytes);
 
 /* How a state goes from one step to the next, beyond the cell itself. All zero: as the cell says. */
 typedef struct {
-    /* Shares of the new value, (T, N, H) with strides that may be 0; NULL is 1:
-     *     h = take_h h~ + (1 - take_h) h_prev,  c = take_c c~ + (1 - take_c) c_prev,  h~, c~ by the cell
+    /* The fraction of the new value, (T, N, H) with strides that may be 0; NULL is 1:
+     *     h = fraction_h h~ + (1 - fraction_h) h_prev,  c = fraction_c c~ + (1 - fraction_c) c_prev,  h~, c~ by the cell
      * Leaky units have a constant, zoneout zeros and ones in training and their mean in inference. */
-    const void *take_h, *take_c;
-    fr_idx      take_h_st, take_h_sn, take_c_st, take_c_sn;
+    const void *fraction_h, *fraction_c;
+    fr_idx      fraction_h_st, fraction_h_sn, fraction_c_st, fraction_c_sn;
     const void *mask; /* (N, H) if desc->masked: what a product with w_hh reads is multiplied by it, at every step */
     double      clip; /* backward: gradients of the pre-activations are kept within +-clip; 0: all are */
-} fr_carry;
+} fr_state_update;
 
 /* Steps s_lo..s_hi-1 of the recurrence (step s is time s, or in reverse the s-th from a row's end). A long sequence may be
  * run in pieces, in order, with the same arguments. h_n and c_n may be the same memory as h_0 and c_0. */
@@ -90,33 +90,33 @@ typedef struct {
     void *h_n, *c_n; /* (N, H) out, complete when s_hi = T, h_n may be NULL; c_n is the running cell without a tape */
     void *gates;     /* (R, S, H) out: the tape; NULL for inference */
     void *c;         /* (R, H) out: the tape's cells; NULL for inference or without c */
-    const void *pack;
-    void       *workspace; /* fr_workspace_bytes, 64-byte aligned */
-    fr_carry    carry;
-    fr_idx      s_lo, s_hi;
+    const void     *pack;
+    void           *workspace; /* fr_workspace_bytes, 64-byte aligned */
+    fr_state_update state_update;
+    fr_idx          s_lo, s_hi;
 } fr_forward_args;
 int fr_forward(const fr_desc *d, const fr_forward_args *a);
 
 /* Steps s_hi-1 down to s_lo; pieces in descending order, with the same arguments and the same, untouched workspace. */
 typedef struct {
-    const void *x; /* (T, N, I) as in forward */
-    fr_idx      x_st, x_sn;
-    const void *y; /* (T, N, H) as forward wrote it */
-    fr_idx      y_st, y_sn;
-    const void *h_0, *c_0; /* (N, H) as in forward */
-    void       *gates;     /* (R, S, H) in: the tape of forward, out: its gradient (the tape is used up) */
-    const void *c;         /* (R, H) as forward wrote it */
-    const void *dy;        /* (T, N, H) in, or NULL for zero */
-    fr_idx      dy_st, dy_sn;
-    const void *dh_n, *dc_n; /* (N, H) in, or NULL for zero */
-    void       *dx;          /* (T, N, I), added to; or NULL */
-    fr_idx      dx_st, dx_sn;
-    void       *dh_0, *dc_0;                   /* (N, H) out, written with the last piece */
-    void       *dw_ih, *dw_hh, *db_ih, *db_hh; /* shapes of the parameters, added to; NULL where there is none */
-    const void *pack;
-    void       *workspace;
-    fr_carry    carry; /* as in forward */
-    fr_idx      s_lo, s_hi;
+    const void     *x; /* (T, N, I) as in forward */
+    fr_idx          x_st, x_sn;
+    const void     *y; /* (T, N, H) as forward wrote it */
+    fr_idx          y_st, y_sn;
+    const void     *h_0, *c_0; /* (N, H) as in forward */
+    void           *gates;     /* (R, S, H) in: the tape of forward, out: its gradient (the tape is used up) */
+    const void     *c;         /* (R, H) as forward wrote it */
+    const void     *dy;        /* (T, N, H) in, or NULL for zero */
+    fr_idx          dy_st, dy_sn;
+    const void     *dh_n, *dc_n; /* (N, H) in, or NULL for zero */
+    void           *dx;          /* (T, N, I), added to; or NULL */
+    fr_idx          dx_st, dx_sn;
+    void           *dh_0, *dc_0;                   /* (N, H) out, written with the last piece */
+    void           *dw_ih, *dw_hh, *db_ih, *db_hh; /* shapes of the parameters, added to; NULL where there is none */
+    const void     *pack;
+    void           *workspace;
+    fr_state_update state_update; /* as in forward */
+    fr_idx          s_lo, s_hi;
 } fr_backward_args;
 int fr_backward(const fr_desc *d, const fr_backward_args *a);
 

@@ -138,14 +138,16 @@ def random_lengths(T, N, rng):
     return lengths
 
 
-def run_reference(cell, layer, x, state=None, lengths=None, dy=None, dstate=None, *, parameters=None, carries=None):
+def run_reference(
+    cell, layer, x, state=None, lengths=None, dy=None, dstate=None, *, parameters=None, state_updates=None
+):
     """A layer of one or more layers and directions in the NumPy reference, in float64, with the layer's parameters.
 
-    Others may be given, and a `functional.Carry` for each layer and direction, [layer * directions + direction].
+    Others may be given, and a `functional.StateUpdate` for each layer and direction, [layer * directions + direction].
     Returns y and the final state; with `dy` also dx, the gradient of the initial state and the gradients by name.
     """
     parameters = {n: array.astype(np.float64) for n, array in (parameters or layer.state_dict()).items()}
-    carries = carries or [functional.PLAIN] * (layer.num_layers * layer.num_directions)
+    state_updates = state_updates or [functional.PLAIN] * (layer.num_layers * layer.num_directions)
     L, D, H = layer.num_layers, layer.num_directions, layer.hidden_size
     y, parts = np.asarray(x, np.float64), len(layer._parts)
     N = y.shape[1]
@@ -169,7 +171,7 @@ def run_reference(cell, layer, x, state=None, lengths=None, dy=None, dstate=None
                 *map(parameters.get, names),
                 lengths=lengths,
                 reverse=direction == 1,
-                **{name: share for name, share in carries[k]._asdict().items() if name != "clip"},
+                **{name: share for name, share in state_updates[k]._asdict().items() if name != "clip"},
             )
             outputs.append(out)
             for array, value in zip(final, (h, c), strict=False):
@@ -182,7 +184,7 @@ def run_reference(cell, layer, x, state=None, lengths=None, dy=None, dstate=None
         dx = 0
         for direction in range(D):
             k = layer_index * D + direction
-            half, clip = dy[..., direction * H : (direction + 1) * H], carries[k].clip or np.inf
+            half, clip = dy[..., direction * H : (direction + 1) * H], state_updates[k].clip or np.inf
             back = reference.backward(cell, tapes[k], half, *pick(dstates, k), clip=clip)
             dx = dx + back[0]
             for array, value in zip(dinitial, back[1:3], strict=False):

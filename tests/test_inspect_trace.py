@@ -17,7 +17,7 @@ SAVED = {  # what a step of the reference leaves on its tape
 }
 
 
-def reference_steps(cell, layer, x, lengths, take_h=1.0, take_c=1.0):
+def reference_steps(cell, layer, x, lengths, fraction_h=1.0, fraction_c=1.0):
     """States and gates of every layer and direction in NumPy, in float64: (L, D, T, N, H), NaN beyond the lengths."""
     parameters = {name: array.astype(np.float64) for name, array in layer.state_dict().items()}
     L, D, H = layer.num_layers, layer.num_directions, layer.hidden_size
@@ -30,7 +30,7 @@ def reference_steps(cell, layer, x, lengths, take_h=1.0, take_c=1.0):
         outputs = []
         for d in range(D):
             arrays = map(parameters.get, layer._names(k, d))
-            how = {"lengths": lengths, "reverse": d == 1, "take_h": take_h, "take_c": take_c}
+            how = {"lengths": lengths, "reverse": d == 1, "fraction_h": fraction_h, "fraction_c": fraction_c}
             out, _, _, tape = reference.forward(cell, y, zero, zero, *arrays, **how)
             for t, rows, _, saved in tape["steps"]:
                 found["h"][k, d, t, rows] = out[t, rows]
@@ -39,7 +39,7 @@ def reference_steps(cell, layer, x, lengths, take_h=1.0, take_c=1.0):
                     found[name][k, d, t, rows] = step[name]
                 if cell == "lstm":
                     new = step["f"] * step["c_prev"] + step["i"] * step["g"]
-                    found["c"][k, d, t, rows] = take_c * new + (1 - take_c) * step["c_prev"]
+                    found["c"][k, d, t, rows] = fraction_c * new + (1 - fraction_c) * step["c_prev"]
             outputs.append(out)
         y = np.concatenate(outputs, axis=-1)
     return found

@@ -34,13 +34,17 @@ each_option = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 
 
 def given(tape, layer):
-    """The carries and the parameters of the forward pass that left this tape."""
+    """The state updates and the parameters of the forward pass that left this tape."""
     _, saved, _, drops = tape._content
     parameters = layer.state_dict()
     for k, direction in itertools.product(range(layer.num_layers), range(layer.num_directions)):
         if drops[k][direction] is not None:
             parameters[layer._names(k, direction)[1]] *= drops[k][direction]
-    return [part.carry for parts in saved for part in parts], parameters, [drop for drops in drops for drop in drops]
+    return (
+        [part.state_update for parts in saved for part in parts],
+        parameters,
+        [drop for drops in drops for drop in drops],
+    )
 
 
 def check(cell, layer, rng, lengths=None, steps=T):
@@ -50,10 +54,12 @@ def check(cell, layer, rng, lengths=None, steps=T):
     D, G = layer.num_directions, layer.cell.gates
     dy = rng.standard_normal((steps, N, D * H)).astype(layer.dtype)
     y, final, tape = layer.forward(x, state, lengths)
-    carries, parameters, drops = given(tape, layer)
+    state_updates, parameters, drops = given(tape, layer)
     layer.zero_grad()
     dx, dinitial = layer.backward(tape, dy, dstate)
-    expected = run_reference(cell, layer, x, state, lengths, dy, dstate, parameters=parameters, carries=carries)
+    expected = run_reference(
+        cell, layer, x, state, lengths, dy, dstate, parameters=parameters, state_updates=state_updates
+    )
     through = {"bidirectional": D == 2, "steps": steps * layer.num_layers}
     assert_close(y, expected[0], layer.dtype, terms=I + H, **through, what="y")
     for part, ours, theirs in zip("hc", as_tuple(final), as_tuple(expected[1]), strict=False):
@@ -126,11 +132,11 @@ def test_threads_do_not_change_the_bits(isa, cell, rng):
 # -- the masks -------------------------------------------------------------------------------------------------------
 
 
-def carries(layer, rows=200, steps=50):
+def state_updates(layer, rows=200, steps=50):
     """What one call of `forward` draws, for each layer and direction, and for w_hh."""
     _, _, tape = layer.forward(np.zeros((steps, rows, layer.input_size), layer.dtype))
     _, saved, _, drops = tape._content
-    return [part.carry for parts in saved for part in parts], [drop for parts in drops for drop in parts]
+    return [part.state_update for parts in saved for part in parts], [drop for parts in drops for drop in parts]
 
 
 def assert_share_of_zeros(mask, p):
@@ -140,26 +146,26 @@ def assert_share_of_zeros(mask, p):
 
 def test_masks_of_recurrent_dropout(dtype):
     """One for each row, the same at every step; zeros with probability p, the rest 1/(1-p)."""
-    found, _ = carries(fr.LSTM(2, 30, 2, bidirectional=True, recurrent_dropout=0.2, dtype=dtype, seed=0))
+    found, _ = state_updates(fr.LSTM(2, 30, 2, bidirectional=True, recurrent_dropout=0.2, dtype=dtype, seed=0))
     assert len(found) == 4
-    for carry in found:
-        assert carry.mask.shape == (200, 30)
-        assert set(np.unique(carry.mask)) == {0, dtype.type(1 / 0.8)}
-        assert_share_of_zeros(carry.mask, 0.2)
+    for state_update in found:
+        assert state_update.mask.shape == (200, 30)
+        assert set(np.unique(state_update.mask)) == {0, dtype.type(1 / 0.8)}
+        assert_share_of_zeros(state_update.mask, 0.2)
     assert all((a.mask != b.mask).any() for a, b in itertools.combinations(found, 2))
 
 
 def test_masks_of_zoneout(dtype):
     """One for each step, row and unit; zeros and ones, and zeros with the probability of each part."""
-    (carry,), _ = carries(fr.LSTM(2, 30, zoneout=(0.1, 0.5), dtype=dtype, seed=0))
-    for share, p in ((carry.take_h, 0.1), (carry.take_c, 0.5)):
+    (state_update,), _ = state_updates(fr.LSTM(2, 30, zoneout=(0.1, 0.5), dtype=dtype, seed=0))
+    for share, p in ((state_update.fraction_h, 0.1), (state_update.fraction_c, 0.5)):
         assert share.shape == (50, 200, 30)
         assert set(np.unique(share)) == {0, 1}
         assert_share_of_zeros(share, p)
 
 
 def test_masks_of_weight_drop(dtype):
-    _, (drop,) = carries(fr.GRU(2, 60, weight_drop=0.4, dtype=dtype, seed=0))
+    _, (drop,) = state_updates(fr.GRU(2, 60, weight_drop=0.4, dtype=dtype, seed=0))
     assert drop.shape == (180, 60)
     assert set(np.unique(drop)) == {0, dtype.type(1 / (1 - 0.4))}
     assert_share_of_zeros(drop, 0.4)
@@ -190,10 +196,10 @@ def test_inference_takes_the_mean_of_zoneout(isa, dtype, cell, rng):
     """h = (1-p) h~ + p h_prev, on the short way, the long way and step by step, with the same bits."""
     layer = make_layer(cell, I, H, seed=0, zoneout=0.3, dtype=dtype)
     parts = len(layer._parts)
-    shares = fr.functional.Carry(*[np.full(H, 0.7)] * parts)
+    shares = fr.functional.StateUpdate(*[np.full(H, 0.7)] * parts)
     x = rng.standard_normal((T, N, I)).astype(dtype)
     y, state = layer(x)
-    expected, final = run_reference(cell, layer, x, carries=[shares])
+    expected, final = run_reference(cell, layer, x, state_updates=[shares])
     assert_close(y, expected, dtype, terms=I + H, steps=T)
     for ours, theirs in zip(as_tuple(state), as_tuple(final), strict=True):
         assert_close(ours, theirs, dtype, terms=I + H, steps=T)

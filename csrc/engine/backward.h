@@ -36,20 +36,20 @@ static struct back_step back_rows(const struct backward_call *f, fr_idx s, fr_id
         step.h_prev[j] = state_before(d, f->y, f->a->h_0, f->space.zeros, s, i);
         if (f->a->dy)
             step.dy[j] = field_row(d, f->dy, s, i);
-        if (f->take_h.at)
-            step.take_h[j] = field_row(d, f->take_h, s, i);
-        if (f->take_c.at)
-            step.take_c[j] = field_row(d, f->take_c, s, i);
+        if (f->fraction_h.at)
+            step.fraction_h[j] = field_row(d, f->fraction_h, s, i);
+        if (f->fraction_c.at)
+            step.fraction_c[j] = field_row(d, f->fraction_c, s, i);
         if (f->cell->has_c) {
             step.c_prev[j] = s ? c + (first_of(d, s - 1) + i) * H : c_0 ? c_0 + row_at(d, i) * H : f->space.zeros;
         }
     }
     if (!f->a->dy)
         step.dy = NULL;
-    if (!f->take_h.at)
-        step.take_h = NULL;
-    if (!f->take_c.at)
-        step.take_c = NULL;
+    if (!f->fraction_h.at)
+        step.fraction_h = NULL;
+    if (!f->fraction_c.at)
+        step.fraction_c = NULL;
     return step;
 }
 
@@ -79,7 +79,7 @@ static void through_product(const struct backward_call *f, int k, const struct b
 /* The gradients of this stage's pre-activations in this thread's units, kept within +-clip; NaN stays. */
 static void clip_gates(const struct backward_call *f, const struct stage *t, const struct back_step *step)
 {
-    const vec    most = splat((real)f->a->carry.clip), least = -most;
+    const vec    most = splat((real)f->a->state_update.clip), least = -most;
     const fr_idx H = f->d->H;
     const int    end_x = t->x0 + t->Gx, end_h = t->h0 + t->Gh, end = end_x > end_h ? end_x : end_h;
     for (fr_idx i = 0; i < step->n; i++)
@@ -102,7 +102,7 @@ static void through_mask(const struct backward_call *f, const struct back_step *
 {
     const fr_idx H = f->d->H;
     for (fr_idx i = 0; i < step->n; i++) {
-        const real *mask = (const real *)f->a->carry.mask + row_at(f->d, position(f->group, lo + i)) * H;
+        const real *mask = (const real *)f->a->state_update.mask + row_at(f->d, position(f->group, lo + i)) * H;
         for (fr_idx j = f->units.lo; j < f->units.hi; j += VL) {
             const fr_idx at = i * step->ld + j;
             store(to + at, vfma(load(step->dm + at), load_part(mask + j, H - j), load(to + at)));
@@ -119,7 +119,7 @@ static void step_back(const struct backward_call *f, fr_idx s, fr_idx lo, fr_idx
         real *const         to = t->operand == H_PREV ? step.dh : step.dq;
         real *const         product = f->d->masked ? step.dm : to;
         t->backward(&step, all, f->units, f->d->H);
-        if (f->a->carry.clip > 0)
+        if (f->a->state_update.clip > 0)
             clip_gates(f, t, &step);
         /* the product needs the gates of every unit */
         wait_for(&f->space.meet[f->rank / f->grid.cols], f->grid.cols, f->rank % f->grid.cols);
@@ -182,8 +182,8 @@ static void backward_thread(const void *job, struct grid grid, int rank)
     f.y = (struct field){(real *)a->y, a->y_st, a->y_sn};
     f.dx = (struct field){a->dx, a->dx_st, a->dx_sn};
     f.dy = (struct field){(real *)a->dy, a->dy_st, a->dy_sn};
-    f.take_h = read_field(a->carry.take_h, a->carry.take_h_st, a->carry.take_h_sn);
-    f.take_c = read_field(a->carry.take_c, a->carry.take_c_st, a->carry.take_c_sn);
+    f.fraction_h = read_field(a->state_update.fraction_h, a->state_update.fraction_h_st, a->state_update.fraction_h_sn);
+    f.fraction_c = read_field(a->state_update.fraction_c, a->state_update.fraction_c_st, a->state_update.fraction_c_sn);
     pack_layout(d, FR_BACKWARD, (real *)a->pack, f.pack);
     backward_layout(d, grid, rank, a->workspace, &f.space);
     struct barrier *all = &f.space.meet[grid.rows];

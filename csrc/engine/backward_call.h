@@ -28,8 +28,8 @@ static void backward_rank_layout(const fr_desc *d, struct arena *a, struct backw
     out->step.c_prev = reserve(a, ROW_BLOCK, sizeof(real *));
     out->step.dy = reserve(a, ROW_BLOCK, sizeof(real *));
     out->step.gates = reserve(a, ROW_BLOCK, sizeof(real *));
-    out->step.take_h = reserve(a, ROW_BLOCK, sizeof(real *));
-    out->step.take_c = reserve(a, ROW_BLOCK, sizeof(real *));
+    out->step.fraction_h = reserve(a, ROW_BLOCK, sizeof(real *));
+    out->step.fraction_c = reserve(a, ROW_BLOCK, sizeof(real *));
     out->a = reserve(a, ROW_BLOCK, sizeof(real *));
     out->masked = reserve(a, d->masked ? round_up(d->H, VL) : 0, sizeof(real));
 }
@@ -76,5 +76,5 @@ struct backward_call {
     int                     rank;
     struct group            group; /* what this thread owns: rows, */
     struct range            units; /* and units, whole vectors */
-    struct field            x, y, dx, dy, take_h, take_c;
+    struct field            x, y, dx, dy, fraction_h, fraction_c;
 };

@@ -25,22 +25,22 @@ struct unit {
     vec dq;     /* backward of a first stage: the gradient of its block q */
 };
 
-/* The rows of a step: pointers to H values each, in the order of the batch. gates is the tape, or NULL; take_h and take_c
- * (see fr_carry) may be NULL. */
+/* The rows of a step: pointers to H values each, in the order of the batch. gates is the tape, or NULL; fraction_h and
+ * fraction_c (see fr_state_update) may be NULL. */
 struct step {
     fr_idx       n;
     int          back; /* go through the panels from the last to the first */
-    const real **h_prev, **c_prev, **take_h, **take_c;
+    const real **h_prev, **c_prev, **fraction_h, **fraction_c;
     real       **h, **c, **gates;
 };
 
 /* gemm's tile of one panel -> h, c, gates of units j..j+ub*VL. Tile row: [block][vector of units]. */
 typedef void forward_rows_fn(const struct step *s, const real *tile, int ub, fr_idx j, fr_idx H);
 
-/* What a backward step has per row. dh, dc, dq, dm rows are ld apart. dy, take_h, take_c may be NULL. */
+/* What a backward step has per row. dh, dc, dq, dm rows are ld apart. dy, fraction_h, fraction_c may be NULL. */
 struct back_step {
     fr_idx       n, ld;
-    const real **h_prev, **c_prev, **dy, **take_h, **take_c;
+    const real **h_prev, **c_prev, **dy, **fraction_h, **fraction_c;
     real       **gates;
     real        *dh, *dc, *dq, *dm; /* dm: the gradient of what a product read, before the mask */
 };
@@ -81,8 +81,8 @@ INLINE int block_count(const struct cell *cell) { return cell->stage[0].S + cell
 /* Vectors of a full panel: the wider window decides. */
 INLINE int stage_nv(const struct stage *t) { return (t->Gx > t->Gh ? t->Gx : t->Gh) * t->ub; }
 
-/* take new + (1 - take) old: exact where take is 0 or 1 */
-INLINE vec taken(vec take, vec new, vec old) { return vfma(take, new, (R(1.0) - take) * old); }
+/* fraction new + (1 - fraction) old: exact where fraction is 0 or 1 */
+INLINE vec blend(vec fraction, vec new, vec old) { return vfma(fraction, new, (R(1.0) - fraction) * old); }
 
 /* The loop over rows and units around the pointwise function of stage k, expanded for each cell so that the function is
  * inlined and what the cell says is constant. Blocks before the stage's own were saved by an earlier stage. Only the last
@@ -104,10 +104,10 @@ INLINE void forward_rows(void (*const point)(struct unit *), const struct cell *
             if (has_c)
                 u.c_prev = load_part(s->c_prev[i] + j, width);
             point(&u);
-            if (last && s->take_h)
-                u.h = taken(load_part(s->take_h[i] + j, width), u.h, u.h_prev);
-            if (has_c && s->take_c)
-                u.c = taken(load_part(s->take_c[i] + j, width), u.c, u.c_prev);
+            if (last && s->fraction_h)
+                u.h = blend(load_part(s->fraction_h[i] + j, width), u.h, u.h_prev);
+            if (has_c && s->fraction_c)
+                u.c = blend(load_part(s->fraction_c[i] + j, width), u.c, u.c_prev);
             if (last)
                 store_part(s->h[i] + j, u.h, width);
             if (has_c)
@@ -139,18 +139,18 @@ INLINE void backward_rows(void (*const point)(struct unit *), const struct cell 
             if (first && !last)
                 u.dq = load(s->dq + i * s->ld + j);
             vec past_dh = {0}, past_dc = {0}; /* what goes by the cell, straight to the state before */
-            if (last && s->take_h) {
-                const vec take = load_part(s->take_h[i] + j, width);
-                past_dh = (R(1.0) - take) * u.dh, u.dh *= take;
+            if (last && s->fraction_h) {
+                const vec fraction = load_part(s->fraction_h[i] + j, width);
+                past_dh = (R(1.0) - fraction) * u.dh, u.dh *= fraction;
             }
-            if (has_c && s->take_c) {
-                const vec take = load_part(s->take_c[i] + j, width);
-                past_dc = (R(1.0) - take) * u.dc, u.dc *= take;
+            if (has_c && s->fraction_c) {
+                const vec fraction = load_part(s->fraction_c[i] + j, width);
+                past_dc = (R(1.0) - fraction) * u.dc, u.dc *= fraction;
             }
             point(&u);
-            if (last && s->take_h)
+            if (last && s->fraction_h)
                 u.dh += past_dh;
-            if (has_c && s->take_c)
+            if (has_c && s->fraction_c)
                 u.dc += past_dc;
             for (int b = 0; b < S; b++)
                 store_part(s->gates[i] + b * H + j, u.g[b], width);

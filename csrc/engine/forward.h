@@ -56,8 +56,8 @@ static void forward_rank_layout(const fr_desc *d, fr_idx width, struct arena *a,
     out->step.h = reserve(a, block, sizeof(real *));
     out->step.c = reserve(a, block, sizeof(real *));
     out->step.gates = reserve(a, block, sizeof(real *));
-    out->step.take_h = reserve(a, block, sizeof(real *));
-    out->step.take_c = reserve(a, block, sizeof(real *));
+    out->step.fraction_h = reserve(a, block, sizeof(real *));
+    out->step.fraction_c = reserve(a, block, sizeof(real *));
     out->operand = reserve(a, block, sizeof(real *));
     out->masked = reserve(a, d->masked ? block * d->H : 0, sizeof(real));
 }
@@ -99,7 +99,7 @@ struct forward_call {
     struct grid            grid;
     int                    rank;
     struct group           group; /* this thread's */
-    struct field           x, y, take_h, take_c;
+    struct field           x, y, fraction_h, fraction_c;
 };
 
 /* tile = b + x W for m rows of the chunk, in every panel of every stage that this thread owns */
@@ -144,7 +144,7 @@ static const real *const *operand_rows(const struct forward_call *f, const struc
         f->space.operand[i] = row;
         if (f->d->masked)
             f->space.operand[i] =
-                masked_row(f->d, f->a->carry.mask, position(f->group, lo + i), row, f->space.masked + i * H);
+                masked_row(f->d, f->a->state_update.mask, position(f->group, lo + i), row, f->space.masked + i * H);
     }
     return f->space.operand;
 }
@@ -197,10 +197,10 @@ static struct step step_rows(const struct forward_call *f, fr_idx s, fr_idx lo, 
         const fr_idx i = position(f->group, lo + j), tape = first_of(d, s) + i, row = row_at(d, i);
         step.h[j] = field_row(d, f->y, s, i);
         step.h_prev[j] = state_before(d, f->y, f->a->h_0, f->space.zeros, s, i);
-        if (f->take_h.at)
-            step.take_h[j] = field_row(d, f->take_h, s, i);
-        if (f->take_c.at)
-            step.take_c[j] = field_row(d, f->take_c, s, i);
+        if (f->fraction_h.at)
+            step.fraction_h[j] = field_row(d, f->fraction_h, s, i);
+        if (f->fraction_c.at)
+            step.fraction_c[j] = field_row(d, f->fraction_c, s, i);
         if (gates)
             step.gates[j] = gates + tape * S * H;
         else if (stage_count(f->cell) > 1)
@@ -215,10 +215,10 @@ static struct step step_rows(const struct forward_call *f, fr_idx s, fr_idx lo, 
     }
     if (!gates && stage_count(f->cell) == 1)
         step.gates = NULL;
-    if (!f->take_h.at)
-        step.take_h = NULL;
-    if (!f->take_c.at)
-        step.take_c = NULL;
+    if (!f->fraction_h.at)
+        step.fraction_h = NULL;
+    if (!f->fraction_c.at)
+        step.fraction_c = NULL;
     return step;
 }
 
@@ -313,8 +313,8 @@ static void forward_thread(const void *job, struct grid grid, int rank)
     struct forward_call    f = {.d = d, .a = a, .cell = &cells[d->cell], .grid = grid, .rank = rank};
     f.x = (struct field){(real *)a->x, a->x_st, a->x_sn};
     f.y = (struct field){a->y, a->y_st, a->y_sn};
-    f.take_h = read_field(a->carry.take_h, a->carry.take_h_st, a->carry.take_h_sn);
-    f.take_c = read_field(a->carry.take_c, a->carry.take_c_st, a->carry.take_c_sn);
+    f.fraction_h = read_field(a->state_update.fraction_h, a->state_update.fraction_h_st, a->state_update.fraction_h_sn);
+    f.fraction_c = read_field(a->state_update.fraction_c, a->state_update.fraction_c_st, a->state_update.fraction_c_sn);
     pack_layout(d, FR_FORWARD, (real *)a->pack, f.pack);
     forward_layout(d, grid, rank, a->workspace, &f.space);
     f.group = row_group(d, rank / grid.cols, grid.rows);

@@ -38,7 +38,7 @@ static void pack_operands(const struct backward_call *f, struct range r, fr_idx 
                                       ? state_before(d, f->y, f->a->h_0, f->space.zeros, s, i)
                                       : (real *)f->a->gates + (tape * block_count(f->cell) + t->operand) * H;
             if (d->masked)
-                operand = masked_row(d, f->a->carry.mask, i, operand, f->space.masked);
+                operand = masked_row(d, f->a->state_update.mask, i, operand, f->space.masked);
             pack_row(operand, l, GRAD_ROWS, H, MAX_NV, f->space.h[k]);
         }
     }

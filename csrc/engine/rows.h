@@ -49,7 +49,7 @@ INLINE real *field_row(const fr_desc *d, struct field f, fr_idx s, fr_idx i)
     return f.at + time_at(d, s, i) * f.st + row_at(d, i) * f.sn;
 }
 
-/* The same of a mask or share that is not written. */
+/* The same of an array that is only read. */
 INLINE struct field read_field(const void *at, fr_idx st, fr_idx sn) { return (struct field){(real *)at, st, sn}; }
 
 /* The state before step s: the output of the step before, or the initial state. */

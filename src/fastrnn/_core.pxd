@@ -44,10 +44,10 @@ cdef extern from "fastrnn.h" nogil:
                 void *pack)
     int fr_workspace_bytes(const fr_desc *d, fr_pass which, size_t *nbytes)
 
-    ctypedef struct fr_carry:
-        const void *take_h
-        const void *take_c
-        fr_idx take_h_st, take_h_sn, take_c_st, take_c_sn
+    ctypedef struct fr_state_update:
+        const void *fraction_h
+        const void *fraction_c
+        fr_idx fraction_h_st, fraction_h_sn, fraction_c_st, fraction_c_sn
         const void *mask
         double clip
 
@@ -64,7 +64,7 @@ cdef extern from "fastrnn.h" nogil:
         void *c
         const void *pack
         void *workspace
-        fr_carry carry
+        fr_state_update state_update
         fr_idx s_lo, s_hi
     int fr_forward(const fr_desc *d, const fr_forward_args *a)
 
@@ -91,7 +91,7 @@ cdef extern from "fastrnn.h" nogil:
         void *db_hh
         const void *pack
         void *workspace
-        fr_carry carry
+        fr_state_update state_update
         fr_idx s_lo, s_hi
     int fr_backward(const fr_desc *d, const fr_backward_args *a)
     int fr_threads_pay(const fr_desc *d)

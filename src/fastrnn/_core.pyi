@@ -22,11 +22,11 @@ def openmp() -> bool: ...
 def may_thread() -> bool: ...
 def max_threads() -> int: ...
 
-class Carry:
+class StateUpdate:
     def __init__(
         self,
-        take_h: _Array | None = None,
-        take_c: _Array | None = None,
+        fraction_h: _Array | None = None,
+        fraction_c: _Array | None = None,
         mask: _Array | None = None,
         clip: float = 0,
     ) -> None: ...
@@ -43,7 +43,7 @@ class Weights:
         hidden_size: int,
         arrays: Sequence[_Array | None],
         lent: Any,
-        carry: Carry | None = None,
+        state_update: StateUpdate | None = None,
     ) -> None: ...
     def pack(self) -> Pack: ...
 
@@ -67,7 +67,7 @@ def forward(
     tape_gates: _Array | None,
     tape_c: _Array | None,
     order: _Order | None,
-    carry: Carry,
+    state_update: StateUpdate,
     reverse: bool,
     n_threads: int,
 ) -> None: ...
@@ -87,7 +87,7 @@ def backward(
     dc_0: _Array | None,
     grads: Sequence[_Array | None],
     order: _Order | None,
-    carry: Carry,
+    state_update: StateUpdate,
     reverse: bool,
     n_threads: int,
 ) -> None: ...

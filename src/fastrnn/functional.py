@@ -156,11 +156,11 @@ class Cell(NamedTuple):
 CELLS = {name: Cell(*info) for name, info in _core.CELLS.items()}
 
 
-class Carry(NamedTuple):
-    """How a state goes from one step to the next, beyond the cell (see fr_carry in csrc/fastrnn.h)."""
+class StateUpdate(NamedTuple):
+    """How a state goes from one step to the next, beyond the cell (see fr_state_update in csrc/fastrnn.h)."""
 
-    take_h: np.ndarray | None = None  # (T, N, H), or (H,) for every step and row: h = take_h new + (1 - take_h) old
-    take_c: np.ndarray | None = None
+    fraction_h: np.ndarray | None = None  # of the new h, the rest of the old; (T, N, H), or (H,) for every step and row
+    fraction_c: np.ndarray | None = None
     mask: np.ndarray | None = None  # (N, H): what the product with w_hh reads is multiplied by it, at every step
     clip: float = 0.0  # backward, gradients of the pre-activations are kept within +-clip; 0: all are
 
@@ -170,20 +170,20 @@ class Carry(NamedTuple):
 
     def steps(self, block):
         """That of a slice of time."""
-        take = (share[block] if share is not None and share.ndim == 3 else share for share in self[:2])
-        return Carry(*take, self.mask, self.clip)
+        fractions = (part[block] if part is not None and part.ndim == 3 else part for part in self[:2])
+        return StateUpdate(*fractions, self.mask, self.clip)
 
 
-PLAIN = Carry()
-_PLAIN = _core.Carry(*PLAIN)
+PLAIN = StateUpdate()
+_PLAIN = _core.StateUpdate(*PLAIN)
 
 
-def _carried(carry):
-    """A `Carry` as the wall takes it."""
-    return _PLAIN if carry is PLAIN else _core.Carry(*carry)
+def _for_core(state_update):
+    """A `StateUpdate` as `_core` takes it."""
+    return _PLAIN if state_update is PLAIN else _core.StateUpdate(*state_update)
 
 
-def weights(cell, dtype, input_size, hidden_size, arrays, lent, carry=PLAIN):
+def weights(cell, dtype, input_size, hidden_size, arrays, lent, state_update=PLAIN):
     """Bind the parameter arrays of one layer and direction to packed copies that follow them.
 
     Parameters
@@ -192,10 +192,10 @@ def weights(cell, dtype, input_size, hidden_size, arrays, lent, carry=PLAIN):
         w_ih (G*H, I), w_hh (G*H, H), b_ih (G*H,), b_hh (G*H,).
     lent : object
         Its ``count`` grows whenever one of the arrays is given out.
-    carry : Carry
+    state_update : StateUpdate
         Of inference on the short way and of streams, the same at every step.
     """
-    return _core.Weights(cell.code, FLOATS.index(dtype), input_size, hidden_size, arrays, lent, _carried(carry))
+    return _core.Weights(cell.code, FLOATS.index(dtype), input_size, hidden_size, arrays, lent, _for_core(state_update))
 
 
 def inference(weights, directions, parts, batch_first, dtype):
@@ -235,13 +235,13 @@ class Saved(NamedTuple):
     gates: np.ndarray | None  # (R, S, H)
     c: np.ndarray | None  # (R, H)
     order: Order | None
-    carry: Carry
+    state_update: StateUpdate
     reverse: bool
 
     @property
     def nbytes(self):
         """Bytes beyond x and y."""
-        return sum(0 if array is None else array.nbytes for array in (self.gates, self.c, *self.carry.arrays))
+        return sum(0 if array is None else array.nbytes for array in (self.gates, self.c, *self.state_update.arrays))
 
 
 def _take(pack, shape, dtype):
@@ -262,7 +262,7 @@ def _give(pack, arrays):
     pack.spare[:] = sorted(owners, key=len)
 
 
-def forward(cell, pack, x, y, state, final, *, order=None, carry=PLAIN, reverse=False, keep=False):
+def forward(cell, pack, x, y, state, final, *, order=None, state_update=PLAIN, reverse=False, keep=False):
     """One layer, one direction.
 
     Parameters
@@ -278,7 +278,7 @@ def forward(cell, pack, x, y, state, final, *, order=None, carry=PLAIN, reverse=
     final : tuple of (ndarray or None)
         h_n and c_n, (N, H). Written; they may be the arrays of `state`.
     order : Order, optional
-    carry : Carry
+    state_update : StateUpdate
     reverse : bool
     keep : bool
         Keep what `backward` needs.
@@ -294,8 +294,8 @@ def forward(cell, pack, x, y, state, final, *, order=None, carry=PLAIN, reverse=
         gates = _take(pack, (rows, cell.saved, H), x.dtype) if cell.recurrent else None
         c = _take(pack, (rows, H), x.dtype) if cell.has_c else None
         state = tuple(None if array is None else array.copy() for array in state)
-    _core.forward(pack, x, y, *state, *final, gates, c, order, _carried(carry), reverse, effective())
-    return Saved(pack, x, y, *state, gates, c, order, carry, reverse) if keep else None
+    _core.forward(pack, x, y, *state, *final, gates, c, order, _for_core(state_update), reverse, effective())
+    return Saved(pack, x, y, *state, gates, c, order, state_update, reverse) if keep else None
 
 
 def backward(cell, saved, dy, dfinal, dx, dstate, grads, after=None):
@@ -323,7 +323,7 @@ def backward(cell, saved, dy, dfinal, dx, dstate, grads, after=None):
         gates = _take(saved.pack, (T * N, cell.saved, H), dy.dtype)
     _core.backward(
         saved.pack, saved.x, saved.y, saved.h_0, saved.c_0, gates, saved.c, dy, *dfinal, dx, *dstate, grads,
-        saved.order, _carried(saved.carry), saved.reverse, effective(),
+        saved.order, _for_core(saved.state_update), saved.reverse, effective(),
     )  # fmt: skip
     if after is not None:
         after(gates)

@@ -33,7 +33,7 @@ class StackParameters(Layer):
         self.num_directions = 2 if self.bidirectional else 1
         self._remedies = Remedies.checked(self._parts, leak=leak, **remedies)
         self._still = not self._remedies.config()  # nothing in the loop is random
-        self._carry = self._remedies.inference(self.hidden_size, self.dtype)
+        self._state_update = self._remedies.inference(self.hidden_size, self.dtype)
         rng = arguments.as_rng(seed)
         self._own(self._initial(rng))
         (self._rng,) = rng.spawn(1)  # of all masks
@@ -84,7 +84,7 @@ class StackParameters(Layer):
             [
                 functional.weights(
                     self.cell, self.dtype, self._input_size(layer), self.hidden_size,
-                    self._arrays(layer, direction), self.params, self._carry,
+                    self._arrays(layer, direction), self.params, self._state_update,
                 )
                 for direction in range(self.num_directions)
             ]

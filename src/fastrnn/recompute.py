@@ -26,7 +26,7 @@ class Saved(NamedTuple):
     pack: object
     x: np.ndarray  # (T, N, I)
     states: list  # of (h, c) before each block in the order of running, (N, H) or None
-    carry: functional.Carry
+    state_update: functional.StateUpdate
     lengths: np.ndarray | None  # (N,)
     reverse: bool
 
@@ -34,7 +34,7 @@ class Saved(NamedTuple):
     def nbytes(self):
         """Bytes beyond x."""
         states = (array for state in self.states for array in state if array is not None)
-        return sum(array.nbytes for array in (*states, *self.carry.arrays))
+        return sum(array.nbytes for array in (*states, *self.state_update.arrays))
 
 
 def blocks(T, N, reverse):
@@ -52,7 +52,7 @@ def _order(lengths, block):
     return functional.order_of(np.clip(lengths - block.start, 0, steps), steps)
 
 
-def forward(cell, pack, x, y, state, final, *, lengths, carry, reverse):
+def forward(cell, pack, x, y, state, final, *, lengths, state_update, reverse):
     """As `functional.forward`, with lengths (N,) or None in place of an order.
 
     Returns
@@ -65,10 +65,18 @@ def forward(cell, pack, x, y, state, final, *, lengths, carry, reverse):
         states.append(tuple(None if array is None else array.copy() for array in state))
         order = _order(lengths, block)
         functional.forward(
-            cell, pack, x[block], y[block], state, final, order=order, carry=carry.steps(block), reverse=reverse
+            cell,
+            pack,
+            x[block],
+            y[block],
+            state,
+            final,
+            order=order,
+            state_update=state_update.steps(block),
+            reverse=reverse,
         )
         state = final
-    return Saved(pack, x, states, carry, lengths, reverse)
+    return Saved(pack, x, states, state_update, lengths, reverse)
 
 
 def backward(cell, saved, dy, dfinal, dx, dstate, grads):
@@ -81,7 +89,8 @@ def backward(cell, saved, dy, dfinal, dx, dstate, grads):
     for block, state in zip(reversed(steps), reversed(saved.states), strict=True):
         again = functional.forward(
             cell, saved.pack, saved.x[block], y[: block.stop - block.start], state, final,
-            order=_order(saved.lengths, block), carry=saved.carry.steps(block), reverse=saved.reverse, keep=True,
+            order=_order(saved.lengths, block), state_update=saved.state_update.steps(block),
+            reverse=saved.reverse, keep=True,
         )  # fmt: skip
         functional.backward(cell, again, dy[block], dfinal, dx[block], dstate, grads)
         dfinal = dstate

@@ -40,7 +40,7 @@ equation differentiates one of the above, with the slope of act written in terms
 
 On its way from step to step a state may pass through more, which the time loop or the cells add:
 
-    h = take_h*h + (1-take_h)*h_prev              leaky units (take_h constant), zoneout (0 or 1); c in the same way
+    h = fraction_h*h + (1-fraction_h)*h_prev      leaky units (fraction_h constant), zoneout (0 or 1); c in the same way
     m*h_prev, m*(r*h_prev)  in every product      recurrent dropout; m is 0 or 1/(1-p), the same at all steps
     da clipped to +-clip, backward                each block of da_x and da_h by itself
 
@@ -195,7 +195,7 @@ CELLS = {  # name: (G, has_c, forward step, backward step), all that the time lo
 
 
 def forward(
-    cell, x, h0, c0, w_ih, w_hh, b_ih, b_hh, lengths=None, reverse=False, take_h=None, take_c=None, mask=None
+    cell, x, h0, c0, w_ih, w_hh, b_ih, b_hh, lengths=None, reverse=False, fraction_h=None, fraction_c=None, mask=None
 ):  # fmt: skip
     """Run one layer in one direction.  Shapes are not checked: this is a textbook.
 
@@ -210,7 +210,7 @@ def forward(
     lengths : array of int, shape (N,), 0 to T, default all T
         Row n is x[:lengths[n], n]; what lies beyond is never read.
     reverse : bool, walk backwards in time, from each row's own last step to its first
-    take_h, take_c : ndarray, broadcast to (T, N, H), default 1
+    fraction_h, fraction_c : ndarray, broadcast to (T, N, H), default 1
     mask : ndarray, shape (N, H), default 1
 
     Returns
@@ -236,7 +236,7 @@ def forward(
     dtype = np.result_type(*(a for a in (x, h0, c0, w_ih, w_hh, b_ih, b_hh) if a is not None))
     lengths = np.full(N, T) if lengths is None else np.asarray(lengths)
     tape = {"x": x, "w_ih": w_ih, "w_hh": w_hh, "b_ih": b_ih, "b_hh": b_hh, "steps": []}
-    take_h, take_c = (np.broadcast_to(1 if a is None else a, (T, *h0.shape)) for a in (take_h, take_c))
+    fraction_h, fraction_c = (np.broadcast_to(1 if a is None else a, (T, *h0.shape)) for a in (fraction_h, fraction_c))
     mask = np.broadcast_to(1 if mask is None else mask, h0.shape)
     b_ih, b_hh = (np.zeros(len(w_hh), dtype) if b is None else b for b in (b_ih, b_hh))
 
@@ -247,10 +247,10 @@ def forward(
         rows = t < lengths  # (N,) bool: only the rows that have a step t take it
         a_x = x[t, rows] @ w_ih.T + b_ih
         h_t, c_t, saved = step(a_x, h[rows], c[rows] if has_c else None, w_hh, b_hh, mask[rows])
-        k = take_h[t, rows]
+        k = fraction_h[t, rows]
         h[rows] = y[t, rows] = k * h_t + (1 - k) * h[rows]
         if has_c:
-            k_c = take_c[t, rows]
+            k_c = fraction_c[t, rows]
             c[rows] = k_c * c_t + (1 - k_c) * c[rows]
         tape["steps"].append((t, rows, (k, k_c) if has_c else (k, None), saved))
     return y, h, c, tape

@@ -45,12 +45,12 @@ class Remedies(NamedTuple):
         return self.leak * (1 - p)
 
     def inference(self, H, dtype):
-        """The `functional.Carry` of inference: what zoneout does on average."""
+        """The `functional.StateUpdate` of inference: what zoneout does on average."""
         shares = [None if self._share(p) == 1 else np.full(H, self._share(p), dtype) for p in self.zoneout]
-        return functional.Carry(*shares) if any(share is not None for share in shares) else functional.PLAIN
+        return functional.StateUpdate(*shares) if any(share is not None for share in shares) else functional.PLAIN
 
     def training(self, rng, T, N, H, dtype):
-        """The `functional.Carry` of one layer and direction in one call of `forward`, with masks of its own."""
+        """The `functional.StateUpdate` of one layer and direction in one call of `forward`, with masks of its own."""
         shares = []
         for p in self.zoneout:
             if p:
@@ -60,7 +60,7 @@ class Remedies(NamedTuple):
                 share = None if self.leak == 1 else np.full(H, self.leak, dtype)
             shares.append(share)
         mask = dropped(rng, self.recurrent_dropout, (N, H), dtype) if self.recurrent_dropout else None
-        return functional.Carry(*shares, mask=mask, clip=self.delta_clip or 0.0)
+        return functional.StateUpdate(*shares, mask=mask, clip=self.delta_clip or 0.0)
 
 
 def dropped(rng, p, shape, dtype):

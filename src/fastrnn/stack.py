@@ -50,28 +50,29 @@ class Stack(StackParameters):
     def _layer(self, run, layer, x, y, state, final, passes, **how):
         """One layer, all directions; y (T, N, D*H) is written.
 
-        `run` is a forward function, `how` its options, and `passes` have the weights and the carry of each direction.
+        `run` is a forward function, `how` its options, and `passes` have the weights and the state update of each
+        direction.
         """
         H, saved = self.hidden_size, []
-        for direction, (pack, carry) in enumerate(passes):
+        for direction, (pack, state_update) in enumerate(passes):
             k, half = layer * self.num_directions + direction, y[..., direction * H : (direction + 1) * H]
             ends = pair(state, k), pair(final, k)
-            saved.append(run(self.cell, pack, x, half, *ends, carry=carry, reverse=direction == 1, **how))
+            saved.append(run(self.cell, pack, x, half, *ends, state_update=state_update, reverse=direction == 1, **how))
         return saved
 
     def _training_pass(self, layer, direction, T, N):
-        """Weights and carry of one call of `forward`, and what w_hh was multiplied by (None: nothing)."""
+        """Weights and state update of one call of `forward`, and what w_hh was multiplied by (None: nothing)."""
         if self._still:
-            return self._weights[layer][direction].pack(), self._carry, None
-        carry = self._remedies.training(self._rng, T, N, self.hidden_size, self.dtype)
+            return self._weights[layer][direction].pack(), self._state_update, None
+        state_update = self._remedies.training(self._rng, T, N, self.hidden_size, self.dtype)
         if not self._remedies.weight_drop:
-            return self._weights[layer][direction].pack(), carry, None
+            return self._weights[layer][direction].pack(), state_update, None
         w_ih, w_hh, *biases = self._arrays(layer, direction)
         mask = dropped(self._rng, self._remedies.weight_drop, w_hh.shape, self.dtype)
         weights = functional.weights(
             self.cell, self.dtype, self._input_size(layer), self.hidden_size, (w_ih, w_hh * mask, *biases), self.params
         )
-        return weights.pack(), carry, mask
+        return weights.pack(), state_update, mask
 
     def __call__(self, x, state=None, lengths=None):
         """Inference: keeps nothing.
@@ -120,7 +121,7 @@ class Stack(StackParameters):
         for layer in range(self.num_layers):
             last = layer == self.num_layers - 1
             out = y if last else spare[layer % 2]
-            passes = [(weights.pack(), self._carry) for weights in self._weights[layer]]
+            passes = [(weights.pack(), self._state_update) for weights in self._weights[layer]]
             self._layer(functional.forward, layer, x, out, state, final, passes, order=order)
             x = out
 

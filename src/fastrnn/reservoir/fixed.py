@@ -88,7 +88,7 @@ class Reservoir:
             clear(features[..., :I], lengths)
         order, saved = functional.order_of(lengths, T), []
         for layer in range(self.rnn.num_layers):
-            h, passes = self.states(features, layer), [(self.rnn._weights[layer][0].pack(), self.rnn._carry)]
+            h, passes = self.states(features, layer), [(self.rnn._weights[layer][0].pack(), self.rnn._state_update)]
             saved += self.rnn._layer(functional.forward, layer, x, h, state, final, passes, order=order, **how)
             x = h
         return saved

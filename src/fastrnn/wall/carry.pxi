@@ -1,26 +1,26 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # What acts on a state between two steps.
 
-cdef class Carry:
-    """How a state goes from one step to the next, see fr_carry; None and 0 stand for what that does not do.
+cdef class StateUpdate:
+    """How a state goes from one step to the next, see fr_state_update; None and 0 stand for what that does not do.
 
-    take_h, take_c are (T, N, H), or (H,) for every step and row; mask is (N, H), C-ordered.
+    fraction_h, fraction_c are (T, N, H), or (H,) for every step and row; mask is (N, H), C-ordered.
     """
-    cdef Array take_h, take_c, mask
-    cdef fr_carry c
+    cdef Array fraction_h, fraction_c, mask
+    cdef fr_state_update c
 
-    def __init__(self, take_h=None, take_c=None, mask=None, double clip=0):
-        self.take_h, self.take_c, self.mask = Array(take_h), Array(take_c), Array(mask)
+    def __init__(self, fraction_h=None, fraction_c=None, mask=None, double clip=0):
+        self.fraction_h, self.fraction_c, self.mask = Array(fraction_h), Array(fraction_c), Array(mask)
         memset(&self.c, 0, sizeof(self.c))
-        self.c.take_h, self.c.take_c, self.c.mask, self.c.clip = self.take_h.at(), self.take_c.at(), self.mask.at(), clip
-        if self.take_h.view.ndim == 3:
-            self.c.take_h_st, self.c.take_h_sn = self.take_h.stride(0), self.take_h.stride(1)
-        if self.take_c.view.ndim == 3:
-            self.c.take_c_st, self.c.take_c_sn = self.take_c.stride(0), self.take_c.stride(1)
+        self.c.fraction_h, self.c.fraction_c, self.c.mask, self.c.clip = self.fraction_h.at(), self.fraction_c.at(), self.mask.at(), clip
+        if self.fraction_h.view.ndim == 3:
+            self.c.fraction_h_st, self.c.fraction_h_sn = self.fraction_h.stride(0), self.fraction_h.stride(1)
+        if self.fraction_c.view.ndim == 3:
+            self.c.fraction_c_st, self.c.fraction_c_sn = self.fraction_c.stride(0), self.fraction_c.stride(1)
 
     cdef int fit(self, const fr_desc *d) except -1:
-        self.fits(self.take_h, d)
-        self.fits(self.take_c, d)
+        self.fits(self.fraction_h, d)
+        self.fits(self.fraction_c, d)
         return self.fits(self.mask, d)
 
     cdef int fits(self, Array array, const fr_desc *d) except -1:

@@ -83,20 +83,20 @@ cdef class Weights:
         must be referred to by one object only, the owner.
     lent : object
         Its attribute ``count`` grows whenever an array is given out.
-    carry : Carry or None
+    state_update : StateUpdate or None
         Of inference, the same at every step: for the short way and streams.
     """
     cdef fr_desc desc
-    cdef Carry carry
+    cdef StateUpdate state_update
     cdef list arrays          # of Array
     cdef PyObject *owned[4]   # the ndarrays; NULL where there is none
     cdef Pack latest
     cdef object lent, seen
 
     def __init__(self, int cell, int dtype, Py_ssize_t input_size, Py_ssize_t hidden_size, arrays, lent,
-                 Carry carry=None):
+                 StateUpdate state_update=None):
         memset(&self.desc, 0, sizeof(self.desc))
-        self.carry = Carry() if carry is None else carry
+        self.state_update = StateUpdate() if state_update is None else state_update
         self.desc.cell = <fr_cell>cell
         self.desc.dtype = <fr_dtype>dtype
         self.desc.I, self.desc.H, self.desc.n_threads = input_size, hidden_size, 1

@@ -7,13 +7,13 @@ cdef class Call:
     cdef Array rows, lengths, first
     cdef Block workspace
 
-    def __init__(self, Pack pack, Array x, Array y, order, Carry carry, bint reverse, int n_threads):
+    def __init__(self, Pack pack, Array x, Array y, order, StateUpdate state_update, bint reverse, int n_threads):
         self.d = pack.desc
         if x.view.shape[2] != self.d.I or (y.held and y.view.shape[2] != self.d.H):
             raise ValueError("x and y do not fit the weights")
         self.d.T, self.d.N = x.view.shape[0], x.view.shape[1]
-        self.d.reverse, self.d.n_threads, self.d.masked = reverse, n_threads, carry.mask.held
-        carry.fit(&self.d)
+        self.d.reverse, self.d.n_threads, self.d.masked = reverse, n_threads, state_update.mask.held
+        state_update.fit(&self.d)
         if order is not None:
             self.rows, self.lengths, self.first = map(Array, order)
             self.d.rows = <const fr_idx *>self.rows.at()
@@ -34,7 +34,7 @@ cdef class Call:
             pack.workspace = self.workspace
 
 
-def forward(Pack pack, x, y, h_0, c_0, h_n, c_n, tape_gates, tape_c, order, Carry carry, bint reverse, int n_threads):
+def forward(Pack pack, x, y, h_0, c_0, h_n, c_n, tape_gates, tape_c, order, StateUpdate state_update, bint reverse, int n_threads):
     """Run one layer in one direction. Arrays as in fr_forward_args; those that may be NULL there may be None here.
 
     order is (rows, lengths, first) of fr_desc, or None. Raises KeyboardInterrupt between pieces.
@@ -42,13 +42,13 @@ def forward(Pack pack, x, y, h_0, c_0, h_n, c_n, tape_gates, tape_c, order, Carr
     cdef Array ax = Array(x), ay = Array(y, True), ah0 = Array(h_0), ac0 = Array(c_0), ahn = Array(h_n, True)
     cdef Array acn = Array(c_n, c_n is not None), ag = Array(tape_gates, tape_gates is not None)
     cdef Array ac = Array(tape_c, tape_c is not None)
-    cdef Call call = Call(pack, ax, ay, order, carry, reverse, n_threads)
+    cdef Call call = Call(pack, ax, ay, order, state_update, reverse, n_threads)
     cdef fr_forward_args a
     cdef int code
     a.x, a.x_st, a.x_sn = ax.at(), ax.stride(0), ax.stride(1)
     a.y, a.y_st, a.y_sn = ay.at(), ay.stride(0), ay.stride(1)
     a.h_0, a.c_0, a.h_n, a.c_n = ah0.at(), ac0.at(), ahn.at(), acn.at()
-    a.gates, a.c, a.carry = ag.at(), ac.at(), carry.c
+    a.gates, a.c, a.state_update = ag.at(), ac.at(), state_update.c
     a.pack, a.workspace = pack.for_forward(n_threads), call.space(FR_FORWARD, pack)
     a.s_lo = 0
     while True:
@@ -64,19 +64,19 @@ def forward(Pack pack, x, y, h_0, c_0, h_n, c_n, tape_gates, tape_c, order, Carr
 
 
 def backward(Pack pack, x, y, h_0, c_0, tape_gates, tape_c, dy, dh_n, dc_n, dx, dh_0, dc_0, grads, order,
-             Carry carry, bint reverse, int n_threads):
+             StateUpdate state_update, bint reverse, int n_threads):
     """Back-propagate through one layer in one direction. Arrays as in fr_backward_args; grads is a tuple of four."""
     cdef Array ax = Array(x), ay = Array(y), ah0 = Array(h_0), ac0 = Array(c_0), ag = Array(tape_gates, True)
     cdef Array ac = Array(tape_c), ady = Array(dy), adhn = Array(dh_n), adcn = Array(dc_n)
     cdef Array adx = Array(dx, dx is not None), adh0 = Array(dh_0, dh_0 is not None), adc0 = Array(dc_0, dc_0 is not None)
     cdef Array dw_ih = Array(grads[0], True), dw_hh = Array(grads[1], grads[1] is not None)
     cdef Array db_ih = Array(grads[2], grads[2] is not None), db_hh = Array(grads[3], grads[3] is not None)
-    cdef Call call = Call(pack, ax, ay, order, carry, reverse, n_threads)
+    cdef Call call = Call(pack, ax, ay, order, state_update, reverse, n_threads)
     cdef fr_backward_args a
     cdef int code
     a.x, a.x_st, a.x_sn = ax.at(), ax.stride(0), ax.stride(1)
     a.y, a.y_st, a.y_sn = ay.at(), ay.stride(0), ay.stride(1)
-    a.h_0, a.c_0, a.gates, a.c, a.carry = ah0.at(), ac0.at(), ag.at(), ac.at(), carry.c
+    a.h_0, a.c_0, a.gates, a.c, a.state_update = ah0.at(), ac0.at(), ag.at(), ac.at(), state_update.c
     a.dy, a.dy_st, a.dy_sn = ady.at(), ady.stride(0), ady.stride(1)
     a.dh_n, a.dc_n = adhn.at(), adcn.at()
     a.dx, a.dx_st, a.dx_sn = adx.at(), adx.stride(0), adx.stride(1)
