@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * fastrnn.c - the C API: checks what Python cannot know or must not be trusted with, and hands on to an engine. */
+ * fastrnn.c - the C API: checks the arguments that could make an engine misbehave, and calls the engine. */
 #include "fastrnn.h"
 
 #include <stdint.h>

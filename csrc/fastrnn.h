@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * fastrnn.h - recurrent layers on the CPU: the whole C API, and all that the Python wall sees.
+ * fastrnn.h - recurrent layers on the CPU: the whole C API, and all that the Python bindings see.
  *
  * Sizes    T time steps, N batch rows, I input size, H hidden size,
  *          G gates that own weights, S blocks of H values that a step keeps for the backward pass (see fr_cell_info),
@@ -75,8 +75,8 @@ typedef struct {
      * Leaky units have a constant, zoneout zeros and ones in training and their mean in inference. */
     const void *fraction_h, *fraction_c;
     fr_idx      fraction_h_st, fraction_h_sn, fraction_c_st, fraction_c_sn;
-    const void *mask; /* (N, H) if desc->masked: what a product with w_hh reads is multiplied by it, at every step */
-    double      clip; /* backward: gradients of the pre-activations are kept within +-clip; 0: all are */
+    const void *mask; /* (N, H) if desc->masked: multiplies what each product with w_hh reads, at every step */
+    double      clip; /* backward: the gradients of the pre-activations are clipped to +-clip; 0: none */
 } fr_state_update;
 
 /* Steps s_lo..s_hi-1 of the recurrence (step s is time s, or in reverse the s-th from a row's end). A long sequence may be
@@ -129,7 +129,7 @@ int fr_threads_pay(const fr_desc *d);
 fr_idx fr_forward_piece(const fr_desc *d, fr_idx s_lo);
 fr_idx fr_backward_piece(const fr_desc *d, fr_idx s_hi);
 
-/* One step of an optimizer on one parameter. What the rules do with the numbers stands in engine/update.h. */
+/* One step of an optimizer on one parameter. The rules are defined in engine/update.h. */
 typedef enum { FR_PLAIN, FR_ADAGRAD, FR_RMSPROP, FR_RMSPROP_CENTERED, FR_ADAM, FR_N_RULES } fr_rule;
 const char *fr_rule_name(int rule); /* NULL beyond the end, as of the names below */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * threads.c - what the OpenMP runtime grants, and how to fork beside it.
+ * threads.c - what the OpenMP runtime allows, and how to survive fork.
  *
  * A child of fork inherits libgomp's record of a pool of threads but not the threads, and its first parallel region waits
  * for them forever. libgomp gives the pool up when asked to pause (OpenMP 5.0), so a handler asks just before each fork;

@@ -2,7 +2,7 @@
  *
  * act.h - sigmoid, tanh, relu, selu on vec.
  *
- * All of them stand on one exponential of a number x <= 0, kept in two parts so that neither e^x nor e^x - 1 loses digits:
+ * All are computed from one exponential of x <= 0, kept in two parts so that neither e^x nor e^x - 1 loses digits:
  *
  *     x = n ln 2 + r,  |r| <= ln 2 / 2         scale = 2^n,  p = e^r - 1
  *     e^x     = scale + scale p

@@ -13,14 +13,14 @@ INLINE void *reserve(struct arena *arena, fr_idx count, size_t size)
     return p;
 }
 
-/* A thread's own part of a workspace, in bytes from its beginning. The regions follow what the threads share, one after
- * another: a pass lays out what they share, and then the region of every thread up to the one it wants. */
+/* The part of a workspace that one thread has for itself, in bytes from the beginning. A pass lays out what all threads
+ * share and then, one after another, the regions of threads 0 to rank: none of these offsets is counted by hand. */
 struct region {
     size_t lo, hi;
 };
 typedef struct region region_fn(const fr_desc *d, struct grid grid, int rank);
 
-/* Bytes for whichever grid a call gets: the plan's, or one thread where the runtime gives fewer (run_team). */
+/* Bytes for either grid that a call may run on: the plan's, or one thread if the runtime grants fewer (run_team). */
 static size_t region_bytes(const fr_desc *d, region_fn *region_of)
 {
     const struct grid grid = plan(d, d->n_threads), one = {1, 1};
@@ -28,7 +28,7 @@ static size_t region_bytes(const fr_desc *d, region_fn *region_of)
     return all > alone ? all : alone;
 }
 
-/* For asserts: are the threads' regions whole cache lines of their own, inside the workspace that was asked for? */
+/* For asserts: does each thread have whole cache lines of its own, inside the workspace whose size was reported? */
 INLINE int regions_are_apart(const fr_desc *d, struct grid grid, region_fn *region_of)
 {
     size_t end = 0;

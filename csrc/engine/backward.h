@@ -11,6 +11,7 @@
  *
  * Threads divide rows and units as in forward.h for the steps, and as in grads.h for the chunk. The chunks depend on the
  * sizes alone, so the bits do not depend on the number of threads. */
+
 /* Steps of the chunk that ends at s_hi. */
 static fr_idx chunk_start(const fr_desc *d, fr_idx s_lo, fr_idx s_hi)
 {
@@ -172,47 +173,58 @@ static void backward_prepare(const void *job, struct grid grid)
     }
 }
 
-static void backward_thread(const void *job, struct grid grid, int rank)
+/* What the tape rows of a chunk, whose gates' gradients are complete, add to dx and the parameters' gradients. */
+static void add_chunk(const struct backward_call *f, struct barrier *all, struct range chunk, fr_idx s_lo)
 {
-    const fr_desc          *d = ((const struct backward_job *)job)->d;
-    const fr_backward_args *a = ((const struct backward_job *)job)->a;
+    const int team = f->grid.rows * f->grid.cols;
+    for (fr_idx lo = chunk.lo; lo < chunk.hi; lo += GRAD_ROWS) {
+        const struct range r = {lo, lo + GRAD_ROWS < chunk.hi ? lo + GRAD_ROWS : chunk.hi};
+        pack_operands(f, r, s_lo);
+        wait_for(all, team, f->rank);
+        add_weights(f, r);
+        add_biases(f, r);
+        wait_for(all, team, f->rank); /* the panels are free again */
+    }
+    if (f->a->dx)
+        add_inputs(f, chunk, s_lo);
+}
+
+static struct backward_call backward_call(const struct backward_job *job, struct grid grid, int rank)
+{
+    const fr_desc          *d = job->d;
+    const fr_backward_args *a = job->a;
+    const struct range      vectors = partition(panel_count(d->H, 1), rank % grid.cols, grid.cols);
     struct backward_call    f = {.d = d, .a = a, .cell = &cells[d->cell], .grid = grid, .rank = rank};
-    int                     team = grid.rows * grid.cols;
-    f.x = (struct field){(real *)a->x, a->x_st, a->x_sn};
-    f.y = (struct field){(real *)a->y, a->y_st, a->y_sn};
+    f.x = read_field(a->x, a->x_st, a->x_sn);
+    f.y = read_field(a->y, a->y_st, a->y_sn);
     f.dx = (struct field){a->dx, a->dx_st, a->dx_sn};
-    f.dy = (struct field){(real *)a->dy, a->dy_st, a->dy_sn};
+    f.dy = read_field(a->dy, a->dy_st, a->dy_sn);
     f.fraction_h = read_field(a->state_update.fraction_h, a->state_update.fraction_h_st, a->state_update.fraction_h_sn);
     f.fraction_c = read_field(a->state_update.fraction_c, a->state_update.fraction_c_st, a->state_update.fraction_c_sn);
     pack_layout(d, FR_BACKWARD, (real *)a->pack, f.pack);
     backward_layout(d, grid, rank, a->workspace, &f.space);
-    struct barrier *all = &f.space.meet[grid.rows];
     f.group = row_group(d, rank / grid.cols, grid.rows);
-    const struct range vectors = partition(panel_count(d->H, 1), rank % grid.cols, grid.cols);
     f.units = (struct range){vectors.lo * VL, vectors.hi * VL};
+    return f;
+}
 
+static void backward_thread(const void *job, struct grid grid, int rank)
+{
+    struct backward_call    f = backward_call(job, grid, rank);
+    const fr_desc          *d = f.d;
+    const fr_backward_args *a = f.a;
+    struct barrier         *all = &f.space.meet[grid.rows];
     for (fr_idx s_hi = a->s_hi, s_lo; s_hi > a->s_lo; s_hi = s_lo) {
         s_lo = chunk_start(d, a->s_lo, s_hi);
         for (fr_idx s = s_hi - 1; s >= s_lo; s--)
             for (fr_idx lo = 0; lo < f.group.count; lo += ROW_BLOCK)
                 step_back(&f, s, lo, lo + ROW_BLOCK < f.group.count ? lo + ROW_BLOCK : f.group.count);
-        wait_for(all, team, rank); /* the gradients of the chunk's gates are complete */
-        const struct range chunk = {first_of(d, s_lo), first_of(d, s_hi)};
-        for (struct range r = {chunk.lo, 0}; r.lo < chunk.hi; r.lo = r.hi) {
-            r.hi = r.lo + GRAD_ROWS < chunk.hi ? r.lo + GRAD_ROWS : chunk.hi;
-            pack_operands(&f, r, s_lo);
-            wait_for(all, team, rank);
-            add_weights(&f, r);
-            add_biases(&f, r);
-            wait_for(all, team, rank); /* the panels are free again */
-        }
-        if (a->dx)
-            add_inputs(&f, chunk, s_lo);
-        if (f.grid.cols > 1 &&
-            crowded(f.space.meet)) { /* the first thread goes on alone: its memory stays where it is */
+        wait_for(all, f.grid.rows * f.grid.cols, rank);
+        add_chunk(&f, all, (struct range){first_of(d, s_lo), first_of(d, s_hi)}, s_lo);
+        if (f.grid.cols > 1 && crowded(f.space.meet)) { /* the first thread continues alone, with its own memory */
             if (rank)
                 return;
-            f.grid = (struct grid){1, team = 1};
+            f.grid = (struct grid){1, 1};
             f.units = (struct range){0, round_up(d->H, VL)};
         }
     }

@@ -2,7 +2,7 @@
  *
  * backward_call.h - what the threads of a backward call work with: its arguments, its memory, and what each owns. */
 enum {
-    CHUNK_ROWS = 512, /* tape rows after which the gradients of the weights are taken: dgates are still in L2 or L3 */
+    CHUNK_ROWS = 512, /* tape rows between two updates of the weights' gradients: dgates are still in L2 or L3 */
     GRAD_ROWS = 256,  /* k of their products: panels of x and h of this many rows fit L2 */
     DX_ROWS = 48      /* rows of dx at a time, a multiple of every tile */
 };

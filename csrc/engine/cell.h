@@ -21,7 +21,7 @@ struct unit {
     vec g[4]; /* forward: pre-activations in, activations out. backward: activations in, their gradients out */
     vec h_prev, c_prev; /* the state before the step */
     vec h, c;           /* forward: out */
-    vec dh, dc; /* backward: in, the gradient of h and c; out, what goes to h_prev and c_prev without a product */
+    vec dh, dc; /* backward: in, the gradients of h and c; out, their parts of h_prev and c_prev without a product */
     vec dq;     /* backward of a first stage: the gradient of its block q */
 };
 
@@ -138,7 +138,7 @@ INLINE void backward_rows(void (*const point)(struct unit *), const struct cell 
             }
             if (first && !last)
                 u.dq = load(s->dq + i * s->ld + j);
-            vec past_dh = {0}, past_dc = {0}; /* what goes by the cell, straight to the state before */
+            vec past_dh = {0}, past_dc = {0}; /* the part that bypasses the cell, to the state before */
             if (last && s->fraction_h) {
                 const vec fraction = load_part(s->fraction_h[i] + j, width);
                 past_dh = (R(1.0) - fraction) * u.dh, u.dh *= fraction;

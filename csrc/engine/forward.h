@@ -129,14 +129,14 @@ static struct step step_rows(const struct forward_call *f, fr_idx s, fr_idx lo, 
     return step;
 }
 
-/* This thread goes on alone, with the whole workspace: the others of its group have left. */
+/* The rest of its group has left: this thread continues alone, with the whole workspace. */
 static void go_on_alone(struct forward_call *f)
 {
     f->grid = (struct grid){1, 1};
     forward_layout(f->d, f->grid, 0, f->a->workspace, &f->space);
 }
 
-/* Rows lo..hi-1 of the group through steps s_lo..s_hi-1. Returns 0 if this thread is to leave the work to the first. */
+/* Rows lo..hi-1 of the group through steps s_lo..s_hi-1. Returns 0 if this thread leaves its part to the first one. */
 static int run_rows(struct forward_call *f, fr_idx lo, fr_idx hi)
 {
     const fr_desc *d = f->d;

@@ -4,7 +4,7 @@
 enum {
     ROW_BLOCK = 96, /* rows that go through time together: enough to reuse each weight, few enough for L1 and L2 */
     CHUNK_BYTES = 192 * 1024, /* of tiles: they are written and read once per chunk and should stay in L2 */
-    SHORT_CHUNK = 32 /* steps, where threads meet at each: between chunks they may find that they had better not */
+    SHORT_CHUNK = 32 /* steps, where threads meet at each: a crowded team is given up between chunks (team.h) */
 };
 
 struct forward_space {

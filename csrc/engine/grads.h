@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * grads.h - what a chunk of time adds to the gradients, once the gradients of its gates stand on the tape.
+ * grads.h - what a chunk of time adds to the gradients, once the gradients of its gates are on the tape.
  *
  *     dx += dgates W^T                                   rows of the tape are divided among the threads
  *     dW += dgates^T x,  dU += dgates^T h_prev           rows of dW and dU are
  *     db += sum dgates                                   units are
  *
- * No sum is divided: a thread owns whole elements. Each block of GRAD_ROWS tape rows is summed by itself and then added,
+ * No sum is split: a thread owns whole elements. Each block of GRAD_ROWS tape rows is summed by itself and then added,
  * which keeps the rounding error of long sums small. */
-/* The step that a tape row belongs to, given one not after it. */
+/* The step that a tape row belongs to, searched from step s on. */
 INLINE fr_idx step_of(const fr_desc *d, fr_idx tape, fr_idx s)
 {
     if (!d->rows)
@@ -18,7 +18,7 @@ INLINE fr_idx step_of(const fr_desc *d, fr_idx tape, fr_idx s)
     return s;
 }
 
-/* x and the operands of tape rows r.lo..r.hi-1 as panels, this thread's share of the rows */
+/* x and the operands of tape rows r.lo..r.hi-1 as panels, this thread's part of the rows */
 static void pack_operands(const struct backward_call *f, struct range r, fr_idx s_lo)
 {
     const fr_desc     *d = f->d;
@@ -82,7 +82,7 @@ INLINE int gate_of_h(const struct stage *t, int block)
     return block >= t->h0 && block < t->h0 + t->Gh ? t->gate_h[block - t->h0] : -1;
 }
 
-/* dW, dU over tape rows r of the chunk: this thread's share of tiles of tile_rows(MAX_NV) units of a block */
+/* dW, dU over tape rows r of the chunk: this thread's part of the tiles of tile_rows(MAX_NV) units of a block */
 static void add_weights(const struct backward_call *f, struct range r)
 {
     const fr_idx       H = f->d->H, I = f->d->I, S = block_count(f->cell), k = r.hi - r.lo, rows = tile_rows(MAX_NV);
@@ -107,7 +107,7 @@ static void add_weights(const struct backward_call *f, struct range r)
     }
 }
 
-/* db over tape rows r: this thread's share of the vectors of units of all blocks */
+/* db over tape rows r: this thread's part of the vectors of units of all blocks */
 static void add_biases(const struct backward_call *f, struct range r)
 {
     const fr_idx       H = f->d->H, S = block_count(f->cell), vectors = (H + VL - 1) / VL;
@@ -132,7 +132,7 @@ static void add_biases(const struct backward_call *f, struct range r)
     }
 }
 
-/* dx += dgates W^T over the tape rows of a chunk, this thread's share */
+/* dx += dgates W^T over the tape rows of a chunk, this thread's part of them */
 static void add_inputs(const struct backward_call *f, struct range chunk, fr_idx s_lo)
 {
     enum { WIDTH = MAX_NV * VL };

@@ -43,12 +43,12 @@ static size_t pack_bytes(const fr_desc *d, fr_pass pass)
     return (size_t)((char *)pack_layout(d, pass, NULL, none) - (char *)NULL);
 }
 
-/* What a thread does of it: part `rank` of `parts`. */
+/* A thread's part of the packing. */
 struct part {
     int rank, parts;
 };
 
-/* w (gates*H, K) -> [panel][K][G][ub][VL], taking the G gates named in `gate`; units beyond H are 0. By squares of VL units
+/* w (gates*H, K) -> [panel][K][G][ub][VL], of the G gates named in `gate`; units beyond H are 0. By squares of VL units
  * and VL elements of k, each read and written in whole vectors: rows are often 2^n apart and would push each other out. */
 static void pack_units(const real *w, fr_idx K, fr_idx H, int G, const int *gate, int ub_full, real *packed,
                        struct part part)
