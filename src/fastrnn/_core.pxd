@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the wall sees of csrc/fastrnn.h, and nothing else."""
+"""What the bindings use of csrc/fastrnn.h."""
 
 cdef extern from "fastrnn.h" nogil:
     ctypedef Py_ssize_t fr_idx
