@@ -6,6 +6,7 @@ differences check in turn (test_reference.py).
 """
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -357,3 +358,32 @@ def test_gradients_of_a_still_layer_are_those_of_a_call(cell, rng):
     dx, _ = twin.backward(tape, dy)
     slopes = central_differences(lambda x: float((layer(x)[0] * dy).sum()), x)
     np.testing.assert_allclose(dx, slopes, atol=1e-8)
+
+
+MISFITS = {
+    "fraction_h": [(5,), (4,), (7, 2, 4), (6, 3, 4), (2, 4)],
+    "mask": [(4,), (3, 4), (2, 5), (6, 2, 4)],
+}
+
+
+@pytest.mark.parametrize(("name", "shape"), [(name, shape) for name, shapes in MISFITS.items() for shape in shapes])
+def test_an_array_that_does_not_fit_is_named(name, shape):
+    """With what it should be and what it is; the engine would read beyond its end."""
+    layer, x = fr.GRU(3, 4, seed=0), np.zeros((6, 2, 3), np.float32)
+    y, final = np.empty((6, 2, 4), np.float32), np.empty((2, 4), np.float32)
+    dtype = np.float64 if name == "fraction_h" and shape == (4,) else np.float32
+    update = fr.functional.StateUpdate(**{name: np.ones(shape, dtype)})
+    pack = layer._weights[0][0].pack()
+    expected = r"\(6, 2, 4\) or \(4,\)" if name == "fraction_h" else r"a C-ordered \(2, 4\)"
+    with pytest.raises(ValueError, match=rf"{name}: expected {expected} of float32, got {re.escape(str(shape))} of "):
+        fr.functional.forward(layer.cell, pack, x, y, (None, None), (final, None), state_update=update)
+
+
+def test_a_mask_in_another_order_is_refused():
+    layer, x = fr.GRU(3, 4, seed=0), np.zeros((6, 2, 3), np.float32)
+    y, final = np.empty((6, 2, 4), np.float32), np.empty((2, 4), np.float32)
+    update = fr.functional.StateUpdate(mask=np.ones((4, 4), np.float32)[::2])
+    with pytest.raises(ValueError, match="mask: expected a C-ordered"):
+        fr.functional.forward(
+            layer.cell, layer._weights[0][0].pack(), x, y, (None, None), (final, None), state_update=update
+        )

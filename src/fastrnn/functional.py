@@ -183,23 +183,25 @@ def _for_core(state_update):
     return _PLAIN if state_update is PLAIN else _core.StateUpdate(*state_update)
 
 
-def weights(cell, dtype, input_size, hidden_size, arrays, lent, state_update=PLAIN):
+def weights(cell, dtype, input_size, hidden_size, arrays, access, state_update=PLAIN):
     """Bind the parameter arrays of one layer and direction to packed copies that follow them.
 
     Parameters
     ----------
     arrays : sequence of (ndarray or None)
         w_ih (G*H, I), w_hh (G*H, H), b_ih (G*H,), b_hh (G*H,).
-    lent : object
+    access : object
         Its ``count`` grows whenever one of the arrays is given out.
     state_update : StateUpdate
-        Of inference on the short way and of streams, the same at every step.
+        Of inference on the fast path and of streams, the same at every step.
     """
-    return _core.Weights(cell.code, FLOATS.index(dtype), input_size, hidden_size, arrays, lent, _for_core(state_update))
+    return _core.Weights(
+        cell.code, FLOATS.index(dtype), input_size, hidden_size, arrays, access, _for_core(state_update)
+    )
 
 
 def inference(weights, directions, parts, batch_first, dtype):
-    """The short way through a stack for small calls; None from it means: go the long way.
+    """The fast path through a stack for small calls; where it returns None, take the general one.
 
     Parameters
     ----------
@@ -294,7 +296,8 @@ def forward(cell, pack, x, y, state, final, *, order=None, state_update=PLAIN, r
         gates = _take(pack, (rows, cell.saved, H), x.dtype) if cell.recurrent else None
         c = _take(pack, (rows, H), x.dtype) if cell.has_c else None
         state = tuple(None if array is None else array.copy() for array in state)
-    _core.forward(pack, x, y, *state, *final, gates, c, order, _for_core(state_update), reverse, effective())
+    recurrence = _core.Recurrence(order, _for_core(state_update), reverse, effective())
+    _core.forward(pack, recurrence, x, y, state, final, (gates, c))
     return Saved(pack, x, y, *state, gates, c, order, state_update, reverse) if keep else None
 
 
@@ -321,10 +324,9 @@ def backward(cell, saved, dy, dfinal, dx, dstate, grads, after=None):
     if gates is None:  # a cell without memory saves nothing: its gates exist only as gradients
         T, N, H = dy.shape
         gates = _take(saved.pack, (T * N, cell.saved, H), dy.dtype)
-    _core.backward(
-        saved.pack, saved.x, saved.y, saved.h_0, saved.c_0, gates, saved.c, dy, *dfinal, dx, *dstate, grads,
-        saved.order, _for_core(saved.state_update), saved.reverse, effective(),
-    )  # fmt: skip
+    recurrence = _core.Recurrence(saved.order, _for_core(saved.state_update), saved.reverse, effective())
+    arrays = (saved.x, saved.y, saved.h_0, saved.c_0, gates, saved.c)
+    _core.backward(saved.pack, recurrence, arrays, (dy, *dfinal), (dx, *dstate), grads)
     if after is not None:
         after(gates)
     _give(saved.pack, (gates, saved.c))

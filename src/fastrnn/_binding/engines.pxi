@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# What there is: cells, engines, threads.
+# Cells, engines and threads, as C lists them.
 
 def _read_cells():
     cdef fr_cell_info info

@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Single kernels and the machine's own roof, for tests and benchmarks.
+# Single kernels and the limits of the machine, for tests and benchmarks.
 
 ACTS = {fr_act_name(k).decode(): k for k in range(FR_N_ACTS)}
 
 
 def activation(str name, x, y):
     """y[...] = name(x) on the current engine; x and y are C-ordered arrays of one dtype."""
-    cdef Array ax = Array(x), ay = Array(y, True)
-    check(fr_test_act(current_isa, dtype_of(ax), <fr_act><int>ACTS[name], ax.view.len // ax.view.itemsize, ax.at(), ay.at()))
+    cdef Array x_array = Array(x), y_array = Array(y, True)
+    cdef Py_ssize_t n = x_array.view.len // x_array.view.itemsize
+    check(fr_test_act(current_isa, dtype_of(x_array), <fr_act><int>ACTS[name], n, x_array.at(), y_array.at()))
 
 
 def gemm(a, b, c, int vectors=4):
-    """c (m, n) += a (m, k) b (k, n) on the current engine; C-ordered arrays of one dtype; b in panels of 1 to 4 vectors."""
-    cdef Array aa = Array(a), ab = Array(b), ac = Array(c, True)
+    """c (m, n) += a (m, k) b (k, n) on the current engine; C-ordered arrays of one dtype, b in panels of 1 to 4 vectors."""
+    cdef Array a_array = Array(a), b_array = Array(b), c_array = Array(c, True)
     cdef fr_test_gemm_args g
     cdef size_t nbytes
-    g.dtype, g.isa, g.nv = dtype_of(aa), current_isa, vectors
-    g.m, g.n, g.k = aa.view.shape[0], ab.view.shape[1], aa.view.shape[1]
-    g.a, g.b, g.c = aa.at(), ab.at(), ac.at()
+    g.dtype, g.isa, g.nv = dtype_of(a_array), current_isa, vectors
+    g.m, g.n, g.k = a_array.view.shape[0], b_array.view.shape[1], a_array.view.shape[1]
+    g.a, g.b, g.c = a_array.at(), b_array.at(), c_array.at()
     check(fr_test_gemm_bytes(&g, &nbytes))
     cdef Block workspace = Block(nbytes)
     g.workspace = workspace.at
