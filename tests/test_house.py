@@ -185,6 +185,7 @@ def test_the_build_asks_for_no_flag_that_changes_numbers_or_machines():
 
 TESTS_OF_NO_MODULE = {
     "benchmarks": "the package benchmarks/, as it is installed",
+    "core_stub": "_core.pyi, against the compiled module",
     "docs": "the site",
     "house": "this file",
     "known_results": "results of papers that the package has to reach",
