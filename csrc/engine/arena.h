@@ -24,7 +24,8 @@ typedef struct region region_fn(const fr_desc *d, struct grid grid, int rank);
 static size_t region_bytes(const fr_desc *d, region_fn *region_of)
 {
     const struct grid grid = plan(d, d->n_threads), one = {1, 1};
-    const size_t      all = region_of(d, grid, grid.rows * grid.cols - 1).hi, alone = region_of(d, one, 0).hi;
+    const int         threads = grid.rows * grid.cols;
+    const size_t      alone = region_of(d, one, 0).hi, all = threads > 1 ? region_of(d, grid, threads - 1).hi : 0;
     return all > alone ? all : alone;
 }
 
