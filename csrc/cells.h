@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * cells.h - the cells, a row each. Everything that lists them is made from these rows: the enum (fastrnn.h), the loops around
- * the pointwise functions and the table (engine/cell.h). Whoever includes this file defines CELL, and STAGE where it is used.
+ * cells.h - the cells, a row each. Everything that lists them is made from these rows: the enum (fastrnn.h), the loops
+ * around the pointwise functions and the table (engine/cell.h). An includer defines CELL, and STAGE where it is used.
  *
  *     CELL(code, name, activation, gates, has_c, stages)
  *
@@ -42,8 +42,8 @@ CELL(GRU, "gru", NULL, "rzn", 0,
 CELL(GRU_RESET_BEFORE, "gru_reset_before", NULL, "rzn", 0,
      STAGE(GRU_RESET_BEFORE, 0, gru_reset, .S = 3, .Gx = 2, .gate_x = {0, 1}, .Gh = 2, .gate_h = {0, 1}, .ub = 2,
            .operand = H_PREV)
-     STAGE(GRU_RESET_BEFORE, 1, gru_candidate, .S = 1, .block = 3, .Gx = 1, .gate_x = {2}, .Gh = 1, .gate_h = {2}, .ub = 2,
-           .operand = 2))
+     STAGE(GRU_RESET_BEFORE, 1, gru_candidate, .S = 1, .block = 3, .Gx = 1, .gate_x = {2}, .Gh = 1, .gate_h = {2},
+           .ub = 2, .operand = 2))
 
 /* y = x W^T + b: no recurrent weights, nothing remembered */
 CELL(LINEAR, "linear", NULL, "", 0,

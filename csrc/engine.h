@@ -2,8 +2,8 @@
  *
  * engine.h - an engine: the kernels for one instruction set and one number type, as a table.
  *
- * The table is data only. Whether this machine can run an engine is decided in dispatch.c, which is compiled without the
- * instructions in question. */
+ * The table is data only. Whether this machine can run an engine is decided in dispatch.c, which is compiled without
+ * the instructions in question. */
 #ifndef FASTRNN_ENGINE_H
 #define FASTRNN_ENGINE_H
 

@@ -56,7 +56,7 @@ typedef struct {
     const fr_idx *first;   /* (T+1) tape row at which a step begins; first[T] = R. NULL with rows */
 } fr_desc;
 
-/* Packed weights, in the layout of one engine. They belong to (cell, dtype, isa, I, H); T, N and the rows are not read. */
+/* Packed weights, in the layout of one engine. They depend on (cell, dtype, isa, I, H); T, N and rows are not read. */
 typedef enum { FR_FORWARD, FR_BACKWARD } fr_pass;
 int fr_pack_bytes(const fr_desc *d, fr_pass pass, size_t *bytes);
 int fr_pack(const fr_desc *d, fr_pass pass, const void *w_ih, /* (G*H, I) gates in PyTorch's order */
@@ -71,7 +71,8 @@ int fr_workspace_bytes(const fr_desc *d, fr_pass pass, size_t *bytes);
 /* How a state goes from one step to the next, beyond the cell itself. All zero: as the cell says. */
 typedef struct {
     /* The fraction of the new value, (T, N, H) with strides that may be 0; NULL is 1:
-     *     h = fraction_h h~ + (1 - fraction_h) h_prev,  c = fraction_c c~ + (1 - fraction_c) c_prev,  h~, c~ by the cell
+     *     h = fraction_h h~ + (1 - fraction_h) h_prev    h~ by the cell
+     *     c = fraction_c c~ + (1 - fraction_c) c_prev    c~ likewise
      * Leaky units have a constant, zoneout zeros and ones in training and their mean in inference. */
     const void *fraction_h, *fraction_c;
     fr_idx      fraction_h_st, fraction_h_sn, fraction_c_st, fraction_c_sn;
@@ -79,8 +80,8 @@ typedef struct {
     double      clip; /* backward: the gradients of the pre-activations are clipped to +-clip; 0: none */
 } fr_state_update;
 
-/* Steps s_lo..s_hi-1 of the recurrence (step s is time s, or in reverse the s-th from a row's end). A long sequence may be
- * run in pieces, in order, with the same arguments. h_n and c_n may be the same memory as h_0 and c_0. */
+/* Steps s_lo..s_hi-1 of the recurrence (step s is time s, or in reverse the s-th from a row's end). A long sequence may
+ * be run in pieces, in order, with the same arguments. h_n and c_n may be the same memory as h_0 and c_0. */
 typedef struct {
     const void *x; /* (T, N, I), element (t, n, i) at x[t*x_st + n*x_sn + i] */
     fr_idx      x_st, x_sn;
@@ -123,9 +124,9 @@ int fr_backward(const fr_desc *d, const fr_backward_args *a);
 /* Whether a call would use a second thread if it had one. The description's engine must exist. */
 int fr_threads_pay(const fr_desc *d);
 
-/* Where a piece of about a tenth of a second ends: s_hi of a forward piece that begins at s_lo, s_lo of a backward piece
- * that ends at s_hi. Backward pieces must end there, so that the bits do not depend on the pieces. The description must be
- * one that fr_workspace_bytes accepts. */
+/* Where a piece of about a tenth of a second ends: s_hi of a forward piece that begins at s_lo, s_lo of a backward
+ * piece that ends at s_hi. Backward pieces must end there, so that the bits do not depend on the pieces. The
+ * description must be one that fr_workspace_bytes accepts. */
 fr_idx fr_forward_piece(const fr_desc *d, fr_idx s_lo);
 fr_idx fr_backward_piece(const fr_desc *d, fr_idx s_hi);
 

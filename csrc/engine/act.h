@@ -8,8 +8,9 @@
  *     e^x     = scale + scale p
  *     e^x - 1 = scale p + (scale - 1)          scale - 1 is exact while it matters
  *
- * NaN stays NaN, +-inf saturate; results below the smallest normal number are flushed to zero. Largest errors in ULP where
- * the result is a normal number, over every float32 and over 10^7 random float64 (tests/test_act.py, slow; it holds 3):
+ * NaN stays NaN, +-inf saturate; results below the smallest normal number are flushed to zero. Largest errors in ULP
+ * where the result is a normal number, over every float32 and over 10^7 random float64 (tests/test_act.py, slow; it
+ * holds 3):
  *
  *                       sigmoid  tanh   selu
  *     float32           2.41     2.50   1.94

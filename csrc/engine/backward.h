@@ -9,8 +9,8 @@
  *       then for the whole chunk:      dx      += dgates W^T
  *                                      dW += dgates^T x,  dU += dgates^T h_prev,  db += sum dgates
  *
- * Threads divide rows and units as in forward.h for the steps, and as in grads.h for the chunk. The chunks depend on the
- * sizes alone, so the bits do not depend on the number of threads. */
+ * Threads divide rows and units as in forward.h for the steps, and as in grads.h for the chunk. The chunks depend on
+ * the sizes alone, so the bits do not depend on the number of threads. */
 
 /* Steps of the chunk that ends at s_hi. */
 static fr_idx chunk_start(const fr_desc *d, fr_idx s_lo, fr_idx s_hi)

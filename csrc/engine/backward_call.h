@@ -42,7 +42,7 @@ static struct region backward_layout(const fr_desc *d, struct grid grid, int ran
     const fr_idx       Hv = round_up(d->H, VL), Iv = round_up(d->I, VL);
     struct arena       a = {base, 0};
     struct region      own = {0};
-    /* dh, dc, dq live from one piece of a call to the next, so they come first: their place must not depend on the grid */
+    /* dh, dc, dq live from one piece of a call to the next, so they come first: their place must not depend on grid */
     out->dh = reserve(&a, d->N * Hv, sizeof(real));
     out->dc = reserve(&a, cell->has_c ? d->N * Hv : 0, sizeof(real));
     out->dq = reserve(&a, stage_count(cell) > 1 ? d->N * Hv : 0, sizeof(real));

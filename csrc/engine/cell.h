@@ -3,8 +3,8 @@
  * cell.h - what a cell is: a row of cells.h and two pointwise functions.
  *
  * The pre-activations of one step and row are S blocks of H values. Input weights feed a window of neighbouring blocks,
- * recurrent weights feed a window of neighbouring blocks, and one rule covers every cell: start from the bias, add x W in
- * the x-window, add h U in the h-window, let the cell activate the blocks in place.
+ * recurrent weights feed a window of neighbouring blocks, and one rule covers every cell: start from the bias, add x W
+ * in the x-window, add h U in the h-window, let the cell activate the blocks in place.
  *
  *     cell              blocks    x-window   h-window
  *     RNN               h         h          h
@@ -85,8 +85,8 @@ INLINE int stage_nv(const struct stage *t) { return (t->Gx > t->Gh ? t->Gx : t->
 INLINE vec blend(vec fraction, vec new, vec old) { return vfma(fraction, new, (R(1.0) - fraction) * old); }
 
 /* The loop over rows and units around the pointwise function of stage k, expanded for each cell so that the function is
- * inlined and what the cell says is constant. Blocks before the stage's own were saved by an earlier stage. Only the last
- * stage has the new h. */
+ * inlined and what the cell says is constant. Blocks before the stage's own were saved by an earlier stage. Only the
+ * last stage has the new h. */
 INLINE void forward_rows(void (*const point)(struct unit *), const struct cell *cell, const int k, const struct step *s,
                          const real *tile, int ub, fr_idx j0, fr_idx H)
 {

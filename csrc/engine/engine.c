@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * engine.c - the one translation unit of an engine. The build compiles it once for each instruction set and number type:
+ * engine.c - the one translation unit of an engine, compiled once for each instruction set and number type:
  *
  *     FR_BITS    32 or 64: float or double
  *     FR_ISA     the name of the instruction set, a string; the compiler's -m flags choose the instructions

@@ -6,9 +6,9 @@
  *       for each step:           tile += h_prev U           small products, one panel of units at a time
  *                                h, c  = cell(tile)         while the tile is in L1
  *
- * A thread owns some rows of the batch and some panels of units (team.h) and computes just the tiles that it will need, so
- * they wait only for h: once per step, where the units are split. Tiles: [panel][row of the chunk][S][ub][VL]. With a mask,
- * each thread masks the operands of its own products. */
+ * A thread owns some rows of the batch and some panels of units (team.h) and computes just the tiles that it will need,
+ * so they wait only for h: once per step, where the units are split. Tiles: [panel][row of the chunk][S][ub][VL]. With
+ * a mask, each thread masks the operands of its own products. */
 /* tile = b + x W for m rows of the chunk, in every panel of every stage that this thread owns */
 static void project(const struct forward_call *f, fr_idx m)
 {
@@ -56,9 +56,9 @@ static const real *const *operand_rows(const struct forward_call *f, const struc
     return f->space.operand;
 }
 
-/* tile += (h_prev or q) U, then the cell, panel by panel. The step's tiles begin at row r of the m of its chunk. Every other
- * step goes through the panels backwards and finds the last weights of the step before still in L1: 8 to 16 % less time for
- * one row of 64 to 256 units. */
+/* tile += (h_prev or q) U, then the cell, panel by panel. The step's tiles begin at row r of the m of its chunk. Every
+ * other step goes through the panels backwards and finds the last weights of the step before still in L1: 8 to 16 %
+ * less time for one row of 64 to 256 units. */
 static void step_stage(const struct forward_call *f, int k, const struct step *s, fr_idx lo, real *tiles, fr_idx r,
                        fr_idx m)
 {

@@ -25,7 +25,7 @@ INLINE struct range own_panels(const fr_desc *d, const struct stage *t, struct g
     return partition(panel_count(d->H, t->ub), rank % grid.cols, grid.cols);
 }
 
-/* Reals in one row of the tiles of all panels that a thread owns, at most: all threads of a group have the same chunks. */
+/* Reals in one row of the tiles of all panels that a thread owns, at most: a group's threads have the same chunks. */
 static fr_idx tile_width(const fr_desc *d, struct grid grid)
 {
     const struct cell *cell = &cells[d->cell];

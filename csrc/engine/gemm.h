@@ -9,12 +9,12 @@
  *
  * A  by rows that lie anywhere: element (i, l) at row[i][l * step]. So a batch row of a strided, reversed or ragged
  *    sequence needs no copy, and a transposed A is a packed one with a step above 1.
- * B  packed panels: k rows of nv vectors each, which may be some vectors of a wider panel. Columns beyond the matrix are
- *    zeros, so C has whole vectors.
+ * B  packed panels: k rows of nv vectors each, which may be some vectors of a wider panel. Columns beyond the matrix
+ *    are zeros, so C has whole vectors.
  * C  panels likewise, of m rows; it starts from what it holds.
  *
- * Every element of C is one chain of vfma over l = 0..k-1, in that order, whatever the tile. That is why a row has the same
- * bits alone and in any batch, and on any number of threads. */
+ * Every element of C is one chain of vfma over l = 0..k-1, in that order, whatever the tile. That is why a row has the
+ * same bits alone and in any batch, and on any number of threads. */
 
 enum {
     MAX_NP = 4,                                      /* panels at once, at most */
@@ -39,8 +39,8 @@ struct panels_out {
     fr_idx row, panel;
 };
 
-/* What every tile of a product has in common. By pointer: copies of the members of structs that have just been written, two
- * at a time, would wait for the store buffer (3 to 4 % of an LSTM with one row of 64 units). */
+/* What every tile of a product has in common. By pointer: copies of the members of structs that have just been written,
+ * two at a time, would wait for the store buffer (3 to 4 % of an LSTM with one row of 64 units). */
 struct product {
     fr_idx              k;
     struct operand_rows a;
@@ -55,9 +55,9 @@ INLINE int tile_rows(int nv)
     return rows < MAX_ROWS ? rows : MAX_ROWS;
 }
 
-/* One or two rows use few accumulators and wait for the weights: they take several panels at once, which hides the latency
- * of vfma and keeps two streams of weights coming. No more than that: the fewer go together, the more of them a step can
- * find in L1 again (forward.h). */
+/* One or two rows use few accumulators and wait for the weights: they take several panels at once, which hides the
+ * latency of vfma and keeps two streams of weights coming. No more than that: the fewer go together, the more of them a
+ * step can find in L1 again (forward.h). */
 INLINE int panels_at_once(fr_idx m, int nv)
 {
     if (m > 2)
@@ -139,8 +139,8 @@ typedef void tile_fn(const struct product *p, const real *const *a, const real *
 #define TILE_ENTRY(rows, np, nv) [nv][np][rows] = tile_##rows##_##np##_##nv,
 static tile_fn *const tile_of[MAX_NV + 1][MAX_NP + 1][MAX_ROWS + 1] = {TILES(TILE_ENTRY)};
 
-/* m rows, np neighbouring panels of nv vectors each. TILES must hold every tile that tile_rows and panels_at_once lead to:
- * tests/test_gemm.py goes through all of them. */
+/* m rows, np neighbouring panels of nv vectors each. TILES must hold every tile that tile_rows and panels_at_once lead
+ * to: tests/test_gemm.py goes through all of them. */
 static void gemm(fr_idx m, int np, int nv, const struct product *p)
 {
     const fr_idx blocks = (m + tile_rows(nv) - 1) / tile_rows(nv); /* as equal as can be: no thin remainder */

@@ -2,8 +2,8 @@
  *
  * pack.h - weights in the order in which gemm reads them, made once per change of the weights.
  *
- * forward, per stage: the columns of a panel are `ub` vectors of units of each gate of the window, so that one tile of the
- * product holds every gate of its units and the cell can finish them while they are in L1:
+ * forward, per stage: the columns of a panel are `ub` vectors of units of each gate of the window, so that one tile of
+ * the product holds every gate of its units and the cell can finish them while they are in L1:
  *
  *     wx    [panel][I][Gx][ub][VL]        bias  [panel][S][ub][VL]
  *     wh    [panel][H][Gh][ub][VL]
@@ -49,7 +49,7 @@ struct part {
 };
 
 /* w (gates*H, K) -> [panel][K][G][ub][VL], of the G gates named in `gate`; units beyond H are 0. By squares of VL units
- * and VL elements of k, each read and written in whole vectors: rows are often 2^n apart and would push each other out. */
+ * and VL elements of k, each read and written in whole vectors: rows are often 2^n apart and would evict each other. */
 static void pack_units(const real *w, fr_idx K, fr_idx H, int G, const int *gate, int ub_full, real *packed,
                        struct part part)
 {

@@ -2,9 +2,9 @@
  *
  * rows.h - which rows run at a step, and where their arrays lie.
  *
- * A batch row runs for as many steps as it is long. The description lists the rows longest first, so those that run at a
- * step are the first ones, and the tape is compact: step s holds tape rows first[s] .. first[s+1]-1, nothing for a row that
- * has ended. Position i is a row's place in that order. */
+ * A batch row runs for as many steps as it is long. The description lists the rows longest first, so those that run at
+ * a step are the first ones, and the tape is compact: step s holds tape rows first[s] .. first[s+1]-1, nothing for a
+ * row that has ended. Position i is a row's place in that order. */
 INLINE fr_idx row_at(const fr_desc *d, fr_idx i) { return d->rows ? d->rows[i] : i; }
 
 INLINE fr_idx length_at(const fr_desc *d, fr_idx i) { return d->rows ? d->lengths[i] : d->T; }
@@ -14,8 +14,8 @@ INLINE fr_idx first_of(const fr_desc *d, fr_idx s) { return d->rows ? d->first[s
 /* The time that position i reads at step s. */
 INLINE fr_idx time_at(const fr_desc *d, fr_idx s, fr_idx i) { return d->reverse ? length_at(d, i) - 1 - s : s; }
 
-/* The positions of one row group: base, base + stride, ... Ragged rows are assigned round-robin, so that every group has
- * nearly as much to do at every step; full ones stay neighbours, which keeps what a thread writes together. */
+/* The positions of one row group: base, base + stride, ... Ragged rows are assigned round-robin, so that every group
+ * has nearly as much to do at every step; full ones stay neighbours, which keeps what a thread writes together. */
 struct group {
     fr_idx base, stride, count;
 };

@@ -3,8 +3,8 @@
  * simd.h - the number type and the vector type of one engine.
  *
  * real    float or double, by FR_BITS
- * vec     VL reals: the widest vector of the ISA that this file is compiled for (GCC/Clang vector extensions: + - * / are
- *         the language's own). ivec holds as many integers of the same width.
+ * vec     VL reals: the widest vector of the ISA that this file is compiled for (GCC/Clang vector extensions: + - * /
+ *         are the language's own). ivec holds as many integers of the same width.
  *
  * The build turns contraction off: a product and a sum are fused where the source says vfma and nowhere else, so an
  * engine's bits do not depend on what a compiler found convenient. Without FMA, vfma rounds twice.

@@ -3,8 +3,8 @@
  * team.h - the threads of one call: how work is divided among them, and the barrier where they meet.
  *
  * The loops open one parallel region per call and then divide by plain arithmetic. Two ways to divide a step, and their
- * product: the batch rows are split among `rows` groups, which never wait for each other, and the units among the `cols`
- * threads of a group, which meet once per step (each needs the whole of h). */
+ * product: the batch rows are split among `rows` groups, which never wait for each other, and the units among the
+ * `cols` threads of a group, which meet once per step (each needs the whole of h). */
 #include <stdatomic.h>
 #if defined _OPENMP
 #include <omp.h>
@@ -33,18 +33,18 @@ struct grid {
 
 /* A barrier for a fixed number of threads: spins for some tens of microseconds, then sleeps.
  *
- * On a machine that is busy, or has just been idle, the system may put two threads of a team on one core, and seldom moves
- * one away while each waits for the other. So each thread records the core that it runs on, and threads that share a core
+ * On a machine that is busy, or has just been idle, the system may put two threads of a team on one core, and seldom
+ * moves one away while each waits for the other. So each thread records the core that it runs on, and two on one core
  *
  *     move to another one, once for each barrier (leave_core);
  *     yield instead of spinning, which would keep the other thread from running;
- *     give the team up after CROWDED waits in a row on a shared core: where a loop can do so, the first thread continues
+ *     give the team up after CROWDED waits in a row on a shared core: where a loop can do so, the first one continues
  *     alone. Two threads on one core take longer than one, because they switch at every step.
  *
- * Beside a competing process pinned to one of two cores an LSTM at (1000, 1, 256, 256) takes 2.05 times its quiet time at the
- * median and 2.52 at the 95th percentile, as `python -m fastrnn.benchmarks` measures it. Calls of a millisecond or less may
- * wait for a time slice of the other process, 3 ms, once in twenty. threads.py keeps libgomp's own waiting between calls
- * short. */
+ * Beside a competing process pinned to one of two cores an LSTM at (1000, 1, 256, 256) takes 2.05 times its quiet time
+ * at the median and 2.52 at the 95th percentile, as `python -m fastrnn.benchmarks` measures it. Calls of a millisecond
+ * or less may wait for a time slice of the other process, 3 ms, once in twenty. threads.py keeps libgomp's own waiting
+ * between calls short. */
 enum { CROWDED = 8 };  /* waits in a row on a shared core, after which one thread is faster than the team */
 enum { SPINS = 1500 }; /* 20 us (a pause of 45 cycles, Zen) to 70 us (140, since Skylake) */
 enum { WATCHED = 62 }; /* threads that record their core, at most */
@@ -141,8 +141,8 @@ static void wait_for(struct barrier *b, int size, int rank)
     atomic_fetch_sub(&b->sleepers, 1);
 }
 
-/* Do threads of this team keep sharing a core? All get the same answer between two waits. One thread is then faster: two on
- * one core switch at every wait, some microseconds each. */
+/* Do threads of this team keep sharing a core? All get the same answer between two waits. One thread is then faster:
+ * two on one core switch at every wait, some microseconds each. */
 INLINE int crowded(struct barrier *b) { return atomic_load_explicit(&b->shared, memory_order_relaxed) >= CROWDED; }
 
 INLINE int team_size(void)
@@ -163,8 +163,8 @@ INLINE int team_rank(void)
 #endif
 }
 
-/* Runs work(job, grid, rank) on a team, in the only parallel region of a call. prepare(job, grid) first sets up the memory
- * that the team shares. If the runtime grants fewer threads than asked for, one of them does everything. */
+/* Runs work(job, grid, rank) on a team, in the only parallel region of a call. prepare(job, grid) first sets up the
+ * memory that the team shares. If the runtime grants fewer threads than asked for, one of them does everything. */
 static void run_team(struct grid grid, void (*prepare)(const void *job, struct grid grid),
                      void (*work)(const void *job, struct grid grid, int rank), const void *job)
 {

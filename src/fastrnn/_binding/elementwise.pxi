@@ -8,13 +8,16 @@ cdef fr_dtype dtype_of(Array array) noexcept:
     return FR_F32 if array.view.itemsize == 4 else FR_F64
 
 
-cdef dict defaults = {"keep": 1, "decay": 0, "beta1": 0, "beta2": 0, "root": 1, "eps": 0, "momentum": 0, "nesterov": False}
+cdef dict defaults = {
+    "keep": 1, "decay": 0, "beta1": 0, "beta2": 0, "root": 1, "eps": 0, "momentum": 0, "nesterov": False,
+}
 
 
 cdef int read_numbers(dict numbers, fr_update_args *a) except -1:
     cdef dict n = {**defaults, **numbers}
     if len(n) != len(defaults) + 1 or "rate" not in n:
-        raise TypeError(f"update: expected rate and some of {', '.join(defaults)}, got {', '.join(numbers) or 'nothing'}")
+        known, got = ", ".join(defaults), ", ".join(numbers) or "nothing"
+        raise TypeError(f"update: expected rate and some of {known}, got {got}")
     a.rate, a.keep, a.decay, a.beta1, a.beta2 = n["rate"], n["keep"], n["decay"], n["beta1"], n["beta2"]
     a.root, a.eps, a.momentum, a.nesterov = n["root"], n["eps"], n["momentum"], n["nesterov"]
     return 0

@@ -15,8 +15,8 @@ def _read_cells():
     return cells
 
 
-# name -> (code, gates G, tape blocks S, has a cell state, has recurrent weights, names of the gates in PyTorch's order, the
-# block of the tape that holds each after its activation, activation of a plain recurrent cell or None)
+# name -> (code, gates G, tape blocks S, has a cell state, has recurrent weights, names of the gates in PyTorch's order,
+# the block of the tape that holds each after its activation, activation of a plain recurrent cell or None)
 CELLS = _read_cells()
 BUILT_ISAS = tuple(fr_isa_name(k).decode() for k in range(fr_isa_count()))  # best first
 ISAS = tuple(name for k, name in enumerate(BUILT_ISAS) if fr_isa_usable(k))

@@ -32,8 +32,8 @@ cdef Py_ssize_t SMALL = 1 << 16  # elements of x or y: beyond it, the overhead o
 cdef class Inference:
     """All layers and directions of a stack on one short sequence, without a tape and without lengths.
 
-    weights is a list of Weights, [layer * directions + direction]; parts is 1 for a state h, 2 for (h, c). threads() gives
-    the number of threads to use now; empty, ndarray and dtype are NumPy's.
+    weights is a list of Weights, [layer * directions + direction]; parts is 1 for a state h, 2 for (h, c). threads()
+    gives the number of threads to use now; empty, ndarray and dtype are NumPy's.
     """
     cdef list weights
     cdef object threads, empty, ndarray, dtype
@@ -52,8 +52,8 @@ cdef class Inference:
     def __call__(self, x, state):
         """y and the final state, in new arrays.
 
-        Returns None, having done nothing, if anything about x or the state is unusual. The general path then gives the same
-        bits, or says what is wrong.
+        Returns None, having done nothing, if anything about x or the state is unusual. The general path then gives the
+        same bits, or says what is wrong.
         """
         if type(x) is not self.ndarray or x.dtype is not self.dtype:
             return None

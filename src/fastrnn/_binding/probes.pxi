@@ -12,7 +12,7 @@ def activation(str name, x, y):
 
 
 def gemm(a, b, c, int vectors=4):
-    """c (m, n) += a (m, k) b (k, n) on the current engine; C-ordered arrays of one dtype, b in panels of 1 to 4 vectors."""
+    """c (m, n) += a (m, k) b (k, n) on the current engine; C-ordered arrays of a dtype, b in panels of 1..4 vectors."""
     cdef Array a_array = Array(a), b_array = Array(b), c_array = Array(c, True)
     cdef fr_test_gemm_args g
     cdef size_t nbytes

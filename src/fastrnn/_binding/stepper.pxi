@@ -4,8 +4,9 @@
 cdef class Stepper:
     """A stack of one-directional layers that reads one time step per call and keeps its state between calls.
 
-    layers is a list of (Weights, h, c): h and c (or None) are (N, H) arrays that hold the state and are written in place.
-    outputs are (N, H) arrays for the outputs of all layers but the last. threads() gives the number of threads to use now.
+    layers is a list of (Weights, h, c): h and c (or None) are (N, H) arrays that hold the state and are written in
+    place. outputs are (N, H) arrays for the outputs of all layers but the last. threads() gives the number of threads
+    to use now.
     """
     cdef list weights
     cdef list held            # the arrays behind the pointers

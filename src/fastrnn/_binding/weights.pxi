@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Packed weights, and when they are stale.
 
-# Memory that each place keeps from one call to the next, at most: as much as malloc itself may keep. What malloc returns to
-# the system has to be mapped again page by page, which cost a training step of 0.5 ms another 0.3.
+# Memory that each place keeps from one call to the next, at most: as much as malloc itself may keep. What malloc
+# returns to the system has to be mapped again page by page, which cost a training step of 0.5 ms another 0.3.
 SPARE_BYTES = 1 << 25
 
 
@@ -22,8 +22,8 @@ cdef class Pack:
     def __cinit__(self):
         self.spare = []
 
-    # Packing runs without the GIL, so another thread may pack the same weights: the first result is kept, because its pointer
-    # may be in use. A lock could be inherited locked by a child of fork.
+    # Packing runs without the GIL, so another thread may pack the same weights: the first result is kept, because its
+    # pointer may be in use. A lock could be inherited locked by a child of fork.
 
     cdef Block pack_for(self, fr_pass which, int n_threads, Block memory):
         cdef size_t nbytes
@@ -65,10 +65,10 @@ cdef class Pack:
 cdef class Weights:
     """The parameter arrays of one layer and direction, and their latest Pack.
 
-    Parameters may be written at any time through any reference, so a Pack is used only after its copies have been compared
-    with the arrays, byte for byte. The comparison is skipped only when a write is impossible: when `access` has given out
-    no array since the last comparison, and nothing else referred to one then or does now (views and exported buffers
-    refer to the array that they look into).
+    Parameters may be written at any time through any reference, so a Pack is used only after its copies have been
+    compared with the arrays, byte for byte. The comparison is skipped only when a write is impossible: when `access`
+    has given out no array since the last comparison, and nothing else referred to one then or does now (views and
+    exported buffers refer to the array that they look into).
 
     Parameters
     ----------
@@ -79,8 +79,8 @@ cdef class Weights:
     input_size, hidden_size : int
         I and H.
     arrays : tuple of (ndarray or None)
-        w_ih (G*H, I), w_hh (G*H, H), b_ih (G*H,), b_hh (G*H,), C-ordered. Besides the buffers held here, only one object,
-        the owner, may refer to each.
+        w_ih (G*H, I), w_hh (G*H, H), b_ih (G*H,), b_hh (G*H,), C-ordered. Besides the buffers held here, only one
+        object, the owner, may refer to each.
     access : object
         Its attribute ``count`` grows whenever an array is given out.
     state_update : StateUpdate or None
