@@ -24,7 +24,7 @@ each_option = pytest.mark.parametrize("options", REGULARIZATION.values(), ids=RE
 def drawn(tape, layer):
     """The state update and the mask of w_hh that a forward pass drew for each layer and direction."""
     _, trained = open_tape(tape, layer)
-    updates = [saved.carry for saved in itertools.chain(*trained.saved)]
+    updates = [saved.recurrence.state_update for saved in itertools.chain(*trained.saved)]
     return updates, list(itertools.chain(*trained.weight_masks))
 
 
@@ -121,7 +121,7 @@ def test_threads_do_not_change_the_bits(isa, cell, rng):
                 assert_same_bits(ours, theirs)
 
 
-def carries(layer, rows=200, steps=50):
+def state_updates(layer, rows=200, steps=50):
     """What one call of `forward` draws, for each layer and direction, and for w_hh."""
     _, _, tape = layer.forward(np.zeros((steps, rows, layer.input_size), layer.dtype))
     return drawn(tape, layer)
@@ -134,26 +134,26 @@ def assert_share_of_zeros(mask, p):
 
 def test_masks_of_recurrent_dropout(dtype):
     """One for each row, the same at every step; zeros with probability p, the rest 1/(1-p)."""
-    found, _ = carries(fr.LSTM(2, 30, 2, bidirectional=True, recurrent_dropout=0.2, dtype=dtype, seed=0))
+    found, _ = state_updates(fr.LSTM(2, 30, 2, bidirectional=True, recurrent_dropout=0.2, dtype=dtype, seed=0))
     assert len(found) == 4
-    for carry in found:
-        assert carry.mask.shape == (200, 30)
-        assert set(np.unique(carry.mask)) == {0, dtype.type(1 / 0.8)}
-        assert_share_of_zeros(carry.mask, 0.2)
+    for update in found:
+        assert update.mask.shape == (200, 30)
+        assert set(np.unique(update.mask)) == {0, dtype.type(1 / 0.8)}
+        assert_share_of_zeros(update.mask, 0.2)
     assert all((a.mask != b.mask).any() for a, b in itertools.combinations(found, 2))
 
 
 def test_masks_of_zoneout(dtype):
     """One for each step, row and unit; zeros and ones, and zeros with the probability of each part."""
-    (carry,), _ = carries(fr.LSTM(2, 30, zoneout=(0.1, 0.5), dtype=dtype, seed=0))
-    for share, p in ((carry.take_h, 0.1), (carry.take_c, 0.5)):
+    (update,), _ = state_updates(fr.LSTM(2, 30, zoneout=(0.1, 0.5), dtype=dtype, seed=0))
+    for share, p in ((update.fraction_h, 0.1), (update.fraction_c, 0.5)):
         assert share.shape == (50, 200, 30)
         assert set(np.unique(share)) == {0, 1}
         assert_share_of_zeros(share, p)
 
 
 def test_masks_of_weight_drop(dtype):
-    _, (drop,) = carries(fr.GRU(2, 60, weight_drop=0.4, dtype=dtype, seed=0))
+    _, (drop,) = state_updates(fr.GRU(2, 60, weight_drop=0.4, dtype=dtype, seed=0))
     assert drop.shape == (180, 60)
     assert set(np.unique(drop)) == {0, dtype.type(1 / (1 - 0.4))}
     assert_share_of_zeros(drop, 0.4)
@@ -181,7 +181,7 @@ def test_inference_takes_the_mean_of_zoneout(isa, dtype, cell, rng):
     """h = (1-p) h~ + p h_prev, on the short way, the long way and step by step, with the same bits."""
     layer = make_layer(cell, I, H, seed=0, zoneout=0.3, dtype=dtype)
     parts = len(layer.cell.parts)
-    shares = passes.Carry(*[np.full(H, 0.7)] * parts)
+    shares = passes.StateUpdate(*[np.full(H, 0.7)] * parts)
     x = rng.standard_normal((T, N, I)).astype(dtype)
     y, state = layer(x)
     expected, final = run_reference(cell, layer, x, updates=[shares])

@@ -11,8 +11,8 @@ from .._tape import Tape
 from .gradient_norm import SLOPES, add_gradient_norm
 from .recurrent import Recurrent
 
-PREFIX = "rnn_"
-NONLINEARITIES = tuple(name.removeprefix(PREFIX) for name in CELLS if name.startswith(PREFIX))
+CELL_OF = {cell.activation: cell for cell in CELLS.values() if cell.activation}
+NONLINEARITIES = tuple(CELL_OF)
 
 
 class RNN(Recurrent[Array]):
@@ -62,7 +62,7 @@ class RNN(Recurrent[Array]):
 
     @classmethod
     def cell_of(cls, nonlinearity: str = "tanh", **others: Any) -> Cell:
-        return CELLS[PREFIX + nonlinearity]
+        return CELL_OF[nonlinearity]
 
     def _check_options(self) -> None:
         rules = self._regularization._replace(delta_clip=None)

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# The short way, for small calls: one Python call for a whole stack.
+# The fast path of small inferences: one call for a whole stack.
 
 cdef Block run_whole(Weights weights, fr_forward_args *a, Py_ssize_t T, Py_ssize_t N, bint reverse, threads,
                      Block workspace):
-    """One layer and direction, all T steps without a tape; `a` has everything but the pack, the workspace and the steps.
+    """One layer and direction, all T steps without a tape; the pack, the workspace and the steps are filled into `a`.
 
-    Returns the workspace, a larger one if that was needed; None, having done nothing, if the call is longer than a piece.
+    Returns the workspace, a larger one if necessary; None, having done nothing, if the call is longer than a piece.
     """
-    cdef Pack pack = weights.current()
+    cdef Pack pack = weights.current_pack()
     cdef fr_desc d = pack.desc
     cdef size_t nbytes
     cdef int code
@@ -18,7 +18,7 @@ cdef Block run_whole(Weights weights, fr_forward_args *a, Py_ssize_t T, Py_ssize
         return None
     if workspace is None or workspace.nbytes < nbytes:
         workspace = Block(nbytes)
-    a.pack, a.workspace, a.carry = pack.for_forward(d.n_threads), workspace.at, weights.carry.c
+    a.pack, a.workspace, a.state_update = pack.for_forward(d.n_threads), workspace.at, weights.state_update.c
     a.s_lo, a.s_hi = 0, T
     with nogil:
         code = fr_forward(&d, a)
@@ -26,14 +26,14 @@ cdef Block run_whole(Weights weights, fr_forward_args *a, Py_ssize_t T, Py_ssize
     return workspace
 
 
-cdef Py_ssize_t SMALL = 1 << 16  # elements of x or y: beyond it, what the long way costs does not matter
+cdef Py_ssize_t SMALL = 1 << 16  # elements of x or y: beyond it, the overhead of Python code does not matter
 
 
 cdef class Inference:
     """All layers and directions of a stack on one short sequence, without a tape and without lengths.
 
-    weights is a list of Weights, [layer * directions + direction]; parts is 1 for a state h, 2 for (h, c). threads() gives
-    the number of threads to use now; empty, ndarray and dtype are NumPy's.
+    weights is a list of Weights, [layer * directions + direction]; parts is 1 for a state h, 2 for (h, c). threads()
+    gives the number of threads to use now; empty, ndarray and dtype are NumPy's.
     """
     cdef list weights
     cdef object threads, empty, ndarray, dtype
@@ -52,16 +52,16 @@ cdef class Inference:
     def __call__(self, x, state):
         """y and the final state, in new arrays.
 
-        Returns None, having done nothing, if anything about x or the state is unusual: the caller then goes the long way,
-        which can say what is wrong, and which gives the same bits.
+        Returns None, having done nothing, if anything about x or the state is unusual. The general path then gives the
+        same bits, or says what is wrong.
         """
         if type(x) is not self.ndarray or x.dtype is not self.dtype:
             return None
-        cdef Array ax = Array(x)
-        cdef int ndim = ax.view.ndim, time = 1 if ndim == 3 and self.batch_first else 0
-        if not 2 <= ndim <= 3 or not walkable(&ax.view, self.I):
+        cdef Array x_array = Array(x)
+        cdef int ndim = x_array.view.ndim, time = 1 if ndim == 3 and self.batch_first else 0
+        if not 2 <= ndim <= 3 or not has_rows(&x_array.view, self.I):
             return None
-        cdef Py_ssize_t T = ax.view.shape[time], N = ax.view.shape[1 - time] if ndim == 3 else 1
+        cdef Py_ssize_t T = x_array.view.shape[time], N = x_array.view.shape[1 - time] if ndim == 3 else 1
         cdef Py_ssize_t width = self.directions * self.H, states = self.layers * self.directions
         if T == 0 or N == 0 or T * N > SMALL // max(self.I, width):
             return None
@@ -83,7 +83,7 @@ cdef class Inference:
             y_shape, s_shape = (N, T, width) if time else (T, N, width), (states, N, self.H)
         y, h_n = self.empty(y_shape, self.dtype), self.empty(s_shape, self.dtype)
         c_n = self.empty(s_shape, self.dtype) if self.parts == 2 else None
-        if not self.run(ax, Array(y, True), h_0, c_0, Array(h_n, True), Array(c_n, True), T, N, time):
+        if not self.run(x_array, Array(y, True), h_0, c_0, Array(h_n, True), Array(c_n, True), time):
             return None
         return y, h_n if self.parts == 1 else (h_n, c_n)
 
@@ -92,19 +92,19 @@ cdef class Inference:
         if type(state) is not self.ndarray or state.dtype is not self.dtype:
             return None
         cdef Array s = Array(state)
-        if s.view.ndim != ndim or not walkable(&s.view, self.H) or s.view.shape[0] != states:
+        if s.view.ndim != ndim or not has_rows(&s.view, self.H) or s.view.shape[0] != states:
             return None
         if s.view.len != states * N * self.H * self.itemsize or s.view.strides[0] != N * self.H * self.itemsize:
             return None
         return s if ndim == 2 or s.view.shape[1] == N and s.view.strides[1] == self.H * self.itemsize else None
 
-    cdef bint run(self, Array x, Array y, Array h_0, Array c_0, Array h_n, Array c_n, Py_ssize_t T, Py_ssize_t N,
-                  int time) except -1:
+    cdef bint run(self, Array x, Array y, Array h_0, Array c_0, Array h_n, Array c_n, int time) except -1:
         cdef fr_forward_args a
         cdef Block workspace = None
         cdef int layer, direction, k
-        cdef Py_ssize_t width = self.directions * self.H, part = N * self.H * self.itemsize
         cdef bint batched = x.view.ndim == 3
+        cdef Py_ssize_t T = x.view.shape[time], N = x.view.shape[1 - time] if batched else 1
+        cdef Py_ssize_t width = self.directions * self.H, part = N * self.H * self.itemsize
         memset(&a, 0, sizeof(a))
         a.x, a.x_st, a.x_sn = x.at(), x.stride(time), x.stride(1 - time) if batched else 0
         spare = [Block(T * N * width * self.itemsize) for _ in range(min(self.layers - 1, 2))]

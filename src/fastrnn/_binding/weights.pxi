@@ -1,31 +1,31 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Packed weights, and when they are stale.
 
-# Memory that is kept from one call to the next, at most, in each place: as much as malloc keeps at best. What malloc gives
-# back to the system comes page by page, and cost a training step of 0.5 ms another 0.3.
+# Memory that each place keeps from one call to the next, at most: as much as malloc itself may keep. What malloc
+# returns to the system has to be mapped again page by page, which cost a training step of 0.5 ms another 0.3.
 SPARE_BYTES = 1 << 25
 
 
 cdef class Pack:
     """The weights of one layer and direction as they were at one moment, and packed for one engine.
 
-    It never changes while anybody but its `Weights` holds it; after that its memory serves for the next.
+    It does not change while anything but its `Weights` refers to it; then its memory is used for the next.
     """
     cdef fr_desc desc
     cdef void *part[4]  # copies of w_ih, w_hh, b_ih, b_hh; NULL where there is none
-    cdef list blocks    # what owns them
+    cdef list blocks  # their owners
     cdef Block forward, backward
-    cdef Block forward_memory, backward_memory  # of an earlier use
-    cdef Block workspace     # of the latest call, for the next
-    cdef readonly list spare  # arrays for tapes, see functional.py
+    cdef Block forward_memory, backward_memory  # of stale packed weights, for the next
+    cdef Block workspace  # of the latest call, for the next
+    cdef readonly list spare  # arrays of used tapes, for the next: see functional.py
 
     def __cinit__(self):
         self.spare = []
 
-    # Packing runs without the GIL, and another thread may do the same meanwhile: the first result stays, because its
-    # pointer may be in use. There is no lock that a child of fork could inherit locked.
+    # Packing runs without the GIL, so another thread may pack the same weights: the first result is kept, because its
+    # pointer may be in use. A lock could be inherited locked by a child of fork.
 
-    cdef Block make(self, fr_pass which, int n_threads, Block memory):
+    cdef Block pack_for(self, fr_pass which, int n_threads, Block memory):
         cdef size_t nbytes
         cdef fr_desc d = self.desc
         d.n_threads = n_threads
@@ -39,7 +39,7 @@ cdef class Pack:
         cdef Block made, memory
         if self.forward is None:
             memory, self.forward_memory = self.forward_memory, None
-            made = self.make(FR_FORWARD, n_threads, memory)
+            made = self.pack_for(FR_FORWARD, n_threads, memory)
             if self.forward is None:
                 self.forward = made
         return self.forward.at
@@ -49,13 +49,13 @@ cdef class Pack:
         cdef Block made, memory
         if self.backward is None:
             memory, self.backward_memory = self.backward_memory, None
-            made = self.make(FR_BACKWARD, n_threads, memory)
+            made = self.pack_for(FR_BACKWARD, n_threads, memory)
             if self.backward is None:
                 self.backward = made
         return self.backward.at
 
-    cdef void empty(self) noexcept:
-        """Keep the memory alone."""
+    cdef void discard(self) noexcept:
+        """Forget the packed weights, but keep their memory."""
         if self.forward is not None:
             self.forward_memory, self.forward = self.forward, None
         if self.backward is not None:
@@ -65,10 +65,10 @@ cdef class Pack:
 cdef class Weights:
     """The parameter arrays of one layer and direction, and their latest Pack.
 
-    Parameters may be written at any time through any reference, so a Pack is used only after a comparison, byte for byte,
-    of the arrays with its copies. The comparison is skipped only when a write is impossible: when nobody has asked `lent`
-    for an array since the last comparison, and nobody outside held one then or holds one now (views and exported buffers
-    hold a reference to the array that they look into).
+    Parameters may be written at any time through any reference, so a Pack is used only after its copies have been
+    compared with the arrays, byte for byte. The comparison is skipped only when a write is impossible: when `access`
+    has given out no array since the last comparison, and nothing else referred to one then or does now (views and
+    exported buffers refer to the array that they look into).
 
     Parameters
     ----------
@@ -79,45 +79,47 @@ cdef class Weights:
     input_size, hidden_size : int
         I and H.
     arrays : tuple of (ndarray or None)
-        w_ih (G*H, I), w_hh (G*H, H), b_ih (G*H,), b_hh (G*H,), C-ordered. Besides the buffers that are held here, each
-        must be referred to by one object only, the owner.
-    lent : object
+        w_ih (G*H, I), w_hh (G*H, H), b_ih (G*H,), b_hh (G*H,), C-ordered. Besides the buffers held here, only one
+        object, the owner, may refer to each.
+    access : object
         Its attribute ``count`` grows whenever an array is given out.
-    carry : Carry or None
-        Of inference, the same at every step: for the short way and streams.
+    state_update : StateUpdate or None
+        Of inference, the same at every step: for the fast path and streams.
     """
     cdef fr_desc desc
-    cdef Carry carry
+    cdef StateUpdate state_update
     cdef list arrays          # of Array
     cdef PyObject *owned[4]   # the ndarrays; NULL where there is none
     cdef Pack latest
-    cdef object lent, seen
+    cdef object access
+    cdef object checked_at  # access.count at the last comparison; None if an array was referred to elsewhere
 
-    def __init__(self, int cell, int dtype, Py_ssize_t input_size, Py_ssize_t hidden_size, arrays, lent,
-                 Carry carry=None):
+    def __init__(self, int cell, int dtype, Py_ssize_t input_size, Py_ssize_t hidden_size, arrays, access,
+                 StateUpdate state_update=None):
         memset(&self.desc, 0, sizeof(self.desc))
-        self.carry = Carry() if carry is None else carry
+        self.state_update = StateUpdate() if state_update is None else state_update
         self.desc.cell = <fr_cell>cell
         self.desc.dtype = <fr_dtype>dtype
         self.desc.I, self.desc.H, self.desc.n_threads = input_size, hidden_size, 1
         self.arrays = [Array(array) for array in arrays]
         for k in range(4):
             self.owned[k] = <PyObject *>arrays[k] if arrays[k] is not None else NULL
-        self.lent = lent
+        self.access = access
 
-    cdef bint held_outside(self) noexcept:
+    cdef bint referred_to_elsewhere(self) noexcept:
         for k in range(4):
             if self.owned[k] != NULL and Py_REFCNT(self.owned[k]) > 2:  # the owner and our buffer
                 return True
         return False
 
-    cdef Pack current(self):
-        count = self.lent.count
-        outside = self.held_outside()
-        if self.latest is not None and self.latest.desc.isa == current_isa and not outside and count == self.seen:
+    cdef Pack current_pack(self):
+        count = self.access.count
+        elsewhere = self.referred_to_elsewhere()
+        if (self.latest is not None and self.latest.desc.isa == current_isa and not elsewhere
+                and count == self.checked_at):
             return self.latest
-        cdef Pack pack = self.latest if self.unchanged() else self.take()
-        self.latest, self.seen = pack, None if outside else count
+        cdef Pack pack = self.latest if self.unchanged() else self.copy()
+        self.latest, self.checked_at = pack, None if elsewhere else count
         return pack
 
     cdef bint unchanged(self):
@@ -129,21 +131,21 @@ cdef class Weights:
                 return False
         return True
 
-    cdef Pack take(self):
-        """The arrays as they are now, in the memory of the latest Pack if nobody else holds that any more."""
+    cdef Pack copy(self):
+        """The arrays as they are now, in the memory of the latest Pack if nothing else refers to it any more."""
         cdef Pack pack
         cdef Array array
         if self.latest is not None and self.latest.desc.isa == current_isa and Py_REFCNT(<PyObject *>self.latest) == 1:
             pack = self.latest
-            pack.empty()
+            pack.discard()
         else:
-            pack = self.blank()
+            pack = self.new_pack()
         for k, array in enumerate(self.arrays):
             if array.held:
                 memcpy(pack.part[<int>k], array.at(), array.view.len)
         return pack
 
-    cdef Pack blank(self):
+    cdef Pack new_pack(self):
         cdef Pack pack = Pack()
         cdef Array array
         cdef Block block
@@ -160,4 +162,4 @@ cdef class Weights:
 
     def pack(self):
         """The Pack of the weights as they are now."""
-        return self.current()
+        return self.current_pack()

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Memory of our own, and arrays of others that C looks into.
+# Memory that is allocated here, and pointers into arrays of callers.
 
 cdef class Block:
     """Memory aligned to 64 bytes, freed with the object."""
     cdef void *at
-    cdef void *start  # by malloc, not aligned_alloc: it keeps small blocks at hand for the next call
+    cdef void *start  # from malloc, not aligned_alloc: it keeps small blocks for the next call
     cdef size_t nbytes
 
     def __cinit__(self, size_t nbytes):
@@ -19,7 +19,7 @@ cdef class Block:
 
 
 cdef class Array:
-    """A pointer into somebody's array, valid while this object lives."""
+    """A pointer into a caller's array, valid while this object lives; a NULL pointer for None."""
     cdef Py_buffer view
     cdef bint held
 
@@ -41,8 +41,8 @@ cdef class Array:
         return self.view.strides[axis] // self.view.itemsize if self.held else 0
 
 
-cdef bint walkable(const Py_buffer *v, Py_ssize_t features) noexcept:
-    """Can C walk its rows: aligned numbers, `features` of them side by side?"""
+cdef bint has_rows(const Py_buffer *v, Py_ssize_t features) noexcept:
+    """Does the last axis hold `features` contiguous, aligned numbers, a whole number of them apart?"""
     cdef int axis, last = v.ndim - 1
     cdef Py_ssize_t itemsize = v.itemsize
     if <uintptr_t>v.buf % itemsize:

@@ -2,10 +2,11 @@
 # One step at a time.
 
 cdef class Stepper:
-    """A stack of one-directional layers that reads one time step per call and keeps all that it needs between calls.
+    """A stack of one-directional layers that reads one time step per call and keeps its state between calls.
 
-    layers is a list of (Weights, h, c): h and c (or None) are (N, H) arrays that hold the state and are written in place.
-    outputs are (N, H) arrays for what passes between the layers. threads() gives the number of threads to use now.
+    layers is a list of (Weights, h, c): h and c (or None) are (N, H) arrays that hold the state and are written in
+    place. outputs are (N, H) arrays for the outputs of all layers but the last. threads() gives the number of threads
+    to use now.
     """
     cdef list weights
     cdef list held            # the arrays behind the pointers
@@ -49,13 +50,13 @@ cdef class Stepper:
             return False
         if v.itemsize != self.itemsize or v.format[0] != (c"f" if self.itemsize == 4 else c"d") or v.format[1] != 0:
             return False
-        return walkable(v, features)
+        return has_rows(v, features)
 
     def step(self, x, out):
         """Read x and write out, (N, I) and (N, H) or, for one row, (I,) and (H,).
 
         Returns False, having done nothing, unless they are arrays of the layers' dtype with contiguous rows, have as
-        many axes, and lie apart. The caller finds out what is wrong; this is the fast way for what is right.
+        many axes, and do not overlap. The caller then finds out what is wrong.
         """
         cdef Py_buffer vx, vy
         try:

@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# What there is: cells, engines, threads.
+# Cells, engines and threads, as C lists them.
 
 def _read_cells():
     cdef fr_cell_info info
     cells = {}
     for cell in range(FR_N_CELLS):
         check(fr_get_cell_info(<fr_cell>cell, &info))
-        cells[info.name.decode()] = (cell, info.G, info.S, bool(info.has_c), bool(info.recurrent))
+        letters = info.gates.decode()
+        cells[info.name.decode()] = (
+            cell, info.G, info.S, bool(info.has_c), bool(info.recurrent),
+            tuple(letters), tuple(info.gate_block[k] for k in range(len(letters))),
+            info.activation.decode() if info.activation != NULL else None,
+        )
     return cells
 
 
-CELLS = _read_cells()  # name -> (code, gates G, tape blocks S, has a cell state, has recurrent weights)
+# name -> (code, gates G, tape blocks S, has a cell state, has recurrent weights, names of the gates in PyTorch's order,
+# the block of the tape that holds each after its activation, activation of a plain recurrent cell or None)
+CELLS = _read_cells()
 BUILT_ISAS = tuple(fr_isa_name(k).decode() for k in range(fr_isa_count()))  # best first
 ISAS = tuple(name for k, name in enumerate(BUILT_ISAS) if fr_isa_usable(k))
 
