@@ -87,11 +87,11 @@ def traces_of_import():
     environ = ctypes.POINTER(ctypes.c_char_p)
 
     def now():
-        variables, found = environ.in_dll(ctypes.CDLL(None), "environ"), []
-        while variables[len(found)]:
-            found.append(variables[len(found)].decode())
+        variables, result = environ.in_dll(ctypes.CDLL(None), "environ"), []
+        while variables[len(result)]:
+            result.append(variables[len(result)].decode())
         handlers = [str(signal.getsignal(k)) for k in sorted(signal.valid_signals())]
-        return [found, dict(os.environ), sorted(os.listdir("/proc/self/task")), handlers]
+        return [result, dict(os.environ), sorted(os.listdir("/proc/self/task")), handlers]
 
     before = now()
     import fastrnn  # noqa: F401

@@ -38,13 +38,13 @@ def test_arguments_out_of_range_are_refused(kind, name, value, error, word):
 
 
 @pytest.mark.parametrize("value", ["abc", "", None, 1, ["tanh"]], ids=repr)
-def test_an_unknown_nonlinearity_is_refused_with_those_that_there_are(value):
+def test_an_unknown_nonlinearity_is_refused_with_a_list_of_the_choices(value):
     with argument_refused((TypeError, ValueError), "nonlinearity", "tanh, relu", f"got {value!r}"):
         fr.RNN(I, H, nonlinearity=value)
 
 
 @pytest.mark.parametrize("value", ["float32", "f4", np.float32, np.dtype("float32")], ids=repr)
-def test_a_dtype_may_be_given_in_all_of_numpys_ways(kind, value):
+def test_a_dtype_may_have_any_form_that_numpy_accepts(kind, value):
     layer = kind(I, H, dtype=value)
     assert layer.dtype == np.float32
     assert {array.dtype.name for array in layer.params.values()} == {"float32"}
@@ -52,7 +52,7 @@ def test_a_dtype_may_be_given_in_all_of_numpys_ways(kind, value):
 
 
 def test_sizes_may_be_any_integer(kind):
-    """Anything with __index__, as sizes come out of arrays."""
+    """Anything with __index__, such as an element of an array."""
     layer = kind(np.int64(I), np.array(H), np.uint8(2))
     assert layer(np.ones((T, N, I), np.float32))[0].shape == (T, N, H)
     assert all(type(layer.config()[name]) is int for name in SIZES)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""recurrent.py: what the three layers are made of. What they do is in test_stack.py and test_stream.py."""
+"""The parameters of RNN, LSTM and GRU. What the layers compute is in test_stack.py and test_stream.py."""
 
 import numpy as np
 import pytest

@@ -15,7 +15,7 @@ def make(**options):
 
 
 def test_predict_gives_each_sequence_what_a_call_gives_it(dtype, rng):
-    """Bit for bit; in a list they may be of any lengths, none included."""
+    """Bit for bit; in a list they may have any lengths, 0 included."""
     esn = echo_state(dtype=dtype)
     xs = [rng.standard_normal((T, 3)).astype(dtype) for T in (7, 0, 1, 12)]
     ys = esn.predict(xs)
@@ -29,7 +29,7 @@ def test_predict_gives_each_sequence_what_a_call_gives_it(dtype, rng):
 @pytest.mark.parametrize("shape", [(6, 3), (6, 4, 3)], ids=str)
 @pytest.mark.parametrize("batch_first", [False, True])
 def test_generate_reads_its_own_outputs(dtype, batch_first, shape, rng):
-    """Bit for bit what a call says when it is given them; and it goes on from its state."""
+    """Bit for bit what a call returns for them; and it continues from its state."""
     esn = fr.EchoState(3, 8, 2, leak=0.4, batch_first=batch_first, dtype=dtype, seed=0)
     weight = rng.uniform(-0.3, 0.3, esn.params["weight"].shape)
     esn.params["weight"] = weight
@@ -47,7 +47,7 @@ def test_generate_reads_its_own_outputs(dtype, batch_first, shape, rng):
 
 
 def test_generate_goes_on_with_a_wave(rng):
-    """Two sines that it has learnt in 600 steps, 100 steps further without a look at them."""
+    """Two sines that it has learnt in 600 steps, 100 steps further without reading them."""
     wave = lambda t: np.stack([np.sin(0.2 * t), np.sin(0.311 * t)], axis=1)  # noqa: E731
     esn = fr.EchoState(2, 100, input_scaling=0.1, washout=100, dtype=np.float64, seed=0)
     esn.fit(wave(np.arange(599)), wave(np.arange(1, 600)), 1e-8)
@@ -104,8 +104,8 @@ def test_an_optimizer_trains_the_readout_alone(series):
     model, before = fr.Sequential(esn), esn.state_dict()
     adam, losses = fr.AdamW(model, lr=1e-2, weight_decay=0.1), []
     for _ in range(50):
-        found, _, tape = model.forward(x)
-        loss, dloss = fr.mse_loss(found, y)
+        result, _, tape = model.forward(x)
+        loss, dloss = fr.mse_loss(result, y)
         losses.append(loss)
         model.zero_grad()
         model.backward(tape, dloss)
@@ -170,7 +170,7 @@ X, Y = np.zeros((30, 2)), np.ones((30, 3))
 
 
 def test_an_unfitted_readout_predicts_nothing():
-    """A call says 0, for training begins there."""
+    """A call returns 0, from which training starts."""
     esn = make()
     assert not esn(X)[0].any()
     for act in (lambda: esn.predict(X), lambda: fr.EchoState(2, 5, dtype=np.float64).generate(X, 3)):

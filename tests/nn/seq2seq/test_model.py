@@ -23,8 +23,8 @@ def flip(array):
     return np.ascontiguousarray(array.swapaxes(0, 1))
 
 
-def test_it_is_its_layers_one_after_another(rng):
-    """With attention and a bridge of none: what a person would write by hand, to the bit."""
+def test_it_equals_its_layers_called_by_hand(rng):
+    """With attention and no layer in the bridge: the same bits as by hand."""
     model = translator()
     source, target, _ = draw(model, rng)
     memory, (h,) = model.encoder(source, None, RAGGED[0])
@@ -76,7 +76,7 @@ ENCODERS = {  # what is around the last recurrent layer, and where its state the
 @pytest.mark.parametrize(("around", "place"), ENCODERS.values(), ids=ENCODERS)
 @pytest.mark.parametrize("kind", [fr.RNN, fr.LSTM, fr.GRU])
 def test_layer_by_layer_the_decoder_begins_where_the_encoder_ended(kind, around, place, rng):
-    """Without a layer in the bridge, both directions side by side; its gradient goes back to where it came from."""
+    """Without a layer in the bridge, both directions side by side; its gradient goes back to both."""
     model = fr.Seq2Seq(
         around(kind(3, 2, 2, bidirectional=True, dtype=float, seed=0)), fr.Embedding(V, 2, dtype=float, seed=1),
         kind(2, 4, 2, dtype=float, seed=2), fr.Linear(4, V, dtype=float, seed=3),
@@ -84,8 +84,8 @@ def test_layer_by_layer_the_decoder_begins_where_the_encoder_ended(kind, around,
     source, target = rng.standard_normal((T_S, N, 3)), rng.integers(0, V, (T, N))
     dlogits = rng.standard_normal((T, N, V))
     state = model.encoder(source)[1]
-    ended, begun = state if place is None else state[place], model.begin(source)[1]
-    for ends, first in zip(as_tuple(ended), as_tuple(begun), strict=True):
+    ended, initial = state if place is None else state[place], model.begin(source)[1]
+    for ends, first in zip(as_tuple(ended), as_tuple(initial), strict=True):
         for layer in range(2):
             assert_same_bits(first[layer], np.concatenate([ends[2 * layer], ends[2 * layer + 1]], axis=-1))
     dsource = model.backward(model.forward(source, target)[2], dlogits)
@@ -93,7 +93,7 @@ def test_layer_by_layer_the_decoder_begins_where_the_encoder_ended(kind, around,
 
 
 def test_pytorch_has_the_same_gradients(dtype, rng):
-    """An encoder of both directions and the fixed vector, in its modules; the truth is that in float64."""
+    """An encoder of both directions and a fixed vector, in PyTorch's modules and in float64."""
     torch = pytest.importorskip("torch")
     model = fr.Seq2Seq(
         fr.LSTM(3, 2, bidirectional=True, dtype=dtype, seed=0),
@@ -153,7 +153,7 @@ def test_batch_first_is_the_same(fed, rng):
 
 
 def test_what_lies_beyond_a_row_s_target_is_not_read(make, rng):
-    """It may be no symbol at all, such as the ignore_index of a loss."""
+    """It need not be a symbol: it may be the ignore_index of a loss."""
     model = make()
     source, target, dlogits = draw(model, rng)
     expected = model(source, target, *RAGGED)[0]
@@ -171,13 +171,13 @@ def test_tapes_inside_are_named_as_the_layers(make, rng):
     model = make()
     source, target, _ = draw(model, rng)
     tape = model.forward(source, target)[2]
-    found = {name: layer for name, layer, _ in model.child_tapes(tape)}
-    assert found == {name: model.children()[name] for name in ("encoder", "embedding", "decoder", "output")}
+    result = {name: layer for name, layer, _ in model.child_tapes(tape)}
+    assert result == {name: model.children()[name] for name in ("encoder", "embedding", "decoder", "output")}
     for _, layer, inner in model.child_tapes(tape):
         open_tape(inner, layer)
 
 
-def test_a_still_copy_has_nothing_random(rng):
+def test_an_inference_copy_has_nothing_random(rng):
     model = build(fr.GRU(3, 4, 2, dropout=0.5), decoder=fr.GRU(5, 4, 2, dropout=0.5))
     source, target = rng.standard_normal((6, 2, 3)).astype(np.float32), TARGET
     assert_same_bits(model.inference_copy().forward(source, target)[0], model(source, target)[0])
