@@ -30,7 +30,7 @@ class Motor(Configurable):
     dtype: DType = DType(default=np.float32)
     seed: Seed = Seed(default=None)
 
-    def __post_init__(self, seed):
+    def _setup(self, seed):
         self.first = seed.random()
 
 
@@ -50,7 +50,7 @@ def test_arguments_go_by_position_and_by_name():
     assert Motor(np.int64(4), rate=2).config()["rate"] == 2.0
 
 
-def test_post_init_receives_what_is_not_stored():
+def test_setup_receives_what_is_not_stored():
     assert Motor(4, seed=1).first == Motor(4, seed=1).first != Motor(4, seed=2).first
     assert "seed" not in vars(Motor(4, seed=1))
 

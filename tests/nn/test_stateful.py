@@ -22,7 +22,7 @@ class Sum(StatefulLayer):
     _: KW_ONLY
     dtype: DType = DType(default=np.float32)
 
-    def __post_init__(self):
+    def _setup(self):
         self._own({"weight": np.ones(self.features, self.dtype)})
 
     def __call__(self, x, state=None, lengths=None):

@@ -20,7 +20,7 @@ class Scale(StatelessLayer):
     _: KW_ONLY
     dtype: DType = DType(default=np.float32)
 
-    def __post_init__(self):
+    def _setup(self):
         self._own({"weight": np.ones(self.features, self.dtype)})
 
     def _forward(self, x, training):

@@ -94,8 +94,9 @@ def run_reference(cell, layer, x, state=None, lengths=None, dy=None, dstate=None
         outputs = []
         for k in range(first, first + D):
             weights = map(own.get, names[k])
+            update = reference.StateUpdate(*(1 if array is None else array for array in updates[k][:3]))
             out, *ends, tape = reference.forward(
-                cell, y, *initial[:, k], *weights, lengths, k % D == 1, *updates[k][:3]
+                cell, y, *initial[:, k], *weights, lengths=lengths, reverse=k % D == 1, update=update
             )
             outputs.append(out)
             tapes.append(tape)

@@ -5,7 +5,6 @@ import hashlib
 import importlib
 import importlib.util
 import os
-import signal
 
 import numpy as np
 import pytest
@@ -81,6 +80,7 @@ def traces_of_import():
     """Environment variables, threads and signal handlers that importing fastrnn adds."""
     import ctypes
     import os
+    import signal
 
     import numpy  # noqa: F401 - has threads and variables of its own
 
