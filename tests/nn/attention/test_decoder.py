@@ -14,11 +14,6 @@ RAGGED = ([4, 0, 2], [5, 3, 0])  # lengths of x and of the memory
 CELLS = {"RNN": fr.RNN, "LSTM": fr.LSTM, "GRU": fr.GRU}
 
 
-@pytest.fixture(params=CELLS.values(), ids=CELLS)
-def kind(request):
-    return request.param
-
-
 def random_states(decoder, rng, N=N):
     """A state of a decoder, or a gradient of one."""
     layer = decoder.layer
@@ -152,20 +147,6 @@ def test_a_row_alone_is_the_row_in_a_batch(kind, fed, dtype, rng):
         for a, b in zip(flat((alone_state, dstate)), flat((state, back[2])), strict=True):
             assert_same_bits(a, b[:, row])
         assert not back[0][end:, row].any() and not back[1][steps:, row].any()
-
-
-def test_steps_one_by_one_are_all_at_once(kind, fed, rng):
-    """The state holds everything that one call passes to the next."""
-    decoder = attention_decoder(layer=kind, num_layers=2, input_feeding=fed)
-    x, memory, *_ = draw(decoder, rng)
-    y, state, weights = decoder(x, memory)
-    now = None
-    for t in range(T):
-        y_t, now, weights_t = decoder(x[t : t + 1], memory, now)
-        assert_same_bits(y_t[0], y[t])
-        assert_same_bits(weights_t[0], weights[t])
-    for a, b in zip(flat(now), flat(state), strict=True):
-        assert_same_bits(a, b)
 
 
 def test_what_lies_beyond_a_row_s_end_is_not_read(fed, rng):

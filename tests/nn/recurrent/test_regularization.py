@@ -201,11 +201,6 @@ def test_the_mean_over_many_masks_of_a_linear_unit_is_inference(rng):
     np.testing.assert_allclose(mean, layer(x[:, :1])[0][:, 0], atol=0.02)
 
 
-def test_leak_of_1_is_the_plain_cell(rng):
-    x = rng.standard_normal((T, N, I)).astype(np.float32)
-    assert_same_bits(fr.RNN(I, H, leak=1, seed=0)(x)[0], fr.RNN(I, H, seed=0)(x)[0])
-
-
 def test_a_clip_that_nothing_reaches_changes_no_bit(cell, rng):
     x = rng.standard_normal((T, N, I)).astype(np.float32)
     layers = [make_layer(cell, I, H, seed=0, delta_clip=clip) for clip in (None, 1e6)]
