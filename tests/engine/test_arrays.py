@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What holds floats in memory is taken for an array, and everything else is refused by the argument's name."""
+"""Anything that holds floats in memory is an array; everything else is refused, with the argument's name."""
 
 import array
 import ctypes
@@ -14,7 +14,7 @@ T, N, I, H = 5, 2, 3, 4
 
 
 @pytest.mark.parametrize(
-    "given",
+    "provided",
     [
         np.complex64,
         object,
@@ -28,12 +28,12 @@ T, N, I, H = 5, 2, 3, 4
         ">f4",
         ">f8",
     ],
-    ids=lambda given: np.dtype(given).str,
+    ids=lambda provided: np.dtype(provided).str,
 )
 @pytest.mark.parametrize("own", [np.float32, np.float64])
-def test_x_of_a_dtype_that_is_not_the_layers_is_refused(kind, own, given):
+def test_x_of_a_dtype_that_is_not_the_layers_is_refused(kind, own, provided):
     """Nothing is converted silently, not even the other byte order."""
-    x = np.ones((T, N, I)).astype(given)
+    x = np.ones((T, N, I)).astype(provided)
     with argument_refused(TypeError, "x", f"expected {np.dtype(own)}", f"got {x.dtype}"):
         kind(I, H, dtype=own)(x)
 
@@ -80,8 +80,8 @@ def test_lists_of_numbers_are_taken(kind, rng):
     """Python numbers have no dtype of their own: floats and integers become the layer's dtype."""
     layer, x = kind(I, H, seed=0), rng.integers(-3, 4, (T, N, I))
     y, state = layer(x.astype(np.float32))
-    for given in (x.tolist(), x.astype(float).tolist(), tuple(x.tolist())):
-        again, final = layer(given)
+    for provided in (x.tolist(), x.astype(float).tolist(), tuple(x.tolist())):
+        again, final = layer(provided)
         assert_same_bits(again, y)
         assert_same_bits(final, state)
 
@@ -117,7 +117,7 @@ def test_whatever_holds_floats_in_memory_is_taken(kind, wrap, rng):
 
 
 class OnAnAccelerator(OnlyDLPack):
-    """A capsule that says, honestly, that its memory is a CUDA device's."""
+    """A capsule that says that its memory is on a CUDA device."""
 
     def __dlpack__(self, **options):
         capsule = self._array.__dlpack__()
@@ -158,7 +158,7 @@ def test_an_object_that_fails_to_become_an_array_is_refused_by_name(kind):
 
 
 def test_memory_that_a_conversion_cannot_have_is_a_memory_error(kind):
-    """It says nothing about the type of x."""
+    """It is not reported as a wrong type of x."""
 
     class Huge:
         def __array__(self, dtype=None, copy=None):

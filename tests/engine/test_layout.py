@@ -105,8 +105,8 @@ def test_every_layout_gives_the_bits_of_the_contiguous_copy(kind, isa, layout, b
         sequence(rng, *leading, 2 * H),
         *as_tuple(dstate),
     ]
-    given = [layout(part) for part in plain]
-    memory = [part if part.base is None else part.base for part in given]
+    provided = [layout(part) for part in plain]
+    memory = [part if part.base is None else part.base for part in provided]
     before = [part.tobytes() for part in memory]
 
     def arguments(arrays):
@@ -115,19 +115,19 @@ def test_every_layout_gives_the_bits_of_the_contiguous_copy(kind, isa, layout, b
         one = lambda arrays: tuple(arrays) if parts > 1 else arrays[0]  # noqa: E731
         return x, one(h), [T, 0, 3, 1, T, 2], dy, one(dh)
 
-    expected = train(again, *arguments([np.array(part, order="C") for part in given]))
-    for a, b in zip(train(layer, *arguments(given)), expected, strict=True):
+    expected = train(again, *arguments([np.array(part, order="C") for part in provided]))
+    for a, b in zip(train(layer, *arguments(provided)), expected, strict=True):
         assert_same_bits(a, b)
     assert_same_arrays(layer.grads, again.grads)
-    assert_same_bits(layer(*arguments(given)[:3])[0], expected[0])
+    assert_same_bits(layer(*arguments(provided)[:3])[0], expected[0])
     assert [part.tobytes() for part in memory] == before
 
 
 @pytest.mark.parametrize("layout", ["read-only", "unaligned", "spread 0", "turned 1", "constant 0"])
 def test_every_layout_gives_the_same_bits_in_double_precision(kind, isa, layout, rng):
     layer, x = kind(I, H, dtype=np.float64, seed=0), sequence(rng, T, 6, I, dtype=np.float64)
-    given = LAYOUTS[layout](x)
-    assert_same_bits(layer(given)[0], layer(np.array(given, order="C"))[0])
+    provided = LAYOUTS[layout](x)
+    assert_same_bits(layer(provided)[0], layer(np.array(provided, order="C"))[0])
 
 
 def test_batch_first_changes_nothing_of_an_unbatched_sequence(kind, rng):

@@ -42,7 +42,7 @@ own_address_space = pytest.mark.skipif(
 
 
 def run(code, timeout=20):
-    """Run `code` in a fresh interpreter; it has to end well and in time."""
+    """Run `code` in a fresh interpreter; it has to exit with 0, in time."""
     command = [sys.executable, "-W", "error", "-c", PRELUDE + textwrap.dedent(code)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
     assert done.returncode == 0, f"exit code {done.returncode}: {done.stdout}{done.stderr}"
@@ -50,7 +50,7 @@ def run(code, timeout=20):
 
 @own_address_space
 def test_giant_sequences_are_refused_at_once(kind):
-    """Zero strides make 2**40 steps or rows out of a few bytes; what belongs to them never fits."""
+    """Zero strides make 2**40 steps or rows of a few bytes; their results never fit."""
     run(f"""
         limit(4 << 30)
         for layers, both, batch_first in (1, False, False), (2, False, True), (2, True, False):
@@ -114,7 +114,7 @@ def test_giant_stacks_are_refused_at_once():
 @own_address_space
 def test_what_does_not_fit_leaves_the_layer_usable(kind):
     """MemoryError for y, for the tape and for dx; afterwards the layer gives the same bits."""
-    # Each big array has 39 MB or more, which malloc never serves from memory that it has kept.
+    # Each big array has 39 MB or more, which malloc never takes from memory that it holds.
     run(f"""
         layer, other = (fr.{kind.__name__}(4096, 8, 2, seed=0) for _ in range(2))
         small, big = np.ones((2, 4, 4096), np.float32), np.ones(4096, np.float32)
@@ -124,7 +124,7 @@ def test_what_does_not_fit_leaves_the_layer_usable(kind):
         refused(lambda: layer(np.broadcast_to(big, (2000, 640, 4096))), MemoryError)
         refused(lambda: layer.forward(np.broadcast_to(big, (2000, 640, 4096))), MemoryError)
         assert (layer(small)[0] == before).all()
-        limit(60 << 20)  # room for y, not for the tape
+        limit(60 << 20)  # enough for y, not for the tape
         refused(lambda: layer.forward(np.broadcast_to(big, (2000, 640, 4096))), MemoryError)
         assert (layer.forward(small)[0] == before).all()
         limit(None)
@@ -141,7 +141,7 @@ def test_what_does_not_fit_leaves_the_layer_usable(kind):
 
 @own_address_space
 def test_weights_that_cannot_be_packed_leave_the_layer_usable(kind):
-    """The first call copies and packs them: MemoryError where that does not fit, no more."""
+    """The first call packs them: a MemoryError where that does not fit, and nothing worse."""
     run(f"""
         layer = fr.{kind.__name__}(1024, 1024, seed=0)  # 8 MB of parameters or more
         x = np.ones((1, 1, 1024), np.float32)

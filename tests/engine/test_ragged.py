@@ -9,6 +9,8 @@ from support.foreign_arrays import OnlyDLPack
 from support.layers import argument_refused, assert_same_bits
 from support.recurrent import make_layer, random_state, sequence, train, without_batch
 
+from fastrnn._engine.ragged import length_mask, order_of, tape_rows
+
 T, N, I, H = 5, 2, 3, 4
 
 
@@ -78,7 +80,7 @@ def test_lengths_of_any_integers_are_taken(kind, lengths, rng):
 @pytest.mark.parametrize("lengths", [False, True], ids=["full", "lengths"])
 @pytest.mark.parametrize(("steps", "rows"), [(0, N), (T, 0), (0, 0)])
 def test_an_empty_sequence_or_batch_passes_the_state_through(cell, isa, steps, rows, lengths, rng):
-    """The final state is the initial one, its gradient is passed back, nothing else has one."""
+    """The final state is the initial one, its gradient is passed back, and nothing else has a gradient."""
     layer = make_layer(cell, I, H, 2, bidirectional=True, seed=0)
     state, dstate = random_state(layer, rows, rng), random_state(layer, rows, rng)
     x = np.ones((steps, rows, I), np.float32)
@@ -103,7 +105,7 @@ def test_an_empty_unbatched_sequence_passes_the_state_through(kind, rng):
 
 
 def test_rows_of_length_0_pass_the_state_through(cell, isa, dtype, rng):
-    """y and dx are 0 where no step counts, even where x and dy hold NaN."""
+    """y and dx are 0, even where x and dy hold NaN."""
     layer = make_layer(cell, I, H, 2, bidirectional=True, dtype=dtype, seed=0)
     state, dstate = random_state(layer, N, rng), random_state(layer, N, rng)
     x, dy = np.full((T, N, I), np.nan, dtype), np.full((T, N, 2 * H), np.nan, dtype)
@@ -112,3 +114,30 @@ def test_rows_of_length_0_pass_the_state_through(cell, isa, dtype, rng):
     assert_same_bits(final, state)
     assert_same_bits(dinitial, dstate)
     assert not any(grad.any() for grad in layer.grads.values())
+
+
+# -- the order of rows -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lengths", [[3, 0, 5, 3], [0, 0], [1], [], [4, 5, 5]], ids=str)
+def test_the_order_puts_the_longest_rows_first(lengths):
+    """Rows of one length stay in their order; each step owns a row of the tape for each row that runs."""
+    lengths, steps = np.array(lengths, int), 5
+    order = order_of(lengths, steps)
+    if order is None:
+        assert (lengths == steps).all()
+        return
+    assert order.rows.tolist() == sorted(range(len(lengths)), key=lambda n: -lengths[n])
+    np.testing.assert_array_equal(order.lengths, lengths[order.rows])
+    assert np.diff(order.first).tolist() == [int((lengths > t).sum()) for t in range(steps)]
+    assert tape_rows(order, steps, len(lengths)) == lengths.sum()
+
+
+def test_full_rows_need_no_order():
+    assert order_of(None, 5) is order_of(np.array([5, 5]), 5) is None
+    assert tape_rows(None, 5, 2) == 10
+
+
+def test_the_mask_is_true_before_the_end_of_each_row():
+    expected = [[True, False, True], [False, False, True]]
+    np.testing.assert_array_equal(length_mask(np.array([1, 0, 2]), 2), expected)

@@ -7,6 +7,7 @@ from support.layers import argument_refused, assert_same_bits
 from support.recurrent import random_state, sequence
 
 import fastrnn as fr
+from fastrnn._engine.layout import as_state, h_and_c, select_rows, state_arrays
 
 T, N, I, H = 5, 2, 3, 4
 
@@ -86,3 +87,18 @@ def test_the_dstate_of_an_lstm_is_a_pair(rng):
         with argument_refused(TypeError, "dstate", "(h, c)"):
             layer.backward(tape, np.ones_like(y), dstate)
     layer.backward(tape, np.ones_like(y))
+
+
+def test_a_state_is_one_array_or_a_pair(rng):
+    h, c = rng.standard_normal((2, 1, N, H))
+    assert as_state([h]) is h and state_arrays(h) == (h,)
+    assert as_state(iter([h, c])) == state_arrays((h, c)) == (h, c)
+    assert h_and_c((h,), 0)[1] is None and h_and_c((None, c), 0)[0] is None
+    assert_same_bits(h_and_c((h, c), 0), (h[0], c[0]))
+
+
+def test_rows_of_a_nested_state_are_selected_in_any_order(rng):
+    h, c = rng.standard_normal((2, 1, 4, H))
+    rows = np.array([2, 0, 2])
+    assert_same_bits(select_rows(((h, c), [h]), rows), ((h[:, rows], c[:, rows]), (h[:, rows],)))
+    assert select_rows((None, ()), rows) == (None, ())

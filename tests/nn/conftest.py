@@ -14,5 +14,5 @@ def case(request):
 
 @pytest.fixture
 def make(case):
-    """Make a layer, float32 and of seed 0 unless said otherwise."""
+    """A function that makes the layer, by default in float32 and with seed 0."""
     return lambda dtype=np.float32, seed=0: case[0](dtype=dtype, seed=seed)

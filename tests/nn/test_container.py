@@ -36,7 +36,7 @@ UNKNOWN = ["9.weight", "weight", "0.bias", "0.", "", "00.weight", "-1.weight", 3
 
 @pytest.mark.parametrize("name", UNKNOWN)
 @pytest.mark.parametrize("mapping", ["params", "grads"])
-def test_an_unknown_name_in_a_sequential_is_refused_with_those_that_there_are(mapping, name):
+def test_an_unknown_name_in_a_sequential_is_refused_with_a_list_of_the_names(mapping, name):
     arrays = getattr(language_model(), mapping)
     with pytest.raises(KeyError) as caught:
         arrays[name]
@@ -111,7 +111,7 @@ def test_after_a_refused_gradient_the_tape_of_a_sequential_still_works(upstream,
     assert_same_arrays(model.grads, other.grads)
 
 
-def test_inside_names_the_tapes_of_the_layers():
+def test_child_tapes_name_the_layers():
     """The names are the prefixes in params; a Residual adds none. Each tape is its layer's own."""
     model = fr.Sequential(fr.Residual(fr.GRU(3, 3, seed=0)), fr.Linear(3, 2, seed=1))
     x = np.ones((5, 2, 3), np.float32)

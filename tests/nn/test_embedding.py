@@ -119,7 +119,7 @@ def test_bad_sizes_of_an_embedding_are_refused(name):
 
 @pytest.mark.parametrize(("padding_idx", "row"), [(0, 0), (3, 3), (9, 9), (-1, 9), (-10, 0), (np.int8(3), 3)])
 def test_padding_is_zero_and_learns_nothing(padding_idx, row, dtype, rng):
-    """All other rows are, and learn, as without it; what comes back for padding may even be NaN."""
+    """All other rows have the values and gradients that they have without it; the gradient of padding may be NaN."""
     embedding, other = (fr.Embedding(10, 4, padding_idx=idx, dtype=dtype, seed=0) for idx in (padding_idx, None))
     assert embedding.padding_idx == embedding.config()["padding_idx"] == row
     assert type(embedding.padding_idx) is int

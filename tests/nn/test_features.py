@@ -45,12 +45,12 @@ class Double(fr.Dropout):
     ],
     ids=str,
 )  # fmt: skip
-def test_a_layer_that_cannot_read_the_one_before_is_refused_when_built(layers, message):
+def test_features_that_do_not_fit_are_refused_at_construction(layers, message):
     with refused(ValueError, message):
         fr.Sequential(*layers)
 
 
-def test_what_does_not_say_is_not_checked(rng):
+def test_layers_that_do_not_say_their_features_are_not_checked(rng):
     """Behind a layer of one's own nobody knows; dropout in front reads anything; a Residual reads what it holds."""
     x = np.ones((6, 2, 3), np.float32)
     for layers in (

@@ -67,15 +67,15 @@ def test_zero_grad_sets_every_gradient_to_zero_in_place(case, make):
 
 
 def test_the_input_is_not_written_to(case, make):
-    given = tuple(x.copy() for x in each(inputs(case)))
-    for x in given:
+    provided = tuple(x.copy() for x in each(inputs(case)))
+    for x in provided:
         x.flags.writeable = False
-    step(make(), given)
-    call(make(), given)
-    assert all((x == expected).all() for x, expected in zip(given, each(inputs(case)), strict=True))
+    step(make(), provided)
+    call(make(), provided)
+    assert all((x == expected).all() for x, expected in zip(provided, each(inputs(case)), strict=True))
 
 
-def test_a_tape_serves_once_and_only_its_layer(case, make):
+def test_a_tape_is_used_once_and_only_by_its_layer(case, make):
     layer, other = make(), make()
     y, *_, tape = layer.forward(*each(inputs(case)))
     with refused(ValueError, "tape", "another"):
@@ -90,7 +90,7 @@ def test_a_tape_serves_once_and_only_its_layer(case, make):
     assert not any(grad.any() for grad in other.grads.values())
 
 
-def test_what_makes_a_layer_cannot_be_exchanged(make):
+def test_the_configuration_of_a_layer_is_read_only(make):
     """Its mappings and sizes are read-only: packed weights would not follow, and C trusts them."""
     layer = make()
     sizes = [name for name, value in layer.config().items() if type(value) is int]
@@ -109,7 +109,7 @@ def test_options_are_true_or_false(option, value):
 
 
 def test_masked_values_are_refused():
-    """NumPy would read what lies under the mask."""
+    """NumPy would read the values under the mask."""
     x = np.ma.masked_array(np.ones((2, 1, 3), np.float32), mask=False)
     fr.RNN(3, 4)(x)
     x[0, 0, 0] = np.ma.masked
@@ -137,7 +137,7 @@ def test_read_only_arrays_are_refused_before_anything_is_written(make):
 
 @pytest.mark.parametrize("make", [lambda: fr.LSTM(3, 4, seed=0), lambda: fr.Sequential(fr.LSTM(3, 4, seed=0))])
 def test_parameters_written_while_going_over_them_are_used(make, rng):
-    """The names and arrays are those of the mapping, and packed copies follow what was given out on the way."""
+    """Packed copies follow every array that an iteration has accessed."""
     layer, x = make(), rng.standard_normal((5, 2, 3)).astype(np.float32)
     assert list(layer.params.items()) == [(name, layer.params[name]) for name in layer.params]
     assert len(layer.params.items()) == len(layer.params)

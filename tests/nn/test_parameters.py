@@ -6,6 +6,8 @@ import pytest
 from support.layers import argument_refused, assert_same_arrays, assert_same_bits, snapshot
 from support.recurrent import sequence, train
 
+from fastrnn.nn._parameters import Joined, Parameters
+
 T, N, I, H = 5, 2, 3, 4
 
 
@@ -40,7 +42,7 @@ def test_an_array_cannot_be_deleted(kind, mapping):
     assert list(arrays) == names
 
 
-def test_an_unknown_name_is_refused_with_those_that_there_are(kind, mapping):
+def test_an_unknown_name_is_refused_with_a_list_of_the_names(kind, mapping):
     arrays = getattr(kind(I, H), mapping)
     names = "weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0"
     for unknown in ("weight", "", 3):
@@ -59,9 +61,9 @@ def test_assigning_writes_in_place(kind, mapping, rng):
     arrays = getattr(kind(I, H, seed=0), mapping)
     for name in arrays:
         own, value = arrays[name], rng.standard_normal(arrays[name].shape)
-        for given in (value.astype(np.float32), value, value.tolist()):
+        for provided in (value.astype(np.float32), value, value.tolist()):
             own.fill(0)
-            arrays[name] = given
+            arrays[name] = provided
             assert arrays[name] is own
             assert_same_bits(own, value.astype(np.float32))
 
@@ -82,3 +84,17 @@ def test_assigned_gradients_are_added_to(kind, rng):
         layer.grads[name] = np.zeros(once[name].shape)
     train(layer, x)
     assert_same_arrays(layer.grads, once)
+
+
+def test_joined_arrays_are_those_of_the_parts(rng):
+    """Reading returns the array itself, writing writes into it and counts as an access; unknown names are refused."""
+    one, two = Parameters({"a": np.zeros(2), "b": np.ones((1, 3))}), Parameters({"c": np.ones(1)})
+    joined = Joined([("", one), ("", two)])
+    assert list(joined) == ["a", "b", "c"] and len(joined) == 3 and "c" in joined and "d" not in joined
+    assert joined.shapes() == {"a": (2,), "b": (1, 3), "c": (1,)}
+    assert joined["c"] is two["c"]
+    before = one.count
+    joined["a"] = np.array([3.0, 4.0])
+    assert one.count > before and one["a"].tolist() == [3, 4]
+    with pytest.raises(KeyError, match="no parameter 'd'; the names are a, b, c"):
+        joined["d"]

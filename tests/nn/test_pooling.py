@@ -26,7 +26,7 @@ def pool(request):
 
 
 def expected(layer, row):
-    """What a layer makes of the steps of one row, (length, F)."""
+    """The output of a layer for the steps of one row, (length, F)."""
     half = row.shape[1] // 2
     if not len(row):
         return np.zeros(row.shape[1])
@@ -61,13 +61,13 @@ def test_gradients_match_central_differences(pool, lengths, batch_first, rng):
 
 @pytest.mark.parametrize("lengths", [None, [4, 3, 2, 1]], ids=["full", "ragged"])
 def test_pytorch_has_the_same_gradients(pool, lengths, dtype, rng):
-    """Each row by itself, as one has to write it there."""
+    """Each row by itself, as PyTorch requires."""
     torch = pytest.importorskip("torch")
     layer = pool(dtype=dtype)
     x, dy = rng.standard_normal((4, 4, 6)).astype(dtype), rng.standard_normal((4, 6)).astype(dtype)
-    given, rows = torch.from_numpy(x).requires_grad_(), []
+    provided, rows = torch.from_numpy(x).requires_grad_(), []
     for n, length in enumerate(lengths or [4] * 4):
-        row = given[:length, n]
+        row = provided[:length, n]
         if isinstance(layer, fr.MeanPool):
             rows.append(row.mean(0))
         elif isinstance(layer, fr.MaxPool):
@@ -78,7 +78,7 @@ def test_pytorch_has_the_same_gradients(pool, lengths, dtype, rng):
     theirs.backward(torch.from_numpy(dy))
     y, tape = layer.forward(x, lengths)
     assert_close(y, theirs.detach().numpy(), dtype, terms=4, steps=1)
-    assert_close(layer.backward(tape, dy), given.grad.numpy(), dtype, terms=4, steps=1)
+    assert_close(layer.backward(tape, dy), provided.grad.numpy(), dtype, terms=4, steps=1)
 
 
 @pytest.mark.parametrize(("T", "N", "F"), SIZES)
@@ -101,7 +101,7 @@ def test_a_row_alone_is_the_row_in_a_batch(pool, T, N, F, dtype, rng):
 
 
 def test_what_lies_beyond_a_row_s_end_is_not_read(pool):
-    """It may be NaN or infinite; no warning comes. The gradient there is 0, and all of it for a row of length 0."""
+    """It may be NaN or infinite; nothing warns. The gradient there is 0, and all of it for a row of length 0."""
     layer, lengths = pool(), [2, 0, 3]
     x = np.ones((4, 3, 2), np.float32)
     for n, end in enumerate(lengths):
@@ -125,7 +125,7 @@ def test_a_sequence_without_steps_gives_zeros(pool):
 
 
 def test_what_is_not_finite_stays_in_its_row(pool):
-    """NaN is the largest, and infinities of both signs have no mean; no warning comes."""
+    """NaN is the largest, and infinities of both signs have no mean; nothing warns."""
     x = np.ones((3, 3, 2), np.float32)
     x[:, 0], x[0, 1], x[2, 1] = np.nan, np.inf, -np.inf
     y = pool()(x)
@@ -226,7 +226,7 @@ def test_bad_options_are_refused(make):
 
 
 def test_an_encoder_and_a_decoder(rng):
-    """Rows of any lengths have the bits of rows alone; behind the pooling no lengths are left."""
+    """Rows of any lengths have the bits of rows alone; layers behind the pooling read full rows."""
     model, x, lengths = pooled_model(), rng.standard_normal((5, 3, 3)).astype(np.float32), [5, 0, 2]
     y, (h, state) = model(x, lengths=lengths)
     assert y.shape == (4, 3, 2) and y.all()

@@ -101,9 +101,9 @@ def test_a_residual_of_a_layer_with_lengths_is_0_beyond_them(kind, batch_first, 
 def test_gradients_of_a_residual_match_central_differences(inner, lengths, rng):
     """Of x, the initial state and the parameters, from y and the final state."""
     residual = fr.Residual(inner(dtype=np.float64))
-    given = {"lengths": lengths} if residual.stateful else {}
+    provided = {"lengths": lengths} if residual.stateful else {}
     x, dy = rng.standard_normal((2, 5, 3, 4))
-    y, *final, tape = residual.forward(x, **given)
+    y, *final, tape = residual.forward(x, **provided)
     state, dstate = ([rng.standard_normal(array.shape) for array in flat(tuple(final))] for _ in range(2))
 
     def like(arrays, example):
@@ -115,10 +115,10 @@ def test_gradients_of_a_residual_match_central_differences(inner, lengths, rng):
     initial = [like(state, final[0])] if final else []
 
     def loss():
-        y, *final = as_tuple(residual(x, *initial, **given))
+        y, *final = as_tuple(residual(x, *initial, **provided))
         return sum((a * b).sum() for a, b in zip([y, *flat(tuple(final))], [dy, *dstate], strict=True))
 
-    tape = residual.forward(x, *initial, **given)[-1]
+    tape = residual.forward(x, *initial, **provided)[-1]
     dx, *dinitial = as_tuple(residual.backward(tape, dy, *([like(dstate, final[0])] if final else [])))
     assert_slopes(dx, loss, x, "x")
     for actual, array in zip(flat(tuple(dinitial)), state, strict=True):

@@ -17,7 +17,7 @@ from support.layers import (
 import fastrnn as fr
 
 
-def test_a_sequential_is_its_layers_one_after_another(rng):
+def test_a_sequential_equals_its_layers_called_by_hand(rng):
     """Outputs and states are those of calling the layers by hand, bit for bit."""
     model, by_hand = mixed_model(), mixed_model().layers
     x, state = rng.standard_normal((5, 3, 3)).astype(np.float32), mixed_state(rng, 3)
@@ -127,7 +127,7 @@ def test_a_wrong_state_tuple_is_refused(state, came):
     model.backward(tape, np.ones_like(y))
 
 
-def test_what_is_no_layer_is_refused():
+def test_anything_but_a_layer_is_refused():
     linear = fr.Linear(3, 4)
     for layers, came, position in [
         ([linear, None], "NoneType", 1),
@@ -144,7 +144,7 @@ def test_an_empty_sequential_is_refused():
         fr.Sequential()
 
 
-def test_lengths_go_to_the_layers_that_read_them_until_time_ends(rng):
+def test_lengths_go_to_the_layers_that_read_them_up_to_pooling(rng):
     """Through layers that have none, and through nested models; never beyond pooling."""
     x, lengths = rng.standard_normal((5, 3, 4)).astype(np.float32), [5, 0, 2]
     gru, linear = fr.GRU(4, 4, seed=0), fr.Linear(4, 4, seed=1)

@@ -33,7 +33,7 @@ def test_state_dict_is_a_copy(case, make):
 
 
 def test_load_state_dict_brings_another_layer_to_the_same_bits(case, make):
-    """Into the arrays that there are; the dictionary is neither kept nor changed."""
+    """Into the layer's own arrays; the dictionary is neither held nor changed."""
     layer, other = make(), make(seed=7)
     state_dict, arrays = layer.state_dict(), list(other.params.values())
     other.load_state_dict(state_dict)
@@ -46,14 +46,14 @@ def test_load_state_dict_brings_another_layer_to_the_same_bits(case, make):
 def test_load_state_dict_takes_any_mapping(make):
     """Another layer's params, a read-only view, names in another order, nested lists."""
     layer = make()
-    for given in (
+    for provided in (
         layer.stored,
         types.MappingProxyType(layer.state_dict()),
         dict(reversed(layer.state_dict().items())),
         {name: array.tolist() for name, array in layer.stored.items()},
     ):
         other = make(seed=7)
-        other.load_state_dict(given)
+        other.load_state_dict(provided)
         assert_same_arrays(other.stored, layer.stored)
 
 

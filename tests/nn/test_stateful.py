@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A layer of a user's own with a state: three passes, and everything else is there."""
+"""A layer of a user's own with a state: it defines three passes and inherits everything else."""
 
 import copy
 from dataclasses import KW_ONLY

@@ -11,7 +11,7 @@ import fastrnn as fr
 T, N, I, H = 5, 2, 3, 4
 
 
-def test_a_tape_serves_once(kind, rng):
+def test_a_tape_is_used_once(kind, rng):
     """The second backward is refused and adds nothing."""
     layer = kind(I, H, 2, seed=0)
     y, _, tape = layer.forward(sequence(rng, T, N, I))
@@ -23,7 +23,7 @@ def test_a_tape_serves_once(kind, rng):
 
 
 @pytest.mark.parametrize("tape", [None, (), "tape", 1, np.ones(3)], ids=lambda t: type(t).__name__)
-def test_what_is_no_tape_is_refused(kind, tape):
+def test_anything_but_a_tape_is_refused(kind, tape):
     layer = kind(I, H)
     with argument_refused(TypeError, "tape", f"{kind.__name__}.forward", f"got {type(tape).__name__}"):
         layer.backward(tape, np.ones((T, N, H), np.float32))
@@ -67,7 +67,7 @@ BAD_GRADIENTS = {
 
 @pytest.mark.parametrize("case", BAD_GRADIENTS.values(), ids=BAD_GRADIENTS)
 def test_after_a_refused_gradient_the_tape_still_works(kind, case, rng):
-    """Nothing was added to grads, and the next backward gives what it would have given."""
+    """Nothing was added to grads, and the next backward returns what it would have returned."""
     name, dy, dstate, error, word = case
     layer, other, x = kind(I, H, 2, seed=0), kind(I, H, 2, seed=0), sequence(rng, T, N, I)
     y, _, tape = layer.forward(x)

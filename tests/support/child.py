@@ -91,12 +91,12 @@ def results(layer, T, N, lengths=None):
     y, final = layer(x, state, lengths)
     y_kept, final_kept, tape = layer.forward(x, state, lengths)
     dx, dinitial = layer.backward(tape, dy, dstate)
-    found = {"y": y, "training y": y_kept, "dx": dx} | dict(layer.grads)
+    result = {"y": y, "training y": y_kept, "dx": dx} | dict(layer.grads)
     states = {"state": final, "training state": final_kept, "dstate": dinitial}
     for name, state in states.items():
         parts = state if isinstance(state, tuple) else (state,)
-        found |= {f"{name}[{k}]": part for k, part in enumerate(parts)}
-    return {name: array.tobytes() for name, array in found.items()}
+        result |= {f"{name}[{k}]": part for k, part in enumerate(parts)}
+    return {name: array.tobytes() for name, array in result.items()}
 
 
 def differing(a, b):

@@ -5,7 +5,7 @@ import numpy as np
 
 
 class Subclass(np.ndarray):
-    """An array that would like to have a say in everything."""
+    """A subclass of ndarray with an attribute of its own."""
 
     def __array_finalize__(self, other):
         self.extra = getattr(other, "extra", "hello")
@@ -22,7 +22,7 @@ class OnlyArray:
 
 
 class OnlyDLPack:
-    """A tensor of another library that speaks nothing but DLPack."""
+    """A tensor of another library that supports only DLPack."""
 
     def __init__(self, array):
         self._array = array

@@ -93,9 +93,10 @@ def run_reference(cell, layer, x, state=None, lengths=None, dy=None, dstate=None
     for first in range(0, K, D):
         outputs = []
         for k in range(first, first + D):
+            weights = map(own.get, names[k])
             update = reference.StateUpdate(*(1 if array is None else array for array in updates[k][:3]))
             out, *ends, tape = reference.forward(
-                cell, y, *initial[:, k], *map(own.get, names[k]), lengths=lengths, reverse=k % D == 1, update=update
+                cell, y, *initial[:, k], *weights, lengths=lengths, reverse=k % D == 1, update=update
             )
             outputs.append(out)
             tapes.append(tape)

@@ -21,7 +21,7 @@ def draw(model, rng, T_s=T_S, T=T, N=N):
 
 
 def build(encoder=None, embedding=None, decoder=None, output=None, **options):
-    """A model of layers that fit, but for those given."""
+    """A model of layers that fit, except for those provided."""
     return fr.Seq2Seq(
         encoder or fr.GRU(3, 4), embedding or fr.Embedding(V, 5), decoder or fr.GRU(5, 4), output or fr.Linear(4, V),
         **options,

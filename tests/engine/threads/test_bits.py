@@ -127,14 +127,14 @@ def test_small_calls_stay_on_one_thread():
 
 def bits_of_a_starved_team():
     """Bits of threads(3), as equal to those of threads(1), where OpenMP may grant fewer."""
-    found = []
+    result = []
     for H, T, N in (390, 600, 1), (15, 12, 200):
         layer = fr.LSTM(20, H, seed=0)
         with fr.threads(1):
             alone = results(layer, T, N)
         with fr.threads(3):
-            found.append(results(layer, T, N) == alone)
-    return found
+            result.append(results(layer, T, N) == alone)
+    return result
 
 
 @needs_openmp

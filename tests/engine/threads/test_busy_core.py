@@ -20,12 +20,12 @@ def slowdown_beside_a_busy_process():
     fr.set_num_threads(2)
 
     def times(n):
-        found = []
+        result = []
         for _ in range(n):
             began = time.perf_counter()
             layer(x)
-            found.append(time.perf_counter() - began)
-        return found
+            result.append(time.perf_counter() - began)
+        return result
 
     times(10)
     quiet = times(50)
@@ -76,7 +76,7 @@ def test_a_team_on_one_core_does_not_spin():
 def test_a_busy_core_costs_at_most_its_share():
     """A team does not spin away the time slices that a foreign process leaves.
 
-    About 2.5 times at most; what is above that here is room for the noise of a machine. The best
+    About 2.5 times at most; the rest of the limit allows for the noise of a machine. The best
     of three tries, because a third process may interfere.
     """
     tries = []
@@ -92,8 +92,8 @@ def spin_settings():
     return {name: os.environ.get(name) for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
 
 
-@pytest.mark.parametrize("given", [{}, {"GOMP_SPINCOUNT": "7"}, {"OMP_WAIT_POLICY": "active"}])
-def test_import_leaves_the_environment_as_it_was(given):
+@pytest.mark.parametrize("provided", [{}, {"GOMP_SPINCOUNT": "7"}, {"OMP_WAIT_POLICY": "active"}])
+def test_import_leaves_the_environment_as_it_was(provided):
     """What the OpenMP runtime is told while it is loaded is taken back, and never overrides the user."""
     nothing = {"GOMP_SPINCOUNT": None, "OMP_WAIT_POLICY": None}
-    assert in_child(spin_settings, env=given) == nothing | given
+    assert in_child(spin_settings, env=provided) == nothing | provided

@@ -39,13 +39,13 @@ def forks_after_use(kind):
             with fr.threads(2):
                 assert results(layer, 60, 1) == expected
         return exit_codes(pids)
-    found, stop = [], threading.Event()
+    result, stop = [], threading.Event()
     if kind == "from another Python thread":
 
         def parent():
             with fr.threads(2):
-                found.append(int(results(layer, 60, 1) != expected))
-            found.extend(exit_codes([fork(child)]))
+                result.append(int(results(layer, 60, 1) != expected))
+            result.extend(exit_codes([fork(child)]))
 
         thread = threading.Thread(target=parent)
     else:  # while another Python thread computes
@@ -54,7 +54,7 @@ def forks_after_use(kind):
             with fr.threads(2):
                 first = results(other, 60, 1)
                 while not stop.is_set():
-                    found.append(int(results(other, 60, 1) != first))
+                    result.append(int(results(other, 60, 1) != first))
 
         thread = threading.Thread(target=compute)
     thread.start()
@@ -63,10 +63,10 @@ def forks_after_use(kind):
         for _ in range(20):
             time.sleep(0.003)
             pids.append(fork(child))
-        found = found + exit_codes(pids)
+        result = result + exit_codes(pids)
         stop.set()
     thread.join()
-    return found
+    return result
 
 
 @linux_only

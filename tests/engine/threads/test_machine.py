@@ -72,22 +72,22 @@ def counts_in_a_parallel_region():
     paths = {word for word in maps if "libgomp" in word}
     if len(paths) != 1:
         return None
-    found, body = [], ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+    result, body = [], ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
     @body
     def region(_):
         with fr.threads(4):
             n = fr.get_num_threads()
-            found.append((n, layer(x)[0].tobytes() == alone))
+            result.append((n, layer(x)[0].tobytes() == alone))
 
     ctypes.CDLL(paths.pop()).GOMP_parallel(region, None, 3, 0)
-    return found
+    return result
 
 
 @linux_only
 @needs_openmp
 def test_a_call_inside_a_parallel_region_runs_on_one_thread():
-    found = in_child(counts_in_a_parallel_region)
-    if found is None:
+    result = in_child(counts_in_a_parallel_region)
+    if result is None:
         pytest.skip("the OpenMP runtime is not one libgomp")
-    assert found == [[1, True]] * 3
+    assert result == [[1, True]] * 3

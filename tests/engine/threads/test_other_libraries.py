@@ -5,7 +5,6 @@ import hashlib
 import importlib
 import importlib.util
 import os
-import signal
 
 import numpy as np
 import pytest
@@ -81,17 +80,18 @@ def traces_of_import():
     """Environment variables, threads and signal handlers that importing fastrnn adds."""
     import ctypes
     import os
+    import signal
 
     import numpy  # noqa: F401 - has threads and variables of its own
 
     environ = ctypes.POINTER(ctypes.c_char_p)
 
     def now():
-        variables, found = environ.in_dll(ctypes.CDLL(None), "environ"), []
-        while variables[len(found)]:
-            found.append(variables[len(found)].decode())
+        variables, result = environ.in_dll(ctypes.CDLL(None), "environ"), []
+        while variables[len(result)]:
+            result.append(variables[len(result)].decode())
         handlers = [str(signal.getsignal(k)) for k in sorted(signal.valid_signals())]
-        return [found, dict(os.environ), sorted(os.listdir("/proc/self/task")), handlers]
+        return [result, dict(os.environ), sorted(os.listdir("/proc/self/task")), handlers]
 
     before = now()
     import fastrnn  # noqa: F401

@@ -110,6 +110,6 @@ def threads_left_behind():
 
 
 @linux_only
-def test_python_threads_take_their_teams_along():
+def test_no_thread_remains_after_a_python_thread_has_ended():
     """No thread stays when the Python thread that called has ended."""
     assert in_child(threads_left_behind, env={"OPENBLAS_NUM_THREADS": "1"}) == [1, 1]

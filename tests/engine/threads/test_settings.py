@@ -61,11 +61,11 @@ def counts_under_threadpoolctl():
     from threadpoolctl import threadpool_limits
 
     def elsewhere():
-        found = []
-        thread = threading.Thread(target=lambda: found.append(fr.get_num_threads()))
+        result = []
+        thread = threading.Thread(target=lambda: result.append(fr.get_num_threads()))
         thread.start()
         thread.join()
-        return found[0]
+        return result[0]
 
     default = fr.get_num_threads()
     counts = {"default": default}
@@ -163,7 +163,7 @@ def test_with_threads_needs_a_number():
 
 @needs_openmp
 @pytest.mark.parametrize("n, count", [(np.int64(3), 3), (1024, 1024)])
-def test_numbers_of_threads_are_whatever_python_counts_with(n, count):
+def test_numbers_of_threads_may_be_any_integer(n, count):
     """NumPy's integers, and the largest number allowed."""
     with fr.threads(n):
         assert fr.get_num_threads() == count

@@ -12,8 +12,8 @@ import fastrnn as fr
 def compute_in_worker(layer):
     """The bits of a layer, and how many threads it may use, in a worker of a pool."""
     with fr.threads(2):
-        found = results(layer, 60, 1)
-    return found, fr.get_num_threads()
+        result = results(layer, 60, 1)
+    return result, fr.get_num_threads()
 
 
 def pool_of_processes(method):
@@ -22,18 +22,18 @@ def pool_of_processes(method):
     with fr.threads(2):
         expected = results(layer, 60, 1)
     with multiprocessing.get_context(method).Pool(2) as pool:
-        found = pool.map(compute_in_worker, [layer] * 4)
-    return [bits == expected for bits, _ in found]
+        result = pool.map(compute_in_worker, [layer] * 4)
+    return [bits == expected for bits, _ in result]
 
 
 @linux_only
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_multiprocessing(method):
+def test_worker_processes_give_the_same_bits(method):
     """A layer travels to the workers by pickle, and computes the same there."""
     if method not in multiprocessing.get_all_start_methods():
         pytest.skip(f"no start method {method} here")
-    found = in_child(pool_of_processes, method, uses=[results, compute_in_worker])
-    assert found == [True] * 4
+    result = in_child(pool_of_processes, method, uses=[results, compute_in_worker])
+    assert result == [True] * 4
 
 
 def joblib_workers(backend):
@@ -46,16 +46,16 @@ def joblib_workers(backend):
     layers = [layer] + [fr.LSTM(20, 390, seed=0) for _ in range(3)]
     jobs = [joblib.delayed(compute_in_worker)(layer) for layer in layers]
     with joblib.parallel_config(backend, inner_max_num_threads=1 if backend == "loky" else None):
-        found = joblib.Parallel(n_jobs=2)(jobs)
-    return [(bits == expected, n) for bits, n in found]
+        result = joblib.Parallel(n_jobs=2)(jobs)
+    return [(bits == expected, n) for bits, n in result]
 
 
 @linux_only
 @needs("joblib")
 @pytest.mark.parametrize("backend", ["loky", "threading"])
-def test_joblib(backend):
+def test_workers_of_joblib_give_the_same_bits(backend):
     """Workers give the parent's bits; those of loky obey joblib's limit of inner threads."""
-    found = in_child(joblib_workers, backend, uses=[results, compute_in_worker])
-    same, counts = zip(*found, strict=True)
+    result = in_child(joblib_workers, backend, uses=[results, compute_in_worker])
+    same, counts = zip(*result, strict=True)
     assert all(same)
     assert backend != "loky" or set(counts) == {1}

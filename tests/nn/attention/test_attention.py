@@ -86,7 +86,7 @@ def test_gradients_match_central_differences(score, lengths, batch_first, rng):
 
 @pytest.mark.parametrize("lengths", [None, [5, 1, 2, 4]], ids=["full", "ragged"])
 def test_pytorch_has_the_same_gradients(score, lengths, dtype, rng):
-    """Written with its operations; the truth is that in float64."""
+    """Written with PyTorch's operations; the expected values are those in float64."""
     torch = pytest.importorskip("torch")
     layer = make(score, dtype=dtype)
     query, memory, dcontext, dweights = draw(layer, rng)
@@ -155,7 +155,7 @@ def test_a_row_alone_is_the_row_in_a_batch(score, sizes, dtype, rng):
 
 
 def test_what_lies_beyond_a_row_s_end_is_not_read(score, rng):
-    """It may be NaN or infinite; no warning comes. A row of length 0 has weights, context and gradients of 0."""
+    """It may be NaN or infinite; nothing warns. A row of length 0 has weights, context and gradients of 0."""
     layer = make(score)
     query, memory, dcontext, dweights = draw(layer, rng)
     lengths, spoilt = [5, 0, 2, 4], memory.copy()
@@ -163,16 +163,16 @@ def test_what_lies_beyond_a_row_s_end_is_not_read(score, rng):
         spoilt[end:, n] = np.nan
         spoilt[end + 1 :, n] = np.inf
     expected, tape = layer.forward(query, memory, lengths)[::2]
-    wanted = layer.backward(tape, dcontext, dweights)
+    expected_gradients = layer.backward(tape, dcontext, dweights)
     context, weights, tape = layer.forward(query, spoilt, lengths)
     assert_same_bits(context, expected)
-    for a, b in zip(layer.backward(tape, dcontext, dweights), wanted, strict=True):
+    for a, b in zip(layer.backward(tape, dcontext, dweights), expected_gradients, strict=True):
         assert_same_bits(a, b)
-    assert not context[:, 1].any() and not weights[:, 1].any() and not wanted[0][:, 1].any()
+    assert not context[:, 1].any() and not weights[:, 1].any() and not expected_gradients[0][:, 1].any()
 
 
 @pytest.mark.parametrize("sizes", [(0, 2, 3), (2, 0, 3), (2, 2, 0), (0, 0, 0)], ids=str)
-def test_nothing_of_something(score, sizes):
+def test_empty_axes_give_results_of_their_shapes(score, sizes):
     """No queries, no rows, no memory: outputs and gradients of their shapes, all 0."""
     S, N, T = sizes
     layer = make(score)
@@ -187,7 +187,7 @@ def test_nothing_of_something(score, sizes):
 
 
 def test_scores_of_any_size_are_safe():
-    """They are taken relative to the largest; no warning comes."""
+    """They are taken relative to the largest; nothing warns."""
     layer = fr.Attention(1, 1, score="dot")
     memory = np.array([[[1e4], [-1e4]], [[-1e4], [-1e4]]], np.float32)
     context, weights = layer(np.full((1, 2, 1), 1e30, np.float32), memory)

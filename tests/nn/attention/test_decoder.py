@@ -14,11 +14,6 @@ RAGGED = ([4, 0, 2], [5, 3, 0])  # lengths of x and of the memory
 CELLS = {"RNN": fr.RNN, "LSTM": fr.LSTM, "GRU": fr.GRU}
 
 
-@pytest.fixture(params=CELLS.values(), ids=CELLS)
-def kind(request):
-    return request.param
-
-
 def random_states(decoder, rng, N=N):
     """A state of a decoder, or a gradient of one."""
     layer = decoder.layer
@@ -38,8 +33,8 @@ def flip(array):
 
 
 @pytest.mark.parametrize("ragged", [(None, None), RAGGED], ids=["full", "ragged"])
-def test_it_is_its_layers_one_after_another(kind, fed, ragged, rng):
-    """Row by row and step by step, with calls of the three layers alone; to the bit."""
+def test_it_equals_its_layers_called_by_hand(kind, fed, ragged, rng):
+    """Row by row and step by step, with calls of the three layers; the same bits."""
     decoder = attention_decoder(layer=kind, num_layers=2, input_feeding=fed)
     x, memory, *_ = draw(decoder, rng)
     state, (lengths, memory_lengths) = random_states(decoder, rng), ragged
@@ -92,7 +87,7 @@ def test_gradients_match_central_differences(layer, score, num_layers, fed, ragg
 
 
 def test_pytorch_has_the_same_gradients(fed, dtype, rng):
-    """Written with its operations and its LSTM; the truth is that in float64."""
+    """Written with PyTorch's operations and its LSTM; the expected values are those in float64."""
     torch = pytest.importorskip("torch")
     decoder = attention_decoder(dtype, input_feeding=fed)
     x, memory, dy, _ = draw(decoder, rng)
@@ -101,10 +96,10 @@ def test_pytorch_has_the_same_gradients(fed, dtype, rng):
     p = {name: tensor(a).requires_grad_() for name, a in decoder.state_dict().items()}
     lstm = torch.nn.LSTM(E + A * fed, 4, dtype=torch.float64)
     inner = {name.removeprefix("layer."): a for name, a in p.items() if name.startswith("layer.")}
-    given, values = tensor(x).requires_grad_(), tensor(memory).requires_grad_()
+    provided, values = tensor(x).requires_grad_(), tensor(memory).requires_grad_()
     keys, beyond = values @ p["attention.memory.weight"].T, torch.arange(S)[:, None] >= torch.tensor(memory_lengths)
     feed, state, ys = torch.zeros(N, A, dtype=torch.float64), (torch.zeros(1, N, 4, dtype=torch.float64),) * 2, []
-    for x_t in given:
+    for x_t in provided:
         z = torch.cat([x_t, feed], dim=-1) if fed else x_t
         h, state = torch.func.functional_call(lstm, inner, (z[None], state))
         hidden = (keys + h @ p["attention.query.weight"].T).tanh()
@@ -118,7 +113,7 @@ def test_pytorch_has_the_same_gradients(fed, dtype, rng):
     y, _, _, tape = decoder.forward(x, memory, memory_lengths=memory_lengths)
     assert_close(y, torch.stack(ys).detach(), dtype, terms=16, steps=3 * T)
     dx, dmemory, _ = decoder.backward(tape, dy)
-    theirs = {"x": given.grad, "memory": values.grad} | {name: a.grad for name, a in p.items()}
+    theirs = {"x": provided.grad, "memory": values.grad} | {name: a.grad for name, a in p.items()}
     for name, ours in {"x": dx, "memory": dmemory, **decoder.grads}.items():
         assert_close(ours, theirs[name], dtype, backward=True, terms=T * N * S, steps=3 * T, what=name)
 
@@ -154,22 +149,8 @@ def test_a_row_alone_is_the_row_in_a_batch(kind, fed, dtype, rng):
         assert not back[0][end:, row].any() and not back[1][steps:, row].any()
 
 
-def test_steps_one_by_one_are_all_at_once(kind, fed, rng):
-    """The state carries everything from one call to the next."""
-    decoder = attention_decoder(layer=kind, num_layers=2, input_feeding=fed)
-    x, memory, *_ = draw(decoder, rng)
-    y, state, weights = decoder(x, memory)
-    now = None
-    for t in range(T):
-        y_t, now, weights_t = decoder(x[t : t + 1], memory, now)
-        assert_same_bits(y_t[0], y[t])
-        assert_same_bits(weights_t[0], weights[t])
-    for a, b in zip(flat(now), flat(state), strict=True):
-        assert_same_bits(a, b)
-
-
 def test_what_lies_beyond_a_row_s_end_is_not_read(fed, rng):
-    """Nor what arrives there: it may be NaN, and no warning comes."""
+    """Nor is the gradient there: both may be NaN, and nothing warns."""
     decoder = attention_decoder(input_feeding=fed)
     x, memory, dy, dweights = draw(decoder, rng)
     results = []
@@ -188,7 +169,7 @@ def test_what_lies_beyond_a_row_s_end_is_not_read(fed, rng):
 
 
 @pytest.mark.parametrize("sizes", [(0, 5, 3), (4, 0, 3), (4, 5, 0)], ids=str)
-def test_nothing_of_something(fed, sizes, rng):
+def test_empty_axes_give_results_of_their_shapes(fed, sizes, rng):
     """No steps, no memory, no rows."""
     decoder = attention_decoder(input_feeding=fed)
     x, memory, dy, dweights = draw(decoder, rng, *sizes)
@@ -199,7 +180,7 @@ def test_nothing_of_something(fed, sizes, rng):
     assert [a.shape for a in flat(dstate)] == [a.shape for a in flat(state)]
 
 
-def test_a_still_copy_has_nothing_random(fed, rng):
+def test_an_inference_copy_has_nothing_random(fed, rng):
     """Its training pass is the inference of the original, whose arrays it does not share."""
     decoder = attention_decoder(input_feeding=fed, num_layers=2, dropout=0.5)
     x, memory, *_ = draw(decoder, rng)

@@ -72,25 +72,25 @@ def test_outputs_and_gradients_equal_the_reference(isa, dtype, cell, options, rn
     check(cell, layer, rng, random_lengths(T, N, rng))
 
 
-def test_in_layers_and_directions(isa, dtype, cell, rng):
+def test_layers_and_directions_equal_the_reference(isa, dtype, cell, rng):
     layer = make_layer(cell, I, H, 2, bidirectional=True, dtype=dtype, seed=1, **REGULARIZATION["all"])
     check(cell, layer, rng, random_lengths(T, N, rng))
 
 
 @pytest.mark.parametrize("nonlinearity", ["tanh", "relu", "sigmoid", "selu", "identity"])
-def test_leaky_units(isa, dtype, nonlinearity, rng):
+def test_leaky_units_equal_the_reference(isa, dtype, nonlinearity, rng):
     layer = fr.RNN(I, H, 2, nonlinearity=nonlinearity, leak=0.3, dtype=dtype, seed=1)
     check(f"rnn_{nonlinearity}", layer, rng, random_lengths(T, N, rng))
     check(f"rnn_{nonlinearity}", fr.RNN(I, H, nonlinearity=nonlinearity, leak=0.3, zoneout=0.5, dtype=dtype), rng)
 
 
-def test_zoneout_of_h_and_c_apart(isa, dtype, rng):
+def test_separate_zoneout_of_h_and_c_equals_the_reference(isa, dtype, rng):
     check("lstm", fr.LSTM(I, H, zoneout=(0.1, 0.6), dtype=dtype, seed=1), rng)
     check("lstm", fr.LSTM(I, H, zoneout=(0.6, 0), dtype=dtype, seed=1), rng)
 
 
-def test_recomputed_in_blocks(isa, cell, rng):
-    """`recompute` goes through the masks of a call twice, block by block."""
+def test_recomputing_in_blocks_uses_the_same_masks(isa, cell, rng):
+    """`recompute` reads the masks of a call twice, block by block."""
     layer = make_layer(
         cell, I, H, bidirectional=True, recompute=True, dtype=np.float64, seed=1, **REGULARIZATION["all"]
     )
@@ -106,7 +106,7 @@ def test_recomputed_in_blocks(isa, cell, rng):
 
 
 def test_threads_do_not_change_the_bits(isa, cell, rng):
-    """One row of many units, whose units are divided, and many rows, which are."""
+    """One row of many units, which are divided among threads, and many rows, which are as well."""
     for rows, units in ((1, 512), (40, 64)):
         x = rng.standard_normal((30, rows, I)).astype(np.float32)
         results = []
@@ -121,7 +121,7 @@ def test_threads_do_not_change_the_bits(isa, cell, rng):
                 assert_same_bits(ours, theirs)
 
 
-def state_updates(layer, rows=200, steps=50):
+def drawn_by(layer, rows=200, steps=50):
     """What one call of `forward` draws, for each layer and direction, and for w_hh."""
     _, _, tape = layer.forward(np.zeros((steps, rows, layer.input_size), layer.dtype))
     return drawn(tape, layer)
@@ -134,18 +134,18 @@ def assert_share_of_zeros(mask, p):
 
 def test_masks_of_recurrent_dropout(dtype):
     """One for each row, the same at every step; zeros with probability p, the rest 1/(1-p)."""
-    found, _ = state_updates(fr.LSTM(2, 30, 2, bidirectional=True, recurrent_dropout=0.2, dtype=dtype, seed=0))
-    assert len(found) == 4
-    for update in found:
+    result, _ = drawn_by(fr.LSTM(2, 30, 2, bidirectional=True, recurrent_dropout=0.2, dtype=dtype, seed=0))
+    assert len(result) == 4
+    for update in result:
         assert update.mask.shape == (200, 30)
         assert set(np.unique(update.mask)) == {0, dtype.type(1 / 0.8)}
         assert_share_of_zeros(update.mask, 0.2)
-    assert all((a.mask != b.mask).any() for a, b in itertools.combinations(found, 2))
+    assert all((a.mask != b.mask).any() for a, b in itertools.combinations(result, 2))
 
 
 def test_masks_of_zoneout(dtype):
     """One for each step, row and unit; zeros and ones, and zeros with the probability of each part."""
-    (update,), _ = state_updates(fr.LSTM(2, 30, zoneout=(0.1, 0.5), dtype=dtype, seed=0))
+    (update,), _ = drawn_by(fr.LSTM(2, 30, zoneout=(0.1, 0.5), dtype=dtype, seed=0))
     for share, p in ((update.fraction_h, 0.1), (update.fraction_c, 0.5)):
         assert share.shape == (50, 200, 30)
         assert set(np.unique(share)) == {0, 1}
@@ -153,7 +153,7 @@ def test_masks_of_zoneout(dtype):
 
 
 def test_masks_of_weight_drop(dtype):
-    _, (drop,) = state_updates(fr.GRU(2, 60, weight_drop=0.4, dtype=dtype, seed=0))
+    _, (drop,) = drawn_by(fr.GRU(2, 60, weight_drop=0.4, dtype=dtype, seed=0))
     assert drop.shape == (180, 60)
     assert set(np.unique(drop)) == {0, dtype.type(1 / (1 - 0.4))}
     assert_share_of_zeros(drop, 0.4)
@@ -169,8 +169,8 @@ def test_the_same_seed_draws_the_same_and_a_copy_goes_on(cell, options, rng):
     assert_same_bits(again.forward(x)[0], layer.forward(x)[0])
 
 
-def test_inference_knows_nothing_of_dropout(cell, rng):
-    """Recurrent dropout, weight drop and clipping act in training alone."""
+def test_inference_ignores_dropout(cell, rng):
+    """Recurrent dropout, weight drop and clipping act only in training."""
     x = rng.standard_normal((T, N, I)).astype(np.float32)
     plain = make_layer(cell, I, H, seed=0)(x)[0]
     layer = make_layer(cell, I, H, seed=0, recurrent_dropout=0.5, weight_drop=0.5, delta_clip=1e-3)
@@ -178,7 +178,7 @@ def test_inference_knows_nothing_of_dropout(cell, rng):
 
 
 def test_inference_takes_the_mean_of_zoneout(isa, dtype, cell, rng):
-    """h = (1-p) h~ + p h_prev, on the short way, the long way and step by step, with the same bits."""
+    """h = (1-p) h~ + p h_prev, on the fast path, with lengths and step by step, with the same bits."""
     layer = make_layer(cell, I, H, seed=0, zoneout=0.3, dtype=dtype)
     parts = len(layer.cell.parts)
     shares = passes.StateUpdate(*[np.full(H, 0.7)] * parts)
@@ -194,16 +194,11 @@ def test_inference_takes_the_mean_of_zoneout(isa, dtype, cell, rng):
 
 
 def test_the_mean_over_many_masks_of_a_linear_unit_is_inference(rng):
-    """What inference does is the mean of training where the step is linear: zoneout of an identity RNN."""
+    """Where the step is linear, as in an identity RNN with zoneout, inference is the mean of training."""
     layer = fr.RNN(1, 2, nonlinearity="identity", zoneout=0.5, dtype=np.float64, seed=0)
     x = np.broadcast_to(rng.standard_normal((6, 1, 1)), (6, 40000, 1))
     mean = layer.forward(x)[0].mean(axis=1)
     np.testing.assert_allclose(mean, layer(x[:, :1])[0][:, 0], atol=0.02)
-
-
-def test_leak_of_1_is_the_plain_cell(rng):
-    x = rng.standard_normal((T, N, I)).astype(np.float32)
-    assert_same_bits(fr.RNN(I, H, leak=1, seed=0)(x)[0], fr.RNN(I, H, seed=0)(x)[0])
 
 
 def test_a_clip_that_nothing_reaches_changes_no_bit(cell, rng):

@@ -40,18 +40,18 @@ def test_leak_and_clip_are_checked():
             fr.RNN(I, H, **{name: "1"})
 
 
-def test_they_are_saved_with_the_layer(tmp_path):
+def test_the_options_are_saved_with_the_layer(tmp_path):
     layer = fr.LSTM(I, H, zoneout=(0.1, 0.2), recurrent_dropout=0.3, weight_drop=0.4, delta_clip=0.5)
     leaky = fr.RNN(I, H, leak=0.25, zoneout=0.5)
     for k, model in enumerate((layer, leaky, fr.Sequential(leaky, fr.GRU(H, H, zoneout=0.1)))):
         fr.save(model, tmp_path / f"{k}.safetensors")
         assert fr.load(tmp_path / f"{k}.safetensors").config() == model.config()
     assert layer.config()["zoneout"] == [0.1, 0.2] and leaky.config()["leak"] == 0.25
-    assert "leak" not in fr.RNN(I, H).config()  # what changes nothing is not said
+    assert "leak" not in fr.RNN(I, H).config()  # a default that changes nothing is left out
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("provided", "message"),
     [
         ({"zoneout": "0.1"}, "LSTM.zoneout: expected float, got '0.1'"),
         ({"zoneout": [0.1, "x"]}, "zoneout: expected a probability"),
@@ -61,9 +61,9 @@ def test_they_are_saved_with_the_layer(tmp_path):
     ],
     ids=str,
 )
-def test_files_that_say_nonsense_are_refused(tmp_path, given, message, monkeypatch):
+def test_files_with_invalid_options_are_refused(tmp_path, provided, message, monkeypatch):
     layer = fr.LSTM(I, H)
-    config = layer.config() | given
+    config = layer.config() | provided
     monkeypatch.setattr(fr.LSTM, "config", lambda self: config)
     fr.save(layer, tmp_path / "model.safetensors")
     with refused(ValueError, message):

@@ -60,19 +60,19 @@ def test_unbatched_is_a_batch_of_one(cell, rng):
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("num_layers", [1, 3])
 @pytest.mark.parametrize("layout", ["time first", "batch first", "unbatched", "strided"])
-@pytest.mark.parametrize("given", [False, True])
-def test_a_small_call_has_the_bits_of_the_long_way(
-    cell, dtype, num_layers, bidirectional, layout, given, rng
+@pytest.mark.parametrize("provided", [False, True])
+def test_a_small_call_on_the_fast_path_has_the_same_bits(
+    cell, dtype, num_layers, bidirectional, layout, provided, rng
 ):  # fmt: skip
-    """Lengths, even if every row is full, are what the short way leaves to the long one."""
+    """A call with lengths, even if every row is full, never takes the fast path."""
     options = {"bidirectional": bidirectional, "batch_first": layout == "batch first", "dtype": dtype}
     layer = make_layer(cell, 5, 18, num_layers, seed=0, **options)
     x = rng.standard_normal((7, 3, 10)).astype(dtype)
     x = {"strided": x[::-2, ::2, 5:], "unbatched": x[:, 0, 5:]}.get(layout, x[:, :, :5].copy())
     N = 1 if layout == "unbatched" else x.shape[1] if layout != "batch first" else x.shape[0]
     T = x.shape[1 if layout == "batch first" else 0]
-    state = random_state(layer, N, rng) if given else None
-    if given and layout == "unbatched":
+    state = random_state(layer, N, rng) if provided else None
+    if provided and layout == "unbatched":
         state = as_state(part[:, 0] for part in as_tuple(state))
     y, final = layer(x, state)
     assert layer._fast_path(x, state) is not None
@@ -82,8 +82,8 @@ def test_a_small_call_has_the_bits_of_the_long_way(
     assert_same_state(final, expected_final)
 
 
-def test_what_is_unusual_goes_the_long_way(rng):
-    """Nothing has been done then, and nothing is refused that the long way takes."""
+def test_unusual_arguments_leave_the_fast_path(rng):
+    """Nothing has been computed then, and a call takes them as before."""
     layer = fr.LSTM(3, 4, seed=0)
     x = rng.standard_normal((5, 2, 3)).astype(np.float32)
     h = np.zeros((1, 2, 4), np.float32)
@@ -115,9 +115,9 @@ def test_inputs_are_not_written_to(cell, rng):
     layer = make_layer(cell, 3, 7, 2, bidirectional=True, seed=4)
     x, state = rng.standard_normal((5, 4, 3)).astype(np.float32), random_state(layer, 4, rng)
     lengths, dy = random_lengths(5, 4, rng), rng.standard_normal((5, 4, 14)).astype(np.float32)
-    given = [x, *as_tuple(state), lengths, dy]
-    before = [array.copy() for array in given]
+    provided = [x, *as_tuple(state), lengths, dy]
+    before = [array.copy() for array in provided]
     layer(x, state, lengths)
     layer.backward(layer.forward(x, state, lengths)[2], dy, state)
-    for array, copied in zip(given, before, strict=True):
+    for array, copied in zip(provided, before, strict=True):
         np.testing.assert_array_equal(array, copied)

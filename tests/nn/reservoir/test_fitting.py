@@ -23,8 +23,8 @@ def stacked(esn, x, y, ridge):
 
 
 def assert_fitted(esn, expected):
-    found = np.concatenate([esn.params["bias"][:, None], esn.params["weight"]], axis=1)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-8 * np.abs(expected).max())
+    result = np.concatenate([esn.params["bias"][:, None], esn.params["weight"]], axis=1)
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-8 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("ridge", [1e-3, 1.0])
@@ -37,8 +37,8 @@ def test_fit_solves_least_squares_on_the_stacked_features(options, ridge, series
     assert_fitted(esn, stacked(esn, x.swapaxes(0, 1), y.swapaxes(0, 1), ridge))
 
 
-def test_the_ways_to_give_sequences_fit_the_same(series):
-    """A list, a padded array with lengths, and batch first; lengths in any order. NaN in the padding is not seen."""
+def test_lists_padded_arrays_and_both_layouts_fit_the_same(series):
+    """A list, a padded array with lengths, and batch first; lengths in any order. NaN in the padding is not read."""
     x, y = series
     lengths = [31, 60, 11, 44]
     xs, ys = ([array[:n, k] for k, n in enumerate(lengths)] for array in series)
@@ -74,7 +74,7 @@ def test_fit_forgets_an_earlier_fit_and_leaves_the_reservoir(series):
 
 
 def test_a_network_of_float32_is_fitted_in_float64(series):
-    """The readout is the one of its float32 states; only at last it is rounded."""
+    """The readout is that of the float32 states, and is rounded only at the end."""
     x, y = (array.astype(np.float32) for array in series)
     esn = make(dtype=np.float32).fit(x, y, 1e-3)
     expected = stacked(esn, x.swapaxes(0, 1), y.swapaxes(0, 1), 1e-3)
@@ -88,12 +88,12 @@ def memory(esn, delays, rng, ridge):
     x = rng.uniform(-1, 1, (6000, 1))
     y = np.stack([np.roll(x[:, 0], k) for k in range(1, delays + 1)], axis=1)
     esn.fit(x[:4000], y[:4000], ridge)
-    found, wanted = esn.predict(x[4000:])[esn.washout :], y[4000:][esn.washout :]
-    return sum(np.corrcoef(found[:, k], wanted[:, k])[0, 1] ** 2 for k in range(delays))
+    actual, target = esn.predict(x[4000:])[esn.washout :], y[4000:][esn.washout :]
+    return sum(np.corrcoef(actual[:, k], target[:, k])[0, 1] ** 2 for k in range(delays))
 
 
 def test_memory_capacity_of_linear_units_is_their_number(rng):
-    """There is a proof that no reservoir has more than H, and that linear ones of full rank have H.
+    """No reservoir has more than H, and linear ones of full rank have exactly H (Jaeger 2002).
 
     20 units in a ring, which keeps the condition low: W is a permutation times 0.8.
     """
@@ -105,11 +105,11 @@ def test_memory_capacity_of_linear_units_is_their_number(rng):
 
 def test_memory_capacity_of_tanh_units_is_below(rng):
     """Most of it with small inputs, where tanh is nearly linear, and less of it with large ones."""
-    H, found = 20, {}
+    H, result = 20, {}
     for scaling in (0.01, 1.0):
         esn = fr.EchoState(1, H, output_size=40, input_scaling=scaling, washout=200, dtype=np.float64, seed=0)
-        found[scaling] = memory(esn, 40, rng, 1e-12)
-    assert H > found[0.01] > 0.5 * H > found[1.0] > 3
+        result[scaling] = memory(esn, 40, rng, 1e-12)
+    assert H > result[0.01] > 0.5 * H > result[1.0] > 3
 
 
 X, Y = np.zeros((30, 2)), np.ones((30, 3))

@@ -55,16 +55,16 @@ BAD_INPUT = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("given", "error", "words"), BAD_INPUT.values(), ids=BAD_INPUT)
-def test_bad_input_is_refused(given, error, words):
+@pytest.mark.parametrize(("provided", "error", "words"), BAD_INPUT.values(), ids=BAD_INPUT)
+def test_bad_input_is_refused(provided, error, words):
     model = translator()
     for method in (model, model.forward):
         with refused(error, *words):
-            method(*given)
+            method(*provided)
 
 
 def test_a_memory_that_does_not_fit_is_named():
-    """Only a call shows what an encoder gives."""
+    """Only a call shows how many features an encoder's output has."""
     attending = fr.AttentionDecoder(fr.GRU(5, 4), fr.Attention(4, 7), fr.Linear(11, 4))
     with refused(ValueError, "memory: expected (T, N, 7)", "got (6, 2, 4)") as caught:
         build(decoder=attending)(np.ones((6, 2, 3), np.float32), TARGET)

@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Seq2Seq, and the bridge in it. What it shares with every layer is in test_layer.py."""
+"""Seq2Seq. What it shares with every layer is in test_layer.py."""
 
 import numpy as np
 import pytest
 from support.layers import (
     assert_same_bits,
     assert_slopes,
-    summariser,
     translator,
 )
-from support.recurrent import as_tuple
 from support.seq2seq import T_S, N, T, V, build, draw
 from support.tolerance import assert_close
 
@@ -23,8 +21,8 @@ def flip(array):
     return np.ascontiguousarray(array.swapaxes(0, 1))
 
 
-def test_it_is_its_layers_one_after_another(rng):
-    """With attention and a bridge of none: what a person would write by hand, to the bit."""
+def test_it_equals_its_layers_called_by_hand(rng):
+    """With attention and no layer in the bridge: the same bits as by hand."""
     model = translator()
     source, target, _ = draw(model, rng)
     memory, (h,) = model.encoder(source, None, RAGGED[0])
@@ -33,20 +31,6 @@ def test_it_is_its_layers_one_after_another(rng):
     y, _, expected_weights = model.decoder(model.embedding(read), memory, first, RAGGED[1], RAGGED[0])
     logits, weights = model(source, target, *RAGGED)
     assert_same_bits(weights, expected_weights)
-    assert_same_bits(logits, model.output(y))
-
-
-def test_without_attention_the_bridge_is_all_that_passes(rng):
-    """All states of the encoder side by side, through one layer, are all of the decoder's."""
-    model = summariser()
-    source, target, _ = draw(model, rng)
-    _, ((h, c),) = model.encoder(source)
-    z = np.concatenate([array[k] for array in (h, c) for k in range(4)], axis=-1)
-    first = np.tanh(model.bridge(z))
-    read = np.concatenate([np.zeros((1, N), int), target[:-1]])
-    y, _ = model.decoder(model.embedding(read), np.stack([first[:, :3], first[:, 3:]]))
-    logits, weights = model(source, target)
-    assert weights is None
     assert_same_bits(logits, model.output(y))
 
 
@@ -64,36 +48,8 @@ def test_gradients_match_central_differences(make, ragged, rng):
         assert_slopes(dsource, loss, source, "source")
 
 
-ENCODERS = {  # what is around the last recurrent layer, and where its state then stands
-    "alone": (lambda inner: inner, None),
-    "last but one": (lambda inner: fr.Sequential(inner, fr.Sequential(fr.Dropout(0.0, dtype=float))), 0),
-    "deep inside": (
-        lambda inner: fr.Residual(fr.Sequential(fr.LSTM(3, 3, dtype=float), inner, fr.Linear(4, 3, dtype=float))), 1
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("around", "place"), ENCODERS.values(), ids=ENCODERS)
-@pytest.mark.parametrize("kind", [fr.RNN, fr.LSTM, fr.GRU])
-def test_layer_by_layer_the_decoder_begins_where_the_encoder_ended(kind, around, place, rng):
-    """Without a layer in the bridge, both directions side by side; its gradient goes back to where it came from."""
-    model = fr.Seq2Seq(
-        around(kind(3, 2, 2, bidirectional=True, dtype=float, seed=0)), fr.Embedding(V, 2, dtype=float, seed=1),
-        kind(2, 4, 2, dtype=float, seed=2), fr.Linear(4, V, dtype=float, seed=3),
-    )  # fmt: skip
-    source, target = rng.standard_normal((T_S, N, 3)), rng.integers(0, V, (T, N))
-    dlogits = rng.standard_normal((T, N, V))
-    state = model.encoder(source)[1]
-    ended, begun = state if place is None else state[place], model.begin(source)[1]
-    for ends, first in zip(as_tuple(ended), as_tuple(begun), strict=True):
-        for layer in range(2):
-            assert_same_bits(first[layer], np.concatenate([ends[2 * layer], ends[2 * layer + 1]], axis=-1))
-    dsource = model.backward(model.forward(source, target)[2], dlogits)
-    assert_slopes(dsource, lambda: (model(source, target)[0] * dlogits).sum(), source, "source")
-
-
 def test_pytorch_has_the_same_gradients(dtype, rng):
-    """An encoder of both directions and the fixed vector, in its modules; the truth is that in float64."""
+    """An encoder of both directions and a fixed vector, in PyTorch's modules and in float64."""
     torch = pytest.importorskip("torch")
     model = fr.Seq2Seq(
         fr.LSTM(3, 2, bidirectional=True, dtype=dtype, seed=0),
@@ -153,7 +109,7 @@ def test_batch_first_is_the_same(fed, rng):
 
 
 def test_what_lies_beyond_a_row_s_target_is_not_read(make, rng):
-    """It may be no symbol at all, such as the ignore_index of a loss."""
+    """It need not be a symbol: it may be the ignore_index of a loss."""
     model = make()
     source, target, dlogits = draw(model, rng)
     expected = model(source, target, *RAGGED)[0]
@@ -171,13 +127,13 @@ def test_tapes_inside_are_named_as_the_layers(make, rng):
     model = make()
     source, target, _ = draw(model, rng)
     tape = model.forward(source, target)[2]
-    found = {name: layer for name, layer, _ in model.child_tapes(tape)}
-    assert found == {name: model.children()[name] for name in ("encoder", "embedding", "decoder", "output")}
+    result = {name: layer for name, layer, _ in model.child_tapes(tape)}
+    assert result == {name: model.children()[name] for name in ("encoder", "embedding", "decoder", "output")}
     for _, layer, inner in model.child_tapes(tape):
         open_tape(inner, layer)
 
 
-def test_a_still_copy_has_nothing_random(rng):
+def test_an_inference_copy_has_nothing_random(rng):
     model = build(fr.GRU(3, 4, 2, dropout=0.5), decoder=fr.GRU(5, 4, 2, dropout=0.5))
     source, target = rng.standard_normal((6, 2, 3)).astype(np.float32), TARGET
     assert_same_bits(model.inference_copy().forward(source, target)[0], model(source, target)[0])

@@ -68,7 +68,7 @@ def test_a_stale_pack_cannot_be_used(cell, write, name, rng):
     """However a parameter is written, the next call, backward pass and stream step use its new value."""
     layer = make_layer(cell, 3, 20, 2, bidirectional=True, seed=0)
     x = rng.standard_normal((4, 2, 3)).astype(np.float32)
-    for _ in range(2):  # the second time a pack exists and has been found unchanged
+    for _ in range(2):  # the second time, a pack exists and is unchanged
         before = layer(x)[0]
         write(layer, name)
         after = layer(x)[0]
@@ -95,7 +95,7 @@ def test_an_unchanged_layer_keeps_its_pack():
     weights = layer.stack.weights[0]
     first = weights.pack()
     array = layer.params["weight_hh_l0"]
-    assert weights.pack() is first  # given out, compared, found equal
+    assert weights.pack() is first  # accessed, compared, equal
     array[0, 0] += 1
     second = weights.pack()
     assert second is not first

@@ -17,9 +17,9 @@ def test_dropout_acts_in_training_only_and_scales_what_it_keeps():
     x = np.ones((40, 20, 1), np.float32)
     np.testing.assert_array_equal(layer(x)[0], 1)
     y, _, tape = layer.forward(x)
-    kept = y != 0
-    np.testing.assert_allclose(y[kept], 1 / 0.75, rtol=1e-6)
-    assert abs(kept.mean() - 0.75) < 5 * np.sqrt(0.75 * 0.25 / y.size)
+    survives = y != 0
+    np.testing.assert_allclose(y[survives], 1 / 0.75, rtol=1e-6)
+    assert abs(survives.mean() - 0.75) < 5 * np.sqrt(0.75 * 0.25 / y.size)
     dx, _ = layer.backward(tape, np.ones_like(y))
     np.testing.assert_allclose(dx[..., 0], y.sum(-1), rtol=1e-5)  # the same mask, both ways
 

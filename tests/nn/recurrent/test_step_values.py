@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What can be read from a tape, and when. That the values are right is tested in test_inspect_trace."""
+"""States and gates that are read from a tape. Their values are tested in tests/inspect/trace/test_trace.py."""
 
 import numpy as np
 from support.layers import refused
@@ -10,17 +10,17 @@ from fastrnn.nn._recurrent.step_values import step_values as steps
 
 
 def test_reading_leaves_the_tape_as_it_is(cell, rng):
-    """The gradients are the same with and without, and what was read stays when the tape is used up."""
+    """The gradients are the same with and without it, and the values stay when the tape is used up."""
     layer, x = make_layer(cell, 3, 4, 2, bidirectional=True, seed=0), rng.standard_normal((6, 3, 3)).astype(np.float32)
     dy = rng.standard_normal((6, 3, 8)).astype(np.float32)
     *_, tape = layer.forward(x, lengths=[6, 0, 2])
-    found = steps(layer, tape)
-    kept = {name: array.copy() for name, array in found.items()}
+    result = steps(layer, tape)
+    saved = {name: array.copy() for name, array in result.items()}
     dx, _ = layer.backward(tape, dy)
     *_, other = layer.forward(x, lengths=[6, 0, 2])
     np.testing.assert_array_equal(dx, layer.backward(other, dy)[0])
-    for name, array in found.items():
-        np.testing.assert_array_equal(array, kept[name])
+    for name, array in result.items():
+        np.testing.assert_array_equal(array, saved[name])
     with refused(ValueError, "tape: it has been used"):
         steps(layer, tape)
 
@@ -33,7 +33,7 @@ def test_a_tape_of_another_layer_is_refused():
 
 
 def test_a_tape_without_gates_is_refused():
-    """recompute=True keeps states only, unless the sequence is shorter than a block."""
+    """recompute=True saves states only, unless the sequence is shorter than a block."""
     layer = fr.LSTM(3, 4, recompute=True, seed=0)
     *_, short = layer.forward(np.zeros((5, 1, 3), np.float32))
     assert steps(layer, short)["f"].shape == (1, 1, 5, 1, 4)

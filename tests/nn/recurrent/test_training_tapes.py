@@ -14,7 +14,7 @@ from fastrnn.nn._tape import open_tape
 
 @pytest.mark.parametrize(("cell", "blocks"), [("lstm", 5), ("gru", 4), ("gru_reset_before", 4), ("rnn_tanh", 1)])
 @pytest.mark.parametrize("lengths", [None, [7, 0, 3]])
-def test_the_tape_keeps_so_many_times_hidden_size_and_nothing_for_ended_rows(cell, blocks, lengths):
+def test_a_tape_holds_the_gates_of_the_steps_that_run(cell, blocks, lengths):
     layer = make_layer(cell, 3, 11, seed=0)
     tape = layer.forward(np.ones((7, 3, 3), np.float32), lengths=lengths)[2]
     rows = 21 if lengths is None else sum(lengths)
@@ -27,7 +27,7 @@ def test_output_of_training_is_read_only_because_the_tape_needs_it():
         y[0] = 0
 
 
-def test_a_tape_serves_once_and_only_its_layer():
+def test_a_tape_is_used_once_and_only_by_its_layer():
     layer, other = fr.LSTM(3, 4, seed=0), fr.LSTM(3, 4, seed=0)
     y, _, tape = layer.forward(np.ones((2, 1, 3), np.float32))
     with pytest.raises(ValueError, match="tape: expected one that this LSTM made"):
@@ -55,8 +55,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, y.nbytes // 1
     assert grown < 1.1 * output
 
 
-def test_a_tape_s_memory_serves_for_the_next(rng):
-    """A training loop allocates its tapes once; a tape that has not been used keeps its own."""
+def test_the_memory_of_a_tape_is_used_again_by_the_next(rng):
+    """A training loop allocates its tapes once; an unused tape holds its own memory."""
     lstm = fr.LSTM(3, 8, seed=0)
     x = rng.standard_normal((20, 2, 3)).astype(np.float32)
 
@@ -89,8 +89,8 @@ def test_memory_of_another_size_changes_nothing(cell, shapes, rng):
 def test_much_memory_is_not_kept():
     """Beyond 32 MB a tape's memory goes back to the system."""
     rnn = fr.RNN(1, 64, seed=0)
-    for T, kept in ((1000, True), (10_000, False)):
+    for T, expected in ((1000, True), (10_000, False)):
         x = np.zeros((T, 20, 1), np.float32)
         y, _, tape = rnn.forward(x)
         rnn.backward(tape, y)
-        assert bool(rnn.stack.weights[0].pack().spare) == kept
+        assert bool(rnn.stack.weights[0].pack().spare) == expected

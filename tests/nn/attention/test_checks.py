@@ -9,7 +9,7 @@ import fastrnn as fr
 
 
 def make(layer=None, attention=None, combine=None, **options):
-    """A decoder of layers that fit, but for those given."""
+    """A decoder of layers that fit, except for those provided."""
     layers = layer or fr.GRU(3, 4), attention or fr.Attention(4, 6), combine or fr.Linear(10, 5)
     return fr.AttentionDecoder(*layers, **options)
 
@@ -56,12 +56,12 @@ BAD_INPUT = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("given", "named", "error", "words"), BAD_INPUT.values(), ids=BAD_INPUT)
-def test_bad_input_is_refused(fed, given, named, error, words):
+@pytest.mark.parametrize(("provided", "named", "error", "words"), BAD_INPUT.values(), ids=BAD_INPUT)
+def test_bad_input_is_refused(fed, provided, named, error, words):
     decoder = attention_decoder(input_feeding=fed)
     for method in (decoder, decoder.forward):
         with refused(error, *words):
-            method(*given, **named)
+            method(*provided, **named)
 
 
 def test_bad_states_are_refused():
@@ -78,7 +78,7 @@ def test_bad_states_are_refused():
 
 
 def test_after_a_refused_gradient_the_tape_still_works(fed):
-    """And nothing has been added."""
+    """Nothing has been added to the gradients."""
     decoder = attention_decoder(input_feeding=fed)
     y, state, weights, tape = decoder.forward(X, MEMORY)
     before = snapshot(decoder.grads)

@@ -43,7 +43,7 @@ def test_without_sampling_nothing_is_drawn(make, rng):
 
 
 def test_sampling_mixes_by_the_seed(rng):
-    """The share is near the probability; the same seed draws the same, and a copy goes on."""
+    """The fraction is near the probability; the same seed draws the same, and a copy continues."""
     make = lambda seed: fr.Seq2Seq(  # noqa: E731
         fr.GRU(1, 2, seed=0), fr.Embedding(3, 1, seed=1), fr.GRU(1, 2, seed=2), fr.Linear(2, 3, seed=3), seed=seed
     )
