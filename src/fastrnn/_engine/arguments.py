@@ -88,9 +88,9 @@ class Interval(NamedTuple):
     """The numbers from `low` to `high`; `ends` says as in mathematics whether the bounds are included."""
 
     low: float
-    high: float
-    ends: str  # one of [] [) (] ()
-    text: str  # for messages
+    high: float = math.inf
+    ends: str = "[)"  # one of [] [) (] ()
+    words: str = ""  # for messages; without them, the interval in the notation of mathematics
 
     def __contains__(self, number: object) -> bool:
         left, right = self.ends
@@ -98,13 +98,21 @@ class Interval(NamedTuple):
         below = number < self.high or (right == "]" and number == self.high)  # type: ignore[operator]
         return above and below  # nan is in no interval
 
+    @property
+    def text(self) -> str:
+        """What a message says was expected."""
+        left, right = self.ends
+        return self.words or f"a number in {left}{self.low}, {self.high}{right}"
+
 
 POSITIVE = Interval(0, math.inf, "()", "a finite number above 0")
 NONNEGATIVE = Interval(0, math.inf, "[)", "a finite number of at least 0")
 PROBABILITY = Interval(0, 1, "[)", "a probability in [0, 1)")
-FRACTION = Interval(0, 1, "(]", "a number in (0, 1]")
-UNIT = Interval(0, 1, "[]", "a number in [0, 1]")
+FRACTION = Interval(0, 1, "(]")
+UNIT = Interval(0, 1, "[]")
 FINITE = Interval(-math.inf, math.inf, "()", "a finite number")
+LIMIT = Interval(0, math.inf, "[]", "a number of at least 0")  # infinity: no limit
+NUMBER = Interval(-math.inf, math.inf, "[]", "a number")
 
 
 def as_number(name: str, value: Any, interval: Interval) -> float:

@@ -44,6 +44,10 @@ class Option(Generic[Provided, Value]):
         Without it the option is required.
     omit : bool, default False
         Leave the option out of `config` while it has its default, as files do that were written before it existed.
+    init : bool, default True
+        Whether the constructor takes it. If not, it is an attribute like the others, which the class sets.
+    last : bool, default False
+        Place the option behind those of subclasses. A subclass that repeats it gives it a place of its own.
 
     Attributes
     ----------
@@ -65,8 +69,11 @@ class Option(Generic[Provided, Value]):
     in_config = True
     json_types: tuple[type, ...] = ()
 
-    def __init__(self, doc: str, *, default: Any = REQUIRED, omit: bool = False) -> None:
-        self.doc, self.default, self.omit = doc, default, omit
+    def __init__(
+        self, doc: str, *, default: Any = REQUIRED, omit: bool = False, init: bool = True, last: bool = False
+    ) -> None:
+        self.doc, self.default, self.omit, self.init, self.last = doc, default, omit, init, last
+        self.in_config = self.in_config and init
         if default is None and "None" not in self.type_text:
             self.type_text += " or None"
 
@@ -110,9 +117,11 @@ class Argument(Option[Value, Value]):
 
     in_config = False
 
-    def __init__(self, doc: str, type_text: str, *, default: Any = REQUIRED) -> None:
-        self.type_text = type_text
-        super().__init__(doc, default=default)
+    def __init__(
+        self, doc: str, type_text: str, *, default: Any = REQUIRED, stored: bool = True, last: bool = False
+    ) -> None:
+        self.type_text, self.stored = type_text, stored
+        super().__init__(doc, default=default, last=last)
 
 
 class SizeOption(Option[Provided, Value]):
@@ -121,8 +130,8 @@ class SizeOption(Option[Provided, Value]):
     type_text = "int"
     json_types = (int,)
 
-    def __init__(self, doc: str, *, default: Any = REQUIRED, low: int = 1) -> None:
-        super().__init__(doc, default=default)
+    def __init__(self, doc: str, *, default: Any = REQUIRED, low: int = 1, init: bool = True) -> None:
+        super().__init__(doc, default=default, init=init)
         self.low = low
 
     def _check(self, name: str, value: Any) -> int:
@@ -153,8 +162,17 @@ class NumberOption(Option[Provided, Value]):
     type_text = "float"
     json_types = (float,)
 
-    def __init__(self, doc: str, interval: Interval, *, default: Any = REQUIRED, omit: bool = False) -> None:
-        super().__init__(doc, default=default, omit=omit)
+    def __init__(
+        self,
+        doc: str,
+        interval: Interval,
+        *,
+        default: Any = REQUIRED,
+        omit: bool = False,
+        init: bool = True,
+        last: bool = False,
+    ) -> None:
+        super().__init__(doc, default=default, omit=omit, init=init, last=last)
         self.interval = interval
 
     def _check(self, name: str, value: Any) -> float:
