@@ -152,15 +152,20 @@ def as_fraction(name: str, value: Any) -> float:
 
 def as_size(name: str, value: Any, low: int = 1) -> int:
     """`value` as an int of at least `low`."""
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        size = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: expected an integer, got {value!r}") from None
+    size = as_integer(name, value)
     if size < low:
         raise ValueError(f"{name}: expected at least {low}, got {size}")
     return size
+
+
+def as_integer(name: str, value: Any) -> int:
+    """`value` as an int of any size and sign."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected an integer, got {value!r}") from None
 
 
 # -- other values ----------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY
 from typing import Any, ClassVar, dataclass_transform
 
 from . import _options as options
-from ._options import REQUIRED, Option
+from ._option import REQUIRED, Option
 
 SECTION = re.compile(r"\n *(?:Attributes|Raises|Warns|See Also|Notes|References|Examples)\n *-+\n")
 
@@ -40,6 +40,7 @@ class _Signature:
         options.Choice,
         options.DType,
         options.Flag,
+        options.InferredSize,
         options.Number,
         options.OptionalNumber,
         options.OptionalSize,
@@ -52,12 +53,12 @@ class _Signature:
 class Configurable:
     """A class whose constructor takes its options, in the order in which it and its bases declare them.
 
-    A class that repeats an option of a base changes it and keeps its place. ``__post_init__`` runs after all options
+    A class that repeats an option of a base changes it and keeps its place. ``_setup`` runs after all options
     have been set; it receives those that are not stored.
     """
 
     _options: ClassVar[Mapping[str, Option[Any, Any]]] = {}
-    __signature__ = _Signature()
+    __signature__: ClassVar[Any] = _Signature()
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -86,9 +87,9 @@ class Configurable:
                 object.__setattr__(self, name, checked)
             else:
                 rest[name] = checked
-        self.__post_init__(**rest)
+        self._setup(**rest)
 
-    def __post_init__(self, **rest: Any) -> None:
+    def _setup(self, **rest: Any) -> None:
         """What else makes an instance, once its options are set."""
 
     def _bound(self, positional: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Dropout(StatelessLayer):
     )
     dtype: DType = DType("Of the input and the output.", default=np.float32)
 
-    def __post_init__(self, seed: np.random.Generator) -> None:
+    def _setup(self, seed: np.random.Generator) -> None:
         (self._rng,) = seed.spawn(1)
         self._own({})
 

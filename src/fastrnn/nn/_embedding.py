@@ -46,9 +46,9 @@ class Embedding(StatelessLayer):
     dtype: DType = DType(default=np.float32)
     seed: Seed = Seed(default=None)
 
-    def __post_init__(self, seed: np.random.Generator) -> None:
+    def _setup(self, seed: np.random.Generator) -> None:
         if self.padding_idx is not None:
-            self.__dict__["padding_idx"] = self._row(self.padding_idx)
+            vars(self)["padding_idx"] = self._row(self.padding_idx)
         shapes = self.parameter_shapes(**self.config())
         self._own({name: seed.standard_normal(shape).astype(self.dtype) for name, shape in shapes})
         if self.padding_idx is not None:

@@ -48,10 +48,10 @@ class Linear(StatelessLayer):
     dtype: DType = DType(default=np.float32)
     seed: Seed = Seed(default=None)
 
-    def __post_init__(self, seed: np.random.Generator) -> None:
+    def _setup(self, seed: np.random.Generator) -> None:
         self._own(self.initial_parameters(seed))
         arrays = (self._arrays["weight"], None, self._arrays.get("bias"), None)
-        self.weights = passes.weights(CELL, self.dtype, self.in_features, self.out_features, arrays, self.params)
+        self.weights: Any = passes.weights(CELL, self.dtype, self.in_features, self.out_features, arrays, self.params)
 
     @property
     def features_in(self) -> int:

@@ -78,7 +78,7 @@ class RNN(Recurrent[Array]):
 
     def inference_copy(self) -> "RNN":
         copy = super().inference_copy()
-        copy.__dict__["omega"] = 0.0
+        vars(copy)["omega"] = 0.0
         return copy  # type: ignore[return-value]
 
     def _backward_hook(self, tape: Tape) -> Any:

@@ -53,10 +53,16 @@ class Stack:
         params: NamedArrays,
         update: passes.Carry = passes.PLAIN,
     ) -> None:
-        self.cell, self.dtype, self.params, self.update = cell, dtype, params, update
-        self.I, self.H, self.D, self.L = input_size, hidden_size, num_directions, len(arrays) // num_directions
-        self.arrays = arrays
-        self.weights = [self.bound(k, own, update) for k, own in enumerate(arrays)]
+        self.cell: Cell = cell
+        self.dtype: np.dtype[Any] = dtype
+        self.params: NamedArrays = params
+        self.update: passes.Carry = update
+        self.I: int = input_size
+        self.H: int = hidden_size
+        self.D: int = num_directions
+        self.L: int = len(arrays) // num_directions
+        self.arrays: Sequence[WeightArrays] = arrays
+        self.weights: list[Any] = [self.bound(k, own, update) for k, own in enumerate(arrays)]
 
     def bound(self, k: int, arrays: WeightArrays, update: passes.Carry = passes.PLAIN) -> Any:
         """Packed copies of weights for layer and direction k, which follow the arrays."""

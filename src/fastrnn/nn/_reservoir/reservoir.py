@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A random recurrent network that stays fixed, and the features that a readout sees of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from ..._engine.arguments import Array
 from ..._engine.layout import StateArrays, h_and_c
 from ..._engine.ragged import order_of
 from .._recurrent.rnn import RNN
-from .._recurrent.stack import time_blocks
+from .._recurrent.stack import Stack, time_blocks
 from .sequences import clear
 from .spectral import random_matrix
 
@@ -33,9 +33,11 @@ class Reservoir:
     """
 
     def __init__(self, rnn: RNN, inputs: bool) -> None:
-        self.rnn, self.stack, self.inputs = rnn, rnn.stack, inputs
-        self.first = rnn.input_size if inputs else 0  # where the states begin
-        self.features = self.first + rnn.num_layers * rnn.hidden_size
+        self.rnn: RNN = rnn
+        self.stack: Stack = rnn.stack
+        self.inputs: bool = inputs
+        self.first: int = rnn.input_size if inputs else 0  # where the states begin
+        self.features: int = self.first + rnn.num_layers * rnn.hidden_size
 
     def draw(
         self,
@@ -100,6 +102,17 @@ class Reservoir:
             state = final
             yield block, features
 
+    def write(
+        self, readout: Callable[[Array], Array], x: Array, start: tuple[StateArrays, Array | None], y: Array
+    ) -> StateArrays:
+        """Write the readout of each step into y (T, N, O), return the final state. `start`: a state and the lengths."""
+        state, lengths = start
+        final = self.stack.empty_state(x.shape[1])
+        for block, features in self.blocks(x, state, lengths, final):
+            y[block] = readout(features)
+        clear(y, lengths)
+        return final
+
     def forward(
         self, x: Array, state: StateArrays, lengths: Array | None
     ) -> tuple[Array, StateArrays, list[list[Any]]]:
@@ -140,7 +153,7 @@ class FeatureStream:
         rnn, (L, N, H) = reservoir.rnn, state.shape
         self._stream, self._top = rnn.stream(N), np.empty((N, H), rnn.dtype)
         self._stream.state = state
-        self.features = np.empty((N, reservoir.features), rnn.dtype)
+        self.features: Array = np.empty((N, reservoir.features), rnn.dtype)
         self._inputs = self.features[:, : reservoir.first]
         self._states = self.features[:, reservoir.first :].reshape(N, L, H).swapaxes(0, 1)  # a view
 
