@@ -25,7 +25,7 @@ from support.optimizers import (
 import fastrnn as fr
 from fastrnn.optim import SGD, Hyperparameter, Optimizer
 from fastrnn.optim._adaptive import Adagrad, Adam, AdamW, RMSprop
-from fastrnn.optim._gradients import add_penalty
+from fastrnn.optim._penalty import add_penalty
 
 
 def sgd(p, gradients, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
