@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from .._engine.arguments import FINITE, Array, SeedLike, as_nonnegative, as_number
+from .._engine.arguments import FINITE, Array, Generator, SeedLike, as_nonnegative, as_number
 from ..nn._recurrent.rnn import RNN
 from ._shared import LayerT, normal, uniform, write_weights, xavier
 
@@ -50,7 +50,7 @@ def orthogonal(layer: LayerT, gain: float = 1.0, seed: SeedLike = None) -> Layer
     return write_weights(layer, seed, xavier(uniform), lambda rng, H, _: gain * _orthogonal_matrix(rng, H))
 
 
-def _orthogonal_matrix(rng: np.random.Generator, H: int) -> Array:
+def _orthogonal_matrix(rng: Generator, H: int) -> Array:
     q, r = np.linalg.qr(rng.standard_normal((H, H)))
     return q * np.copysign(1, r.diagonal())
 

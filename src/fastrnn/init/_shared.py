@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from .._engine.arguments import Array, SeedLike, as_nonnegative, as_rng
+from .._engine.arguments import Array, Generator, SeedLike, as_nonnegative, as_rng
 from ..nn._layer import Layer, leaves
 from ..nn._linear import Linear
 from ..nn._recurrent.gru import GRU
@@ -19,8 +19,8 @@ GATE_NAMES = {4: ("i", "f", "g", "o"), 3: ("r", "z", "n")}  # of an LSTM, of a G
 WEIGHTED = (RNN, LSTM, GRU, Linear)  # the layers that have weight matrices
 
 LayerT = TypeVar("LayerT", bound=Layer)
-Rule: TypeAlias = Callable[[np.random.Generator, int, int], Array]  # (rng, rows, columns) -> a matrix
-Distribution: TypeAlias = Callable[[np.random.Generator, float, tuple[int, int]], Array]  # (rng, std, shape)
+Rule: TypeAlias = Callable[[Generator, int, int], Array]  # (rng, rows, columns) -> a matrix
+Distribution: TypeAlias = Callable[[Generator, float, tuple[int, int]], Array]  # (rng, std, shape)
 
 # -- layers ----------------------------------------------------------------------------------------------------------
 
@@ -94,13 +94,13 @@ def write_biases(
 # -- distributions ---------------------------------------------------------------------------------------------------
 
 
-def uniform(rng: np.random.Generator, std: float, shape: tuple[int, int]) -> Array:
+def uniform(rng: Generator, std: float, shape: tuple[int, int]) -> Array:
     """Uniform numbers of mean 0 and this standard deviation."""
     bound = math.sqrt(3) * std
     return rng.uniform(-bound, bound, shape)
 
 
-def normal(rng: np.random.Generator, std: float, shape: tuple[int, int]) -> Array:
+def normal(rng: Generator, std: float, shape: tuple[int, int]) -> Array:
     """Normal numbers of mean 0 and this standard deviation."""
     return std * rng.standard_normal(shape)
 

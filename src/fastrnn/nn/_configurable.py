@@ -14,6 +14,16 @@ from ._option import REQUIRED, Option
 SECTION = re.compile(r"\n *(?:Attributes|Raises|Warns|See Also|Notes|References|Examples)\n *-+\n")
 
 
+class _Docstring:
+    """``cls.__doc__`` with a Parameters section, made when it is asked for: at import nobody reads it."""
+
+    def __init__(self, written: str) -> None:
+        self.written = written
+
+    def __get__(self, instance: object, owner: type["Configurable"]) -> str:
+        return _documented(inspect.cleandoc(self.written), owner._options)
+
+
 class _Signature:
     """``cls.__signature__``, made when it is asked for."""
 
@@ -76,7 +86,7 @@ class Configurable:
         last = {name: option for name, option in inherited.items() if option.last and name not in own}
         cls._options = {name: option for name, option in inherited.items() if not option.last} | own | last
         if cls._options and cls.__doc__ and "\n    Parameters\n" not in cls.__doc__:
-            cls.__doc__ = _documented(inspect.cleandoc(cls.__doc__), cls._options)
+            cls.__doc__ = _Docstring(cls.__doc__)  # type: ignore[assignment]
 
     def __init__(self, *positional: Any, **named: Any) -> None:
         rest = {}

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .._engine import arguments
-from .._engine.arguments import Interval, SeedLike
+from .._engine.arguments import Generator, Interval, SeedLike
 from ._option import REQUIRED, Option, Provided, Value, short
 
 
@@ -41,9 +41,9 @@ class SizeOption(Option[Provided, Value]):
     type_text: str = "int"
     json_types: tuple[type, ...] = (int,)
 
-    def __init__(self, doc: str, *, default: Any = REQUIRED, low: int = 1, init: bool = True) -> None:
+    def __init__(self, doc: str, *, default: Any = REQUIRED, low: float = 1, init: bool = True) -> None:
         super().__init__(doc, default=default, init=init)
-        self.low: int = low
+        self.low: float = low
 
     def _check(self, name: str, value: Any) -> int:
         return arguments.as_size(name, value, self.low)
@@ -148,7 +148,7 @@ class Seed(Option[SeedLike, SeedLike]):
     def __init__(self, doc: str = "Of the initial parameters.", *, default: Any) -> None:
         super().__init__(doc, default=default)
 
-    def check(self, name: str, value: Any) -> np.random.Generator:
+    def check(self, name: str, value: Any) -> Generator:
         return arguments.as_rng(value)
 
 

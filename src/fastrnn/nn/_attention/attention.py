@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine.arguments import Array, as_floats
+from ..._engine.arguments import Array, Generator, as_floats
 from ..._engine.layout import Layout, as_gradient, as_sequence
 from ..._engine.ragged import as_lengths, length_mask
 from .._container import Container
@@ -73,7 +73,7 @@ class Attention(Container):
     dtype: DType = DType(default=np.float32)
     seed: Seed = Seed(default=None)
 
-    def _setup(self, seed: np.random.Generator) -> None:  # type: ignore[override]
+    def _setup(self, seed: Generator) -> None:  # type: ignore[override]
         if self.score in ("additive", "concat"):
             vars(self)["attention_size"] = self.attention_size or self.query_size
         elif self.attention_size is not None:

@@ -227,7 +227,7 @@ class AttentionDecoder(Container):
         layer_tape, attention_tape, combine_tape = saved
         self.layer.check_dstate(layer_tape, dstate)
         # y = tanh(combine([context; h]))
-        dsum: Array = dy * (1 - np.square(y))
+        dsum = dy_time_major * (1 - np.square(y))
         if padding is not None:
             dsum[padding] = 0
         dboth = self.combine.backward(combine_tape, layout.laid_out(dsum))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._engine.arguments import Array, check_memory
+from ..._engine.arguments import Array, Generator, check_memory
 from .._layer import Shapes
 
 Sizes = tuple[int, int, int, int]  # I, H, L, D
@@ -31,7 +31,7 @@ def shapes(gates: int, sizes: Sizes, bias: bool) -> Shapes:
                 yield b_hh, (G * H,)
 
 
-def initial(gates: int, sizes: Sizes, bias: bool, dtype: np.dtype[Any], rng: np.random.Generator) -> dict[str, Array]:
+def initial(gates: int, sizes: Sizes, bias: bool, dtype: np.dtype[Any], rng: Generator) -> dict[str, Array]:
     """PyTorch's default: every parameter uniform in +-1/sqrt(H)."""
     (I, H, L, D), G = sizes, gates
     elements = D * G * H * (I + H + 2 + (L - 1) * (D * H + H + 2))

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine import passes
-from ..._engine.arguments import POSITIVE, PROBABILITY, Array, readable
+from ..._engine.arguments import POSITIVE, PROBABILITY, Array, Generator, readable
 from ..._engine.cells import Cell
 from ..._engine.layout import Layout, StateArrays, as_state
 from .._layer import Layer, Shapes, rebuilt
@@ -53,7 +52,7 @@ class Recurrent(StatefulLayer[State]):
     weight_drop: Number = Number(WEIGHT_DROP, PROBABILITY, default=0.0, omit=True)
     delta_clip: OptionalNumber = OptionalNumber(DELTA_CLIP, POSITIVE, default=None, omit=True)
 
-    def _setup(self, seed: np.random.Generator) -> None:
+    def _setup(self, seed: Generator) -> None:
         if self.dropout and self.num_layers == 1:
             warnings.warn("dropout acts between layers: with num_layers=1 it does nothing", stacklevel=3)
         self.num_directions: int = 2 if self.bidirectional else 1
@@ -63,14 +62,10 @@ class Recurrent(StatefulLayer[State]):
         self._deterministic = not self._regularization.active
         self._own(self.initial_parameters(seed))
         (self._rng,) = seed.spawn(1)
-        self.stack: Stack = Stack(
-            self.cell, self.input_size, self.hidden_size, self.num_directions, self.dtype,
-            self._by_direction(self._arrays), self.params, self._regularization.inference(self.hidden_size,
-            self.dtype),
-        )  # fmt: skip
-        self._fast_path = passes.inference(
-            self.stack.weights, self.num_directions, len(self.cell.parts), self.batch_first, self.dtype
-        )
+        sizes = self.input_size, self.hidden_size, self.num_directions
+        update = self._regularization.inference(self.hidden_size, self.dtype)
+        self.stack: Stack = Stack(self.cell, *sizes, self.dtype, self._arrays, self._directions, self.params, update)
+        self._fast_path = self.stack.fast_path(self.batch_first)
 
     @classmethod
     @abstractmethod
@@ -94,15 +89,16 @@ class Recurrent(StatefulLayer[State]):
         gates, D = cls.cell_of(**others).gates, 2 if bidirectional else 1
         return parameters.shapes(gates, (input_size, hidden_size, num_layers, D), bias)
 
-    def initial_parameters(self, rng: np.random.Generator) -> dict[str, Array]:
+    def initial_parameters(self, rng: Generator) -> dict[str, Array]:
         """PyTorch's default: every parameter uniform in +-1/sqrt(H)."""
         sizes = self.input_size, self.hidden_size, self.num_layers, self.num_directions
         return parameters.initial(self.cell.gates, sizes, self.bias, self.dtype, rng)
 
-    def _by_direction(self, arrays: dict[str, Array]) -> list[tuple[Array | None, ...]]:
-        """Parameters or gradients of each layer and direction: w_ih, w_hh, b_ih, b_hh, None where there is none."""
+    @property
+    def _directions(self) -> list[tuple[str, ...]]:
+        """The parameter names of each layer and direction."""
         pairs = [(layer, d) for layer in range(self.num_layers) for d in range(self.num_directions)]
-        return [tuple(map(arrays.get, parameters.names(*pair))) for pair in pairs]
+        return [parameters.names(*pair) for pair in pairs]
 
     @property
     def features_in(self) -> int:
@@ -211,7 +207,9 @@ class Recurrent(StatefulLayer[State]):
         (T, N, I), dinitial = saved.x_shape, self.stack.empty_state(saved.x_shape[1])
         dx = np.zeros(layout.shape(T, N, I), self.dtype)
         up = training.Upstream(readable(layout.time_major(dy)), dfinal)
-        down = training.Downstream(layout.time_major(dx), dinitial, self._by_direction(self._grad_arrays))
+        down = training.Downstream(
+            layout.time_major(dx), dinitial, [tuple(map(self._grad_arrays.get, names)) for names in self._directions]
+        )
         training.backward(self.stack, saved, up, down, self.dropout, self._backward_hook(tape))
         return dx, self._state(dinitial, layout)
 
@@ -235,7 +233,7 @@ class Recurrent(StatefulLayer[State]):
         return as_state(arrays if layout.batched else (array[:, 0] for array in arrays))
 
     def stream(self, batch: int = 1) -> Stream:
-        """Run the layer one step at a time.
+        """Run the layer one step at a time; ValueError if it is bidirectional.
 
         Parameters
         ----------
@@ -246,9 +244,5 @@ class Recurrent(StatefulLayer[State]):
         -------
         Stream
 
-        Raises
-        ------
-        ValueError
-            The layer is bidirectional: its reverse direction would have to begin at the end.
         """
         return Stream(self, batch)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..._engine.arguments import Array
+from ..._engine.arguments import Array, Generator
 from ..._engine.passes import PLAIN, Carry
 
 # What the options of a layer mean.
@@ -59,7 +59,7 @@ class Regularization(NamedTuple):
         h, c = (*arrays, None)[:2]
         return PLAIN if h is None and c is None else Carry(h, c)
 
-    def training(self, rng: np.random.Generator, T: int, N: int, H: int, dtype: np.dtype[Any]) -> Carry:
+    def training(self, rng: Generator, T: int, N: int, H: int, dtype: np.dtype[Any]) -> Carry:
         """The state update of one layer and direction in one call of `forward`, with masks of its own."""
         fractions = []
         for p in self.zoneout:
@@ -74,7 +74,7 @@ class Regularization(NamedTuple):
         return Carry(h, c, mask, self.delta_clip or 0.0)
 
 
-def dropout_mask(rng: np.random.Generator, p: float, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+def dropout_mask(rng: Generator, p: float, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """0 with probability p, else 1/(1-p)."""
     mask = (rng.random(shape, np.float32) >= p).astype(dtype)
     mask *= dtype.type(1 / (1 - p))

@@ -84,10 +84,10 @@ class RNN(Recurrent[Array]):
     def _backward_hook(self, tape: Tape) -> Any:
         if not self.omega:
             return super()._backward_hook(tape)
-        grads = self._by_direction(self._grad_arrays)
 
         def arguments(k: int, saved: Any) -> dict[str, Any]:
-            w_hh, dw_hh = self.stack.arrays[k][1], grads[k][1]
+            w_hh = self.stack.arrays(k)[1]
+            dw_hh = self._grad_arrays[self._directions[k][1]]
 
             def regularize(deltas: Array) -> None:
                 value = add_gradient_norm(self.omega, self.nonlinearity, saved, deltas[:, 0], w_hh, dw_hh)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine.arguments import FRACTION, NONNEGATIVE, Array, readable
+from ..._engine.arguments import FRACTION, NONNEGATIVE, Array, Generator, readable
 from ..._engine.layout import StateArrays, as_state
 from .._layer import Layer, Shapes
 from .._linear import Linear
@@ -65,7 +65,7 @@ class ReservoirLayer(StatefulLayer[Array]):
     dtype: DType = DType(default=np.float32)
     seed: Seed = Seed("Of the reservoir.", default=None)
 
-    def _setup(self, seed: np.random.Generator) -> None:
+    def _setup(self, seed: Generator) -> None:
         if self.output_size is None:
             vars(self)["output_size"] = self.input_size
         self._rnn = RNN(

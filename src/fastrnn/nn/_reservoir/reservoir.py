@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..._engine import passes
-from ..._engine.arguments import Array
+from ..._engine.arguments import Array, Generator
 from ..._engine.layout import StateArrays, h_and_c
 from ..._engine.ragged import order_of
 from .._recurrent.rnn import RNN
@@ -41,7 +41,7 @@ class Reservoir:
 
     def draw(
         self,
-        rng: np.random.Generator,
+        rng: Generator,
         spectral_radius: float,
         density: float,
         input_scaling: float,
@@ -49,7 +49,8 @@ class Reservoir:
     ) -> None:
         """Random weights, as `EchoState` describes them."""
         H = self.rnn.hidden_size
-        for layer, (w_ih, w_hh, b_ih, b_hh) in enumerate(self.stack.arrays):
+        for layer in range(self.stack.L):
+            w_ih, w_hh, b_ih, b_hh = self.stack.arrays(layer)
             bound = input_scaling / (1 if layer == 0 else H**0.5)
             w_ih[...] = rng.uniform(-bound, bound, w_ih.shape)  # type: ignore[index,union-attr]
             w_hh[...] = random_matrix(rng, H, density, spectral_radius)  # type: ignore[index]
@@ -124,7 +125,8 @@ class Reservoir:
     def backward(self, saved: list[list[Any]], dfeatures: Array, dfinal: StateArrays, dx: Array) -> StateArrays:
         """Add the gradient of x into dx (T, N, I) and return that of the initial state. `dfeatures` is overwritten."""
         dinitial = self.stack.empty_state(dx.shape[1])
-        unused = [[None if array is None else np.zeros_like(array) for array in own] for own in self.stack.arrays]
+        arrays = [self.stack.arrays(layer) for layer in range(self.stack.L)]
+        unused = [[None if array is None else np.zeros_like(array) for array in own] for own in arrays]
         if self.inputs:
             dx += dfeatures[..., : self.rnn.input_size]
         for layer in reversed(range(self.stack.L)):

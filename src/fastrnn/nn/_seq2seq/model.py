@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine.arguments import UNIT, Array, as_number
+from ..._engine.arguments import UNIT, Array, Generator, as_number
 from ..._engine.layout import Layout, select_rows
 from .._attention.decoder import AttentionDecoder
 from .._container import Container
@@ -88,7 +88,7 @@ class Seq2Seq(Container):
         "Of scheduled sampling. Copies and pickles continue with the random numbers of the original.", default=None
     )
 
-    def _setup(self, seed: np.random.Generator) -> None:  # type: ignore[override]
+    def _setup(self, seed: Generator) -> None:  # type: ignore[override]
         check_fit(self)
         self.attends: bool = isinstance(self.decoder, AttentionDecoder)
         self.dtype: np.dtype[Any] = self.decoder.dtype
@@ -105,8 +105,7 @@ class Seq2Seq(Container):
     def child_tapes(self, tape: Tape) -> list[tuple[str, Layer, Tape]]:
         *_, tapes = open_tape(tape, self)
         children = self.children()
-        names = ("encoder", "embedding", "decoder", "output")
-        return [(name, children[name], inner) for name, inner in zip(names, tapes, strict=True)]
+        return [(name, children[name], inner) for name, inner in zip(list(children)[:4], tapes, strict=True)]
 
     # -- the passes ----------------------------------------------------------------------------------------------------
 
