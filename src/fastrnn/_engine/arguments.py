@@ -93,12 +93,22 @@ def check_memory(nbytes: int, names: str) -> None:
 
 
 class Interval(NamedTuple):
-    """The numbers from `low` to `high`; `ends` says as in mathematics whether the bounds are included."""
+    """The numbers from `low` to `high`.
+
+    Parameters
+    ----------
+    low : float
+    high : float, default inf
+    ends : {"[)", "()", "(]", "[]"}
+        As in mathematics: whether the bounds are included. NaN is in no interval.
+    words : str, optional
+        What messages say; by default the interval as in mathematics.
+    """
 
     low: float
     high: float = math.inf
-    ends: str = "[)"  # one of [] [) (] ()
-    words: str = ""  # for messages; without them, the interval in the notation of mathematics
+    ends: str = "[)"
+    words: str = ""
 
     def __contains__(self, number: object) -> bool:
         left, right = self.ends

@@ -50,7 +50,18 @@ class SizeOption(Option[Provided, Value]):
 
 
 class Size(SizeOption[int, int]):
-    """An int of at least `low`."""
+    """An int of at least `low`.
+
+    Parameters
+    ----------
+    doc : str
+        What it means, for the docstring of the class.
+    default : int, optional
+        Without it the option is required.
+    low : int, default 1
+    init : bool, default True
+        Whether the constructor takes it. If not, it is a checked attribute that the class sets.
+    """
 
 
 class OptionalSize(SizeOption[int | None, int | None]):
@@ -95,7 +106,18 @@ class NumberOption(Option[Provided, Value]):
 
 
 class Number(NumberOption[float, float]):
-    """A float in an interval."""
+    """A float in an interval.
+
+    Parameters
+    ----------
+    doc : str
+        What it means, for the docstring of the class.
+    interval : Interval
+    default : float, optional
+        Without it the option is required.
+    init : bool, default True
+        Whether the constructor takes it. If not, it is a checked attribute that the class sets.
+    """
 
 
 class OptionalNumber(NumberOption[float | None, float | None]):
