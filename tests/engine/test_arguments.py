@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What callers give: each check takes what it says, as plain Python has it, and refuses the rest by its name.
+"""Checks of arguments: each takes what it says and returns it as plain Python has it, and names what it refuses.
 
-Arrays are tested through the layers that take them, in test_functional.
+Arrays are tested through the layers that take them, in test_arrays.py.
 """
 
 import math
@@ -19,7 +19,7 @@ NUMBERS = {  # the check: (what it takes, what is out of its range)
     "as_probability": ([0, 0.5, math.nextafter(1, 0)], [-1e-300, 1, math.nan, math.inf]),
     "as_positive": ([5e-324, 1, 1e308], [0, -1, math.nan, math.inf, 10**400]),
     "as_nonnegative": ([0, 1e308], [-5e-324, math.nan, math.inf, 10**400]),
-    "as_share": ([5e-324, 1], [0, math.nextafter(1, 2), math.nan, 10**400]),
+    "as_fraction": ([5e-324, 1], [0, math.nextafter(1, 2), math.nan, 10**400]),
 }
 
 
@@ -35,7 +35,7 @@ def test_a_number_out_of_range_is_a_value_error(check, value):
         getattr(arguments, check)("p", value)
 
 
-@pytest.mark.parametrize("value", NOT_NUMBERS, ids=repr)
+@pytest.mark.parametrize("value", NOT_NUMBERS, ids=lambda value: repr(value).partition(" at ")[0])
 @pytest.mark.parametrize("check", NUMBERS)
 def test_what_is_no_number_is_a_type_error(check, value):
     """Flags and words are no numbers, though Python would make some of them."""
@@ -45,7 +45,7 @@ def test_what_is_no_number_is_a_type_error(check, value):
 
 @pytest.mark.parametrize("value", [np.float32(0.5), np.float64(0.5), np.array(0.5), Fraction(1, 2), Decimal("0.5")])
 def test_numbers_of_other_libraries_are_taken(value):
-    assert arguments.as_share("p", value) == 0.5
+    assert arguments.as_fraction("p", value) == 0.5
 
 
 @pytest.mark.parametrize(("value", "low", "size"), [(3, 1, 3), (np.uint8(0), 0, 0), (np.array(7), 7, 7)])
@@ -89,5 +89,5 @@ def test_rows_that_c_can_walk_are_not_copied():
 
 def test_memory_that_cannot_be_had_is_refused_before_it_is_filled():
     with pytest.raises(MemoryError, match=r"^W: the parameters would need \d+ bytes$"):
-        arguments.can_have(2**62, "W")
-    arguments.can_have(2**10, "W")
+        arguments.check_memory(2**62, "W")
+    arguments.check_memory(2**10, "W")

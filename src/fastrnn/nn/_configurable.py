@@ -28,8 +28,9 @@ class _Signature:
     """``cls.__signature__``, made when it is asked for."""
 
     def __get__(self, instance: object, owner: type["Configurable"]) -> inspect.Signature:
-        if owner.__init__ is not Configurable.__init__:
-            raise AttributeError("__signature__")  # that of its own __init__
+        if owner.__init__ is not Configurable.__init__:  # a constructor of its own
+            own = inspect.signature(owner.__init__)
+            return own.replace(parameters=list(own.parameters.values())[1:])
         kinds = {False: inspect.Parameter.POSITIONAL_OR_KEYWORD, True: inspect.Parameter.KEYWORD_ONLY}
         parameters = [
             inspect.Parameter(
@@ -63,8 +64,8 @@ class _Signature:
 class Configurable:
     """A class whose constructor takes its options, in the order in which it and its bases declare them.
 
-    A class that repeats an option of a base changes it and keeps its place. ``_setup`` runs after all options
-    have been set; it receives those that are not stored.
+    A class that repeats an option of a base changes it and keeps its place, unless the base has placed it `last`.
+    ``_setup`` runs after all options have been set; it receives those that are not stored.
     """
 
     _options: ClassVar[Mapping[str, Option[Any, Any]]] = {}
@@ -156,7 +157,7 @@ def _documented(doc: str, options: Mapping[str, Option[Any, Any]]) -> str:
     for name, option in options.items():
         if not option.init:
             continue
-        default = "" if option.default in (REQUIRED, None) else f", default {_named(option.default)}"
+        default = "" if option.default is REQUIRED else f", default {_named(option.default)}"
         lines.append(f"{name} : {option.type_text}{default}")
         lines.append(textwrap.indent(textwrap.fill(option.doc, 112, break_on_hyphens=False), "    "))
     section = "\n\nParameters\n----------\n" + "\n".join(lines) + "\n"

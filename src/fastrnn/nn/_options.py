@@ -214,7 +214,7 @@ class Sublayer(Option[Value, Value]):
 
     def _check(self, name: str, value: Any) -> Any:
         if not isinstance(value, self.kinds):
-            raise TypeError(f"{name}: expected {self.type_text}, got {type(value).__name__}")
+            raise TypeError(f"{name}: expected {self.type_text}, got {kind_of(value)}")
         return value
 
     def plain(self, value: Any) -> dict[str, Any] | None:
@@ -230,3 +230,8 @@ class Sublayer(Option[Value, Value]):
 def described(layer: Any) -> dict[str, Any]:
     """A layer as plain data: its type and its `config`."""
     return {"type": type(layer).__name__, **layer.config()}
+
+
+def kind_of(value: Any) -> str:
+    """What `value` is, for a message that a layer was expected: its class, or "the class Linear" for a class itself."""
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__

@@ -47,9 +47,9 @@ def test_copies_of_a_memory_stand_side_by_side(rng):
     rows = [0, 0, 1, 1, 2, 2]
     assert_same_bits(twice.values, once.values[:, rows])
     assert_same_bits(twice.keys, once.keys[:, rows])
-    assert_same_bits(twice.beyond, beyond[:, rows])
+    assert_same_bits(twice.padding, beyond[:, rows])
     assert once.repeated(1).values is once.values
-    assert memory(rng).repeated(3).beyond is None
+    assert memory(rng).repeated(3).padding is None
 
 
 @pytest.mark.parametrize("queries", [0, 1, 3])

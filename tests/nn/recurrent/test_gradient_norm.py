@@ -150,7 +150,7 @@ def test_what_it_is_not_defined_for_is_refused(options, came):
 
 def test_its_weight_is_checked_and_saved(tmp_path):
     for value in (-1, np.nan, np.inf):
-        with refused(ValueError, "omega: expected a finite number above 0"):
+        with refused(ValueError, "omega: expected a finite number of at least 0"):
             fr.RNN(I, H, omega=value)
     fr.save(fr.RNN(I, H, omega=0.5), tmp_path / "rnn.safetensors")
     assert fr.load(tmp_path / "rnn.safetensors").omega == 0.5

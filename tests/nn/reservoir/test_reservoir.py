@@ -7,7 +7,7 @@ from support.layers import assert_same_bits
 from support.tolerance import assert_close
 
 import fastrnn as fr
-from fastrnn.nn._parameters import Parameters
+from fastrnn.nn._parameters import Joined, Parameters
 
 T, N, I, H, L = 9, 5, 3, 7, 2
 
@@ -86,8 +86,8 @@ def test_far_above_one_they_do_not(rng):
 @pytest.mark.parametrize("batch_first", [False, True])
 def test_blocks_of_time_and_rows_have_the_bits_of_each_sequence_alone(monkeypatch, dtype, batch_first, rng):
     """In blocks of two steps, padded and not; NaN in the padding goes nowhere."""
-    monkeypatch.setattr("fastrnn.reservoir.fixed.BLOCK_STEPS", 2)
-    monkeypatch.setattr("fastrnn.reservoir.fixed.BLOCK_ELEMENTS", 1)
+    monkeypatch.setattr("fastrnn.nn._recurrent.stack.BLOCK_STEPS", 2)
+    monkeypatch.setattr("fastrnn.nn._recurrent.stack.BLOCK_ELEMENTS", 1)
     esn = make(dtype=dtype, batch_first=batch_first)
     x, lengths = rng.standard_normal((T, N, I)).astype(dtype), np.array([9, 0, 4, 1, 8])
     x[np.arange(T)[:, None] >= lengths] = np.nan
@@ -116,12 +116,12 @@ def test_a_stream_has_the_bits_of_the_sequence(isa, dtype, rng):
 def test_joined_arrays_are_those_of_the_parts(rng):
     """Reading gives the array itself, writing writes into it and counts as giving it out; unknown names are refused."""
     one, two = Parameters({"a": np.zeros(2), "b": np.ones((1, 3))}), Parameters({"c": np.ones(1)})
-    joined = Joined(one, two)
+    joined = Joined([("", one), ("", two)])
     assert list(joined) == ["a", "b", "c"] and len(joined) == 3 and "c" in joined and "d" not in joined
     assert joined.shapes() == {"a": (2,), "b": (1, 3), "c": (1,)}
-    assert joined["c"] is two["c"] and joined.peek("a") is one.peek("a")
+    assert joined["c"] is two["c"]
     before = one.count
     joined["a"] = np.array([3.0, 4.0])
     assert one.count > before and one["a"].tolist() == [3, 4]
-    with pytest.raises(KeyError, match="no parameter 'd'; there are a, b, c"):
+    with pytest.raises(KeyError, match="no parameter 'd'; the names are a, b, c"):
         joined["d"]

@@ -1,43 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Seq2Seq, and the bridge in it. What it shares with every layer is in test_layer.py."""
 
-import copy
-
 import numpy as np
 import pytest
 from support.layers import (
-    assert_same_arrays,
     assert_same_bits,
     assert_slopes,
-    refused,
-    snapshot,
     summariser,
     translator,
 )
 from support.recurrent import as_tuple
+from support.seq2seq import T_S, N, T, V, build, draw
 from support.tolerance import assert_close
 
 import fastrnn as fr
+from fastrnn.nn._tape import open_tape
 
-T_S, T, N, V = 6, 5, 4, 10
 RAGGED = ([6, 0, 3, 5], [5, 4, 0, 2])  # lengths of source and target
-MODELS = {
-    "whole": translator,
-    "fed": lambda *own, **options: translator(*own, input_feeding=True, **options),
-    "no attention": summariser,
-}
-
-
-@pytest.fixture(params=MODELS.values(), ids=MODELS)
-def make(request):
-    return request.param
-
-
-def draw(model, rng, T_s=T_S, T=T, N=N):
-    """A source, a target and a gradient of the logits."""
-    tokens = model.attends
-    source = rng.integers(0, V, (T_s, N)) if tokens else rng.standard_normal((T_s, N, 3)).astype(model.dtype)
-    return source, rng.integers(0, V, (T, N)), rng.standard_normal((T, N, V)).astype(model.dtype)
 
 
 def flip(array):
@@ -185,145 +164,7 @@ def test_what_lies_beyond_a_row_s_target_is_not_read(make, rng):
     model.backward(tape, dlogits)
 
 
-# -- scheduled sampling ----------------------------------------------------------------------------
-
-
-def test_sampling_reads_the_model_s_own_choices(make, rng):
-    """With probability 1 the target is not read at all: each step reads the likeliest symbol of the one before."""
-    model = make()
-    source, target, dlogits = draw(model, rng)
-    logits, _, tape = model.forward(source, target, sampling=1)
-    assert (logits != model(source, target)[0]).any()
-    own = logits.argmax(axis=-1)  # what it chose, as far as it was read
-    assert_same_bits(model(source, own)[0], logits)
-    other = model.forward(source, rng.integers(0, V, target.shape), sampling=1.0)[0]
-    assert_same_bits(other, logits)
-    model.backward(tape, dlogits)
-    sampled = snapshot(model.grads)
-    model.zero_grad()
-    model.backward(model.forward(source, own)[2], dlogits)  # the choice itself has no gradient
-    assert_same_arrays(model.grads, sampled)
-
-
-def test_without_sampling_nothing_is_drawn(make, rng):
-    model = make()
-    source, target, _ = draw(model, rng)
-    before = model.random_state
-    assert_same_bits(model.forward(source, target, sampling=0)[0], model(source, target)[0])
-    assert model.random_state == before
-
-
-def test_sampling_mixes_by_the_seed(rng):
-    """The share is near the probability; the same seed draws the same, and a copy goes on."""
-    make = lambda seed: fr.Seq2Seq(  # noqa: E731
-        fr.GRU(1, 2, seed=0), fr.Embedding(3, 1, seed=1), fr.GRU(1, 2, seed=2), fr.Linear(2, 3, seed=3), seed=seed
-    )
-    model, same, other = make(0), make(0), make(1)
-    for each in (model, same, other):  # whatever it reads, its choice is 2; the target is 1 everywhere
-        each.params["output.bias"] = [0.0, 0.0, 99.0]
-        each.params["embedding.weight"] = [[0.0], [1.0], [2.0]]
-    source, target = np.ones((1, 50, 1), np.float32), np.ones((40, 50), int)
-    run = lambda model: model.forward(source, target, sampling=0.25)[0]  # noqa: E731
-    first = run(model)
-    assert_same_bits(run(same), first)
-    assert (run(other) != first).any()
-    second = run(model)
-    assert (second != first).any()
-    clone = copy.deepcopy(model)
-    assert_same_bits(run(clone), run(model))
-    inputs = model._mixed(np.ones((40, 50), int), lambda tokens, state: (np.eye(3)[[2] * 50], None, None), None, 0.25)
-    assert (inputs[0] == 1).all() and abs((inputs[1:] == 2).mean() - 0.25) < 0.04
-
-
-# -- what is refused -------------------------------------------------------------------------------
-
-
-def build(encoder=None, embedding=None, decoder=None, output=None, **options):
-    """A model of layers that fit, but for those given."""
-    return fr.Seq2Seq(
-        encoder or fr.GRU(3, 4), embedding or fr.Embedding(V, 5), decoder or fr.GRU(5, 4), output or fr.Linear(4, V),
-        **options,
-    )  # fmt: skip
-
-
-BAD_ARGUMENTS = {
-    "encoder": (lambda: build(fr.Linear(3, 4)), TypeError, ["encoder: expected a recurrent layer", "got Linear"]),
-    "encoder type": (lambda: build("GRU"), TypeError, ["encoder: expected Layer, got str"]),
-    "embedding": (lambda: build(embedding=fr.Linear(3, 4)), TypeError, ["embedding: expected Embedding, got Linear"]),
-    "decoder": (lambda: build(decoder=fr.Linear(3, 4)), TypeError, ["decoder: expected AttentionDecoder or RNN"]),
-    "output": (lambda: build(output=fr.GRU(4, V)), TypeError, ["output: expected Linear, got GRU"]),
-    "bridge": (lambda: build(bridge=fr.GRU(4, V)), TypeError, ["bridge: expected Linear, got GRU"]),
-    "both ways": (lambda: build(decoder=fr.GRU(5, 4, bidirectional=True)), ValueError, ["decoder: expected one dir"]),
-    "dtype": (lambda: build(embedding=fr.Embedding(V, 5, dtype=float)), ValueError, ["embedding: expected dtype="]),
-    "layout": (lambda: build(fr.GRU(3, 4, batch_first=True)), ValueError, ["decoder: expected batch_first=True"]),
-    "input": (lambda: build(decoder=fr.GRU(6, 4)), ValueError, ["decoder: expected input_size=5", "got 6"]),
-    "features": (lambda: build(output=fr.Linear(5, V)), ValueError, ["output: expected Linear(4, 10)", "(5, 10)"]),
-    "symbols": (lambda: build(output=fr.Linear(4, 9)), ValueError, ["output: expected Linear(4, 10)", "Linear(4, 9)"]),
-    "start": (lambda: build(start=V), ValueError, ["start: expected at most 9", "got 10"]),
-    "sizes": (lambda: build(fr.GRU(3, 6)), ValueError, ["bridge: expected Linear(6, 4)", "6 units", "got None"]),
-    "cells": (lambda: build(fr.LSTM(3, 4)), ValueError, ["bridge: expected Linear(8, 4)", "(h, c)", "got None"]),
-    "layers": (lambda: build(fr.GRU(3, 4, 2)), ValueError, ["bridge: expected Linear(8, 4)", "2 layers", "got None"]),
-    "bridge sizes": (
-        lambda: build(fr.LSTM(3, 4), bridge=fr.Linear(4, 4)), ValueError, ["bridge: expected Linear(8, 4)", "(4, 4)"]
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("make", "error", "words"), BAD_ARGUMENTS.values(), ids=BAD_ARGUMENTS)
-def test_bad_arguments_are_refused(make, error, words):
-    with refused(error, *words):
-        make()
-
-
 SOURCE, TARGET = np.ones((6, 2), int), np.ones((5, 2), int)
-BAD_INPUT = {
-    "source floats": ((SOURCE.astype(float), TARGET), TypeError, ["tokens: expected integers", "float64"]),
-    "source rank": ((SOURCE[:, 0], TARGET), ValueError, ["source: expected tokens (T, N)", "got (6,)"]),
-    "source range": ((SOURCE * 10, TARGET), ValueError, ["tokens: expected integers in 0..9"]),
-    "target rows": ((SOURCE, TARGET[:, :1]), ValueError, ["target: expected tokens (T, N) with N=2", "got (5, 1)"]),
-    "target floats": ((SOURCE, TARGET / 1), TypeError, ["target: expected integers", "float64"]),
-    "target range": ((SOURCE, TARGET * 10), ValueError, ["tokens: expected integers in 0..9"]),
-    "source_lengths": ((SOURCE, TARGET, [7, 1]), ValueError, ["source_lengths: expected 0..6 (the steps of source)"]),
-    "target_lengths": (
-        (SOURCE, TARGET, None, [1, 6]), ValueError, ["target_lengths: expected 0..5 (the steps of target)", "row 1"]
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("given", "error", "words"), BAD_INPUT.values(), ids=BAD_INPUT)
-def test_bad_input_is_refused(given, error, words):
-    model = translator()
-    for method in (model, model.forward):
-        with refused(error, *words):
-            method(*given)
-
-
-def test_a_memory_that_does_not_fit_is_named():
-    """Only a call shows what an encoder gives."""
-    attending = fr.AttentionDecoder(fr.GRU(5, 4), fr.Attention(4, 7), fr.Linear(11, 4))
-    with refused(ValueError, "memory: expected (T, N, 7)", "got (6, 2, 4)") as caught:
-        build(decoder=attending)(np.ones((6, 2, 3), np.float32), TARGET)
-    assert "in decoder of Seq2Seq" in caught.value.__notes__[0]
-
-
-def test_sampling_is_a_probability():
-    model = translator()
-    for sampling, error in ((1.5, ValueError), (-0.1, ValueError), ("1", TypeError), (None, TypeError)):
-        with refused(error, "sampling: expected a number in [0, 1]", f"got {sampling!r}"):
-            model.forward(SOURCE, TARGET, sampling=sampling)
-
-
-def test_after_a_refused_gradient_the_tape_still_works(make, rng):
-    model = make()
-    source, target, dlogits = draw(model, rng)
-    tape = model.forward(source, target)[2]
-    with refused(ValueError, "dy: expected (5, 4, 10)", "got (5, 4, 9)"):
-        model.backward(tape, dlogits[..., :9])
-    with refused(TypeError, "dy: expected float32", "got float64"):
-        model.backward(tape, dlogits.astype(np.float64))
-    assert not any(grad.any() for grad in model.grads.values())
-    model.backward(tape, dlogits)
-    assert all(grad.any() for grad in model.grads.values())
 
 
 def test_tapes_inside_are_named_as_the_layers(make, rng):
@@ -331,9 +172,9 @@ def test_tapes_inside_are_named_as_the_layers(make, rng):
     source, target, _ = draw(model, rng)
     tape = model.forward(source, target)[2]
     found = {name: layer for name, layer, _ in model.child_tapes(tape)}
-    assert found == {name: model.parts()[name] for name in ("encoder", "embedding", "decoder", "output")}
+    assert found == {name: model.children()[name] for name in ("encoder", "embedding", "decoder", "output")}
     for _, layer, inner in model.child_tapes(tape):
-        inner.check(layer)
+        open_tape(inner, layer)
 
 
 def test_a_still_copy_has_nothing_random(rng):

@@ -41,7 +41,9 @@ class RNN(Recurrent[Array]):
     """
 
     _: KW_ONLY
-    nonlinearity: Choice = Choice("act.", NONLINEARITIES, default="tanh")
+    nonlinearity: Choice = Choice(
+        "act, the function that makes a state of the sum above.", NONLINEARITIES, default="tanh"
+    )
     leak: Number = Number(
         "In (0, 1]: ``h_t = (1 - leak) h_(t-1) + leak act(...)``, leaky units (Jaeger et al. 2007).",
         FRACTION,
