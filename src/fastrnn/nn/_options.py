@@ -41,8 +41,10 @@ class SizeOption(Option[Provided, Value]):
     type_text: str = "int"
     json_types: tuple[type, ...] = (int,)
 
-    def __init__(self, doc: str, *, default: Any = REQUIRED, low: float = 1, init: bool = True) -> None:
-        super().__init__(doc, default=default, init=init)
+    def __init__(
+        self, doc: str, *, default: Any = REQUIRED, low: float = 1, init: bool = True, last: bool = False
+    ) -> None:
+        super().__init__(doc, default=default, init=init, last=last)
         self.low: float = low
 
     def _check(self, name: str, value: Any) -> int:
