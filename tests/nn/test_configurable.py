@@ -165,3 +165,42 @@ def test_the_docstring_has_a_section_of_parameters_before_the_other_sections():
     )
     assert sections[2].startswith("Examples")
     assert "rate : float, default 0.25\n    Turns per second, behind the gears." in inspect.getdoc(Geared)
+
+
+# -- attributes that are not arguments, and options behind those of subclasses -----------------------------------------
+
+
+class Counter(Configurable):
+    """Something that counts."""
+
+    step: Size = Size("Added each time.", default=1, last=True)
+    count: Size = Size("How often.", low=0, default=0, init=False)
+    best: Number = Number("The best rate.", POSITIVE, init=False)
+
+
+class Named(Counter):
+    name: Choice = Choice("Whose it is.", ("a", "b"))
+
+
+class Ordered(Counter):
+    step: Size = Size("Added each time.", default=2)
+    name: Choice = Choice("Whose it is.", ("a", "b"), default="a")
+
+
+def test_an_attribute_that_is_no_argument_is_checked_all_the_same():
+    counter = Counter()
+    assert counter.count == 0 and "best" not in vars(counter)
+    counter.count, counter.best = 3, 1
+    assert (counter.count, counter.best) == (3, 1.0)
+    with refused(ValueError, "count: expected at least 0, got -1"):
+        counter.count = -1
+    with refused(TypeError, "Counter: expected arguments of step, got 'count'"):
+        Counter(count=3)
+    assert counter.config() == {"step": 1}
+    assert "count :" not in Counter.__doc__ and "step : int, default 1" in Counter.__doc__
+
+
+def test_an_option_may_stand_behind_those_of_subclasses():
+    assert str(inspect.signature(Named)) == "(name, step=1)"
+    assert str(inspect.signature(Ordered)) == "(step=2, name='a')"
+    assert repr(Named("b", 4)) == "Named(name='b', step=4)"
