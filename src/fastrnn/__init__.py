@@ -13,22 +13,19 @@ from ._engine.threads import (  # first: it sets what _core reads when it is loa
 )
 
 # isort: split
-from . import _core, decoding, init
+from . import _core
 from . import io as io
 from . import losses as losses
 from . import nn as nn
 from . import optim as optim
+from ._lazy import lazy as _lazy
 from .io import load, load_notes, save
 from .losses import binary_cross_entropy_with_logits, cross_entropy, ctc_loss, huber_loss, l1_loss, mse_loss
 from .nn import (
     GRU,
     LSTM,
-    RLS,
     RNN,
-    Attention,
-    AttentionDecoder,
     Dropout,
-    EchoState,
     Embedding,
     LastStep,
     LayerNorm,
@@ -37,7 +34,6 @@ from .nn import (
     MeanPool,
     RepeatVector,
     Residual,
-    Seq2Seq,
     Sequential,
     Stream,
 )
@@ -57,9 +53,11 @@ from .optim import (
 )
 
 if _TYPE_CHECKING:
+    from . import decoding, init
     from . import inspect as inspect
     from . import reference as reference
     from . import training as training
+    from .nn import RLS, Attention, AttentionDecoder, EchoState, Seq2Seq
     from .training import Batch, Batches, Checkpoint, evaluate, fit, load_checkpoint, save_checkpoint, truncated_bptt
 
 __version__: str = _core.__version__
@@ -122,27 +120,32 @@ __all__ = [
     "truncated_bptt",
 ]
 
-# Public modules. A star import leaves them out: `inspect` and `io` are also names of the standard library. The last
-# three are loaded when they are first used: inference needs none of them, and training takes a fifth of the time of
-# an import.
-_MODULES = ("io", "losses", "nn", "optim", "inspect", "reference", "training")
+# Public modules. A star import leaves most of them out: `inspect` and `io` are names of the standard library, too.
+_MODULES = ("decoding", "init", "inspect", "io", "losses", "nn", "optim", "reference", "training")
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *_MODULES, "__version__"])
+    return sorted({*__all__, *_MODULES, "__version__"})
 
 
-if not _TYPE_CHECKING:  # to a type checker a module with __getattr__ has every attribute
-
-    def __getattr__(name):
-        from importlib import import_module
-
-        if name in _MODULES:
-            return import_module(f".{name}", __name__)
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        globals()[name] = value = getattr(import_module(".training", __name__), name)
-        return value
+if not _TYPE_CHECKING:  # to a type checker, a module with __getattr__ has every attribute
+    __getattr__ = _lazy(
+        __name__,
+        {
+            ".nn": ["RLS", "Attention", "AttentionDecoder", "EchoState", "Seq2Seq"],
+            ".training": [
+                "Batch",
+                "Batches",
+                "Checkpoint",
+                "evaluate",
+                "fit",
+                "load_checkpoint",
+                "save_checkpoint",
+                "truncated_bptt",
+            ],
+        },
+        _MODULES,
+    )
 
 
 if _isa := _os.environ.get("FASTRNN_ISA"):

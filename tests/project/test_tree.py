@@ -16,6 +16,11 @@ OTHER_FOLDERS = {"benchmarks", "csrc", "examples", "golden", "project", "support
 # Modules without a test file of their own, and where they are tested.
 TESTED_ELSEWHERE = {
     "_engine.cells": "the table of cells, read from C: tests/csrc",
+    "decoding._decoded": "the result of every kind of decoding: tests/decoding",
+    "decoding._stepping": "what every kind of decoding goes through: tests/decoding",
+    "init._shared": "what initialisers share: tests/init",
+    "io._architectures": "what files say about models: tests/io/test_models_*",
+    "losses._masking": "what losses share: tests/losses",
 }
 
 

@@ -4,7 +4,7 @@
 A file may say anything, so every key and every value is checked before anything is built.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from reprlib import repr as short  # a value from a file may have megabytes
 from typing import Any
 
@@ -13,34 +13,33 @@ from ..nn._configurable import options_of
 from ..nn._container import Container
 from ..nn._layer import Layer
 
-KINDS: Mapping[str, type[Layer]] = {
-    kind.__name__: kind
-    for kind in (
-        nn.Attention,
-        nn.AttentionDecoder,
-        nn.Dropout,
-        nn.EchoState,
-        nn.Embedding,
-        nn.GRU,
-        nn.LSTM,
-        nn.LastStep,
-        nn.LayerNorm,
-        nn.Linear,
-        nn.MaxPool,
-        nn.MeanPool,
-        nn.RNN,
-        nn.RepeatVector,
-        nn.Residual,
-        nn.Seq2Seq,
-        nn.Sequential,
-    )
-}
+# The layers that a file can hold, of `fastrnn.nn`.
+KINDS = (
+    "Attention",
+    "AttentionDecoder",
+    "Dropout",
+    "EchoState",
+    "Embedding",
+    "GRU",
+    "LSTM",
+    "LastStep",
+    "LayerNorm",
+    "Linear",
+    "MaxPool",
+    "MeanPool",
+    "RNN",
+    "RepeatVector",
+    "Residual",
+    "Seq2Seq",
+    "Sequential",
+)
 
 
 def check_kinds(model: Any) -> None:
     """Raise TypeError for a model that `load` could not build."""
-    if type(model) not in KINDS.values():
-        raise TypeError(f"model: expected {', '.join(KINDS)}, got {type(model).__name__}")
+    name = type(model).__name__
+    if name not in KINDS or getattr(nn, name) is not type(model):
+        raise TypeError(f"model: expected {', '.join(KINDS)}, got {name}")
     for layer in model.children().values():
         check_kinds(layer)
 
@@ -53,7 +52,7 @@ def parse(architecture: Any) -> tuple[type[Layer], dict[str, Any]]:
     name = config.pop("type", None)
     if not isinstance(name, str) or name not in KINDS:
         raise ValueError(f"architecture: expected a type of {', '.join(KINDS)}, got {short(name)}")
-    kind = KINDS[name]
+    kind: type[Layer] = getattr(nn, name)
     options = {key: option for key, option in options_of(kind).items() if option.in_config}
     required = {key for key, option in options.items() if not option.omit}
     for what, keys in ("missing", required - config.keys()), ("unknown", config.keys() - options):

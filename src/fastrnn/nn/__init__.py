@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Layers: recurrent ones, what stands around them, and containers that put layers together."""
 
-from ._attention.attention import Attention
-from ._attention.decoder import AttentionDecoder
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from .._lazy import lazy as _lazy
 from ._dropout import Dropout
 from ._embedding import Embedding
 from ._layer import Layer
@@ -15,12 +16,16 @@ from ._recurrent.lstm import LSTM
 from ._recurrent.rnn import RNN
 from ._recurrent.stream import Stream
 from ._repeat import RepeatVector
-from ._reservoir.echo_state import EchoState
-from ._reservoir.rls import RLS
 from ._residual import Residual
-from ._seq2seq.model import Seq2Seq
 from ._sequential import Sequential
 from ._tape import Tape
+
+if _TYPE_CHECKING:
+    from ._attention.attention import Attention
+    from ._attention.decoder import AttentionDecoder
+    from ._reservoir.echo_state import EchoState
+    from ._reservoir.rls import RLS
+    from ._seq2seq.model import Seq2Seq
 
 __all__ = [
     "GRU",
@@ -46,3 +51,15 @@ __all__ = [
     "Stream",
     "Tape",
 ]
+
+if not _TYPE_CHECKING:
+    __getattr__ = _lazy(
+        __name__,
+        {
+            "._attention.attention": ["Attention"],
+            "._attention.decoder": ["AttentionDecoder"],
+            "._reservoir.echo_state": ["EchoState"],
+            "._reservoir.rls": ["RLS"],
+            "._seq2seq.model": ["Seq2Seq"],
+        },
+    )
