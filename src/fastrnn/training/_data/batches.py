@@ -81,7 +81,7 @@ class Batches:
             if lengths is not None:
                 raise ValueError("lengths: expected none for a list of sequences, which has lengths of its own")
             self._rows = Ragged(
-                x, y, self.batch_first, collate_fn, None if dtype is None else as_dtype(dtype), per_step
+                x, y, self.batch_first, collate_fn, None if dtype is None else as_dtype("dtype", dtype), per_step
             )
         else:
             if collate_fn is not None:
