@@ -40,7 +40,8 @@ KINDS: Mapping[str, type[Layer]] = {
 def check_kinds(model: Any) -> None:
     """Raise TypeError for a model that `load` could not build."""
     if type(model) not in KINDS.values():
-        raise TypeError(f"model: expected {', '.join(KINDS)}, got {type(model).__name__}")
+        got = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+        raise TypeError(f"model: expected {', '.join(KINDS)}, got {got}")
     for layer in model.children().values():
         check_kinds(layer)
 
@@ -80,6 +81,11 @@ def build(architecture: Any) -> Layer:
     if kind is nn.Sequential:
         return nn.Sequential(*map(build, config["layers"]))
     try:
-        return kind(**{key: build(value) if isinstance(value, dict) else value for key, value in config.items()})
+        layer = kind(**{key: build(value) if isinstance(value, dict) else value for key, value in config.items()})
     except TypeError as error:
         raise ValueError(f"architecture: {kind.__name__}: {error}") from error
+    for key, value in config.items():  # an embedding, for one, makes the last token of -1
+        plain = options_of(kind)[key].plain(getattr(layer, key))
+        if plain != value and not isinstance(value, dict):
+            raise ValueError(f"architecture: {kind.__name__}.{key}: expected {short(plain)}, got {short(value)}")
+    return layer

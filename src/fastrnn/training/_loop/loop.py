@@ -4,7 +4,7 @@
 import time
 import warnings
 
-from ...io._checkpoint_container import read_tree
+from ...io._checkpoints import read_checkpoint
 from ...optim._schedules import ReduceLROnPlateau
 from .._state.checkpoints import load_checkpoint, random_states, set_random_states
 from .._state.history import History
@@ -157,7 +157,7 @@ class Training:
     def load(self):
         """Go on from the checkpoint; nothing is changed before all of it has been found to fit."""
         path = self.checkpoint.path
-        found = read_tree(path).get("training", {})
+        found = read_checkpoint(path).get("training", {})
         if "place" not in found:
             raise ValueError(f"{path}: expected a checkpoint that fit wrote, got one of save_checkpoint alone")
         self.feed.load_state_dict(found["place"]["feed"])

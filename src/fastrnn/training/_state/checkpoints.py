@@ -6,7 +6,7 @@ import time
 from reprlib import repr as short
 
 from ..._engine.arguments import as_path, as_positive, as_size
-from ...io._checkpoint_container import read_tree, write_tree
+from ...io._checkpoints import read_checkpoint, write_checkpoint
 from ...nn._layer import Layer
 from ...nn._options import described
 
@@ -86,7 +86,7 @@ def save_checkpoint(path, model, optimizer=None, schedule=None, **training):
     for name, part in ("optimizer", optimizer), ("schedule", schedule):
         if part is not None:
             tree[name] = {"type": type(part).__name__, "state": part.state_dict()}
-    write_tree(path, tree | {"training": training})
+    write_checkpoint(path, tree | {"training": training})
 
 
 def load_checkpoint(path, model, optimizer=None, schedule=None):
@@ -112,7 +112,7 @@ def load_checkpoint(path, model, optimizer=None, schedule=None):
     OSError
         The file cannot be read.
     """
-    tree = read_tree(path)
+    tree = read_checkpoint(path)
     try:
         _restore(tree, model, {"optimizer": optimizer, "schedule": schedule})
         return tree["training"]
