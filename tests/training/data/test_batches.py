@@ -211,7 +211,7 @@ def test_a_state_leads_to_the_same_batches(ragged, stop):
 def test_a_state_of_other_data_is_refused():
     batches = fr.Batches(np.zeros((2, 45, 1)), np.arange(45), batch_size=8, seed=0)
     state = batches.state_dict()
-    with pytest.raises(ValueError, match="rows: expected 45, as where the state is from, got 44"):
+    with pytest.raises(ValueError, match="rows: expected 45, as in the state, got 44"):
         fr.Batches(np.zeros((2, 44, 1)), np.arange(44), batch_size=8).load_state_dict(state)
     with pytest.raises(ValueError, match="batch_size: expected 8, .* got 9"):
         fr.Batches(np.zeros((2, 45, 1)), np.arange(45), batch_size=9).load_state_dict(state)

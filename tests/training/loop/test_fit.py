@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import fastrnn as fr
-from fastrnn.io import _models as files
+from fastrnn.io import _container as container
 
 pytestmark = pytest.mark.usefixtures("interruptible")
 
@@ -419,7 +419,7 @@ def test_ctrl_c_in_an_update_waits_for_its_end(data):
 
 
 def test_ctrl_c_twice_goes_through(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "replace", lambda *_: press())
+    monkeypatch.setattr(container, "replace", lambda *_: press())
     with pytest.raises(KeyboardInterrupt):
         fr.fit(make_model(), PressAt(2), *data, checkpoint=tmp_path / "run", progress=False)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -585,8 +585,8 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(data, tmp_path):
     scheduled = make_model()
     adam = fr.Adam(scheduled)
     for message, model, given, options in [
-        ("rows: expected 20, as where the state is from, got 19", make_model(), [part[1:] for part in data], {}),
-        ("batch_size: expected 8, as where the state is from, got 5", make_model(), data, {"batch_size": 5}),
+        ("rows: expected 20, as in the state, got 19", make_model(), [part[1:] for part in data], {}),
+        ("batch_size: expected 8, as in the state, got 5", make_model(), data, {"batch_size": 5}),
         ("model: .*: model.layers is 3 of them there, 4 of them here", make_model(fr.LayerNorm(8)), data, {}),
         ("schedule: expected none", scheduled, data, {"optimizer": adam, "schedule": fr.StepLR(adam, 1)}),
     ]:
@@ -622,7 +622,7 @@ def test_a_full_disk_stops_it_with_the_model_whole(data, tmp_path, monkeypatch):
     def fsync(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", fsync)
+    monkeypatch.setattr(container.os, "fsync", fsync)
     with pytest.raises(OSError, match="No space left"):
         fit(model, data, checkpoint=path)
     assert path.read_bytes() == content and all(np.isfinite(p).all() for p in model.params.values())
@@ -650,7 +650,7 @@ def test_a_full_disk_stops_it_with_the_model_whole(data, tmp_path, monkeypatch):
         (TypeError, "restore_best: expected True or False, got 1", {"restore_best": 1}),
         (ValueError, "truncate: expected k2 >= k1", {"truncate": (4, 2)}),
         (ValueError, "an output for every step, got a Sequential", {"truncate": 2}),
-        (ValueError, "resume: expected a checkpoint to go on from, got none", {"resume": True}),
+        (ValueError, "resume: expected a checkpoint to resume from, got none", {"resume": True}),
         (FileNotFoundError, "checkpoint: expected a path in a folder", {"checkpoint": "/none/such/run"}),
         (ValueError, "x: expected Batches with batch_first=False", {"x": ROWS_FIRST, "y": None}),
         (TypeError, "callbacks: expected functions, or objects with on_step or on_epoch, got int", {"callbacks": [3]}),

@@ -6,7 +6,7 @@ import pytest
 from support.recurrent import make_layer
 
 import fastrnn as fr
-from fastrnn.training._data.rows import Batch
+from fastrnn.training._data.batch import Batch
 from fastrnn.training._loop.objective import Objective
 from fastrnn.training._loop.truncated import as_windows, windows
 

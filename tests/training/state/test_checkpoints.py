@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import fastrnn as fr
-from fastrnn.io import _models as files
-from fastrnn.io._checkpoint_container import read_tree, write_tree
+from fastrnn.io import _container as container
+from fastrnn.io._checkpoints import read_checkpoint, write_checkpoint
+from fastrnn.nn._layer import leaves
 from fastrnn.training._state import checkpoints
 
 
@@ -124,12 +125,12 @@ def test_what_does_not_fit_is_refused_and_nothing_changed(message, change, saved
     parts = change(*make(seed=5))
     learn(*parts[:2])
     before = everything(*parts)
-    random = [leaf.random_state for leaf in fr.layers.sequential.leaves(parts[0])]
+    random = [leaf.random_state for leaf in leaves(parts[0])]
     with pytest.raises(ValueError, match=message) as caught:
         fr.load_checkpoint(path, *parts)
     assert str(path) in str(caught.value)
     assert_same(everything(*parts), before)
-    assert [leaf.random_state for leaf in fr.layers.sequential.leaves(parts[0])] == random
+    assert [leaf.random_state for leaf in leaves(parts[0])] == random
 
 
 def test_names_in_the_file_tell_the_place(saved):
@@ -177,7 +178,7 @@ def test_a_model_file_is_no_checkpoint_and_the_reverse(saved, tmp_path):
 
 
 def test_a_tree_of_something_else(path):
-    write_tree(path, {"hello": "world"})
+    write_checkpoint(path, {"hello": "world"})
     with pytest.raises(ValueError, match="not what save_checkpoint wrote"):
         fr.load_checkpoint(path, make_model())
 
@@ -192,7 +193,7 @@ def leaves_of(part, place=()):
 def test_any_part_of_another_kind_is_an_error_or_as_good(saved):
     """A file that is whole but says nonsense: an error that names it, and nothing changed; or values that can be."""
     path, parts = saved
-    tree = read_tree(path)
+    tree = read_checkpoint(path)
     parts = make(seed=5)
     before = everything(*parts)
     refused = 0
@@ -202,7 +203,7 @@ def test_any_part_of_another_kind_is_an_error_or_as_good(saved):
             for key in place[:-1]:
                 inner = inner[key]
             inner[place[-1]] = value
-            write_tree(path.with_name("other"), changed)
+            write_checkpoint(path.with_name("other"), changed)
             try:
                 fr.load_checkpoint(path.with_name("other"), *parts)
             except ValueError as error:
@@ -235,7 +236,7 @@ def test_no_space_left(saved, monkeypatch):
     def fsync(_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", fsync)
+    monkeypatch.setattr(container.os, "fsync", fsync)
     with pytest.raises(OSError, match="No space left"):
         fr.save_checkpoint(path, *parts)
     monkeypatch.undo()

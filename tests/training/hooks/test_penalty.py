@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import fastrnn as fr
-from fastrnn.training._loop.penalty import Penalty
+from fastrnn.training._hooks.penalty import Penalty
 
 PENALTY = {"l1": 1e-3, "l2": 1e-2, "names": "*weight_ih*"}
 

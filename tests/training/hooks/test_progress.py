@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from fastrnn.training._loop.progress import Bar
+from fastrnn.training._hooks.progress import Bar
 
 ROW = {
     "epoch": 1,
