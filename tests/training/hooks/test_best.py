@@ -4,6 +4,8 @@
 import math
 
 import numpy as np
+import pytest
+from support.training import assert_same, fit, make_model
 
 import fastrnn as fr
 from fastrnn.training._hooks.best import BestEpoch
@@ -31,3 +33,28 @@ def test_nothing_to_restore():
         best.update(value, 1)
         best.restore()
         np.testing.assert_array_equal(model.params["weight"], before["weight"])
+
+
+def test_the_best_parameters_come_back(data):
+    """A learning rate that ruins the model after the second epoch."""
+    seen = []
+
+    def ruin(model, epoch, row):
+        seen.append(model.state_dict())
+        if epoch == 2:
+            adam.lr = 10.0
+
+    for restore in True, False:
+        seen.clear()
+        model = make_model()
+        adam = fr.Adam(model)
+        history = fit(model, data, optimizer=adam, validation=data, callbacks=[ruin], restore_best=restore)
+        assert history.best_epoch == 2 and history["val_loss"][2] > history["val_loss"][1]
+        assert_same(model, seen[1 if restore else 2])
+
+
+@pytest.mark.parametrize("patience", [1, 3])
+def test_patience(patience, data):
+    model = make_model()
+    history = fit(model, data, optimizer=fr.SGD(model, lr=0), validation=data, patience=patience, epochs=50)
+    assert history["epoch"] == list(range(1, patience + 2)) and history.best_epoch == 1
