@@ -84,7 +84,7 @@ def build(architecture: Any) -> Layer:
         layer = kind(**{key: build(value) if isinstance(value, dict) else value for key, value in config.items()})
     except TypeError as error:
         raise ValueError(f"architecture: {kind.__name__}: {error}") from error
-    for key, value in config.items():  # an embedding, for one, makes the last token of -1
+    for key, value in config.items():  # an Embedding, for one, turns a padding_idx of -1 into V - 1
         plain = options_of(kind)[key].plain(getattr(layer, key))
         if plain != value and not isinstance(value, dict):
             raise ValueError(f"architecture: {kind.__name__}.{key}: expected {short(plain)}, got {short(value)}")

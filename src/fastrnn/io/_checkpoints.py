@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The format of checkpoints: nested dicts and lists of values and arrays in one file.
 
-The tensors of the file are the arrays, named by their place in the content ("optimizer/state/m.0.weight"), and one of
-bytes, "tree": the rest as JSON, with {"array": name} where an array stands. The checksum is that of all tensors.
+The tensors of the file are the arrays, named by their path in the content ("optimizer/state/m.0.weight"), and one
+tensor of bytes, "tree": the rest as JSON, with {"array": name} in place of an array. The checksum covers all tensors.
 """
 
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The container of models and checkpoints: a safetensors file whose metadata say what is in it.
+"""The container of models and checkpoints: a safetensors file whose metadata describe its content.
 
 The metadata have an entry ``fastrnn``, a JSON object with the format, the version that wrote the file and a checksum.
 A file is read, not mapped: one that shrinks while it is mapped kills the process. It is replaced as a whole or not at
@@ -79,9 +79,9 @@ def from_json(what: str, text: str | bytes) -> dict[str, Any]:
 def checksum(content: Any, arrays: Mapping[str, Array]) -> str:
     """CRC-32 of `content` as JSON and all arrays by name, in hexadecimal digits.
 
-    It is there for accidents, and finds every flipped bit and every burst of up to 32. No hash would help against
-    intent: who can change the tensors can change the hash. Of those at hand it is the fastest (4 GB/s where SHA-256 has
-    1.8). It covers the architecture because one bit makes "selu" of "relu".
+    It detects accidents: every flipped bit and every burst of up to 32. No hash would protect against intent, since
+    whoever can change the tensors can change the hash. Of the available ones it is the fastest (4 GB/s, SHA-256 has
+    1.8). It covers the architecture because one flipped bit turns "relu" into "selu".
     """
     crc = zlib.crc32(json.dumps(content, sort_keys=True).encode())
     for name in sorted(arrays):
@@ -106,7 +106,7 @@ def text_checksum(text: str) -> str:
 def write(path: str, arrays: dict[str, Array], metadata: dict[str, str], name: str, what: str) -> None:
     """Replace the file by a container of these arrays, unless its header would be too large to be read.
 
-    `name` and `what` are for the message: the arguments to blame, and what the arrays are.
+    `name` and `what` are for the message: the arguments that are too large, and what the arrays are.
     """
     from safetensors.numpy import save as serialize
 

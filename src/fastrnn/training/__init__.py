@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`fit`, and what it is made of: data in batches, updates, windows of time, checkpoints, Ctrl-C, a progress bar."""
+"""Training: `fit`, evaluation, truncated back-propagation through time, data in batches, and checkpoints."""
 
 from ._data.batch import Batch
 from ._data.batches import Batches

@@ -59,9 +59,9 @@ def test_models_of_ones_own(path):
 @pytest.mark.parametrize(
     "message, change",
     [
-        ("model: .*: model.layers.0.hidden_size is 4 there, 5 here", lambda m, a, s: make(hidden=5)),
-        ("model.layers is 3 of them there, 1 of them here", lambda m, a, s: (fr.Sequential(fr.GRU(3, 4)), a, s)),
-        ("model: .*: model is Sequential there, GRU here", lambda m, a, s: (fr.GRU(3, 4), a, s)),
+        ("model.layers.0.hidden_size is 4 in the checkpoint, 5 in the model", lambda m, a, s: make(hidden=5)),
+        ("layers is a list of 3 in the .*, a list of 1 in", lambda m, a, s: (fr.Sequential(fr.GRU(3, 4)), a, s)),
+        ("model: .*: model is Sequential in the checkpoint, GRU in the model", lambda m, a, s: (fr.GRU(3, 4), a, s)),
         ("optimizer: expected Adam, as in the checkpoint, got SGD", lambda m, a, s: (m, fr.SGD(m), s)),
         ("schedule: expected StepLR, as in the checkpoint, got LinearW", lambda m, a, s: (m, a, fr.LinearWarmup(a, 4))),
         ("lr.0.weight_ih_l0: expected an entry", lambda m, a, s: (m, fr.Adam(m, groups={"*": {"lr": 1.0}}), s)),

@@ -17,7 +17,7 @@ POOL = 64  # batches whose rows are sorted by length together: enough to fill th
 class Batches:
     """Batches of arrays, or of sequences of different lengths.
 
-    Each iteration gives the batches of one epoch. Their order depends on `seed` and the number of the epoch alone, so
+    Each iteration yields the batches of one epoch. Their order depends on `seed` and the number of the epoch alone, so
     that `state_dict` is a few numbers, also in the middle of an epoch.
 
     Parameters
@@ -95,7 +95,7 @@ class Batches:
             raise ValueError("x: expected at least one row, got none")
         self._rows = rows
         self.epoch: int = 0
-        self.position: int = 0  # batches of this epoch that have been given
+        self.position: int = 0  # batches of this epoch that have been yielded
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -141,7 +141,7 @@ class Batches:
         return [parts[k] for k in rng.permutation(len(parts))]
 
     def state_dict(self) -> dict[str, int]:
-        """The order, the epoch and the position in it. A batch counts as done as soon as it has been given.
+        """The order, the epoch and the position in it. A batch counts as done once it has been yielded.
 
         Returns
         -------

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The rows of a data set, from which batches are made: slices of arrays, or sequences padded to the longest."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -11,8 +10,8 @@ from ..._engine.arguments import Array, as_array, as_integers
 from .batch import Batch, as_batch, is_timeless
 
 
-class Rows(ABC):
-    """All rows of a data set.
+class ArrayRows:
+    """Rows of arrays.
 
     Attributes
     ----------
@@ -24,20 +23,6 @@ class Rows(ABC):
     per_step : bool
         Whether y has a target for each step of x.
     """
-
-    count: int
-    steps: int
-    lengths: Any
-    time: int | None
-    per_step: bool
-
-    @abstractmethod
-    def batch(self, rows: Array) -> Batch:
-        """A batch of these rows."""
-
-
-class ArrayRows(Rows):
-    """Rows of arrays."""
 
     def __init__(self, x: Any, y: Any, lengths: Any, batch_first: bool, per_step: bool | None) -> None:
         self.x, self.y = as_array("x", x), as_array("y", y)
@@ -93,8 +78,8 @@ class ArrayRows(Rows):
         return Batch(x[longest], y[longest] if self.per_step else y, lengths)
 
 
-class SequenceRows(Rows):
-    """Rows of lists of sequences."""
+class SequenceRows:
+    """Rows of lists of sequences, with the attributes of `ArrayRows`."""
 
     def __init__(
         self,
@@ -157,6 +142,9 @@ class SequenceRows(Rows):
         for k, n in enumerate(rows):
             by_row[k, : lengths[k]] = sequences[n]
         return padded
+
+
+Rows: TypeAlias = ArrayRows | SequenceRows
 
 
 def _length(target: Any) -> int | None:

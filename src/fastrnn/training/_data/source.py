@@ -62,7 +62,7 @@ class EpochReader:
     ----------
     source : iterable of Batch, (x, y) or (x, y, lengths)
         If it has `state_dict` and `load_state_dict`, as `Batches` does, they bring it back to a position. If not, it is
-        started anew and its batches up to the position are skipped, so it has to give the same ones again.
+        restarted and its batches up to the position are skipped, so it has to yield the same ones again.
     steps_per_epoch : int, optional
     """
 
@@ -84,7 +84,7 @@ class EpochReader:
             item = self._draw()
             if item is None and self.steps_per_epoch is not None:
                 item = self._draw()  # from the beginning
-            if item is None:  # started anew, it gives nothing
+            if item is None:  # restarted, it has no batches
                 self.exhausted = self.steps_per_epoch is not None or not self.taken
                 break
             self.taken += 1

@@ -16,7 +16,7 @@ class BestEpoch(Hook):
     ----------
     model : object with ``params``
     keep : bool
-        Whether its parameters are kept, and restored at the end.
+        Whether to keep its parameters, and restore them at the end.
     patience : int, optional
         The training ends after this many epochs without a better one.
 

@@ -63,7 +63,7 @@ class Run(Protocol):
 
 
 class Hook:
-    """Base of all hooks: does nothing at any moment. Hooks act one after another in the order of their list.
+    """Base of all hooks, which does nothing at any moment. Hooks act in the order of their list.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Hook:
         """Before the first epoch."""
 
     def on_gradients(self, run: Run, step: Step) -> bool:
-        """The gradients are there. Returns whether it may have added to them, so that `step.norm` has to be renewed."""
+        """The gradients have been computed. Returns whether `step.norm` has to be measured again."""
         return False
 
     def on_step(self, run: Run, step: Step) -> None:
@@ -101,7 +101,7 @@ class Hook:
         """After the last epoch or Ctrl-C, but not after an error. The last hook of the list acts first."""
 
     def close(self) -> None:
-        """At the very end, also after an error."""
+        """After everything else, also after an error."""
 
     def state_dict(self) -> dict[str, Any]:
         """The state, for a checkpoint."""

@@ -180,7 +180,7 @@ class Training:
         }
 
     def resume(self, path: str, schedule: Any) -> None:
-        """Continue from a checkpoint. Nothing is changed before all of it has been found to fit."""
+        """Continue from a checkpoint. Nothing is changed unless all of it fits."""
         state = read_checkpoint(path).get("training", {})
         if "place" not in state:
             raise ValueError(f"{path}: expected a checkpoint that fit wrote, got one of save_checkpoint alone")

@@ -132,7 +132,7 @@ def applied(
     -------
     What the function returns; a gradient in it, the second of a tuple, has the shape of y, 0 where nothing counts.
     """
-    takes = arguments_of(function) if takes is None else takes  # to ask takes ten microseconds
+    takes = arguments_of(function) if takes is None else takes  # a signature takes ten microseconds
     options = {"batch_first": True} if batch_first and "batch_first" in takes else {}
     if "input_lengths" in takes:
         return function(y, target, input_lengths=lengths, **options)
@@ -161,7 +161,7 @@ def counted_positions(y: Array, lengths: ArrayLike, batch_first: bool) -> Array:
 
 
 def arguments_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """The arguments of a function by name; none if it does not tell."""
+    """The arguments of a function by name; empty if it has no signature."""
     try:
         return inspect.signature(function).parameters
     except (TypeError, ValueError):

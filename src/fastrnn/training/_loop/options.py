@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Checks of what `fit` is given, each before anything is trained."""
+"""Checks of the arguments of `fit`, before anything is trained."""
 
 import os
 from typing import Any

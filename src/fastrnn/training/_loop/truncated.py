@@ -20,7 +20,7 @@ class Window(NamedTuple):
     Attributes
     ----------
     loss : float
-        The mean over the last k1 steps, or as many as there are.
+        The mean over the last k1 steps, or over fewer at the end of the batch.
     stop : int
         The step before which the window ends.
     steps : int
@@ -87,7 +87,7 @@ def truncated_bptt(
     Yields
     ------
     window : Window
-        ``model.grads`` are its gradients until the next window is asked for, so that the optimizer can step.
+        Its gradients are in ``model.grads`` until the next window is requested, so that the optimizer can step.
 
     Raises
     ------
@@ -192,7 +192,7 @@ def as_windows(name: str, value: Any) -> tuple[int, int]:
     k1, k2 = value if isinstance(value, tuple | list) and len(value) == 2 else (value, value)
     k1, k2 = as_size(name, k1), as_size(name, k2)
     if k2 < k1:
-        raise ValueError(f"{name}: expected k2 >= k1, or steps would go by of which nothing is learnt, got {k1}, {k2}")
+        raise ValueError(f"{name}: expected k2 >= k1, since no step may be left out, got {k1}, {k2}")
     return k1, k2
 
 
@@ -202,6 +202,8 @@ def check_cuttable(model: Any) -> None:
     if not getattr(model, "stateful", False):
         raise TypeError(f"model: expected one with a state to carry from window to window, got {name}")
     if any(getattr(leaf, "bidirectional", False) and leaf.stateful for leaf in leaves(model)):
-        raise ValueError(f"model: expected one direction, got a bidirectional {name}, whose other begins at the end")
+        raise ValueError(
+            f"model: expected one direction, got a bidirectional {name}, whose reverse direction starts at the end"
+        )
     if model.lengths_after(np.ones(1, np.intp)) is None:
         raise ValueError(f"model: expected an output for every step, got a {name} that sums up the sequence")

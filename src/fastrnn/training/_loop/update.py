@@ -55,12 +55,12 @@ class Update:
         Raises
         ------
         FloatingPointError
-            A parameter is no longer finite. All of them have been set back.
+            A parameter is no longer finite. All parameters have been set back.
         """
         params = dict(self.model.params.items())
         for name, p in params.items():
             np.copyto(self._before[name], p)
-        with np.errstate(over="ignore", invalid="ignore"):  # found below
+        with np.errstate(over="ignore", invalid="ignore"):  # checked below
             self.optimizer.step()
         if names := _not_finite(params):
             for name, p in params.items():

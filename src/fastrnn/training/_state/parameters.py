@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a checkpoint holds of a model, which may also be one that is not a layer."""
+"""The parts of a checkpoint that describe a model, which need not be a layer."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from ...nn._options import described
 
 
 def architecture_of(model: Any) -> dict[str, Any]:
-    """What a model is, as JSON gives it back; of a model without `config`, its parameters."""
+    """The architecture of a model, as JSON gives it back; dtypes and shapes of its parameters if it is not a layer."""
     if isinstance(model, Layer):
         return json.loads(json.dumps(described(model)))
     shapes = {name: [str(p.dtype), list(p.shape)] for name, p in model.params.items()}
@@ -26,13 +26,15 @@ def difference_of(saved: Any, current: Any, name: str = "model") -> str:
     elif isinstance(saved, list) and isinstance(current, list) and len(saved) == len(current):
         pairs = [(k, *pair) for k, pair in enumerate(zip(saved, current, strict=True))]
     else:
-        return "" if saved == current else f": {name} is {_named(saved)} there, {_named(current)} here"
+        return (
+            "" if saved == current else f": {name} is {_named(saved)} in the checkpoint, {_named(current)} in the model"
+        )
     return next(filter(None, (difference_of(a, b, f"{name}.{key}") for key, a, b in pairs)), "")
 
 
 def _named(part: Any) -> str:
     if isinstance(part, list):
-        return f"{len(part)} of them"
+        return f"a list of {len(part)}"
     return part["type"] if isinstance(part, dict) and "type" in part else short(part)
 
 
@@ -42,7 +44,7 @@ def parameters_of(model: Any) -> dict[str, Array]:
 
 
 def load_parameters(model: Any, parameters: Mapping[str, Array]) -> None:
-    """Write the parameters into a model, which needs no method for it if it is not a layer."""
+    """Write the parameters into a model."""
     if isinstance(model, Layer):
         model.load_state_dict(parameters)
         return
@@ -62,7 +64,7 @@ def set_random_states(model: Any, states: list[Any]) -> None:
 
 
 def _layers(model: Any) -> Iterator[Layer]:
-    """The layers of a model, containers included; none of a model that is not a layer."""
+    """The layers of a model, containers included; empty if the model is not a layer."""
     if isinstance(model, Layer):
         yield model
         for child in model.children().values():
