@@ -90,10 +90,14 @@ wheel: $(VENV)/bin/python ## build the wheel into dist/, from scratch, as a user
 	$(VENV)/bin/pip wheel --no-deps -w dist .
 	@wc -c dist/*.whl | awk '{ printf "%s: %d bytes\n", $$2, $$1 }'
 
-lint: $(VENV)/.dev ## check the style of Python and C, and that csrc/ compiles without a build system
+lint: $(VENV)/.dev venv ## check style, types and sizes, and that csrc/ compiles without a build system
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/clang-format --dry-run -Werror $$(find csrc -name '*.[ch]')
+	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
+	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python -p tests/typing
+	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python --ignoreexternal --verifytypes fastrnn
+	$(VENV)/bin/mypy --python-executable $(VENV)/bin/python --config-file tests/typing/mypy.ini tests/typing/user_code.py
 	for c in csrc/*.c csrc/engine/engine.c; do \
 	    $(CC) -std=c11 -O2 -fopenmp -Wall -Wextra -Werror -c $$c -o $(VENV)/lint.o || exit 1; done
 

@@ -88,7 +88,7 @@ def run_reference(cell, layer, x, state=None, lengths=None, dy=None, dstate=None
                 *map(parameters.get, names),
                 lengths=lengths,
                 reverse=direction == 1,
-                **{name: share for name, share in carries[k]._asdict().items() if name != "clip"},
+                update=reference.StateUpdate(*(1 if a is None else a for a in carries[k][:3])),
             )
             outputs.append(out)
             for array, value in zip(final, (h, c), strict=False):

@@ -4,13 +4,21 @@
 import math
 import operator
 import os
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 Array: TypeAlias = NDArray[Any]
-SeedLike: TypeAlias = int | np.random.Generator | np.random.SeedSequence | None
+if TYPE_CHECKING:
+    Generator: TypeAlias = np.random.Generator
+    SeedLike: TypeAlias = int | np.random.Generator | np.random.SeedSequence | None
+else:  # for annotations only: NumPy loads its random numbers when they are first used, which takes 20 ms
+
+    class Generator:
+        """A np.random.Generator."""
+
+    SeedLike = int | Generator | None
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -142,17 +150,22 @@ def as_fraction(name: str, value: Any) -> float:
     return as_number(name, value, FRACTION)
 
 
-def as_size(name: str, value: Any, low: int = 1) -> int:
+def as_size(name: str, value: Any, low: float = 1) -> int:
     """`value` as an int of at least `low`."""
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        size = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: expected an integer, got {value!r}") from None
+    size = as_integer(name, value)
     if size < low:
         raise ValueError(f"{name}: expected at least {low}, got {size}")
     return size
+
+
+def as_integer(name: str, value: Any) -> int:
+    """`value` as an int of any size and sign."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected an integer, got {value!r}") from None
 
 
 # -- other values ----------------------------------------------------------------------------------------------------
@@ -191,7 +204,7 @@ def as_dtype(name: str, value: DTypeLike) -> np.dtype[Any]:
     return dtype
 
 
-def as_rng(seed: SeedLike) -> np.random.Generator:
+def as_rng(seed: SeedLike) -> Generator:
     """A random generator. The same seed gives the same numbers."""
     try:
         return np.random.default_rng(seed)

@@ -9,9 +9,19 @@ from dataclasses import KW_ONLY
 from typing import Any, ClassVar, dataclass_transform
 
 from . import _options as options
-from ._options import REQUIRED, Option
+from ._option import REQUIRED, Option
 
 SECTION = re.compile(r"\n *(?:Attributes|Raises|Warns|See Also|Notes|References|Examples)\n *-+\n")
+
+
+class _Docstring:
+    """``cls.__doc__`` with a Parameters section, made when it is asked for: at import nobody reads it."""
+
+    def __init__(self, written: str) -> None:
+        self.written = written
+
+    def __get__(self, instance: object, owner: type["Configurable"]) -> str:
+        return _documented(inspect.cleandoc(self.written), owner._options)
 
 
 class _Signature:
@@ -37,6 +47,7 @@ class _Signature:
         options.Choice,
         options.DType,
         options.Flag,
+        options.InferredSize,
         options.Number,
         options.OptionalNumber,
         options.OptionalSize,
@@ -49,12 +60,12 @@ class _Signature:
 class Configurable:
     """A class whose constructor takes its options, in the order in which it and its bases declare them.
 
-    A class that repeats an option of a base changes it and keeps its place. ``__post_init__`` runs after all options
+    A class that repeats an option of a base changes it and keeps its place. ``_setup`` runs after all options
     have been set; it receives those that are not stored.
     """
 
     _options: ClassVar[Mapping[str, Option[Any, Any]]] = {}
-    __signature__ = _Signature()
+    __signature__: ClassVar[Any] = _Signature()
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -68,7 +79,7 @@ class Configurable:
         inherited = {name: option for base in reversed(cls.__mro__[1:]) for name, option in _declared(base)}
         cls._options = inherited | dict(_declared(cls))
         if cls._options and cls.__doc__ and "\n    Parameters\n" not in cls.__doc__:
-            cls.__doc__ = _documented(inspect.cleandoc(cls.__doc__), cls._options)
+            cls.__doc__ = _Docstring(cls.__doc__)  # type: ignore[assignment]
 
     def __init__(self, *positional: Any, **named: Any) -> None:
         rest = {}
@@ -79,9 +90,9 @@ class Configurable:
                 self.__dict__[name] = checked
             else:
                 rest[name] = checked
-        self.__post_init__(**rest)
+        self._setup(**rest)
 
-    def __post_init__(self, **rest: Any) -> None:
+    def _setup(self, **rest: Any) -> None:
         """What else makes an instance, once its options are set."""
 
     def _bound(self, positional: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ._stateful import State, StatefulLayer
 from ._stateless import StatelessLayer
 from ._tape import Tape, open_tape
 
-Inner = TypeVar("Inner", bound=Layer)
+Inner = TypeVar("Inner", bound=Layer, covariant=True)
 
 
 class Residual(Container, Generic[Inner]):
@@ -59,7 +59,7 @@ class Residual(Container, Generic[Inner]):
         Layer,
     )
 
-    def __post_init__(self) -> None:
+    def _setup(self) -> None:
         self._adopt({"": self.layer})
 
     @classmethod

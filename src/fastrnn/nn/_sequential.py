@@ -17,8 +17,8 @@ from ._tape import Tape, open_tape
 class Layers(Option[tuple[Layer, ...], tuple[Layer, ...]]):
     """The layers of a Sequential."""
 
-    type_text = "Layer"
-    json_types = (list,)
+    type_text: str = "Layer"
+    json_types: tuple[type, ...] = (list,)
 
     def plain(self, value: tuple[Layer, ...]) -> list[dict[str, Any]]:
         return [described(layer) for layer in value]
@@ -73,7 +73,7 @@ class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
         if not layers:
             raise ValueError("layers: expected at least one layer, got none")
         check_features(layers)
-        self.__dict__["layers"] = layers
+        vars(self)["layers"] = layers
         self._adopt({str(k): layer for k, layer in enumerate(layers)})
 
     @classmethod

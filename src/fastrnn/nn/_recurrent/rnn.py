@@ -78,16 +78,16 @@ class RNN(Recurrent[Array]):
 
     def inference_copy(self) -> "RNN":
         copy = super().inference_copy()
-        copy.__dict__["omega"] = 0.0
+        vars(copy)["omega"] = 0.0
         return copy  # type: ignore[return-value]
 
     def _backward_hook(self, tape: Tape) -> Any:
         if not self.omega:
             return super()._backward_hook(tape)
-        grads = self._by_direction(self._grad_arrays)
 
         def arguments(k: int, saved: Any) -> dict[str, Any]:
-            w_hh, dw_hh = self.stack.arrays[k][1], grads[k][1]
+            w_hh = self.stack.arrays(k)[1]
+            dw_hh = self._grad_arrays[self._directions[k][1]]
 
             def regularize(deltas: Array) -> None:
                 value = add_gradient_norm(self.omega, self.nonlinearity, saved, deltas[:, 0], w_hh, dw_hh)

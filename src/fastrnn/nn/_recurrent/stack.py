@@ -5,7 +5,7 @@ Sequences are time-major views (T, N, features) and states tuples of arrays (L*D
 of a state belongs to layer l and direction d.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,8 +34,11 @@ class Stack:
     input_size, hidden_size, num_directions : int
         I, H and D.
     dtype : dtype
-    arrays : sequence of tuples
-        The parameter arrays of each layer and direction, at l*D + d.
+    own : dict of str to ndarray
+        The parameter arrays. Nothing else may keep a reference to one of them: an array that is held elsewhere is
+        compared with its packed copy at every call.
+    names : sequence of tuples
+        Those of the four arrays of each layer and direction, at l*D + d.
     params : Parameters
         Counts the accesses to the arrays.
     update : Carry
@@ -49,19 +52,34 @@ class Stack:
         hidden_size: int,
         num_directions: int,
         dtype: np.dtype[Any],
-        arrays: Sequence[WeightArrays],
+        own: Mapping[str, Array],
+        names: Sequence[tuple[str, ...]],
         params: NamedArrays,
         update: passes.Carry = passes.PLAIN,
     ) -> None:
-        self.cell, self.dtype, self.params, self.update = cell, dtype, params, update
-        self.I, self.H, self.D, self.L = input_size, hidden_size, num_directions, len(arrays) // num_directions
-        self.arrays = arrays
-        self.weights = [self.bound(k, own, update) for k, own in enumerate(arrays)]
+        self.cell: Cell = cell
+        self.dtype: np.dtype[Any] = dtype
+        self.params: NamedArrays = params
+        self.update: passes.Carry = update
+        self.I: int = input_size
+        self.H: int = hidden_size
+        self.D: int = num_directions
+        self.L: int = len(names) // num_directions
+        self._own, self._names = own, names
+        self.weights: list[Any] = [self.bound(k, self.arrays(k), update) for k in range(len(names))]
+
+    def arrays(self, k: int) -> WeightArrays:
+        """The parameter arrays of layer and direction k; None where there is none."""
+        return tuple(map(self._own.get, self._names[k]))
 
     def bound(self, k: int, arrays: WeightArrays, update: passes.Carry = passes.PLAIN) -> Any:
         """Packed copies of weights for layer and direction k, which follow the arrays."""
         features = self.I if k < self.D else self.D * self.H
         return passes.weights(self.cell, self.dtype, features, self.H, arrays, self.params, update)
+
+    def fast_path(self, batch_first: bool) -> Any:
+        """Inference for small calls in one step; it returns None for others."""
+        return passes.inference(self.weights, self.D, len(self.cell.parts), batch_first, self.dtype)
 
     # -- arguments ---------------------------------------------------------------------------------------------------
 

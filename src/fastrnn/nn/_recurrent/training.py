@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..._engine import passes, recomputation
-from ..._engine.arguments import Array
+from ..._engine.arguments import Array, Generator
 from ..._engine.layout import StateArrays, h_and_c
 from ..._engine.ragged import order_of
 from .regularization import Regularization, dropout_mask
@@ -17,7 +17,7 @@ from .stack import Stack, WeightArrays
 class Random(NamedTuple):
     """What is random in a training pass."""
 
-    rng: np.random.Generator
+    rng: Generator
     dropout: float
     regularization: Regularization | None  # None: nothing acts on the state
 
@@ -29,7 +29,7 @@ class Random(NamedTuple):
         update = rules.training(self.rng, T, N, stack.H, stack.dtype)
         if not rules.weight_drop:
             return stack.weights[k].pack(), update, None
-        w_ih, w_hh, *biases = stack.arrays[k]
+        w_ih, w_hh, *biases = stack.arrays(k)
         mask = dropout_mask(self.rng, rules.weight_drop, w_hh.shape, stack.dtype)  # type: ignore[union-attr]
         return stack.bound(k, (w_ih, w_hh * mask, *biases)).pack(), update, mask  # type: ignore[operator]
 

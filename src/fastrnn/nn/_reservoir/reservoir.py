@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A random recurrent network that stays fixed, and the features that a readout sees of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ..._engine import passes
-from ..._engine.arguments import Array
+from ..._engine.arguments import Array, Generator
 from ..._engine.layout import StateArrays, h_and_c
 from ..._engine.ragged import order_of
 from .._recurrent.rnn import RNN
-from .._recurrent.stack import time_blocks
+from .._recurrent.stack import Stack, time_blocks
 from .sequences import clear
 from .spectral import random_matrix
 
@@ -33,13 +33,15 @@ class Reservoir:
     """
 
     def __init__(self, rnn: RNN, inputs: bool) -> None:
-        self.rnn, self.stack, self.inputs = rnn, rnn.stack, inputs
-        self.first = rnn.input_size if inputs else 0  # where the states begin
-        self.features = self.first + rnn.num_layers * rnn.hidden_size
+        self.rnn: RNN = rnn
+        self.stack: Stack = rnn.stack
+        self.inputs: bool = inputs
+        self.first: int = rnn.input_size if inputs else 0  # where the states begin
+        self.features: int = self.first + rnn.num_layers * rnn.hidden_size
 
     def draw(
         self,
-        rng: np.random.Generator,
+        rng: Generator,
         spectral_radius: float,
         density: float,
         input_scaling: float,
@@ -47,7 +49,8 @@ class Reservoir:
     ) -> None:
         """Random weights, as `EchoState` describes them."""
         H = self.rnn.hidden_size
-        for layer, (w_ih, w_hh, b_ih, b_hh) in enumerate(self.stack.arrays):
+        for layer in range(self.stack.L):
+            w_ih, w_hh, b_ih, b_hh = self.stack.arrays(layer)
             bound = input_scaling / (1 if layer == 0 else H**0.5)
             w_ih[...] = rng.uniform(-bound, bound, w_ih.shape)  # type: ignore[index,union-attr]
             w_hh[...] = random_matrix(rng, H, density, spectral_radius)  # type: ignore[index]
@@ -100,6 +103,17 @@ class Reservoir:
             state = final
             yield block, features
 
+    def write(
+        self, readout: Callable[[Array], Array], x: Array, start: tuple[StateArrays, Array | None], y: Array
+    ) -> StateArrays:
+        """Write the readout of each step into y (T, N, O), return the final state. `start`: a state and the lengths."""
+        state, lengths = start
+        final = self.stack.empty_state(x.shape[1])
+        for block, features in self.blocks(x, state, lengths, final):
+            y[block] = readout(features)
+        clear(y, lengths)
+        return final
+
     def forward(
         self, x: Array, state: StateArrays, lengths: Array | None
     ) -> tuple[Array, StateArrays, list[list[Any]]]:
@@ -111,7 +125,8 @@ class Reservoir:
     def backward(self, saved: list[list[Any]], dfeatures: Array, dfinal: StateArrays, dx: Array) -> StateArrays:
         """Add the gradient of x into dx (T, N, I) and return that of the initial state. `dfeatures` is overwritten."""
         dinitial = self.stack.empty_state(dx.shape[1])
-        unused = [[None if array is None else np.zeros_like(array) for array in own] for own in self.stack.arrays]
+        arrays = [self.stack.arrays(layer) for layer in range(self.stack.L)]
+        unused = [[None if array is None else np.zeros_like(array) for array in own] for own in arrays]
         if self.inputs:
             dx += dfeatures[..., : self.rnn.input_size]
         for layer in reversed(range(self.stack.L)):
@@ -140,7 +155,7 @@ class FeatureStream:
         rnn, (L, N, H) = reservoir.rnn, state.shape
         self._stream, self._top = rnn.stream(N), np.empty((N, H), rnn.dtype)
         self._stream.state = state
-        self.features = np.empty((N, reservoir.features), rnn.dtype)
+        self.features: Array = np.empty((N, reservoir.features), rnn.dtype)
         self._inputs = self.features[:, : reservoir.first]
         self._states = self.features[:, reservoir.first :].reshape(N, L, H).swapaxes(0, 1)  # a view
 

@@ -6,10 +6,9 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ..._engine.arguments import Array
-from ..._engine.ragged import as_lengths, length_mask
+from ...losses._masking import sequence_mask
 from ...nn._embedding import Embedding
 from ...nn._layer import Layer, leaves
 
@@ -140,7 +139,7 @@ def applied(
         return function(y, target)
     if "lengths" in takes:
         return function(y, target, lengths=lengths, **options)
-    counted, target = counted_positions(y, lengths, batch_first), np.asarray(target)
+    counted, target = sequence_mask("y", y.shape, lengths, "...", batch_first), np.asarray(target)
     if target.shape[:2] != counted.shape:
         raise ValueError(f"y: expected targets {counted.shape + ('...',)}, one for each step, got {target.shape}")
     result = function(y[counted], target[counted])
@@ -149,15 +148,6 @@ def applied(
     dy = np.zeros_like(y)
     dy[counted] = result[1]
     return result[0], dy
-
-
-def counted_positions(y: Array, lengths: ArrayLike, batch_first: bool) -> Array:
-    """Mask (T, N), or (N, T), of the steps of y within the length of their row."""
-    if y.ndim < 2:
-        raise ValueError(f"y: expected {'(N, T, ...)' if batch_first else '(T, N, ...)'} with lengths, got {y.shape}")
-    N, T = y.shape[:2] if batch_first else y.shape[1::-1]
-    mask = length_mask(as_lengths(lengths, T, N, of="y"), T)
-    return mask.T if batch_first else mask
 
 
 def arguments_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
