@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The format of checkpoints: what is written comes back. For damaged files see training/state/test_checkpoints."""
+"""The format of checkpoints: what is written comes back. See training/state/ for damaged files."""
 
 import numpy as np
 import pytest
