@@ -54,7 +54,7 @@ def test_save_keeps_the_mode_of_the_file_and_follows_links(saved):
 
 
 class Failing:
-    """A file that fails after writing half of what it is given."""
+    """A file that fails after writing half of the content."""
 
     def __init__(self, file, error):
         self.file, self.error = file, error
@@ -112,7 +112,7 @@ def test_an_interrupted_save_changes_nothing(point, error, exists, path):
 def test_a_disk_that_is_full_in_the_middle(saved):
     path, model = saved
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))  # as near as one gets without a disk of one's own
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))  # the closest to a full disk without a separate one
     try:
         with pytest.raises(OSError, match="File too large"):
             fr.save(fr.Linear(100, 100), path)

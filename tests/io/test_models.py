@@ -112,7 +112,7 @@ def test_a_loaded_model_trains(saved):
     assert model.grads["weight_hh_l1"].any()
 
 
-def test_a_layer_that_stands_twice_is_loaded_as_two(path):
+def test_a_layer_that_occurs_twice_is_loaded_as_two(path):
     layer = fr.Linear(2, 2, seed=0)
     fr.save(fr.Sequential(layer, layer), path)
     loaded = fr.load(path)

@@ -27,7 +27,7 @@ def test_metadata_of_another_kind(metadata, saved):
 
 
 @pytest.mark.parametrize("about", ["", "no JSON", "[]", "3", "null", '{"format":'], ids=repr)
-def test_metadata_that_is_no_object(about, saved):
+def test_metadata_that_is_not_an_object(about, saved):
     path, _ = saved
     with_about(path, about)
     refused(path, "metadata: (not JSON|expected an object)")

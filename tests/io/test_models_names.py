@@ -22,9 +22,9 @@ def test_kinds_of_path(kind, path):
 
 
 @pytest.mark.parametrize("wrong", [3, None, 1.5, ["a"], True])
-def test_what_is_no_path_is_refused_by_name(wrong, tmp_path, monkeypatch):
+def test_path_is_named_if_it_is_not_one(wrong, tmp_path, monkeypatch):
     """An integer would be the descriptor of an open file; nothing is opened."""
-    monkeypatch.setattr("builtins.open", lambda *given: pytest.fail(f"opened {given}"))
+    monkeypatch.setattr("builtins.open", lambda *arguments: pytest.fail(f"opened {arguments}"))
     message = f"path: expected str, bytes or os.PathLike, got {type(wrong).__name__}"
     model = fr.GRU(2, 2)
     for call in (
@@ -111,7 +111,7 @@ def test_save_refuses_a_header_that_load_would_refuse(path, monkeypatch):
 
 
 @pytest.mark.parametrize("path", [None, 3, 1.5, ["model"]])
-def test_paths_that_are_none(path):
+def test_objects_that_are_not_paths(path):
     with pytest.raises(TypeError):
         fr.save(fr.Linear(1, 1), path)
     with pytest.raises(TypeError):

@@ -102,7 +102,7 @@ def test_notes_that_are_not_those_of_the_checksum(notes, path):
 
 
 @pytest.mark.parametrize("text, message", [("[1]", "notes: expected an object"), ("{", "notes: not JSON")])
-def test_notes_that_are_no_object(text, message, path):
+def test_notes_that_are_not_an_object(text, message, path):
     """Even with a checksum that is right."""
     fr.save(fr.Linear(1, 1, seed=0), path, notes=NOTES)
     header, data = split(path)

@@ -28,7 +28,7 @@ def test_the_seed_makes_the_order():
     assert rows_of(make(1)) == rows_of(make(1)) != rows_of(make(2))
 
 
-def test_similar_lengths_meet():
+def test_similar_lengths_share_a_batch():
     """Little padding, where batches at random would be a third padding; and yet another order each epoch."""
     x = sequences(4000, longest=30)
     batches = fr.Batches(x, np.arange(4000), batch_size=16, seed=0)

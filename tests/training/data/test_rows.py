@@ -72,7 +72,7 @@ def test_targets_of_a_list():
     assert [batch.y for batch in other] == [labels[:4], labels[4:8], labels[8:]]
 
 
-def test_targets_may_be_said_to_be_of_each_step_or_not():
+def test_per_step_decides_what_targets_are_of():
     """By default it is seen from their lengths, which may agree by chance."""
     x, labels = [np.ones((2, 3)), np.ones((2, 3))], [[1, 2], [3, 4]]
     for per_step, expected in (None, [[1, 3], [2, 4]]), (True, [[1, 3], [2, 4]]), (False, labels):
@@ -97,7 +97,7 @@ def test_targets_may_be_said_to_be_of_each_step_or_not():
         (TypeError, "per_step: expected True or False, got 1", [[1]], [[1]], 1),
     ],
 )  # fmt: skip
-def test_targets_that_are_not_what_is_said(error, message, x, y, per_step):
+def test_targets_that_contradict_per_step(error, message, x, y, per_step):
     with pytest.raises(error, match=message):
         fr.Batches(x, y, per_step=per_step)
 
@@ -124,7 +124,7 @@ def test_python_numbers_have_no_dtype_of_their_own():
         fr.Batches([[1]], [0], dtype="int32")
 
 
-def test_rows_may_be_put_together_by_others():
+def test_collate_fn_makes_the_batches():
     """As a model of several inputs needs them; rows of similar lengths still meet."""
     sources, targets = [[n] * (n % 7 + 1) for n in range(60)], [str(n) for n in range(60)]
 

@@ -11,7 +11,7 @@ from fastrnn.training._data.source import EpochReader, as_source
 
 
 class Again:
-    """An iterable that can be begun again, without a state."""
+    """An iterable that can be iterated over again, without a state."""
 
     def __init__(self, count):
         self.count = count
@@ -92,7 +92,7 @@ def test_a_source_with_fewer_batches_is_refused():
         EpochReader(SOURCES["batches"]()).load_state_dict(state)
 
 
-def test_what_is_data_and_what_gives_batches():
+def test_data_and_iterables_of_batches():
     assert type(as_source([[1], [2]], [1, 2], batch_first=False)) is fr.Batches
     assert type(as_source(np.ones(3), np.ones(3), batch_first=True)) is fr.Batches
     source = Again(3)

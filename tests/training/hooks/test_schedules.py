@@ -6,7 +6,7 @@ from support.training import fit, make_model
 import fastrnn as fr
 
 
-def test_a_plateau_is_seen_after_every_epoch(data):
+def test_a_plateau_schedule_steps_after_every_epoch(data):
     model = make_model()
     adam = fr.Adam(model, lr=1e-9)
     schedule = fr.ReduceLROnPlateau(adam, factor=0.5, patience=0)

@@ -45,7 +45,7 @@ def test_a_learning_rate_that_is_too_large(data):
     assert_same(model, before)
 
 
-def test_what_is_wrong_in_a_batch_is_told_with_its_step():
+def test_errors_in_a_batch_name_the_step():
     model = fr.Sequential(fr.Embedding(5, 3, seed=0), fr.GRU(3, 4, seed=1), fr.Linear(4, 5, seed=2))
     tokens = np.zeros((T, 8), int)
     for x, y, message in [(tokens + 5, tokens, "expected .*0..4"), (tokens, tokens + 5, "targets: expected .*0..4")]:
@@ -57,7 +57,7 @@ def test_what_is_wrong_in_a_batch_is_told_with_its_step():
         assert_same(model, before)
 
 
-def test_what_is_wrong_with_the_validation_is_told(data):
+def test_errors_in_the_validation_say_so(data):
     for validation, epoch in [(3, None), ((data[0],), None), (([row[:, :1] for row in data[0]], data[1]), 1)]:
         with pytest.raises((TypeError, ValueError)) as caught:
             fit(make_model(), data, validation=validation)

@@ -44,7 +44,7 @@ def test_generators():
     assert fit(make_model(), (itertools.islice(generate(), 7),), epochs=1)["step"] == [7]  # and no warning
 
 
-def test_a_model_of_ones_own_with_two_inputs(rng):
+def test_a_custom_model_with_two_inputs(rng):
     class Product:
         def __init__(self):
             self.params, self.grads = {"w": np.array([0.1])}, {"w": np.zeros(1)}
@@ -107,7 +107,7 @@ def test_a_list_of_batches(rng):
     assert history["val_loss"][-1] == fr.evaluate(hand, fr.mse_loss, batches)["loss"]
 
 
-def test_labels_whose_times_are_not_known(rng):
+def test_labels_of_unknown_times(rng):
     """ctc_loss takes the lengths of a padded batch, and labels as lists."""
     sequences = [np.repeat(np.eye(3, dtype=np.float32)[row], 3, axis=0) for row in ([1, 2], [2], [1], [2, 1])]
     model = fr.Sequential(fr.GRU(3, 8, seed=0), fr.Linear(8, 3, seed=1))
@@ -118,7 +118,7 @@ def test_labels_whose_times_are_not_known(rng):
 
 
 @pytest.mark.parametrize("as_array", [False, True])
-def test_labels_as_many_as_the_steps_are_no_targets_of_each_step(as_array, rng):
+def test_labels_as_many_as_the_steps_are_not_targets_of_each_step(as_array, rng):
     """Two rows of two steps, each with two labels: (T, N) and (N, S) look alike, and ctc_loss takes the second."""
     x = rng.standard_normal((2, 2, 4)).astype(np.float32)  # (T, N, V)
     labels = [[1, 2], [3, 1]]

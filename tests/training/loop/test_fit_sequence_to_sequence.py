@@ -20,7 +20,7 @@ def make_translator():
 
 
 def test_sequence_to_sequence(rng, tmp_path):
-    """Several inputs by name, of different lengths; stopped and gone on with to the same bits."""
+    """Several inputs by name, of different lengths; stopped and resumed to the same bits."""
     sources = [rng.integers(1, 6, length) for length in rng.integers(2, 6, 40)]
     targets = [np.append(row[::-1], 0) for row in sources]  # backwards, and a symbol that ends it
 

@@ -81,7 +81,7 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(data, tmp_path):
     content = path.read_bytes()
     scheduled = make_model()
     adam = fr.Adam(scheduled)
-    for message, model, given, options in [
+    for message, model, changed, options in [
         ("rows: expected 20, as in the state, got 19", make_model(), [part[1:] for part in data], {}),
         ("batch_size: expected 8, as in the state, got 5", make_model(), data, {"batch_size": 5}),
         ("model: .*: model.layers is a list of 3 in the .*, a list of 4 in", make_model(fr.LayerNorm(8)), data, {}),
@@ -89,7 +89,7 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(data, tmp_path):
     ]:
         before = model.state_dict()
         with pytest.raises(ValueError, match=message):
-            fit(model, given, checkpoint=path, resume=True, **options)
+            fit(model, changed, checkpoint=path, resume=True, **options)
         assert_same(model, before)
         assert path.read_bytes() == content
     model = make_model()
@@ -99,7 +99,7 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(data, tmp_path):
 
 
 def test_a_finished_training_is_not_repeated(data, tmp_path):
-    """Resumed, it comes back as it was; with more epochs it goes on."""
+    """Resumed, it returns the same history; with more epochs it continues."""
     path = tmp_path / "run"
     model, other, longer = make_model(), make_model(seed=5), make_model()
     history = fit(model, data, checkpoint=path, validation=data)

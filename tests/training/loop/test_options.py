@@ -50,9 +50,9 @@ ROWS_FIRST = fr.Batches([[1]], [1], batch_first=True)
     ],
 )  # fmt: skip
 def test_bad_input(error, message, options, data):
-    given = {"model": make_model(), "loss": fr.mse_loss, "x": data[0], "y": data[1], "progress": False} | options
+    arguments = {"model": make_model(), "loss": fr.mse_loss, "x": data[0], "y": data[1], "progress": False} | options
     before = make_model()
     with pytest.raises(error, match=message):
-        fr.fit(**given)
+        fr.fit(**arguments)
     if "model" not in options:
-        assert_same(given["model"], before.params)
+        assert_same(arguments["model"], before.params)

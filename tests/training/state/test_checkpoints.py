@@ -12,7 +12,7 @@ from fastrnn.nn._layer import leaves
 from fastrnn.training._state import checkpoints
 
 
-def test_a_training_goes_on_to_the_same_bits(saved):
+def test_a_training_resumes_to_the_same_bits(saved):
     """Parameters, moments, learning rate and the numbers that dropout draws."""
     path, parts = saved
     other = make(seed=5)

@@ -41,7 +41,7 @@ def test_every_kind_of_damage_is_an_error(saved):
     assert_same(everything(*parts), before)
 
 
-def test_a_model_file_is_no_checkpoint_and_the_reverse(saved, tmp_path):
+def test_model_files_and_checkpoints_are_told_apart(saved, tmp_path):
     path, (model, *_) = saved
     with pytest.raises(ValueError, match="a checkpoint of a training: fastrnn.load_checkpoint reads it"):
         fr.load(path)
@@ -65,7 +65,7 @@ def leaves_of(part, place=()):
     return inside or [place]
 
 
-def test_any_part_of_another_kind_is_an_error_or_as_good(saved):
+def test_any_part_of_another_type_is_an_error_or_valid(saved):
     """A file that is whole but says nonsense: an error that names it, and nothing changed; or values that can be."""
     path, parts = saved
     tree = read_checkpoint(path)
@@ -95,7 +95,7 @@ def test_a_disk_that_is_full_loses_nothing(saved):
     path, parts = saved
     content = path.read_bytes()
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))  # as near as one gets without a disk of one's own
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))  # the closest to a full disk without a separate one
     try:
         with pytest.raises(OSError, match="File too large"):
             fr.save_checkpoint(path, *parts)

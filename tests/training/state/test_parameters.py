@@ -10,7 +10,7 @@ import fastrnn as fr
 from fastrnn.training._state.parameters import difference_of, random_states, set_random_states
 
 
-def test_models_of_ones_own(path):
+def test_custom_models(path):
     class Model:
         def __init__(self, shape=(2,)):
             self.params, self.grads = {"w": np.ones(shape)}, {"w": np.zeros(shape)}
