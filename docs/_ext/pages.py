@@ -65,9 +65,9 @@ def copies():
     """(path, content) of Markdown files of the repository, and of the files that they link to."""
     for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
         yield name, (ROOT / name).read_text()
-    for path in (ROOT / "benchmarks").iterdir():
-        if path.suffix in {".md", ".py"}:
-            yield f"benchmarks/{path.name}", path.read_text()
+    benchmarks = ROOT / "benchmarks"
+    for path in (*benchmarks.glob("*.md"), *benchmarks.glob("_suite/**/*.py")):
+        yield str(path.relative_to(ROOT)), path.read_text()
 
 
 def write():

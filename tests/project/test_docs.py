@@ -133,7 +133,7 @@ def generated():
     """Pages that the build writes and other pages may link to."""
     yield from ("generated/examples/index", "generated/api/index", "generated/CHANGELOG", "generated/CONTRIBUTING")
     yield from (f"generated/benchmarks/{path.stem}" for path in (ROOT / "benchmarks").glob("*.md"))
-    yield from (f"generated/examples/{path.stem}" for path in (ROOT / "examples").glob("*.py"))
+    yield from (f"generated/examples/{path.stem}" for path in (ROOT / "examples").glob("[!_]*.py"))
 
 
 @pytest.mark.parametrize("page", NAMES)

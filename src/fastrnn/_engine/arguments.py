@@ -93,12 +93,22 @@ def check_memory(nbytes: int, names: str) -> None:
 
 
 class Interval(NamedTuple):
-    """The numbers from `low` to `high`; `ends` says as in mathematics whether the bounds are included."""
+    """The numbers from `low` to `high`.
+
+    Parameters
+    ----------
+    low : float
+    high : float, default inf
+    ends : {"[)", "()", "(]", "[]"}
+        As in mathematics: whether the bounds are included. NaN is in no interval.
+    words : str, optional
+        What messages say; by default the interval as in mathematics.
+    """
 
     low: float
-    high: float
-    ends: str  # one of [] [) (] ()
-    text: str  # for messages
+    high: float = math.inf
+    ends: str = "[)"
+    words: str = ""
 
     def __contains__(self, number: object) -> bool:
         left, right = self.ends
@@ -106,13 +116,21 @@ class Interval(NamedTuple):
         below = number < self.high or (right == "]" and number == self.high)  # type: ignore[operator]
         return above and below  # nan is in no interval
 
+    @property
+    def text(self) -> str:
+        """What a message says was expected."""
+        left, right = self.ends
+        return self.words or f"a number in {left}{self.low}, {self.high}{right}"
+
 
 POSITIVE = Interval(0, math.inf, "()", "a finite number above 0")
 NONNEGATIVE = Interval(0, math.inf, "[)", "a finite number of at least 0")
 PROBABILITY = Interval(0, 1, "[)", "a probability in [0, 1)")
-FRACTION = Interval(0, 1, "(]", "a number in (0, 1]")
-UNIT = Interval(0, 1, "[]", "a number in [0, 1]")
+FRACTION = Interval(0, 1, "(]")
+UNIT = Interval(0, 1, "[]")
 FINITE = Interval(-math.inf, math.inf, "()", "a finite number")
+LIMIT = Interval(0, math.inf, "[]", "a number of at least 0")  # infinity: no limit
+NUMBER = Interval(-math.inf, math.inf, "[]", "a number")
 
 
 def as_number(name: str, value: Any, interval: Interval) -> float:

@@ -15,7 +15,6 @@ from ..nn._recurrent.lstm import LSTM
 from ..nn._recurrent.rnn import RNN
 from ..nn._sequential import Sequential
 
-GATE_NAMES = {4: ("i", "f", "g", "o"), 3: ("r", "z", "n")}  # of an LSTM, of a GRU: the order of their blocks
 WEIGHTED = (RNN, LSTM, GRU, Linear)  # the layers that have weight matrices
 
 LayerT = TypeVar("LayerT", bound=Layer)
@@ -86,7 +85,7 @@ def write_biases(
             values = biases_of(part) if key.startswith("bias_ih") else dict.fromkeys(values, 0)
             bias = part.params[key].reshape(gates_of(part), -1).copy()
             for gate, value in values.items():
-                bias[GATE_NAMES[gates_of(part)].index(gate)] = value
+                bias[part.cell.gate_names.index(gate)] = value
             part.params[key] = bias.reshape(-1)
     return layer
 

@@ -82,7 +82,9 @@ class Linear(StatelessLayer):
         y = np.empty((*x.shape[:-1], self.out_features), self.dtype)
         rows = readable(x.reshape(1, -1, self.in_features))  # every position is a row, in a single step
         out = y.reshape(1, -1, self.out_features)
-        return y, passes.forward(CELL, self.weights.pack(), rows, out, NO_STATE, NO_STATE, keep=training)
+        return y, passes.forward(
+            CELL, self.weights.pack(), passes.Recurrence(), rows, out, NO_STATE, NO_STATE, keep=training
+        )
 
     def _backward(self, saved: Any, dy: Array) -> Array:
         dx = np.zeros((*dy.shape[:-1], self.in_features), self.dtype)

@@ -27,6 +27,10 @@ class Option(Generic[Provided, Value]):
         Without it the option is required.
     omit : bool, default False
         Leave the option out of `config` while it has its default, as files do that were written before it existed.
+    init : bool, default True
+        Whether the constructor takes it. If not, it is a checked attribute that the class sets.
+    last : bool, default False
+        Place the option behind those of subclasses. A subclass that repeats it gives it a place of its own.
 
     Attributes
     ----------
@@ -48,10 +52,15 @@ class Option(Generic[Provided, Value]):
     in_config: bool = True
     json_types: tuple[type, ...] = ()
 
-    def __init__(self, doc: str, *, default: Any = REQUIRED, omit: bool = False) -> None:
+    def __init__(
+        self, doc: str, *, default: Any = REQUIRED, omit: bool = False, init: bool = True, last: bool = False
+    ) -> None:
         self.doc: str = doc
         self.default: Any = default
         self.omit: bool = omit
+        self.init: bool = init
+        self.last: bool = last
+        self.in_config = self.in_config and init
         if default is None and "None" not in self.type_text:
             self.type_text += " or None"
 

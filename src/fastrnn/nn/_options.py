@@ -27,9 +27,12 @@ class Argument(Option[Value, Value]):
 
     in_config: bool = False
 
-    def __init__(self, doc: str, type_text: str, *, default: Any = REQUIRED) -> None:
+    def __init__(
+        self, doc: str, type_text: str, *, default: Any = REQUIRED, stored: bool = True, last: bool = False
+    ) -> None:
         self.type_text: str = type_text
-        super().__init__(doc, default=default)
+        self.stored: bool = stored
+        super().__init__(doc, default=default, last=last)
 
 
 class SizeOption(Option[Provided, Value]):
@@ -38,8 +41,10 @@ class SizeOption(Option[Provided, Value]):
     type_text: str = "int"
     json_types: tuple[type, ...] = (int,)
 
-    def __init__(self, doc: str, *, default: Any = REQUIRED, low: float = 1) -> None:
-        super().__init__(doc, default=default)
+    def __init__(
+        self, doc: str, *, default: Any = REQUIRED, low: float = 1, init: bool = True, last: bool = False
+    ) -> None:
+        super().__init__(doc, default=default, init=init, last=last)
         self.low: float = low
 
     def _check(self, name: str, value: Any) -> int:
@@ -47,7 +52,18 @@ class SizeOption(Option[Provided, Value]):
 
 
 class Size(SizeOption[int, int]):
-    """An int of at least `low`."""
+    """An int of at least `low`.
+
+    Parameters
+    ----------
+    doc : str
+        What it means, for the docstring of the class.
+    default : int, optional
+        Without it the option is required.
+    low : int, default 1
+    init : bool, default True
+        Whether the constructor takes it. If not, it is a checked attribute that the class sets.
+    """
 
 
 class OptionalSize(SizeOption[int | None, int | None]):
@@ -74,8 +90,17 @@ class NumberOption(Option[Provided, Value]):
     type_text: str = "float"
     json_types: tuple[type, ...] = (float,)
 
-    def __init__(self, doc: str, interval: Interval, *, default: Any = REQUIRED, omit: bool = False) -> None:
-        super().__init__(doc, default=default, omit=omit)
+    def __init__(
+        self,
+        doc: str,
+        interval: Interval,
+        *,
+        default: Any = REQUIRED,
+        omit: bool = False,
+        init: bool = True,
+        last: bool = False,
+    ) -> None:
+        super().__init__(doc, default=default, omit=omit, init=init, last=last)
         self.interval: Interval = interval
 
     def _check(self, name: str, value: Any) -> float:
@@ -83,7 +108,18 @@ class NumberOption(Option[Provided, Value]):
 
 
 class Number(NumberOption[float, float]):
-    """A float in an interval."""
+    """A float in an interval.
+
+    Parameters
+    ----------
+    doc : str
+        What it means, for the docstring of the class.
+    interval : Interval
+    default : float, optional
+        Without it the option is required.
+    init : bool, default True
+        Whether the constructor takes it. If not, it is a checked attribute that the class sets.
+    """
 
 
 class OptionalNumber(NumberOption[float | None, float | None]):
@@ -180,7 +216,7 @@ class Sublayer(Option[Value, Value]):
 
     def _check(self, name: str, value: Any) -> Any:
         if not isinstance(value, self.kinds):
-            raise TypeError(f"{name}: expected {self.type_text}, got {type(value).__name__}")
+            raise TypeError(f"{name}: expected {self.type_text}, got {kind_of(value)}")
         return value
 
     def plain(self, value: Any) -> dict[str, Any] | None:
@@ -196,3 +232,8 @@ class Sublayer(Option[Value, Value]):
 def described(layer: Any) -> dict[str, Any]:
     """A layer as plain data: its type and its `config`."""
     return {"type": type(layer).__name__, **layer.config()}
+
+
+def kind_of(value: Any) -> str:
+    """What `value` is, for a message that a layer was expected: its class, or "the class Linear" for a class itself."""
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__

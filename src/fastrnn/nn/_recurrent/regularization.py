@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..._engine.arguments import Array, Generator
-from ..._engine.passes import PLAIN, Carry
+from ..._engine.passes import PLAIN, StateUpdate
 
 # What the options of a layer mean.
 RECURRENT_DROPOUT = (
@@ -52,14 +52,14 @@ class Regularization(NamedTuple):
             self.recurrent_dropout or any(self.zoneout) or self.weight_drop or self.delta_clip or self.leak != 1
         )
 
-    def inference(self, H: int, dtype: np.dtype[Any]) -> Carry:
+    def inference(self, H: int, dtype: np.dtype[Any]) -> StateUpdate:
         """The state update of inference: what zoneout does on average."""
         fractions = [self.leak * (1 - p) for p in self.zoneout]
         arrays = [None if fraction == 1 else np.full(H, fraction, dtype) for fraction in fractions]
         h, c = (*arrays, None)[:2]
-        return PLAIN if h is None and c is None else Carry(h, c)
+        return PLAIN if h is None and c is None else StateUpdate(h, c)
 
-    def training(self, rng: Generator, T: int, N: int, H: int, dtype: np.dtype[Any]) -> Carry:
+    def training(self, rng: Generator, T: int, N: int, H: int, dtype: np.dtype[Any]) -> StateUpdate:
         """The state update of one layer and direction in one call of `forward`, with masks of its own."""
         fractions = []
         for p in self.zoneout:
@@ -71,7 +71,7 @@ class Regularization(NamedTuple):
             fractions.append(fraction)
         mask = dropout_mask(rng, self.recurrent_dropout, (N, H), dtype) if self.recurrent_dropout else None
         h, c = (*fractions, None)[:2]
-        return Carry(h, c, mask, self.delta_clip or 0.0)
+        return StateUpdate(h, c, mask, self.delta_clip or 0.0)
 
 
 def dropout_mask(rng: Generator, p: float, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:

@@ -11,8 +11,8 @@ from .._tape import Tape
 from .gradient_norm import SLOPES, add_gradient_norm
 from .recurrent import Recurrent
 
-PREFIX = "rnn_"
-NONLINEARITIES = tuple(name.removeprefix(PREFIX) for name in CELLS if name.startswith(PREFIX))
+CELL_OF = {cell.activation: cell for cell in CELLS.values() if cell.activation}
+NONLINEARITIES = tuple(CELL_OF)
 
 
 class RNN(Recurrent[Array]):
@@ -41,7 +41,9 @@ class RNN(Recurrent[Array]):
     """
 
     _: KW_ONLY
-    nonlinearity: Choice = Choice("act.", NONLINEARITIES, default="tanh")
+    nonlinearity: Choice = Choice(
+        "act, the function that makes a state of the sum above.", NONLINEARITIES, default="tanh"
+    )
     leak: Number = Number(
         "In (0, 1]: ``h_t = (1 - leak) h_(t-1) + leak act(...)``, leaky units (Jaeger et al. 2007).",
         FRACTION,
@@ -60,7 +62,7 @@ class RNN(Recurrent[Array]):
 
     @classmethod
     def cell_of(cls, nonlinearity: str = "tanh", **others: Any) -> Cell:
-        return CELLS[PREFIX + nonlinearity]
+        return CELL_OF[nonlinearity]
 
     def _check_options(self) -> None:
         rules = self._regularization._replace(delta_clip=None)

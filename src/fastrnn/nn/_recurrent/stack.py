@@ -14,7 +14,8 @@ from ..._engine import passes
 from ..._engine.arguments import Array
 from ..._engine.cells import Cell
 from ..._engine.layout import Layout, StateArrays, as_sequence, as_states, h_and_c
-from ..._engine.ragged import as_lengths, order_of
+from ..._engine.passes import PLAIN, Recurrence, StateUpdate
+from ..._engine.ragged import Order, as_lengths, order_of
 from .._parameters import NamedArrays
 
 # Inference runs a stack in blocks of time, all layers on one block before the next, so that what passes between the
@@ -41,7 +42,7 @@ class Stack:
         Those of the four arrays of each layer and direction, at l*D + d.
     params : Parameters
         Counts the accesses to the arrays.
-    update : Carry
+    update : StateUpdate
         The state update of inference.
     """
 
@@ -55,12 +56,12 @@ class Stack:
         own: Mapping[str, Array],
         names: Sequence[tuple[str, ...]],
         params: NamedArrays,
-        update: passes.Carry = passes.PLAIN,
+        update: StateUpdate = PLAIN,
     ) -> None:
         self.cell: Cell = cell
         self.dtype: np.dtype[Any] = dtype
         self.params: NamedArrays = params
-        self.update: passes.Carry = update
+        self.update: StateUpdate = update
         self.I: int = input_size
         self.H: int = hidden_size
         self.D: int = num_directions
@@ -72,7 +73,7 @@ class Stack:
         """The parameter arrays of layer and direction k; None where there is none."""
         return tuple(map(self._own.get, self._names[k]))
 
-    def bound(self, k: int, arrays: WeightArrays, update: passes.Carry = passes.PLAIN) -> Any:
+    def bound(self, k: int, arrays: WeightArrays, update: StateUpdate = PLAIN) -> Any:
         """Packed copies of weights for layer and direction k, which follow the arrays."""
         features = self.I if k < self.D else self.D * self.H
         return passes.weights(self.cell, self.dtype, features, self.H, arrays, self.params, update)
@@ -111,40 +112,53 @@ class Stack:
             self._infer(x[block], y[block], state, final, order)
             state = final
 
-    def _infer(self, x: Array, y: Array, state: StateArrays, final: StateArrays, order: Any) -> None:
+    def _infer(self, x: Array, y: Array, state: StateArrays, final: StateArrays, order: Order | None) -> None:
         """All layers; between them are at most two arrays of y's shape."""
         between = [np.empty(y.shape, self.dtype) for _ in range(min(self.L - 1, 2))]
         for layer in range(self.L):
             out = y if layer == self.L - 1 else between[layer % 2]
-            self.run(passes.forward, layer, x, out, state, final, order=order)
+            self.run(layer, x, out, (state, final), order)
             x = out
 
     def run(
         self,
-        forward: Callable[..., Any],
         layer: int,
         x: Array,
         y: Array,
-        state: StateArrays,
-        final: StateArrays,
-        own: Sequence[tuple[Any, passes.Carry]] | None = None,
-        **how: Any,
+        states: tuple[StateArrays, StateArrays],
+        order: Order | None,
+        forward: Callable[..., Any] = passes.forward,
+        own: Sequence[tuple[Any, StateUpdate]] | None = None,
     ) -> list[Any]:
-        """One layer, all directions; y (T, N, D*H) is written. Returns what each direction saves.
+        """One layer, all directions; y (T, N, D*H) and the final state are written.
 
-        `forward` is a function as `passes.forward`, with the options `how`; `own` are weights and state updates to
-        use in the place of those of inference.
+        Parameters
+        ----------
+        layer : int
+        x, y : ndarray
+        states : tuple
+            The initial and the final state.
+        order : Order or None
+        forward : callable
+            A function like `passes.forward`.
+        own : sequence of (Pack, StateUpdate), optional
+            Of each direction, in place of those of inference.
+
+        Returns
+        -------
+        list
+            What `forward` returned for each direction.
         """
         saved = []
         for d in range(self.D):
             k = layer * self.D + d
             pack, update = own[d] if own else (self.weights[k].pack(), self.update)
-            half, ends = y[..., d * self.H : (d + 1) * self.H], (h_and_c(state, k), h_and_c(final, k))
-            saved.append(forward(self.cell, pack, x, half, *ends, carry=update, reverse=d == 1, **how))
+            half, ends = y[..., d * self.H : (d + 1) * self.H], (h_and_c(state, k) for state in states)
+            saved.append(forward(self.cell, pack, Recurrence(order, update, d == 1), x, half, *ends))
         return saved
 
 
-def time_blocks(T: int, N: int, features: int, lengths: Array | None) -> Iterator[tuple[slice, Any]]:
+def time_blocks(T: int, N: int, features: int, lengths: Array | None) -> Iterator[tuple[slice, Order | None]]:
     """Slices of time of some BLOCK_ELEMENTS each, and the order of the rows in each."""
     steps = max(BLOCK_STEPS, BLOCK_ELEMENTS // (N * features)) if N else max(T, 1)
     for t in range(0, max(T, 1), steps):

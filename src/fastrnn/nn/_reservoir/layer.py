@@ -24,12 +24,14 @@ from .sequences import clear
 class ReservoirLayer(StatefulLayer[Array]):
     """A fixed random reservoir and a linear readout of its states: the part of `EchoState` that is a layer."""
 
-    input_size: Size = Size("I.")
+    input_size: Size = Size("I, the features of each step of x.")
     hidden_size: Size = Size("H, the units of each layer.")
-    num_layers: Size = Size("L.", default=1)
+    num_layers: Size = Size("L; each further layer reads the states of the layer below.", default=1)
     _: KW_ONLY
     output_size: InferredSize = InferredSize(
-        "O. None is the input size, for networks that predict their next input, as `generate` needs it.", default=None
+        "O, the features of each step of y. None is the input size, for networks that predict their next input, as "
+        "`generate` needs it.",
+        default=None,
     )
     leak: Number = Number("a, in (0, 1]; the smaller, the slower the units.", FRACTION, default=1.0)
     spectral_radius: Number = Number(
@@ -53,7 +55,9 @@ class ReservoirLayer(StatefulLayer[Array]):
     density: Number = Number(
         "In (0, 1]. Each unit reads ``max(1, round(density * H))`` units of its layer.", FRACTION, default=0.1
     )
-    nonlinearity: Choice = Choice("act.", NONLINEARITIES, default="tanh")
+    nonlinearity: Choice = Choice(
+        "act, the function that makes a state of the sum above.", NONLINEARITIES, default="tanh"
+    )
     input_to_readout: Flag = Flag("Whether the readout reads x_t, too.", default=True)
     washout: Size = Size(
         "The number of first steps of every sequence, in which the states still depend on how they began, that "

@@ -2,6 +2,7 @@
 """A random recurrent network that stays fixed, and the features that a readout sees of it."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -64,16 +65,21 @@ class Reservoir:
         return features[..., start : start + self.rnn.hidden_size]
 
     def _drive(
-        self, x: Array, features: Array, state: StateArrays, final: StateArrays, lengths: Array | None, **how: Any
+        self,
+        x: Array,
+        features: Array,
+        states: tuple[StateArrays, StateArrays],
+        lengths: Array | None,
+        forward: Callable[..., Any] = passes.forward,
     ) -> list[list[Any]]:
-        """Write features; they are 0 beyond a row's length. `how` are options of `passes.forward`."""
+        """Write features, which are 0 beyond a row's length, and the final state; returns what `forward` saved."""
         if self.inputs:
             features[..., : x.shape[-1]] = x
             clear(features[..., : x.shape[-1]], lengths)
         order, saved = order_of(lengths, len(x)), []
         for layer in range(self.stack.L):
             h = self.states(features, layer)
-            saved.append(self.stack.run(passes.forward, layer, x, h, state, final, order=order, **how))
+            saved.append(self.stack.run(layer, x, h, states, order, forward))
             x = h
         return saved
 
@@ -99,7 +105,7 @@ class Reservoir:
         for block, _ in time_blocks(T, N, self.features, lengths):
             features = np.empty((block.stop - block.start, N, self.features), self.rnn.dtype)
             left = None if lengths is None else np.clip(lengths - block.start, 0, len(features))
-            self._drive(x[block], features, state, final, left)
+            self._drive(x[block], features, (state, final), left)
             state = final
             yield block, features
 
@@ -120,7 +126,7 @@ class Reservoir:
         """All features at once, the final state, and what `backward` needs."""
         T, N, _ = x.shape
         final, features = self.stack.empty_state(N), np.empty((T, N, self.features), self.rnn.dtype)
-        return features, final, self._drive(x, features, state, final, lengths, keep=True)
+        return features, final, self._drive(x, features, (state, final), lengths, partial(passes.forward, keep=True))
 
     def backward(self, saved: list[list[Any]], dfeatures: Array, dfinal: StateArrays, dx: Array) -> StateArrays:
         """Add the gradient of x into dx (T, N, I) and return that of the initial state. `dfeatures` is overwritten."""

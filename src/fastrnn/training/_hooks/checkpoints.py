@@ -3,6 +3,7 @@
 
 from typing import Any
 
+from ...optim import Schedule
 from .._state.checkpoints import Checkpoint
 from .hook import Hook, Run, Step
 
@@ -17,7 +18,7 @@ class CheckpointWriter(Hook):
         It is part of them.
     """
 
-    def __init__(self, checkpoint: Checkpoint, schedule: Any) -> None:
+    def __init__(self, checkpoint: Checkpoint, schedule: Schedule | None) -> None:
         self.checkpoint, self.schedule = checkpoint, schedule
 
     def after_step(self, run: Run, step: Step) -> None:

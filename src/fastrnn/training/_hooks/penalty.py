@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...optim import add_penalty
-from ...optim._gradients import penalised
+from ...optim._penalty import penalized
 from .hook import Hook, Run, Step
 
 ARGUMENTS = "l1", "l2", "names"
@@ -37,7 +37,7 @@ class Penalty(Hook):
         if not {"l1", "l2"} & set(arguments):
             raise ValueError(f"penalty: expected l1, l2 or both, got {', '.join(arguments) or 'neither'}")
         try:
-            penalised(model, **arguments)
+            penalized(model, **arguments)
         except (TypeError, ValueError) as error:
             raise type(error)(f"penalty: {error}") from None
         self.model, self.arguments = model, dict(arguments)

@@ -3,11 +3,11 @@
 
 from typing import Any
 
-from ...optim import ReduceLROnPlateau
+from ...optim import ReduceLROnPlateau, Schedule
 from .hook import Hook, Run, Step, watched_loss
 
 
-def schedule_hook(schedule: Any) -> Hook:
+def schedule_hook(schedule: Schedule) -> Hook:
     """The hook that steps a schedule."""
     return PlateauSchedule(schedule) if isinstance(schedule, ReduceLROnPlateau) else StepSchedule(schedule)
 
@@ -15,7 +15,7 @@ def schedule_hook(schedule: Any) -> Hook:
 class StepSchedule(Hook):
     """Steps after every update."""
 
-    def __init__(self, schedule: Any) -> None:
+    def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
 
     def on_step(self, run: Run, step: Step) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..._engine.arguments import SeedLike, as_flag, as_size
 from ...io._container import PathType
-from ...optim import Optimizer
+from ...optim import Optimizer, Schedule
 from .._data.source import EpochReader, as_source
 from .._hooks.best import BestEpoch
 from .._hooks.callbacks import Callback, Callbacks
@@ -29,7 +29,7 @@ from .update import Update
 def fit(
     model: Any, loss: Loss, x: Any, y: Any = None, *, optimizer: Optimizer | None = None, epochs: int = 10,
     batch_size: int = 32, steps_per_epoch: int | None = None, validation: Any = None,
-    metrics: Sequence[Metric] | Mapping[str, Metric] = (), schedule: Any = None, clip: float | None = None,
+    metrics: Sequence[Metric] | Mapping[str, Metric] = (), schedule: Schedule | None = None, clip: float | None = None,
     clip_value: float | None = None, penalty: Mapping[str, Any] | None = None, patience: int | None = None,
     restore_best: bool = True, callbacks: Sequence[Callback] = (), truncate: int | tuple[int, int] | None = None,
     checkpoint: PathType | Checkpoint | None = None, resume: bool = False, shuffle: bool = True, seed: SeedLike = None,

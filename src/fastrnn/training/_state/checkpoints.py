@@ -7,7 +7,7 @@ from typing import Any
 from ..._engine.arguments import as_path, as_positive, as_size
 from ...io._checkpoints import read_checkpoint, write_checkpoint
 from ...io._container import PathType
-from ...optim import Optimizer
+from ...optim import Optimizer, Schedule
 from .parameters import (
     architecture_of,
     difference_of,
@@ -57,7 +57,7 @@ class Checkpoint:
 
 
 def save_checkpoint(
-    path: PathType, model: Any, optimizer: Optimizer | None = None, schedule: Any = None, **training: Any
+    path: PathType, model: Any, optimizer: Optimizer | None = None, schedule: Schedule | None = None, **training: Any
 ) -> None:
     """Write a model with all that its training needs to resume.
 
@@ -103,7 +103,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: PathType, model: Any, optimizer: Optimizer | None = None, schedule: Any = None
+    path: PathType, model: Any, optimizer: Optimizer | None = None, schedule: Schedule | None = None
 ) -> dict[str, Any]:
     """Bring a model, its optimizer and its schedule to the state in a checkpoint.
 
