@@ -14,6 +14,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from ..io import _models as files
+from ..io._container import replace
 from ._report.report import report
 from ._trace.tokenization import as_vocabulary, read_array, read_text
 
@@ -35,7 +36,7 @@ def main(arguments=None):
     out = options.out or os.path.splitext(options.model)[0] + ".html"
     try:
         content = make(options)
-        files.replace(out, content.encode())
+        replace(out, content.encode())
     except (OSError, TypeError, ValueError) as error:
         sys.exit(f"{parser.prog}: {error}")
     print(f"{out}: {len(content) / 1e6:.1f} MB")

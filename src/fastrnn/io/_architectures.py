@@ -12,6 +12,7 @@ from .. import nn
 from ..nn._configurable import options_of
 from ..nn._container import Container
 from ..nn._layer import Layer
+from ..nn._options import kind_of
 
 # The layers that a file can hold, of `fastrnn.nn`.
 KINDS = (
@@ -37,7 +38,7 @@ KINDS = (
 
 def check_kinds(model: Any) -> None:
     """Raise TypeError for a model that `load` could not build."""
-    name = type(model).__name__
+    name = kind_of(model)
     if name not in KINDS or getattr(nn, name) is not type(model):
         raise TypeError(f"model: expected {', '.join(KINDS)}, got {name}")
     for layer in model.children().values():
@@ -79,6 +80,11 @@ def build(architecture: Any) -> Layer:
     if kind is nn.Sequential:
         return nn.Sequential(*map(build, config["layers"]))
     try:
-        return kind(**{key: build(value) if isinstance(value, dict) else value for key, value in config.items()})
+        layer = kind(**{key: build(value) if isinstance(value, dict) else value for key, value in config.items()})
     except TypeError as error:
         raise ValueError(f"architecture: {kind.__name__}: {error}") from error
+    for key, value in config.items():  # an Embedding, for one, turns a padding_idx of -1 into V - 1
+        plain = options_of(kind)[key].plain(getattr(layer, key))
+        if plain != value and not isinstance(value, dict):
+            raise ValueError(f"architecture: {kind.__name__}.{key}: expected {short(plain)}, got {short(value)}")
+    return layer

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`fit`, and what it is made of: data in batches, updates, windows of time, checkpoints, Ctrl-C, a progress bar."""
+"""Training: `fit`, evaluation, truncated back-propagation through time, data in batches, and checkpoints."""
 
+from ._data.batch import Batch
 from ._data.batches import Batches
-from ._data.rows import Batch
 from ._loop.evaluation import evaluate
 from ._loop.fit import fit
 from ._loop.truncated import truncated_bptt

@@ -1,23 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Batches: every row once an epoch, padded with what belongs to it, in an order that can be gone on with."""
+"""Batches: every row once an epoch, in an order that can be resumed."""
 
 import itertools
 
 import numpy as np
 import pytest
+from support.batches import rows_of, sequences
 
 import fastrnn as fr
-
-
-def sequences(count, longest=20, features=(3,), seed=0):
-    """Sequences of lengths 0 to `longest`; the row's own number is in every step."""
-    lengths = np.random.default_rng(seed).integers(0, longest + 1, count)
-    return [np.full((length, *features), n, np.float32) for n, length in enumerate(lengths)]
-
-
-def rows_of(batches):
-    """The row numbers of one epoch, batch by batch; each array's y is the number of its row."""
-    return [batch.y.tolist() for batch in batches]
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
@@ -38,62 +28,7 @@ def test_the_seed_makes_the_order():
     assert rows_of(make(1)) == rows_of(make(1)) != rows_of(make(2))
 
 
-@pytest.mark.parametrize("batch_first", [False, True])
-def test_rows_of_arrays_stay_together(batch_first):
-    x = np.arange(4 * 6 * 2, dtype=np.float32).reshape(4, 6, 2)  # (T, N, F)
-    y = x.sum(axis=-1)
-    layout = (lambda a: a.swapaxes(0, 1)) if batch_first else (lambda a: a)
-    for batch in fr.Batches(layout(x), layout(y), batch_size=4, batch_first=batch_first, seed=0):
-        assert batch.lengths is None and batch.steps == 4 * layout(batch.x).shape[1]
-        np.testing.assert_array_equal(batch.x.sum(axis=-1), batch.y)
-        assert layout(batch.x).shape[0] == 4
-
-
-@pytest.mark.parametrize("shape", [(10,), (10, 3), (7, 10), (7, 10, 2)])
-def test_where_the_rows_of_targets_are(shape):
-    """One for each row, or a sequence of another length for each."""
-    axis = shape.index(10)
-    y = np.zeros(shape) + np.arange(10).reshape([10 if k == axis else 1 for k in range(len(shape))])
-    x = np.broadcast_to(np.arange(10.0)[None, :, None], (5, 10, 1))
-    for batch in fr.Batches(x, y, batch_size=4, seed=0):
-        np.testing.assert_array_equal(
-            np.moveaxis(batch.y, axis, 0).reshape(len(batch.x[0]), -1)[:, 0], batch.x[0, :, 0]
-        )
-
-
-def test_targets_of_either_meaning_are_refused():
-    with pytest.raises(ValueError, match=r"y: expected \(10, ...\) or \(S, 10, ...\) but not both, got \(10, 10\)"):
-        fr.Batches(np.zeros((5, 10, 2)), np.zeros((10, 10)))
-    fr.Batches(np.zeros((10, 10, 2)), np.zeros((10, 10)))  # one for each step
-
-
-def test_rows_without_time_and_tokens():
-    (batch,) = fr.Batches(np.zeros((6, 4), np.float32), np.zeros(6))
-    assert batch.x.shape == (6, 4) and batch.steps == 6
-    (batch,) = fr.Batches(np.zeros((6, 4), int), np.zeros(4))
-    assert batch.x.shape == (6, 4) and batch.y.shape == (4,) and batch.steps == 24
-
-
-@pytest.mark.parametrize("batch_first", [False, True])
-def test_sequences_are_padded_with_their_lengths(batch_first):
-    x = sequences(40)
-    y = [row[:, 0].astype(int) for row in x]
-    seen = []
-    for batch in fr.Batches(x, y, batch_size=8, batch_first=batch_first, seed=0):
-        steps = batch.x.swapaxes(0, 1) if batch_first else batch.x
-        targets = batch.y.T if batch_first else batch.y
-        assert steps.shape == (batch.lengths.max(), 8, 3) and batch.steps == batch.lengths.sum()
-        for n, length in enumerate(batch.lengths):
-            assert not steps[length:, n].any() and not targets[length:, n].any()
-            if length:
-                row = int(targets[0, n])
-                seen.append(row)
-                np.testing.assert_array_equal(steps[:length, n], x[row])
-                np.testing.assert_array_equal(targets[:length, n], y[row])
-    assert sorted(seen) == [n for n, row in enumerate(x) if len(row)]
-
-
-def test_similar_lengths_meet():
+def test_similar_lengths_share_a_batch():
     """Little padding, where batches at random would be a third padding; and yet another order each epoch."""
     x = sequences(4000, longest=30)
     batches = fr.Batches(x, np.arange(4000), batch_size=16, seed=0)
@@ -104,94 +39,6 @@ def test_similar_lengths_meet():
     assert {frozenset(part) for part in first}.isdisjoint(frozenset(part) for part in second)
     longest = [max(len(x[n]) for n in part) for part in first]
     assert longest != sorted(longest)  # short batches do not come first
-
-
-def test_targets_of_a_list():
-    x = sequences(10)
-    array = fr.Batches(x, np.arange(10), batch_size=4, shuffle=False)
-    assert rows_of(array) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
-    labels = [list(range(n % 3)) for n in range(10)]  # of lengths of their own, as ctc_loss takes them
-    other = fr.Batches(x, labels, batch_size=4, shuffle=False)
-    assert [batch.y for batch in other] == [labels[:4], labels[4:8], labels[8:]]
-
-
-def test_targets_may_be_said_to_be_of_each_step_or_not():
-    """By default it is seen from their lengths, which may agree by chance."""
-    x, labels = [np.ones((2, 3)), np.ones((2, 3))], [[1, 2], [3, 4]]
-    for per_step, expected in (None, [[1, 3], [2, 4]]), (True, [[1, 3], [2, 4]]), (False, labels):
-        batches = fr.Batches(x, labels, per_step=per_step, shuffle=False)
-        (batch,) = batches
-        assert np.array_equal(batch.y, expected) and batches.per_step == (per_step is not False)
-    x, y = np.zeros((2, 2, 3)), np.array([[1, 3], [2, 4]])
-    for per_step, expected in (None, [[1], [2]]), (True, [[1], [2]]), (False, [[1, 3]]):
-        row = next(iter(fr.Batches(x, y, batch_size=1, per_step=per_step, shuffle=False)))
-        assert row.y.tolist() == expected
-    assert fr.Batches(np.ones((2, 3), int), [0, 1], batch_first=True, per_step=False).per_step is False
-
-
-@pytest.mark.parametrize(
-    ("error", "message", "x", "y", "per_step"),
-    [
-        (ValueError, r"y\[1\]: expected 2 targets, one for .* of x\[1\], got 1", [[1], [1, 2]], [[1], [1]], True),
-        (ValueError, r"y\[0\]: expected 1 targets, .*, got a single one", [[1], [1, 2]], [1, [1, 2]], True),
-        (TypeError, "y: expected a list of sequences, as x, with per_step=True, got ndarray", [[1]], np.ones(1), True),
-        (ValueError, r"y: expected one target for each .* x \(4, 3\), got", np.ones((4, 3), int), np.ones(3), True),
-        (ValueError, r"y: expected \(3, ...\) for the 3 rows of x", np.ones((4, 3), int), np.ones((4, 3)), False),
-        (TypeError, "per_step: expected True or False, got 1", [[1]], [[1]], 1),
-    ],
-)  # fmt: skip
-def test_targets_that_are_not_what_is_said(error, message, x, y, per_step):
-    with pytest.raises(error, match=message):
-        fr.Batches(x, y, per_step=per_step)
-
-
-def test_python_numbers_have_no_dtype_of_their_own():
-    """NumPy's, of all rows together; or the one that is asked for. Arrays keep theirs."""
-    rows = [[[1], [2]], [[0.5]], []]
-    for dtype, expected in (None, np.float64), (np.float32, np.float32), ("float64", np.float64):
-        (batch,) = fr.Batches(rows, [0, 1, 0], shuffle=False, dtype=dtype)
-        assert batch.x.dtype == expected and batch.x.shape == (2, 3, 1) and batch.lengths.tolist() == [2, 1, 0]
-        assert batch.x[:, 0, 0].tolist() == [1, 2] and batch.x[0, 1, 0] == 0.5
-    (batch,) = fr.Batches([[3, 1], [], (2,)], [[1, 0], [], [0.5]], shuffle=False)
-    assert batch.x.tolist() == [[3, 0, 2], [1, 0, 0]] and batch.x.dtype.kind == "i"
-    assert batch.y.tolist() == [[1, 0, 0.5], [0, 0, 0]]
-    (batch,) = fr.Batches([np.ones((2, 3), np.float32), []], [0, 1], shuffle=False)
-    assert batch.x.dtype == np.float32 and batch.x.shape == (2, 2, 3)
-    (batch,) = fr.Batches([np.ones((2, 3)), np.ones((1, 3))], [0, 1], dtype=np.float32)
-    assert batch.x.dtype == np.float64
-    with pytest.raises(TypeError, match=r"x\[1\]: expected float64, as x\[0\], got float32"):
-        fr.Batches([np.ones(2), [1.0]], [0, 1], dtype=np.float32)
-    with pytest.raises(ValueError, match=r"x\[1\]: expected steps of shape \(1,\), got \(2,\)"):
-        fr.Batches([[[1.0]], [[1.0, 2.0]]], [0, 1])
-    with pytest.raises(TypeError, match="dtype: expected np.float32 or np.float64, got 'int32'"):
-        fr.Batches([[1]], [0], dtype="int32")
-
-
-def test_rows_may_be_put_together_by_others():
-    """As a model of several inputs needs them; rows of similar lengths still meet."""
-    sources, targets = [[n] * (n % 7 + 1) for n in range(60)], [str(n) for n in range(60)]
-
-    def collate(x, y):
-        assert [row[0] for row in x] == [int(name) for name in y]
-        return {"source": x, "target": y}, y
-
-    batches, seen = fr.Batches(sources, targets, batch_size=6, collate_fn=collate, seed=0), []
-    for batch in batches:
-        assert batch.x["target"] is batch.y and batch.lengths is None
-        assert max(map(len, batch.x["source"])) - min(map(len, batch.x["source"])) <= 1
-        seen += batch.y
-    assert sorted(seen) == sorted(targets)
-
-
-def test_lengths_of_arrays():
-    x, y = np.ones((9, 6, 2), np.float32), np.ones((9, 6), int)
-    lengths = np.array([1, 2, 3, 4, 0, 5])
-    batches = fr.Batches(x, y, lengths=lengths, batch_size=3, shuffle=False)
-    assert [(b.x.shape, b.y.shape, b.lengths.tolist()) for b in batches] == [
-        ((3, 3, 2), (3, 3), [1, 2, 3]),
-        ((5, 3, 2), (5, 3), [4, 0, 5]),
-    ]
-    assert batches.steps == 15
 
 
 @pytest.mark.parametrize("ragged", [False, True])
@@ -211,7 +58,7 @@ def test_a_state_leads_to_the_same_batches(ragged, stop):
 def test_a_state_of_other_data_is_refused():
     batches = fr.Batches(np.zeros((2, 45, 1)), np.arange(45), batch_size=8, seed=0)
     state = batches.state_dict()
-    with pytest.raises(ValueError, match="rows: expected 45, as where the state is from, got 44"):
+    with pytest.raises(ValueError, match="rows: expected 45, as in the state, got 44"):
         fr.Batches(np.zeros((2, 44, 1)), np.arange(44), batch_size=8).load_state_dict(state)
     with pytest.raises(ValueError, match="batch_size: expected 8, .* got 9"):
         fr.Batches(np.zeros((2, 45, 1)), np.arange(45), batch_size=9).load_state_dict(state)

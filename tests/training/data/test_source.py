@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The feed: epochs of any source, and the way back to a place in it."""
+"""Epochs of any data source, and the way back to a position in one."""
 
 import itertools
 
@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import fastrnn as fr
-from fastrnn.training._data.source import Feed, as_source
+from fastrnn.training._data.source import EpochReader, as_source
 
 
 class Again:
-    """An iterable that can be begun again, without a state."""
+    """An iterable that can be iterated over again, without a state."""
 
     def __init__(self, count):
         self.count = count
@@ -25,24 +25,24 @@ def numbers(batches):
 
 
 def test_an_epoch_ends_when_the_source_does():
-    feed = Feed(Again(3))
-    assert [numbers(feed.epoch()) for _ in range(2)] == [[0, 1, 2]] * 2
+    reader = EpochReader(Again(3))
+    assert [numbers(reader.epoch()) for _ in range(2)] == [[0, 1, 2]] * 2
 
 
 def test_an_epoch_ends_after_so_many_batches():
-    feed = Feed(Again(3), steps_per_epoch=2)
-    assert [numbers(feed.epoch()) for _ in range(4)] == [[0, 1], [2, 0], [1, 2], [0, 1]]
-    feed = Feed(zip(itertools.count(), itertools.count()), steps_per_epoch=3)
-    assert [numbers(feed.epoch()) for _ in range(2)] == [[0, 1, 2], [3, 4, 5]]
+    reader = EpochReader(Again(3), steps_per_epoch=2)
+    assert [numbers(reader.epoch()) for _ in range(4)] == [[0, 1], [2, 0], [1, 2], [0, 1]]
+    reader = EpochReader(zip(itertools.count(), itertools.count()), steps_per_epoch=3)
+    assert [numbers(reader.epoch()) for _ in range(2)] == [[0, 1, 2], [3, 4, 5]]
 
 
 def test_an_iterator_that_has_ended_gives_nothing_more():
     """It is known as soon as an epoch is not whole."""
     for steps, epochs, known in (None, [[0, 1, 2], [], []], 1), (2, [[0, 1], [2], []], 1), (3, [[0, 1, 2], [], []], 1):
-        feed = Feed(iter(Again(3)), steps)
+        reader = EpochReader(iter(Again(3)), steps)
         for k, expected in enumerate(epochs):
-            assert numbers(feed.epoch()) == expected and feed.exhausted == (k >= known)
-    assert numbers(Feed(Again(0), 2).epoch()) == []
+            assert numbers(reader.epoch()) == expected and reader.exhausted == (k >= known)
+    assert numbers(EpochReader(Again(0), 2).epoch()) == []
 
 
 def test_a_function_makes_the_batches_of_each_epoch():
@@ -53,11 +53,11 @@ def test_a_function_makes_the_batches_of_each_epoch():
         return iter(Again(3))
 
     for steps, epochs in (None, [[0, 1, 2]] * 3), (2, [[0, 1], [2, 0], [1, 2]]):
-        feed = Feed(as_source(make, None, batch_first=False), steps)
-        assert [numbers(feed.epoch()) for _ in range(3)] == epochs and not feed.exhausted
+        reader = EpochReader(as_source(make, None, batch_first=False), steps)
+        assert [numbers(reader.epoch()) for _ in range(3)] == epochs and not reader.exhausted
     assert len(calls) == 3 + 2
     with pytest.raises(TypeError, match="x: expected a function that returns batches, got one that returns int"):
-        list(Feed(as_source(lambda: 3, None, batch_first=False)).epoch())
+        list(EpochReader(as_source(lambda: 3, None, batch_first=False)).epoch())
 
 
 SOURCES = {
@@ -71,14 +71,14 @@ SOURCES = {
 @pytest.mark.parametrize("steps", [None, 3])
 @pytest.mark.parametrize("taken", [0, 1, 3, 5, 7, 8, 15])
 @pytest.mark.parametrize("kind", SOURCES)
-def test_a_place_can_be_gone_back_to(kind, taken, steps):
+def test_an_epoch_resumes_at_any_batch(kind, taken, steps):
     """At any batch of any epoch: what comes then is what came there."""
-    feed = Feed(SOURCES[kind](), steps)
-    everything = itertools.chain.from_iterable(feed.epoch() for _ in range(10))
+    reader = EpochReader(SOURCES[kind](), steps)
+    everything = itertools.chain.from_iterable(reader.epoch() for _ in range(10))
     list(itertools.islice(everything, taken))
-    state = feed.state_dict()
+    state = reader.state_dict()
     expected = numbers(itertools.islice(everything, 6))
-    other = Feed(SOURCES[kind](), steps)
+    other = EpochReader(SOURCES[kind](), steps)
     other.load_state_dict(state)
     assert numbers(itertools.islice((b for _ in range(10) for b in other.epoch()), 6)) == expected
     assert len(expected) == 6
@@ -87,12 +87,12 @@ def test_a_place_can_be_gone_back_to(kind, taken, steps):
 def test_a_source_with_fewer_batches_is_refused():
     state = {"taken": 5, "drawn": 5}
     with pytest.raises(ValueError, match="x: expected at least 5 batches, as before, got 3"):
-        Feed(Again(3)).load_state_dict(state)
-    with pytest.raises(ValueError, match="x: expected what the state is from, got Batches"):
-        Feed(SOURCES["batches"]()).load_state_dict(state)
+        EpochReader(Again(3)).load_state_dict(state)
+    with pytest.raises(ValueError, match="x: expected the data source of the state, got Batches"):
+        EpochReader(SOURCES["batches"]()).load_state_dict(state)
 
 
-def test_what_is_data_and_what_gives_batches():
+def test_data_and_iterables_of_batches():
     assert type(as_source([[1], [2]], [1, 2], batch_first=False)) is fr.Batches
     assert type(as_source(np.ones(3), np.ones(3), batch_first=True)) is fr.Batches
     source = Again(3)
@@ -111,9 +111,9 @@ def test_what_is_data_and_what_gives_batches():
             as_source(sequences, None, batch_first=False)
     for wrong in [(1,)], [3], ["ab"], [(1, 2, 3, 4)]:
         with pytest.raises(TypeError, match=r"x: expected batches \(x, y\) or \(x, y, lengths\)"):
-            list(Feed(iter(wrong)).epoch())
+            list(EpochReader(iter(wrong)).epoch())
 
 
 def test_steps_of_an_epoch():
-    assert Feed(SOURCES["batches"]()).steps == 7
-    assert Feed(SOURCES["batches"](), 3).steps is None and Feed(Again(3)).steps is None
+    assert EpochReader(SOURCES["batches"]()).steps == 7
+    assert EpochReader(SOURCES["batches"](), 3).steps is None and EpochReader(Again(3)).steps is None

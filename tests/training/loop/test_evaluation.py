@@ -37,7 +37,7 @@ def test_the_mean_over_all_steps(batch_size, chunk, model, data):
     np.testing.assert_allclose(found["huber"], fr.huber_loss(outputs, np.concatenate(y))[0], rtol=1e-12)
 
 
-def test_rows_count_alike_where_time_is_gone(rng):
+def test_rows_have_equal_weight_without_time(rng):
     model = fr.Sequential(fr.GRU(3, 4, seed=0), fr.LastStep(), fr.Linear(4, 2, seed=1))
     x, y = rng.standard_normal((5, 7, 3)).astype(np.float32), rng.integers(2, size=7)
     logits, _ = model(x)
@@ -55,7 +55,7 @@ def test_it_is_inference(model, data):
         np.testing.assert_array_equal(grad, before[name])
 
 
-def test_batches_of_ones_own(model, data):
+def test_custom_batches(model, data):
     x, y = data
     batches = [(a[:, None], b[:, None]) for a, b in zip(x, y, strict=True)]
     assert fr.evaluate(model, fr.mse_loss, iter(batches)) == fr.evaluate(model, fr.mse_loss, x, y, batch_size=1)

@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Ctrl-C: at once outside what is held, at the end of it inside, and a second time always at once."""
 
-import os
 import signal
 import threading
 
 import pytest
+from support.training import press
 
 from fastrnn.training._loop.interrupts import Interrupts
 
 pytestmark = pytest.mark.usefixtures("interruptible")
-
-
-def press():
-    os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_outside_it_is_at_once():

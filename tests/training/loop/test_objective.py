@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A model and a loss as one: what each of them is given."""
+"""A model and a loss as one: which arguments each of them receives."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def squares(y, target):
 
 @pytest.mark.parametrize("batch_first", [False, True])
 def test_a_loss_without_lengths_sees_what_counts(batch_first, rng):
-    """It is the loss that takes them, value and gradient, whatever stands in the padding."""
+    """The same value and gradient as a loss that takes lengths, whatever the padding holds."""
     y, target = rng.standard_normal((6, 3, 2)), rng.standard_normal((6, 3, 2))
     y[4:, 1] = np.nan
     if batch_first:
@@ -82,7 +82,7 @@ def test_several_inputs():
 
 @pytest.mark.parametrize("x", [np.zeros(3), [1, 2]])
 def test_one_input_where_the_model_takes_several(x):
-    """What works is named; state and lengths are not among them, and a model that takes anything is given it."""
+    """What works is named; state and lengths are not among them, and a model that takes anything receives it."""
     expected = (
         r"x: expected batches whose x is a dict {'a': ..., 'b': ...}, since TwoInputs takes a and b, got .*collate"
     )
@@ -94,8 +94,8 @@ def test_one_input_where_the_model_takes_several(x):
             getattr(Objective(translator, fr.cross_entropy), method)(x, None, [3])
 
     class Anything(TwoInputs):
-        def forward(self, *given, lengths, **named):
-            return given[0], None
+        def forward(self, *inputs, lengths, **named):
+            return inputs[0], None
 
         def __call__(self, x, state, lengths):
             return x
@@ -140,7 +140,7 @@ def test_a_loss_without_a_gradient(loss):
         Objective(fr.Linear(1, 1), loss).cost(np.zeros((3, 1)), np.zeros((3, 1)), None)
 
 
-def test_what_is_no_model_and_no_loss():
+def test_objects_that_are_not_models_or_losses():
     with pytest.raises(TypeError, match="model: expected params, .* got object without params"):
         Objective(object(), fr.mse_loss)
     with pytest.raises(TypeError, match=r"loss: expected a function loss\(y, target\), got str"):

@@ -6,7 +6,7 @@ import pytest
 from support.recurrent import make_layer
 
 import fastrnn as fr
-from fastrnn.training._data.rows import Batch
+from fastrnn.training._data.batch import Batch
 from fastrnn.training._loop.objective import Objective
 from fastrnn.training._loop.truncated import as_windows, windows
 
@@ -56,8 +56,8 @@ def test_one_window_is_full_backpropagation(cell, batch_first, rng):
     assert (window.loss, window.stop, window.last, window.steps) == (loss, T, True, T + 4)
     for name, grad in gradients(model).items():
         np.testing.assert_array_equal(grad, expected[name], err_msg=name)
-    for actual, wanted in zip(np.ravel(window.state[0]), np.ravel(final[0]), strict=True):
-        assert actual == wanted
+    for ours, theirs in zip(np.ravel(window.state[0]), np.ravel(final[0]), strict=True):
+        assert ours == theirs
 
 
 @pytest.mark.parametrize("k1", [1, 2, 3, 4, 11])
@@ -126,7 +126,7 @@ def test_gradients_do_not_leave_their_window(rng):
         np.testing.assert_allclose(grad[at], (losses[0] - losses[1]) / 2e-6, rtol=1e-6)
 
 
-def test_the_state_goes_on_to_the_next_call(rng):
+def test_the_state_is_carried_to_the_next_call(rng):
     model, (x, y) = make_model(), make_data(rng)
     whole = [window.loss for window in fr.truncated_bptt(model, fr.mse_loss, x, y, 3)]
     first = list(fr.truncated_bptt(model, fr.mse_loss, x[:6], y[:6], 3))
@@ -135,8 +135,8 @@ def test_the_state_goes_on_to_the_next_call(rng):
 
 
 @pytest.mark.parametrize("k1, k2", [(3, 3), (2, 5), (1, 4)])
-def test_it_goes_on_from_any_window(k1, k2, rng):
-    """A later window, begun from what the one before left, is the same to the bit."""
+def test_it_resumes_at_any_window(k1, k2, rng):
+    """A later window, started from the state that the previous one left, is the same to the bit."""
     model, (x, y) = make_model(), make_data(rng)
     objective, batch, places, expected = Objective(model, fr.mse_loss), Batch(x, y), [(0, None)], []
     for window in windows(objective, batch, (k1, k2)):

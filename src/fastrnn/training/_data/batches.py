@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What turns data into batches: rows in an order that a seed fixes, of similar lengths together."""
+"""Data in batches: rows in an order that a seed fixes, of similar lengths together."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
-from ..._engine.arguments import as_dtype, as_flag, as_rng, as_size
-from .rows import Batch, Ragged, Regular
-
-__all__ = ["Batch", "Batches"]
+from ..._engine.arguments import Array, SeedLike, as_dtype, as_flag, as_rng, as_size
+from .batch import Batch
+from .rows import ArrayRows, Rows, SequenceRows
 
 POOL = 64  # batches whose rows are sorted by length together: enough to fill them evenly, few enough to stay random
 
@@ -14,8 +17,8 @@ POOL = 64  # batches whose rows are sorted by length together: enough to fill th
 class Batches:
     """Batches of arrays, or of sequences of different lengths.
 
-    Iterating gives the batches of one epoch, the next time those of the next. The order depends on `seed` and the
-    epoch alone, so `state_dict`, in the middle of an epoch too, is three numbers.
+    Each iteration yields the batches of one epoch. Their order depends on `seed` and the number of the epoch alone, so
+    that `state_dict` is a few numbers, also in the middle of an epoch.
 
     Parameters
     ----------
@@ -26,35 +29,36 @@ class Batches:
     y : array_like, or list of array_like
         Targets. Of an array x: one for each step if the first two axes are those of x; otherwise one for each row,
         (N, ...), or sequences of other lengths, (S, N, ...). Of a list: an array (N, ...) has one target for each row;
-        a list of sequences as long as those of x has one for each step, and is padded as x is; any other list is given
-        to the loss as it is, the rows of a batch at a time.
-    batch_size : int
+        a list of sequences as long as those of x has one for each step, and is padded as x is; of any other list the
+        loss is given the rows of a batch, as they are.
+    batch_size : int, default 32
         Rows in a batch; the last batch of an epoch may have fewer.
     lengths : array_like of int, shape (N,), optional
         Of the rows of an array x with time, 0..T. Its batches end with their longest row.
-    batch_first : bool
+    batch_first : bool, default False
         Whether batches, and an array x, are (N, T, ...).
     collate_fn : callable, optional
-        Of a list x: makes a batch, as `Batch` or (x, y) or (x, y, lengths), of the lists of its rows of x and of y,
-        instead of padding them. So a model of several inputs gets them: its x may be a dict or a tuple.
+        Of a list x: called with a list of rows of x and one of rows of y, it returns the batch, as `Batch`, (x, y) or
+        (x, y, lengths), and nothing is padded. This is how a model of several inputs gets them: the x of its batch is a
+        dict or a tuple.
     dtype : {np.float32, np.float64}, optional
-        Of sequences of a list x that are lists of Python numbers, which have none of their own: that of the model, if
-        it does not read tokens, as `fit` and `evaluate` have it. By default as NumPy does, integers or float64.
+        Of the sequences of a list x that are lists of Python numbers, which have none of their own. `fit` and
+        `evaluate` pass that of the model if it does not read tokens. By default as NumPy does, integers or float64.
     per_step : bool, optional
-        Whether y has a target for each step of x. By default it has if it looks like that, as said above. False is for
-        labels that have lengths of their own and may be as many as the steps, as those of `ctc_loss`: `fit` and
-        `evaluate` know that of any loss that takes `input_lengths`. An array y is then (N, ...).
-    shuffle : bool
-        Every epoch has an order of its own: rows at random; where lengths differ, rows of similar lengths meet in a
-        batch, so that there is little padding. Without it, the rows stay in order.
-    seed : int or None
+        Whether y has a target for each step of x. By default the shapes decide, as described for y. False is for labels
+        that have lengths of their own and may be as many as the steps, as those of `ctc_loss`; `fit` and `evaluate`
+        pass it for any loss that takes `input_lengths`. An array y is then (N, ...).
+    shuffle : bool, default True
+        Every epoch has an order of its own: rows at random; where lengths differ, rows of similar lengths form a batch,
+        so that there is little padding. Without it, the rows stay in order.
+    seed : int, Generator or None, default None
         Of the order.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is of the wrong type, there is no row, x and y have different numbers of rows, a sequence has
-        another shape than the first or length is out of range.
+        An argument is of the wrong type, there is no row, x and y have different numbers of rows, a sequence differs in
+        shape or dtype from the first, or a length is out of range.
 
     Examples
     --------
@@ -67,12 +71,13 @@ class Batches:
     """
 
     def __init__(
-        self, x, y, *, batch_size=32, lengths=None, batch_first=False, collate_fn=None, dtype=None, per_step=None,
-        shuffle=True, seed=None,
-    ):  # fmt: skip
-        self.batch_size = as_size("batch_size", batch_size)
-        self.batch_first = as_flag("batch_first", batch_first)
-        self.shuffle = as_flag("shuffle", shuffle)
+        self, x: Any, y: Any, *, batch_size: int = 32, lengths: ArrayLike | None = None, batch_first: bool = False,
+        collate_fn: Callable[[list[Any], list[Any]], Any] | None = None, dtype: DTypeLike | None = None,
+        per_step: bool | None = None, shuffle: bool = True, seed: SeedLike = None,
+    ) -> None:  # fmt: skip
+        self.batch_size: int = as_size("batch_size", batch_size)
+        self.batch_first: bool = as_flag("batch_first", batch_first)
+        self.shuffle: bool = as_flag("shuffle", shuffle)
         self._entropy = int(as_rng(seed).spawn(1)[0].integers(1 << 63))
         per_step = None if per_step is None else as_flag("per_step", per_step)
         if y is None:
@@ -80,38 +85,38 @@ class Batches:
         if isinstance(x, list | tuple):
             if lengths is not None:
                 raise ValueError("lengths: expected none for a list of sequences, which has lengths of its own")
-            self._rows = Ragged(
-                x, y, self.batch_first, collate_fn, None if dtype is None else as_dtype(dtype), per_step
-            )
+            float_dtype = None if dtype is None else as_dtype("dtype", dtype)
+            rows: Rows = SequenceRows(x, y, self.batch_first, collate_fn, float_dtype, per_step)
         else:
             if collate_fn is not None:
                 raise ValueError(f"collate_fn: expected none for an array x, only for a list, got {collate_fn!r}")
-            self._rows = Regular(x, y, lengths, self.batch_first, per_step)
-        if not self._rows.count:
+            rows = ArrayRows(x, y, lengths, self.batch_first, per_step)
+        if not rows.count:
             raise ValueError("x: expected at least one row, got none")
-        self.epoch = 0
-        self.position = 0  # batches of this epoch that have been given
+        self._rows = rows
+        self.epoch: int = 0
+        self.position: int = 0  # batches of this epoch that have been yielded
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Batches in an epoch."""
         return -(-self._rows.count // self.batch_size)
 
     @property
-    def steps(self):
+    def steps(self) -> int:
         """Time steps of all rows together; rows, if they have no time."""
         return self._rows.steps
 
     @property
-    def per_step(self):
+    def per_step(self) -> bool:
         """Whether y has a target for each step of x."""
         return self._rows.per_step
 
     @property
-    def has_time(self):
-        """Whether x are sequences, so that it matters where time is."""
+    def has_time(self) -> bool:
+        """Whether x has a time axis, so that it matters which one it is."""
         return self._rows.time is not None
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Batch]:
         """The batches of this epoch, from `position` on."""
         parts = self._parts()
         while self.position < len(parts):
@@ -119,7 +124,7 @@ class Batches:
             yield self._rows.batch(parts[self.position - 1])
         self.epoch, self.position = self.epoch + 1, 0
 
-    def _parts(self):
+    def _parts(self) -> list[Array]:
         """The rows of each batch of this epoch."""
         count, size = self._rows.count, self.batch_size
         if not self.shuffle:
@@ -135,10 +140,12 @@ class Batches:
         parts = np.split(order, range(size, count, size))
         return [parts[k] for k in rng.permutation(len(parts))]
 
-    def state_dict(self):
-        """Where in which epoch of which order: dict of str to int.
+    def state_dict(self) -> dict[str, int]:
+        """The order, the epoch and the position in it. A batch counts as done once it has been yielded.
 
-        A batch counts as done as soon as it has been given.
+        Returns
+        -------
+        dict of str to int
         """
         return {
             "rows": self._rows.count,
@@ -149,18 +156,22 @@ class Batches:
             "position": self.position,
         }
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a `state_dict` at the next iteration.
+
+        Parameters
+        ----------
+        state : mapping of str to int
 
         Raises
         ------
         ValueError
             It is of other data, or of batches of another size. Nothing is changed then.
         """
-        here = self.state_dict()
-        if state.keys() != here.keys():
-            raise ValueError(f"state: expected {', '.join(here)}, got {', '.join(map(str, state))}")
+        current = self.state_dict()
+        if state.keys() != current.keys():
+            raise ValueError(f"state: expected {', '.join(current)}, got {', '.join(map(str, state))}")
         for name in "rows", "batch_size", "shuffle":
-            if state[name] != here[name]:
-                raise ValueError(f"{name}: expected {state[name]}, as where the state is from, got {here[name]}")
+            if state[name] != current[name]:
+                raise ValueError(f"{name}: expected {state[name]}, as in the state, got {current[name]}")
         self._entropy, self.epoch, self.position = (int(state[name]) for name in ("entropy", "epoch", "position"))

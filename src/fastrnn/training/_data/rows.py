@@ -1,68 +1,30 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The rows of data, and a batch of some of them: cut out of arrays, or padded to the longest."""
+"""The rows of a data set, from which batches are made: slices of arrays, or sequences padded to the longest."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..._engine.arguments import as_array, as_integers
+from ..._engine.arguments import Array, as_array, as_integers
+from .batch import Batch, as_batch, is_timeless
 
 
-class Batch(NamedTuple):
-    """What one step of training reads.
+class ArrayRows:
+    """Rows of arrays.
 
     Attributes
     ----------
-    x : array_like
-        Input of the model. A tuple is several of them, a dict several by name, as ``model.forward`` takes them.
-    y : array_like
-        What the loss is given as target.
-    lengths : array_like of int, shape (N,), or None
-        How many steps of each row count.
+    count, steps : int
+        Rows, and time steps of all of them; rows again if they have no time.
+    lengths : ndarray of int, shape (count,), or None
+    time : int or None
+        The axis of time in x.
+    per_step : bool
+        Whether y has a target for each step of x.
     """
 
-    x: object
-    y: object = None
-    lengths: object = None
-
-    @property
-    def steps(self):
-        """Time steps of all its rows together; rows, where nothing says that they have time."""
-        if self.lengths is not None:
-            return int(np.sum(self.lengths))
-        x = np.asarray(self._inputs()[0])
-        return len(x) if is_timeless(x) else x.shape[0] * x.shape[1]
-
-    def is_finite(self):
-        """Whether no input holds nan or inf."""
-        arrays = map(np.asarray, self._inputs())
-        return all(np.isfinite(array).all() for array in arrays if array.dtype.kind == "f")
-
-    def _inputs(self):
-        if isinstance(self.x, dict):
-            return list(self.x.values())
-        return self.x if isinstance(self.x, tuple) else (self.x,)
-
-
-def as_batch(item):
-    """What gave a batch, as a `Batch`."""
-    if isinstance(item, Batch):
-        return item
-    if isinstance(item, tuple | list) and len(item) in (2, 3):
-        return Batch(*item)
-    got = f"{type(item).__name__} of {len(item)}" if isinstance(item, tuple | list) else type(item).__name__
-    raise TypeError(f"x: expected batches (x, y) or (x, y, lengths), got {got}")
-
-
-def is_timeless(x):
-    """Whether an array is rows without time, floats (N, F) or (N,), and neither sequences nor tokens."""
-    return x.ndim < 2 or (x.ndim == 2 and x.dtype.kind == "f")
-
-
-class Regular:
-    """Rows of arrays."""
-
-    def __init__(self, x, y, lengths, batch_first, per_step):
+    def __init__(self, x: Any, y: Any, lengths: Any, batch_first: bool, per_step: bool | None) -> None:
         self.x, self.y = as_array("x", x), as_array("y", y)
         timeless = is_timeless(self.x)
         self.time = None if timeless else int(batch_first)
@@ -75,48 +37,59 @@ class Regular:
         if per_step and not as_long:
             raise ValueError(f"y: expected one target for each step of x {self.x.shape}, got {self.y.shape}")
         self.per_step = as_long if per_step is None else per_step
-        self.lengths = None
-        self.steps = self.count if timeless else self.count * self.x.shape[self.time]
-        if lengths is not None:
-            if timeless:
-                raise ValueError(f"lengths: expected none for rows without time, x of shape {self.x.shape}")
-            self.lengths = as_integers("lengths", lengths)
-            T = self.x.shape[self.time]
-            if self.lengths.shape != (self.count,):
-                raise ValueError(f"lengths: expected ({self.count},), got {self.lengths.shape}")
-            for n in np.flatnonzero((self.lengths < 0) | (self.lengths > T))[:1]:
-                raise ValueError(f"lengths: expected integers in 0..{T}, the steps of x, got {self.lengths[n]} at {n}")
+        self.lengths = None if lengths is None else self._checked_lengths(lengths)
+        if self.lengths is not None:
             self.steps = int(self.lengths.sum())
+        else:
+            self.steps = self.count if self.time is None else self.count * self.x.shape[self.time]
 
-    def _target_axis(self, per_step):
+    def _checked_lengths(self, lengths: Any) -> Array:
+        if self.time is None:
+            raise ValueError(f"lengths: expected none for rows without time, x of shape {self.x.shape}")
+        array, T = as_integers("lengths", lengths), self.x.shape[self.time]
+        if array.shape != (self.count,):
+            raise ValueError(f"lengths: expected ({self.count},), got {array.shape}")
+        for n in np.flatnonzero((array < 0) | (array > T))[:1]:
+            raise ValueError(f"lengths: expected integers in 0..{T}, the steps of x, got {array[n]} at {n}")
+        return array
+
+    def _target_axis(self, per_step: bool | None) -> int:
         """The axis of y that has the rows."""
         N, shape = self.count, self.y.shape
         first = self.axis == 0 or per_step is False
         if first or shape[:2] == self.x.shape[:2]:
-            found = [0] if first else [1]
+            candidates = [0] if first else [1]
         else:
-            found = [0, 1]
-        found = [axis for axis in found if shape[axis : axis + 1] == (N,)]
-        if len(found) == 2:
+            candidates = [0, 1]
+        axes = [axis for axis in candidates if shape[axis : axis + 1] == (N,)]
+        if len(axes) == 2:
             raise ValueError(f"y: expected ({N}, ...) or (S, {N}, ...) but not both, got {shape}; give lists of rows")
-        if not found:
+        if not axes:
             expected = f"({N}, ...)" if first else f"({', '.join(map(str, self.x.shape[:2]))}, ...), ({N}, ...)"
             raise ValueError(f"y: expected {expected} for the {N} rows of x {self.x.shape}, got {shape}")
-        return found[0]
+        return axes[0]
 
-    def batch(self, rows):
+    def batch(self, rows: Array) -> Batch:
         x, y = np.take(self.x, rows, self.axis), np.take(self.y, rows, self.target_axis)
-        if self.lengths is None:
+        if self.lengths is None or self.time is None:
             return Batch(x, y)
         lengths = self.lengths[rows]
-        within = (slice(None),) * self.time + (slice(int(lengths.max())),)
-        return Batch(x[within], y[within] if self.per_step else y, lengths)
+        longest = (slice(None),) * self.time + (slice(int(lengths.max())),)
+        return Batch(x[longest], y[longest] if self.per_step else y, lengths)
 
 
-class Ragged:
-    """Rows of lists of sequences."""
+class SequenceRows:
+    """Rows of lists of sequences, with the attributes of `ArrayRows`."""
 
-    def __init__(self, x, y, batch_first, collate_fn, dtype, per_step):
+    def __init__(
+        self,
+        x: Sequence[Any],
+        y: Any,
+        batch_first: bool,
+        collate_fn: Callable[[list[Any], list[Any]], Any] | None,
+        dtype: "np.dtype[Any] | None",
+        per_step: bool | None,
+    ) -> None:
         if collate_fn is not None and not callable(collate_fn):
             raise TypeError(f"collate_fn: expected a function of two lists, got {type(collate_fn).__name__}")
         self.batch_first, self.collate_fn = batch_first, collate_fn
@@ -129,26 +102,26 @@ class Ragged:
             _check_alike("x", self.x)
         self.lengths = np.array([len(row) for row in self.x], np.intp)
         self.steps = int(self.lengths.sum())
-        self.y, self.per_step = y, False
-        if collate_fn:
-            return
-        if isinstance(y, list | tuple):
-            other = [n for n, row in enumerate(self.x) if per_step is not False and _length(y[n]) != len(row)]
-            if per_step and other:
-                raise ValueError(
-                    f"y[{other[0]}]: expected {len(self.x[other[0]])} targets, one for each step of x[{other[0]}], got "
-                    + ("a single one" if _length(y[other[0]]) is None else str(len(y[other[0]])))
-                )
-            self.per_step = per_step is not False and not other
-            if self.per_step:
-                self.y = as_rows("y", y)
-                _check_alike("y", self.y)
-        elif per_step:
-            raise TypeError(f"y: expected a list of sequences, as x, with per_step=True, got {type(y).__name__}")
-        else:
-            self.y = as_array("y", y)
+        self.y, self.per_step = (y, False) if collate_fn else self._targets(y, per_step)
 
-    def batch(self, rows):
+    def _targets(self, y: Any, per_step: bool | None) -> tuple[Any, bool]:
+        """The targets, and whether there is one for each step of x."""
+        if not isinstance(y, list | tuple):
+            if per_step:
+                raise TypeError(f"y: expected a list of sequences, as x, with per_step=True, got {type(y).__name__}")
+            return as_array("y", y), False
+        others = [n for n, row in enumerate(self.x) if per_step is not False and _length(y[n]) != len(row)]
+        if per_step and others:
+            n = others[0]
+            got = "a single one" if _length(y[n]) is None else str(len(y[n]))
+            raise ValueError(f"y[{n}]: expected {len(self.x[n])} targets, one for each step of x[{n}], got {got}")
+        if per_step is False or others:
+            return y, False
+        targets = as_rows("y", y)
+        _check_alike("y", targets)
+        return targets, True
+
+    def batch(self, rows: Array) -> Batch:
         if self.collate_fn:
             return as_batch(self.collate_fn([self.x[n] for n in rows], [self.y[n] for n in rows]))
         lengths = self.lengths[rows]
@@ -161,7 +134,7 @@ class Ragged:
             y = [self.y[n] for n in rows]
         return Batch(x, y, lengths)
 
-    def _padded(self, sequences, rows, lengths):
+    def _padded(self, sequences: Sequence[Array], rows: Array, lengths: Array) -> Array:
         """(T, N, ...), or (N, T, ...): 0 beyond the end of each."""
         shape, first = (int(lengths.max()), len(rows)), sequences[0]
         padded = np.zeros((shape[::-1] if self.batch_first else shape) + first.shape[1:], first.dtype)
@@ -171,13 +144,17 @@ class Ragged:
         return padded
 
 
-def _length(target):
+Rows: TypeAlias = ArrayRows | SequenceRows
+
+
+def _length(target: Any) -> int | None:
     """Of a sequence; None of a single number."""
     return len(target) if np.ndim(target) else None
 
 
-def as_rows(name, rows, dtype=None):
+def as_rows(name: str, rows: Iterable[Any], dtype: "np.dtype[Any] | None" = None) -> list[Array]:
     """Rows as arrays; Python numbers have no dtype of their own, and get `dtype`, or one that fits them all."""
+    rows = list(rows)
     arrays = [as_array(f"{name}[{n}]", row) for n, row in enumerate(rows)]
     plain = [n for n, row in enumerate(rows) if isinstance(row, list | tuple) and arrays[n].dtype.kind in "fiu"]
     telling = [arrays[n] for n in plain if len(arrays[n])] or [a for a in arrays if a.ndim and len(a)]
@@ -188,7 +165,7 @@ def as_rows(name, rows, dtype=None):
     return arrays
 
 
-def _check_alike(name, sequences):
+def _check_alike(name: str, sequences: Sequence[Array]) -> None:
     """Raise unless all have the features and the dtype of the first."""
     for n, row in enumerate(sequences):
         if not row.ndim:

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Any source of batches, epoch by epoch, from a place that can be gone back to."""
+"""Any data source as epochs of batches, which can be resumed at any batch."""
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .batch import Batch, as_batch
 from .batches import Batches
-from .rows import as_batch
-
-__all__ = ["Feed", "as_source"]
 
 
-def as_source(x, y, *, batch_first, per_step=None, **options):
+def as_source(x: Any, y: Any, *, batch_first: bool, per_step: bool | None = None, **options: Any) -> Any:
     """Arrays and lists of sequences as `Batches`, with these options; an iterable of batches as it is."""
     if y is None and is_list_of_batches(x):
         return x
     if y is None and callable(x) and not hasattr(x, "__iter__") and not _is_array(x):
-        return Made(x)
+        return ReIterable(x)
     if isinstance(x, Batches) or (not isinstance(x, list | tuple) and not _is_array(x) and hasattr(x, "__iter__")):
         if y is not None:
             raise ValueError(f"y: expected none, since {type(x).__name__} gives batches of x and y")
@@ -27,69 +28,70 @@ def as_source(x, y, *, batch_first, per_step=None, **options):
     return Batches(x, y, batch_first=batch_first, per_step=per_step, **options)
 
 
-def is_list_of_batches(x):
+def is_list_of_batches(x: Any) -> bool:
     """Whether x is a list of tuples; sequences are arrays, or lists of steps."""
     return isinstance(x, list) and bool(x) and all(isinstance(item, tuple) for item in x)
 
 
-def _is_array(x):
+def _is_array(x: Any) -> bool:
     return any(hasattr(x, name) for name in ("__array__", "__dlpack__"))
 
 
-class Made:
-    """What a function makes anew whenever it is iterated over: generators, which go through their batches once."""
+class ReIterable:
+    """An iterable that calls a function for each iteration: a generator can be iterated over only once."""
 
-    def __init__(self, make):
+    def __init__(self, make: Callable[[], Any]) -> None:
         self.make = make
 
-    def __iter__(self):
-        made = self.make()
-        if not hasattr(made, "__iter__"):
-            raise TypeError(f"x: expected a function that returns batches, got one that returns {type(made).__name__}")
-        return iter(made)
+    def __iter__(self) -> Iterator[Any]:
+        batches = self.make()
+        if not hasattr(batches, "__iter__"):
+            got = type(batches).__name__
+            raise TypeError(f"x: expected a function that returns batches, got one that returns {got}")
+        return iter(batches)
 
 
-class Feed:
-    """Batches by epochs.
+class EpochReader:
+    """Reads a data source epoch by epoch.
 
-    An epoch ends when the source does, or after `steps_per_epoch` batches; then the next goes on where it ended, and a
-    source that comes to its end begins again. An iterator cannot begin again: when it has ended, epochs are empty, and
-    `exhausted` is True.
+    An epoch ends when the source does, or after `steps_per_epoch` batches; then the next epoch continues where it
+    ended, and a source that comes to its end starts again. An iterator cannot start again: when it has ended, epochs
+    are empty, and `exhausted` is True.
 
     Parameters
     ----------
     source : iterable of Batch, (x, y) or (x, y, lengths)
-        With `state_dict` and `load_state_dict`, as `Batches` has them, it is brought back to a place by them; without,
-        it is begun anew and its batches up to there are passed over, so it has to give the same again.
+        If it has `state_dict` and `load_state_dict`, as `Batches` does, they bring it back to a position. If not, it is
+        restarted and its batches up to the position are skipped, so it has to yield the same ones again.
     steps_per_epoch : int, optional
     """
 
-    def __init__(self, source, steps_per_epoch=None):
+    def __init__(self, source: Any, steps_per_epoch: int | None = None) -> None:
         self.source, self.steps_per_epoch = source, steps_per_epoch
         self.taken = 0  # batches of this epoch
-        self.drawn = 0  # batches since the source was begun
+        self.drawn = 0  # batches since the source was started
         self.exhausted = False
-        self._iterator = None
+        self._iterator: Any = None
 
     @property
-    def steps(self):
-        """Time steps in an epoch, or None if nobody knows."""
+    def steps(self) -> int | None:
+        """Time steps in an epoch, or None if they are not known."""
         return getattr(self.source, "steps", None) if self.steps_per_epoch is None else None
 
-    def epoch(self):
+    def epoch(self) -> Iterator[Batch]:
         """The batches of this epoch that have not been taken."""
         while self.steps_per_epoch is None or self.taken < self.steps_per_epoch:
             item = self._draw()
             if item is None and self.steps_per_epoch is not None:
                 item = self._draw()  # from the beginning
-            if item is None:  # begun anew, it gives nothing
+            if item is None:  # restarted, it has no batches
                 self.exhausted = self.steps_per_epoch is not None or not self.taken
                 break
             self.taken += 1
             yield as_batch(item)
         self.taken = 0
 
-    def _draw(self):
+    def _draw(self) -> Any:
         if self._iterator is None:
             self._iterator, self.drawn = iter(self.source), 0
         item = next(self._iterator, None)
@@ -99,15 +101,15 @@ class Feed:
             self.drawn += 1
         return item
 
-    def state_dict(self):
-        """Where it is."""
-        state = {"taken": self.taken, "drawn": self.drawn}
+    def state_dict(self) -> dict[str, Any]:
+        """The position."""
+        state: dict[str, Any] = {"taken": self.taken, "drawn": self.drawn}
         if hasattr(self.source, "state_dict"):
             state["source"] = self.source.state_dict()
         return state
 
-    def load_state_dict(self, state):
-        """Go to where a `state_dict` is from.
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go to the position of a `state_dict`.
 
         Raises
         ------
@@ -115,7 +117,7 @@ class Feed:
             The source is another, or has fewer batches.
         """
         if ("source" in state) != hasattr(self.source, "state_dict"):
-            raise ValueError(f"x: expected what the state is from, got {type(self.source).__name__}")
+            raise ValueError(f"x: expected the data source of the state, got {type(self.source).__name__}")
         self._iterator = None
         if "source" in state:
             self.source.load_state_dict(state["source"])

@@ -1,41 +1,54 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How good a model is on data: its mean loss and metrics, without gradients."""
+"""The mean loss and metrics of a model on data, without gradients."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..._engine.arguments import as_size
-from .._data.rows import Batch
-from .._data.source import Feed, as_source
-from .objective import Objective, applied, as_tuple, positions
+from .._data.batch import Batch
+from .._data.source import EpochReader, as_source
+from .objective import Loss, Objective, applied, as_tuple, positions
 
-# Of a history, without metrics.
-COLUMNS = "epoch", "step", "loss", "omega", "penalty", "grad_norm", "lr", "val_loss", "seconds"
+Metric: TypeAlias = Callable[..., Any]
+Metrics: TypeAlias = dict[str, Metric]
 
-__all__ = ["Means", "as_metrics", "evaluate"]
+# Of every history, besides metrics and what layers report.
+COLUMNS = "epoch", "step", "loss", "penalty", "grad_norm", "lr", "val_loss", "seconds"
 
 
-def evaluate(model, loss, x, y=None, *, metrics=(), batch_size=32, chunk=None):
+def evaluate(
+    model: Any,
+    loss: Loss,
+    x: Any,
+    y: Any = None,
+    *,
+    metrics: Sequence[Metric] | Mapping[str, Metric] = (),
+    batch_size: int = 32,
+    chunk: int | None = None,
+) -> dict[str, float]:
     """Mean loss and metrics of a model on data.
 
     Parameters
     ----------
     model, loss, x, y
         As `fastrnn.fit` takes them.
-    metrics : sequence of callable, or dict of str to callable
-        ``metric(y, target)`` returns a number, the mean over what counts. A loss is one too: its gradient is left out.
-    batch_size : int
+    metrics : sequence of callable, or dict of str to callable, default ()
+        ``metric(y, target)`` returns a number, the mean over the positions. A loss is a metric too: its gradient is
+        ignored.
+    batch_size : int, default 32
         Rows that are run at a time.
     chunk : int, optional
-        Steps that are run at a time, the state carried on: for long sequences, since the output of all their steps need
-        not fit in memory. The model is recurrent in one direction, and there is a target for each step.
+        Steps that are run at a time, the state carried from one chunk to the next: for long sequences, since the output
+        of all their steps need not fit in memory. The model is recurrent in one direction, and there is a target for
+        each step.
 
     Returns
     -------
-    found : dict of str to float
-        ``"loss"``, and each metric under its name. Of several batches, or chunks, the mean weighted by the positions in
-        them: time steps of rows, or rows where the output has no time.
+    means : dict of str to float
+        ``"loss"``, and each metric under its name. Of several batches, or chunks, the mean weighted by their positions:
+        time steps of rows, or rows where the output has no time.
 
     Raises
     ------
@@ -49,44 +62,67 @@ def evaluate(model, loss, x, y=None, *, metrics=(), batch_size=32, chunk=None):
     ...     return (logits.argmax(axis=-1) == labels).mean()
     >>> model = fr.Sequential(fr.GRU(3, 8, seed=0), fr.LastStep(), fr.Linear(8, 2, seed=1))
     >>> sequences = [np.ones((length, 3), np.float32) for length in (5, 2, 4)]
-    >>> found = fr.evaluate(model, fr.cross_entropy, sequences, np.array([0, 0, 0]), metrics=[accuracy])
-    >>> sorted(found)
+    >>> means = fr.evaluate(model, fr.cross_entropy, sequences, np.array([0, 0, 0]), metrics=[accuracy])
+    >>> sorted(means)
     ['accuracy', 'loss']
     """
-    objective, metrics = Objective(model, loss), as_metrics(metrics)
+    objective, named = Objective(model, loss), as_metrics(metrics)
     source = as_source(x, y, batch_size=batch_size, shuffle=False, **objective.batching)
-    return measured(objective, metrics, Feed(source), None if chunk is None else as_size("chunk", chunk))
+    return mean_scores(objective, named, EpochReader(source), None if chunk is None else as_size("chunk", chunk))
 
 
-def measured(objective, metrics, feed, chunk=None):
-    """The means over one epoch of a feed."""
+class Validation:
+    """Evaluates after every epoch.
+
+    Parameters
+    ----------
+    chunk : int or None
+        Steps that are run at a time.
+    """
+
+    def __init__(self, objective: Objective, metrics: Metrics, data: EpochReader, chunk: int | None) -> None:
+        self.objective, self.metrics, self.data, self.chunk = objective, metrics, data, chunk
+
+    def __call__(self, epoch: int) -> dict[str, float]:
+        """The columns of the history, after epoch number `epoch`."""
+        try:
+            means = mean_scores(self.objective, self.metrics, self.data, self.chunk)
+        except (TypeError, ValueError) as error:
+            error.add_note(f"in the validation of fit, after epoch {epoch}")
+            raise
+        return {f"val_{name}": value for name, value in means.items()}
+
+
+def mean_scores(
+    objective: Objective, metrics: Metrics, data: EpochReader, chunk: int | None = None
+) -> dict[str, float]:
+    """The means over one epoch."""
     means = Means()
-    for batch in feed.epoch():
+    for batch in data.epoch():
         for y, target, lengths in _outputs(objective, batch, chunk):
-            cost, _ = objective.cost(y, target, lengths)
-            found = {"loss": cost} | scores(objective, metrics, y, target, lengths)
-            means.add(found, positions(y, lengths))
+            loss, _ = objective.cost(y, target, lengths)
+            means.add({"loss": loss} | scores(objective, metrics, y, target, lengths), positions(y, lengths))
     if not means.weight and not means.totals:
         raise ValueError("x: expected at least one batch, got none")
     return means.values()
 
 
-def scores(objective, metrics, y, target, lengths):
+def scores(objective: Objective, metrics: Metrics, y: Any, target: Any, lengths: Any) -> dict[str, float]:
     """The metrics of one output; 0 where nothing counts."""
     if not positions(y, lengths):
         return dict.fromkeys(metrics, 0.0)
-    found = {
+    values = {
         name: as_tuple(applied(metric, y, target, lengths, objective.batch_first))[0]
         for name, metric in metrics.items()
     }
-    for name, value in found.items():
+    for name, value in values.items():
         if np.ndim(value) or np.asarray(value).dtype.kind not in "fiub":
             got = f"shape {np.shape(value)}" if np.ndim(value) else repr(value)
             raise TypeError(f"metrics: expected a number from {name}, got {got}")
-    return {name: float(value) for name, value in found.items()}
+    return {name: float(value) for name, value in values.items()}
 
 
-def _outputs(objective, batch, chunk):
+def _outputs(objective: Objective, batch: Batch, chunk: int | None) -> Iterator[tuple[Any, Any, Any]]:
     """Output, target and lengths of a batch, in one piece or many."""
     if chunk is None:
         y, _ = objective.infer(batch.x, None, batch.lengths)
@@ -95,38 +131,38 @@ def _outputs(objective, batch, chunk):
     x, target = np.asarray(batch.x), np.asarray(batch.y)
     axis, state = int(objective.batch_first), None
     for begin in range(0, x.shape[axis], chunk):
-        within = (slice(None),) * axis + (slice(begin, begin + chunk),)
-        piece = Batch(x[within], target[within])
-        if batch.lengths is not None:
-            piece = piece._replace(lengths=np.clip(batch.lengths - begin, 0, piece.x.shape[axis]))
-        y, state = objective.infer(piece.x, state, piece.lengths)
-        yield y, piece.y, piece.lengths
+        index = (slice(None),) * axis + (slice(begin, begin + chunk),)
+        piece = x[index]
+        lengths = None if batch.lengths is None else np.clip(np.asarray(batch.lengths) - begin, 0, piece.shape[axis])
+        y, state = objective.infer(piece, state, lengths)
+        yield y, target[index], lengths
 
 
 class Means:
     """Running means of named numbers, weighted."""
 
-    def __init__(self):
-        self.totals, self.weight = {}, 0
+    def __init__(self) -> None:
+        self.totals: dict[str, float] = {}
+        self.weight = 0
 
-    def add(self, found, weight):
-        for name, value in found.items():
+    def add(self, values: Mapping[str, float], weight: int) -> None:
+        for name, value in values.items():
             self.totals[name] = self.totals.get(name, 0.0) + weight * value
         self.weight += weight
 
-    def values(self):
+    def values(self) -> dict[str, float]:
         """The means; 0 where nothing counted."""
         return {name: total / max(self.weight, 1) for name, total in self.totals.items()}
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         return {"totals": dict(self.totals), "weight": self.weight}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.totals, self.weight = dict(state["totals"]), state["weight"]
 
 
-def as_metrics(metrics):
-    """`metrics` as a dict of str to callable."""
+def as_metrics(metrics: Sequence[Metric] | Mapping[str, Metric]) -> Metrics:
+    """`metrics` by name."""
     if not isinstance(metrics, Mapping):
         if not isinstance(metrics, list | tuple):
             raise TypeError(f"metrics: expected a list or a dict of functions, got {type(metrics).__name__}")
@@ -137,6 +173,11 @@ def as_metrics(metrics):
     for name, metric in metrics.items():
         if not callable(metric):
             raise TypeError(f"metrics: expected functions metric(y, target), got {type(metric).__name__} as {name}")
-        if name in COLUMNS:
-            raise ValueError(f"metrics: expected names other than {name!r}, a column of the history of its own")
+        check_column(name, COLUMNS)
     return dict(metrics)
+
+
+def check_column(metric: str, columns: Collection[str]) -> None:
+    """Raise ValueError if the name of a metric is that of another column."""
+    if metric in columns:
+        raise ValueError(f"metrics: expected names other than {metric!r}, a column of the history of its own")

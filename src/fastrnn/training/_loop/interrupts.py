@@ -4,42 +4,44 @@
 import contextlib
 import signal
 import threading
+from collections.abc import Iterator
+from typing import Any, Self
 
 
 class Interrupts:
-    """While it is entered, the first Ctrl-C raises KeyboardInterrupt, but only outside `held`; a second one anywhere.
+    """A context in which the first Ctrl-C raises KeyboardInterrupt only outside `held`, and a second one anywhere.
 
-    Acts in the main thread, where Python runs signal handlers, and only if nobody else has a handler there.
+    It acts in the main thread, where Python runs signal handlers, and only if Python's own handler is installed.
 
     Examples
     --------
-    >>> from fastrnn.training.interrupts import Interrupts
+    >>> from fastrnn.training._loop.interrupts import Interrupts
     >>> with Interrupts() as interrupts:
     ...     with interrupts.held():
-    ...         pass  # whole or not at all
+    ...         pass  # complete or not at all
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._pressed = self._holding = False
-        self._before = None
+        self._before: Any = None
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         in_main = threading.current_thread() is threading.main_thread()
         if in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             self._before = signal.signal(signal.SIGINT, self._press)
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
 
-    def _press(self, *_):
+    def _press(self, *_: Any) -> None:
         again, self._pressed = self._pressed, True
         if again or not self._holding:
             raise KeyboardInterrupt
 
     @contextlib.contextmanager
-    def held(self):
+    def held(self) -> Iterator[None]:
         """A Ctrl-C inside is raised at its end."""
         self._holding = True
         try:

@@ -1,169 +1,195 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The loop of `fit`: epochs of windows of batches, and the place from which it can go on."""
+"""The loop of `fit`: epochs of updates, with hooks for everything else, and the position from which it can resume."""
 
 import time
 import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
-from ...io._checkpoint_container import read_tree
-from ...optim import ReduceLROnPlateau
-from .._state.checkpoints import load_checkpoint, random_states, set_random_states
+from ...io._checkpoints import read_checkpoint
+from .._data.batch import Batch
+from .._data.source import EpochReader
+from .._hooks.hook import Hook, Step
+from .._state.checkpoints import load_checkpoint
 from .._state.history import History
-from .evaluation import Means, measured, scores
+from .._state.parameters import random_states, set_random_states
+from .evaluation import Means, Metrics, Validation, check_column, scores
 from .interrupts import Interrupts
-from .progress import Bar
-from .truncated import windows
+from .objective import Objective
+from .truncated import Window, windows
+from .update import Update
 
-__all__ = ["Training"]
+
+class Cursor(NamedTuple):
+    """Where a training can resume.
+
+    Attributes
+    ----------
+    feed : dict
+        The state of the data source.
+    start : int
+        The step in the next batch.
+    first : object
+        The state of the model at that step.
+    """
+
+    feed: dict[str, Any]
+    start: int = 0
+    first: Any = None
 
 
 class Training:
-    """A training at some moment: all of it that a checkpoint holds, and how it goes on."""
+    """A training: what is trained, the data, the update, and the hooks."""
 
     def __init__(
-        self, objective, feed, update, schedule, *, penalty, validation, metrics, best, patience, callbacks, truncate,
-        checkpoint,
-    ):  # fmt: skip
-        self.objective, self.feed, self.update, self.schedule = objective, feed, update, schedule
-        self.validation, self.metrics, self.best, self.patience = validation, metrics, best, patience
-        self.on_step, self.on_epoch = callbacks
-        self.penalty, self.truncate, self.checkpoint = penalty, truncate, checkpoint
+        self,
+        objective: Objective,
+        data: EpochReader,
+        update: Update,
+        hooks: Sequence[Hook],
+        *,
+        metrics: Metrics,
+        validation: Validation | None,
+        truncate: tuple[int, int] | None,
+    ) -> None:
+        self.objective, self.data, self.update, self.hooks = objective, data, update, hooks
+        self.metrics, self.validation, self.truncate = metrics, validation, truncate
         self.model, self.optimizer = objective.model, update.optimizer
         self.history, self.means = History(), Means()
-        self.step, self.seconds = 0, 0.0  # updates so far; of this epoch
+        self.epochs = 0  # the number of the last one
+        self.steps, self.seconds = 0, 0.0  # updates so far; of this epoch
         self.interrupts = Interrupts()
-        self.mark(feed.state_dict())
+        self.commit(Cursor(data.state_dict()))
 
-    def run(self, epochs, progress):
-        """Epoch after epoch, up to number `epochs`."""
-        self.bar = Bar(progress, epochs, self.feed.steps, self.history.epochs)
+    @property
+    def time_steps(self) -> int | None:
+        """In an epoch, if they are known."""
+        return self.data.steps
+
+    def run(self, epochs: int) -> History:
+        """Train epoch after epoch, up to number `epochs`."""
+        self.epochs = epochs
         try:
+            for hook in self.hooks:
+                hook.on_begin(self)
             with self.interrupts:
                 try:
-                    while self.history.epochs < epochs and not self.is_stuck() and self.epoch():
+                    while self.history.epochs < epochs and not self._is_finished() and self.epoch():
                         pass
                 except KeyboardInterrupt:
                     self.history.interrupted = True
-                    set_random_states(self.model, self.random)  # of a step that did not come to its end
-                    self.save()
-                self.best.restore()
+                    set_random_states(self.model, self.random)  # of a step that was not completed
+                for hook in reversed(self.hooks):
+                    hook.on_end(self)
         finally:
-            self.bar.close()
-        self.history.best_epoch = self.best.epoch
-        if self.feed.exhausted:
+            for hook in self.hooks:
+                hook.close()
+        if self.data.exhausted:
             self.history.exhausted = True
             warnings.warn(
-                f"x: its batches ended with epoch {self.history.epochs} of {epochs}, in step {self.step}: an iterator "
+                f"x: its batches ended with epoch {self.history.epochs} of {epochs}, in step {self.steps}: an iterator "
                 "gives them once. Give a function that makes one for each epoch, a list of batches or Batches; or with "
                 "steps_per_epoch an iterator that does not end",
-                stacklevel=3,  # of who called fit
+                stacklevel=3,  # the caller of fit
             )
         return self.history
 
-    def is_stuck(self):
-        return self.patience is not None and self.best.bad >= self.patience
+    def _is_finished(self) -> bool:
+        return any(hook.finished for hook in self.hooks)
 
-    def epoch(self):
-        """What is left of an epoch. False: that was the last one."""
+    def epoch(self) -> bool:
+        """Train what is left of an epoch. False if there were no batches left."""
         number, start = self.history.epochs + 1, time.monotonic() - self.seconds
         try:
-            for batch, window, place in self.windows():
-                self.learn(number, batch, window, place)
+            for batch, window, cursor in self._windows():
+                self.step(number, batch, window, cursor)
                 self.seconds = time.monotonic() - start
         except (TypeError, ValueError) as error:
-            error.add_note(f"in step {self.step + 1} of fit, in epoch {number}")
+            error.add_note(f"in step {self.steps + 1} of fit, in epoch {number}")
             raise
         if not self.means.totals:
-            if not self.step:
+            if not self.steps:
                 raise ValueError("x: expected at least one batch, got none")
             return False
-        row = {"epoch": number, "step": self.step, **self.means.values(), "lr": self.optimizer.lr}
+        row = {"epoch": number, "step": self.steps, **self.means.values(), "lr": self.optimizer.lr}
         if self.validation is not None:
-            chunk = None if self.truncate is None else self.truncate[0]
-            try:
-                found = measured(self.objective, self.metrics, self.validation, chunk)
-            except (TypeError, ValueError) as error:
-                error.add_note(f"in the validation of fit, after epoch {number}")
-                raise
-            row |= {f"val_{name}": value for name, value in found.items()}
+            row |= self.validation(number)
         row["seconds"] = time.monotonic() - start
         with self.interrupts.held():
             self.history.add(row)
-            watched = row.get("val_loss", row["loss"])
-            self.best.see(watched, number)
-            if isinstance(self.schedule, ReduceLROnPlateau):
-                self.schedule.step(watched)
+            for hook in self.hooks:
+                hook.on_epoch(self, row)
             self.means, self.seconds = Means(), 0.0
-            self.mark(self.feed.state_dict())
-        self.bar.epoch(row)
-        stops = [callback(self.model, number, row) is True for callback in self.on_epoch]
-        self.save()
-        return not any(stops)
+            self.commit(Cursor(self.data.state_dict()))
+        for hook in self.hooks:
+            hook.after_epoch(self, row)
+        return True
 
-    def windows(self):
-        """The batches that are left of this epoch, their windows, and the place behind each, as `mark` takes it."""
-        start, first = self.place["start"], self.place["first"]
-        before, batches = self.feed.state_dict(), self.feed.epoch()
-        for batch in batches:
-            after = self.feed.state_dict()
+    def _windows(self) -> Iterator[tuple[Batch, Window, Cursor]]:
+        """The batches that are left of this epoch, their windows, and the cursor behind each."""
+        before, start, first = self.data.state_dict(), self.cursor.start, self.cursor.first
+        for batch in self.data.epoch():
+            after = self.data.state_dict()
             for window in windows(self.objective, batch, self.truncate, start, first):
-                yield batch, window, (after, 0, None) if window.last else (before, window.stop, window.first)
+                yield batch, window, Cursor(after) if window.last else Cursor(before, window.stop, window.first)
             before, start, first = after, 0, None
 
-    def learn(self, epoch, batch, window, place):
-        """One step: the gradients are there; measure them, show them around, and update."""
-        step = self.step + 1
+    def step(self, epoch: int, batch: Batch, window: Window, cursor: Cursor) -> None:
+        """Update the parameters by the gradients of a window."""
+        number = self.steps + 1
+        for name in window.extras.keys() & self.metrics.keys():
+            check_column(name, window.extras)
         try:
-            norm = self.update.norm(step, window.loss)
+            norm = self.update.norm(number, window.loss)
         except FloatingPointError as error:
             if not batch.is_finite():
                 error.add_note("x of this batch holds nan or inf")
             raise
-        found = {"loss": window.loss}
-        found |= scores(self.objective, self.metrics, window.y, window.target, window.lengths)
-        also = dict(window.extras)  # columns of their own, so that the loss is that of the data alone
-        if self.penalty is not None:
-            also["penalty"] = self.penalty.add(step)
-            norm = self.update.norm(step, window.loss)
-        for callback in self.on_step:
-            callback(self.model, step, window.loss, norm)
-        if self.on_step:  # a callback may have added a penalty
-            norm = self.update.norm(step, window.loss)
+        values = {"loss": window.loss}
+        values |= scores(self.objective, self.metrics, window.y, window.target, window.lengths)
+        step = Step(number, epoch, window.loss, norm, values, dict(window.extras), window.steps)
+        for hook in self.hooks:
+            if hook.on_gradients(self, step):
+                step.norm = self.update.norm(number, window.loss)
         with self.interrupts.held():
-            self.update(step, window.loss, norm)
-            if self.schedule is not None and not isinstance(self.schedule, ReduceLROnPlateau):
-                self.schedule.step()
-            self.step = step
-            self.means.add(found | also | {"grad_norm": norm}, window.positions)
-            self.mark(*place)
-        self.bar.step(epoch, found, window.steps)
-        if self.checkpoint is not None and self.checkpoint.due(step):
-            self.save()
+            self.update(number, window.loss, step.norm)
+            for hook in self.hooks:
+                hook.on_step(self, step)
+            self.steps = number
+            self.means.add(values | step.extras | {"grad_norm": step.norm}, window.positions)
+            self.commit(cursor)
+        for hook in self.hooks:
+            hook.after_step(self, step)
 
-    # -- the place to go on from -----------------------------------------------------------------------------------
+    # -- the state to resume from ------------------------------------------------------------------------------------
 
-    def mark(self, feed, start=0, first=None):
-        """From here a resumed training goes on: place of the feed, step in its next batch, and the state there."""
-        self.place = {"feed": feed, "start": start, "first": first}
+    def commit(self, cursor: Cursor) -> None:
+        """Make this the position from which a resumed training continues."""
+        self.cursor = cursor
         self.random = random_states(self.model)
 
-    def save(self):
-        """Write a checkpoint, if there is to be one."""
-        if self.checkpoint is not None:
-            self.checkpoint.write(
-                self.model, self.optimizer, self.schedule, step=self.step, seconds=self.seconds, place=self.place,
-                history=dict(self.history), means=self.means.state_dict(), best=self.best.state_dict(),
-            )  # fmt: skip
+    def state_dict(self) -> dict[str, Any]:
+        """All that a resumed training needs besides model, optimizer and schedule."""
+        return {
+            "step": self.steps,
+            "seconds": self.seconds,
+            "place": self.cursor._asdict(),
+            "history": dict(self.history),
+            "means": self.means.state_dict(),
+            **{hook.key: hook.state_dict() for hook in self.hooks if hook.key is not None},
+        }
 
-    def load(self):
-        """Go on from the checkpoint; nothing is changed before all of it has been found to fit."""
-        path = self.checkpoint.path
-        found = read_tree(path).get("training", {})
-        if "place" not in found:
+    def resume(self, path: str, schedule: Any) -> None:
+        """Continue from a checkpoint. Nothing is changed unless all of it fits."""
+        state = read_checkpoint(path).get("training", {})
+        if "place" not in state:
             raise ValueError(f"{path}: expected a checkpoint that fit wrote, got one of save_checkpoint alone")
-        self.feed.load_state_dict(found["place"]["feed"])
-        load_checkpoint(path, self.model, self.optimizer, self.schedule)
-        self.history.update(found["history"])
-        self.means.load_state_dict(found["means"])
-        self.best.load_state_dict(found["best"])
-        self.step, self.seconds = found["step"], found["seconds"]
-        self.mark(**found["place"])
+        self.data.load_state_dict(state["place"]["feed"])
+        load_checkpoint(path, self.model, self.optimizer, schedule)
+        self.history.update(state["history"])
+        self.means.load_state_dict(state["means"])
+        for hook in self.hooks:
+            if hook.key is not None:
+                hook.load_state_dict(state[hook.key])
+        self.steps, self.seconds = state["step"], state["seconds"]
+        self.commit(Cursor(**state["place"]))

@@ -1,38 +1,38 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Truncated back-propagation through time: windows of a sequence, with the state carried from one to the next."""
 
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..._engine.arguments import as_size
+from ..._engine.arguments import Array, as_size
 from ...nn._layer import leaves
-from .._data.rows import Batch
-from .objective import Objective, positions
-
-__all__ = ["Window", "truncated_bptt"]
+from .._data.batch import Batch
+from .objective import Loss, Objective, positions
 
 
 class Window(NamedTuple):
-    """What one window of time gave; its gradients are in ``model.grads``.
+    """The results of one window of time; its gradients are in ``model.grads``.
 
     Attributes
     ----------
     loss : float
-        Of the last k1 steps, or as many as there are.
+        The mean over the last k1 steps, or over fewer at the end of the batch.
     stop : int
-        The step before which it ends.
+        The step before which the window ends.
     steps : int
-        How many steps of rows it went on by.
+        How many new steps of rows it covers.
     last : bool
-        Whether the batch ends here.
+        Whether the batch ends with it.
     state : object
-        The state after the window: where a sequence that goes on in the next batch goes on.
+        The state after the window: the initial state of a batch that continues the sequence.
     first : object
         The state in which the next window begins.
     y, target, lengths : ndarray
-        Of the steps that `loss` is of.
+        The output, the targets and the lengths, or None, of the steps of `loss`.
     extras : dict of str to float
         What the tapes report after `backward`, over the steps that gradients went back (see `Tape.extras`).
     """
@@ -41,25 +41,28 @@ class Window(NamedTuple):
     stop: int
     steps: int
     last: bool
-    state: object
-    first: object
-    y: object
-    target: object
-    lengths: object
+    state: Any
+    first: Any
+    y: Any
+    target: Any
+    lengths: Any
     extras: dict[str, float]
 
     @property
-    def positions(self):
+    def positions(self) -> int:
         """How many positions `loss` is a mean over: steps of rows, or rows if they have no time."""
         return positions(self.y, self.lengths)
 
 
-def truncated_bptt(model, loss, x, y, k1, k2=None, *, state=None, lengths=None):
+def truncated_bptt(
+    model: Any, loss: Loss, x: ArrayLike, y: ArrayLike, k1: int, k2: int | None = None, *, state: Any = None,
+    lengths: ArrayLike | None = None,
+) -> Iterator[Window]:  # fmt: skip
     """Every k1 steps, the gradients of the loss of these steps, back-propagated through the last k2 steps.
 
     BPTT(h; h') of Williams and Peng, "An efficient gradient-based algorithm for on-line training of recurrent network
     trajectories", Neural Computation 2, 1990, with h = k2 and h' = k1; Sutskever, "Training recurrent neural networks",
-    2013, section 2.8.6. The state goes on through the whole sequence; gradients do not leave their window.
+    2013, section 2.8.6. The state is carried through the whole sequence; gradients do not leave their window.
 
     Parameters
     ----------
@@ -74,16 +77,17 @@ def truncated_bptt(model, loss, x, y, k1, k2=None, *, state=None, lengths=None):
     k1 : int
         Steps from one update to the next.
     k2 : int, optional
-        Steps that gradients go back, at least k1, which is the default: then the sequence is cut into pieces. With
-        more, every step is run about k2 / k1 times, since parameters have changed in between.
+        Steps that gradients go back, at least k1, default k1: then the sequence is cut into pieces. With more, every
+        step is run about k2 / k1 times, since parameters have changed in between.
     state : optional
         Initial state, as the model takes it. Zero by default.
     lengths : array_like of int, shape (N,), optional
+        How many steps of each row count. All of them by default.
 
     Yields
     ------
     window : Window
-        When it comes, ``model.grads`` is its gradient, and the optimizer may step; `window.loss` is the loss.
+        Its gradients are in ``model.grads`` until the next window is requested, so that the optimizer can step.
 
     Raises
     ------
@@ -92,7 +96,7 @@ def truncated_bptt(model, loss, x, y, k1, k2=None, *, state=None, lengths=None):
 
     Notes
     -----
-    The state in which a window begins was computed when the window before was, with the parameters of that time.
+    The state in which a window begins was computed with the window before it, by the parameters of that time.
 
     Examples
     --------
@@ -114,11 +118,10 @@ def truncated_bptt(model, loss, x, y, k1, k2=None, *, state=None, lengths=None):
     return windows(objective, Batch(x, y, lengths), (k1, k2), first=state)
 
 
-def windows(objective, batch, truncate=None, start=0, first=None):
-    """The windows of a batch, from step `start` on; the one there begins in the state `first`.
-
-    Without `truncate`, (k1, k2), the whole batch is one.
-    """
+def windows(
+    objective: Objective, batch: Batch, truncate: tuple[int, int] | None = None, start: int = 0, first: Any = None
+) -> Iterator[Window]:
+    """The windows of a batch from step `start` on, where the state is `first`; only one if `truncate` is None."""
     if truncate is not None:
         yield from _cut(objective, batch, *truncate, start, first)
     elif start == 0:
@@ -131,17 +134,18 @@ def windows(objective, batch, truncate=None, start=0, first=None):
         yield Window(loss, 1, batch.steps, True, state, None, y, batch.y, lengths, sum_extras([tape]))
 
 
-def _cut(objective, batch, k1, k2, start, first):
+def _cut(objective: Objective, batch: Batch, k1: int, k2: int, start: int, first: Any) -> Iterator[Window]:
     model, axis = objective.model, int(objective.batch_first)
-    x, target, lengths = np.asarray(batch.x), np.asarray(batch.y), batch.lengths
+    x, target = np.asarray(batch.x), np.asarray(batch.y)
+    lengths = None if batch.lengths is None else np.asarray(batch.lengths)
     if target.shape[:2] != x.shape[:2] or x.ndim < 2:
         raise ValueError(f"y: expected targets of each step of x {x.shape}, to cut it in time, got {target.shape}")
     T = x.shape[axis] if lengths is None else int(np.max(lengths, initial=0))
 
-    def steps(array, begin, end):
+    def steps(array: Array, begin: int, end: int) -> Array:
         return array[:, begin:end] if axis else array[begin:end]
 
-    def inside(begin, end):
+    def lengths_in(begin: int, end: int) -> Array | None:
         return None if lengths is None else np.clip(lengths, begin, end) - begin
 
     for t in range(start, T, k1):
@@ -150,14 +154,17 @@ def _cut(objective, batch, k1, k2, start, first):
         cuts = [begin, following, stop] if begin < following < stop else [begin, stop]
         outputs, tapes, states = [], [], [first]
         for a, b in pairwise(cuts):
-            out, state, tape = objective.forward(steps(x, a, b), states[-1], inside(a, b))
-            outputs.append(out)
+            output, state, tape = objective.forward(steps(x, a, b), states[-1], lengths_in(a, b))
+            outputs.append(output)
             tapes.append(tape)
             states.append(state)
         y = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis)
-        y = steps(y, t - begin, stop - begin)
-        now = steps(target, t, stop)
-        loss, dy = objective.cost(y, now, inside(t, stop))
+        y, window_target, window_lengths = (
+            steps(y, t - begin, stop - begin),
+            steps(target, t, stop),
+            lengths_in(t, stop),
+        )
+        loss, dy = objective.cost(y, window_target, window_lengths)
         if begin < t:  # no error comes from the steps before
             dy = np.concatenate([np.zeros_like(steps(y, 0, 1)).repeat(t - begin, axis), dy], axis)
         model.zero_grad()
@@ -165,34 +172,38 @@ def _cut(objective, batch, k1, k2, start, first):
         for (a, b), tape in zip(reversed(list(pairwise(cuts))), reversed(tapes), strict=True):
             _, dstate = model.backward(tape, steps(dy, a - begin, b - begin), dstate)
         first = states[cuts.index(following)] if following in cuts else states[-1]
-        there, extras = inside(t, stop), sum_extras(tapes)
-        yield Window(loss, stop, positions(y, there), stop == T, states[-1], first, y, now, there, extras)
+        yield Window(
+            loss, stop, positions(y, window_lengths), stop == T, states[-1], first, y, window_target, window_lengths,
+            sum_extras(tapes),
+        )  # fmt: skip
 
 
-def sum_extras(tapes):
-    """What tapes report beside gradients, summed by name."""
-    extras = {}
+def sum_extras(tapes: Iterable[Any]) -> dict[str, float]:
+    """What tapes report besides gradients, summed by name."""
+    extras: dict[str, float] = {}
     for tape in tapes:
         for name, value in getattr(tape, "extras", {}).items():
             extras[name] = extras.get(name, 0.0) + value
     return extras
 
 
-def as_windows(name, value):
+def as_windows(name: str, value: Any) -> tuple[int, int]:
     """`value`, k1 or (k1, k2), as (k1, k2)."""
     k1, k2 = value if isinstance(value, tuple | list) and len(value) == 2 else (value, value)
     k1, k2 = as_size(name, k1), as_size(name, k2)
     if k2 < k1:
-        raise ValueError(f"{name}: expected k2 >= k1, or steps would go by of which nothing is learnt, got {k1}, {k2}")
+        raise ValueError(f"{name}: expected k2 >= k1, since no step may be left out, got {k1}, {k2}")
     return k1, k2
 
 
-def check_cuttable(model):
-    """Refuse a model of which a sequence in pieces is not the sequence."""
+def check_cuttable(model: Any) -> None:
+    """Raise TypeError or ValueError if a sequence in pieces is not the same to the model as the whole sequence."""
     name = type(model).__name__
     if not getattr(model, "stateful", False):
         raise TypeError(f"model: expected one with a state to carry from window to window, got {name}")
     if any(getattr(leaf, "bidirectional", False) and leaf.stateful for leaf in leaves(model)):
-        raise ValueError(f"model: expected one direction, got a bidirectional {name}, whose other begins at the end")
+        raise ValueError(
+            f"model: expected one direction, got a bidirectional {name}, whose reverse direction starts at the end"
+        )
     if model.lengths_after(np.ones(1, np.intp)) is None:
         raise ValueError(f"model: expected an output for every step, got a {name} that sums up the sequence")

@@ -2,16 +2,17 @@
 """A penalty of the parameters: checked before a training begins, added in each of its steps."""
 
 from collections.abc import Mapping
+from typing import Any
 
-from ...optim._penalty import add_penalty, penalized
-
-__all__ = ["Penalty"]
+from ...optim import add_penalty
+from ...optim._penalty import penalized
+from .hook import Hook, Run, Step
 
 ARGUMENTS = "l1", "l2", "names"
 
 
-class Penalty:
-    """`add_penalty` with these arguments, which fit the model.
+class Penalty(Hook):
+    """Calls `add_penalty` in every step.
 
     Parameters
     ----------
@@ -22,10 +23,10 @@ class Penalty:
     Raises
     ------
     TypeError, ValueError
-        They are no mapping, neither `l1` nor `l2` is among them, or `add_penalty` would refuse them.
+        `arguments` is not a mapping, has neither `l1` nor `l2`, or does not fit the model.
     """
 
-    def __init__(self, model, arguments):
+    def __init__(self, model: Any, arguments: Mapping[str, Any]) -> None:
         if not isinstance(arguments, Mapping):
             example = "{'l2': 1e-4}"
             raise TypeError(
@@ -41,8 +42,12 @@ class Penalty:
             raise type(error)(f"penalty: {error}") from None
         self.model, self.arguments = model, dict(arguments)
 
-    def add(self, step):
-        """Add its gradient to the gradients of the model; returns its value.
+    def on_gradients(self, run: Run, step: Step) -> bool:
+        step.extras["penalty"] = self.add(step.number)
+        return True
+
+    def add(self, step: int) -> float:
+        """Add the gradient of the penalty to the gradients of the model; returns its value.
 
         Raises
         ------

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from fastrnn.training._loop.progress import Bar
+from fastrnn.training._hooks.progress import Bar
 
 ROW = {
     "epoch": 1,
@@ -46,7 +46,7 @@ def test_an_unknown_length_is_known_after_an_epoch(capsys):
     assert capsys.readouterr().err
 
 
-def test_a_training_that_goes_on_shows_what_is_done(capsys):
+def test_a_resumed_training_shows_its_progress(capsys):
     pytest.importorskip("tqdm")
     bar = Bar(True, 4, 100, done=3)
     bar.close()

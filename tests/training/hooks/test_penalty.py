@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import fastrnn as fr
-from fastrnn.training._loop.penalty import Penalty
+from fastrnn.training._hooks.penalty import Penalty
 
 PENALTY = {"l1": 1e-3, "l2": 1e-2, "names": "*weight_ih*"}
 
@@ -71,7 +71,7 @@ def test_callbacks_see_the_gradients_with_it(data):
             norms.append((norm, fr.clip_grad_norm(model, np.inf)))
 
     train(make_model(), data, penalty={"l2": 5.0}, callbacks=[Callback()])
-    assert norms and all(given == measured for given, measured in norms)
+    assert norms and all(passed == measured for passed, measured in norms)
 
 
 @pytest.mark.parametrize("truncate", [None, (2, 4)])
@@ -96,14 +96,14 @@ def test_resumed_to_the_same_bits(truncate, tmp_path):
         (ValueError, "penalty: expected l1, l2, names, got 'L1'", {"L1": 1e-4}),
         (ValueError, "penalty: expected l1, l2 or both, got neither", {}),
         (ValueError, "penalty: expected l1, l2 or both, got names", {"names": "*"}),
-        (ValueError, "penalty: l1: expected a finite number >= 0, got -1", {"l1": -1}),
-        (ValueError, "penalty: l2: expected a finite number >= 0, got inf", {"l2": np.inf}),
-        (TypeError, "penalty: l2: expected a number, got str", {"l2": "much"}),
+        (ValueError, "penalty: l1: expected a finite number of at least 0, got -1", {"l1": -1}),
+        (ValueError, "penalty: l2: expected a finite number of at least 0, got inf", {"l2": np.inf}),
+        (TypeError, "penalty: l2: expected a finite number of at least 0, got 'much'", {"l2": "much"}),
         (ValueError, "penalty: names: expected a match among 0.weight_ih_l0, .* got none", {"l2": 1, "names": "*ih"}),
         (TypeError, "penalty: names: expected a pattern of parameter names, got list", {"l2": 1, "names": ["*"]}),
     ],
 )
-def test_what_is_wrong_is_told_before_the_first_step(error, message, penalty, data):
+def test_errors_come_before_the_first_step(error, message, penalty, data):
     model, losses = make_model(), []
     with pytest.raises(error, match=message):
         fr.fit(model, lambda y, target: losses.append(1), *data, penalty=penalty, progress=False)
@@ -118,7 +118,7 @@ def test_a_sum_that_does_not_fit(data):
     assert_same(model, make_model())
 
 
-def test_a_model_of_ones_own():
+def test_a_custom_model():
     class Model:
         params, grads = {"w": np.array([3.0])}, {"w": np.array([1.0])}
 

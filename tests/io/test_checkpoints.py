@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Trees of values and arrays in files: what is written comes back. What damage does is in test_checkpoints."""
+"""The format of checkpoints: what is written comes back. See training/state/ for damaged files."""
 
 import numpy as np
 import pytest
 
-from fastrnn.io import _models as files
-from fastrnn.io._checkpoint_container import read_tree, write_tree
+from fastrnn.io import _container as container
+from fastrnn.io._checkpoints import read_checkpoint, write_checkpoint
 
 
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / "tree"
+    return tmp_path / "checkpoint"
 
 
-TREE = {
+CONTENT = {
     "nothing": None,
     "numbers": [1, -2.5, True, 2**100, float("inf"), 0.1 + 0.2],
     "text": "grün",
@@ -41,18 +41,20 @@ def assert_equal(actual, expected):
         assert actual == expected
 
 
-def test_trees_come_back(path):
-    write_tree(path, TREE)
-    assert_equal(read_tree(path), TREE)
-    write_tree(path, {"nan": float("nan"), "numpy": np.float64(0.5), "tuple": (1, 2), "strided": np.arange(6)[::2]})
-    tree = read_tree(path)
-    assert np.isnan(tree.pop("nan"))
-    assert_equal(tree, {"numpy": 0.5, "tuple": [1, 2], "strided": np.array([0, 2, 4])})
+def test_content_comes_back(path):
+    write_checkpoint(path, CONTENT)
+    assert_equal(read_checkpoint(path), CONTENT)
+    write_checkpoint(
+        path, {"nan": float("nan"), "numpy": np.float64(0.5), "tuple": (1, 2), "strided": np.arange(6)[::2]}
+    )
+    content = read_checkpoint(path)
+    assert np.isnan(content.pop("nan"))
+    assert_equal(content, {"numpy": 0.5, "tuple": [1, 2], "strided": np.array([0, 2, 4])})
 
 
 def test_too_many_arrays_for_a_file(path, monkeypatch):
-    """Refused when it is written, not when it is needed."""
-    monkeypatch.setattr(files, "LARGEST_HEADER", 10_000)
+    """Refused when it is written, not when it is read."""
+    monkeypatch.setattr(container, "LARGEST_HEADER", 10_000)
     with pytest.raises(ValueError, match="expected a header of at most 10000 bytes, got .* for 201 arrays"):
-        write_tree(path, {"arrays": [np.zeros(1)] * 200})
+        write_checkpoint(path, {"arrays": [np.zeros(1)] * 200})
     assert not path.exists()

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The format of checkpoints: nested dicts and lists of values and arrays in one file.
+
+The tensors of the file are the arrays, named by their path in the content ("optimizer/state/m.0.weight"), and one
+tensor of bytes, "tree": the rest as JSON, with {"array": name} in place of an array. The checksum covers all tensors.
+"""
+
+import json
+from collections.abc import Mapping
+from reprlib import repr as short
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from .._engine.arguments import Array, as_path
+from . import _container as container
+from ._models import FORMAT as MODEL_FORMAT
+
+FORMAT = "checkpoint 1"
+
+
+def write_checkpoint(path: Any, content: Mapping[str, Any]) -> None:
+    """Write nested dicts, lists, numbers, strings, None and arrays."""
+    from .. import __version__
+
+    arrays: dict[str, Array] = {}
+    path = as_path("path", path)
+    text = json.dumps(_without_arrays(content, "", arrays)).encode()
+    arrays["tree"] = np.frombuffer(text, np.uint8)
+    about = {"format": FORMAT, "version": __version__, "crc32": container.checksum(FORMAT, arrays)}
+    container.write(path, arrays, {"fastrnn": json.dumps(about)}, "model", "arrays")
+
+
+def read_checkpoint(path: Any) -> dict[str, Any]:
+    """Read what `write_checkpoint` wrote; ValueError if the file is another one or damaged. Tuples become lists."""
+    return container.read_from(path, _read)
+
+
+def _read(file: BinaryIO) -> dict[str, Any]:
+    header, _ = container.read_header(file)
+    try:
+        about = container.from_json("metadata", (header.get("__metadata__") or {}).get("fastrnn") or "{}")
+        if (format := about.get("format")) != FORMAT:
+            other = "; fastrnn.load reads models" if format == MODEL_FORMAT else ""
+            raise ValueError(f"expected a checkpoint in format {FORMAT!r}, got {short(format)}{other}")
+        arrays = container.read_arrays(file)
+        container.check_checksum(about, FORMAT, arrays)
+        return _with_arrays(json.loads(arrays.pop("tree").tobytes()), arrays)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"truncated or not a checkpoint ({error})") from error
+
+
+def _without_arrays(part: Any, name: str, arrays: dict[str, Array]) -> Any:
+    """Content as JSON has it; its arrays go to `arrays`."""
+    if isinstance(part, np.ndarray):
+        key = name
+        while key in arrays or key == "tree":  # of "a/b" in one dict and "b" in "a"
+            key += "_"
+        arrays[key] = np.ascontiguousarray(part)
+        return {"array": key}
+    if isinstance(part, Mapping):
+        if wrong := [key for key in part if not isinstance(key, str)]:
+            raise TypeError(f"{name}: expected names, got {wrong[0]!r}")
+        plain = {key: _without_arrays(value, f"{name}/{key}".lstrip("/"), arrays) for key, value in part.items()}
+        return {"dict": plain} if plain.keys() in ({"array"}, {"dict"}) else plain
+    if isinstance(part, list | tuple):
+        return [_without_arrays(value, f"{name}/{k}", arrays) for k, value in enumerate(part)]
+    if isinstance(part, np.generic):
+        part = part.item()
+    if part is None or isinstance(part, bool | int | float | str):
+        return part
+    raise TypeError(f"{name}: expected numbers, strings, arrays, and lists and dicts of them, got {short(part)}")
+
+
+def _with_arrays(part: Any, arrays: Mapping[str, Array]) -> Any:
+    if isinstance(part, list):
+        return [_with_arrays(value, arrays) for value in part]
+    if not isinstance(part, dict):
+        return part
+    if part.keys() == {"array"}:
+        return arrays[part["array"]]
+    part = part["dict"] if part.keys() == {"dict"} else part
+    return {key: _with_arrays(value, arrays) for key, value in part.items()}

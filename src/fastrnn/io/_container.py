@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The container of models and checkpoints: a safetensors file whose metadata describe its content.
+
+The metadata have an entry ``fastrnn``, a JSON object with the format, the version that wrote the file and a checksum.
+A file is read, not mapped: one that shrinks while it is mapped kills the process. It is replaced as a whole or not at
+all.
+"""
+
+import json
+import os
+import stat
+import zlib
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from reprlib import repr as short  # what a message quotes from a file may be megabytes
+from typing import Any, BinaryIO, TypeAlias, TypeVar
+
+from .._engine.arguments import Array, as_path
+
+PathType: TypeAlias = str | bytes | os.PathLike[Any]
+Result = TypeVar("Result")
+
+# Bytes. Enough for some 5000 layers; parsed JSON may take 25 times the memory of its text.
+LARGEST_HEADER = 1 << 22
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def read_from(path: Any, read: Callable[[BinaryIO], Result]) -> Result:
+    """What `read` returns for the open file; its errors begin with the path."""
+    path = as_path("path", path)
+    with open(path, "rb") as file:
+        try:
+            return read(file)
+        except RecursionError:
+            raise ValueError(f"{path}: nested too deeply") from None
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+
+
+def read_header(file: BinaryIO) -> tuple[dict[str, Any], int]:
+    """The header, and where the tensors start."""
+    size = os.fstat(file.fileno()).st_size
+    length = int.from_bytes(file.read(8), "little")
+    if not 2 <= length <= size - 8:
+        raise ValueError(f"truncated or not a safetensors file (a header of {length} bytes in {size} bytes)")
+    if length > LARGEST_HEADER:
+        raise ValueError(f"expected a header of at most {LARGEST_HEADER} bytes, got {length}")
+    return from_json("header", file.read(length)), 8 + length
+
+
+def read_arrays(file: BinaryIO) -> dict[str, Array]:
+    """The tensors of the file by name."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as deserialize
+
+    file.seek(0)
+    try:
+        return deserialize(file.read())
+    except (SafetensorError, KeyError, TypeError) as error:
+        raise ValueError(f"truncated or not a safetensors file ({error})") from error
+
+
+def from_json(what: str, text: str | bytes) -> dict[str, Any]:
+    """A JSON object as a dict."""
+    try:
+        value = json.loads(text if isinstance(text, str) else text.decode())
+    except ValueError as error:
+        raise ValueError(f"{what}: not JSON ({error})") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"{what}: expected an object, got {short(value)}")
+    return value
+
+
+# -- checksums ---------------------------------------------------------------------------------------------------------
+
+
+def checksum(content: Any, arrays: Mapping[str, Array]) -> str:
+    """CRC-32 of `content` as JSON and all arrays by name, in hexadecimal digits.
+
+    It detects accidents: every flipped bit and every burst of up to 32. No hash would protect against intent, since
+    whoever can change the tensors can change the hash. Of the available ones it is the fastest (4 GB/s, SHA-256 has
+    1.8). It covers the architecture because one flipped bit turns "relu" into "selu".
+    """
+    crc = zlib.crc32(json.dumps(content, sort_keys=True).encode())
+    for name in sorted(arrays):
+        crc = zlib.crc32(arrays[name].data, crc)
+    return f"{crc:08x}"
+
+
+def check_checksum(about: Mapping[str, Any], content: Any, arrays: Mapping[str, Array]) -> None:
+    """Raise ValueError unless the entry ``fastrnn`` has the checksum of these arrays."""
+    if checksum(content, arrays) != about.get("crc32"):
+        raise ValueError("the checksum differs: the file is damaged")
+
+
+def text_checksum(text: str) -> str:
+    """CRC-32 of a text, in hexadecimal digits."""
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+# -- writing -----------------------------------------------------------------------------------------------------------
+
+
+def write(path: str, arrays: dict[str, Array], metadata: dict[str, str], name: str, what: str) -> None:
+    """Replace the file by a container of these arrays, unless its header would be too large to be read.
+
+    `name` and `what` are for the message: the arguments that are too large, and what the arrays are.
+    """
+    from safetensors.numpy import save as serialize
+
+    content = serialize(arrays, metadata)
+    if (length := int.from_bytes(content[:8], "little")) > LARGEST_HEADER:
+        raise ValueError(
+            f"{name}: expected a header of at most {LARGEST_HEADER} bytes, got {length} bytes for {len(arrays)} {what}"
+        )
+    replace(path, content)
+
+
+def replace(path: str, content: bytes) -> None:
+    """Make `path` a file of these bytes, or leave it as it is."""
+    path = os.path.realpath(path)
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        mode = None
+    else:
+        if not stat.S_ISREG(mode):  # root could even replace /dev/null
+            raise FileExistsError(f"{path}: expected a file or nothing, got something else")
+    folder = os.open(os.path.dirname(path), os.O_RDONLY)
+    temporary = os.path.join(os.path.dirname(path), f".fastrnn-{os.urandom(8).hex()}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(content)
+            file.flush()
+            if mode is not None:
+                os.fchmod(file.fileno(), stat.S_IMODE(mode))
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        os.fsync(folder)  # so that the new name, too, outlives a power cut
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+    finally:
+        os.close(folder)

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A batch: what one step of training reads."""
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..._engine.arguments import Array
+
+Inputs: TypeAlias = ArrayLike | tuple[Any, ...] | dict[str, Any]
+
+
+class Batch(NamedTuple):
+    """What one step of training reads.
+
+    Attributes
+    ----------
+    x : array_like
+        Input of the model. A tuple is several of them, a dict several by name, as ``model.forward`` takes them.
+    y : array_like
+        The target of the loss.
+    lengths : array_like of int, shape (N,), or None
+        How many steps of each row count.
+    """
+
+    x: Inputs
+    y: Any = None
+    lengths: ArrayLike | None = None
+
+    @property
+    def steps(self) -> int:
+        """Time steps of all its rows together; rows, where nothing says that they have time."""
+        if self.lengths is not None:
+            return int(np.sum(self.lengths))
+        x = np.asarray(self._inputs()[0])
+        return len(x) if is_timeless(x) else x.shape[0] * x.shape[1]
+
+    def is_finite(self) -> bool:
+        """Whether no input holds nan or inf."""
+        arrays = map(np.asarray, self._inputs())
+        return all(np.isfinite(array).all() for array in arrays if array.dtype.kind == "f")
+
+    def _inputs(self) -> list[Any]:
+        if isinstance(self.x, dict):
+            return list(self.x.values())
+        return list(self.x) if isinstance(self.x, tuple) else [self.x]
+
+
+def as_batch(item: Any) -> Batch:
+    """An item of an iterable of batches as a `Batch`."""
+    if isinstance(item, Batch):
+        return item
+    if isinstance(item, tuple | list) and len(item) in (2, 3):
+        return Batch(*item)
+    got = f"{type(item).__name__} of {len(item)}" if isinstance(item, tuple | list) else type(item).__name__
+    raise TypeError(f"x: expected batches (x, y) or (x, y, lengths), got {got}")
+
+
+def is_timeless(x: Array) -> bool:
+    """Whether an array is rows without time, floats (N, F) or (N,), and neither sequences nor tokens."""
+    return x.ndim < 2 or (x.ndim == 2 and x.dtype.kind == "f")

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The callbacks that a user passes to `fit`."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+from .hook import Hook, Run, Step
+
+
+@runtime_checkable
+class StepCallback(Protocol):
+    """An object that is called in every step, before the update."""
+
+    def on_step(self, model: Any, step: int, loss: float, norm: float) -> Any:
+        """The gradients have been computed; it may add to them."""
+        ...
+
+
+@runtime_checkable
+class EpochCallback(Protocol):
+    """An object that is called after every epoch."""
+
+    def on_epoch(self, model: Any, epoch: int, row: dict[str, Any]) -> Any:
+        """The history has a new row. True stops the training."""
+        ...
+
+
+Callback: TypeAlias = StepCallback | EpochCallback | Callable[[Any, int, dict[str, Any]], Any]
+
+
+class Callbacks(Hook):
+    """Calls the user's callbacks.
+
+    Raises
+    ------
+    TypeError
+        `callbacks` is not a list, or one of them cannot be called.
+    """
+
+    def __init__(self, callbacks: Sequence[Callback]) -> None:
+        if not isinstance(callbacks, list | tuple):
+            raise TypeError(f"callbacks: expected a list, got {type(callbacks).__name__}")
+        self._on_step: list[Callable[..., Any]] = []
+        self._on_epoch: list[Callable[..., Any]] = []
+        self._finished = False
+        for callback in callbacks:
+            if isinstance(callback, StepCallback):
+                self._on_step.append(callback.on_step)
+            if isinstance(callback, EpochCallback):
+                self._on_epoch.append(callback.on_epoch)
+            elif not isinstance(callback, StepCallback):
+                if not callable(callback):
+                    got = type(callback).__name__
+                    raise TypeError(f"callbacks: expected functions, or objects with on_step or on_epoch, got {got}")
+                self._on_epoch.append(callback)
+
+    @property
+    def finished(self) -> bool:
+        return self._finished
+
+    def on_gradients(self, run: Run, step: Step) -> bool:
+        for callback in self._on_step:
+            callback(run.model, step.number, step.loss, step.norm)
+        return bool(self._on_step)
+
+    def after_epoch(self, run: Run, row: dict[str, Any]) -> None:
+        answers = [callback(run.model, row["epoch"], row) for callback in self._on_epoch]
+        self._finished = any(answer is True for answer in answers)

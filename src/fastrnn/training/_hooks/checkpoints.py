@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Checkpoints while a training runs: after every epoch, as often as they are due, and on Ctrl-C."""
+
+from typing import Any
+
+from ...optim import Schedule
+from .._state.checkpoints import Checkpoint
+from .hook import Hook, Run, Step
+
+
+class CheckpointWriter(Hook):
+    """Writes checkpoints.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+    schedule : Schedule or None
+        It is part of them.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, schedule: Schedule | None) -> None:
+        self.checkpoint, self.schedule = checkpoint, schedule
+
+    def after_step(self, run: Run, step: Step) -> None:
+        if self.checkpoint.due(step.number):
+            self._write(run)
+
+    def after_epoch(self, run: Run, row: dict[str, Any]) -> None:
+        self._write(run)
+
+    def on_end(self, run: Run) -> None:
+        if run.history.interrupted:
+            self._write(run)
+
+    def _write(self, run: Run) -> None:
+        self.checkpoint.write(run.model, run.optimizer, self.schedule, **run.state_dict())

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The moments of a training at which a hook can act."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .._state.history import History
+
+
+@dataclass
+class Step:
+    """One update.
+
+    Attributes
+    ----------
+    number, epoch : int
+        From 1.
+    loss : float
+        Of the data alone.
+    norm : float
+        The global norm of the gradients with all that hooks have added, before clipping.
+    values : dict of str to float
+        The loss and the metrics.
+    extras : dict of str to float
+        Further columns of the history: the values of what has been added to the gradients.
+    time_steps : int
+        How many steps of rows the update is of.
+    """
+
+    number: int
+    epoch: int
+    loss: float
+    norm: float
+    values: dict[str, float]
+    extras: dict[str, float]
+    time_steps: int
+
+
+class Run(Protocol):
+    """What a hook sees of a training.
+
+    Attributes
+    ----------
+    model, optimizer : object
+    history : History
+    epochs : int
+        The number of the last epoch.
+    time_steps : int or None
+        In an epoch, if they are known.
+    """
+
+    model: Any
+    optimizer: Any
+    history: History
+    epochs: int
+
+    @property
+    def time_steps(self) -> int | None: ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a resumed training needs besides model, optimizer and schedule."""
+        ...
+
+
+class Hook:
+    """Base of all hooks, which does nothing at any moment. Hooks act in the order of their list.
+
+    Attributes
+    ----------
+    key : str or None
+        The name of the hook's state in a checkpoint; None if it has no state.
+    """
+
+    key: str | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether no epoch should follow."""
+        return False
+
+    def on_begin(self, run: Run) -> None:
+        """Before the first epoch."""
+
+    def on_gradients(self, run: Run, step: Step) -> bool:
+        """The gradients have been computed. Returns whether `step.norm` has to be measured again."""
+        return False
+
+    def on_step(self, run: Run, step: Step) -> None:
+        """The parameters have been updated. Ctrl-C waits until all hooks have acted."""
+
+    def after_step(self, run: Run, step: Step) -> None:
+        """The step is complete."""
+
+    def on_epoch(self, run: Run, row: dict[str, Any]) -> None:
+        """The history has a new row. Ctrl-C waits until all hooks have acted."""
+
+    def after_epoch(self, run: Run, row: dict[str, Any]) -> None:
+        """The epoch is complete."""
+
+    def on_end(self, run: Run) -> None:
+        """After the last epoch or Ctrl-C, but not after an error. The last hook of the list acts first."""
+
+    def close(self) -> None:
+        """After everything else, also after an error."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state, for a checkpoint."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a `state_dict`."""
+
+
+def watched_loss(row: dict[str, Any]) -> float:
+    """The loss by which epochs are compared: that of the validation, or without validation that of training."""
+    return row.get("val_loss", row["loss"])

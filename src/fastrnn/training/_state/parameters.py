@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The parts of a checkpoint that describe a model, which need not be a layer."""
+
+import json
+from collections.abc import Iterator, Mapping
+from reprlib import repr as short
+from typing import Any
+
+from ..._engine.arguments import Array
+from ...nn._layer import Layer
+from ...nn._options import described
+
+
+def architecture_of(model: Any) -> dict[str, Any]:
+    """The architecture of a model, as JSON gives it back; dtypes and shapes of its parameters if it is not a layer."""
+    if isinstance(model, Layer):
+        return json.loads(json.dumps(described(model)))
+    shapes = {name: [str(p.dtype), list(p.shape)] for name, p in model.params.items()}
+    return {"type": type(model).__name__, "params": shapes}
+
+
+def difference_of(saved: Any, current: Any, name: str = "model") -> str:
+    """Where two architectures first differ, in words; empty if they do not."""
+    if isinstance(saved, dict) and isinstance(current, dict) and saved.get("type") == current.get("type"):
+        pairs = [(key, saved.get(key), current.get(key)) for key in {**saved, **current}]
+    elif isinstance(saved, list) and isinstance(current, list) and len(saved) == len(current):
+        pairs = [(k, *pair) for k, pair in enumerate(zip(saved, current, strict=True))]
+    else:
+        return (
+            "" if saved == current else f": {name} is {_named(saved)} in the checkpoint, {_named(current)} in the model"
+        )
+    return next(filter(None, (difference_of(a, b, f"{name}.{key}") for key, a, b in pairs)), "")
+
+
+def _named(part: Any) -> str:
+    if isinstance(part, list):
+        return f"a list of {len(part)}"
+    return part["type"] if isinstance(part, dict) and "type" in part else short(part)
+
+
+def parameters_of(model: Any) -> dict[str, Array]:
+    """A copy of the parameters, and of weights that do not learn."""
+    return model.state_dict() if isinstance(model, Layer) else {name: p.copy() for name, p in model.params.items()}
+
+
+def load_parameters(model: Any, parameters: Mapping[str, Array]) -> None:
+    """Write the parameters into a model."""
+    if isinstance(model, Layer):
+        model.load_state_dict(parameters)
+        return
+    for name, p in model.params.items():
+        p[...] = parameters[name]
+
+
+def random_states(model: Any) -> list[Any]:
+    """The state of every random generator in a model."""
+    return [layer.random_state for layer in _layers(model)]
+
+
+def set_random_states(model: Any, states: list[Any]) -> None:
+    """Set the random generators to these states."""
+    for layer, state in zip(_layers(model), states, strict=True):
+        layer.random_state = state
+
+
+def _layers(model: Any) -> Iterator[Layer]:
+    """The layers of a model, containers included; empty if the model is not a layer."""
+    if isinstance(model, Layer):
+        yield model
+        for child in model.children().values():
+            yield from _layers(child)

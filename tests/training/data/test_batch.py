@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One batch: its steps, whether it is finite, and what is taken for one."""
+
+import numpy as np
+import pytest
+
+from fastrnn.training._data.batch import Batch, as_batch
+
+
+@pytest.mark.parametrize(
+    "x, lengths, steps",
+    [
+        (np.zeros((4, 3, 2)), None, 12),
+        (np.zeros((4, 3), int), None, 12),  # tokens
+        (np.zeros((4, 3)), None, 4),  # rows without time
+        (np.zeros((4, 3, 2)), [4, 1, 0], 5),
+        ({"source": np.zeros((4, 3), int), "target": np.zeros((9, 3), int)}, None, 12),
+        ((np.zeros((2, 3, 1)), np.zeros(3)), None, 6),
+    ],
+)
+def test_steps(x, lengths, steps):
+    assert Batch(x, None, lengths).steps == steps
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_finite(bad):
+    good, odd = np.zeros((2, 3)), np.array([0.0, bad])
+    assert Batch(good).is_finite() and Batch((good, np.arange(3))).is_finite()
+    for x in odd, (good, odd), {"a": good, "b": odd}:
+        assert not Batch(x).is_finite()
+
+
+def test_what_is_a_batch():
+    batch = Batch(1, 2, 3)
+    assert as_batch(batch) is batch and as_batch((1, 2, 3)) == batch and as_batch([1, 2]) == Batch(1, 2, None)
+    for wrong, got in [((1,), "tuple of 1"), ([1, 2, 3, 4], "list of 4"), (3, "int"), ({"x": 1}, "dict")]:
+        with pytest.raises(TypeError, match=rf"x: expected batches \(x, y\) or \(x, y, lengths\), got {got}"):
+            as_batch(wrong)

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Arguments of fit that are wrong are named before anything is trained."""
+
+import os
+
+import numpy as np
+import pytest
+from support.training import assert_same, make_model
+
+import fastrnn as fr
+
+ROWS_FIRST = fr.Batches([[1]], [1], batch_first=True)
+
+
+@pytest.mark.parametrize(
+    "error, message, options",
+    [
+        (TypeError, "loss: expected a function", {"loss": "mse"}),
+        (TypeError, "model: expected params", {"model": object()}),
+        (TypeError, "y: expected targets, got None", {"y": None}),
+        (ValueError, "x: expected at least one row, got none", {"x": [], "y": []}),
+        (ValueError, "x: expected at least one batch, got none", {"x": iter([]), "y": None}),
+        (ValueError, "y: expected none, since Batches gives", {"x": fr.Batches([[1]], [1])}),
+        (ValueError, "optimizer: expected one of this model", {"optimizer": fr.SGD(fr.Linear(1, 1))}),
+        (ValueError, "schedule: expected one of this optimizer", {"schedule": fr.StepLR(fr.SGD(fr.Linear(1, 1)), 1)}),
+        (ValueError, "epochs: expected at least 1, got 0", {"epochs": 0}),
+        (TypeError, "epochs: expected an integer, got 1.5", {"epochs": 1.5}),
+        (ValueError, "batch_size: expected at least 1, got 0", {"batch_size": 0}),
+        (ValueError, "steps_per_epoch: expected at least 1, got 0", {"steps_per_epoch": 0}),
+        (ValueError, "patience: expected at least 1, got 0", {"patience": 0}),
+        (ValueError, "clip: expected a finite number above 0, got -1", {"clip": -1}),
+        (ValueError, "clip_value: expected a finite number above 0, got 0", {"clip_value": 0}),
+        (ValueError, "metrics: expected names other than 'penalty'", {"metrics": {"penalty": fr.mse_loss}}),
+        (TypeError, "restore_best: expected True or False, got 1", {"restore_best": 1}),
+        (ValueError, "truncate: expected k2 >= k1", {"truncate": (4, 2)}),
+        (ValueError, "an output for every step, got a Sequential", {"truncate": 2}),
+        (ValueError, "resume: expected a checkpoint to resume from, got none", {"resume": True}),
+        (FileNotFoundError, "checkpoint: expected a path in a folder", {"checkpoint": "/none/such/run"}),
+        (ValueError, "x: expected Batches with batch_first=False", {"x": ROWS_FIRST, "y": None}),
+        (TypeError, "callbacks: expected functions, or objects with on_step or on_epoch, got int", {"callbacks": [3]}),
+        (TypeError, "callbacks: expected a list, got function", {"callbacks": lambda model, epoch, row: True}),
+        (TypeError, "optimizer: expected an object as Adam.* got the class SGD", {"optimizer": fr.SGD}),
+        (TypeError, "optimizer: expected .* got str", {"optimizer": "adam"}),
+        (TypeError, "schedule: expected an object as StepLR.* makes it, got float", {"schedule": 0.5}),
+        (TypeError, "checkpoint: expected str, bytes or os.PathLike, got int", {"checkpoint": 3}),
+        (IsADirectoryError, "checkpoint: expected a path of a file, got the folder", {"checkpoint": os.curdir}),
+        (TypeError, "metrics: expected", {"metrics": "accuracy"}),
+        (ValueError, "validation: expected batches for each of 10 epochs, got a list_it", {"validation": iter([])}),
+        (ValueError, "y: expected", {"validation": (np.zeros((4, 3, 2)), np.zeros(2))}),
+    ],
+)  # fmt: skip
+def test_bad_input(error, message, options, data):
+    arguments = {"model": make_model(), "loss": fr.mse_loss, "x": data[0], "y": data[1], "progress": False} | options
+    before = make_model()
+    with pytest.raises(error, match=message):
+        fr.fit(**arguments)
+    if "model" not in options:
+        assert_same(arguments["model"], before.params)
