@@ -8,7 +8,7 @@ from support.recurrent import make_layer
 
 import fastrnn as fr
 from fastrnn.inspect import influence, integrated_gradients, occlusion
-from fastrnn.inspect._gradients import target as subject
+from fastrnn.inspect._gradients import target
 
 T, N = 5, 3
 LENGTHS = [4, 0, 5]
@@ -140,20 +140,20 @@ def test_from_a_state_and_in_blocks(measure, rng, monkeypatch):
     whole = measure(layer, x, LENGTHS, state=state, output=1)
     alone = measure(layer, x[:, 2], state=tuple(part[:, 2] for part in state), output=1)
     assert_same_bits(alone, whole[2])
-    monkeypatch.setattr(subject, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(target, "BLOCK_BYTES", 1)
     assert_same_bits(measure(layer, x, LENGTHS, state=state, output=1), whole)
 
 
 @pytest.mark.parametrize("measure", [integrated_gradients, occlusion])
 def test_bad_input_is_refused(measure):
     model, x = fr.Sequential(fr.GRU(2, 3), fr.Linear(3, 4)), np.zeros((T, N, 2), np.float32)
-    tokens = np.zeros((T, N), int)
+    tokens, wide = np.zeros((T, N), int), x[:, :, :1].repeat(3, -1)
     cases = [
         (ValueError, (fr.Linear(2, 3), x), {}, "model: expected one with a recurrent layer in it"),
         (ValueError, (model, x[:, :0]), {}, "x: expected at least one step of at least one row"),
         (ValueError, (model, x), {"output": -1}, "output: expected features of y in 0..3, got -1..-1"),
         (ValueError, (model, x), {"at": -6}, "at: expected a step of y"),
-        (ValueError, (model, x), {"baseline": x[:, :, :1].repeat(3, -1)}, "baseline: expected what broadcasts to x"),
+        (ValueError, (model, x), {"baseline": wide}, "baseline: expected an array that broadcasts to x"),
         (TypeError, (model, x), {"baseline": np.zeros(2)}, "baseline: expected float32"),
         (TypeError, (language_model(), tokens), {"baseline": 0.0}, "baseline: expected integers"),
         (ValueError, (language_model(), tokens), {"baseline": [1, 2]}, "baseline: expected a token, or tokens (5, 3)"),

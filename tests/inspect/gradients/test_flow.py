@@ -44,7 +44,7 @@ def test_against_pytorch(rng):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     layer = fr.LSTM(2, 3, 2, dtype=np.float64, seed=0)
     x, dy = rng.standard_normal((T, N, 2)), rng.standard_normal((T, N, 3))
-    inputs, kept = list(torch.from_numpy(x)), []
+    inputs, cell_states = list(torch.from_numpy(x)), []
     for index in range(2):
         cell = torch.nn.LSTMCell(inputs[0].shape[1], 3, dtype=torch.float64)
         values = {name: torch.from_numpy(layer.params[f"{name}_l{index}"]) for name in cell.state_dict()}
@@ -55,10 +55,10 @@ def test_against_pytorch(rng):
             for part in state:
                 part.retain_grad()
             states.append(state)
-        kept.append(states)
+        cell_states.append(states)
         inputs = [h for h, _ in states]
     (torch.stack(inputs) * torch.from_numpy(dy)).sum().backward()
-    for flow, states in zip(gradient_flow(layer, x, dy=dy), kept, strict=True):
+    for flow, states in zip(gradient_flow(layer, x, dy=dy), cell_states, strict=True):
         dh, dc = (torch.stack([state[part].grad for state in states]).numpy() for part in range(2))
         np.testing.assert_allclose(flow.gradients["h"], dh, rtol=1e-11, atol=1e-15)
         h, tanh_c = flow.states["h"], np.tanh(flow.states["c"])

@@ -9,7 +9,6 @@ from support.plots import closed, overlaps, pyplot, without_matplotlib  # noqa: 
 import fastrnn as fr
 from fastrnn.inspect import (
     gradient_flow,
-    influence,
     jacobian_norms,
     memory_length,
     plot_gradient_flow,
@@ -19,56 +18,9 @@ from fastrnn.inspect import (
     singular_values,
 )
 
-TEXT = "to be or not to be, that is the question "
-
 
 def curve(line):
     return np.asarray(line.get_ydata(), np.float64)
-
-
-@pytest.mark.parametrize("T", [10, 80, 500])
-def test_influence_as_a_heat_map(T, rng):
-    values = np.tril(rng.random((T, T)))
-    tokens = (TEXT * 13)[:T]
-    ax = plot_influence(values, tokens, tokens)
-    np.testing.assert_array_equal(ax.images[0].get_array(), values)
-    assert ax.images[0].get_clim() == (0, values.max())
-    for axis, labels in ((ax.xaxis, ax.get_xticklabels()), (ax.yaxis, ax.get_yticklabels())):
-        assert 0 < len(labels) <= T
-        for tick, label in zip(axis.get_ticklocs(), labels, strict=True):
-            letter = label.get_text()[0]
-            assert letter == tokens[int(tick)] or tokens[int(tick)] == " "
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("input", "output")
-    assert max(ax.figure.get_size_inches()) <= 16
-    assert overlaps(ax) == overlaps(ax, "y") == []
-
-
-def test_influence_of_one_output_and_with_signs(rng):
-    values = rng.standard_normal(12)
-    ax = plot_influence(values)
-    np.testing.assert_array_equal(ax.images[0].get_array(), values[None])
-    largest = np.abs(values).max()
-    assert ax.images[0].get_clim() == (-largest, largest)
-    assert ax.get_xlabel() == "input step" and not ax.get_yticks().size
-
-
-def test_influence_by_its_logarithm(rng):
-    """Six decades at most, and 0 left out."""
-    values = np.tril(10.0 ** -np.arange(10.0)[:, None] + np.zeros((10, 10)))
-    ax = plot_influence(values, log=True)
-    shown = ax.images[0].get_array()
-    assert (np.ma.getmaskarray(shown) == (values == 0)).all()
-    assert ax.images[0].get_clim() == (1e-6, 1) and type(ax.images[0].norm).__name__ == "LogNorm"
-    assert plot_influence(values[:2, :2], log=True).images[0].get_clim() == (0.1, 1)
-    with refused(ValueError, "log: expected False, as there are negative values, got True"):
-        plot_influence(-values, log=True)
-
-
-def test_influence_of_a_model_in_given_axes(rng):
-    _, ax = pyplot.subplots()
-    found = influence(fr.GRU(2, 3, seed=0), rng.standard_normal((6, 2)).astype(np.float32))
-    assert plot_influence(found, ax=ax) is ax
-    np.testing.assert_array_equal(ax.images[0].get_array(), found)
 
 
 def test_a_curve_of_gradients_for_every_layer(rng):
@@ -77,8 +29,8 @@ def test_a_curve_of_gradients_for_every_layer(rng):
     flow = gradient_flow(model, x, [9, 4, 0])
     ax = plot_gradient_flow(flow, "to be or ")
     assert [line.get_label() for line in ax.lines] == ["l0", "l1"] and ax.get_yscale() == "log"
-    for line, strand in zip(ax.lines, flow, strict=True):
-        norms = strand.norms()
+    for line, recurrence in zip(ax.lines, flow, strict=True):
+        norms = recurrence.norms()
         np.testing.assert_allclose(curve(line)[:4], np.sqrt(norms[:4, 0] * norms[:4, 1]), rtol=1e-12)
         np.testing.assert_allclose(curve(line)[4:], norms[4:, 0], rtol=1e-12)
     assert len(ax.collections) == 2
@@ -114,9 +66,9 @@ def test_every_singular_value_is_a_curve(rng):
     assert len(ax.lines) == 4 + 2 and ax.get_yscale() == "log"
     for k in range(4):
         shown = curve(ax.lines[k])
-        kept = np.isfinite(shown)
-        np.testing.assert_array_equal(shown[kept], values[kept, k])
-        assert (values[~kept, k] <= 1e-16 * values[~kept, 0]).all()
+        finite = np.isfinite(shown)
+        np.testing.assert_array_equal(shown[finite], values[finite, k])
+        assert (values[~finite, k] <= 1e-16 * values[~finite, 0]).all()
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["largest", "median"]
 
 

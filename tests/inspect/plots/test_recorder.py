@@ -47,9 +47,9 @@ def test_it_keeps_the_norms_of_every_recorded_update(x):
     assert list(recorder.gradients) == list(recorder.states) == ["0.l0", "0.l1"]
     for k, norms in enumerate(witness.norms[::2]):
         for name, both in zip(recorder.gradients, norms, strict=True):
-            for kept, expected in zip((recorder.gradients, recorder.states), both, strict=True):
+            for records, expected in zip((recorder.gradients, recorder.states), both, strict=True):
                 mean = np.append(expected[:5, :2].mean(axis=1), expected[5:, 0])
-                np.testing.assert_allclose(kept[name][k], mean, rtol=1e-6)
+                np.testing.assert_allclose(records[name][k], mean, rtol=1e-6)
 
 
 def test_training_has_the_bits_of_one_without_it(x):
@@ -91,7 +91,7 @@ def test_bad_input_is_refused(x):
         FlowRecorder(x, every=0)
     recorder = FlowRecorder(x[:, :3])
     for draw in (recorder.plot, recorder.plot_norms):
-        with refused(ValueError, "recorder: expected at least one record; give it to the callbacks of fit"):
+        with refused(ValueError, "recorder: expected at least one record, got none; pass it in the callbacks of fit"):
             draw()
     train(x, recorder, epochs=1)
     with refused(ValueError, "name: expected one of 0.l0, 0.l1, got '1.l0'"):

@@ -20,8 +20,8 @@ def test_every_value_is_in_its_place(cell, L, rng):
     layer, x = make_layer(cell, I, H, L, seed=0), rng.standard_normal((T, I)).astype(np.float32)
     ax = plot_unrolled(layer, x, "abcd")
     (circles,) = ax.collections
-    found, rows = trace(layer, x), ORDER.get(cell, "h")
-    expected = [*x, *(found[name][k, 0, t, 0] for k in range(L) for name in rows for t in range(T))]
+    result, rows = trace(layer, x), ORDER.get(cell, "h")
+    expected = [*x, *(result[name][k, 0, t, 0] for k in range(L) for name in rows for t in range(T))]
     values, centres = circles.get_array(), circles.get_offsets()
     np.testing.assert_array_equal(values, np.concatenate(expected).astype(float))
     written = {text.get_position(): text.get_text() for text in ax.texts}

@@ -8,7 +8,7 @@ from support.tolerance import central_differences
 
 import fastrnn as fr
 from fastrnn.inspect import trace
-from fastrnn.inspect._report import predictions as outlook
+from fastrnn.inspect._report import predictions
 from fastrnn.inspect._report.predictions import is_causal, log_softmax, recent_influence
 
 OWN = {"dtype": np.float64}
@@ -47,10 +47,10 @@ def test_influence_is_the_norm_of_the_gradient(options, softmax, rng, monkeypatc
     model, T = deep(**options), 7
     tokens, chosen = rng.integers(0, 5, T), rng.integers(0, 5, T)
     expected = gradients(model, model.layers[0](tokens), chosen, softmax)
-    found = trace(model, tokens)
+    result = trace(model, tokens)
     for window, block in ((7, 128), (3, 128), (3, 2), (1, 1)):
-        monkeypatch.setattr(outlook, "BLOCK", block)
-        influence = recent_influence(model, tokens, found, chosen, window, softmax)
+        monkeypatch.setattr(predictions, "BLOCK", block)
+        influence = recent_influence(model, tokens, result, chosen, window, softmax)
         assert influence.shape == (T, window)
         for s in range(T):
             for k in range(window):

@@ -42,7 +42,7 @@ def test_models_that_read_vectors_get_one_hot_ones(dtype):
 
 def test_texts_that_cannot_be_read():
     model = fr.Sequential(fr.Embedding(4, 3), fr.GRU(3, 2))
-    with refused(ValueError, "text: expected the 4 tokens of the vocabulary only, got '\u20ac' at 2"):
+    with refused(ValueError, "text: expected only the 4 tokens of the vocabulary, got '\u20ac' at 2"):
         read_text(model, "ab\u20ac", VOCABULARY)
     for empty, vocabulary in (("", VOCABULARY), (" \n", ["are", "you", "so", "good"])):
         with refused(ValueError, "text: expected at least one token, got none"):
@@ -59,7 +59,7 @@ def test_texts_that_cannot_be_read():
     for wrong in None, {"a": 1}, ["a", 2], ["a", ""]:
         with refused(TypeError, "vocabulary: expected strings, got"):
             read_text(model, "a", wrong)
-    with refused(ValueError, "model: expected a layer that says what it reads, got LastStep"):
+    with refused(ValueError, "model: expected a layer that declares its input size, got LastStep"):
         read_text(fr.LastStep(), "a", VOCABULARY)
 
 

@@ -8,20 +8,16 @@ from numpy.typing import ArrayLike
 
 from ..._engine.arguments import Array, as_size
 from ...nn import Layer
+from .._documented import documented
+from .probes import ARGUMENTS, ERRORS
 from .target import AttributionTarget
 
 
+@documented(first=ARGUMENTS, last=ERRORS)
 def integrated_gradients(
-    model: Layer,
-    x: ArrayLike,
-    lengths: ArrayLike | None = None,
-    *,
-    state: Any = None,
-    output: ArrayLike,
-    at: ArrayLike | None = None,
-    baseline: ArrayLike | None = None,
-    points: int = 32,
-) -> Array:
+    model: Layer, x: ArrayLike, lengths: ArrayLike | None = None, *, state: Any = None, output: ArrayLike,
+    at: ArrayLike | None = None, baseline: ArrayLike | None = None, points: int = 32,
+) -> Array:  # fmt: skip
     """The share of each input step in the difference that x makes to an output.
 
     Sundararajan, Taly, Yan, "Axiomatic attribution for deep networks", ICML 2017, equation 1: the gradient is averaged
@@ -33,10 +29,8 @@ def integrated_gradients(
 
     Parameters
     ----------
-    model, x, lengths, state, at
-        As in `influence`.
-    output : int or array_like of int
-        The feature of y to explain, as in `influence`.
+    output, at : int or array_like of int
+        The feature of y to explain and the steps of y, as in `influence`.
     baseline : array_like, optional
         An array that broadcasts to x, or for a model of tokens a token or tokens. By default zeros, which for tokens
         means a vector of zeros.
@@ -47,11 +41,6 @@ def integrated_gradients(
     -------
     shares : ndarray, shape (N, S, T), float64
         The axes are those of `influence`; shares have a sign.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As in `influence`, or `baseline` does not fit x.
 
     Examples
     --------
@@ -84,16 +73,11 @@ def integrated_gradients(
     return target.result(shares, at)
 
 
+@documented(first=ARGUMENTS, last=ERRORS)
 def occlusion(
-    model: Layer,
-    x: ArrayLike,
-    lengths: ArrayLike | None = None,
-    *,
-    state: Any = None,
-    output: ArrayLike | None = None,
-    at: ArrayLike | None = None,
-    baseline: ArrayLike | None = None,
-) -> Array:
+    model: Layer, x: ArrayLike, lengths: ArrayLike | None = None, *, state: Any = None,
+    output: ArrayLike | None = None, at: ArrayLike | None = None, baseline: ArrayLike | None = None,
+) -> Array:  # fmt: skip
     """How the outputs change when one step of x is left out: y_s(x) - y_s(x without step t).
 
     The baseline replaces the step that is left out (Zeiler, Fergus, "Visualizing and understanding convolutional
@@ -101,11 +85,8 @@ def occlusion(
 
     Parameters
     ----------
-    model, x, lengths, state, at
-        As in `influence`.
-    output : int or array_like of int, optional
-        The feature of y, as in `influence`; the difference then has a sign. By default the Euclidean norm of the
-        difference in all features.
+    output, at : int or array_like of int, optional
+        As in `influence`. With one feature the difference has a sign; by default it is the Euclidean norm over all.
     baseline : array_like, optional
         As in `integrated_gradients`.
 
@@ -113,11 +94,6 @@ def occlusion(
     -------
     change : ndarray, shape (N, S, T), float64
         The axes are those of `influence`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As in `integrated_gradients`.
 
     Examples
     --------

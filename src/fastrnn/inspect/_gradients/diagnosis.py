@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike
 from ..._engine.arguments import Array, as_rng
 from ..._engine.ragged import length_mask
 from ...nn import GRU, LSTM, Layer
+from .._documented import documented
 from .flow import LossGradient, gradient_flow
 from .jacobians import memory_length
-from .probes import run_recurrences
+from .probes import ARGUMENTS, ERRORS, run_recurrences
 from .products import norms_by_distance
 from .recurrences import Recurrence
 
@@ -102,6 +103,7 @@ class Diagnosis:
         return "\n".join(lines)
 
 
+@documented(first=ARGUMENTS, last=ERRORS)
 def diagnose(
     model: Layer, x: Any, lengths: ArrayLike | None = None, *, dy: LossGradient | None = None, state: Any = None
 ) -> Diagnosis:
@@ -109,12 +111,11 @@ def diagnose(
 
     In each layer and direction, gradients of random direction go from the end of the longest rows back to their
     beginning, as in `jacobian_norms`. They vanish if less than a thousandth arrives there, and explode if they have
-    grown a thousand times. Gradients that do neither within the steps of x may do so in a longer sequence.
+    grown a thousand times. Gradients that do neither within the steps of x may do so in a longer sequence:
+    x should be as long as the sequences that the network is to learn from.
 
     Parameters
     ----------
-    model, x, lengths, state
-        As in `jacobian_norms`; x should be as long as the sequences that the network is to learn from.
     dy : array_like or callable, optional
         As in `gradient_flow`, to compare the gradients that arrive at different layers.
 
@@ -122,11 +123,6 @@ def diagnose(
     -------
     Diagnosis
         To be printed.
-
-    Raises
-    ------
-    TypeError, ValueError
-        The model has no recurrent layer, x has no steps or is not finite, or an argument has the wrong type or shape.
 
     Examples
     --------

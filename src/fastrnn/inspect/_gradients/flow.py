@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 from ..._engine.arguments import Array
 from ..._engine.layout import Layout
 from ...nn import Layer
-from .probes import check_x, recurrences_of, with_probes
+from .._documented import documented
+from .probes import ARGUMENTS, ERRORS, check_x, recurrences_of, with_probes
 from .recurrences import Recurrence
 
 LossGradient = ArrayLike | Callable[[Array], Any]
@@ -55,6 +56,7 @@ class RecurrenceFlow:
 StrandFlow = RecurrenceFlow  # its earlier name
 
 
+@documented(first=ARGUMENTS, last=ERRORS)
 def gradient_flow(
     model: Layer, x: Any, lengths: ArrayLike | None = None, *, dy: LossGradient | None = None, state: Any = None
 ) -> list[RecurrenceFlow]:
@@ -62,11 +64,6 @@ def gradient_flow(
 
     Parameters
     ----------
-    model : Layer
-        With an RNN, LSTM or GRU in it. Dropout is off and zoneout takes its mean; parameters and gradients do not
-        change.
-    x, lengths, state
-        As the model takes them.
     dy : array_like or callable, optional
         The gradient of the loss with respect to y, of y's shape; or a function of y that returns it, alone or after
         the value of the loss, as the losses of fastrnn do. By default a gradient of norm 1 at the last output of each
@@ -78,11 +75,6 @@ def gradient_flow(
         One for each layer and direction, from the first. The gradient of h_t includes all paths from h_t to the loss:
         through the next step, and through everything that reads h_t. That of c_t holds h_t fixed, since h_t and c_t
         together are the state.
-
-    Raises
-    ------
-    TypeError, ValueError
-        The model has no recurrent layer, x has no steps or is not finite, or an argument has the wrong type or shape.
 
     Examples
     --------

@@ -8,34 +8,24 @@ from numpy.typing import ArrayLike
 
 from ..._engine.arguments import Array
 from ...nn import Layer
+from .._documented import documented
+from .probes import ARGUMENTS, ERRORS
 from .target import AttributionTarget
 
 REDUCTIONS = ("norm", "sum", None)
 
 
+@documented(first=ARGUMENTS, last=ERRORS)
 def influence(
-    model: Layer,
-    x: ArrayLike,
-    lengths: ArrayLike | None = None,
-    *,
-    state: Any = None,
-    output: ArrayLike | None = None,
-    at: ArrayLike | None = None,
-    reduce: Literal["norm", "sum"] | None = "norm",
-) -> Array:
+    model: Layer, x: ArrayLike, lengths: ArrayLike | None = None, *, state: Any = None,
+    output: ArrayLike | None = None, at: ArrayLike | None = None, reduce: Literal["norm", "sum"] | None = "norm",
+) -> Array:  # fmt: skip
     """How much each output step depends on each input step: dy_s / dx_t for all s and t.
+
+    For tokens, (T, N) and so on, the influence of a step is that of the vector of their embedding.
 
     Parameters
     ----------
-    model : Layer
-        With a recurrent layer in it. Dropout is off and zoneout takes its mean; parameters and gradients do not change.
-    x : array_like, shape (T, N, I), with `batch_first` (N, T, I), or unbatched (T, I)
-        As the model takes it. Tokens, (T, N) and so on, stand for the vectors of their embedding: the influence of a
-        step is that of its vector.
-    lengths : array_like of int, shape (N,), optional
-        How many steps of each row count; by default all of them.
-    state : array_like or tuple, optional
-        The initial state, as the model takes it. Zero by default.
     output : int or array_like of int, optional
         A feature of y, or one for each row and step, with the shape of y without its last axis: the next tokens, for
         example. By default all F features together, which takes F times as long.
@@ -51,11 +41,6 @@ def influence(
     influence : ndarray, shape (N, S, T), float64
         Without N where x is unbatched, without S where `at` is an integer or y has no steps; (..., T, I) with
         ``reduce=None``. It is 0 where s or t is beyond the length of a row, and where no path leads from x_t to y_s.
-
-    Raises
-    ------
-    TypeError, ValueError
-        The model has no recurrent layer, x has no steps or is not finite, or an argument has the wrong type or shape.
 
     Notes
     -----

@@ -8,10 +8,12 @@ from numpy.typing import ArrayLike
 
 from ..._engine.arguments import Array, SeedLike, as_array, as_rng, as_size
 from ...nn import Layer
-from .probes import run_recurrences
+from .._documented import documented
+from .probes import ARGUMENTS, ERRORS, NOT_FINITE, run_recurrences
 from .products import norms_by_distance, singular_values_by_distance
 
 
+@documented(first=ARGUMENTS, last=ERRORS + NOT_FINITE)
 def state_jacobians(model: Layer, x: Any, lengths: ArrayLike | None = None, *, state: Any = None) -> dict[str, Array]:
     """The Jacobian of every step, ds_t / ds_(t-1), with x held fixed.
 
@@ -19,10 +21,6 @@ def state_jacobians(model: Layer, x: Any, lengths: ArrayLike | None = None, *, s
 
     Parameters
     ----------
-    model : Layer
-        With an RNN, LSTM or GRU in it. Dropout is off and zoneout takes its mean.
-    x, lengths, state
-        As the model takes them.
 
     Returns
     -------
@@ -31,13 +29,6 @@ def state_jacobians(model: Layer, x: Any, lengths: ArrayLike | None = None, *, s
         derivative of number i of the state after step t with respect to number j of the state before it. (In a reverse
         direction the state before it is the one after step t + 1.) 0 beyond the length of a row; without N where x is
         unbatched.
-
-    Raises
-    ------
-    TypeError, ValueError
-        The model has no recurrent layer, x has no steps or is not finite, or an argument has the wrong type or shape.
-    FloatingPointError
-        A state is not finite.
 
     Examples
     --------
@@ -60,16 +51,16 @@ def state_jacobians(model: Layer, x: Any, lengths: ArrayLike | None = None, *, s
     return result
 
 
+@documented(first=ARGUMENTS, last=ERRORS + NOT_FINITE)
 def singular_values(model: Layer, x: Any, lengths: ArrayLike | None = None, *, state: Any = None) -> dict[str, Array]:
     """The singular values of the products of the Jacobians, ds_T / ds_(T-d), for every distance d.
 
     They are the factors, in n directions, by which a gradient at the end of a row has changed d steps before it: a
     network remembers in as many directions as there are values near 1 (Saxe, McClelland, Ganguli, arXiv 1312.6120).
+    For the products that end at step t, pass x up to step t.
 
     Parameters
     ----------
-    model, x, lengths, state
-        As in `state_jacobians`. For the products that end at step t, pass x up to step t.
 
     Returns
     -------
@@ -77,11 +68,6 @@ def singular_values(model: Layer, x: Any, lengths: ArrayLike | None = None, *, s
         By layer and direction: ``[d]`` are the singular values over d steps, the largest first; for d = 0 they are 1.
         NaN where d is more than the length of a row; without N where x is unbatched. A value below about 1e-7
         (float32) or 1e-16 (float64) of the largest is rounding.
-
-    Raises
-    ------
-    TypeError, ValueError, FloatingPointError
-        As in `state_jacobians`.
 
     Examples
     --------
@@ -99,6 +85,7 @@ def singular_values(model: Layer, x: Any, lengths: ArrayLike | None = None, *, s
     }
 
 
+@documented(first=ARGUMENTS, last=ERRORS + NOT_FINITE)
 def jacobian_norms(
     model: Layer, x: Any, lengths: ArrayLike | None = None, *, state: Any = None, k: int = 16, seed: SeedLike = 0
 ) -> dict[str, Array]:
@@ -109,8 +96,6 @@ def jacobian_norms(
 
     Parameters
     ----------
-    model, x, lengths, state
-        As in `state_jacobians`.
     k : int, default 16
         How many gradients are followed, orthogonal to each other; with n or more of them the result is exact.
     seed : int, Generator or None, default 0
@@ -120,11 +105,6 @@ def jacobian_norms(
     -------
     dict of str to ndarray, each (T + 1, N), float64
         By layer and direction. NaN where d is more than the length of a row; without N where x is unbatched.
-
-    Raises
-    ------
-    TypeError, ValueError, FloatingPointError
-        As in `state_jacobians`.
 
     Examples
     --------

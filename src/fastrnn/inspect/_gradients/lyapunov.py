@@ -9,33 +9,28 @@ from numpy.typing import ArrayLike
 from ..._engine.arguments import Array, SeedLike, as_rng, as_size
 from ..._engine.ragged import length_mask
 from ...nn import Layer
-from .probes import run_recurrences
+from .._documented import documented
+from .probes import ARGUMENTS, ERRORS, NOT_FINITE, run_recurrences
 from .products import qr_factors
 
 
+@documented(first=ARGUMENTS, last=ERRORS + NOT_FINITE)
 def lyapunov_exponents(
-    model: Layer,
-    x: Any,
-    lengths: ArrayLike | None = None,
-    *,
-    state: Any = None,
-    k: int = 1,
-    settle: int | None = None,
-    seed: SeedLike = 0,
-) -> dict[str, Array]:
+    model: Layer, x: Any, lengths: ArrayLike | None = None, *, state: Any = None, k: int = 1,
+    settle: int | None = None, seed: SeedLike = 0,
+) -> dict[str, Array]:  # fmt: skip
     """The largest Lyapunov exponents: the mean logarithm of the factor by which a step multiplies a gradient.
 
     Below 0 gradients vanish and the network forgets its initial state, above 0 they explode and the network is chaotic.
     The method is that of Benettin, Galgani, Giorgilli, Strelcyn (Meccanica 15, 1980), with QR decompositions as in
     Engelken, Wolf, Abbott, "Lyapunov spectra of chaotic recurrent neural networks", Physical Review Research 5, 043044
     (2023), but from the end to the beginning, as gradients go. The exponents are the same.
+    A row should have a few hundred steps, since they are means over its steps.
 
     Parameters
     ----------
-    model, x, lengths, state
-        As in `state_jacobians`. A row should have a few hundred steps: the exponents are means over its steps.
     k : int, default 1
-        How many exponents, at most n.
+        How many exponents, at most n, the size of a state.
     settle : int, optional
         How many steps at the end of each row are not counted, because the directions start at random. By default a
         tenth of the row.
@@ -47,11 +42,6 @@ def lyapunov_exponents(
     dict of str to ndarray, each (N, k), float64
         By layer and direction, per step, the largest first. The exponents of a stack are those of all its layers
         together. NaN for a row with no step to count; without N where x is unbatched.
-
-    Raises
-    ------
-    TypeError, ValueError, FloatingPointError
-        As in `state_jacobians`, or `k` is more than n.
 
     Examples
     --------

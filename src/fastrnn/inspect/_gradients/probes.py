@@ -15,6 +15,26 @@ from ...nn._recurrent.recurrent import Recurrent
 from ...nn._tape import open_tape
 from .recurrences import Recurrence
 
+ARGUMENTS = """
+model : Layer
+    With an RNN, LSTM or GRU in it, for attribution also an EchoState. Dropout is off and zoneout takes its mean;
+    parameters and gradients do not change.
+x : array_like, shape (T, N, I), with `batch_first` (N, T, I), or unbatched (T, I)
+    As the model takes it.
+lengths : array_like of int, shape (N,), optional
+    How many steps of each row count; by default all of them.
+state : array_like or tuple, optional
+    The initial state, as the model takes it. Zero by default."""
+ERRORS = """
+
+Raises
+------
+TypeError, ValueError
+    The model has no recurrent layer, x has no steps or is not finite, or an argument has the wrong type or shape."""
+NOT_FINITE = """
+FloatingPointError
+    A state is not finite."""
+
 
 def run_recurrences(model: Layer, x: Any, lengths: ArrayLike | None = None, state: Any = None) -> list[Recurrence]:
     """Run a model and return the recurrences of its recurrent layers, from the first.
@@ -170,9 +190,10 @@ def stacked(states: list[Any], layout: Layout) -> Any:
 
 def single_layer(layer: Recurrent, index: int, direction: int) -> Any:
     """One layer and direction of a recurrent layer, as a layer for inference."""
-    config = {"num_layers": 1, "bidirectional": False, "batch_first": False, "recompute": False, "dropout": 0.0}
     features = layer.input_size if index == 0 else layer.num_directions * layer.hidden_size
-    single = type(layer)(**layer.config() | config | {"input_size": features}).inference_copy()
+    config: dict[str, Any] = layer.config() | {"input_size": features, "num_layers": 1, "bidirectional": False}
+    config |= {"batch_first": False, "recompute": False, "dropout": 0.0}
+    single = type(layer)(**config).inference_copy()
     names = zip(layer.parameter_names(0, 0), layer.parameter_names(index, direction), strict=True)
     single.load_state_dict({own: layer.params[name] for own, name in names if own in single.params})
     return single

@@ -37,7 +37,6 @@ class Recurrence:
     layer : RNN, LSTM or GRU
         A copy with one layer and one direction.
     x : ndarray, shape (T, N, I)
-        In the order of the caller.
     initial : tuple of (ndarray or None), each (N, H)
         The initial state.
     lengths : ndarray, shape (N,)
@@ -56,15 +55,9 @@ class Recurrence:
     """
 
     def __init__(
-        self,
-        name: str,
-        layer: Recurrent,
-        x: Array,
-        initial: tuple[Array | None, ...],
-        lengths: Array,
-        reverse: bool,
+        self, name: str, layer: Recurrent, x: Array, initial: tuple[Array | None, ...], lengths: Array, reverse: bool,
         batched: bool,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.name, self.layer, self.lengths, self.reverse, self.batched = name, layer, lengths, reverse, batched
         self.x = reverse_rows(x, lengths) if reverse else x
         T, N, _ = x.shape
@@ -123,20 +116,10 @@ class Recurrence:
         return products
 
     def step_back(self, t: int, dstate: Arrays) -> tuple[Arrays, Array]:
-        """Gradients one step back. In a row that has ended by step t they stay as they are.
+        """The gradients of the state before step t, each (R, H), and of x[t], given those of the state after step t.
 
-        Parameters
-        ----------
-        t : int
-        dstate : tuple of ndarray, each (R, H)
-            With respect to the state after step t. R is a multiple of N: several gradients of row 0, as many of row 1
-            and so on.
-
-        Returns
-        -------
-        dstate : tuple of ndarray, each (R, H)
-            With respect to the state before step t.
-        dx : ndarray, shape (R, I)
+        R is a multiple of N: several gradients of row 0, as many of row 1 and so on. In a row that has ended by step t
+        they stay as they are.
         """
         copies = len(dstate[0]) // len(self.lengths)
         state = as_state(np.repeat(array[t], copies, axis=0)[None] for array in self.states)
@@ -146,19 +129,9 @@ class Recurrence:
         return tuple(array[0] for array in state_arrays(before)), dx[0]
 
     def backward(self, dy: Array, dfinal: tuple[Array | None, ...]) -> tuple[Array, Arrays]:
-        """Back-propagate through all steps, and keep the gradients of the states in `gradients`.
+        """dx (T, N, I) and the gradients of the initial state, given dy (T, N, H) and those of the final state, (N, H).
 
-        Parameters
-        ----------
-        dy : ndarray, shape (T, N, H)
-            In the order of x.
-        dfinal : tuple of (ndarray or None), each (N, H)
-
-        Returns
-        -------
-        dx : ndarray, shape (T, N, I)
-            In the order of x.
-        dstate : tuple of ndarray, each (N, H)
+        dy and dx are in the order of x. The gradients of all states are kept in `gradients`.
         """
         T, N, I = self.x.shape
         mask = length_mask(self.lengths, T)[..., None]

@@ -44,7 +44,7 @@ class AttributionTarget:
         self.batch_first = bool(self.model.batch_first)
         self.layout = Layout(x.ndim != 2, self.batch_first)
         self.x = self.layout.time_major(x)
-        self.state = state if self.layout.batched else with_batch_axis(state)
+        self.state = state if self.layout.batched else select_rows(state, np.newaxis)  # type: ignore[arg-type]
         T, N, _ = self.x.shape
         self.lengths = np.full(N, T) if lengths is None else as_lengths(lengths, T, N)
         after = self.model.lengths_after(self.lengths)
@@ -63,7 +63,8 @@ class AttributionTarget:
             raise ValueError(f"at: expected None, as y has no steps, got {at!r}")
         else:
             steps = np.atleast_1d(as_integers("at", at))
-            if steps.ndim != 1 or (wrong := (steps < -S) | (steps >= S)).any():
+            wrong = (steps < -S) | (steps >= S)
+            if steps.ndim != 1 or wrong.any():
                 got = f"shape {steps.shape}" if steps.ndim != 1 else steps[wrong][0]
                 raise ValueError(f"at: expected a step of y, or several, each in {-S}..{S - 1}, got {got}")
         steps = np.where(steps < 0, steps + self.y_lengths[:, None], steps)
@@ -131,13 +132,6 @@ class AttributionTarget:
 
     def _y_time_major(self, y: Array) -> Array:
         return self._laid_out(y) if self.has_steps else y[None]
-
-
-def with_batch_axis(state: Any) -> Any:
-    """A state of unbatched arrays (L*D, H) as one of a batch of one row."""
-    if isinstance(state, tuple | list):
-        return tuple(map(with_batch_axis, state))
-    return state if state is None else np.asarray(state)[:, None]
 
 
 def split_embedding(model: Any) -> tuple[Embedding | None, Any]:

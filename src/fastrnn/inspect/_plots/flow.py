@@ -2,7 +2,7 @@
 """Plots of gradients on their way back through time."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,34 +11,18 @@ from ..._engine.arguments import Array
 from ..._engine.ragged import length_mask
 from .._gradients.flow import RecurrenceFlow
 from .._gradients.jacobians import memory_length
-from .style import (
-    COLOURS,
-    CURVES,
-    MARKERS,
-    as_matrix,
-    as_tokens,
-    documented,
-    label_steps,
-    log_axes,
-    new_axes,
-    width_for,
-)
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from . import style
+from .style import Axes
 
 FLOOR = 1e-16  # relative to the largest value: below it a curve is rounding
 GREY = "#666666"
 
 
-@documented()
+@style.plotting()
 def plot_gradient_flow(
-    flow: Sequence[RecurrenceFlow],
-    tokens: Iterable[Any] | None = None,
-    *,
-    part: str | None = None,
-    ax: "Axes | None" = None,
-) -> "Axes":
+    flow: Sequence[RecurrenceFlow], tokens: Iterable[Any] | None = None, *, part: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:  # fmt: skip
     """Plot the norm of the gradient at the state of every step: a curve for each layer and direction.
 
     Parameters
@@ -54,20 +38,20 @@ def plot_gradient_flow(
     if not isinstance(flow, list | tuple) or not flow or not all(isinstance(item, RecurrenceFlow) for item in flow):
         raise TypeError(f"flow: expected what gradient_flow returned, got {type(flow).__name__}")
     longest = max(len(item.norms(part)) for item in flow)
-    labels, curves = as_tokens("tokens", tokens, longest), []
-    ax = new_axes(ax, CURVES[0] if labels is None else width_for(longest), CURVES[1])
+    labels, curves = style.as_tokens("tokens", tokens, longest), []
+    ax = style.new_axes(ax, style.CURVES[0] if labels is None else style.width_for(longest), style.CURVES[1])
     for k, item in enumerate(flow):
         norms = item.norms(part).reshape(-1, len(item.lengths))
         curves.append(np.where(length_mask(item.lengths, len(norms)), norms, np.nan))
         _curve(ax, k, item.name, curves[-1])
     _finish(ax, curves)
-    label_steps(ax, labels, longest)
+    style.label_steps(ax, labels, longest)
     ax.set_ylabel("norm of the gradient" if part is None else f"norm of the gradient of {part}")
     return ax
 
 
-@documented()
-def plot_memory(norms: Mapping[str, ArrayLike], *, ax: "Axes | None" = None) -> "Axes":
+@style.plotting()
+def plot_memory(norms: Mapping[str, ArrayLike], *, ax: Axes | None = None) -> Axes:
     """Plot how much of a gradient remains after every number of steps back, with the effective memory of each curve.
 
     Parameters
@@ -84,9 +68,9 @@ def plot_memory(norms: Mapping[str, ArrayLike], *, ax: "Axes | None" = None) -> 
         raise TypeError(f"norms: expected a dict of names to norms by distance, got {type(norms).__name__}")
     curves: dict[str, Array] = {}
     for name, array in norms.items():
-        values = as_matrix(f"norms[{name!r}]", array, "(D + 1,)" if np.ndim(array) == 1 else "(D + 1, N)")
+        values = style.as_matrix(f"norms[{name!r}]", array, "(D + 1,)" if np.ndim(array) == 1 else "(D + 1, N)")
         curves[name] = values.reshape(len(values), -1)
-    ax = new_axes(ax, *CURVES)
+    ax = style.new_axes(ax, *style.CURVES)
     ax.axhline(np.exp(-1), color=GREY, linewidth=1, linestyle="--")
     ax.text(1.01, np.exp(-1), "1/e", transform=ax.get_yaxis_transform(), va="center", color=GREY)
     for k, (name, values) in enumerate(curves.items()):
@@ -95,14 +79,21 @@ def plot_memory(norms: Mapping[str, ArrayLike], *, ax: "Axes | None" = None) -> 
         label = f"{name}: {steps:.3g} steps" if np.isfinite(steps) else f"{name}: > {len(mean) - 1} steps"
         _curve(ax, k, label, values)
         if np.isfinite(steps):
-            ax.plot([steps], [np.exp(-1)], "o", markersize=8, markerfacecolor="white", color=COLOURS[k % len(COLOURS)])
+            ax.plot(
+                [steps],
+                [np.exp(-1)],
+                "o",
+                markersize=8,
+                markerfacecolor="white",
+                color=style.COLOURS[k % len(style.COLOURS)],
+            )
     ax.set(xlabel="steps back", ylabel="remaining gradient")
     _finish(ax, list(curves.values()))
     return ax
 
 
-@documented()
-def plot_singular_values(values: ArrayLike, *, ax: "Axes | None" = None) -> "Axes":
+@style.plotting()
+def plot_singular_values(values: ArrayLike, *, ax: Axes | None = None) -> Axes:
     """Plot the singular values of the products of Jacobians over every number of steps back.
 
     Parameters
@@ -110,13 +101,13 @@ def plot_singular_values(values: ArrayLike, *, ax: "Axes | None" = None) -> "Axe
     values : array_like, shape (D + 1, n)
         One row of the batch in one layer and direction, from `singular_values`, the largest first.
     """
-    values = as_matrix("values", values, "(D + 1, n)")
+    values = style.as_matrix("values", values, "(D + 1, n)")
     n = values.shape[1]
-    ax = new_axes(ax, *CURVES)
+    ax = style.new_axes(ax, *style.CURVES)
     shown = np.where(values > FLOOR * np.nanmax(values, axis=1, keepdims=True), values, np.nan)
-    ax.plot(shown, color=COLOURS[0], linewidth=0.8, alpha=0.4, zorder=2)
-    for index, name, colour, style in ((0, "largest", COLOURS[1], "-"), (n // 2, "median", "black", "--")):
-        ax.plot(shown[:, index], color=colour, linestyle=style, linewidth=1.8, label=name, zorder=3)
+    ax.plot(shown, color=style.COLOURS[0], linewidth=0.8, alpha=0.4, zorder=2)
+    for index, name, colour, line in ((0, "largest", style.COLOURS[1], "-"), (n // 2, "median", "black", "--")):
+        ax.plot(shown[:, index], color=colour, linestyle=line, linewidth=1.8, label=name, zorder=3)
     ax.set(xlabel="steps back", ylabel="singular value")
     _finish(ax, [shown])
     return ax
@@ -130,14 +121,14 @@ def _geometric_mean(values: Array) -> Array:
     return np.exp(logs)
 
 
-def _curve(ax: "Axes", k: int, label: str, values: Array) -> None:
+def _curve(ax: Axes, k: int, label: str, values: Array) -> None:
     """Draw curve number k: the geometric mean of values (D, N), and a band from the smallest to the largest."""
-    colour, mean = COLOURS[k % len(COLOURS)], _geometric_mean(values)
+    colour, mean = style.COLOURS[k % len(style.COLOURS)], _geometric_mean(values)
     steps = np.arange(len(mean))
     every = max(1, len(mean) // 8)
     ax.plot(
         steps, np.where(mean > 0, mean, np.nan), color=colour, label=label, linewidth=1.6,
-        marker=MARKERS[k % len(MARKERS)], markersize=4, markevery=(k * every // 4 % every, every),
+        marker=style.MARKERS[k % len(style.MARKERS)], markersize=4, markevery=(k * every // 4 % every, every),
     )  # fmt: skip
     if values.shape[1] > 1:
         some = values[~np.isnan(values).all(axis=1)]
@@ -145,9 +136,9 @@ def _curve(ax: "Axes", k: int, label: str, values: Array) -> None:
         ax.fill_between(steps[: len(some)], np.where(low > 0, low, np.nan), high, color=colour, alpha=0.15, linewidth=0)
 
 
-def _finish(ax: "Axes", curves: list[Array]) -> None:
+def _finish(ax: Axes, curves: list[Array]) -> None:
     """Give curves (D, N) a logarithmic axis that ends where they are rounding, and a legend."""
-    log_axes(ax)
+    style.log_axes(ax)
     ax.set_xlim(-0.5, max(map(len, curves)) - 0.5)
     means = np.concatenate([_geometric_mean(values) for values in curves])
     means = means[np.isfinite(means) & (means > 0)]

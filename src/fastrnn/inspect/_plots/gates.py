@@ -2,16 +2,14 @@
 """How open the gates are, and how often they are almost open or almost closed."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._engine.arguments import Array
-from .style import COLOURS, MARKERS, as_numbers, as_tokens, documented, label_steps, new_axes, width_for
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from . import style
+from .style import Axes
 
 GATES = {"i": "input", "f": "forget", "o": "output", "r": "reset", "z": "update"}  # those between 0 and 1
 LEFT, RIGHT = 0.1, 0.9
@@ -53,7 +51,7 @@ def saturation(values: ArrayLike) -> tuple[Array, Array]:
 
 def as_gate(name: str, value: Any) -> Array:
     """`value` as numbers between 0 and 1, or NaN."""
-    array = as_numbers(name, value)
+    array = style.as_numbers(name, value)
     if array.ndim == 0:
         raise ValueError(f"{name}: expected (..., units), got a single number")
     wrong = (array < 0) | (array > 1)
@@ -75,10 +73,10 @@ def as_gates(arrays: Any) -> dict[str, Array]:
     return gates
 
 
-@documented(ERRORS)
+@style.plotting(ERRORS)
 def plot_openness(
-    gates: Mapping[str, ArrayLike], tokens: Iterable[Any] | None = None, *, ax: "Axes | None" = None
-) -> "Axes":
+    gates: Mapping[str, ArrayLike], tokens: Iterable[Any] | None = None, *, ax: Axes | None = None
+) -> Axes:
     """Plot how open the gates are over time: for each gate the mean of its units, and a band of their middle half.
 
     Parameters
@@ -99,20 +97,20 @@ def plot_openness(
     """
     arrays = as_gates(gates)
     T = len(next(iter(arrays.values())))
-    labels = as_tokens("tokens", tokens, T)
-    ax = new_axes(ax, width_for(T), 3)
-    for (name, values), colour in zip(arrays.items(), COLOURS, strict=False):
+    labels = style.as_tokens("tokens", tokens, T)
+    ax = style.new_axes(ax, style.width_for(T), 3)
+    for (name, values), colour in zip(arrays.items(), style.COLOURS, strict=False):
         low, high = np.quantile(values, [0.25, 0.75], axis=1)
         ax.fill_between(range(T), low, high, color=colour, alpha=0.15, linewidth=0)
         ax.plot(values.mean(axis=1), color=colour, label=f"{GATES[name]} {name}", linewidth=1.5)
     ax.set(xlim=(-0.5, T - 0.5), ylim=(0, 1), ylabel="openness")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(arrays), frameon=False, borderaxespad=0.2)
-    label_steps(ax, labels, T)
+    style.label_steps(ax, labels, T)
     return ax
 
 
-@documented(ERRORS)
-def plot_saturation(gates: Mapping[str, ArrayLike], *, ax: "Axes | None" = None) -> "Axes":
+@style.plotting(ERRORS)
+def plot_saturation(gates: Mapping[str, ArrayLike], *, ax: Axes | None = None) -> Axes:
     """Plot how often each gate is almost open or almost closed: a point for each unit.
 
     On the right are gates that are often right-saturated (above 0.9: they let values pass), at the top those that are
@@ -134,13 +132,13 @@ def plot_saturation(gates: Mapping[str, ArrayLike], *, ax: "Axes | None" = None)
     ['reset r', 'update z']
     """
     arrays = as_gates(gates)
-    ax = new_axes(ax, 4.8, 4.5)
+    ax = style.new_axes(ax, 4.8, 4.5)
     ax.plot([0, 1], [1, 0], color="0.8", linewidth=1, zorder=0)  # the shares add up to at most 1
     sizes = 70, 36, 14  # of hollow markers, so that points at the same place show one another
-    for (name, values), colour, marker, size in zip(arrays.items(), COLOURS, MARKERS, sizes, strict=False):
+    for (name, values), colour, marker, size in zip(arrays.items(), style.COLOURS, style.MARKERS, sizes, strict=False):
         left, right = saturation(values)
-        style: dict[str, Any] = {"s": size, "marker": marker, "facecolors": "none", "edgecolors": colour}
-        ax.scatter(right, left, label=f"{GATES[name]} {name}", clip_on=False, linewidths=1, **style)
+        marks: dict[str, Any] = {"s": size, "marker": marker, "facecolors": "none", "edgecolors": colour}
+        ax.scatter(right, left, label=f"{GATES[name]} {name}", clip_on=False, linewidths=1, **marks)
     ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     ax.set(xlabel=f"share of steps right-saturated (> {RIGHT})", ylabel=f"share of steps left-saturated (< {LEFT})")
     ax.spines[["top", "right"]].set_visible(False)

@@ -2,40 +2,23 @@
 """A plot of how much outputs depend on inputs."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._engine.arguments import as_flag
-from .style import (
-    DIVERGING,
-    SEQUENTIAL,
-    as_matrix,
-    as_tokens,
-    colour_bar,
-    documented,
-    label_steps,
-    log_scale,
-    new_axes,
-    width_for,
-)  # fmt: skip
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from . import style
+from .style import Axes
 
 DECADES = 6  # of a logarithmic colour scale
 
 
-@documented()
+@style.plotting()
 def plot_influence(
-    influence: ArrayLike,
-    tokens: Iterable[Any] | None = None,
-    outputs: Iterable[Any] | None = None,
-    *,
-    log: bool = False,
-    ax: "Axes | None" = None,
-) -> "Axes":
+    influence: ArrayLike, tokens: Iterable[Any] | None = None, outputs: Iterable[Any] | None = None, *,
+    log: bool = False, ax: Axes | None = None,
+) -> Axes:  # fmt: skip
     """Plot how much output steps depend on input steps as a heat map: input steps along x, output steps down y.
 
     Parameters
@@ -52,26 +35,27 @@ def plot_influence(
     Colours: blue to red around 0 if there are negative values, else viridis from 0 to the largest.
     """
     single = np.ndim(influence) == 1
-    values = as_matrix("influence", influence, "(T,)" if single else "(S, T)").reshape(-1, np.shape(influence)[-1])
+    values = np.atleast_2d(style.as_matrix("influence", influence, "(T,)" if single else "(S, T)"))
     S, T = values.shape
-    tokens, outputs = as_tokens("tokens", tokens, T), as_tokens("outputs", outputs, S)
+    tokens, outputs = style.as_tokens("tokens", tokens, T), style.as_tokens("outputs", outputs, S)
     log, signed = as_flag("log", log), (values < 0).any()
     if log and signed:
         raise ValueError("log: expected False, as there are negative values, got True")
-    ax = new_axes(ax, width_for(T), 1.6 if single else float(np.clip(1.5 + 0.14 * S, 3, 9)))
+    ax = style.new_axes(ax, style.width_for(T), 1.6 if single else float(np.clip(1.5 + 0.14 * S, 3, 9)))
     if log:
-        colours = log_scale(values, DECADES)
+        colours = style.log_scale(values, DECADES)
         values = np.where(values > 0, values, np.nan)
     else:
         largest = float(np.abs(values[np.isfinite(values)]).max(initial=0)) or 1.0
-        colours = {"vmin": -largest if signed else 0, "vmax": largest, "cmap": DIVERGING if signed else SEQUENTIAL}
+        low, colour_map = (-largest, style.DIVERGING) if signed else (0, style.SEQUENTIAL)
+        colours = {"vmin": low, "vmax": largest, "cmap": colour_map}
     image = ax.imshow(values, aspect="auto", interpolation="nearest", **colours)
-    label_steps(ax, tokens, T)
+    style.label_steps(ax, tokens, T)
     ax.set_xlabel("input" if tokens else "input step")
     if single:
         ax.set_yticks([])
     else:
-        label_steps(ax, outputs, S, axis="y")
+        style.label_steps(ax, outputs, S, axis="y")
         ax.set_ylabel("output" if outputs else "output step")
-    colour_bar(ax, image, log=log)
+    style.colour_bar(ax, image, log=log)
     return ax

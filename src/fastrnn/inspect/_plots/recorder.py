@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A callback of `fit` that records how gradients and states behave during training, and plots them."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,10 +10,8 @@ from ..._engine.arguments import Array, as_size
 from ..._engine.ragged import length_mask
 from ...nn import Layer
 from .._gradients.flow import LossGradient, gradient_flow
-from .style import COLOURS, CURVES, SEQUENTIAL, documented, log_axes, log_scale, new_axes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from . import style
+from .style import Axes
 
 DECADES = 8  # of a logarithmic colour scale
 KINDS = {"gradients": "norm of the gradient", "states": "norm of the state"}
@@ -58,25 +56,17 @@ class FlowRecorder:
     ([1, 3], (2, 20))
     """
 
-    steps: list[int]
-    loss: list[float]
-    grad_norm: list[float]
-    gradients: dict[str, list[Array]]
-    states: dict[str, list[Array]]
-
     def __init__(
-        self,
-        x: Any,
-        lengths: ArrayLike | None = None,
-        *,
-        dy: LossGradient | None = None,
-        state: Any = None,
+        self, x: Any, lengths: ArrayLike | None = None, *, dy: LossGradient | None = None, state: Any = None,
         every: int = 1,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._arguments: dict[str, Any] = {"x": x, "lengths": lengths, "dy": dy, "state": state}
         self.every = as_size("every", every)
-        self.steps, self.loss, self.grad_norm = [], [], []
-        self.gradients, self.states = {}, {}
+        self.steps: list[int] = []
+        self.loss: list[float] = []
+        self.grad_norm: list[float] = []
+        self.gradients: dict[str, list[Array]] = {}
+        self.states: dict[str, list[Array]] = {}
         self._calls = 0
 
     def on_step(self, model: Layer, step: int, loss: float, norm: float) -> None:
@@ -102,10 +92,10 @@ class FlowRecorder:
         self.loss.append(float(loss))
         self.grad_norm.append(float(norm))
 
-    @documented("An argument has the wrong value, or nothing has been recorded.")
+    @style.plotting("An argument has the wrong value, or nothing has been recorded.")
     def plot(
-        self, name: str | None = None, *, of: Literal["gradients", "states"] = "gradients", ax: "Axes | None" = None
-    ) -> "Axes":
+        self, name: str | None = None, *, of: Literal["gradients", "states"] = "gradients", ax: Axes | None = None
+    ) -> Axes:
         """Plot the norms of one layer as a heat map: updates along x, the steps of a sequence up y.
 
         Parameters
@@ -126,12 +116,12 @@ class FlowRecorder:
         if name not in records:
             raise ValueError(f"name: expected one of {', '.join(records)}, got {name!r}")
         values = np.array(records[name]).T  # (T, records)
-        ax = new_axes(ax, *CURVES)
+        ax = style.new_axes(ax, *style.CURVES)
         last = 2 * self.steps[-1] - self.steps[-2] if len(self.steps) > 1 else self.steps[-1] + 1
-        colours: dict[str, Any] = {"vmin": 0, "cmap": SEQUENTIAL}
+        colours: dict[str, Any] = {"vmin": 0, "cmap": style.SEQUENTIAL}
         if of == "gradients":
             values = np.where(np.isfinite(values) & (values > 0), values, np.nan)
-            colours = log_scale(values, DECADES)
+            colours = style.log_scale(values, DECADES)
         edges = np.append(self.steps, last), np.arange(len(values) + 1) - 0.5
         mesh = ax.pcolormesh(*edges, values, rasterized=True, **colours)
         ax.set(xlabel="update", ylabel="step of the sequence")
@@ -139,22 +129,22 @@ class FlowRecorder:
         ax.figure.colorbar(mesh, ax=ax, label=KINDS[of], pad=0.02)
         return ax
 
-    @documented("Nothing has been recorded.")
-    def plot_norms(self, ax: "Axes | None" = None) -> "Axes":
+    @style.plotting("Nothing has been recorded.")
+    def plot_norms(self, ax: Axes | None = None) -> Axes:
         """Plot the global norm of the gradients and the loss at every record.
 
         Parameters
         ----------
         """
         self._check_recorded()
-        ax = new_axes(ax, *CURVES)
-        for values, label, colour, style in (
-            (self.grad_norm, "norm of all gradients", COLOURS[0], "-"),
-            (self.loss, "loss", COLOURS[1], "--"),
+        ax = style.new_axes(ax, *style.CURVES)
+        for values, label, colour, line in (
+            (self.grad_norm, "norm of all gradients", style.COLOURS[0], "-"),
+            (self.loss, "loss", style.COLOURS[1], "--"),
         ):
             positive = np.where(np.array(values) > 0, values, np.nan)
-            ax.plot(self.steps, positive, style, color=colour, label=label, linewidth=1.6)
-        log_axes(ax)
+            ax.plot(self.steps, positive, line, color=colour, label=label, linewidth=1.6)
+        style.log_axes(ax)
         ax.set_xlabel("update")
         ax.legend(frameon=False, fontsize=9)
         return ax

@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What all plots share: docstrings, axes of a fitting size, colours for every reader, tokens along an axis."""
 
-import inspect
-import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..._engine.arguments import Array, as_array
+from .._documented import Function, documented
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-Function = TypeVar("Function", bound=Callable[..., Any])
+else:
+    Axes = Any  # matplotlib is imported when the first plot is drawn
 
 # Okabe and Ito 2008, "Color universal design", without its yellow, which is too light for lines on white.
 COLOURS = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
@@ -24,7 +23,6 @@ POINTS = 8  # font size of a token
 LETTER, LINE = 0.62 * POINTS, 1.2 * POINTS  # width of a letter in a monospaced font and height of a line, in points
 LONGEST = 12  # letters of a label
 VISIBLE = str.maketrans({" ": "\u2423", "\n": "\u21b5", "\t": "\u21e5"})  # open box, arrows
-LATER_SECTION = re.compile(r"\n\n(?:See Also|Notes|Examples)\n")
 SHARED = """
 ax : matplotlib.axes.Axes, optional
     Where to draw; by default a new figure.
@@ -41,21 +39,9 @@ TypeError, ValueError
     {errors}"""
 
 
-def documented(errors: str = "An argument has the wrong type or shape.") -> Callable[[Function], Function]:
+def plotting(errors: str = "An argument has the wrong type or shape.") -> Callable[[Function], Function]:
     """Decorate a plotting function: its docstring gets the parameter `ax` and the sections Returns and Raises."""
-
-    def decorate(function: Function) -> Function:
-        if function.__doc__:  # python -OO removes docstrings
-            doc = inspect.cleandoc(function.__doc__)
-            match = LATER_SECTION.search(doc)
-            end = match.start() if match else len(doc)
-            function.__doc__ = doc[:end] + SHARED.format(errors=errors) + doc[end:]
-        return function
-
-    return decorate
-
-
-# -- arguments -------------------------------------------------------------------------------------------------------
+    return documented(last=SHARED.format(errors=errors))
 
 
 def as_numbers(name: str, value: Any) -> Array:
@@ -87,10 +73,7 @@ def as_tokens(name: str, tokens: Iterable[Any] | None, count: int) -> list[str] 
     return labels
 
 
-# -- axes ------------------------------------------------------------------------------------------------------------
-
-
-def new_axes(ax: "Axes | None", width: float, height: float) -> "Axes":
+def new_axes(ax: Axes | None, width: float, height: float) -> Axes:
     """`ax`, or the axes of a new figure with a size in inches."""
     try:
         from matplotlib import pyplot
@@ -105,14 +88,11 @@ def width_for(steps: int) -> float:
     return float(np.clip(2 + 0.16 * steps, 5, 16))
 
 
-def log_axes(ax: "Axes") -> None:
+def log_axes(ax: Axes) -> None:
     """Give axes of curves a logarithmic scale."""
     ax.set_yscale("log")
     ax.grid(axis="y", color="#dddddd", linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)
-
-
-# -- colours ---------------------------------------------------------------------------------------------------------
 
 
 def scale(values: Array) -> dict[str, Any]:
@@ -143,7 +123,7 @@ def ink(mappable: Any, values: Array) -> list[str]:
     return np.where((luminance + 0.05) ** 2 > 1.05 * 0.05, "black", "white").tolist()
 
 
-def colour_bar(ax: "Axes", mappable: Any, label: str = "", *, integer: bool = False, log: bool = False) -> None:
+def colour_bar(ax: Axes, mappable: Any, label: str = "", *, integer: bool = False, log: bool = False) -> None:
     """Draw a bar a tenth of an inch wide beside the axes, with a tick every half inch at most."""
     from matplotlib.ticker import MaxNLocator
 
@@ -152,10 +132,7 @@ def colour_bar(ax: "Axes", mappable: Any, label: str = "", *, integer: bool = Fa
     ax.figure.colorbar(mappable, ax=ax, label=label, pad=0.01, fraction=0.05, aspect=10 * inches, ticks=ticks)
 
 
-# -- tokens ----------------------------------------------------------------------------------------------------------
-
-
-def label_steps(ax: "Axes", tokens: list[str] | None, count: int, axis: str = "x") -> None:
+def label_steps(ax: Axes, tokens: list[str] | None, count: int, axis: str = "x") -> None:
     """Write tokens along an axis of `count` steps, as many as there is room for; without tokens, number the steps.
 
     Tokens are written side by side if they fit, else upright. Where there is no room for that either, characters are

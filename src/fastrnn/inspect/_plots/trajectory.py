@@ -2,16 +2,14 @@
 """The trajectory of a state, by principal component analysis (PCA)."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._engine.arguments import Array
-from .style import LETTER, LINE, POINTS, SEQUENTIAL, VISIBLE, as_matrix, as_tokens, colour_bar, documented, new_axes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from . import style
+from .style import Axes
 
 
 def principal_components(values: ArrayLike, count: int = 2) -> tuple[Array, Array]:
@@ -47,7 +45,7 @@ def principal_components(values: ArrayLike, count: int = 2) -> tuple[Array, Arra
     >>> coordinates[:, 0].round(3), shares.round(3)
     (array([-2.236,  0.   ,  2.236]), array([1., 0.]))
     """
-    values = as_matrix("values", values)
+    values = style.as_matrix("values", values)
     if not np.isfinite(values).all():
         raise ValueError("values: expected finite numbers, got NaN or infinity")
     T, U = values.shape
@@ -61,8 +59,8 @@ def principal_components(values: ArrayLike, count: int = 2) -> tuple[Array, Arra
     return coordinates, shares
 
 
-@documented("An argument has the wrong type or shape, or is not finite.")
-def plot_trajectory(values: ArrayLike, tokens: Iterable[Any] | None = None, *, ax: "Axes | None" = None) -> "Axes":
+@style.plotting("An argument has the wrong type or shape, or is not finite.")
+def plot_trajectory(values: ArrayLike, tokens: Iterable[Any] | None = None, *, ax: Axes | None = None) -> Axes:
     """Plot the path of the state in the plane of its first two principal components, with time as colour.
 
     Parameters
@@ -86,27 +84,27 @@ def plot_trajectory(values: ArrayLike, tokens: Iterable[Any] | None = None, *, a
     """
     coordinates, shares = principal_components(values)
     T = len(coordinates)
-    labels = as_tokens("tokens", tokens, T)
-    ax = new_axes(ax, 6.4, 5)
+    labels = style.as_tokens("tokens", tokens, T)
+    ax = style.new_axes(ax, 6.4, 5)
     ax.plot(*coordinates.T, color="0.5", alpha=float(np.clip(30 / T, 0.1, 0.6)), linewidth=0.8, zorder=1)
     size = float(np.clip(2000 / T, 8, 60))
-    points = ax.scatter(*coordinates.T, c=np.arange(T), cmap=SEQUENTIAL, s=size, zorder=2)
+    points = ax.scatter(*coordinates.T, c=np.arange(T), cmap=style.SEQUENTIAL, s=size, zorder=2)
     ax.set(xlabel=f"component 1 ({shares[0]:.0%} of the variance)", ylabel=f"component 2 ({shares[1]:.0%})")
     ax.margins(0.08)
-    colour_bar(ax, points, "step", integer=True)
+    style.colour_bar(ax, points, "step", integer=True)
     if labels is not None:
         label_points(ax, coordinates, labels)
     return ax
 
 
-def label_points(ax: "Axes", coordinates: Array, labels: list[str]) -> None:
+def label_points(ax: Axes, coordinates: Array, labels: list[str]) -> None:
     """Write labels beside points, without those that would crowd an earlier one; many points are labelled sparsely."""
     spacing = 1 + len(labels) / 150
     places = ax.transData.transform(coordinates) * 72 / ax.figure.dpi / spacing  # in points of the page, scaled down
     taken = np.zeros((0, 2))
-    font: dict[str, Any] = {"textcoords": "offset points", "fontsize": POINTS, "fontfamily": "monospace"}
+    font: dict[str, Any] = {"textcoords": "offset points", "fontsize": style.POINTS, "fontfamily": "monospace"}
     for place, point, label in zip(places, coordinates, labels, strict=True):
         distance = np.abs(taken - place)
-        if ((distance[:, 0] > LETTER * max(1, len(label))) | (distance[:, 1] > LINE)).all():
+        if ((distance[:, 0] > style.LETTER * max(1, len(label))) | (distance[:, 1] > style.LINE)).all():
             taken = np.vstack([taken, place])
-            ax.annotate(label.translate(VISIBLE), point, (4, 3), **font)
+            ax.annotate(label.translate(style.VISIBLE), point, (4, 3), **font)

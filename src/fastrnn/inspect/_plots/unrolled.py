@@ -2,7 +2,7 @@
 """A diagram of a small network unrolled in time, with its values."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,10 +10,8 @@ from numpy.typing import ArrayLike
 from ..._engine.arguments import Array
 from ...nn import GRU, LSTM, RNN
 from .._trace.record import trace
-from .style import DIVERGING, POINTS, VISIBLE, as_matrix, as_tokens, documented, ink, new_axes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from . import style
+from .style import Axes
 
 MOST_STEPS, MOST_UNITS = 8, 6  # that are legible on a page
 GAP = 1.4  # between the boxes of two steps or two layers; lengths are in circles, which are INCH wide
@@ -22,10 +20,10 @@ INCH = 0.36
 Box = dict[str, Array]  # arrays (T, units) by name, from the bottom of the box
 
 
-@documented("An argument has the wrong type or shape, or the network is too large for a diagram.")
+@style.plotting("An argument has the wrong type or shape, or the network is too large for a diagram.")
 def plot_unrolled(
-    layer: RNN | LSTM | GRU, x: ArrayLike, tokens: Iterable[Any] | None = None, *, ax: "Axes | None" = None
-) -> "Axes":
+    layer: RNN | LSTM | GRU, x: ArrayLike, tokens: Iterable[Any] | None = None, *, ax: Axes | None = None
+) -> Axes:
     """Draw a small network unrolled in time: a column for each step, a box for each layer, a circle for each value.
 
     The top row of a box is h. Below it are c and the gates of an LSTM, or the gates of a GRU. The boxes of a layer are
@@ -50,16 +48,16 @@ def plot_unrolled(
     """
     boxes = boxes_of(layer, x)
     T = len(boxes[0]["x"])
-    labels = as_tokens("tokens", tokens, T) or [str(t) for t in range(T)]
+    labels = style.as_tokens("tokens", tokens, T) or [str(t) for t in range(T)]
     columns = max(values.shape[1] for box in boxes for values in box.values())
     lefts = np.arange(T) * (columns + GAP)
     bottoms = np.cumsum([0, *(len(box) + GAP for box in boxes)])
     left, right, top = -2.4, lefts[-1] + columns + 0.4, bottoms[-1] - GAP + 0.4
-    ax = new_axes(ax, INCH * (right - left), INCH * (top + 1.2))
+    ax = style.new_axes(ax, INCH * (right - left), INCH * (top + 1.2))
     ax.set(xlim=(left, right), ylim=(-1.2, top), aspect="equal")
     ax.set_axis_off()
     for left, label in zip(lefts, labels, strict=True):
-        ax.text(left + columns / 2, -0.3, label.translate(VISIBLE), ha="center", va="top", fontfamily="monospace")
+        ax.text(left + columns / 2, -0.3, label.translate(style.VISIBLE), ha="center", va="top", fontfamily="monospace")
     for k, (bottom, box) in enumerate(zip(bottoms, boxes, strict=False)):
         draw_boxes(ax, lefts, bottom, columns, len(box), is_layer=k > 0)
         for row, name in enumerate(box):
@@ -79,7 +77,7 @@ def boxes_of(layer: RNN | LSTM | GRU, x: ArrayLike) -> list[Box]:
             f"layer: expected at most {MOST_UNITS} inputs and {MOST_UNITS} units for a diagram, "
             f"got {layer.input_size} and {layer.hidden_size}"
         )
-    x = as_matrix("x", x, "(T, I)").astype(layer.dtype)
+    x = style.as_matrix("x", x, "(T, I)").astype(layer.dtype)
     if len(x) > MOST_STEPS:
         raise ValueError(f"x: expected at most {MOST_STEPS} steps for a diagram, got {len(x)}")
     arrays = trace(layer, x)
@@ -87,21 +85,21 @@ def boxes_of(layer: RNN | LSTM | GRU, x: ArrayLike) -> list[Box]:
     return [{"x": x}, *({name: arrays[name][k, 0, :, 0] for name in names} for k in range(layer.num_layers))]
 
 
-def draw_boxes(ax: "Axes", lefts: Array, bottom: float, columns: int, rows: int, is_layer: bool) -> None:
+def draw_boxes(ax: Axes, lefts: Array, bottom: float, columns: int, rows: int, is_layer: bool) -> None:
     """Draw the boxes of a layer with arrows from below and from the step before, or the boxes of x without arrows."""
     from matplotlib.patches import FancyBboxPatch
 
     arrow = {"arrowstyle": "-|>", "color": "0.3", "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 9}
     for left in lefts:
-        style: dict[str, Any] = {"facecolor": "0.96" if is_layer else "white", "edgecolor": "0.6", "zorder": 0}
-        ax.add_patch(FancyBboxPatch((left, bottom), columns, rows, boxstyle="round,pad=0.15", **style))
+        marks: dict[str, Any] = {"facecolor": "0.96" if is_layer else "white", "edgecolor": "0.6", "zorder": 0}
+        ax.add_patch(FancyBboxPatch((left, bottom), columns, rows, boxstyle="round,pad=0.15", **marks))
         if is_layer:
             middle, side = left + columns / 2, bottom + rows / 2
             ax.annotate("", (middle, bottom - 0.15), (middle, bottom - GAP + 0.15), arrowprops=arrow)
             ax.annotate("", (left - 0.15, side), (left - GAP + 0.15, side), arrowprops=arrow)
 
 
-def draw_values(ax: "Axes", boxes: list[Box], lefts: Array, bottoms: Array, columns: int) -> None:
+def draw_values(ax: Axes, boxes: list[Box], lefts: Array, bottoms: Array, columns: int) -> None:
     """Draw a circle for each value, with its colour and its number; all circles in one collection."""
     from matplotlib.collections import EllipseCollection
 
@@ -117,10 +115,10 @@ def draw_values(ax: "Axes", boxes: list[Box], lefts: Array, bottoms: Array, colu
     size = np.full(len(values), 0.92)
     circles = EllipseCollection(
         size, size, np.zeros_like(size), units="xy", offsets=centres, transOffset=ax.transData, array=values,
-        cmap=DIVERGING, edgecolors="0.5", linewidths=0.6, zorder=2,
+        cmap=style.DIVERGING, edgecolors="0.5", linewidths=0.6, zorder=2,
     )  # fmt: skip
     circles.set_clim(-limit, limit)
     ax.add_collection(circles, autolim=False)
-    font: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": POINTS - 1.5, "zorder": 3}
-    for (left, bottom), value, colour in zip(centres, values, ink(circles, values), strict=True):
+    font: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": style.POINTS - 1.5, "zorder": 3}
+    for (left, bottom), value, colour in zip(centres, values, style.ink(circles, values), strict=True):
         ax.text(left, bottom, f"{value:z.2f}".replace("-", "\N{MINUS SIGN}"), color=colour, **font)

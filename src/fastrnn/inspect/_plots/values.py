@@ -2,40 +2,22 @@
 """Plots of values over tokens: all units over time, one unit over a text, attention."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._engine.arguments import as_size
 from .._units.ordering import order_units
-from .style import (
-    POINTS,
-    SEQUENTIAL,
-    VISIBLE,
-    as_matrix,
-    as_tokens,
-    colour_bar,
-    documented,
-    ink,
-    label_steps,
-    new_axes,
-    scale,
-    width_for,
-)  # fmt: skip
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from . import style
+from .style import Axes
 
 
-@documented()
+@style.plotting()
 def plot_units(
-    values: ArrayLike,
-    tokens: Iterable[Any] | None = None,
-    *,
-    order: Literal["sorted", "clustered"] | None = None,
-    ax: "Axes | None" = None,
-) -> "Axes":
+    values: ArrayLike, tokens: Iterable[Any] | None = None, *, order: Literal["sorted", "clustered"] | None = None,
+    ax: Axes | None = None,
+) -> Axes:  # fmt: skip
     """Plot units over time as a heat map: a row for each unit, a column for each step.
 
     Parameters
@@ -61,21 +43,21 @@ def plot_units(
     >>> [label.get_text() for label in ax.get_xticklabels()]
     ['h', 'e', 'l', 'l', 'o']
     """
-    values = as_matrix("values", values)
+    values = style.as_matrix("values", values)
     T, U = values.shape
-    labels, units = as_tokens("tokens", tokens, T), order_units(values, order)
-    ax = new_axes(ax, width_for(T), float(np.clip(1.5 + 0.12 * U, 2.5, 8)))
-    image = ax.imshow(values.T[units], aspect="auto", interpolation="nearest", **scale(values))
-    label_steps(ax, labels, T)
+    labels, units = style.as_tokens("tokens", tokens, T), order_units(values, order)
+    ax = style.new_axes(ax, style.width_for(T), float(np.clip(1.5 + 0.12 * U, 2.5, 8)))
+    image = ax.imshow(values.T[units], aspect="auto", interpolation="nearest", **style.scale(values))
+    style.label_steps(ax, labels, T)
     shown = np.unique(np.linspace(0, U - 1, min(U, 12)).round().astype(int))
-    ax.set_yticks(shown, [str(units[k]) for k in shown], fontsize=POINTS)
+    ax.set_yticks(shown, [str(units[k]) for k in shown], fontsize=style.POINTS)
     ax.set_ylabel("unit" if order is None else f"unit, {order}")
-    colour_bar(ax, image)
+    style.colour_bar(ax, image)
     return ax
 
 
-@documented()
-def plot_text(values: ArrayLike, text: Iterable[Any], *, width: int = 80, ax: "Axes | None" = None) -> "Axes":
+@style.plotting()
+def plot_text(values: ArrayLike, text: Iterable[Any], *, width: int = 80, ax: Axes | None = None) -> Axes:
     """Plot one unit over a text: its value as the background of each character or token.
 
     Parameters
@@ -98,22 +80,22 @@ def plot_text(values: ArrayLike, text: Iterable[Any], *, width: int = 80, ax: "A
     >>> [text.get_text() for text in ax.texts]
     ['you', 'are', 'so', 'good']
     """
-    values = as_matrix("values", values, "(T,)")
-    tokens = as_tokens("text", text, len(values)) or []
+    values = style.as_matrix("values", values, "(T,)")
+    tokens = style.as_tokens("text", text, len(values)) or []
     places = cells(tokens, as_size("width", width))
     rows, columns = places[-1][0] + 1, max(20, *(end for _, _, end in places))  # 20: some paper around a word
     grid = np.full((rows, columns), np.nan)
     for value, (row, start, end) in zip(values, places, strict=True):
         grid[row, start:end] = value
-    ax = new_axes(ax, 1 + 0.1 * columns, 0.4 + 0.2 * max(rows, 3))
-    image = ax.imshow(grid, aspect=2, interpolation="nearest", **scale(values))
+    ax = style.new_axes(ax, 1 + 0.1 * columns, 0.4 + 0.2 * max(rows, 3))
+    image = ax.imshow(grid, aspect=2, interpolation="nearest", **style.scale(values))
     size = min(10, ax.get_window_extent().width * 72 / ax.figure.dpi / columns / 0.65)
     font: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontfamily": "monospace", "fontsize": size}
-    for token, colour, (row, start, end) in zip(tokens, ink(image, values), places, strict=True):
-        label = token if token == " " else token.translate(VISIBLE)
+    for token, colour, (row, start, end) in zip(tokens, style.ink(image, values), places, strict=True):
+        label = token if token == " " else token.translate(style.VISIBLE)
         ax.text((start + end - 1) / 2, row, label, color=colour, **font)
     ax.set_axis_off()
-    colour_bar(ax, image)
+    style.colour_bar(ax, image)
     return ax
 
 
@@ -132,14 +114,11 @@ def cells(tokens: list[str], width: int) -> list[tuple[int, int, int]]:
     return places
 
 
-@documented()
+@style.plotting()
 def plot_attention(
-    weights: ArrayLike,
-    queries: Iterable[Any] | None = None,
-    memory: Iterable[Any] | None = None,
-    *,
-    ax: "Axes | None" = None,
-) -> "Axes":
+    weights: ArrayLike, queries: Iterable[Any] | None = None, memory: Iterable[Any] | None = None, *,
+    ax: Axes | None = None,
+) -> Axes:  # fmt: skip
     """Plot how much each output step attends to each step of the memory: a row for each output step.
 
     Parameters
@@ -159,14 +138,14 @@ def plot_attention(
     >>> ax.images[0].get_array().shape
     (3, 4)
     """
-    weights = as_matrix("weights", weights, "(T_q, T_m)")
+    weights = style.as_matrix("weights", weights, "(T_q, T_m)")
     T_q, T_m = weights.shape
-    outputs, inputs = as_tokens("queries", queries, T_q), as_tokens("memory", memory, T_m)
-    ax = new_axes(ax, width_for(T_m), float(np.clip(1.2 + 0.16 * T_q, 2.5, 12)))
-    colours = {"vmin": 0, "vmax": np.nanmax(weights, initial=0) or 1, "cmap": SEQUENTIAL}
+    outputs, inputs = style.as_tokens("queries", queries, T_q), style.as_tokens("memory", memory, T_m)
+    ax = style.new_axes(ax, style.width_for(T_m), float(np.clip(1.2 + 0.16 * T_q, 2.5, 12)))
+    colours = {"vmin": 0, "vmax": np.nanmax(weights, initial=0) or 1, "cmap": style.SEQUENTIAL}
     image = ax.imshow(weights, aspect="auto", interpolation="nearest", **colours)
-    label_steps(ax, inputs, T_m)
-    label_steps(ax, outputs, T_q, axis="y")
+    style.label_steps(ax, inputs, T_m)
+    style.label_steps(ax, outputs, T_q, axis="y")
     ax.set(xlabel="input", ylabel="output")
-    colour_bar(ax, image)
+    style.colour_bar(ax, image)
     return ax

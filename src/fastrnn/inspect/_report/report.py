@@ -182,7 +182,7 @@ def summary(layer: Layer) -> str:
 
 def page(title: str, about: list[str], notes: list[str], meta: dict[str, Any], blocks: Blocks) -> str:
     """The HTML of the page."""
-    folder = resources.files(__package__) / "page"
+    folder = resources.files("fastrnn.inspect._report") / "page"
     parts = {name: (folder / f"page.{name}").read_text(encoding="utf-8") for name in ("html", "css", "js")}
     coded = {name: base64.b64encode(np.ascontiguousarray(array).tobytes()).decode() for name, array in blocks.items()}
     return Template(parts["html"]).substitute(

@@ -59,9 +59,6 @@ class Trace(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self._arrays)
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._arrays
-
     def __repr__(self) -> str:
         return f"Trace({', '.join(f'{name}: {array.shape}' for name, array in self.items())})"
 
@@ -165,7 +162,8 @@ class Trace(Mapping[str, Array]):
         table = pandas.DataFrame({short: array.reshape(-1) for short, array in part.items()}, index=index)
         if "n" not in axes:
             return table
-        return table[index.get_level_values("t") < lengths[index.get_level_values("n")]]
+        steps, rows = index.get_level_values("t"), index.get_level_values("n")
+        return table.loc[steps < lengths[rows]]
 
     def _part(self, name: str | None) -> "tuple[Trace, Axes, tuple[int, ...], Array]":
         """The trace of one recurrent layer, the axes and the shape of its arrays, and its lengths."""

@@ -3,7 +3,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -116,12 +116,8 @@ def ranked(trace: Trace, targets: Mapping[str, ArrayLike]) -> dict[str, list[Mat
         if trace.axes[name] == STATE_AXES:
             for key, match in matches_of(name, trace, targets):
                 matches[key].append(match)
+    weakness = lambda match: (np.isnan(match.strength), -match.strength)  # noqa: E731
     return {key: sorted(unsorted, key=weakness) for key, unsorted in matches.items()}
-
-
-def weakness(match: Match) -> tuple[Any, ...]:
-    """A key that sorts the strongest match first and NaN last."""
-    return np.isnan(match.strength), -match.strength
 
 
 def matches_of(name: str, trace: Trace, targets: Mapping[str, ArrayLike]) -> Iterator[tuple[str, Match]]:

@@ -97,10 +97,10 @@ def correlation(values: ArrayLike, target: ArrayLike) -> Array:
     if not len(target) or np.ptp(target) == 0:
         raise ValueError("target: expected several values, got the same everywhere")
     constant = np.ptp(values, axis=0) == 0
-    target = target - target.mean(dtype=float)
-    values = values - values.mean(axis=0, dtype=float)
-    sizes = np.sqrt(np.square(values).sum(axis=0)) * np.sqrt(np.square(target).sum())
-    return np.where(constant, 0, target @ values / np.where(constant, 1, sizes))
+    target_deviations: Array = target - target.mean(dtype=float)
+    deviations: Array = values - values.mean(axis=0, dtype=float)
+    sizes = np.sqrt(np.square(deviations).sum(axis=0)) * np.sqrt(np.square(target_deviations).sum())
+    return np.where(constant, 0, target_deviations @ deviations / np.where(constant, 1, sizes))
 
 
 def as_pair(values: ArrayLike, target: ArrayLike) -> tuple[Array, Array]:
