@@ -49,8 +49,8 @@ def test_the_command_reads_arrays_and_vocabularies(saved):
         main(arguments)
 
 
-def test_the_page_appears_whole_or_not_at_all(saved, monkeypatch):
-    """What was there before is there still if the disk is full; and nothing is left beside it."""
+def test_the_page_is_written_completely_or_not_at_all(saved, monkeypatch):
+    """If the disk is full, the earlier page stays, and no temporary file is left."""
     command = [str(saved / "model.safetensors"), "--text", str(saved / "text.txt")]
     main(command)
     before, names = (saved / "model.html").read_bytes(), sorted(saved.iterdir())
@@ -65,8 +65,8 @@ def test_the_page_appears_whole_or_not_at_all(saved, monkeypatch):
 
 
 @pytest.mark.parametrize("knows", [True, False])
-def test_the_ends_of_lines_are_read_as_the_model_knows_them(knows, saved):
-    """CR LF are two characters for a model that has both, and the end of a line for one that has not."""
+def test_line_ends_are_read_as_in_the_vocabulary(knows, saved):
+    """CR LF are two tokens if the vocabulary has CR, else one line end."""
     vocabulary = ["a", "b", "\n"] + ["\r"] * knows
     model = fr.Sequential(fr.Embedding(len(vocabulary), 4, seed=0), fr.GRU(4, 8, seed=1))
     fr.save(model, saved / "lines.safetensors", notes={"vocabulary": vocabulary})
@@ -77,7 +77,7 @@ def test_the_ends_of_lines_are_read_as_the_model_knows_them(knows, saved):
     assert 'replaceAll("\\r", "\\u240d")' in page  # it has a sign of its own
 
 
-def test_files_of_other_kinds_are_named(saved):
+def test_errors_name_files_of_the_wrong_kind(saved):
     fr.save(tagger(), saved / "tagger.safetensors")
     np.savez(saved / "x.npz", x=np.zeros((9, 2)))
     np.save(saved / "0.npy", 3.0)
@@ -108,8 +108,8 @@ def test_files_of_other_kinds_are_named(saved):
         ({"model": "none"}, "No such file"),
     ],
 )
-def test_what_the_command_cannot_do_it_says(change, message, saved, monkeypatch):
-    """In one line, and nothing is written."""
+def test_errors_of_the_command(change, message, saved, monkeypatch):
+    """One line, and nothing is written."""
     monkeypatch.chdir(saved)
     if "text" in change:
         (saved / "text.txt").write_text(change["text"], encoding="utf-8")

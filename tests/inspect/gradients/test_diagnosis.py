@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What is said in words is what was built in."""
+"""The report in words states what the test built in."""
 
 import re
 
@@ -63,7 +63,7 @@ def test_the_words(x):
     ]
 
 
-def test_every_remedy_is_something_that_there_is(x):
+def test_every_remedy_exists(x):
     """Names of functions that exist, and options that the layers take."""
     options = {"input_size": 2, "hidden_size": 8, "dtype": np.float64, "seed": 0}
     layers = [
@@ -85,7 +85,7 @@ def test_every_remedy_is_something_that_there_is(x):
 
 @pytest.mark.parametrize("kind", [fr.LSTM, fr.GRU])
 def test_the_remedy_helps(kind, x):
-    """Gated layers as they are made forget; with what they are told to do they last."""
+    """New gated layers forget; with the first remedy their gradients last."""
     layer = kind(2, 16, dtype=np.float64, seed=0)
     before = diagnose(layer, x).findings[0]
     assert before.verdict == "vanish" and before.remedies[0].startswith("fr.init.chrono(layer, T_max=60)")
@@ -93,7 +93,7 @@ def test_the_remedy_helps(kind, x):
     assert after.verdict != "vanish" and after.memory > 3 * before.memory
 
 
-def test_layers_that_lose_the_gradient_on_its_way_down():
+def test_gradients_that_vanish_between_layers():
     x = np.random.default_rng(0).standard_normal((5, 3, 2))
     deep = diagnose(fr.LSTM(2, 8, 12, dtype=np.float64, seed=0), x)
     assert deep.depth < 1e-3 and f"{deep.depth:.1e} of the gradient at l11 arrives at l0" in str(deep)
@@ -113,8 +113,8 @@ def test_states_that_overflow(x):
     )
 
 
-def test_the_longest_rows_are_asked(rng):
-    """And of those the geometric mean is told."""
+def test_the_longest_rows_are_used(rng):
+    """The finding has their geometric mean."""
     model, x = mixed_model(np.float64), rng.standard_normal((T, 4, 3))
     lengths = [T, 5, 0, T]
     result = diagnose(model, x, lengths).findings

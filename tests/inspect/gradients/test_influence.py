@@ -15,7 +15,7 @@ LENGTHS = [4, 0, 5]
 
 
 def derivatives(function, x):
-    """dy / dx of y (N, S, F) by x (N, T, I) whose rows do not touch each other: (N, S, F, T, I)."""
+    """dy / dx of y (N, S, F) by x (N, T, I) with independent rows: (N, S, F, T, I)."""
     result = np.zeros((*function(x).shape, *x.shape[1:]))
     for at in np.ndindex(x.shape[1:]):
         up, down = x.copy(), x.copy()
@@ -38,7 +38,7 @@ def assert_near(actual, expected):
 @pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["full", "ragged"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_it_is_the_derivative(cell, bidirectional, lengths, rng):
-    """Every output by every input, in all four forms."""
+    """Of every output with respect to every input, in all four forms."""
     layer = make_layer(cell, 2, 3, 2, bidirectional=bidirectional, dtype=np.float64, seed=0)
     x = rng.standard_normal((T, N, 2))
     slopes = derivatives(model_of(layer, lengths), x.swapaxes(0, 1).copy())  # (N, S, F, T, I)
@@ -49,21 +49,21 @@ def test_it_is_the_derivative(cell, bidirectional, lengths, rng):
     assert_near(influence(layer, x, lengths, output=1, reduce=None), slopes[:, :, 1])
 
 
-def test_of_layers_in_layers(rng):
+def test_nested_layers(rng):
     model, x = mixed_model(np.float64), rng.standard_normal((T, N, 3))
     slopes = derivatives(model_of(model), x.swapaxes(0, 1).copy())
     assert_near(influence(model, x), np.sqrt(np.square(slopes).sum(axis=(2, 4))))
 
 
-def test_of_an_echo_state_network(rng):
-    """Which is recurrent too."""
+def test_an_echo_state_network(rng):
+    """It is recurrent, too."""
     x = rng.standard_normal((T, N, 2))
     model = fr.EchoState(2, 6, dtype=np.float64, seed=0).fit(x, x)
     slopes = derivatives(model_of(model), x.swapaxes(0, 1).copy())
     assert_near(influence(model, x), np.sqrt(np.square(slopes).sum(axis=(2, 4))))
 
 
-def test_from_a_state(rng):
+def test_initial_state(rng):
     layer = fr.LSTM(2, 3, dtype=np.float64, seed=0)
     x = rng.standard_normal((8, N, 2))
     whole = influence(layer, x, at=-1)
@@ -73,7 +73,7 @@ def test_from_a_state(rng):
     np.testing.assert_allclose(alone, whole[1, 5:], rtol=1e-12)
 
 
-def test_of_tokens_it_is_that_of_their_vectors(rng):
+def test_the_influence_of_tokens_is_that_of_their_vectors(rng):
     model = language_model(np.float64)
     embedding, behind = model.layers[0], fr.Sequential(*model.layers[1:])
     tokens = rng.integers(0, 10, (T, N))
@@ -106,7 +106,7 @@ def test_batch_first_changes_the_layout_of_x_and_nothing_else(rng):
     assert_same_bits(influence(turned, x[:, 0]), influence(model, x)[0])
 
 
-def test_behind_pooling_there_is_one_output_step(rng):
+def test_after_pooling_there_is_one_output_step(rng):
     pooled = fr.Sequential(fr.GRU(2, 3, dtype=np.float64, seed=0), fr.LastStep(dtype=np.float64))
     x = rng.standard_normal((T, N, 2))
     result = influence(pooled, x, LENGTHS)
@@ -118,7 +118,7 @@ def test_behind_pooling_there_is_one_output_step(rng):
     assert influence(pooled_model(), x.repeat(2, -1)[..., :3].astype(np.float32), LENGTHS).shape == (N, 4, T)
 
 
-def test_at_says_which_outputs(rng):
+def test_at_selects_outputs(rng):
     layer, x = fr.RNN(2, 3, seed=0), rng.standard_normal((T, N, 2)).astype(np.float32)
     whole = influence(layer, x, LENGTHS)
     assert_same_bits(influence(layer, x, LENGTHS, at=2), whole[:, 2])
@@ -127,7 +127,7 @@ def test_at_says_which_outputs(rng):
     assert_same_bits(last, np.stack([whole[0, 3], np.zeros(T), whole[2, 4]]))
 
 
-def test_a_row_alone_has_the_bits_of_a_batch_and_blocks_do_not_show(rng, monkeypatch):
+def test_batches_and_blocks_do_not_change_bits(rng, monkeypatch):
     model, x = mixed_model(), rng.standard_normal((T, N, 3)).astype(np.float32)
     whole = influence(model, x, LENGTHS)
     for n, length in enumerate(LENGTHS):
@@ -166,7 +166,7 @@ def test_bad_input_is_refused():
         (ValueError, (model, x[..., :1]), {}, "x: expected (T, N, 2) or (T, 2), got (5, 3, 1)"),
         (TypeError, (model, x.astype(np.float64)), {}, "x: expected float32"),
         (ValueError, (model, x[:0]), {}, "x: expected at least one step of at least one row, got shape (0, 3, 2)"),
-        (ValueError, (model, x, [1, 2]), {}, "lengths: expected 3 of them"),
+        (ValueError, (model, x, [1, 2]), {}, "lengths: expected (3,), one for each row"),
         (ValueError, (model, x), {"reduce": "mean"}, "reduce: expected one of 'norm', 'sum', None, got 'mean'"),
         (ValueError, (model, x), {"reduce": "sum"}, "output: expected a feature of y, which reduce='sum' needs"),
         (ValueError, (model, x), {"output": 4}, "output: expected features of y in 0..3, got 4..4"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Jacobians against finite differences and PyTorch; products, norms and exponents against what is known of them."""
+"""Jacobians against finite differences and PyTorch; memory of known curves."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def step_by_differences(layer, x_t, s):
 
 @pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["full", "ragged"])
 def test_a_step_against_finite_differences(cell, lengths, rng):
-    """Of an LSTM (h, c) by (h, c)."""
+    """For an LSTM of (h, c) with respect to (h, c)."""
     layer = make_layer(cell, 3, H, dtype=np.float64, seed=0)
     x, state = rng.standard_normal((T, N, 3)), random_state(layer, N, rng)
     (J,) = state_jacobians(layer, x, lengths, state=state).values()
@@ -63,7 +63,7 @@ def test_a_step_against_pytorch(rng):
 
 
 def test_a_second_direction_runs_from_the_end(rng):
-    """The reverse recurrence of a bidirectional layer is a layer of one direction on the row turned round."""
+    """The reverse recurrence of a bidirectional layer is a layer of one direction on the reversed row."""
     layer = fr.GRU(3, H, bidirectional=True, dtype=np.float64, seed=0)
     alone = fr.GRU(3, H, dtype=np.float64)
     for name in alone.params:
@@ -77,8 +77,8 @@ def test_a_second_direction_runs_from_the_end(rng):
             assert_same_bits(result["l0_reverse"][:length, n], expected.copy())
 
 
-def test_layers_have_the_jacobians_of_what_they_read(rng):
-    """The upper layer of a stack is a layer that reads the outputs of the lower one."""
+def test_upper_layers_read_the_outputs_of_lower_ones(rng):
+    """The upper layer of a stack has the Jacobians of a layer that reads the outputs of the lower one."""
     stack = fr.RNN(3, H, 2, dtype=np.float64, seed=0)
     upper, lower = fr.RNN(H, H, dtype=np.float64), fr.RNN(3, H, dtype=np.float64)
     for name in upper.params:
@@ -113,19 +113,19 @@ def test_bad_input_is_refused():
     gru, x = fr.GRU(2, 3), np.zeros((T, N, 2), np.float32)
     growing = fr.RNN(1, 1, nonlinearity="identity", bias=False)
     growing.params["weight_ih_l0"][...], growing.params["weight_hh_l0"][...] = 1, 1e20
-    for ask in (state_jacobians, singular_values, jacobian_norms, lyapunov_exponents):
+    for function in (state_jacobians, singular_values, jacobian_norms, lyapunov_exponents):
         with refused(ValueError, "model: expected one with a recurrent layer in it, got Linear("):
-            ask(fr.Linear(2, 3), x)
+            function(fr.Linear(2, 3), x)
         with refused(ValueError, "x: expected (T, N, 2) or (T, 2), got (5, 3, 1)"):
-            ask(gru, x[..., :1])
+            function(gru, x[..., :1])
         with refused(ValueError, "x: expected at least one step of at least one row"):
-            ask(gru, x[:0])
+            function(gru, x[:0])
         with refused(ValueError, "x: expected finite values, got nan or inf"):
-            ask(gru, np.where(np.arange(T)[:, None, None] == 2, np.nan, x).astype(np.float32))
+            function(gru, np.where(np.arange(T)[:, None, None] == 2, np.nan, x).astype(np.float32))
         with refused(FloatingPointError, "l0: expected finite states, got nan or inf after step 2"):
-            ask(growing, np.ones((T, 1, 1), np.float32))
+            function(growing, np.ones((T, 1, 1), np.float32))
         with refused(FloatingPointError, "l0: expected finite states, got nan or inf in the initial state"):
-            ask(gru, x, state=np.full((1, N, 3), np.inf, np.float32))
+            function(gru, x, state=np.full((1, N, 3), np.inf, np.float32))
     with refused(ValueError, "k: expected at most 3, the size of the state of l0, got 4"):
         lyapunov_exponents(gru, x, k=4)
     with refused(ValueError, "k: expected at least 1, got 0"):

@@ -13,8 +13,8 @@ from fastrnn.inspect._gradients.probes import run_recurrences
 N, H = 3, 4
 
 
-def test_exponents_of_a_linear_net_are_the_logarithms_of_its_eigenvalues(rng):
-    """The largest is ln |lambda|max, whatever the inputs; here from 1.02 down to 0.3, in a skew basis."""
+def test_exponents_of_a_linear_network_are_the_logarithms_of_its_eigenvalues(rng):
+    """The largest is ln |lambda|max for any inputs; the eigenvalues go from 1.02 to 0.3, in a skew basis."""
     eigenvalues = np.array([1.02, -0.9, 0.6, 0.3])
     basis = rng.standard_normal((4, 4))
     rnn, x = linear_rnn(basis @ np.diag(eigenvalues) @ np.linalg.inv(basis)), rng.standard_normal((400, 2, 4))
@@ -23,14 +23,14 @@ def test_exponents_of_a_linear_net_are_the_logarithms_of_its_eigenvalues(rng):
     np.testing.assert_allclose(lyapunov_exponents(rnn, x)["l0"][:, 0], np.log(1.02), atol=1e-3)
 
 
-def test_a_pair_of_complex_eigenvalues_is_a_turn_and_its_length(rng):
+def test_a_pair_of_complex_eigenvalues_is_a_scaled_rotation(rng):
     turn = 0.95 * np.array([[np.cos(0.7), -np.sin(0.7)], [np.sin(0.7), np.cos(0.7)]])
     result = lyapunov_exponents(linear_rnn(turn), rng.standard_normal((50, 2)), k=2)["l0"]
     np.testing.assert_allclose(result, [np.log(0.95)] * 2, rtol=1e-12)
 
 
 def test_all_exponents_add_up_to_the_volume(cell, rng):
-    """Their sum is the mean of ln |det J_t|, which needs no orthogonal directions at all."""
+    """Their sum is the mean of ln |det J_t|, which needs no orthogonal directions."""
     layer = make_layer(cell, 3, H, dtype=np.float64, seed=0)
     if cell == "rnn_relu":
         layer.params["bias_ih_l0"][:] = 9  # no unit is at rest, where a determinant is 0
@@ -43,8 +43,8 @@ def test_all_exponents_add_up_to_the_volume(cell, rng):
         np.testing.assert_allclose(exponents[n].sum(), volume, rtol=1e-9)
 
 
-def test_a_chaotic_net_against_two_trajectories_that_part():
-    """Benettin's other way: a small difference, followed for a step and set back to its size, 2000 times."""
+def test_a_chaotic_network_against_two_diverging_trajectories():
+    """Another method of Benettin: follow a small difference for a step and rescale it, 2000 times."""
     rng = np.random.default_rng(0)
     rnn = fr.RNN(1, 40, bias=False, dtype=np.float64, seed=0)
     rnn.params["weight_hh_l0"] = rng.standard_normal((40, 40)) * 3 / np.sqrt(40)
@@ -61,7 +61,7 @@ def test_a_chaotic_net_against_two_trajectories_that_part():
     assert expected > 0.2 and abs(result[0] - expected) < 0.01
 
 
-def test_settling_steps_are_those_of_the_end(rng):
+def test_settling_steps_are_at_the_end(rng):
     """settle=s counts what is before the last s steps; the default is a tenth of each row."""
     layer, x = fr.GRU(3, H, dtype=np.float64, seed=0), rng.standard_normal((50, 2, 3))
     every = {s: lyapunov_exponents(layer, x, settle=s)["l0"] for s in (0, 5, 49, 50, 60)}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A model taken apart computes what the model infers, forward and backward, and leaves the model alone."""
+"""A model with probes computes what the model does in inference, forward and backward, and leaves it unchanged."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ LENGTHS = [4, 0, 6]
 
 
 def compare(model, x, lengths, rng, state=None):
-    """Run a model without dropout and its taken-apart copy; both passes agree. Returns the copy."""
+    """Run a model without dropout and its copy with probes; both passes agree. Returns the copy."""
     copy = with_probes(model)
     y, final, tape = model.forward(x, state, lengths)
     y_copy, final_copy, tape_copy = copy.forward(x, state, lengths)
@@ -75,14 +75,14 @@ def test_a_residual_of_layers_and_its_names(rng):
     assert [recurrence.name for recurrence in recurrences_of(copy)] == ["0.1.l0"] and "0.1.weight_hh_l0" in model.params
 
 
-def wet_model():
+def dropout_model():
     """Dropout of all kinds, in layers in layers."""
     inner = fr.Residual(fr.Sequential(fr.Dropout(0.9, seed=1), fr.GRU(3, 3, 2, dropout=0.9, seed=2)))
     return fr.Sequential(fr.Embedding(5, 3, seed=0), inner, fr.Dropout(0.9, shared_steps=True, seed=3), fr.Linear(3, 2))
 
 
 def test_training_is_inference(rng):
-    model, tokens = wet_model(), rng.integers(0, 5, (T, N))
+    model, tokens = dropout_model(), rng.integers(0, 5, (T, N))
     copy = with_probes(model)
     y, state = model(tokens, lengths=[6, 2, 0])
     y_copy, state_copy, _ = copy.forward(tokens, lengths=[6, 2, 0])
@@ -99,8 +99,8 @@ def test_training_is_inference(rng):
     ],
     ids=repr,
 )
-def test_what_acts_between_two_steps_is_its_mean(layer, rng):
-    """The pass of the copy has the bits of inference, and its gradient is the derivative of that."""
+def test_regularization_of_the_state_takes_its_mean(layer, rng):
+    """The forward pass of the copy has the bits of inference, and its gradient is the derivative of that."""
     x = rng.standard_normal((T, 2, 2))
     copy = with_probes(layer)
     y, _, tape = copy.forward(x, lengths=[6, 4])
@@ -112,7 +112,7 @@ def test_what_acts_between_two_steps_is_its_mean(layer, rng):
 
 def test_the_model_is_left_alone(rng):
     """Parameters, gradients and random generators; and no array is shared."""
-    model, tokens = wet_model(), rng.integers(0, 5, (T, N))
+    model, tokens = dropout_model(), rng.integers(0, 5, (T, N))
     model.grads["3.bias"][:] = 7
     params, grads = snapshot(model.params), snapshot(model.grads)
     layers = [model.layers[2], *model.layers[1].layer.layers]
@@ -155,7 +155,7 @@ def test_bad_input_is_refused():
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("batch_first", [False, True])
 @pytest.mark.parametrize(
-    "ask",
+    "function",
     [
         inspect.influence,
         inspect.integrated_gradients,
@@ -165,14 +165,14 @@ def test_bad_input_is_refused():
         inspect.diagnose,
     ],
 )
-def test_values_that_are_not_finite_are_refused_where_they_are_read(ask, batch_first, bad, rng):
-    """By the name of x, whatever is asked; beyond the length of a row anything may stand."""
+def test_nan_and_inf_are_refused_within_the_lengths(function, batch_first, bad, rng):
+    """The error names x; beyond the length of a row any value is allowed."""
     layer = fr.GRU(3, 4, batch_first=batch_first, seed=0)
     x, lengths = rng.standard_normal((T, N, 3)).astype(np.float32), [T, T - 2, T]
     x[T - 1, 1, 2] = bad
     x = x.swapaxes(0, 1) if batch_first else x
-    output = {"output": 0} if ask is inspect.integrated_gradients else {}
+    output = {"output": 0} if function is inspect.integrated_gradients else {}
     for sequence in x, x[1] if batch_first else x[:, 1]:
         with refused(ValueError, "x: expected finite values, got nan or inf"):
-            ask(layer, sequence, **output)
-    ask(layer, x, lengths, **output)
+            function(layer, sequence, **output)
+    function(layer, x, lengths, **output)

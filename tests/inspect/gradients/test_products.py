@@ -17,7 +17,7 @@ LENGTHS = [4, 0, 5]
 
 
 def test_the_product_of_the_jacobians(cell, rng):
-    """Singular values and norms over every distance, against the product of the single ones."""
+    """Singular values and norms over every distance, against the product of single Jacobians."""
     layer = make_layer(cell, 3, H, dtype=np.float64, seed=0)
     x = rng.standard_normal((T, N, 3))
     (J,), (values,), (norms,) = (
@@ -43,7 +43,7 @@ def test_products_beyond_the_range_of_the_dtype(rng):
 
 
 def test_few_gradients_estimate_the_norm(rng):
-    """Of 16 random directions out of 64: right within a third, and the same for the same seed."""
+    """16 random directions out of 64: within a third of the exact norm, and equal for equal seeds."""
     layer, x = fr.GRU(3, 64, dtype=np.float64, seed=0), rng.standard_normal((20, 3))
     exact, few = jacobian_norms(layer, x, k=64)["l0"], jacobian_norms(layer, x)["l0"]
     assert np.abs(np.log(few / exact)).max() < np.log(4 / 3) and (few != exact).any()
@@ -51,8 +51,8 @@ def test_few_gradients_estimate_the_norm(rng):
     assert (jacobian_norms(layer, x, seed=1)["l0"] != few)[1:].all()
 
 
-def test_a_net_without_memory():
-    """W = 0: nothing arrives, and that is no error."""
+def test_a_network_without_memory():
+    """W = 0: no gradient arrives, and that is not an error."""
     rnn, x = linear_rnn(np.zeros((2, 2))), np.ones((6, 2))
     norms = jacobian_norms(rnn, x)["l0"]
     assert norms.tolist() == [1, 0, 0, 0, 0, 0, 0] and memory_length(norms) == 0
@@ -62,11 +62,11 @@ def test_a_net_without_memory():
 
 def test_rows_alone_and_in_a_batch(rng, monkeypatch):
     model, x = mixed_model(), rng.standard_normal((T, N, 3)).astype(np.float32)
-    for ask in (jacobian_norms, singular_values):
-        for name, values in ask(model, x, LENGTHS).items():
+    for function in (jacobian_norms, singular_values):
+        for name, values in function(model, x, LENGTHS).items():
             for n, length in enumerate(LENGTHS):
                 if length:
-                    assert_same_bits(ask(model, x[:length, n])[name], values[: length + 1, n].copy())
+                    assert_same_bits(function(model, x[:length, n])[name], values[: length + 1, n].copy())
     exponents = lyapunov_exponents(model, x, LENGTHS, k=2)
     assert_same_bits(lyapunov_exponents(model, x[:4, 0], k=2)["2.0.l0"], exponents["2.0.l0"][0])
     whole = state_jacobians(model, x, LENGTHS)

@@ -14,7 +14,7 @@ T, N = 6, 3
 LENGTHS = [4, 0, 6]
 
 
-def test_rows_are_turned_round_within_their_lengths(rng):
+def test_rows_are_reversed_within_their_lengths(rng):
     array = np.arange(T * N).reshape(T, N)
     turned = reverse_rows(array, np.array(LENGTHS))
     for n, length in enumerate(LENGTHS):
@@ -24,7 +24,7 @@ def test_rows_are_turned_round_within_their_lengths(rng):
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_the_states_are_those_of_the_layer(cell, reverse, rng):
-    """Every h is an output of the layer, and the last state its final one, in each direction."""
+    """In each direction, every h is an output of the layer, and the last state is its final state."""
     layer = make_layer(cell, 3, 4, bidirectional=True, dtype=np.float64, seed=0)
     x = rng.standard_normal((T, N, 3))
     y, final = layer(x, lengths=LENGTHS)
@@ -37,7 +37,7 @@ def test_the_states_are_those_of_the_layer(cell, reverse, rng):
 
 
 def test_the_gradients_of_the_states_are_those_of_the_loss(cell, rng):
-    """Of a state after step t, that of the loss as a function of the initial state of the remaining steps."""
+    """That of the state after step t is that of the initial state of the remaining steps."""
     layer = make_layer(cell, 3, 4, dtype=np.float64, seed=0)
     x, dy = rng.standard_normal((T, N, 3)), rng.standard_normal((T, N, 4))
     copy = with_probes(layer)
@@ -55,7 +55,7 @@ def test_the_gradients_of_the_states_are_those_of_the_loss(cell, rng):
             np.testing.assert_allclose(actual[t], expected, rtol=1e-12, atol=1e-14)
 
 
-def test_what_is_beyond_a_row_is_not_read(rng):
+def test_padding_is_not_read(rng):
     layer = fr.LSTM(3, 4, bidirectional=True, dtype=np.float64, seed=0)
     x = rng.standard_normal((T, N, 3))
     clean = run_recurrences(layer, x, LENGTHS)
@@ -66,7 +66,7 @@ def test_what_is_beyond_a_row_is_not_read(rng):
 
 
 def test_gradients_of_many_directions_go_back_in_blocks(rng, monkeypatch):
-    """pull_back of single vectors is back of each; however many go together."""
+    """pull_back of several vectors is step_back of each, with any block size."""
     layer = fr.LSTM(3, 4, dtype=np.float64, seed=0)
     (recurrence,) = run_recurrences(layer, rng.standard_normal((T, N, 3)), LENGTHS)
     vectors = rng.standard_normal((N, 7, 8))
@@ -80,7 +80,7 @@ def test_gradients_of_many_directions_go_back_in_blocks(rng, monkeypatch):
 
 
 def test_states_that_are_not_finite_are_named():
-    """Of tokens, whose vector may have become infinite."""
+    """For tokens, whose vectors may have become infinite."""
     embedding, tokens = fr.Embedding(2, 3, dtype=np.float64), np.zeros((T, N), int)
     embedding.params["weight"][1], tokens[3, 2] = np.inf, 1
     model = fr.Sequential(embedding, fr.LSTM(3, 4, bidirectional=True, dtype=np.float64))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the pictures of influence and gradients hold: the numbers, the labels, the scales."""
+"""Plots of gradients: numbers, labels and scales."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def curve(line):
 
 
 def test_a_curve_of_gradients_for_every_layer(rng):
-    """The geometric mean of the rows that have a step, and a band as wide as they."""
+    """The geometric mean of the rows that have the step, and a band around it."""
     model, x = fr.LSTM(2, 3, 2, seed=0), rng.standard_normal((9, 3, 2)).astype(np.float32)
     flow = gradient_flow(model, x, [9, 4, 0])
     ax = plot_gradient_flow(flow, "to be or ")
@@ -40,7 +40,7 @@ def test_a_curve_of_gradients_for_every_layer(rng):
     np.testing.assert_allclose(curve(line), expected, rtol=1e-12)
 
 
-def test_what_is_left_of_a_gradient_and_where_it_is_1_over_e():
+def test_curves_of_memory_and_their_legend():
     norms = {"a": np.exp(-np.arange(51) / 10), "b": np.exp(-np.arange(51)[:, None] / [100, 200])}
     ax = plot_memory(norms)
     dashed, a, ring, b = ax.lines
@@ -72,8 +72,8 @@ def test_every_singular_value_is_a_curve(rng):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["largest", "median"]
 
 
-def test_gradients_of_0_or_without_bounds_can_be_drawn():
-    """Curves end where they do."""
+def test_zero_and_infinite_gradients_can_be_drawn():
+    """The curves end at such values."""
     ax = plot_memory({"none": np.array([1.0, 0.0, 0.0]), "all": np.array([1.0, np.inf, np.inf])})
     assert np.isfinite(ax.get_ylim()).all()
     ax.figure.canvas.draw()
@@ -103,7 +103,7 @@ def test_bad_input_is_refused(rng):
             plot(*arguments, **options)
 
 
-def test_without_matplotlib_the_extra_is_named(monkeypatch):
+def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
     without_matplotlib(monkeypatch)
     with refused(ImportError, 'pip install "fastrnn[inspect]"'):
         plot_influence(np.ones((3, 4)))

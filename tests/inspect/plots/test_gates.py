@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Openness and saturation: shares that can be counted by hand, and pictures that hold them."""
+"""Openness and saturation: shares that can be counted by hand, and the plots of them."""
 
 import numpy as np
 import pytest
@@ -23,8 +23,8 @@ def test_saturation_counts_steps():
         np.testing.assert_array_equal(a, b)
 
 
-def test_saturation_of_a_batch_leaves_out_what_is_beyond_the_rows(rng):
-    """The arrays of a trace as they are: every row weighs as much as it has steps."""
+def test_saturation_of_a_batch_ignores_padding(rng):
+    """The arrays of a trace without change: the weight of a row is its number of steps."""
     x = 5 * rng.standard_normal((9, 3, 3)).astype(np.float32)
     result = trace(fr.GRU(3, 4, seed=0), x, [9, 0, 4])
     steps = np.concatenate([result.pick(n=n)["z"] for n in range(3)])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the heat map of influence holds: the numbers, the labels, the scales."""
+"""The heat map of influence: numbers, labels and scales."""
 
 import numpy as np
 import pytest
@@ -38,8 +38,8 @@ def test_influence_of_one_output_and_with_signs(rng):
     assert ax.get_xlabel() == "input step" and not ax.get_yticks().size
 
 
-def test_influence_by_its_logarithm(rng):
-    """Six decades at most, and 0 left out."""
+def test_influence_on_a_logarithmic_scale(rng):
+    """At most six decades, without 0."""
     values = np.tril(10.0 ** -np.arange(10.0)[:, None] + np.zeros((10, 10)))
     ax = plot_influence(values, log=True)
     shown = ax.images[0].get_array()
@@ -50,7 +50,7 @@ def test_influence_by_its_logarithm(rng):
         plot_influence(-values, log=True)
 
 
-def test_influence_of_a_model_in_given_axes(rng):
+def test_influence_of_a_model_in_existing_axes(rng):
     _, ax = pyplot.subplots()
     result = influence(fr.GRU(2, 3, seed=0), rng.standard_normal((6, 2)).astype(np.float32))
     assert plot_influence(result, ax=ax) is ax

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Tokens along an axis: legible for 10 to 500 steps, whatever they are. Colours and letters on them."""
+"""Tokens along an axis are legible for 1 to 500 steps; so are letters on colours."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ TEXT = "It is a truth universally acknowledged,\nthat a single man in possession
 
 @pytest.mark.parametrize("T", [1, 10, 80, 200, 500])
 @pytest.mark.parametrize("kind", ["characters", "words"])
-def test_labels_do_not_overlap_and_stand_where_they_belong(T, kind):
+def test_labels_do_not_overlap_and_are_at_their_steps(T, kind):
     tokens = TEXT[:T] if kind == "characters" else (TEXT.split() * 9)[:T]
     ax = plot_units(np.zeros((T, 4)), tokens)
     assert overlaps(ax) == []
@@ -37,11 +37,11 @@ def test_long_labels_are_cut():
     assert shown == [(0, "a"), (1, "hippopotamus"), (2, "hippopotamu\u2026")]
 
 
-def test_tokens_may_be_anything_that_can_be_printed():
+def test_tokens_may_be_any_objects_with_a_str():
     assert labels(plot_units(np.zeros((3, 2)), np.array([7, 8, 12]))) == [(0, "7"), (1, "8"), (2, "12")]
 
 
-def test_without_tokens_steps_are_counted():
+def test_without_tokens_steps_are_numbered():
     assert plot_units(np.zeros((30, 2))).get_xlabel() == "step"
 
 
@@ -53,18 +53,18 @@ def test_words():
 
 @pytest.mark.parametrize("values, limits", [([-0.5, 0.2], (-0.5, 0.5)), ([0.0, 0.3], (0, 1)), ([0, 3], (0, 3))])
 def test_colours_span_the_values(values, limits):
-    """Around 0 where there are two signs; NaN and infinity do not count."""
+    """Symmetric around 0 for both signs; NaN and infinity are ignored."""
     colours = style.scale(np.array([*values, np.nan, np.inf]))
     assert (colours["vmin"], colours["vmax"]) == limits
     assert colours["cmap"] == (style.DIVERGING if limits[0] else style.SEQUENTIAL)
 
 
-def test_colours_of_nothing():
+def test_colours_without_values():
     assert style.scale(np.array([np.nan]))["vmax"] == style.scale(np.zeros(3))["vmax"] == 1
 
 
-def test_letters_can_be_read_on_their_colour():
-    """The contrast of the letters with what is behind them is at least 4.5:1 (WCAG 2.1, 1.4.3)."""
+def test_letters_are_legible_on_their_colour():
+    """The contrast of the letters with their background is at least 4.5:1 (WCAG 2.1, 1.4.3)."""
 
     def luminance(colour):
         linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
@@ -80,7 +80,7 @@ def test_letters_can_be_read_on_their_colour():
         assert ((light + 0.05) / (dark + 0.05)).min() >= 4.5
 
 
-def test_axes_are_those_given(monkeypatch):
+def test_new_axes_and_existing_ones(monkeypatch):
     _, ax = pyplot.subplots()
     assert style.new_axes(ax, 1, 1) is ax
     assert style.new_axes(None, 3, 2).figure.get_size_inches().tolist() == [3, 2]

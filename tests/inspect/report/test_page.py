@@ -15,7 +15,7 @@ from fastrnn.inspect._report.predictions import log_softmax, recent_influence
 
 @pytest.fixture(scope="module")
 def browser():
-    """Chromium without a window, or a skip that says why not."""
+    """Chromium without a window, or a skip with the reason."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: the page was not opened")
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:
@@ -58,8 +58,8 @@ def shown_values(browser):
 
 
 @pytest.mark.slow
-def test_a_person_moves_over_the_text_and_picks_a_unit(browser, tmp_path):
-    """What is shown is what `trace` gives: values, colours, influence, and what comes next."""
+def test_hovering_and_selecting_a_unit(browser, tmp_path):
+    """The page shows what `trace` returns: values, colours, influence, and the next token."""
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.ui import Select
 
@@ -111,8 +111,8 @@ def test_a_person_moves_over_the_text_and_picks_a_unit(browser, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_person_holds_a_character_and_clicks_on_units(browser, tmp_path):
-    """A click holds the step and another lets it go; keys move; units can be picked from all, and from the known."""
+def test_pinning_a_step_and_clicking_on_units(browser, tmp_path):
+    """A click pins the step and another releases it; keys move; units can be clicked, in the grid and in the list."""
     from selenium.webdriver import ActionChains, Keys
     from selenium.webdriver.common.by import By
 
@@ -143,7 +143,7 @@ def test_a_person_holds_a_character_and_clicks_on_units(browser, tmp_path):
 
 @pytest.mark.slow
 def test_pages_of_other_models_open(browser, tmp_path):
-    """Signals, both directions, one step, values that are not numbers."""
+    """Signals, both directions, one step, NaN."""
     x = np.random.default_rng(0).standard_normal((30, 2)).astype(np.float32)
     open_page(browser, tmp_path, tagger(), read_array(tagger(), x))
     hover(browser, 3)
@@ -157,7 +157,7 @@ def test_pages_of_other_models_open(browser, tmp_path):
 
 @pytest.mark.slow
 def test_5000_characters_and_512_units_stay_usable(browser, tmp_path):
-    """Open within 10 seconds; another unit within 0.3, another character within 0.1, which feels like at once."""
+    """The page opens within 10 s; another unit takes at most 0.3 s, another character 0.1 s."""
     model = text_model(L=1, H=512)
     reading = read_text(model, (TEXT * 60)[:5000], VOCABULARY)
     path = tmp_path / "page.html"

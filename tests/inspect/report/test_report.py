@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The page: its data are those that `trace` gives."""
+"""The page: its data are those of `trace`."""
 
 import re
 
@@ -15,7 +15,7 @@ from fastrnn.inspect._report.report import quantized
 
 
 def test_states_and_gates_are_those_of_the_trace():
-    """Each within half a step of its unit's scale."""
+    """Each within half a step of the scale of its unit."""
     model = text_model()
     reading = read_text(model, TEXT, VOCABULARY)
     page, result = report(model, reading), trace(model, reading.x)
@@ -34,7 +34,7 @@ def test_states_and_gates_are_those_of_the_trace():
 
 
 def test_the_next_token():
-    """The ten most probable, the probability of what comes, and the mean of its negative logarithm."""
+    """The ten most probable tokens, the probability of the actual one, and the mean of its negative logarithm."""
     model = text_model()
     reading = read_text(model, TEXT, VOCABULARY)
     page, logits = report(model, reading), model(reading.x)[0]
@@ -61,7 +61,7 @@ def test_influence():
     assert np.abs(shown / 255 - expected / expected.max(axis=1, keepdims=True)).max() <= 0.5001 / 255
 
 
-def test_known_units_are_the_best_of_each_property():
+def test_matches_are_the_best_units_of_each_property():
     model = text_model()
     reading = read_text(model, TEXT, VOCABULARY)
     (match,) = (one for one in meta_of(report(model, reading))["matches"] if one["text"].startswith("inside quotes"))
@@ -71,7 +71,7 @@ def test_known_units_are_the_best_of_each_property():
 
 
 def test_signals_and_both_directions():
-    """A tagger: what it says are outputs, not tokens; it knows the future, so there is no influence of the latest."""
+    """A tagger: its outputs are not tokens, and they depend on later steps, so that no influence is shown."""
     x = np.random.default_rng(0).standard_normal((30, 2)).astype(np.float32)
     model = tagger()
     meta = meta_of(report(model, read_array(model, x)))
@@ -88,13 +88,13 @@ def test_a_causal_model_of_signals_has_influence():
     assert "nats" not in page
 
 
-def test_behind_pooling_nothing_is_said_at_each_step():
+def test_after_pooling_there_are_no_predictions_at_each_step():
     model = fr.Sequential(fr.RNN(2, 5, seed=0), fr.LastStep(), fr.RepeatVector(2), fr.GRU(5, 3, seed=1))
     meta = meta_of(report(model, read_array(model, np.ones((4, 2)))))
     assert [recurrence["name"] for recurrence in meta["recurrences"]] == ["0: layer 0"] and meta["predictions"] is None
 
 
-def test_a_page_needs_nothing_else():
+def test_a_page_loads_nothing():
     """No address of another file, and a policy that would stop one."""
     page = report(text_model(), read_text(text_model(), TEXT, VOCABULARY), title="<b>&")
     assert "<title>&lt;b&gt;&amp;</title>" in page
@@ -104,7 +104,7 @@ def test_a_page_needs_nothing_else():
 
 
 def test_quantized():
-    """127 steps to each side; NaN and infinity have a byte of their own; a unit that is 0 stays so."""
+    """127 steps to each side; NaN and infinity have a byte of their own; a unit of zeros stays 0."""
     values = np.array([[1.0, 0, np.nan], [-2.0, 0, 3], [0.5, 0, -np.inf]], np.float32)
     q, scale = quantized(values)
     assert q.dtype == np.int8 and q.tolist() == [[64, 0, -128], [-127, 0, 127], [32, 0, -128]]
@@ -126,7 +126,7 @@ def test_bad_arguments():
 
 
 def test_a_model_that_has_diverged():
-    """Its page can be looked at, and nothing is cast that no byte can hold."""
+    """Its page can be made, without a cast that overflows a byte."""
     model = text_model()
     model.params[next(name for name in model.params if "weight_hh" in name)][...] = np.nan
     page = report(model, read_text(model, TEXT, VOCABULARY))

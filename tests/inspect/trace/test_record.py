@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""trace: every state and gate is the one of the NumPy reference, whatever the model is made of."""
+"""trace: every state and gate equals that of the NumPy reference, in every kind of model."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from fastrnn.inspect import trace
 
 @pytest.mark.parametrize("ragged", [False, True])
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_every_state_and_gate_is_the_reference_s(cell, dtype, bidirectional, ragged, rng):
+def test_every_state_and_gate_equals_the_reference(cell, dtype, bidirectional, ragged, rng):
     """Two layers, one or both directions, full rows or lengths with 0 among them."""
     T, N, I, H = 7, 5, 3, 6
     layer = make_layer(cell, I, H, 2, bidirectional=bidirectional, dtype=dtype, seed=3)
@@ -23,7 +23,7 @@ def test_every_state_and_gate_is_the_reference_s(cell, dtype, bidirectional, rag
 
 
 def test_zoneout_takes_the_mean(cell, dtype, rng):
-    """As inference does; leaky units keep their share too. Gates are of the step itself, before it is shared out."""
+    """As in inference; leaky units keep their share, too. The gates are those of the step before zoneout acts."""
     lstm, rnn = cell == "lstm", cell.startswith("rnn")
     options = {"leak": 0.6} if rnn else {"zoneout": (0.3, 0.2) if lstm else 0.3}
     layer = make_layer(cell, 3, 6, 2, bidirectional=True, dtype=dtype, seed=3, **options)
@@ -48,7 +48,7 @@ def assert_traces(layer, x, lengths, expected):
 
 
 def test_states_have_the_bits_of_a_call(cell, rng):
-    """h of the last layer is y, and at a row's own end it is the final state; so is c."""
+    """h of the last layer is y, and at the end of a row h and c are the final state."""
     T, N, H = 6, 4, 5
     layer = make_layer(cell, 3, H, 2, bidirectional=True, seed=0)
     x, lengths = draw(rng, T, N, 3), np.array([6, 1, 4, 3])
@@ -73,7 +73,7 @@ def test_a_row_alone_has_the_bits_that_it_has_in_a_batch(cell, rng):
             assert_same_bits(result[name][:, :, :length, n : n + 1], alone[name], name)
 
 
-def test_layouts_end_in_the_same_axes(rng):
+def test_all_layouts_give_the_same_axes(rng):
     """Batch first and unbatched: (layer, direction, t, n, unit) in all cases."""
     x = draw(rng, 6, 2, 3)
     one, other = fr.LSTM(3, 4, seed=0), fr.LSTM(3, 4, batch_first=True, seed=0)
@@ -86,7 +86,7 @@ def test_layouts_end_in_the_same_axes(rng):
 
 
 def test_names_are_those_of_parameters(rng):
-    """Nested models, layers of different widths: each array has its layer's prefix."""
+    """Nested models, layers of different widths: each array has the prefix of its layer."""
     result = trace(mixed_model(), draw(rng, 5, 2, 3), [5, 3])
     assert list(result) == ["1.h", *(f"1.{gate}" for gate in "cifgo"), "2.0.h", "2.0.r", "2.0.z", "2.0.n", "3.h"]
     assert {name: array.shape for name, array in result.items() if name[-1] == "h"} == {
@@ -103,7 +103,7 @@ def test_names_are_those_of_parameters(rng):
 
 
 def test_a_residual_adds_nothing_to_a_name(rng):
-    """As in params. And what a layer behind it reads is the sum."""
+    """As in params. The layer after it reads the sum."""
     first, second = fr.GRU(3, 3, seed=0), fr.RNN(3, 2, seed=1)
     x = draw(rng, 5, 2, 3)
     result = trace(fr.Sequential(fr.Residual(first), second), x)
@@ -112,8 +112,8 @@ def test_a_residual_adds_nothing_to_a_name(rng):
     assert list(trace(fr.Residual(first), x)) == ["h", "r", "z", "n"]
 
 
-def test_behind_pooling_time_is_another(rng):
-    """The decoder's rows are full, and as many steps long as it reads."""
+def test_after_pooling_there_are_other_steps(rng):
+    """The rows of the decoder are full, and have as many steps as it reads."""
     x = draw(rng, 6, 2, 3)
     result = trace(pooled_model(), x, [6, 2])
     assert result["0.h"].shape[2] == 6 and result["3.h"].shape[2] == 4
@@ -127,8 +127,8 @@ def test_a_layer_in_two_places_is_traced_in_both(rng):
     assert_same_bits(result["1.h"][0, 0], layer(layer(x)[0])[0])
 
 
-def test_it_sees_inference(rng):
-    """Dropout of every kind is off, recompute changes nothing, and the model goes on as if nothing had been."""
+def test_it_records_inference(rng):
+    """Dropout of every kind is off, recompute changes nothing, and the model itself does not change."""
     inside = {"zoneout": (0.3, 0.2), "seed": 1}
     options = {"dropout": 0.5, "recurrent_dropout": 0.4, "weight_drop": 0.3, "delta_clip": 0.1, "recompute": True}
     model = fr.Sequential(fr.Dropout(0.5, seed=0), fr.LSTM(3, 4, 2, **inside, **options), fr.Residual(fr.Dropout(0.5)))
@@ -144,7 +144,7 @@ def test_it_sees_inference(rng):
 
 
 @pytest.mark.parametrize("shape", [(0, 2, 3), (5, 0, 3), (0, 0, 3)])
-def test_nothing_to_read_gives_empty_arrays(shape, cell):
+def test_an_empty_input_gives_empty_arrays(shape, cell):
     result = trace(make_layer(cell, 3, 4, 2, bidirectional=True), np.zeros(shape, np.float32))
     assert {array.shape for array in result.values()} == {(2, 2, *shape[:2], 4)}
 
@@ -155,7 +155,7 @@ def test_rows_without_a_step_are_all_nan(rng):
 
 
 def test_echo_states(rng):
-    """The reservoir's states, which are the features that its readout sees."""
+    """The states of the reservoir, which are the features of its readout."""
     model, x = fr.EchoState(3, 20, 2, input_to_readout=False, seed=0), draw(rng, 6, 2, 3)
     result = trace(model, x, [6, 4])
     features, _ = model.features(x, lengths=[6, 4])

@@ -46,7 +46,7 @@ LENGTHS = {"source_lengths": np.array([6, 3, 0]), "target_lengths": np.array([2,
 
 @pytest.mark.parametrize("kind", ["attention", "fed", "plain"])
 def test_seq2seq(kind, rng):
-    """Encoder and decoder under their names; the weights are those that a call returns."""
+    """Encoder and decoder have their names; the weights are those that a call returns."""
     model = translator(kind)
     inputs = {"source": rng.integers(0, 9, (6, 3)), "target": rng.integers(0, 7, (5, 3)), **LENGTHS}
     logits, weights = model(**inputs)
@@ -70,15 +70,15 @@ def test_seq2seq(kind, rng):
 
 @pytest.mark.parametrize("kind", ["attention", "fed"])
 def test_seq2seq_with_the_batch_first(kind, rng):
-    """The axes stay: t, n, memory."""
+    """The axes are still t, n, memory."""
     source, target = rng.integers(0, 9, (6, 3)), rng.integers(0, 7, (5, 3))
     result = trace(translator(kind), (source, target))
     other = trace(translator(kind, batch_first=True), (source.T, target.T))
     assert_same_arrays(dict(other), dict(result))
 
 
-def test_a_step_of_a_fed_decoder_is_the_reference_s(rng):
-    """The states of each step come from what the step before gave, to the tolerance of float32."""
+def test_a_step_with_input_feeding_equals_the_reference(rng):
+    """The states of each step follow from the output of the step before, to the tolerance of float32."""
     model, x, memory = decoder(input_feeding=True), draw(rng, 4, 2, 3), draw(rng, 6, 2, 5)
     result = trace(model, (x, memory), lengths=[4, 2])
     y, _, weights = model(x, memory, lengths=[4, 2])
@@ -93,7 +93,7 @@ def test_a_step_of_a_fed_decoder_is_the_reference_s(rng):
     assert_same_bits(np.nan_to_num(result["attention.weights"]), weights)
 
 
-def test_a_decoder_without_feeding(rng):
+def test_a_decoder_without_input_feeding(rng):
     model, x, memory = decoder(), draw(rng, 4, 2, 3), draw(rng, 6, 2, 5)
     result = trace(model, {"x": x, "memory": memory, "memory_lengths": [6, 3]}, lengths=[4, 2])
     y, _, weights = model(x, memory, lengths=[4, 2], memory_lengths=[6, 3])

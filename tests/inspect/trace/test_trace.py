@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What can be done with a trace: pick a row of it, write it, make a table of it."""
+"""Uses of a trace: one row, a file, a table."""
 
 import sys
 
@@ -33,7 +33,7 @@ def test_attention_is_picked_by_its_own_axes(attended):
 
 
 def test_pick_gives_what_plots_draw(rng):
-    """One row, layer and direction: (t, unit), as long as the row is."""
+    """One row, layer and direction: (t, unit), up to the length of the row."""
     x = draw(rng, 5, 3, 3)
     result = trace(mixed_model(), x, [5, 0, 3])
     one = result.pick("1", layer=0, direction=1, n=2)
@@ -52,8 +52,8 @@ def test_pick_gives_what_plots_draw(rng):
         result.pick("1", direction=0.5)
 
 
-def test_values_that_are_not_numbers_are_steps_like_others(rng):
-    """A state that has become NaN is not taken for the end of its row."""
+def test_steps_with_nan_are_kept(rng):
+    """A state that has become NaN is not mistaken for the end of its row."""
     layer, x = fr.RNN(3, 2, nonlinearity="identity", seed=0), draw(rng, 5, 2, 3)
     x[2, 0] = np.nan
     result = trace(layer, x, [5, 4])
@@ -69,7 +69,7 @@ def test_to_npz(rng, tmp_path):
 
 
 def test_to_dataframe(rng):
-    """A row for each position, a column for each array; steps that are not there are not in it."""
+    """A row for each position, a column for each array; without the steps beyond the lengths."""
     pandas = pytest.importorskip("pandas")
     result = trace(fr.LSTM(3, 4, 2, bidirectional=True, seed=0), draw(rng, 5, 2, 3), [5, 2])
     table = result.to_dataframe()
@@ -98,7 +98,7 @@ def test_to_dataframe_without_pandas(rng, monkeypatch):
         trace(fr.RNN(3, 4), draw(rng, 5, 2, 3)).to_dataframe()
 
 
-def test_an_unknown_name_is_refused_with_those_that_there_are(rng):
+def test_the_error_for_an_unknown_name_lists_the_known_ones(rng):
     result = trace(fr.GRU(3, 4), draw(rng, 5, 2, 3))
     assert isinstance(result, Trace) and "c" not in result and len(result) == 4
     with refused(KeyError, "no array 'c'; the names are h, r, z, n"):

@@ -48,7 +48,7 @@ def test_numbers(name, text, expected):
 
 @pytest.mark.parametrize("name", PROPERTIES)
 def test_a_property_has_a_value_for_each_character(name):
-    """Also of no text; what holds at t does not depend on what comes after."""
+    """Also for an empty text; the value at t does not depend on later characters."""
     assert PROPERTIES[name]("").shape == (0,)
     text = 'One (1) "Two" \u201cthree\u201d,\n{four} \u00e9!'
     whole = PROPERTIES[name](text)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A unit that tells a property is result first, by the scores of agreement.py."""
+"""A unit that follows a property is ranked first, by its unit score."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,8 @@ from fastrnn.inspect import Trace, auc, correlation, inside_quotes, rank_units, 
 from fastrnn.inspect._units import ranking
 
 
-def test_the_unit_that_keeps_a_property_is_found(rng):
-    """By hand: unit 3 of five adds up the signs that it reads and forgets a tenth of the sum at each step."""
+def test_the_unit_that_stores_a_property_is_ranked_first(rng):
+    """Unit 3 of five is set by hand: it adds up the signs of x and forgets a tenth of the sum at each step."""
     x = rng.choice([0, 0, 0, 1, -1], (400, 1)).astype(np.float32)
     layer = fr.LSTM(1, 5, seed=0)
     for array in layer.params.values():
@@ -31,8 +31,8 @@ def test_the_unit_that_keeps_a_property_is_found(rng):
     assert [(match.score, match.strength) for match in best] == [(1, 1), (1, 1)]
 
 
-def test_every_unit_of_every_array_is_ranked_on_the_steps_that_there_are(rng):
-    """Scores are those of the functions on the steps within the lengths; the strongest first."""
+def test_every_unit_of_every_array_is_ranked_without_padding(rng):
+    """The scores are those of auc and correlation on the steps within the lengths, the strongest first."""
     x, lengths = rng.standard_normal((9, 4, 3)).astype(np.float32), np.array([9, 0, 5, 7])
     result = trace(mixed_model(), x, lengths)
     mask = np.arange(9)[:, None] < lengths
@@ -46,8 +46,8 @@ def test_every_unit_of_every_array_is_ranked_on_the_steps_that_there_are(rng):
             assert match.score == pytest.approx(score(values[:, None], target[mask])[0], rel=1e-9, abs=1e-12)
 
 
-def test_units_are_gone_through_in_blocks(rng, monkeypatch):
-    """With the same results: memory is bounded."""
+def test_blocks_of_units_do_not_change_the_ranking(rng, monkeypatch):
+    """They bound the memory."""
     result = trace(mixed_model(), rng.standard_normal((9, 4, 3)).astype(np.float32))
     target = rng.random((9, 4)) < 0.5
     whole = rank_units(result, target)
@@ -75,7 +75,7 @@ def test_units_that_are_not_numbers_come_last(rng):
 
 
 def test_survey(rng):
-    """The best units of each property that the text has and has not."""
+    """The best units of each property; one that is the same in the whole text is left out."""
     text = 'A "B c" 1!\nD e. ' * 5
     x = rng.standard_normal((len(text), 2)).astype(np.float32)
     x[:, 0] = inside_quotes(text)
