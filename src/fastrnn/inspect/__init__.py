@@ -5,11 +5,9 @@ from ._gradients.attribution import integrated_gradients, occlusion
 from ._gradients.diagnosis import Diagnosis, Finding, diagnose
 from ._gradients.flow import RecurrenceFlow, StrandFlow, gradient_flow
 from ._gradients.influence import influence
-from ._gradients.jacobians import jacobian_norms, memory_length, singular_values, state_jacobians
-from ._gradients.lyapunov import lyapunov_exponents
-from ._plots.flow import plot_gradient_flow, plot_memory, plot_singular_values
+from ._gradients.jacobians import jacobian_norms, lyapunov_exponents, memory_length, singular_values, state_jacobians
+from ._plots.flow import plot_gradient_flow, plot_influence, plot_memory, plot_singular_values
 from ._plots.gates import plot_openness, plot_saturation, saturation
-from ._plots.influence import plot_influence
 from ._plots.recorder import FlowRecorder
 from ._plots.trajectory import plot_trajectory, principal_components
 from ._plots.unrolled import plot_unrolled

@@ -12,14 +12,9 @@ LATER = re.compile(r"\n\n(?:See Also|Notes|Examples)\n-")
 
 
 def documented(*, first: str = "", last: str = "") -> Callable[[Function], Function]:
-    """Decorate a function: its docstring gets more text where its parameters begin, and before its later sections.
+    """Decorate a function: its docstring gets more text.
 
-    Parameters
-    ----------
-    first : str, default ""
-        The first entries of the section Parameters.
-    last : str, default ""
-        What comes after the sections that the docstring has, but before See Also, Notes and Examples.
+    `first` are the first entries of the section Parameters; `last` comes before See Also, Notes and Examples.
     """
 
     def decorate(function: Function) -> Function:

@@ -37,14 +37,7 @@ FloatingPointError
 
 
 def run_recurrences(model: Layer, x: Any, lengths: ArrayLike | None = None, state: Any = None) -> list[Recurrence]:
-    """Run a model and return the recurrences of its recurrent layers, from the first.
-
-    Parameters
-    ----------
-    model : Layer
-    x, lengths, state
-        As in a call of the model.
-    """
+    """Run a model, with the arguments of a call of it, and return its recurrences, from the first."""
     copy = with_probes(model)
     check_x(model, x, lengths)
     copy.forward(x, state, lengths)
@@ -106,16 +99,8 @@ def check_x(model: Any, x: Any, lengths: Any) -> None:
 class Probe(Layer):
     """Stands for a recurrent layer in a copy of a model: runs its recurrences, and keeps them.
 
-    Parameters
-    ----------
-    name : str
-        The prefix of the names of the recurrences.
-    layer : RNN, LSTM or GRU
-
-    Attributes
-    ----------
-    recurrences : list of Recurrence
-        Of the latest forward pass, both directions of a layer next to each other.
+    `name` is the prefix of their names. `recurrences` are those of the latest forward pass, both directions of a layer
+    next to each other.
     """
 
     stateful = takes_lengths = True  # type: ignore[assignment]

@@ -30,19 +30,8 @@ def reverse_rows(array: Array, lengths: Array) -> Array:
 class Recurrence:
     """One layer and direction, run over x.
 
-    Parameters
-    ----------
-    name : str
-        That of its parameters: ``"1.l0_reverse"`` has ``"1.weight_hh_l0_reverse"``.
-    layer : RNN, LSTM or GRU
-        A copy with one layer and one direction.
-    x : ndarray, shape (T, N, I)
-    initial : tuple of (ndarray or None), each (N, H)
-        The initial state.
-    lengths : ndarray, shape (N,)
-    reverse : bool
-    batched : bool
-        Whether the x of the caller has the axis N.
+    Its name is that of its parameters: ``"1.l0_reverse"`` has ``"1.weight_hh_l0_reverse"``. `layer` is a copy of one
+    layer and direction, `initial` the initial state, and `batched` says whether the x of the caller has the axis N.
 
     Attributes
     ----------

@@ -39,23 +39,9 @@ def recent_influence(model: Layer, x: Array, trace: Trace, outputs: Array, windo
     read at step t (for a token its embedding). It is exact, and costs a forward and a backward pass over `window` steps
     for each step: the state before the window comes from the trace, and earlier steps are ignored.
 
-    Parameters
-    ----------
-    model : Layer
-        For which `is_causal` holds.
-    x : ndarray, shape (T,) or (T, I)
-        Unbatched, as in ``model(x)``.
-    trace : Trace
-        Of ``trace(model, x)``.
-    outputs : ndarray of int, shape (T,)
-    window : int
-    softmax : bool, default False
-        Whether the outputs are logits, and the gradient is that of the logarithm of the probability.
-
-    Returns
-    -------
-    ndarray, shape (T, window)
-        At [s, k] the influence of step s - k; 0 where there is no such step.
+    `model` is one for which `is_causal` holds, x its unbatched input (T,) or (T, I), and `trace` their trace. With
+    `softmax` the outputs are logits, and the gradient is that of the logarithm of the probability. The result is
+    (T, window): at [s, k] the influence of step s - k, 0 where there is no such step.
     """
     embedding, copy = split_embedding(model.inference_copy())
     vectors = x if embedding is None else embedding(x)
