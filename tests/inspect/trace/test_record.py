@@ -120,7 +120,7 @@ def test_after_pooling_there_are_other_steps(rng):
     assert np.isnan(result["0.h"][:, :, 2:, 1]).all() and np.isfinite(result["3.h"]).all()
 
 
-def test_a_layer_in_two_places_is_traced_in_both(rng):
+def test_a_layer_in_two_places_has_two_traces(rng):
     layer, x = fr.RNN(3, 3, seed=0), draw(rng, 5, 2, 3)
     result = trace(fr.Sequential(layer, layer), x)
     assert_same_bits(result["0.h"][0, 0], layer(x)[0])

@@ -61,7 +61,7 @@ class FlowRecorder:
         every: int = 1,
     ) -> None:  # fmt: skip
         self._arguments: dict[str, Any] = {"x": x, "lengths": lengths, "dy": dy, "state": state}
-        self.every = as_size("every", every)
+        self.every: int = as_size("every", every)
         self.steps: list[int] = []
         self.loss: list[float] = []
         self.grad_norm: list[float] = []
