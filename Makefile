@@ -68,14 +68,14 @@ asan: ## the quick tests under the address and undefined-behaviour sanitizers, a
 	        ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1" \
 	    ARGS="--capture=sys --timeout=600 --ignore-glob='*/test_example_*' $(ARGS)"
 
-# Peers are measured if they are installed: see benchmarks/README.md.
-bench: $(VENV)/.bench ## measure everything: half an hour, into benchmarks/ (ARGS=--quick: three minutes)
+# Other libraries are measured if they are installed: see benchmarks/README.md.
+bench: $(VENV)/.bench ## measure everything: half an hour, into benchmarks/ (ARGS=--quick: about three minutes)
 	$(VENV)/bin/python -m fastrnn.benchmarks --out benchmarks $(ARGS)
 
-bench-check: $(VENV)/.bench ## is it as fast, by NumPy and by the roof, as benchmarks/RESULTS.json says?
+bench-check: $(VENV)/.bench ## compare with benchmarks/RESULTS.json: as fast, relative to NumPy and to the roof?
 	$(VENV)/bin/python -m fastrnn.benchmarks --check benchmarks/RESULTS.json $(ARGS)
 
-bench-kernels: $(VENV)/.bench ## single kernels and layers under pytest-benchmark (ARGS="--benchmark-autosave")
+bench-kernels: $(VENV)/.bench ## time kernels and layers, with pytest-benchmark (ARGS="--benchmark-autosave")
 	$(VENV)/bin/pytest benchmarks -o python_files='bench_*.py' -o python_functions='bench_*' --timeout=0 $(ARGS)
 
 # -W: a warning fails the build, at its end. -E: every page anew, because each lists its neighbours.
@@ -90,10 +90,14 @@ wheel: $(VENV)/bin/python ## build the wheel into dist/, from scratch, as a user
 	$(VENV)/bin/pip wheel --no-deps -w dist .
 	@wc -c dist/*.whl | awk '{ printf "%s: %d bytes\n", $$2, $$1 }'
 
-lint: $(VENV)/.dev ## check the style of Python and C, and that csrc/ compiles without a build system
+lint: $(VENV)/.dev venv ## check style, types and sizes, and that csrc/ compiles without a build system
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/clang-format --dry-run -Werror $$(find csrc -name '*.[ch]')
+	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
+	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python -p tests/typing
+	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python --ignoreexternal --verifytypes fastrnn
+	$(VENV)/bin/mypy --python-executable $(VENV)/bin/python --config-file tests/typing/mypy.ini tests/typing/user_code.py
 	for c in csrc/*.c csrc/engine/engine.c; do \
 	    $(CC) -std=c11 -O2 -fopenmp -Wall -Wextra -Werror -c $$c -o $(VENV)/lint.o || exit 1; done
 

@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""act.h: the activations on an array that fits into the first cache, beside NumPy's tanh."""
+"""Activations (act.h) on an array that fits into the L1 cache, compared with NumPy's tanh."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 
 from fastrnn import _core
 
-from .timing import measure
+from ._suite.timing import measure
 
 ELEMENTS = 2048
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ["sigmoid", "tanh", "selu", "numpy.tanh"])
-def bench_activation(benchmark, name, dtype):
+def bench_activation(benchmark: Any, name: str, dtype: str) -> None:
     x = np.random.default_rng(0).standard_normal(ELEMENTS).astype(dtype) * 3
     y = np.empty_like(x)
     if name.startswith("numpy."):

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""layers.py: Linear and Embedding, inference and a training step."""
+"""Linear and Embedding: inference and a training step."""
+
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import fastrnn as fr
 
-from .timing import measure
+from ._suite.timing import measure
 
 
-def step(layer, x, dy):
+def step(layer: fr.Linear | fr.Embedding, x: NDArray[Any], dy: NDArray[Any]) -> None:
     """A training step without the optimizer."""
     layer.zero_grad()
     _, tape = layer.forward(x)
@@ -18,7 +21,7 @@ def step(layer, x, dy):
 
 @pytest.mark.parametrize("training", [False, True], ids=["infer", "train"])
 @pytest.mark.parametrize("sizes", [(32, 128, 64), (2048, 256, 128), (2048, 512, 1000)], ids=str)
-def bench_linear(benchmark, sizes, training):
+def bench_linear(benchmark: Any, sizes: tuple[int, int, int], training: bool) -> None:
     rows, features, outputs = sizes
     layer = fr.Linear(features, outputs, seed=0)
     x = np.random.default_rng(0).standard_normal((rows, features)).astype(np.float32)
@@ -29,7 +32,7 @@ def bench_linear(benchmark, sizes, training):
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["infer", "train"])
-def bench_embedding(benchmark, training):
+def bench_embedding(benchmark: Any, training: bool) -> None:
     words, size, tokens = 10_000, 128, 2048
     layer = fr.Embedding(words, size, seed=0)
     x = np.random.default_rng(0).integers(0, words, (64, 32))

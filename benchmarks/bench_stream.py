@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""stream.py: one step into an array that the caller has."""
+"""Streams: one step, written into an array of the caller."""
+
+from typing import Any
 
 import pytest
 
-from .cases import STREAMING, Case, data
-from .peers.fastrnn import Peer
-from .timing import measure
+from ._suite.cases import Case, make_data
+from ._suite.peers.fastrnn import FastrnnPeer
+from ._suite.table import STREAMING
+from ._suite.timing import measure
 
 
 @pytest.mark.parametrize("H", STREAMING)
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def bench_step(benchmark, cell, H):
+def bench_step(benchmark: Any, cell: str, H: int) -> None:
     case = Case("streaming", cell, 1, 1, H, H)
-    call, _ = Peer(1).prepare(case, data(case))
+    call, _ = FastrnnPeer(1).prepare(case, make_data(case))
     measure(benchmark, f"stream {cell}", call, case.flop, shape=case.shape)

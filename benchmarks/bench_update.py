@@ -1,41 +1,47 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""update.h: a step of Adam, beside the same lines in NumPy."""
+"""Parameter updates (update.h): a step of Adam, compared with the same computation in NumPy."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fastrnn import _core
 
-from .timing import measure
+from ._suite.timing import measure
+
+Array = NDArray[Any]
+
+RATE, BETA1, BETA2, ROOT, EPS = 1e-3, 0.9, 0.999, 0.9, 1e-8
 
 
-def adam(p, g, m, v, scratch, rate=1e-3, beta1=0.9, beta2=0.999, root=0.9, eps=1e-8):
-    """In place, ten passes over memory."""
-    m *= beta1
-    np.multiply(g, 1 - beta1, out=scratch)
+def adam(p: Array, g: Array, m: Array, v: Array, scratch: Array) -> None:
+    """A step of Adam in place, in twelve passes over memory."""
+    m *= BETA1
+    np.multiply(g, 1 - BETA1, out=scratch)
     m += scratch
-    v *= beta2
+    v *= BETA2
     np.multiply(g, g, out=scratch)
-    scratch *= 1 - beta2
+    scratch *= 1 - BETA2
     v += scratch
     np.sqrt(v, out=scratch)
-    scratch /= root
-    scratch += eps
+    scratch /= ROOT
+    scratch += EPS
     np.divide(m, scratch, out=scratch)
-    scratch *= rate
+    scratch *= RATE
     p -= scratch
 
 
-@pytest.mark.parametrize("who", ["one thread", "two threads", "numpy"])
+@pytest.mark.parametrize("implementation", ["one thread", "two threads", "numpy"])
 @pytest.mark.parametrize("elements", [4_096, 262_144, 4_194_304])
-def bench_adam(benchmark, elements, who):
+def bench_adam(benchmark: Any, elements: int, implementation: str) -> None:
     p, g, m, v, scratch = np.random.default_rng(0).random((5, elements), np.float32)
-    if who == "numpy":
+    if implementation == "numpy":
         call = partial(adam, p, g, m, v, scratch)
     else:
-        count = 1 if who == "one thread" else 2
-        numbers = {"rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "root": 0.9, "eps": 1e-8}
+        count = 1 if implementation == "one thread" else 2
+        numbers = {"rate": RATE, "beta1": BETA1, "beta2": BETA2, "root": ROOT, "eps": EPS}
         call = partial(_core.update, "adam", p, g, m, v, None, count, **numbers)
     measure(benchmark, f"adam {elements}", call, elements, "billion_elements_per_second")

@@ -2,8 +2,8 @@
  *
  * engine.h - an engine: the kernels for one instruction set and one number type, as a table.
  *
- * The table is data only. Whether this machine can run an engine is decided in dispatch.c, which is compiled without the
- * instructions in question. */
+ * The table is data only. Whether this machine can run an engine is decided in dispatch.c, which is compiled without
+ * the instructions in question. */
 #ifndef FASTRNN_ENGINE_H
 #define FASTRNN_ENGINE_H
 
@@ -24,7 +24,8 @@ struct fr_engine {
     void (*update)(const fr_update_args *a);
     double (*sum_of_squares)(fr_idx n, const void *x);
     void (*test_act)(fr_act act, fr_idx n, const void *x, void *y);
-    void (*test_gemm)(fr_idx m, fr_idx n, fr_idx k, const void *a, const void *b, void *c, void *workspace);
+    size_t (*test_gemm_bytes)(const fr_test_gemm_args *a);
+    void (*test_gemm)(const fr_test_gemm_args *a);
     double (*probe)(fr_probe what, int n_threads, size_t nbytes, fr_idx repeats, void *buffer);
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * fastrnn.c - the C API: checks what Python cannot know or must not be trusted with, and hands on to an engine. */
+ * fastrnn.c - the C API: checks the arguments that could make an engine misbehave, and calls the engine. */
 #include "fastrnn.h"
 
 #include <stdint.h>
@@ -20,18 +20,6 @@ const char *fr_strerror(int code)
 {
     return code <= 0 && -code < (int)(sizeof messages / sizeof *messages) ? messages[-code] : "unknown error";
 }
-
-static const char *const names[FR_N_CELLS] = {
-    [FR_RNN_TANH] = "rnn_tanh",
-    [FR_RNN_RELU] = "rnn_relu",
-    [FR_RNN_SIGMOID] = "rnn_sigmoid",
-    [FR_RNN_SELU] = "rnn_selu",
-    [FR_RNN_IDENTITY] = "rnn_identity",
-    [FR_LSTM] = "lstm",
-    [FR_GRU] = "gru",
-    [FR_GRU_RESET_BEFORE] = "gru_reset_before",
-    [FR_LINEAR] = "linear",
-};
 
 /* No array that a call touches is larger than these products times a small constant; 2^8 leaves room for it. */
 static int fits(fr_idx a, fr_idx b, fr_idx c)
@@ -62,7 +50,6 @@ int fr_get_cell_info(fr_cell cell, fr_cell_info *info)
     if (cell < 0 || cell >= FR_N_CELLS)
         return FR_ECELL;
     fr_find_engine(fr_isa_count() - 1, FR_F32)->cell_info(cell, info);
-    info->name = names[cell];
     return FR_OK;
 }
 
@@ -118,6 +105,29 @@ int fr_backward(const fr_desc *d, const fr_backward_args *a)
     return FR_OK;
 }
 
+const char *fr_rule_name(int rule)
+{
+    static const char *const names[FR_N_RULES] = {
+        [FR_PLAIN] = "plain",     [FR_ADAGRAD] = "adagrad",
+        [FR_RMSPROP] = "rmsprop", [FR_RMSPROP_CENTERED] = "rmsprop_centered",
+        [FR_ADAM] = "adam",
+    };
+    return rule >= 0 && rule < FR_N_RULES ? names[rule] : NULL;
+}
+
+const char *fr_act_name(int act)
+{
+    static const char *const names[FR_N_ACTS] = {[FR_SIGMOID] = "sigmoid", [FR_TANH] = "tanh", [FR_SELU] = "selu"};
+    return act >= 0 && act < FR_N_ACTS ? names[act] : NULL;
+}
+
+const char *fr_probe_name(int what)
+{
+    static const char *const names[FR_N_PROBES] = {
+        [FR_PROBE_FMA] = "fma", [FR_PROBE_READ] = "read", [FR_PROBE_BARRIER] = "barrier"};
+    return what >= 0 && what < FR_N_PROBES ? names[what] : NULL;
+}
+
 int fr_update(const fr_update_args *a)
 {
     if (a->dtype != FR_F32 && a->dtype != FR_F64)
@@ -161,16 +171,29 @@ int fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, vo
     return FR_OK;
 }
 
-size_t fr_test_gemm_bytes(fr_idx m, fr_idx n, fr_idx k) { return (size_t)((m + k + 64) * (n + 128) * 8 + 64 * m); }
-
-int fr_test_gemm(int isa, fr_dtype dtype, fr_idx m, fr_idx n, fr_idx k, const void *a, const void *b, void *c,
-                 void *workspace)
+static int check_gemm(const fr_test_gemm_args *a, const struct fr_engine **engine)
 {
-    const struct fr_engine *engine = fr_find_engine(isa, dtype);
-    if (!engine)
+    if (!(*engine = fr_find_engine(a->isa, a->dtype)))
         return FR_EISA;
-    engine->test_gemm(m, n, k, a, b, c, workspace);
-    return FR_OK;
+    return a->m < 0 || a->n < 0 || a->k < 0 || a->nv < 1 || a->nv > 4 ? FR_ESIZE : FR_OK;
+}
+
+int fr_test_gemm_bytes(const fr_test_gemm_args *a, size_t *bytes)
+{
+    const struct fr_engine *engine;
+    const int               rc = check_gemm(a, &engine);
+    if (rc == FR_OK)
+        *bytes = engine->test_gemm_bytes(a);
+    return rc;
+}
+
+int fr_test_gemm(const fr_test_gemm_args *a)
+{
+    const struct fr_engine *engine;
+    const int               rc = check_gemm(a, &engine);
+    if (rc == FR_OK)
+        engine->test_gemm(a);
+    return rc;
 }
 
 int fr_run_probe(int isa, fr_dtype dtype, fr_probe what, int n_threads, size_t nbytes, fr_idx repeats, void *buffer,

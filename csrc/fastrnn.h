@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * fastrnn.h - recurrent layers on the CPU: the whole C API, and all that the Python wall sees.
+ * fastrnn.h - recurrent layers on the CPU: the whole C API, and all that the Python bindings see.
  *
  * Sizes    T time steps, N batch rows, I input size, H hidden size,
  *          G gates that own weights, S blocks of H values that a step keeps for the backward pass (see fr_cell_info),
@@ -17,17 +17,11 @@
 
 typedef ptrdiff_t fr_idx;
 
-typedef enum {
-    FR_RNN_TANH,
-    FR_RNN_RELU,
-    FR_RNN_SIGMOID,
-    FR_RNN_SELU,
-    FR_RNN_IDENTITY,
-    FR_LSTM,
-    FR_GRU,              /* reset after the product: PyTorch */
-    FR_GRU_RESET_BEFORE, /* reset before it: Cho et al. 2014 */
-    FR_LINEAR,           /* y = x W^T + b: a cell that remembers nothing */
-    FR_N_CELLS
+typedef enum { /* FR_RNN_TANH .. FR_LINEAR */
+#define CELL(code, name, activation, gates, has_c, stages) FR_##code,
+#include "cells.h"
+#undef CELL
+               FR_N_CELLS
 } fr_cell;
 
 typedef enum { FR_F32, FR_F64 } fr_dtype;
@@ -35,13 +29,16 @@ typedef enum { FR_F32, FR_F64 } fr_dtype;
 enum { FR_OK = 0, FR_ECELL = -1, FR_EDTYPE = -2, FR_EISA = -3, FR_ESIZE = -4, FR_EOVERFLOW = -5 };
 const char *fr_strerror(int code);
 
-/* What the arrays of a cell look like. */
+/* What a cell is called and what its arrays look like. */
 typedef struct {
     const char *name;
-    int         G;         /* gates: w_ih is (G*H, I), w_hh (G*H, H), the biases (G*H) */
-    int         S;         /* blocks: a tape row is (S, H) */
-    int         has_c;     /* the state is (h, c), not h alone */
-    int         recurrent; /* w_hh exists */
+    const char *activation; /* of a plain recurrent cell: "tanh" ..; else NULL */
+    const char *gates; /* a letter for each, in PyTorch's order: the names in the equations; "" for a cell of one sum */
+    int         gate_block[4]; /* the block of the tape that holds each, after its activation */
+    int         G;             /* gates: w_ih is (G*H, I), w_hh (G*H, H), the biases (G*H) */
+    int         S;             /* blocks: a tape row is (S, H) */
+    int         has_c;         /* the state is (h, c), not h alone */
+    int         recurrent;     /* w_hh exists */
 } fr_cell_info;
 int fr_get_cell_info(fr_cell cell, fr_cell_info *info);
 
@@ -52,14 +49,14 @@ typedef struct {
     int           isa;       /* index into the engines, see fr_isa_* below */
     int           n_threads; /* >= 1 */
     int           reverse;   /* walk each row from its own end to its start */
-    int           masked;    /* there is a mask, see fr_carry */
+    int           masked;    /* there is a mask, see fr_state_update */
     fr_idx        T, N, I, H;
     const fr_idx *rows;    /* (N) batch rows, longest first. NULL: rows 0..N-1, all of length T */
     const fr_idx *lengths; /* (N) their lengths, not increasing. NULL with rows */
     const fr_idx *first;   /* (T+1) tape row at which a step begins; first[T] = R. NULL with rows */
 } fr_desc;
 
-/* Packed weights, in the layout of one engine. They belong to (cell, dtype, isa, I, H); T, N and the rows are not read. */
+/* Packed weights, in the layout of one engine. They depend on (cell, dtype, isa, I, H); T, N and rows are not read. */
 typedef enum { FR_FORWARD, FR_BACKWARD } fr_pass;
 int fr_pack_bytes(const fr_desc *d, fr_pass pass, size_t *bytes);
 int fr_pack(const fr_desc *d, fr_pass pass, const void *w_ih, /* (G*H, I) gates in PyTorch's order */
@@ -73,17 +70,18 @@ int fr_workspace_bytes(const fr_desc *d, fr_pass pass, size_t *bytes);
 
 /* How a state goes from one step to the next, beyond the cell itself. All zero: as the cell says. */
 typedef struct {
-    /* Shares of the new value, (T, N, H) with strides that may be 0; NULL is 1:
-     *     h = take_h h~ + (1 - take_h) h_prev,  c = take_c c~ + (1 - take_c) c_prev,  h~, c~ by the cell
+    /* The fraction of the new value, (T, N, H) with strides that may be 0; NULL is 1:
+     *     h = fraction_h h~ + (1 - fraction_h) h_prev    h~ by the cell
+     *     c = fraction_c c~ + (1 - fraction_c) c_prev    c~ likewise
      * Leaky units have a constant, zoneout zeros and ones in training and their mean in inference. */
-    const void *take_h, *take_c;
-    fr_idx      take_h_st, take_h_sn, take_c_st, take_c_sn;
-    const void *mask; /* (N, H) if desc->masked: what a product with w_hh reads is multiplied by it, at every step */
-    double      clip; /* backward: gradients of the pre-activations are kept within +-clip; 0: all are */
-} fr_carry;
+    const void *fraction_h, *fraction_c;
+    fr_idx      fraction_h_st, fraction_h_sn, fraction_c_st, fraction_c_sn;
+    const void *mask; /* (N, H) if desc->masked: multiplies what each product with w_hh reads, at every step */
+    double      clip; /* backward: the gradients of the pre-activations are clipped to +-clip; 0: none */
+} fr_state_update;
 
-/* Steps s_lo..s_hi-1 of the recurrence (step s is time s, or in reverse the s-th from a row's end). A long sequence may be
- * run in pieces, in order, with the same arguments. h_n and c_n may be the same memory as h_0 and c_0. */
+/* Steps s_lo..s_hi-1 of the recurrence (step s is time s, or in reverse the s-th from a row's end). A long sequence may
+ * be run in pieces, in order, with the same arguments. h_n and c_n may be the same memory as h_0 and c_0. */
 typedef struct {
     const void *x; /* (T, N, I), element (t, n, i) at x[t*x_st + n*x_sn + i] */
     fr_idx      x_st, x_sn;
@@ -93,47 +91,49 @@ typedef struct {
     void *h_n, *c_n; /* (N, H) out, complete when s_hi = T, h_n may be NULL; c_n is the running cell without a tape */
     void *gates;     /* (R, S, H) out: the tape; NULL for inference */
     void *c;         /* (R, H) out: the tape's cells; NULL for inference or without c */
-    const void *pack;
-    void       *workspace; /* fr_workspace_bytes, 64-byte aligned */
-    fr_carry    carry;
-    fr_idx      s_lo, s_hi;
+    const void     *pack;
+    void           *workspace; /* fr_workspace_bytes, 64-byte aligned */
+    fr_state_update state_update;
+    fr_idx          s_lo, s_hi;
 } fr_forward_args;
 int fr_forward(const fr_desc *d, const fr_forward_args *a);
 
 /* Steps s_hi-1 down to s_lo; pieces in descending order, with the same arguments and the same, untouched workspace. */
 typedef struct {
-    const void *x; /* (T, N, I) as in forward */
-    fr_idx      x_st, x_sn;
-    const void *y; /* (T, N, H) as forward wrote it */
-    fr_idx      y_st, y_sn;
-    const void *h_0, *c_0; /* (N, H) as in forward */
-    void       *gates;     /* (R, S, H) in: the tape of forward, out: its gradient (the tape is used up) */
-    const void *c;         /* (R, H) as forward wrote it */
-    const void *dy;        /* (T, N, H) in, or NULL for zero */
-    fr_idx      dy_st, dy_sn;
-    const void *dh_n, *dc_n; /* (N, H) in, or NULL for zero */
-    void       *dx;          /* (T, N, I), added to; or NULL */
-    fr_idx      dx_st, dx_sn;
-    void       *dh_0, *dc_0;                   /* (N, H) out, written with the last piece */
-    void       *dw_ih, *dw_hh, *db_ih, *db_hh; /* shapes of the parameters, added to; NULL where there is none */
-    const void *pack;
-    void       *workspace;
-    fr_carry    carry; /* as in forward */
-    fr_idx      s_lo, s_hi;
+    const void     *x; /* (T, N, I) as in forward */
+    fr_idx          x_st, x_sn;
+    const void     *y; /* (T, N, H) as forward wrote it */
+    fr_idx          y_st, y_sn;
+    const void     *h_0, *c_0; /* (N, H) as in forward */
+    void           *gates;     /* (R, S, H) in: the tape of forward, out: its gradient (the tape is used up) */
+    const void     *c;         /* (R, H) as forward wrote it */
+    const void     *dy;        /* (T, N, H) in, or NULL for zero */
+    fr_idx          dy_st, dy_sn;
+    const void     *dh_n, *dc_n; /* (N, H) in, or NULL for zero */
+    void           *dx;          /* (T, N, I), added to; or NULL */
+    fr_idx          dx_st, dx_sn;
+    void           *dh_0, *dc_0;                   /* (N, H) out, written with the last piece */
+    void           *dw_ih, *dw_hh, *db_ih, *db_hh; /* shapes of the parameters, added to; NULL where there is none */
+    const void     *pack;
+    void           *workspace;
+    fr_state_update state_update; /* as in forward */
+    fr_idx          s_lo, s_hi;
 } fr_backward_args;
 int fr_backward(const fr_desc *d, const fr_backward_args *a);
 
 /* Whether a call would use a second thread if it had one. The description's engine must exist. */
 int fr_threads_pay(const fr_desc *d);
 
-/* Where a piece of about a tenth of a second ends: s_hi of a forward piece that begins at s_lo, s_lo of a backward piece
- * that ends at s_hi. Backward pieces must end there, so that the bits do not depend on the pieces. The description must be
- * one that fr_workspace_bytes accepts. */
+/* Where a piece of about a tenth of a second ends: s_hi of a forward piece that begins at s_lo, s_lo of a backward
+ * piece that ends at s_hi. Backward pieces must end there, so that the bits do not depend on the pieces. The
+ * description must be one that fr_workspace_bytes accepts. */
 fr_idx fr_forward_piece(const fr_desc *d, fr_idx s_lo);
 fr_idx fr_backward_piece(const fr_desc *d, fr_idx s_hi);
 
-/* One step of an optimizer on one parameter. What the rules do with the numbers stands in engine/update.h. */
+/* One step of an optimizer on one parameter. The rules are defined in engine/update.h. */
 typedef enum { FR_PLAIN, FR_ADAGRAD, FR_RMSPROP, FR_RMSPROP_CENTERED, FR_ADAM, FR_N_RULES } fr_rule;
+const char *fr_rule_name(int rule); /* NULL beyond the end, as of the names below */
+
 typedef struct {
     fr_rule     rule;
     fr_dtype    dtype;
@@ -165,16 +165,26 @@ void fr_init(void);        /* once, at import: makes fork safe after threads hav
 
 /* Not API: single kernels, for tests and benchmarks. */
 typedef enum { FR_SIGMOID, FR_TANH, FR_SELU, FR_N_ACTS } fr_act;
-int    fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, void *y);
-int    fr_test_gemm(int isa, fr_dtype dtype, fr_idx m, fr_idx n, fr_idx k, const void *a, /* (m, k) */
-                    const void *b,                                                        /* (k, n) */
-                    void       *c,                                                        /* (m, n), added to */
-                    void       *workspace /* fr_test_gemm_bytes, 64-byte aligned */
-);
-size_t fr_test_gemm_bytes(fr_idx m, fr_idx n, fr_idx k);
+const char *fr_act_name(int act);
+int         fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, void *y);
+
+typedef struct {
+    fr_dtype    dtype;
+    int         isa;
+    int         nv; /* vectors in a panel of b, 1..4 */
+    fr_idx      m, n, k;
+    const void *a;         /* (m, k) */
+    const void *b;         /* (k, n) */
+    void       *c;         /* (m, n), added to */
+    void       *workspace; /* fr_test_gemm_bytes, 64-byte aligned */
+} fr_test_gemm_args;
+int fr_test_gemm_bytes(const fr_test_gemm_args *a, size_t *bytes);
+int fr_test_gemm(const fr_test_gemm_args *a);
 
 /* What the machine allows. The work done: floating-point operations, bytes, or barriers. The caller takes the time. */
 typedef enum { FR_PROBE_FMA, FR_PROBE_READ, FR_PROBE_BARRIER, FR_N_PROBES } fr_probe;
+const char *fr_probe_name(int what);
+
 int fr_run_probe(int isa, fr_dtype dtype, fr_probe what, int n_threads, size_t nbytes, /* of each thread, >= 512 */
                  fr_idx repeats, void *buffer,                                         /* (n_threads, nbytes) */
                  double *work);

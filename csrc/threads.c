@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * threads.c - what the OpenMP runtime grants, and how to fork beside it.
+ * threads.c - what the OpenMP runtime allows, and how to survive fork.
  *
- * A child of fork inherits libgomp's record of a pool of threads but not the threads, and its first parallel region waits
- * for them forever. libgomp gives the pool up when asked to pause (OpenMP 5.0), so a handler asks just before each fork;
- * the next region of the parent makes a new pool. This rests on libgomp, not on the standard: where the function is missing
- * or the runtime is another one, the child runs on one thread instead. Never use omp tasks here: pausing with one
- * unfinished is undefined. */
+ * A child of fork inherits libgomp's record of a pool of threads but not the threads, and its first parallel region
+ * waits for them forever. libgomp gives the pool up when asked to pause (OpenMP 5.0), so a handler asks just before
+ * each fork; the next region of the parent makes a new pool. This rests on libgomp, not on the standard: where the
+ * function is missing or the runtime is another one, the child runs on one thread instead. Never use omp tasks here:
+ * pausing with one unfinished is undefined. */
 #include "fastrnn.h"
 
 #if defined _OPENMP

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How Sphinx builds this site: `make docs`. Nothing in it is fetched, neither when it is built nor when it is read."""
+"""Sphinx configuration of this site: `make docs`. Neither building nor reading it needs a network."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ version = release = fastrnn.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.doctest",  # testcode and testoutput, which tests/test_docs.py runs
+    "sphinx.ext.doctest",  # testcode and testoutput, which tests/project/test_docs.py runs
     "numpydoc",
     "myst_parser",
     "comment",
@@ -28,7 +28,8 @@ nitpicky = True
 default_role = "py:obj"
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"
+autodoc_preserve_defaults = True  # np.float32, not <class ...>
+autodoc_typehints = "none"  # numpydoc states the types, with shapes and dtypes
 numpydoc_show_class_members = False  # the class template lists them
 numpydoc_xref_param_type = False
 autosummary_generate_overwrite = True
@@ -41,7 +42,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {page: [] for page in ("index", "start", "peers", "about")}  # they have no section around them
+html_sidebars = {page: [] for page in ("index", "start", "peers", "about")}  # pages outside of any section
 html_theme_options = {
     "navbar_end": ["theme-switcher"],
     "footer_start": ["copyright"],
@@ -50,9 +51,8 @@ html_theme_options = {
     "navigation_with_keys": False,
     "header_links_before_dropdown": 8,
     "show_nav_level": 2,
-    "secondary_sidebar_items": {
-        page: ["page-toc"] for page in ("*", "guides/*", "generated/api/**")
-    },  # others are wide
+    # The other pages have wide tables and listings.
+    "secondary_sidebar_items": {page: ["page-toc"] for page in ("*", "guides/*", "generated/api/**")},
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }

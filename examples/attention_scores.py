@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Scores of attention, and input feeding: a hunt from box to box, in which each says where the next one is.
+"""Attention scores and input feeding: a scavenger hunt from box to box, where each box names the next one.
 
-Five boxes stand in a row, in any order. Each has a name, holds a letter, and says which box comes next; the hunt begins
-at box A. A network reads the row and writes the letters in the order of the hunt. The letter written last does not say
-where to go on; that stands in the box at which attention has just looked. With input feeding (Luong, Pham, Manning
-2015, arXiv 1508.04025, section 3.3) the decoder reads at each step what attention found at the step before, and can ask
-for the box that is named there. Without, it has to work the hunt out otherwise, say while it reads the row, which is in
-no order. At first it learns the first letter only, and the last, of the box that names no other; of those in the middle
-which ones they are.
+Five boxes stand in a row, in any order. Each has a name, holds a letter, and names the box that comes next; the hunt
+starts at box A. A network reads the row and writes the letters in the order of the hunt. The last letter written does
+not say where to go next: that is in the box that attention has just looked at. With input feeding (Luong, Pham, Manning
+2015, arXiv 1508.04025, section 3.3) the decoder reads at each step what attention returned at the step before, so it
+can look for the box that is named there. Without it the network has to work out the hunt in some other way, for example
+while it reads the row, which is in no particular order. It first learns only the first letter, the letter of the last
+box (which names no other), and which letters are in between.
 
-The scores are ways to compare what the decoder asks with what it has read: dot and general multiply the two, additive
-and concat add them, and are the same function from other first values. Here dot learns soonest, then general, on some
-seeds much later; and input feeding makes both learn sooner, though each step takes longer, since steps then depend on
-each other and go one by one. What is shown is how soon, not what is possible: given 1500 steps, dot and general may
-follow the hunt without input feeding too, and the other two with it.
+The scores are four ways to compare the decoder's query with what was read. dot and general multiply the two; additive
+and concat add them, and are the same function with different initial values. In this task dot learns soonest, then
+general, with some seeds much later. Input feeding makes both learn sooner, although each training step takes longer
+because the time steps then depend on each other and run one by one. The example shows how soon each variant learns, not
+what it can learn: in 1500 steps dot and general may follow the hunt without input feeding too, and the other two with
+it.
 
     python examples/attention_scores.py
     python examples/attention_scores.py --steps 1500 --plot boxes.png
@@ -30,20 +31,20 @@ import fastrnn as fr
 
 NAMES, LETTERS = "ABCDE", string.ascii_lowercase[:8]
 BOXES, START = len(NAMES), len(LETTERS)  # START is what the decoder reads first
-FEATURES = 2 * BOXES + len(LETTERS)  # of a box: its name, the name of the next one, its letter
+FEATURES = 2 * BOXES + len(LETTERS)  # of a box: its name, the name of the next box, its letter
 EMBEDDING_SIZE, UNITS, LEARNING_RATE, BATCH, MAX_NORM = 8, 64, 1e-2, 64, 1.0
 SCORES = ("dot", "general", "additive", "concat")
 
 
 def hide(count, rng):
-    """Hunts: the names and the letters of boxes in their order, and their places in the row; each (BOXES, count)."""
+    """Random hunts: names and letters of boxes in the order of the hunt, and places in the row, (BOXES, count)."""
     names = np.vstack([np.zeros((1, count), int), 1 + rng.random((BOXES - 1, count)).argsort(axis=0)])
     letters = rng.integers(len(LETTERS), size=(BOXES, count))
     return names, letters, rng.random((BOXES, count)).argsort(axis=0)
 
 
 def row_of_boxes(names, letters, places):
-    """What the network reads: (BOXES, count, FEATURES)."""
+    """The input of the network, (BOXES, count, FEATURES)."""
     name, letter = np.eye(BOXES)[names], np.eye(len(LETTERS))[letters]
     following = np.concatenate([name[1:], np.zeros_like(name[:1])])  # the last box names no other
     boxes = np.concatenate([name, following, letter], axis=-1).astype(np.float32)
@@ -53,13 +54,13 @@ def row_of_boxes(names, letters, places):
 
 
 def make_model(score, input_feeding, seed):
-    """With input feeding the GRU of the decoder reads UNITS more features."""
-    fed = UNITS if input_feeding else 0
+    """A model; with input feeding the GRU of the decoder reads UNITS more features."""
+    extra = UNITS if input_feeding else 0
     return fr.Seq2Seq(
         encoder=fr.GRU(FEATURES, UNITS // 2, bidirectional=True, seed=seed),
         embedding=fr.Embedding(len(LETTERS) + 1, EMBEDDING_SIZE, seed=seed + 1),
         decoder=fr.AttentionDecoder(
-            fr.GRU(EMBEDDING_SIZE + fed, UNITS, seed=seed + 2),
+            fr.GRU(EMBEDDING_SIZE + extra, UNITS, seed=seed + 2),
             fr.Attention(UNITS, UNITS, score=score, seed=seed + 3),
             fr.Linear(2 * UNITS, UNITS, bias=False, seed=seed + 4),
             input_feeding=input_feeding,
@@ -70,7 +71,7 @@ def make_model(score, input_feeding, seed):
 
 
 def train(model, steps, seed):
-    """Adam on ever new hunts, with a learning rate that falls to 0."""
+    """Adam on new hunts at every step, with a learning rate that decays to 0."""
     optimizer, rng = fr.Adam(model, lr=LEARNING_RATE), np.random.default_rng(seed)
     for k in range(steps):
         optimizer.lr = LEARNING_RATE * (1 - k / steps)
@@ -84,19 +85,19 @@ def train(model, steps, seed):
 
 
 def follow(model, hunt):
-    """What a model writes, (BOXES, count), and how it attends meanwhile, (BOXES, count, BOXES)."""
-    found = fr.decoding.greedy(model, row_of_boxes(*hunt), stop=None, max_length=BOXES)
-    return found.tokens, found.weights
+    """The letters that a model writes, (BOXES, count), and its attention weights, (BOXES, count, BOXES)."""
+    result = fr.decoding.greedy(model, row_of_boxes(*hunt), stop=None, max_length=BOXES)
+    return result.tokens, result.weights
 
 
 def judge(written, weights, hunt):
-    """The share of whole hunts that are right, and of steps at which attention is most with the box in question."""
+    """The share of hunts that are entirely right, and of steps at which attention is highest at the right box."""
     _, letters, places = hunt
     return (written == letters).all(axis=0).mean(), (weights.argmax(axis=-1) == places).mean()
 
 
 def chance(count, rng):
-    """The share of hunts that who knows all but the order of the boxes in the middle gets right."""
+    """The share of hunts that is right if the boxes in the middle are put in random order."""
     _, letters, _ = hide(count, rng)
     middle = rng.permuted(letters[1:-1], axis=0)
     return (middle == letters[1:-1]).all(axis=0).mean()
@@ -115,7 +116,7 @@ def labels(hunt, n):
 
 
 def plot(path, hunt, n, models):
-    """Where each network looks in row n while it writes each letter."""
+    """Draw where each network looks in row n while it writes each letter."""
     try:
         from matplotlib.figure import Figure
 
@@ -133,15 +134,15 @@ def plot(path, hunt, n, models):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--steps", type=int, default=600, help="of training, for each network; default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")
-    parser.add_argument("--plot", metavar="PNG", help="draw where dot attention looks, with input feeding and without")
+    parser.add_argument("--steps", type=int, default=600, help="training steps for each network; default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers; default: 0")
+    parser.add_argument("--plot", metavar="PNG", help="draw where dot attention looks, with and without input feeding")
     arguments = parser.parse_args()
 
     rng = np.random.default_rng(arguments.seed + 1)
     new = hide(2000, rng)
     shown = next(n for n, letters in enumerate(new[1].T) if len(set(letters)) == BOXES)
-    print(f"boxes {' '.join(labels(new, shown))}: to be written is {spelled(new[1][:, shown])}\n")
+    print(f"Boxes {' '.join(labels(new, shown))}: the answer is {spelled(new[1][:, shown])}\n")
     print(f"{'on new hunts':32}{'writes':>8}{'all right':>12}{'looks right':>14}{'seconds':>10}")
     models, right = {}, {}
     for input_feeding in (True, False):
@@ -159,11 +160,14 @@ def main():
         titles = {"dot, with input feeding": models["dot", True], "dot, without": models["dot", False]}
         plot(arguments.plot, new, shown, titles)
 
-    fed, unfed = (max(right[score, input_feeding] for score in SCORES) for input_feeding in (True, False))
-    if fed < 0.9:
-        sys.exit("It has not learned to follow the hunt: more --steps?")
-    print(f"\nAfter {arguments.steps} steps the best with input feeding gets {fed:.0%} of new hunts right,", end=" ")
-    print(f"without {unfed:.0%}; who guesses the order in the middle {chance(20_000, rng):.0%}.")
+    feeding, without = (max(right[score, input_feeding] for score in SCORES) for input_feeding in (True, False))
+    if feeding < 0.9:
+        sys.exit("The network has not learned to follow the hunt. Try more --steps.")
+    print(
+        f"\nAfter {arguments.steps} steps the best model with input feeding gets {feeding:.0%} of new hunts right,",
+        end=" ",
+    )
+    print(f"without {without:.0%}; guessing the order in the middle gets {chance(20_000, rng):.0%}.")
 
 
 if __name__ == "__main__":

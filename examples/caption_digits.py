@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One to many: from the image of a digit to its name, letter by letter, until the network says that the word ends.
+"""One to many: from the image of a digit to its name, letter by letter, until the network writes that the word ends.
 
-An encoder makes a vector of the image, and a GRU that writes letters begins with it as its state: what it has to say is
-there before the first letter, and never shown to it again (Vinyals et al., "Show and tell", CVPR 2015, with one digit
-for a scene). A full stop begins and ends every name, ".seven.". In training each step reads the right letter and has to
-give the next one (teacher forcing); afterwards each reads the likeliest letter of the step before (greedy decoding).
+An encoder turns the image into a vector, which becomes the initial state of a GRU that writes letters. So the decoder
+has all the information before the first letter and never sees the image again (Vinyals et al., "Show and tell", CVPR
+2015, with a digit in place of a scene). A full stop starts and ends every name, ".seven.". In training each step reads
+the correct letter and has to predict the next one (teacher forcing); afterwards each step reads the likeliest letter of
+the step before (greedy decoding).
 
-The gradient of the first state, which `backward` returns, is what the encoder learns from.
+The encoder learns from the gradient of the decoder's initial state, which `backward` returns.
 
     python examples/caption_digits.py
     python examples/caption_digits.py --plot captions.png
@@ -28,14 +29,14 @@ except ImportError:
 NAMES = "zero one two three four five six seven eight nine".split()
 STOP = "."
 LETTERS = [STOP, *sorted(set("".join(NAMES)))]
-LONGEST = max(map(len, NAMES)) + 1  # steps: the letters and the stop
+LONGEST = max(map(len, NAMES)) + 1  # steps: the letters and the full stop
 EMBEDDING_SIZE, LEARNING_RATE, BATCH = 8, 3e-3, 50
 SPREAD = 0.2  # standard deviation of the noise on the pixels, 0 to 1, in training
-ENOUGH = 0.9  # of the names right, to have learned
+ENOUGH = 0.9  # share of correct names that counts as learned
 
 
 def read():
-    """((images, digits) to learn from, (images, digits) that are kept back); images (1, N, 64): one step."""
+    """((images, digits) for training, (images, digits) held out); images (1, N, 64): one step."""
     images, digits = load_digits(return_X_y=True)
     images = (images / 16).astype(np.float32)[None]
     split = len(digits) * 2 // 3
@@ -43,7 +44,7 @@ def read():
 
 
 def spelled(digits):
-    """What the decoder reads, (T, N), the letters that it has to give, (T, N), and how many of them, (N,)."""
+    """The letters that the decoder reads and those that it has to predict, each (T, N), and their numbers, (N,)."""
     T = LONGEST + 1
     texts = [f"{STOP}{NAMES[digit]}{STOP}".ljust(T, STOP) for digit in digits]
     letters = np.array([[LETTERS.index(letter) for letter in text] for text in texts]).T
@@ -51,7 +52,7 @@ def spelled(digits):
 
 
 def make_model(units, seed):
-    """The encoder: one step of an RNN, tanh(W x + b), is the GRU's first state. The decoder: logits of letters."""
+    """The encoder, one step of an RNN, tanh(W x + b), and the decoder, which returns logits of letters."""
     V = len(LETTERS)
     encoder = fr.RNN(64, units, seed=seed)
     embedding = fr.Embedding(V, EMBEDDING_SIZE, seed=seed + 1)
@@ -60,18 +61,18 @@ def make_model(units, seed):
 
 
 def step(encoder, decoder, images, digits):
-    """Loss of a batch, in nats per letter; its gradients are added to both."""
+    """The loss of a batch, in nats per letter; adds its gradients to both networks."""
     letters, targets, lengths = spelled(digits)
-    y, state, seen = encoder.forward(images)
-    logits, _, written = decoder.forward(letters, (state,), lengths)
+    y, state, encoder_tape = encoder.forward(images)
+    logits, _, decoder_tape = decoder.forward(letters, (state,), lengths)
     loss, dlogits = fr.cross_entropy(logits, targets, lengths=lengths)
-    _, (dstate,) = decoder.backward(written, dlogits)
-    encoder.backward(seen, np.zeros_like(y), dstate)
+    _, (dstate,) = decoder.backward(decoder_tape, dlogits)
+    encoder.backward(encoder_tape, np.zeros_like(y), dstate)
     return loss
 
 
 def train(encoder, decoder, images, digits, epochs, seed):
-    """Adam with a learning rate that falls to 0. Returns the mean loss of every epoch, in nats per letter."""
+    """Adam with a learning rate that decays to 0. Returns the mean loss of every epoch, in nats per letter."""
     parts, rng, means = (encoder, decoder), np.random.default_rng(seed), []
     optimizers = [fr.Adam(part, lr=LEARNING_RATE) for part in parts]
     for epoch in range(epochs):
@@ -90,7 +91,7 @@ def train(encoder, decoder, images, digits, epochs, seed):
 
 
 def write(decoder, h):
-    """What the decoder writes from each of the states h (1, N, H), letter by letter, until it writes the stop."""
+    """The names that the decoder writes from the states h (1, N, H), letter by letter, up to the full stop."""
     letter, state, texts = np.full(h.shape[:2], LETTERS.index(STOP)), (h,), [""] * h.shape[1]
     for _ in range(LONGEST):
         logits, state = decoder(letter, state)
@@ -100,7 +101,7 @@ def write(decoder, h):
 
 
 def plot(path, images, digits, written):
-    """Images under what was written for them: two rows of right names, one of mistakes."""
+    """Draw images with the names written for them: two rows of correct names, one of mistakes."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -114,20 +115,20 @@ def plot(path, images, digits, written):
         axis.imshow(images[0, n].reshape(8, 8), cmap="gray_r")
         axis.set_title(written[n], fontsize=10, color="#d55e00" if wrong[n] else "#0072b2")
         axis.axis("off")
-    figure.suptitle("What it writes for digits that it has never seen; the last row are mistakes", fontsize=10)
+    figure.suptitle("Names written for unseen digits; the last row shows mistakes", fontsize=10)
     figure.savefig(path, dpi=150)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--epochs", type=int, default=60, help="of training; default: %(default)s")
-    parser.add_argument("--units", type=int, default=64, help="of encoder and decoder; default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")
-    parser.add_argument("--plot", metavar="PNG", help="draw images and what was written for them")
+    parser.add_argument("--epochs", type=int, default=60, help="training epochs; default: %(default)s")
+    parser.add_argument("--units", type=int, default=64, help="units of encoder and decoder; default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers; default: 0")
+    parser.add_argument("--plot", metavar="PNG", help="draw images and the names written for them")
     arguments = parser.parse_args()
 
     (known, known_digits), (new, new_digits) = read()
-    print(f"{len(known_digits):,} digits to learn from, {len(new_digits)} kept back\n")
+    print(f"{len(known_digits):,} digits for training, {len(new_digits)} held out\n")
     encoder, decoder = make_model(arguments.units, arguments.seed)
     losses = train(encoder, decoder, known, known_digits, arguments.epochs, arguments.seed)
     print(f"Loss: {losses[0]:.2f} nats per letter in the first epoch, {losses[-1]:.3f} in the last one\n")
@@ -141,8 +142,8 @@ def main():
     if arguments.plot:
         plot(arguments.plot, new, new_digits, written)
     if right < ENOUGH:
-        sys.exit("It has not learned to name digits: more --epochs?")
-    print(f"\nOf {len(written)} digits it has never seen it writes {right:.1%} out, to the last letter and the stop.")
+        sys.exit("The network has not learned to name digits. Try more --epochs.")
+    print(f"\nIt names {right:.1%} of {len(written)} unseen digits correctly, to the last letter and the full stop.")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Many to many, in step: where may a word be hyphenated? It takes the letters on both sides to say so.
+"""Many to many, in step: where may a word be hyphenated? That depends on the letters on both sides.
 
-A GRU reads a word and tells for every letter whether a hyphen may follow it: "de-sign", but "des-ig-nat-ed". One that
-reads from left to right has not seen the letters behind the place, a bidirectional one has (Schuster and Paliwal,
-"Bidirectional recurrent neural networks", 1997). Both have about as many parameters and the same training.
+A GRU reads a word and predicts after every letter whether a hyphen may follow: "de-sign", but "des-ig-nat-ed". A GRU
+that reads from left to right has not seen the letters after that place; a bidirectional one has (Schuster and Paliwal,
+"Bidirectional recurrent neural networks", 1997). Both have about the same number of parameters and the same training.
 
-A hyphen in a wrong place is worse than one that is missing. A third network, like the second, learns that by its loss:
-what it says of places where a hyphen may stand counts a tenth (`pos_weight`; for more classes, cross_entropy has
-`weight`), so it sets one only if it is rather sure.
+A hyphen in the wrong place is worse than a missing one. A third network, otherwise like the second, learns to be
+cautious from its loss: places where a hyphen may stand count only a tenth (`pos_weight`; for more than two classes,
+cross_entropy has `weight`), so it sets a hyphen only if it is rather sure.
 
-The words are those of the documentation in Python's own modules and help; the hyphens are those of TeX's patterns for
-American English (Liang, "Word hy-phen-a-tion by com-put-er", 1983), which the package pyphen carries. Words that begin
-alike ("divide", "divided", "dividend") stand on the same side of the split: else there would be little to find out.
+The words are from the documentation of Python's own modules and help topics; the hyphens follow TeX's patterns for
+American English (Liang, "Word hy-phen-a-tion by com-put-er", 1983), as distributed with the package pyphen. Words that
+start alike ("divide", "divided", "dividend") are all in the training part or all held out: otherwise the test would be
+too easy.
 
     python examples/hyphenate.py
     python examples/hyphenate.py backpropagation recurrence
@@ -36,14 +37,14 @@ try:
 except ImportError:
     sys.exit('The hyphens of this example come with pyphen: pip install "fastrnn[examples]"')
 
-LETTERS = " " + string.ascii_lowercase  # the first is none: what stands behind the end of a word
+LETTERS = " " + string.ascii_lowercase  # the first stands for no letter, after the end of a word
 EMBEDDING_SIZE, LEARNING_RATE, BATCH, MAX_NORM = 24, 5e-3, 64, 1.0
-CAUTION = 0.1  # how much the places count where a hyphen may stand
-UNITS = {False: 116, True: 76}  # bidirectional or not: about as many parameters
-ALIKE = 4  # letters at the beginning
-EVERY = 5  # one of so many families of words is kept back
+CAUTION = 0.1  # weight of the places where a hyphen may stand
+UNITS = {False: 116, True: 76}  # by bidirectional: about the same number of parameters
+PREFIX = 4  # letters that the words of a family share
+HELD_OUT = 5  # one in this many families of words is held out
 ONE, BOTH, CAUTIOUS = "from left to right", "in both directions", "the same, cautious"
-ENOUGH = 0.75  # F1 of the bidirectional one, to have learned
+ENOUGH = 0.75  # F1 of the bidirectional network that counts as learned
 
 
 def read_words():
@@ -53,20 +54,20 @@ def read_words():
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
                 texts.append(ast.get_docstring(node) or "")
-    word = r"(?<![\w.`'*])[A-Za-z][a-z]{4,}(?![\w(`'*=])"  # no names of functions or arguments
-    return sorted({found.lower() for text in texts for found in re.findall(word, text)})
+    word = r"(?<![\w.`'*])[A-Za-z][a-z]{4,}(?![\w(`'*=])"  # excludes names of functions and arguments
+    return sorted({match.lower() for text in texts for match in re.findall(word, text)})
 
 
 def split(words):
-    """Those to learn from, and those kept back: some families of words that begin alike, all of each."""
-    families = [list(family) for _, family in groupby(words, key=lambda word: word[:ALIKE])]
-    known = [word for k, family in enumerate(families) for word in family if k % EVERY]
-    new = [word for family in families[::EVERY] for word in family]
+    """Words for training, and words held out: whole families of words that start alike."""
+    families = [list(family) for _, family in groupby(words, key=lambda word: word[:PREFIX])]
+    known = [word for k, family in enumerate(families) for word in family if k % HELD_OUT]
+    new = [word for family in families[::HELD_OUT] for word in family]
     return known, new
 
 
 def spelled(words):
-    """Letters (T, N), 0 (no letter) behind the end of a word, and lengths (N,)."""
+    """Letters (T, N), 0 (no letter) after the end of a word, and lengths (N,)."""
     lengths = np.array([len(word) for word in words])
     letters = np.zeros((lengths.max(), len(words)), np.intp)
     for n, word in enumerate(words):
@@ -84,16 +85,16 @@ def hyphens(words):
 
 
 def make_model(bidirectional, seed):
-    """Letters in, for each the logit of a hyphen behind it out."""
+    """A network that maps each letter to the logit of a hyphen after it."""
     H = UNITS[bidirectional]
-    embedding = fr.Embedding(len(LETTERS), EMBEDDING_SIZE, padding_idx=0, seed=seed)  # no letter is a vector of 0
+    embedding = fr.Embedding(len(LETTERS), EMBEDDING_SIZE, padding_idx=0, seed=seed)  # no letter: a vector of zeros
     gru = fr.GRU(EMBEDDING_SIZE, H, bidirectional=bidirectional, seed=seed + 1)
     linear = fr.Linear(gru.num_directions * H, 1, seed=seed + 3)
     return fr.Sequential(embedding, gru, fr.Dropout(0.3, seed=seed + 2), linear)
 
 
 def train(model, words, epochs, seed, pos_weight=None):
-    """Adam with a learning rate that falls to 0. Returns the mean loss of every epoch, in nats per letter."""
+    """Adam with a learning rate that decays to 0. Returns the mean loss of every epoch, in nats per letter."""
     (letters, lengths), may = spelled(words), hyphens(words)
     optimizer, rng, means = fr.Adam(model, lr=LEARNING_RATE), np.random.default_rng(seed), []
     for epoch in range(epochs):
@@ -113,7 +114,7 @@ def train(model, words, epochs, seed, pos_weight=None):
     return means
 
 
-def found(model, words):
+def predict(model, words):
     """Where the model sets hyphens, (T, N, 1)."""
     letters, lengths = spelled(words)
     logits, _ = model(letters, lengths=lengths)
@@ -123,14 +124,14 @@ def found(model, words):
 def hyphenated(model, words):
     """The words as the model hyphenates them."""
     texts = []
-    for word, does in zip(words, found(model, words)[..., 0].T, strict=True):
+    for word, does in zip(words, predict(model, words)[..., 0].T, strict=True):
         texts.append("".join(letter + "-" if may else letter for letter, may in zip(word, does, strict=False)))
     return texts
 
 
 def scores(model, words):
-    """Precision and recall of the hyphens, their harmonic mean F1, and the share of words without a mistake."""
-    may, does = hyphens(words), found(model, words)
+    """Precision, recall and F1 of the hyphens, and the share of words without a mistake."""
+    may, does = hyphens(words), predict(model, words)
     hits = (may & does).sum()
     precision, recall = hits / max(does.sum(), 1), hits / max(may.sum(), 1)
     f1 = 2 * hits / max(does.sum() + may.sum(), 1)
@@ -139,33 +140,33 @@ def scores(model, words):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("words", nargs="*", help="to hyphenate, of the letters a to z")
-    parser.add_argument("--epochs", type=int, default=20, help="of training; default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")
+    parser.add_argument("words", nargs="*", help="to hyphenate, in letters a to z")
+    parser.add_argument("--epochs", type=int, default=20, help="training epochs; default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers; default: 0")
     arguments = parser.parse_args()
     for word in arguments.words:
         if not word or not set(word) <= set(LETTERS[1:]):
             parser.error(f"expected words of the letters a to z, got {word!r}")
 
     known, new = split(read_words())
-    print(f"{len(known):,} words to learn from, {len(new)} kept back\n")
-    print(f"{'on the words kept back':24}{'parameters':>12}{'precision':>12}{'recall':>10}{'F1':>8}{'words right':>14}")
+    print(f"{len(known):,} words for training, {len(new)} held out\n")
+    print(f"{'on the words held out':24}{'parameters':>12}{'precision':>12}{'recall':>10}{'F1':>8}{'words right':>14}")
     models, precision, f1 = {}, {}, {}
-    for what, bidirectional, pos_weight in ((ONE, False, None), (BOTH, True, None), (CAUTIOUS, True, CAUTION)):
-        model = models[what] = make_model(bidirectional, arguments.seed)
+    for name, bidirectional, pos_weight in ((ONE, False, None), (BOTH, True, None), (CAUTIOUS, True, CAUTION)):
+        model = models[name] = make_model(bidirectional, arguments.seed)
         train(model, known, arguments.epochs, arguments.seed, pos_weight)
-        precision[what], recall, f1[what], right = scores(model, new)
+        precision[name], recall, f1[name], right = scores(model, new)
         size = sum(p.size for p in model.params.values())
-        print(f"{what:24}{size:12,}{precision[what]:12.1%}{recall:10.1%}{f1[what]:8.3f}{right:14.1%}")
+        print(f"{name:24}{size:12,}{precision[name]:12.1%}{recall:10.1%}{f1[name]:8.3f}{right:14.1%}")
 
     shown = arguments.words or new[7 :: len(new) // 10]
     dictionary = pyphen.Pyphen(lang="en_US")
-    print("\n" + "".join(f"{what:24}" for what in models) + "TeX's patterns")
+    print("\n" + "".join(f"{name:24}" for name in models) + "TeX's patterns")
     for word, *tried in zip(shown, *(hyphenated(model, shown) for model in models.values()), strict=True):
         print(*(f"{text:23}" for text in tried), dictionary.inserted(word))
 
     if f1[BOTH] < max(ENOUGH, f1[ONE] + 0.1) or precision[CAUTIOUS] < precision[BOTH]:
-        sys.exit("It has not learned to hyphenate: more --epochs?")
+        sys.exit("The network has not learned to hyphenate. Try more --epochs.")
     print(
         f"\nHyphens in new words: F1 {f1[BOTH]:.2f} in both directions, {f1[ONE]:.2f} from left to right; "
         f"{precision[BOTH]:.0%} of them are right, {precision[CAUTIOUS]:.0%} with caution."

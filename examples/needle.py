@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Many to one, and then live: a short motif somewhere in a long noisy series, and three ways to sum the series up.
+"""Many to one, and then live: a short motif somewhere in a long noisy series, and three ways to summarize the series.
 
-A blow on a machine rings and fades: a jump, and 12 steps of decay. Half of the series, 400 noisy readings each, hold a
-blow somewhere. A quarter hold one backwards, a swelling that breaks off: the same values in another order. The others
-are noise. An LSTM reads a series, and has to say whether there is a blow. Which of its outputs are looked at?
+A blow to a machine rings and fades: a jump, followed by 12 steps of decay. Half of the series, of 400 noisy readings
+each, contain a blow somewhere. A quarter contain a reversed one, a swelling that breaks off: the same values in another
+order. The others are noise. An LSTM reads a series and has to say whether there is a blow. Which of its outputs should
+the decision depend on?
 
-    LastStep    its last output: whatever came must have been kept until the end
-    MeanPool    the mean of all outputs: a blow counts by the mark that it leaves on those after it
-    MaxPool     the largest value of each output: a unit that answers to a blow need do it only once
+    LastStep    the last output: whatever came before must have been kept until the end
+    MeanPool    the mean of all outputs: a blow counts by its effect on the outputs after it
+    MaxPool     the largest value of each output: a unit has to respond to a blow only once
 
-All three train alike; three times as many epochs do not change their order. The largest value so far can be kept while
-readings come: so the network with MaxPool then listens live, by `stream`, one reading at a time, and gives alarm while
-the blow still rings. In the end it says, bit for bit, what it says of the series as a whole.
+All three are trained in the same way; three times as many epochs do not change their order. The maximum can be updated
+while readings arrive. So the network with MaxPool then listens live, through `stream`, one reading at a time, and
+raises an alarm while the blow is still ringing. In the end its output is, bit for bit, that for the whole series.
 
     python examples/needle.py
     python examples/needle.py --plot needle.png
@@ -25,15 +26,15 @@ import numpy as np
 
 import fastrnn as fr
 
-T, LENGTH, HEIGHT, DECAY = 400, 12, 4.5, 4.0  # steps; of a blow: steps, first value, steps to a third; noise has std 1
-KNOWN, NEW, LIVE = 1000, 1000, 200  # series to learn from, to be judged, and of these to be heard live
+T, LENGTH, HEIGHT, DECAY = 400, 12, 4.5, 4.0  # steps; of a blow: steps, first value, time constant; the noise has std 1
+KNOWN, NEW, LIVE = 1000, 1000, 200  # series for training, for testing, and of these for listening live
 LEARNING_RATE, BATCH, MAX_NORM = 1e-2, 50, 1.0
 POOLS = {"LastStep": fr.LastStep, "MeanPool": fr.MeanPool, "MaxPool": fr.MaxPool}
 ENOUGH = 0.9
 
 
 def measure(count, rng):
-    """Readings (T, count, 1), whether there is a blow (count, 1), and where it begins, or would, (count,)."""
+    """Readings (T, count, 1), whether there is a blow (count, 1), and where it begins, if there is one, (count,)."""
     readings = rng.standard_normal((T, count))
     kind, begin = rng.choice(4, count), rng.integers(T - LENGTH + 1, size=count)
     blow = HEIGHT * np.exp(-np.arange(LENGTH) / DECAY)
@@ -57,7 +58,7 @@ def train(model, readings, is_blow, epochs, seed):
 
 
 def listen(model, readings):
-    """One reading (1,) at a time: what the model with MaxPool says after each, above 0 for a blow, (1,)."""
+    """Yield the logit (1,) of a model with MaxPool after each reading (1,); above 0 means a blow."""
     lstm, _, linear = model.layers
     stream, highest = lstm.stream(), np.full(lstm.hidden_size, -np.inf, lstm.dtype)
     for reading in readings:
@@ -66,7 +67,7 @@ def listen(model, readings):
 
 
 def plot(path, readings, scores, begin):
-    """One series with a blow, and what is said of it while it comes."""
+    """Draw a series with a blow, and the prediction while it arrives."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -86,49 +87,48 @@ def plot(path, readings, scores, begin):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--epochs", type=int, default=20, help="of training; default: %(default)s")
-    parser.add_argument("--units", type=int, default=16, help="of the LSTM; default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")
-    parser.add_argument("--plot", metavar="PNG", help="draw a series, and what is said of it live")
+    parser.add_argument("--epochs", type=int, default=20, help="training epochs; default: %(default)s")
+    parser.add_argument("--units", type=int, default=16, help="units of the LSTM; default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers; default: 0")
+    parser.add_argument("--plot", metavar="PNG", help="draw a series and the live prediction")
     arguments = parser.parse_args()
 
     rng = np.random.default_rng(arguments.seed)
     known, known_blow, _ = measure(KNOWN, rng)
     readings, is_blow, begin = measure(NEW, rng)
-    print(f"{KNOWN} series of {T} steps to learn from, {NEW} new ones. Of the new, this share is judged right:\n")
+    print(f"{KNOWN} series of {T} steps for training, {NEW} new ones. Accuracy on those, by place of the blow:\n")
     parts = ("first quarter", "second", "third", "last quarter")
-    print(f"{'its place:':10}{'anywhere':>10}" + "".join(f"{part:>15}" for part in parts))
+    print(f"{'':10}{'anywhere':>10}" + "".join(f"{part:>15}" for part in parts))
     right, part = {}, begin * len(parts) // T
     for name, pool in POOLS.items():
         model = make_model(pool, arguments.units, arguments.seed)
         train(model, known, known_blow, arguments.epochs, arguments.seed)
-        found, _ = model(readings)
-        hits = ((found > 0) == is_blow)[:, 0]
+        logits, _ = model(readings)
+        hits = ((logits > 0) == is_blow)[:, 0]
         right[name] = hits.mean()
         shares = "".join(f"{hits[part == k].mean():15.1%}" for k in range(len(parts)))
         print(f"{name:10}{right[name]:10.1%}{shares}")
 
     scores = np.concatenate([np.stack(list(listen(model, readings[:, n]))) for n in range(LIVE)], axis=1)  # (T, LIVE)
-    if (scores[-1] != found[:LIVE, 0]).any():
-        sys.exit("What it says live is not what it says of the whole.")
+    if (scores[-1] != logits[:LIVE, 0]).any():
+        sys.exit("The live outputs differ from those for the whole series.")
     alarm, blow = (scores > 0).any(axis=0), is_blow[:LIVE, 0]
-    steps = (scores > 0).argmax(axis=0) - begin[:LIVE] + 1  # of the blow that were read when the alarm came
-    heard = alarm & blow & (steps > 0)
-    print(
-        f"\nLive, the network with MaxPool hears {heard.sum()} of {blow.sum()} blows, and gives false alarm in ", end=""
-    )
-    print(f"{(alarm & ~heard).sum()} of {LIVE} series.")
-    print("At the end of each it says, bit for bit, what it says of the whole.")
+    steps = (scores > 0).argmax(axis=0) - begin[:LIVE] + 1  # of the blow that had been read at the alarm
+    detected = alarm & blow & (steps > 0)
+    false = (alarm & ~detected).sum()
+    print(f"\nLive, the network with MaxPool detects {detected.sum()} of {blow.sum()} blows, and raises", end=" ")
+    print(f"a false alarm in {false} of {LIVE} series.")
+    print("At the end of each its output is, bit for bit, that for the whole series.")
     if arguments.plot:
         n = np.flatnonzero(blow)[0]
         plot(arguments.plot, readings[:, n, 0], scores[:, n], begin[n])
 
     best, mean, last = (right[name] for name in ("MaxPool", "MeanPool", "LastStep"))
-    if best < max(ENOUGH, mean, last) or heard.sum() < ENOUGH * blow.sum():
-        sys.exit("It has not learned to tell a blow: more --epochs?")
+    if best < max(ENOUGH, mean, last) or detected.sum() < ENOUGH * blow.sum():
+        sys.exit("The network has not learned to recognize a blow. Try more --epochs.")
     print(
         f"\nMaxPool is right in {best:.1%} of the series, MeanPool in {mean:.1%}, LastStep in {last:.1%}; "
-        f"live it has heard a blow after {np.median(steps[heard]):.0f} of its {LENGTH} steps, in the median."
+        f"live it detects a blow after {np.median(steps[detected]):.0f} of its {LENGTH} steps, in the median."
     )
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Why recurrent networks: "are you good" is a question, "you are good" is not, and their words are the same.
+"""Why recurrent networks: "are you good" is a question and "you are good" is not, yet their words are the same.
 
-One network of tanh units reads sentences in two ways: word after word, as a recurrent network does, or all words at
-once, summed, as a feed-forward network on a bag of words does. The sums of a question and of its declaration are equal,
-so the second way can only guess. Both learn first the two sentences above, then hundreds; half of the subjects and of
-the things said about them are kept back, and are new to the network when it is asked.
+One network of tanh units reads sentences in two ways: word by word, as a recurrent network, or all words at once,
+summed, as a feed-forward network on a bag of words. A question and its declaration have the same sum, so the second way
+can only guess. Both ways are first trained on the two sentences above, then on dozens of pairs; half of the subjects
+and predicates are held out, and are new to the network when it is tested.
 
     python examples/order_matters.py
     python examples/order_matters.py "is she happy" "she is happy"
@@ -17,7 +17,7 @@ import numpy as np
 
 import fastrnn as fr
 
-SUBJECTS = {  # and the verbs that they agree with
+SUBJECTS = {  # with the verbs that agree with them
     "i": ("am", "was", "can"),
     "you": ("are", "were", "can"),
     "she": ("is", "was", "can"),
@@ -27,34 +27,33 @@ SUBJECTS = {  # and the verbs that they agree with
     "they": ("are", "were", "can"),
     "everybody": ("is", "was", "can"),
 }
-SAID = {  # after a form of "be", and after "can"
+PREDICATES = {  # after a form of "be", and after "can"
     "be": ("good", "happy", "very tired", "very late", "not at home", "not in town", "here", "ready"),
     "can": ("sing", "swim", "help us", "hear us", "sing very well", "swim very fast"),
 }
-WORDS = sorted(
-    {w for s, verbs in SUBJECTS.items() for w in (s, *verbs)} | {w for g in SAID.values() for t in g for w in t.split()}
-)
+VERBS = {verb for verbs in SUBJECTS.values() for verb in verbs}
+WORDS = sorted({*SUBJECTS, *VERBS, *(word for texts in PREDICATES.values() for text in texts for word in text.split())})
 UNITS, LEARNING_RATE = 16, 1e-2
-STRUCK_OUT = 0.2  # of the words in training: then each of the others has to be enough
-DECAY = 1.0  # of a word's weights: those of a word that is never met fall to 5 % of their first, random values
+WORD_DROPOUT = 0.2  # share of the words removed in training, so that the others have to suffice
+DECAY = 1.0  # weight decay of input weights: those of an unseen word fall to 5 % of their initial values
 
 
-def sentences(subjects, said):
+def sentences(subjects, predicates):
     """Pairs of a declaration and its question: [("you are good", "are you good"), ...]."""
     return [
-        (f"{subject} {verb} {what}", f"{verb} {subject} {what}")
+        (f"{subject} {verb} {predicate}", f"{verb} {subject} {predicate}")
         for subject in subjects
         for verb in SUBJECTS[subject]
-        for what in SAID["can" if verb == "can" else "be"]
-        if what in said
+        for predicate in PREDICATES["can" if verb == "can" else "be"]
+        if predicate in predicates
     ]
 
 
 def split():
-    """All pairs without the words that are kept back, and all pairs with such words only."""
-    subjects, said = list(SUBJECTS), [what for group in SAID.values() for what in group]
-    known = sentences(subjects[::2], said[::2])
-    new = sentences(subjects[1::2], said[1::2])
+    """Pairs of known subjects and predicates, and pairs in which both are held out."""
+    subjects, predicates = list(SUBJECTS), [predicate for group in PREDICATES.values() for predicate in group]
+    known = sentences(subjects[::2], predicates[::2])
+    new = sentences(subjects[1::2], predicates[1::2])
     return known, new
 
 
@@ -69,12 +68,12 @@ def one_hot(pairs):
 
 
 def in_order(x, lengths):
-    """Word after word."""
+    """Read word by word."""
     return x, lengths
 
 
 def at_once(x, lengths):
-    """All words summed, in one step."""
+    """Read the sum of all words in one step."""
     return x.sum(axis=0, keepdims=True), np.ones_like(lengths)
 
 
@@ -84,14 +83,14 @@ def make_model(seed):
 
 
 def train(model, way, pairs, steps, seed):
-    """AdamW on all pairs at once. Returns the loss of the last step, in nats per sentence."""
+    """Train with AdamW on all pairs at once. Returns the loss of the last step, in nats per sentence."""
     x, lengths, is_question = one_hot(pairs)
-    decay = {"0.weight_ih_l0": {"weight_decay": DECAY}}  # of the weights of words
+    decay = {"0.weight_ih_l0": {"weight_decay": DECAY}}  # input weights
     optimizer = fr.AdamW(model, lr=LEARNING_RATE, weight_decay=0, groups=decay)
     rng = np.random.default_rng(seed)
     for _ in range(steps):
-        legible = rng.random((*x.shape[:2], 1)) >= STRUCK_OUT
-        seen, seen_lengths = way(x * legible.astype(np.float32), lengths)
+        kept_words = rng.random((*x.shape[:2], 1)) >= WORD_DROPOUT
+        seen, seen_lengths = way(x * kept_words.astype(np.float32), lengths)
         logits, _, tape = model.forward(seen, lengths=seen_lengths)
         loss, dlogits = fr.binary_cross_entropy_with_logits(logits, is_question)
         model.zero_grad()
@@ -101,7 +100,7 @@ def train(model, way, pairs, steps, seed):
 
 
 def accuracy(model, way, pairs):
-    """Share of the sentences that the model takes for what they are."""
+    """The share of sentences that the model classifies correctly."""
     x, lengths, is_question = one_hot(pairs)
     logits, _ = model(*way(x, lengths)[:1], lengths=way(x, lengths)[1])
     return float(((logits > 0) == is_question).mean())
@@ -109,38 +108,38 @@ def accuracy(model, way, pairs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("sentences", nargs="*", help="to judge, in words that the example knows")
-    parser.add_argument("--steps", type=int, default=300, help="of training; default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="of the first parameters; default: 0")
+    parser.add_argument("sentences", nargs="*", help="to classify, in words that the example knows")
+    parser.add_argument("--steps", type=int, default=300, help="training steps; default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the initial parameters; default: 0")
     arguments = parser.parse_args()
     for text in arguments.sentences:
         if not text.split() or not set(text.split()) <= set(WORDS):
             parser.error(f"expected words of: {', '.join(WORDS)}; got {text!r}")
 
     known, new = split()
-    print(f"{len(known)} pairs to learn from, {len(new)} with words that are new, {len(WORDS)} words in all\n")
-    print(f"{'':32}{'word after word':>16}{'all at once':>14}")
-    found = {}
-    for name, learnt, asked in (
+    print(f"{len(known)} pairs for training, {len(new)} in new words; {len(WORDS)} words in total\n")
+    print(f"{'':32}{'word by word':>16}{'all at once':>14}")
+    accuracies = {}
+    for name, training, test in (
         ("you are good / are you good", [("you are good", "are you good")], [("you are good", "are you good")]),
-        ("pairs it has learnt", known, known),
+        ("training pairs", known, known),
         ("pairs in new words", known, new),
     ):
         for way in (in_order, at_once):
             model = make_model(arguments.seed)
-            train(model, way, learnt, arguments.steps, arguments.seed)
-            found[name, way] = accuracy(model, way, asked)
+            train(model, way, training, arguments.steps, arguments.seed)
+            accuracies[name, way] = accuracy(model, way, test)
             if way is in_order:
                 reader = model
-        print(f"{name:32}{found[name, in_order]:>15.1%} {found[name, at_once]:>13.1%}")
+        print(f"{name:32}{accuracies[name, in_order]:>15.1%} {accuracies[name, at_once]:>13.1%}")
 
     for text in arguments.sentences:
         x, lengths, _ = one_hot([(text, text)])
         print(f"{text}{'?' if reader(x, lengths=lengths)[0][0, 0] > 0 else '.'}")
-    right = min(found[name, way] for name, way in found if way is in_order)
-    if right < 0.99 or max(found[name, way] for name, way in found if way is at_once) > 0.51:
-        sys.exit("It has not learned to tell questions from declarations: more --steps?")
-    print(f"\nThe order tells them apart: {right:.1%} at the least, where the sum of the words can only guess.")
+    right = min(accuracies[name, way] for name, way in accuracies if way is in_order)
+    if right < 0.99 or max(accuracies[name, way] for name, way in accuracies if way is at_once) > 0.51:
+        sys.exit("The network has not learned to tell questions from declarations. Try more --steps.")
+    print(f"\nBy the order of words at least {right:.1%} are classified correctly; their sum can only guess.")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Overfitting, and what helps against it: one small network, fourteen thousand characters of text, nine trainings.
+"""Overfitting and what helps against it: one small network, fourteen thousand characters of text, nine trainings.
 
-An LSTM that says which character comes next has more parameters than its text has characters: it soon learns the text
-by heart, and what it says about other text becomes worse. The remedies take something away from training:
+An LSTM that predicts the next character has more parameters than its text has characters: it soon memorizes the text,
+and its predictions for other text get worse. Each remedy restricts something:
 
-    early stopping      time: it ends when the validation text has cost more for three epochs than it did before
+    early stopping      time: training ends when the validation loss has not improved for three epochs
     weight decay        large weights: all shrink at every step (Loshchilov and Hutter, arXiv 1711.05101)
     input dropout       features of the input, one mask for all steps (Gal and Ghahramani, arXiv 1512.05287)
     recurrent dropout   features of the state, one mask for all steps (the same)
@@ -12,9 +12,9 @@ by heart, and what it says about other text becomes worse. The remedies take som
     weight drop         recurrent weights (Merity, Keskar and Socher, arXiv 1708.02182)
     label smoothing     certainty: a twentieth of the target goes to all characters (Szegedy et al., arXiv 1512.00567)
 
-Each is judged on the validation text. The one that is best there is asked about the test text, and that is its figure:
-the validation text has chosen it and flatters it. The strengths, too, were found by trying. Another seed moves a number
-by some 0.05 bits, so less than that is no difference.
+Each is judged on the validation text. The best one is then tested on the test text, which gives its final figure: the
+validation text chose it, and so is too favourable. The strengths were found by trial, too. Another seed changes a
+number by about 0.05 bits, so smaller differences mean nothing.
 
     python examples/overfitting.py
     python examples/overfitting.py --plot overfitting.png
@@ -30,7 +30,7 @@ import numpy as np
 
 import fastrnn as fr
 
-T, N = 32, 16  # gradients go back through T steps; N parts of the text are read side by side
+T, N = 32, 16  # gradients go back through T steps; the text is split into N columns
 EMBEDDING_SIZE, LEARNING_RATE, MAX_NORM = 32, 8e-3, 1.0
 NOISE = 0.05  # bits per character, from seed to seed
 NOTHING, STOPPED = "nothing", "early stopping"
@@ -48,9 +48,9 @@ REMEDIES = {
 
 
 def read_texts(length):
-    """Training, validation and test text, so many characters each: Python's help texts, paragraphs at random.
+    """Training, validation and test text of `length` characters each: paragraphs of Python's help, in random order.
 
-    A paragraph that they quote again and again is taken once: no part knows one of another.
+    Repeated paragraphs are used once, so that no text contains one of another.
     """
     paragraphs = list(dict.fromkeys(p for topic in sorted(topics) for p in topics[topic].split("\n\n")))
     order = np.random.default_rng(0).permutation(len(paragraphs))
@@ -59,19 +59,19 @@ def read_texts(length):
 
 
 def encode(text, vocabulary):
-    """Characters as numbers; those that are not in the vocabulary share the next one."""
+    """The index of each character; characters outside the vocabulary share the next index."""
     index = {character: k for k, character in enumerate(vocabulary)}
     return np.array([index.get(character, len(vocabulary)) for character in text], np.intp)
 
 
 def columns(tokens):
-    """Inputs and targets (length, N): N equal parts of a text, and the same one character later."""
+    """Inputs and targets (length, N): N equal parts of a text, and the same parts one character later."""
     length = (len(tokens) - 1) // N
     return tuple(tokens[begin : begin + N * length].reshape(N, length).T for begin in (0, 1))
 
 
 def make_model(V, units, seed, input_dropout=0.0, **inside):
-    """The same parameters whatever the remedies; those inside the loop are options of the LSTM."""
+    """A model with the same parameters for all remedies; options inside the recurrence are those of the LSTM."""
     return fr.Sequential(
         fr.Embedding(V, EMBEDDING_SIZE, seed=seed),
         fr.Dropout(input_dropout, shared_steps=True, seed=seed + 1),
@@ -81,12 +81,12 @@ def make_model(V, units, seed, input_dropout=0.0, **inside):
 
 
 def cost(logits, targets):
-    """Nats per character, without smoothing: what all the remedies are compared by."""
+    """Nats per character without smoothing, by which all remedies are compared."""
     return fr.cross_entropy(logits, targets)[0]
 
 
 def train(model, training, validation, epochs, weight_decay=0.0, label_smoothing=0.0, patience=None):
-    """AdamW. Without `patience` the model is left as the last epoch made it, with it, as the best one."""
+    """Train with AdamW. The model ends as that of the last epoch, or with `patience` of the best epoch."""
     loss = functools.partial(fr.cross_entropy, label_smoothing=label_smoothing)
     return fr.fit(
         model, loss, *training, optimizer=fr.AdamW(model, lr=LEARNING_RATE, weight_decay=weight_decay), epochs=epochs,
@@ -100,7 +100,7 @@ def bits(model, data):
 
 
 def plot(path, histories):
-    """The cost of the validation text after every epoch."""
+    """Draw the cost of the validation text after every epoch."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -108,7 +108,7 @@ def plot(path, histories):
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axis = figure.subplots()
-    shown = [name for name in histories if name != STOPPED]  # it is the first part of NOTHING
+    shown = [name for name in histories if name != STOPPED]  # the same curve as NOTHING, but shorter
     for k, name in enumerate(shown):
         history = histories[name]
         color = "black" if name == NOTHING else f"C{k}"
@@ -122,11 +122,11 @@ def plot(path, histories):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--characters", type=int, default=14_000, help="of each text; default: %(default)s")
-    parser.add_argument("--epochs", type=int, default=20, help="of each training; default: %(default)s")
-    parser.add_argument("--units", type=int, default=96, help="of the LSTM; default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")
-    parser.add_argument("--plot", metavar="PNG", help="draw the cost of the validation text, epoch by epoch")
+    parser.add_argument("--characters", type=int, default=14_000, help="characters of each text; default: %(default)s")
+    parser.add_argument("--epochs", type=int, default=20, help="epochs of each training; default: %(default)s")
+    parser.add_argument("--units", type=int, default=96, help="units of the LSTM; default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers; default: 0")
+    parser.add_argument("--plot", metavar="PNG", help="draw the validation cost by epoch")
     arguments = parser.parse_args()
 
     texts = read_texts(arguments.characters)
@@ -134,10 +134,10 @@ def main():
         parser.error(f"--characters: expected more than {T * N} for each of three texts, got {arguments.characters}")
     vocabulary = sorted(set(texts[0]))
     training, validation, test = (columns(encode(text, vocabulary)) for text in texts)
-    models, histories, found = {}, {}, {}
+    models, histories, validation_bits = {}, {}, {}
     size = sum(p.size for p in make_model(len(vocabulary) + 1, arguments.units, 0).params.values())
-    print(f"{arguments.characters:,} characters to learn from, as many to validate and to test; {size:,} parameters\n")
-    print("Bits per character when training ends; the smallest on the way, and in which epoch:\n")
+    print(f"{arguments.characters:,} characters for training, validation and testing each; {size:,} parameters\n")
+    print("Bits per character at the end of training; the smallest validation figure, and its epoch:\n")
     print(f"{'':30}{'training':>10}{'validation':>12}{'smallest':>10}{'epoch':>7}")
     for name, remedy in REMEDIES.items():
         outside = {key: remedy[key] for key in ("weight_decay", "label_smoothing", "patience") if key in remedy}
@@ -145,18 +145,19 @@ def main():
         models[name] = model = make_model(len(vocabulary) + 1, arguments.units, arguments.seed, **inside)
         histories[name] = history = train(model, training, validation, arguments.epochs, **outside)
         smallest = np.argmin(history["val_cost"])
-        found[name] = bits(model, validation)
-        print(f"{name:30}{bits(model, training):10.2f}{found[name]:12.2f}", end="")
+        validation_bits[name] = bits(model, validation)
+        print(f"{name:30}{bits(model, training):10.2f}{validation_bits[name]:12.2f}", end="")
         print(f"{history['val_cost'][smallest] / math.log(2):10.2f}{history['epoch'][smallest]:7}", flush=True)
     if arguments.plot:
         plot(arguments.plot, histories)
 
-    no_better = [name for name in REMEDIES if name != STOPPED and found[name] > found[STOPPED] - NOISE]
-    print(f"\nNo better than stopping early, by {NOISE} bits: {', '.join(no_better) or 'none'}.")
-    best = min(found, key=found.get)
+    limit = validation_bits[STOPPED] - NOISE
+    no_better = [name for name in REMEDIES if name != STOPPED and validation_bits[name] > limit]
+    print(f"\nNo better than early stopping, by {NOISE} bits: {', '.join(no_better) or 'none'}.")
+    best = min(validation_bits, key=validation_bits.get)
     without, stopped, chosen = (bits(models[name], test) for name in (NOTHING, STOPPED, best))
     if not chosen < stopped < without:
-        sys.exit("It has not shown that the remedies help: more --epochs or --units?")
+        sys.exit("This run has not shown that the remedies help. Try more --epochs or --units.")
     print(
         f"\nNew text costs {without:.2f} bits per character without a remedy, {stopped:.2f} with early stopping, "
         f"{chosen:.2f} with {best}."

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""CTC: a network reads handwritten numbers from left to right, and nobody has ever told it where a digit stands.
+"""CTC: a network reads handwritten numbers from left to right without ever being told where a digit stands.
 
-A line of one to six handwritten digits, with random gaps between them, is a sequence of columns. What is known of it is
-the number, "4071", not which columns are the 4. Connectionist temporal classification (Graves, Fernandez, Gomez and
-Schmidhuber, ICML 2006) lets the network say a digit or "nothing" at every column and asks only that what it says,
-without repetitions and nothings, is the number: the loss is -log of the probability of all the ways to say so.
+A line of one to six handwritten digits, with random gaps between them, is a sequence of columns. The target is the
+number, "4071", not which columns belong to the 4. Connectionist temporal classification (Graves, Fernandez, Gomez and
+Schmidhuber, ICML 2006) lets the network output a digit or a blank at every column, and requires only that the outputs,
+without repetitions and blanks, are the number: the loss is -log of the total probability of all such outputs.
 
-Two bidirectional GRUs, the second one in `Residual`, so that it adds to what the first one says, each with `LayerNorm`
-behind it. It learns on up to six digits, and also reads twelve.
+The network has two bidirectional GRUs, each followed by `LayerNorm`; the second one is in `Residual`, so it adds to the
+output of the first. It learns on up to six digits and also reads twelve.
 
 The images are scikit-learn's: the test part of "Optical recognition of handwritten digits", Alpaydin and Kaynak, UCI
-Machine Learning Repository, 1998. The lines to learn from are made of the first two thirds, the new ones of the last.
+Machine Learning Repository, 1998. Training lines are made of the first two thirds, new ones of the last third.
 
     python examples/read_numbers.py
     python examples/read_numbers.py --plot numbers.png
@@ -28,16 +28,16 @@ try:
 except ImportError:
     sys.exit('The images of this example need scikit-learn: pip install "fastrnn[examples]"')
 
-BLANK = 10  # the class that says nothing; 0 to 9 are the digits
+BLANK = 10  # the class of blanks; 0 to 9 are the digits
 HEIGHT, WIDTH, GAP = 10, 8, 4  # pixels: of a line, of a digit, and the widest gap
 LEARNING_RATE, BATCH, MAX_NORM, DROPOUT = 5e-3, 32, 1.0, 0.4
 TESTED, SHOWN = 1000, 3  # lines
-ENOUGH = 0.75  # of the new numbers read without a mistake, to have learned
+ENOUGH = 0.75  # share of new numbers read without a mistake that counts as learned
 INK = " .:*#"
 
 
 def read():
-    """((images, digits) to learn from, (images, digits) that are kept back); images (N, 8, 8), pixels are 0 to 1."""
+    """((images, digits) for training, (images, digits) held out); images (N, 8, 8), pixels are 0 to 1."""
     images, digits = load_digits(return_X_y=True)
     images = (images / 16).reshape(-1, 8, WIDTH).astype(np.float32)
     split = len(images) * 2 // 3
@@ -57,7 +57,7 @@ def write_line(images, rng):
 
 
 def write_numbers(images, digits, count, rng, most=6, least=1):
-    """Lists of so many lines, each of columns (T, 10), and of the numbers on them, each of digits (n,)."""
+    """Lists of `count` lines, each of columns (T, 10), and of their numbers, each of digits (n,)."""
     chosen = [rng.integers(len(digits), size=rng.integers(least, most + 1)) for _ in range(count)]
     return [write_line(images[rows], rng) for rows in chosen], [digits[rows] for rows in chosen]
 
@@ -75,48 +75,48 @@ def make_model(units, seed):
     )
 
 
-def spelled(logits, numbers, lengths):
-    """The loss, as `fit` asks for it: in nats per digit."""
+def loss(logits, numbers, lengths):
+    """The CTC loss with the arguments of `fit`, in nats per digit."""
     return fr.ctc_loss(logits, numbers, lengths, blank=BLANK)
 
 
 def train(model, lines, numbers, epochs, seed, progress=None):
-    """Adam with a learning rate that falls to 0. Lines of similar lengths meet in a batch."""
+    """Adam with a learning rate that decays to 0. Lines of similar lengths share a batch."""
     adam = fr.Adam(model, lr=LEARNING_RATE)
     schedule = fr.CosineAnnealingLR(adam, epochs * -(-len(lines) // BATCH))
     return fr.fit(
-        model, spelled, lines, numbers, optimizer=adam, schedule=schedule, clip=MAX_NORM, epochs=epochs,
+        model, loss, lines, numbers, optimizer=adam, schedule=schedule, clip=MAX_NORM, epochs=epochs,
         batch_size=BATCH, seed=seed, progress=progress,
     )  # fmt: skip
 
 
-def said(model, lines):
+def classify(model, lines):
     """The likeliest class at every column of each line: a list of (T,)."""
-    found = []
+    results = []
     for x, _, lengths in fr.Batches(lines, lines, batch_size=100, shuffle=False):
         likeliest = model(x, lengths=lengths)[0].argmax(axis=-1)  # (T, N)
-        found += [likeliest[:T, n] for n, T in enumerate(lengths)]
-    return found
+        results += [likeliest[:T, n] for n, T in enumerate(lengths)]
+    return results
 
 
 def spell(classes):
-    """What the columns of a line say together: repetitions of a class are one, and then the blanks are dropped."""
+    """The digits that the columns of a line spell: repetitions are merged, then blanks are dropped."""
     return [int(c) for before, c in zip([BLANK, *classes], classes, strict=False) if c not in (before, BLANK)]
 
 
-def mistakes(guess, number):
-    """Fewest digits to be put in, left out or changed to come from one to the other (Levenshtein 1966)."""
+def mistakes(reading, number):
+    """The fewest insertions, deletions and changes of digits between the two numbers (Levenshtein 1966)."""
     row = list(range(len(number) + 1))
-    for i, guessed in enumerate(guess, 1):
+    for i, read_digit in enumerate(reading, 1):
         corner, row[0] = row[0], i
         for j, digit in enumerate(number, 1):
-            corner, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, corner + (guessed != digit))
+            corner, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, corner + (read_digit != digit))
     return row[-1]
 
 
 def judge(model, lines, numbers):
-    """(share of the numbers read without a mistake, mistakes per digit)."""
-    wrong = [mistakes(spell(classes), number) for classes, number in zip(said(model, lines), numbers, strict=True)]
+    """The share of numbers read without a mistake, and the mistakes per digit."""
+    wrong = [mistakes(spell(classes), number) for classes, number in zip(classify(model, lines), numbers, strict=True)]
     return np.mean(np.equal(wrong, 0)), sum(wrong) / sum(map(len, numbers))
 
 
@@ -125,15 +125,15 @@ def text(digits):
 
 
 def show(line, number, classes):
-    """Print a line, and below each of its columns what the network says there."""
+    """Print a line, with the output of the network below each column."""
     for row in line.T:
         print("    " + "".join(INK[round(pixel * (len(INK) - 1))] for pixel in row).rstrip())
     print("    " + "".join("-" if c == BLANK else str(c) for c in classes))
-    print(f"    says {text(spell(classes))}, written was {text(number)}\n")
+    print(f"    read as {text(spell(classes))}, written as {text(number)}\n")
 
 
 def plot(path, model, lines, numbers):
-    """Some lines, and how likely each digit is at each of their columns."""
+    """Draw some lines, and the probability of each digit at each column."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -155,55 +155,53 @@ def plot(path, model, lines, numbers):
             below.annotate(likeliest[t], (t, p[t].max()), (0, 2), textcoords="offset points", ha="center")
         below.set(xlim=(-0.5, len(line) - 0.5), ylim=(0, 1.25), yticks=(0, 1), ylabel="probability")
         below.spines[["top", "right"]].set_visible(False)
-    axes[-1].set_xlabel("column; dotted: nothing is said")
+    axes[-1].set_xlabel("column; dotted: blank")
     figure.savefig(path, dpi=150)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--lines", type=int, default=8000, help="to learn from; default: %(default)s")
+    parser.add_argument("--lines", type=int, default=8000, help="training lines; default: %(default)s")
     parser.add_argument("--epochs", type=int, default=4, help="over them; default: %(default)s")
-    parser.add_argument("--units", type=int, default=40, help="of each GRU and direction; default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")
-    parser.add_argument("--plot", metavar="PNG", help="draw what it says along some lines")
+    parser.add_argument("--units", type=int, default=40, help="units of each GRU and direction; default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers; default: 0")
+    parser.add_argument("--plot", metavar="PNG", help="draw the outputs along some lines")
     arguments = parser.parse_args()
 
     known, new = read()
     rng, seed = np.random.default_rng(arguments.seed), arguments.seed
     lines, numbers = write_numbers(*known, arguments.lines, rng)
-    print(
-        f"{len(lines):,} lines to learn from, written with {len(known[1]):,} digits; {len(new[1])} others kept back\n"
-    )
+    print(f"{len(lines):,} lines for training, made of {len(known[1]):,} digits; {len(new[1])} other digits held out\n")
     model = make_model(arguments.units, seed)
     history = train(model, lines, numbers, arguments.epochs, seed)
-    print("loss, in nats per digit: " + ", ".join(f"{loss:.3f}" for loss in history["loss"]) + "\n")
+    print("Loss in nats per digit: " + ", ".join(f"{loss:.3f}" for loss in history["loss"]) + "\n")
 
     print(f"{'':34}{'numbers read right':>20}{'mistakes per digit':>20}")
-    found = {}
+    results = {}
     for name, part, least, most in (
-        ("1 to 6 digits that it has seen", known, 1, 6),
+        ("1 to 6 training digits", known, 1, 6),
         ("1 to 6 new digits", new, 1, 6),
         ("12 new digits", new, 12, 12),
     ):
         lines, numbers = write_numbers(*part, TESTED, np.random.default_rng(seed + 1), most, least)
-        found[name] = right, wrong = judge(model, lines, numbers)
+        results[name] = right, wrong = judge(model, lines, numbers)
         print(f"{name:34}{right:20.1%}{wrong:20.3f}")
         if name == "1 to 6 new digits":
             long = [n for n, number in enumerate(numbers) if len(number) == 6][:SHOWN]
             shown = [lines[n] for n in long], [numbers[n] for n in long]
 
-    print("\nWhat it says at each column of a new line; - is nothing:\n")
-    for line, number, classes in zip(*shown, said(model, shown[0]), strict=True):
+    print("\nThe output at each column of new lines; - is a blank:\n")
+    for line, number, classes in zip(*shown, classify(model, shown[0]), strict=True):
         show(line, number, classes)
     if arguments.plot:
         plot(arguments.plot, model, *shown)
 
-    right, wrong = found["1 to 6 new digits"]
+    right, wrong = results["1 to 6 new digits"]
     if right < ENOUGH:
-        sys.exit("It has not learned to read numbers: more --epochs?")
+        sys.exit("The network has not learned to read numbers. Try more --epochs.")
     print(
         f"It reads {right:.1%} of {TESTED:,} new numbers without a mistake ({wrong:.3f} mistakes per digit), "
-        "never told where a digit stands."
+        "without being told where a digit stands."
     )
 
 

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Who remembers? Two tasks that need one thing only, from long ago, and networks that learn them or do not.
+"""Which networks remember? Two tasks that depend on a distant past, and networks that learn them or fail.
 
-Adding: T numbers, two of them marked, one in each half; the answer at the end is the sum of the two (Hochreiter and
+Adding: T numbers, of which two are marked, one in each half; the target at the end is their sum (Hochreiter and
 Schmidhuber, "Long short-term memory", 1997, in the form of Le, Jaitly and Hinton, arXiv 1504.00941, 2015).
-Copying: two letters, then T steps of nothing, then, asked for them, the two letters again (after the same paper of 1997
-and Arjovsky, Shah and Bengio, "Unitary evolution recurrent neural networks", ICML 2016).
+Copying: two letters, then T empty steps, then a prompt to write the two letters (after the same paper of 1997 and
+Arjovsky, Shah and Bengio, "Unitary evolution recurrent neural networks", ICML 2016).
 
-What the end of a sequence has to say to its beginning gets lost on the way back in a plain RNN, as
-vanishing_gradients.py shows, so it does not learn to keep anything. Rectified linear units that begin as the identity
-(IRNN) pass it on, as long as it does not explode; gates pass it on if they begin open for long enough, and the chrono
-initialisation sees to that (Tallec and Ollivier, "Can recurrent neural networks warp time?", ICLR 2018). Who fails is
-not asked for longer sequences; inf: its gradient was no finite number any more.
+In a plain RNN the gradient from the end of a sequence vanishes on its way to the beginning, as vanishing_gradients.py
+shows, so the network does not learn to keep anything. Rectified linear units that start as the identity (IRNN) pass the
+gradient on as long as it does not explode. Gates pass it on if they start open for long enough, which is what chrono
+initialization is for (Tallec and Ollivier, "Can recurrent neural networks warp time?", ICLR 2018). A network that fails
+is not tried on longer sequences; inf means that its gradient was no longer finite.
 
     python examples/remember.py
     python examples/remember.py --T 100 1000 --steps 3000
@@ -28,14 +28,14 @@ import numpy as np
 
 import fastrnn as fr
 
-UNITS, N, MAX_NORM = 32, 20, 1.0  # N sequences in a step of training
-DELTA_CLIP = 0.1  # of gates, whose gradient over 500 steps may else leave the range of float32
-LETTERS, V = 2, 4  # to be copied, of an alphabet of V
-LEARNED = 0.1  # of the error of an answer that remembers nothing
+UNITS, N, MAX_NORM = 32, 20, 1.0  # N sequences per training step
+DELTA_CLIP = 0.1  # for gates, whose gradient over 500 steps may otherwise overflow float32
+LETTERS, V = 2, 4  # letters to copy, size of the alphabet
+LEARNED = 0.1  # of the error of a memoryless answer
 
 
 def adding(T, N, rng):
-    """x (T, N, 2): numbers in 0..1, and which two are marked; and their sums, (1, N, 1), to be said at the end."""
+    """x (T, N, 2), numbers in 0..1 and marks; and the sums of the marked numbers, (1, N, 1), the targets."""
     x, n = np.zeros((T, N, 2), np.float32), np.arange(N)
     first, second = rng.integers(T // 2, size=N), rng.integers(T // 2, T, size=N)
     x[..., 0] = rng.random((T, N))
@@ -44,18 +44,18 @@ def adding(T, N, rng):
 
 
 def copying(T, N, rng):
-    """x (LETTERS + T + LETTERS, N, V + 2): letters, nothing, the question; and the letters, (LETTERS, N)."""
+    """x (LETTERS + T + LETTERS, N, V + 2): letters, empty steps, the prompt; and the letters, (LETTERS, N)."""
     letters = rng.integers(V, size=(LETTERS, N))
     read = np.concatenate([letters, np.full((T, N), V), np.full((LETTERS, N), V + 1)])
     return np.eye(V + 2, dtype=np.float32)[read], letters
 
 
 class Task(NamedTuple):
-    batch: Callable  # (T, N, rng) -> x, targets: the answers of the last steps
+    batch: Callable  # (T, N, rng) -> x, targets of the last steps
     loss: Callable
     features: int  # of x
     outputs: int
-    memoryless: float  # loss of the best answer that remembers nothing
+    memoryless: float  # loss of the best memoryless answer
 
 
 TASKS = {
@@ -88,7 +88,7 @@ def chrono_gru(I, T, seed):
     return fr.init.chrono(fr.init.orthogonal(fr.GRU(I, UNITS, delta_clip=DELTA_CLIP), seed=seed), T, seed=seed)
 
 
-NETWORKS = {  # name: (recurrent layer for I features and T steps, its learning rate: of some that were tried, the best)
+NETWORKS = {  # name: (recurrent layer for I features and T steps, best learning rate of those tried)
     "RNN": (rnn, 1e-3),
     "IRNN": (irnn, 1e-3),
     "LSTM, forget bias 1": (lstm, 4e-2),
@@ -99,13 +99,13 @@ NETWORKS = {  # name: (recurrent layer for I features and T steps, its learning 
 
 
 def train(model, task, T, lr, steps, seed):
-    """Adam on ever new sequences, until it has learned or `steps` are over. Returns the loss of every step."""
+    """Adam on new sequences at every step, at most `steps`, until the task is learned. Returns the losses."""
     optimizer, rng, losses = fr.Adam(model, lr=lr), np.random.default_rng(seed), []
     while len(losses) < steps and not np.mean(losses[-50:] or math.inf) < LEARNED / 2 * task.memoryless:
         x, targets = task.batch(T, N, rng)
         y, _, tape = model.forward(x)
         dy, k = np.zeros_like(y), len(targets)
-        loss, dy[-k:] = task.loss(y[-k:], targets)  # only the last steps are asked
+        loss, dy[-k:] = task.loss(y[-k:], targets)  # only the last steps have targets
         model.zero_grad()
         model.backward(tape, dy)
         fr.clip_grad_norm(model, MAX_NORM)
@@ -115,33 +115,33 @@ def train(model, task, T, lr, steps, seed):
 
 
 def error(model, task, T, seed):
-    """Loss on 500 new sequences, as a part of that of a memoryless answer."""
+    """The loss on 500 new sequences, relative to that of a memoryless answer."""
     x, targets = task.batch(T, 500, np.random.default_rng(seed))
     y, _ = model(x)
     return task.loss(y[-len(targets) :], targets)[0] / task.memoryless
 
 
 def errors(name, task, longer, steps, seed):
-    """The error for each T, a network for each, as far as they learn; the last one may have failed."""
-    (make, lr), found = NETWORKS[name], []
-    with fr.threads(1):  # so small a network gains little from two; two networks side by side do
+    """The error for each T, with a new network each time, up to the first that fails."""
+    (make, lr), results = NETWORKS[name], []
+    with fr.threads(1):  # one thread each: training two networks at once gains more than threads do
         for T in longer:
             model = fr.Sequential(make(task.features, T, seed), fr.Linear(UNITS, task.outputs, seed=seed + 1))
             try:
                 train(model, task, T, lr, steps, seed + 2)
-                found.append(error(model, task, T, seed + 3))
-            except FloatingPointError:  # no clipping helps a gradient that is not finite any more
-                found.append(math.inf)
-            if not found[-1] < LEARNED:
+                results.append(error(model, task, T, seed + 3))
+            except FloatingPointError:  # clipping cannot help if the gradient is not finite
+                results.append(math.inf)
+            if not results[-1] < LEARNED:
                 break
-    return found
+    return results
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--T", type=int, nargs="+", default=[50, 200, 500], help="steps; default: 50 200 500")
-    parser.add_argument("--steps", type=int, default=1200, help="of training, at most; default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")
+    parser.add_argument("--T", type=int, nargs="+", default=[50, 200, 500], help="lengths; default: 50 200 500")
+    parser.add_argument("--steps", type=int, default=1200, help="training steps, at most; default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers; default: 0")
     arguments = parser.parse_args()
     if min(arguments.T) < 2:
         parser.error(f"--T: expected 2 steps or more, got {min(arguments.T)}")
@@ -151,20 +151,20 @@ def main():
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         keys = [(task, name) for task in TASKS for name in NETWORKS]
         rows = pool.map(lambda key: errors(key[1], TASKS[key[0]], *rest), keys)
-        found = {}
+        results = {}
         for (task, name), row in zip(keys, rows, strict=True):
-            found[task, name] = row
+            results[task, name] = row
             print(f"{task:10}{name:22}" + "".join(f"{100 * error:9.1f}" for error in row), flush=True)
 
-    chrono = [found[task, name] for task in TASKS for name in ("LSTM, chrono", "GRU, chrono")]
-    worst, plain = max(row[-1] for row in chrono), found["adding", "RNN"]
+    chrono = [results[task, name] for task in TASKS for name in ("LSTM, chrono", "GRU, chrono")]
+    worst, plain = max(row[-1] for row in chrono), results["adding", "RNN"]
     if not worst < LEARNED < plain[-1]:
-        sys.exit("It has not shown that gates remember longer than a plain RNN: more --steps?")
+        sys.exit("This run has not shown that gates remember longer than a plain RNN. Try more --steps.")
     print(
-        f"\nOver {arguments.T[-1]} steps chrono gates leave at most {worst:.1%} of a memoryless answer's error, ",
+        f"\nOver {arguments.T[-1]} steps chrono gates have at most {worst:.1%} of the error of a memoryless answer, ",
         end="",
     )
-    print(f"an RNN {plain[-1]:.0%} over {arguments.T[len(plain) - 1]}.")
+    print(f"an RNN {plain[-1]:.0%} over {arguments.T[len(plain) - 1]} steps.")
 
 
 if __name__ == "__main__":

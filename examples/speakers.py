@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Many to one: who of nine men is speaking? A bidirectional GRU reads utterances of different lengths.
+"""Many to one: which of nine men is speaking? A bidirectional GRU reads utterances of different lengths.
 
-Each says the Japanese vowels "ae": 7 to 29 steps of 12 LPC cepstrum coefficients, 270 utterances to learn from and 370
-others to be judged (Kudo, Toyama, Shimbo, "Multidimensional curve classification using passing-through regions",
+Each utterance is the Japanese vowels "ae": 7 to 29 steps of 12 LPC cepstrum coefficients, 270 utterances for training
+and 370 others for testing (Kudo, Toyama, Shimbo, "Multidimensional curve classification using passing-through regions",
 Pattern Recognition Letters 20, 1999; UCI Machine Learning Repository). A batch is padded to its longest row; `lengths`
-says where each ends, and nothing behind that is read: a row has the same bits alone and in any batch. So one can also
-ask, with shorter lengths, what the network would have said earlier. Beside it a linear layer on the mean of the steps,
-which knows no order: a strong opponent here.
+says where each row ends, and nothing after that is read: the result of a row is the same bits alone and in any batch.
+So shorter lengths show what the network would have answered earlier. The comparison is a linear layer on the mean of
+the steps, which ignores their order and is a strong baseline here.
 
-The data are those that the package sktime carries.
+The data are distributed with the package sktime.
 
     python examples/speakers.py
     python examples/speakers.py --plot speakers.png
@@ -25,16 +25,16 @@ import fastrnn as fr
 
 SPEAKERS, FEATURES = 9, 12
 LEARNING_RATE, LINEAR_RATE, BATCH, MAX_NORM = 3e-3, 0.1, 30, 1.0
-ENOUGH = 0.95  # of the utterances, to have learned
+ENOUGH = 0.95  # accuracy that counts as learned
 SHOWN = (1, 2, 4, 6, 8, 10, 12, 16, 20, 29)  # steps
 
 
 def read(part):
-    """The utterances of a part, "TRAIN" or "TEST": x (T, N, 12), 0 behind the end of a row; lengths and speakers (N,).
+    """The utterances of a part, "TRAIN" or "TEST": x (T, N, 12), 0 after the end of a row; lengths and speakers (N,).
 
-    In the file a line is an utterance: its 12 coefficients, one behind the other with colons between, and the speaker.
+    A line of the file is an utterance: the series of its 12 coefficients and the speaker, separated by colons.
     """
-    package = importlib.util.find_spec("sktime")  # found, not imported: that would take seconds
+    package = importlib.util.find_spec("sktime")  # without importing it, which would take seconds
     if package is None:
         sys.exit('The data of this example come with sktime: pip install "fastrnn[examples]"')
     folder = Path(package.origin).parent / "datasets" / "data" / "JapaneseVowels"
@@ -51,8 +51,8 @@ def read(part):
     return x, lengths, np.array(speakers)
 
 
-def standardised(known, new):
-    """Both parts, with coefficients of mean 0 and standard deviation 1 in the utterances to learn from."""
+def standardize(known, new):
+    """Both parts, scaled so that training coefficients have mean 0 and standard deviation 1."""
     x, lengths, _ = known
     steps = x[np.arange(len(x))[:, None] < lengths]
     mean, std = steps.mean(axis=0), steps.std(axis=0)
@@ -60,14 +60,14 @@ def standardised(known, new):
 
 
 def make_model(units, seed):
-    """Two layers, each in both directions, read a row; the mean of what they say at its steps is judged."""
+    """Two bidirectional layers; a linear layer classifies the mean of their outputs."""
     gru = fr.GRU(FEATURES, units, num_layers=2, bidirectional=True, dropout=0.3, seed=seed)
     linear = fr.Linear(2 * units, SPEAKERS, seed=seed + 2)
     return fr.Sequential(fr.Dropout(0.1, seed=seed + 1), gru, fr.MeanPool(), fr.Dropout(0.5, seed=seed + 3), linear)
 
 
 def train(model, x, lengths, speakers, epochs, seed, lr=LEARNING_RATE):
-    """Adam with a learning rate that falls to 0. Returns the mean loss of every epoch, in nats per utterance."""
+    """Adam with a learning rate that decays to 0. Returns the mean loss of every epoch, in nats per utterance."""
     optimizer, rng, means = fr.Adam(model, lr=lr), np.random.default_rng(seed), []
     for epoch in range(epochs):
         optimizer.lr = lr * (1 - epoch / epochs)
@@ -84,14 +84,14 @@ def train(model, x, lengths, speakers, epochs, seed, lr=LEARNING_RATE):
     return means
 
 
-def recognise(model, x, lengths, steps=None):
+def predict(model, x, lengths, steps=None):
     """The likeliest speaker of each utterance, from its first steps."""
     logits, _ = model(x, lengths=lengths if steps is None else np.minimum(lengths, steps))
     return logits.argmax(axis=-1)
 
 
-def plot(path, heard):
-    """How many each model recognises after so many steps."""
+def plot(path, accuracies):
+    """Draw the accuracy of each model after the first steps."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -99,7 +99,7 @@ def plot(path, heard):
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axis = figure.subplots()
-    for (name, shares), color, marker in zip(heard.items(), ("#d55e00", "#0072b2"), "so", strict=True):
+    for (name, shares), color, marker in zip(accuracies.items(), ("#d55e00", "#0072b2"), "so", strict=True):
         axis.plot(SHOWN, shares, color=color, marker=marker, label=name)
     axis.set(xlabel="steps of the utterance", ylabel="right of 370 utterances", ylim=(0.5, 1.01))
     axis.yaxis.set_major_formatter("{x:.0%}")
@@ -110,30 +110,30 @@ def plot(path, heard):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--epochs", type=int, default=150, help="of training; default: %(default)s")
-    parser.add_argument("--units", type=int, default=64, help="of each direction; default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")
-    parser.add_argument("--plot", metavar="PNG", help="draw how many are recognised after so many steps")
+    parser.add_argument("--epochs", type=int, default=150, help="training epochs; default: %(default)s")
+    parser.add_argument("--units", type=int, default=64, help="units of each direction; default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers; default: 0")
+    parser.add_argument("--plot", metavar="PNG", help="draw the accuracy after the first steps")
     arguments = parser.parse_args()
 
-    known, (x, lengths, speakers) = standardised(read("TRAIN"), read("TEST"))
-    print(f"{len(known[1])} utterances to learn from, {len(lengths)} to judge, of {SPEAKERS} men; ", end="")
+    known, (x, lengths, speakers) = standardize(read("TRAIN"), read("TEST"))
+    print(f"{len(known[1])} utterances for training, {len(lengths)} for testing, of {SPEAKERS} men; ", end="")
     print(f"{lengths.min()} to {lengths.max()} steps of {FEATURES} numbers\n")
     linear = fr.Sequential(fr.MeanPool(), fr.Linear(FEATURES, SPEAKERS, seed=arguments.seed))
-    gru, heard = make_model(arguments.units, arguments.seed), {}
-    print(f"{'right, after the first steps':34}" + "".join(f"{steps:6}" for steps in SHOWN))
-    for name, model, lr in (("linear, the mean of the steps", linear, LINEAR_RATE), ("GRU", gru, LEARNING_RATE)):
+    gru, accuracies = make_model(arguments.units, arguments.seed), {}
+    print(f"{'accuracy after the first steps':34}" + "".join(f"{steps:6}" for steps in SHOWN))
+    for name, model, lr in (("linear, mean of the steps", linear, LINEAR_RATE), ("GRU", gru, LEARNING_RATE)):
         train(model, *known, arguments.epochs, arguments.seed, lr)
-        heard[name] = [(recognise(model, x, lengths, steps) == speakers).mean() for steps in SHOWN]
-        print(f"{name:34}" + "".join(f"{share:6.0%}" for share in heard[name]))
+        accuracies[name] = [(predict(model, x, lengths, steps) == speakers).mean() for steps in SHOWN]
+        print(f"{name:34}" + "".join(f"{share:6.0%}" for share in accuracies[name]))
     if arguments.plot:
-        plot(arguments.plot, heard)
+        plot(arguments.plot, accuracies)
 
-    mean_alone, right = (shares[-1] for shares in heard.values())
-    if right < max(ENOUGH, mean_alone):
-        sys.exit("It has not learned to tell the speakers: more --epochs?")
+    baseline, right = (shares[-1] for shares in accuracies.values())
+    if right < max(ENOUGH, baseline):
+        sys.exit("The network has not learned to recognize the speakers. Try more --epochs.")
     print(
-        f"\nThe GRU knows the speaker of {right:.1%} of {len(lengths)} new utterances, the mean alone {mean_alone:.1%}."
+        f"\nThe GRU recognizes {right:.1%} of the speakers of {len(lengths)} new utterances, the mean {baseline:.1%}."
     )
 
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The next letter of STEEP: after the first E comes an E, after the second one a P, so the letter alone does not tell.
+"""The next letter of STEEP: an E follows the first E and a P the second one, so the letter alone does not determine it.
 
-A network of three tanh units learns the one word, letter by letter, in two ways: with its state carried from letter to
-letter, and without, as a feed-forward network that sees the letter only. Then it is unrolled, step by step, in NumPy:
+A network of three tanh units learns the word, letter by letter, in two ways: carrying its state from letter to letter,
+and without a state, as a feed-forward network that sees only the current letter. Then it is unrolled, step by step, in
+NumPy:
 
     h_t = tanh(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh)        the state: h_t depends on all letters so far
-    p_t = softmax(W h_t + b)                                 how likely each letter is to come next
+    p_t = softmax(W h_t + b)                                 the probability of each letter to come next
 
     python examples/steep.py
     python examples/steep.py REFEREE --units 5
@@ -22,19 +23,19 @@ LEARNING_RATE = 0.03
 
 
 def one_hot(word):
-    """A word as vectors x (T, 1, V) and targets (T, 1), the letter that follows each; and its alphabet."""
+    """A word as vectors x (T, 1, V), the letters that follow as targets (T, 1), and its alphabet."""
     alphabet = sorted(set(word))
     letters = np.array([[alphabet.index(letter)] for letter in word])
     return np.eye(len(alphabet), dtype=np.float32)[letters[:-1]], letters[1:], alphabet
 
 
 def with_state(x):
-    """One row of T letters: the state goes from letter to letter."""
+    """One row of T letters: the state is carried from letter to letter."""
     return x
 
 
 def without_state(x):
-    """T rows of one letter: each begins with a state of 0."""
+    """T rows of one letter: each starts with a state of 0."""
     return x.swapaxes(0, 1)
 
 
@@ -43,7 +44,7 @@ def make_model(V, units, seed):
 
 
 def train(model, x, targets, steps):
-    """Adam on the one word. Returns the loss of every step, in nats per letter."""
+    """Train on the word with Adam. Returns the loss of every step, in nats per letter."""
     optimizer, losses = fr.Adam(model, lr=LEARNING_RATE), []
     for _ in range(steps):
         logits, _, tape = model.forward(x)
@@ -56,7 +57,7 @@ def train(model, x, targets, steps):
 
 
 def unroll(model, x, carry=True):
-    """The same network by hand. Yields the state (H,) and the probabilities (V,) after each letter of x (T, 1, V)."""
+    """Run the network by hand. Yields the state (H,) and the probabilities (V,) after each letter of x (T, 1, V)."""
     w_ih, w_hh, b_ih, b_hh, w, b = model.params.values()
     h = np.zeros(len(b_hh), np.float32)
     for x_t in x[:, 0]:
@@ -68,26 +69,26 @@ def unroll(model, x, carry=True):
 
 
 def show(model, word, alphabet, x, carry):
-    """Print the network unrolled. Returns how many letters it has right."""
+    """Print the network unrolled. Returns how many letters it predicts correctly."""
     right = 0
     for letter, target, (h, p) in zip(word, word[1:], unroll(model, x, carry), strict=False):
         likeliest = [alphabet[k] for k in np.argsort(-p)[:2]]
         right += likeliest[0] == target
         print(f"    {letter} -> {target}   h = [{' '.join(f'{value:5.2f}' for value in h)}]   ", end="")
-        print("  ".join(f"{guess} {p[alphabet.index(guess)]:4.0%}" for guess in likeliest))
+        print("  ".join(f"{likely} {p[alphabet.index(likely)]:4.0%}" for likely in likeliest))
     return right
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("word", nargs="?", default="STEEP", help="to learn; default: %(default)s")
-    parser.add_argument("--units", type=int, default=3, help="of the network; default: %(default)s")
-    parser.add_argument("--steps", type=int, default=500, help="of training; default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="of the first parameters; default: 0")
+    parser.add_argument("--units", type=int, default=3, help="units of the network; default: %(default)s")
+    parser.add_argument("--steps", type=int, default=500, help="training steps; default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the initial parameters; default: 0")
     arguments = parser.parse_args()
     pairs = set(zip(arguments.word, arguments.word[1:], strict=False))
     if len(pairs) == len({first for first, _ in pairs}):
-        parser.error(f"expected a word in which a letter has two successors, as E in STEEP; got {arguments.word!r}")
+        parser.error(f"expected a word in which a letter has two successors, like E in STEEP; got {arguments.word!r}")
     return arguments
 
 
@@ -95,17 +96,18 @@ def main():
     arguments = parse_arguments()
     word, right = arguments.word, {}
     x, targets, alphabet = one_hot(word)
-    for way, what in ((without_state, "Without its state"), (with_state, "With its state")):
+    for way, title in ((without_state, "Without its state"), (with_state, "With its state")):
         model = make_model(len(alphabet), arguments.units, arguments.seed)
         loss = train(model, way(x), way(targets), arguments.steps)[-1]
-        print(f"{what}: loss {loss:.3f} nats per letter")
+        print(f"{title}: loss {loss:.3f} nats per letter")
         right[way] = show(model, word, alphabet, x, carry=way is with_state)
         print()
 
     T = len(targets)
     if right[with_state] < T or right[without_state] == T:
-        sys.exit(f"It has not learned {word}: more --steps or --units?")
-    print(f"With its state it tells {T} of {T} next letters of {word}, from the letter alone {right[without_state]}.")
+        sys.exit(f"The network has not learned {word}. Try more --steps or --units.")
+    alone = right[without_state]
+    print(f"With its state it predicts {T} of {T} next letters of {word}, from the letter alone {alone}.")
 
 
 if __name__ == "__main__":

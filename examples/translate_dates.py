@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Many to many of another length: dates as people write them, to ISO 8601, character by character, with attention.
 
-"March 3rd, 2019", "Tue 3 Mar 2019" and "03/03/19" all become "2019-03-03". An encoder, a GRU of both directions, reads
-the characters; a decoder writes one after another and, for each, looks back at all of them: at the year for the first
-four, at the month for the next two. Nobody tells it where they stand, the weights of the attention come to say so.
+"March 3rd, 2019", "Tue 3 Mar 2019" and "03/03/19" all become "2019-03-03". An encoder, a bidirectional GRU, reads the
+characters. A decoder writes one character after another and looks back at the source each time: at the year for the
+first four, at the month for the next two. Nothing tells it where they are; the attention weights learn that.
 
-The dates are those of 1970 to 2068, in which two digits of a year are enough, and are written in forms drawn at random.
-One date in ten is kept back in all of its forms, and is new to the model when it is asked. A date that is only digits
-has the day first.
+The dates are those of 1970 to 2068, for which two digits of the year suffice, in forms drawn at random. One date in ten
+is held out in all of its forms, so it is new to the model in the test. In dates of digits only, the day comes first.
 
     python examples/translate_dates.py
     python examples/translate_dates.py "the 14th of July 1989" "mon, 20 jul 2026" --plot attention.png
@@ -24,12 +23,12 @@ import numpy as np
 import fastrnn as fr
 
 FIRST, LAST = date(1970, 1, 1), date(2068, 12, 31)
-KEPT_BACK = 0.1  # of the dates
-READ = string.ascii_lowercase + string.digits + " ,./-'"  # characters of the source, which is read in lower case
+HELD_OUT = 0.1  # share of the dates
+READ = string.ascii_lowercase + string.digits + " ,./-'"  # characters of the source, in lower case
 STOP = "."
 WRITTEN = STOP + "-" + string.digits  # characters of the target; the stop also starts it
 EMBEDDING_SIZE, LEARNING_RATE, BATCH, MAX_NORM = 16, 5e-3, 64, 1.0
-ENOUGH = 0.98  # of the new dates right, to have learned
+ENOUGH = 0.98  # share of new dates right that counts as learned
 
 
 def nth(day):
@@ -56,11 +55,11 @@ FORMS = (
 
 
 def split(seed):
-    """All dates in two parts: to learn from, and kept back."""
+    """All dates, split into those for training and those held out."""
     days = np.random.default_rng(seed).permutation((LAST - FIRST).days + 1)
     dates = [FIRST + timedelta(days=int(k)) for k in days]
-    kept = int(KEPT_BACK * len(dates))
-    return dates[kept:], dates[:kept]
+    count = int(HELD_OUT * len(dates))
+    return dates[count:], dates[:count]
 
 
 def draw(dates, count, rng):
@@ -79,12 +78,12 @@ def read(texts):
 
 
 def spelled(texts):
-    """What is to be written: tokens (T, N), with the stop; all are of one length."""
+    """Target tokens (T, N), with the stop; all have the same length."""
     return np.array([[WRITTEN.index(character) for character in text + STOP] for text in texts]).T
 
 
 def make_model(units, seed):
-    """The first state of the decoder is the last of the encoder, its two directions side by side."""
+    """A model whose decoder starts with the last state of the encoder, its two directions concatenated."""
     return fr.Seq2Seq(
         encoder=fr.Sequential(
             fr.Embedding(len(READ), EMBEDDING_SIZE, seed=seed),
@@ -102,13 +101,13 @@ def make_model(units, seed):
 
 
 def train(model, dates, steps, seed):
-    """Adam with a learning rate that falls to 0. Returns the loss of every step, in nats per character."""
+    """Adam with a learning rate that decays to 0. Returns the loss of every step, in nats per character."""
     optimizer, losses, rng = fr.Adam(model, lr=LEARNING_RATE), [], np.random.default_rng(seed)
     for k in range(steps):
         optimizer.lr = LEARNING_RATE * (1 - k / steps)
-        texts, wanted = zip(*draw(dates, BATCH, rng), strict=True)
+        texts, expected = zip(*draw(dates, BATCH, rng), strict=True)
         source, lengths = read(texts)
-        target = spelled(wanted)
+        target = spelled(expected)
         logits, _, tape = model.forward(source, target, lengths)
         loss, dlogits = fr.cross_entropy(logits, target)
         model.zero_grad()
@@ -122,14 +121,14 @@ def train(model, dates, steps, seed):
 
 
 def translate(model, texts):
-    """What the model writes for each text, and the weights of its attention (T, N, T_s)."""
-    found = fr.decoding.greedy(model, *read(texts), stop=WRITTEN.index(STOP), max_length=12)
-    rows = zip(found.tokens.T, found.lengths, strict=True)
-    return ["".join(WRITTEN[k] for k in tokens[:length]) for tokens, length in rows], found.weights
+    """The translation of each text, and the attention weights (T, N, T_s)."""
+    result = fr.decoding.greedy(model, *read(texts), stop=WRITTEN.index(STOP), max_length=12)
+    rows = zip(result.tokens.T, result.lengths, strict=True)
+    return ["".join(WRITTEN[k] for k in tokens[:length]) for tokens, length in rows], result.weights
 
 
 def plot(path, text, written, weights):
-    """Where the model looked while it wrote each character."""
+    """Draw where the model looks while it writes each character."""
     try:
         from fastrnn.inspect import plot_attention
 
@@ -150,15 +149,15 @@ def text_to_read(text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("dates", nargs="*", type=text_to_read, help="to translate, in any form")
-    parser.add_argument("--steps", type=int, default=1000, help="of training; default: %(default)s")
-    parser.add_argument("--units", type=int, default=64, help="of encoder and decoder; default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")
+    parser.add_argument("--steps", type=int, default=1000, help="training steps; default: %(default)s")
+    parser.add_argument("--units", type=int, default=64, help="units of encoder and decoder; default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers; default: 0")
     parser.add_argument("--plot", metavar="PNG", help="draw where the model looks while it writes the first date")
-    parser.add_argument("--save", metavar="PATH", help="write the model there, with the characters it knows as notes")
+    parser.add_argument("--save", metavar="PATH", help="save the model, with its characters as notes")
     arguments = parser.parse_args()
 
     known, new = split(arguments.seed)
-    print(f"{len(known):,} dates to learn from, {len(new):,} kept back, in {len(FORMS)} forms\n")
+    print(f"{len(known):,} dates for training, {len(new):,} held out, in {len(FORMS)} forms\n")
     model = make_model(arguments.units, arguments.seed)
     train(model, known, arguments.steps, arguments.seed)
     if arguments.save:
@@ -173,11 +172,11 @@ def main():
         T, T_s = len(written[0]), len(shown[0])
         plot(arguments.plot, shown[0], written[0], weights[:T, 0, :T_s])
 
-    texts, wanted = zip(*draw(new, 2000, np.random.default_rng(arguments.seed + 1)), strict=True)
-    right = np.mean([found == iso for found, iso in zip(translate(model, texts)[0], wanted, strict=True)])
+    texts, expected = zip(*draw(new, 2000, np.random.default_rng(arguments.seed + 1)), strict=True)
+    right = np.mean([result == iso for result, iso in zip(translate(model, texts)[0], expected, strict=True)])
     if right < ENOUGH:
-        sys.exit(f"It has not learned to translate dates ({right:.1%} are right): more --steps?")
-    print(f"\nOf {len(texts):,} dates it has never seen, in all forms, it writes {right:.1%} right to the last digit.")
+        sys.exit(f"The network has not learned to translate dates ({right:.1%} are right). Try more --steps.")
+    print(f"\nOf {len(texts):,} unseen dates, in all forms, it translates {right:.1%} correctly to the last digit.")
 
 
 if __name__ == "__main__":

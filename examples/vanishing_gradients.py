@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Vanishing and exploding gradients, seen: how much of the last output's gradient arrives how many steps before.
+"""Vanishing and exploding gradients: how much of the gradient of the last output arrives how many steps before.
 
-Nothing is learned here. Each network reads one batch of noise, and one call of `backward` from the last step alone
-gives the gradient of every input. Its norm at a distance of k steps, over that at distance 0, falls or grows about as
-|a|^k (Hochreiter 1991; Bengio, Simard and Frasconi, "Learning long-term dependencies with gradient descent is
-difficult", 1994): below 1 what is long ago is not learned, above 1 it drowns all else. The table has powers of ten.
+Nothing is learned here. Each network reads one batch of noise, and one call of `backward`, with a gradient of the last
+step only, gives the gradient of every input. Its norm at a distance of k steps, relative to that at distance 0, decays
+or grows roughly as |a|^k (Hochreiter 1991; Bengio, Simard and Frasconi, "Learning long-term dependencies with gradient
+descent is difficult", 1994). Below 1 the distant past is not learned; above 1 it drowns everything else. The table
+shows powers of ten.
 
-What helps: weights that keep lengths (orthogonal; the identity, for rectified linear units); gates, if they begin open
-(a forget bias, chrono); the regulariser Omega, which asks the weights to keep the length of what comes back (Pascanu,
+What helps: weights that preserve lengths (orthogonal; the identity, for rectified linear units); gates that start open
+(a forget bias, chrono); the regularizer Omega, which asks the weights to preserve the length of the gradient (Pascanu,
 Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013). What limits the damage: clipping,
-of the whole gradient by its norm, of each of its elements, or at every step of the way back (`delta_clip`), and going
-back some steps only (as truncation.py does).
+of the whole gradient by its norm, of each of its elements, or at every step of the backward pass (`delta_clip`), and
+going back only some steps (as truncation.py does).
 
     python examples/vanishing_gradients.py
     python examples/vanishing_gradients.py --plot gradients.png
@@ -26,18 +27,18 @@ import fastrnn as fr
 
 T, N, I, H = 501, 8, 8, 64
 DISTANCES = (0, 10, 50, 100, 200, 500)
-LARGE = 4  # times the recurrent weights: then gradients explode
+LARGE = 4  # factor of the recurrent weights that makes gradients explode
 DELTA_CLIP, MAX_NORM, LIMIT, TRUNCATED = 1e-2, 1.0, 1e-2, 50
 OMEGA_STEPS, OMEGA_RATE = 200, 3e-3
 LARGER, ORTHOGONAL = f"RNN, weights times {LARGE}", "RNN, orthogonal"
-COLORS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#d55e00", "#cc79a7")  # Okabe and Ito's, for all eyes
+COLORS = ("#000000", "#e69f00", "#56b4e9", "#009e73", "#d55e00", "#cc79a7")  # Okabe and Ito's, for the colour-blind too
 DASHES = ("-", "--")
-CLIPS = {  # of the gradient of all parameters, in place
-    "as it is": lambda layer: None,
+CLIPS = {  # clip the gradient of all parameters in place
+    "unclipped": lambda layer: None,
     f"clip_grad_norm, {MAX_NORM:g}": lambda layer: fr.clip_grad_norm(layer, MAX_NORM),
     f"clip_grad_value, {LIMIT:g}": lambda layer: fr.clip_grad_value(layer, LIMIT),
 }
-FORMAT = {"dtype": np.float64}  # in float32 nothing below 1e-45 could be seen
+FORMAT = {"dtype": np.float64}  # float32 has no numbers below 1e-45
 
 
 def networks(seed):
@@ -47,7 +48,7 @@ def networks(seed):
         LARGER: enlarged(fr.RNN(I, H, seed=seed, **FORMAT)),
         "    the same, delta_clip": enlarged(fr.RNN(I, H, seed=seed, delta_clip=DELTA_CLIP, **FORMAT)),
         ORTHOGONAL: fr.init.orthogonal(fr.RNN(I, H, **FORMAT), seed=seed),
-        "RNN, after Omega": regularised(fr.RNN(I, H, seed=seed, omega=1.0, **FORMAT), seed),
+        "RNN, after Omega": regularized(fr.RNN(I, H, seed=seed, omega=1.0, **FORMAT), seed),
         "IRNN": fr.init.identity(fr.RNN(I, H, nonlinearity="relu", **FORMAT), seed=seed),
         "LSTM": fr.LSTM(I, H, seed=seed, **FORMAT),
         "LSTM, forget bias 1": fr.init.forget_bias(fr.LSTM(I, H, seed=seed, **FORMAT), 1.0),
@@ -58,7 +59,7 @@ def networks(seed):
 
 
 def noise(seed):
-    """x (T, N, I), of standard deviation 0.1, and the gradient of the last outputs, (N, H), of length 1 in each row."""
+    """Inputs x (T, N, I) with standard deviation 0.1, and unit gradients of the last outputs, (N, H)."""
     rng = np.random.default_rng(seed)
     x, last = 0.1 * rng.standard_normal((T, N, I)), rng.standard_normal((N, H))
     return x, last / np.linalg.norm(last, axis=1, keepdims=True)
@@ -69,10 +70,10 @@ def enlarged(rnn):
     return rnn
 
 
-def regularised(rnn, seed):
-    """After some steps of Adam that make Omega smaller, on other noise.
+def regularized(rnn, seed):
+    """The layer after some steps of Adam that reduce Omega, on other noise.
 
-    Omega asks for a ratio of lengths, whatever they are: beside a gradient as short as here it decides alone.
+    Omega depends on ratios of lengths only, so it dominates a loss gradient as small as the one here.
     """
     optimizer = fr.Adam(rnn, lr=OMEGA_RATE)
     for k in range(OMEGA_STEPS):
@@ -83,7 +84,7 @@ def regularised(rnn, seed):
 
 
 def back(layer, x, last, state=None):
-    """The norm of the gradient of the input at every distance from the last step, (T,): a mean over the rows."""
+    """The gradient norm of the input at every distance from the last step, (T,), averaged over the rows."""
     y, _, tape = layer.forward(x, state)
     dy = np.zeros_like(y)
     dy[-1] = last
@@ -93,13 +94,13 @@ def back(layer, x, last, state=None):
 
 
 def back_truncated(layer, x, last):
-    """The same, if the way back ends after some steps: the state before them is taken as given."""
+    """The same with truncation: the state before the last TRUNCATED steps is a constant."""
     _, state = layer(x[:-TRUNCATED])
     return np.concatenate([back(layer, x[-TRUNCATED:], last, state), np.zeros(len(x) - TRUNCATED)])
 
 
 def clipped(layer, x, last, clip):
-    """What clipping leaves of the gradient of all parameters: its norm, and the degrees by which it has turned."""
+    """The norm of the clipped gradient of all parameters, and its angle to the unclipped one in degrees."""
     back(layer, x, last)
     whole = flat(layer.grads)
     clip(layer)
@@ -113,13 +114,13 @@ def flat(arrays):
 
 
 def powers(norms):
-    """Of ten, over the norm at distance 0; -inf where nothing arrives."""
+    """Powers of ten, relative to the norm at distance 0; -inf where nothing arrives."""
     with np.errstate(divide="ignore"):
         return np.log10(norms / norms[0])
 
 
 def plot(path, arriving):
-    """Powers of ten against the distance."""
+    """Draw the powers of ten against the distance."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -137,8 +138,8 @@ def plot(path, arriving):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")
-    parser.add_argument("--plot", metavar="PNG", help="draw what arrives at every distance")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers; default: 0")
+    parser.add_argument("--plot", metavar="PNG", help="draw the gradient at every distance")
     arguments = parser.parse_args()
 
     x, last = noise(arguments.seed)
@@ -156,19 +157,17 @@ def main():
     for name, clip in CLIPS.items():
         norm, turned[name] = clipped(layers[LARGER], x, last, clip)
         print(f"{name:30}{norm:9.2g}{turned[name]:9.0f} deg")
-    print(
-        "\nBy norm the gradient keeps its direction, that of what is farthest back, and by value little but its signs;"
-    )
-    print("delta_clip bounds it at every step of the way.")
+    print("\nClipping by norm keeps the direction, which the most distant steps dominate; by value it keeps little but")
+    print("the signs. delta_clip limits the gradient at every step of the backward pass.")
     if arguments.plot:
         plot(arguments.plot, arriving)
 
     plain, larger, omega, chrono = (arriving[name][200] for name in ("RNN", LARGER, "RNN, after Omega", "GRU, chrono"))
     _, by_norm, by_value = turned.values()
     if not (plain < -10 and larger > 10 and -3 < omega < 3 and -3 < chrono < 3 and by_norm < 1 < 10 < by_value):
-        sys.exit("It has not shown vanishing, exploding and lasting gradients.")
+        sys.exit("This run has not shown vanishing, exploding and lasting gradients.")
     print(
-        f"\n200 steps back a gradient is 10^{plain:.0f} of itself in an RNN, 10^{larger:+.0f} with large weights, ",
+        f"\n200 steps back the gradient is scaled by 10^{plain:.0f} in an RNN, 10^{larger:+.0f} with large weights, ",
         end="",
     )
     print(f"10^{chrono:.1f} in a chrono GRU.")

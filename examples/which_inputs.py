@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Penalties: of forty inputs three matter, and an L1 penalty of the input weights finds out which.
+"""Penalties: of forty inputs three matter, and an L1 penalty on the input weights finds out which.
 
-Forty readings come at every step, and a number that is made of three of them, each in its own way: one is added up and
-slowly forgotten, of one it is the reading of three steps before, of one what is above 0. The other 37 are noise. There
-are 1,600 steps to learn from, so a network can also learn by heart which noise came with which number.
+Forty readings arrive at every step, and a number that depends on three of them, each in its own way: one is summed and
+slowly forgotten, one is the reading of three steps before, one is its positive part. The other 37 are noise. The
+training data have only 1,600 steps, so a network can also memorize which noise came with which number.
 
     nothing    it does, and is wrong on new series
-    L2         l2 / 2 times the sum of squares: all weights shrink by the same part, large ones most; small ones stay
-    L1         l1 times the sum of magnitudes: all shrink by the same amount, and what is not worth that ends next to 0
+    L2         l2 / 2 times the sum of squares: all weights shrink by the same factor; small ones remain
+    L1         l1 times the sum of magnitudes: all shrink by the same amount, and those that are not worth it end near 0
                (Tibshirani, "Regression shrinkage and selection via the lasso", 1996)
 
-Their strengths are chosen on other series, and what is said at the end is of a third kind, which chose nothing.
+The strengths are chosen on other series, and the final figures are from a third set, which chose nothing.
 
     python examples/which_inputs.py
     python examples/which_inputs.py --plot inputs.png
@@ -26,14 +26,14 @@ import fastrnn as fr
 T, INPUTS = 100, 40
 SUMMED, LATE, RECTIFIED = MATTER = 7, 19, 30
 KNOWN, VALIDATION, NEW = 16, 100, 200  # series
-FORGET, DELAY, NOISE = 0.8, 3, 0.3  # a step; steps; standard deviation of what nobody can know
+FORGET, DELAY, NOISE = 0.8, 3, 0.3  # factor per step; steps; standard deviation of the noise in the target
 UNITS, LEARNING_RATE, MAX_NORM = 32, 1e-2, 1.0
 PENALTIES = {"nothing": (), "L2": (0.03, 0.1, 0.3, 1, 3, 10), "L1": (0.001, 0.003, 0.01, 0.03, 0.1)}
-USED = 0.04  # of the largest weights of an input: with less an input does not count
+USED = 0.04  # share of the largest weight norm above which an input is in use
 
 
 def measure(count, rng):
-    """Readings x (T, count, INPUTS), and the numbers that are made of three of them, (T, count, 1)."""
+    """Readings x (T, count, INPUTS), and the targets that depend on three of them, (T, count, 1)."""
     x = rng.standard_normal((T, count, INPUTS), np.float32)
     summed, y = np.zeros(count), NOISE * rng.standard_normal((T, count))
     for t in range(T):
@@ -48,7 +48,7 @@ def make_model(seed):
 
 
 def train(model, x, numbers, steps, l1=0.0, l2=0.0):
-    """Adam on all series at once, with a learning rate that falls to 0: so what a penalty pulls to 0 comes to rest."""
+    """Adam on all series at once, with a learning rate that decays to 0, so that weights pulled to 0 settle."""
     optimizer = fr.Adam(model, lr=LEARNING_RATE)
     for k in range(steps):
         optimizer.lr = LEARNING_RATE * (1 - k / steps)
@@ -62,18 +62,18 @@ def train(model, x, numbers, steps, l1=0.0, l2=0.0):
 
 
 def error(model, x, numbers):
-    """Mean squared error; NOISE ** 2 of it is nobody's fault."""
+    """Mean squared error, of which NOISE ** 2 cannot be avoided."""
     return fr.mse_loss(model(x)[0], numbers)[0]
 
 
 def weights(model):
-    """Of each input: the norm of its weights, over the largest of all, (INPUTS,)."""
+    """The norm of the weights of each input, relative to the largest, (INPUTS,)."""
     norms = np.linalg.norm(model.params["0.weight_ih_l0"], axis=0)
     return norms / norms.max()
 
 
 def plot(path, models):
-    """The weights of each input."""
+    """Draw the weights of each input."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -86,34 +86,33 @@ def plot(path, models):
         axis.set(ylim=(0, 1.05), yticks=(0, 1), ylabel=name)
         axis.spines[["top", "right"]].set_visible(False)
     axis.set(xlabel="input; red ones matter", xlim=(-0.6, INPUTS - 0.4))
-    figure.suptitle("Weights of each input, over the largest", fontsize=10)
+    figure.suptitle("Weights of each input, relative to the largest", fontsize=10)
     figure.savefig(path, dpi=150)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--steps", type=int, default=400, help="of each training; default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers; default: 0")
+    parser.add_argument("--steps", type=int, default=400, help="steps of each training; default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers; default: 0")
     parser.add_argument("--plot", metavar="PNG", help="draw the weights of each input")
     arguments = parser.parse_args()
 
     rng = np.random.default_rng(arguments.seed)
     known, validation, new = (measure(count, rng) for count in (KNOWN, VALIDATION, NEW))
-    print(
-        f"{KNOWN} series to learn from, {VALIDATION} to choose by, {NEW} new ones; {INPUTS} inputs, 3 of them matter."
-    )
-    print(f"Mean squared errors; {NOISE**2:.2f} is noise that nobody can know:\n")
-    print(f"{'penalty':16}{'learned':>10}{'chosen by':>12}{'inputs in use':>16}")
+    print(f"{KNOWN} series for training, {VALIDATION} for validation, {NEW} new ones; 3 of {INPUTS} inputs matter.")
+    print(f"Mean squared errors, of which {NOISE**2:.2f} is unpredictable noise:\n")
+    print(f"{'penalty':16}{'training':>10}{'validation':>12}{'inputs in use':>16}")
     best, errors, models = {}, {}, {}
     for name, strengths in PENALTIES.items():
         for strength in strengths or (0,):
             model = make_model(arguments.seed)
             train(model, *known, arguments.steps, **({name.lower(): strength} if strengths else {}))
-            learned, chosen_by = error(model, *known), error(model, *validation)
+            training_error, validation_error = error(model, *known), error(model, *validation)
             label = f"{name} {strength:g}" if strengths else name
-            print(f"{label:16}{learned:10.3f}{chosen_by:12.3f}{(weights(model) > USED).sum():16}", flush=True)
-            if chosen_by < best.get(name, np.inf):
-                best[name], errors[name], models[name] = chosen_by, error(model, *new), model
+            in_use = (weights(model) > USED).sum()
+            print(f"{label:16}{training_error:10.3f}{validation_error:12.3f}{in_use:16}", flush=True)
+            if validation_error < best.get(name, np.inf):
+                best[name], errors[name], models[name] = validation_error, error(model, *new), model
 
     print(f"\n{'the best':16}{'new series':>12}   inputs in use")
     used = {name: np.flatnonzero(weights(model) > USED).tolist() for name, model in models.items()}
@@ -123,7 +122,7 @@ def main():
         plot(arguments.plot, models)
 
     if used["L1"] != sorted(MATTER) or not errors["L1"] < errors["L2"] < errors["nothing"]:
-        sys.exit("It has not found the inputs that matter: more --steps?")
+        sys.exit("The network has not found the inputs that matter. Try more --steps.")
     print(
         f"\nL1 keeps {len(used['L1'])} of {INPUTS} inputs, those that matter; error on new series: {errors['L1']:.2f}, "
         f"with L2 {errors['L2']:.2f} ({len(used['L2'])} inputs), with nothing {errors['nothing']:.2f} "

@@ -42,6 +42,12 @@ def cell(request):
     return request.param
 
 
+@pytest.fixture(params=[fr.RNN, fr.LSTM, fr.GRU], ids=lambda kind: kind.__name__)
+def kind(request):
+    """Each class of recurrent layers."""
+    return request.param
+
+
 @pytest.fixture
 def rng(request):
     """Numbers that depend on the test's name alone."""

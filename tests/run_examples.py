@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What `make examples` runs: every example, in a process of its own, and a table of what each showed.
+"""The command behind `make examples`: run every example in a process of its own, and print a table of the results.
 
-An example shows something if it ends without an error in time; the last line that it prints says what, with a figure.
+An example passes if it ends in time and without an error. The last line that it prints is its result, with a figure.
 
     python tests/run_examples.py
     python tests/run_examples.py steep digits
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-TIME_LIMIT = 300  # seconds; each is meant to take less than 60
+TIME_LIMIT = 300  # seconds; an example should take less than 60
 
 
 def last_line(text):
@@ -22,38 +22,38 @@ def last_line(text):
 
 
 def run(path, time_limit=TIME_LIMIT):
-    """Run one example with its default arguments: (whether it passed, what it showed or what was wrong, seconds)."""
+    """Run an example with its default arguments: (whether it passed, its result or the error, seconds)."""
     start = time.perf_counter()
     command = [sys.executable, "-X", "utf8", str(path)]
     try:
         process = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=time_limit)
     except subprocess.TimeoutExpired:
-        return False, f"it had not ended after {time_limit} s", time.perf_counter() - start
-    seconds, said = time.perf_counter() - start, last_line(process.stdout)
+        return False, f"not finished after {time_limit} s", time.perf_counter() - start
+    seconds, result = time.perf_counter() - start, last_line(process.stdout)
     if process.returncode:
-        return False, last_line(process.stderr) or f"it ended with code {process.returncode}", seconds
-    return bool(said), said or "it printed nothing", seconds
+        return False, last_line(process.stderr) or f"ended with code {process.returncode}", seconds
+    return bool(result), result or "no output", seconds
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("names", nargs="*", help="of examples, as steep; default: all")
-    parser.add_argument("--folder", type=Path, default=EXAMPLES, help="with the examples; default: %(default)s")
-    parser.add_argument("--time-limit", type=float, default=TIME_LIMIT, help="for each, in seconds; default: 300")
+    parser.add_argument("names", nargs="*", help="examples to run, such as steep; default: all")
+    parser.add_argument("--folder", type=Path, default=EXAMPLES, help="folder of the examples; default: %(default)s")
+    parser.add_argument("--time-limit", type=float, default=TIME_LIMIT, help="seconds for each example; default: 300")
     arguments = parser.parse_args()
-    found = {path.stem: path for path in sorted(arguments.folder.glob("*.py"))}
+    examples = {path.stem: path for path in sorted(arguments.folder.glob("[!_]*.py"))}
     for name in arguments.names:
-        if name not in found:
-            parser.error(f"names: expected some of {', '.join(found)}; got {name}")
+        if name not in examples:
+            parser.error(f"names: expected some of {', '.join(examples)}; got {name}")
 
-    names = arguments.names or list(found)
+    names = arguments.names or list(examples)
     width = max(map(len, names), default=0)
-    print(f"{'example':{width}}   seconds         what it showed", flush=True)
+    print(f"{'example':{width}}   seconds         result", flush=True)
     failed = 0
     for name in names:
-        passed, said, seconds = run(found[name], arguments.time_limit)
+        passed, result, seconds = run(examples[name], arguments.time_limit)
         failed += not passed
-        print(f"{name:{width}}   {seconds:7.1f}   {'pass' if passed else 'FAIL'}  {said}", flush=True)
+        print(f"{name:{width}}   {seconds:7.1f}   {'pass' if passed else 'FAIL'}  {result}", flush=True)
     if failed or not names:
         sys.exit(f"{failed} of {len(names)} examples failed.")
     print(f"All {len(names)} examples passed.")

@@ -2,14 +2,15 @@
  *
  * act.h - sigmoid, tanh, relu, selu on vec.
  *
- * All of them stand on one exponential of a number x <= 0, kept in two parts so that neither e^x nor e^x - 1 loses digits:
+ * All are computed from one exponential of x <= 0, kept in two parts so that neither e^x nor e^x - 1 loses digits:
  *
  *     x = n ln 2 + r,  |r| <= ln 2 / 2         scale = 2^n,  p = e^r - 1
  *     e^x     = scale + scale p
  *     e^x - 1 = scale p + (scale - 1)          scale - 1 is exact while it matters
  *
- * NaN stays NaN, +-inf saturate; results below the smallest normal number are flushed to zero. Largest errors in ULP where
- * the result is a normal number, over every float32 and over 10^7 random float64 (tests/test_act.py, slow; it holds 3):
+ * NaN stays NaN, +-inf saturate; results below the smallest normal number are flushed to zero. Largest errors in ULP
+ * where the result is a normal number, over every float32 and over 10^7 random float64 (tests/test_act.py, slow; it
+ * holds 3):
  *
  *                       sigmoid  tanh   selu
  *     float32           2.41     2.50   1.94

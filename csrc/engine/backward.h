@@ -9,8 +9,9 @@
  *       then for the whole chunk:      dx      += dgates W^T
  *                                      dW += dgates^T x,  dU += dgates^T h_prev,  db += sum dgates
  *
- * Threads divide rows and units as in forward.h for the steps, and as in grads.h for the chunk. The chunks depend on the
- * sizes alone, so the bits do not depend on the number of threads. */
+ * Threads divide rows and units as in forward.h for the steps, and as in grads.h for the chunk. The chunks depend on
+ * the sizes alone, so the bits do not depend on the number of threads. */
+
 /* Steps of the chunk that ends at s_hi. */
 static fr_idx chunk_start(const fr_desc *d, fr_idx s_lo, fr_idx s_hi)
 {
@@ -24,108 +25,113 @@ static struct back_step back_rows(const struct backward_call *f, fr_idx s, fr_id
 {
     const fr_desc   *d = f->d;
     const fr_idx     H = d->H, Hv = round_up(H, VL);
-    struct back_step rows = f->space.rows;
+    struct back_step step = f->space.step;
     real *const      gates = f->a->gates;
     const real      *c = f->a->c, *c_0 = f->a->c_0;
-    const fr_idx     at = position(f->rows, lo) * Hv;
-    rows.n = n, rows.ld = f->rows.stride * Hv;
-    rows.dh = f->space.dh + at, rows.dc = f->space.dc + at, rows.dq = f->space.dq + at, rows.dm = f->space.dm + at;
+    const fr_idx     at = position(f->group, lo) * Hv;
+    step.n = n, step.ld = f->group.stride * Hv;
+    step.dh = f->space.dh + at, step.dc = f->space.dc + at, step.dq = f->space.dq + at, step.dm = f->space.dm + at;
     for (fr_idx j = 0; j < n; j++) {
-        const fr_idx i = position(f->rows, lo + j), tape = first_of(d, s) + i;
-        rows.gates[j] = gates + tape * f->cell->S * H;
-        rows.h_prev[j] = state_before(d, f->y, f->a->h_0, f->space.zeros, s, i);
+        const fr_idx i = position(f->group, lo + j), tape = first_of(d, s) + i;
+        step.gates[j] = gates + tape * block_count(f->cell) * H;
+        step.h_prev[j] = state_before(d, f->y, f->a->h_0, f->space.zeros, s, i);
         if (f->a->dy)
-            rows.dy[j] = field_row(d, f->dy, s, i);
-        if (f->take_h.at)
-            rows.take_h[j] = field_row(d, f->take_h, s, i);
-        if (f->take_c.at)
-            rows.take_c[j] = field_row(d, f->take_c, s, i);
+            step.dy[j] = field_row(d, f->dy, s, i);
+        if (f->fraction_h.at)
+            step.fraction_h[j] = field_row(d, f->fraction_h, s, i);
+        if (f->fraction_c.at)
+            step.fraction_c[j] = field_row(d, f->fraction_c, s, i);
         if (f->cell->has_c) {
-            rows.c_prev[j] = s ? c + (first_of(d, s - 1) + i) * H : c_0 ? c_0 + row_at(d, i) * H : f->space.zeros;
+            step.c_prev[j] = s ? c + (first_of(d, s - 1) + i) * H : c_0 ? c_0 + row_at(d, i) * H : f->space.zeros;
         }
     }
     if (!f->a->dy)
-        rows.dy = NULL;
-    if (!f->take_h.at)
-        rows.take_h = NULL;
-    if (!f->take_c.at)
-        rows.take_c = NULL;
-    return rows;
+        step.dy = NULL;
+    if (!f->fraction_h.at)
+        step.fraction_h = NULL;
+    if (!f->fraction_c.at)
+        step.fraction_c = NULL;
+    return step;
 }
 
 /* to (dh, dq or dm) += dgates U^T in this thread's units, which may begin and end inside a panel */
-static void through_product(const struct backward_call *f, int k, const struct back_step *rows, real *to)
+static void through_product(const struct backward_call *f, int k, const struct back_step *step, real *to)
 {
     const struct stage *t = &f->cell->stage[k];
-    const fr_idx        H = f->d->H, K = t->Gh * H, b_panel = K * MAX_NV * VL, c_panel = MAX_NV * VL;
-    for (fr_idx j = 0; j < rows->n; j++)
-        f->space.a[j] = rows->gates[j] + (t->block + t->h0) * H;
+    const fr_idx        H = f->d->H, K = t->Gh * H, u_panel = K * MAX_NV * VL;
+    for (fr_idx j = 0; j < step->n; j++)
+        f->space.a[j] = step->gates[j] + (t->block + t->h0) * H;
     for (fr_idx v = f->units.lo / VL, end = f->units.hi / VL; v < end;) {
         const fr_idx p = v / MAX_NV, inside = v % MAX_NV;
         const int    panel = panel_vectors(H, MAX_NV, p),
                      nv = end - v < panel - inside ? (int)(end - v) : (int)(panel - inside);
-        const int    np = nv < MAX_NV ? 1 : panel_group(panels_at_once(rows->n, nv), H, MAX_NV, p, end / MAX_NV);
-        gemm(rows->n, np, nv, K, f->space.a, 1, f->pack[k].wh_t + p * b_panel + inside * VL, panel * VL, b_panel,
-             to + v * VL, rows->ld, c_panel);
+        const int    np = nv < MAX_NV ? 1 : panel_group(panels_at_once(step->n, nv), H, MAX_NV, p, end / MAX_NV);
+        const struct product product = {
+            .k = K,
+            .a = {f->space.a, 1},
+            .b = {f->pack[k].wh_t + p * u_panel + inside * VL, panel * VL, u_panel},
+            .c = {to + v * VL, step->ld, MAX_NV * VL},
+        };
+        gemm(step->n, np, nv, &product);
         v += np * nv;
     }
 }
 
 /* The gradients of this stage's pre-activations in this thread's units, kept within +-clip; NaN stays. */
-static void clip_gates(const struct backward_call *f, const struct stage *t, const struct back_step *rows)
+static void clip_gates(const struct backward_call *f, const struct stage *t, const struct back_step *step)
 {
-    const vec    most = splat((real)f->a->carry.clip), least = -most;
+    const vec    most = splat((real)f->a->state_update.clip), least = -most;
     const fr_idx H = f->d->H;
     const int    end_x = t->x0 + t->Gx, end_h = t->h0 + t->Gh, end = end_x > end_h ? end_x : end_h;
-    for (fr_idx i = 0; i < rows->n; i++)
+    for (fr_idx i = 0; i < step->n; i++)
         for (int b = t->block; b < t->block + end; b++)
             for (fr_idx j = f->units.lo; j < f->units.hi; j += VL) {
-                real     *at = rows->gates[i] + b * H + j;
+                real     *at = step->gates[i] + b * H + j;
                 const vec v = load_part(at, H - j);
                 store_part(at, if_less(most, v, most, if_less(v, least, least, v)), H - j);
             }
 }
 
-static void zero_units(const struct backward_call *f, const struct back_step *rows, real *to)
+static void zero_units(const struct backward_call *f, const struct back_step *step, real *to)
 {
-    for (fr_idx i = 0; i < rows->n; i++)
-        memset(to + i * rows->ld + f->units.lo, 0, (size_t)(f->units.hi - f->units.lo) * sizeof(real));
+    for (fr_idx i = 0; i < step->n; i++)
+        memset(to + i * step->ld + f->units.lo, 0, (size_t)(f->units.hi - f->units.lo) * sizeof(real));
 }
 
 /* to (dh or dq) += mask dm in this thread's units */
-static void through_mask(const struct backward_call *f, const struct back_step *rows, fr_idx lo, real *to)
+static void through_mask(const struct backward_call *f, const struct back_step *step, fr_idx lo, real *to)
 {
     const fr_idx H = f->d->H;
-    for (fr_idx i = 0; i < rows->n; i++) {
-        const real *mask = (const real *)f->a->carry.mask + row_at(f->d, position(f->rows, lo + i)) * H;
+    for (fr_idx i = 0; i < step->n; i++) {
+        const real *mask = (const real *)f->a->state_update.mask + row_at(f->d, position(f->group, lo + i)) * H;
         for (fr_idx j = f->units.lo; j < f->units.hi; j += VL) {
-            const fr_idx at = i * rows->ld + j;
-            store(to + at, vfma(load(rows->dm + at), load_part(mask + j, H - j), load(to + at)));
+            const fr_idx at = i * step->ld + j;
+            store(to + at, vfma(load(step->dm + at), load_part(mask + j, H - j), load(to + at)));
         }
     }
 }
 
 static void step_back(const struct backward_call *f, fr_idx s, fr_idx lo, fr_idx hi)
 {
-    const struct range     all = {0, running(f->d, s, f->rows, lo, hi)};
-    const struct back_step rows = back_rows(f, s, lo, all.hi);
-    for (int k = f->cell->stages - 1; k >= 0; k--) {
+    const struct range     all = {0, running(f->d, s, f->group, lo, hi)};
+    const struct back_step step = back_rows(f, s, lo, all.hi);
+    for (int k = stage_count(f->cell) - 1; k >= 0; k--) {
         const struct stage *t = &f->cell->stage[k];
-        real *const         to = t->operand == H_PREV ? rows.dh : rows.dq;
-        real *const         product = f->d->masked ? rows.dm : to;
-        t->backward(&rows, all, f->units, f->d->H);
-        if (f->a->carry.clip > 0)
-            clip_gates(f, t, &rows);
+        real *const         to = t->operand == H_PREV ? step.dh : step.dq;
+        real *const         product = f->d->masked ? step.dm : to;
+        t->backward(&step, all, f->units, f->d->H);
+        if (f->a->state_update.clip > 0)
+            clip_gates(f, t, &step);
         /* the product needs the gates of every unit */
         wait_for(&f->space.meet[f->rank / f->grid.cols], f->grid.cols, f->rank % f->grid.cols);
-        if (to == rows.dq)
-            zero_units(f, &rows, to);
+        if (to == step.dq)
+            zero_units(f, &step, to);
         if (product != to)
-            zero_units(f, &rows, product);
+            zero_units(f, &step, product);
         if (t->Gh)
-            through_product(f, k, &rows, product);
+            through_product(f, k, &step, product);
         if (product != to)
-            through_mask(f, &rows, lo, to);
+            through_mask(f, &step, lo, to);
     }
 }
 
@@ -155,6 +161,7 @@ static void backward_prepare(const void *job, struct grid grid)
 {
     const struct backward_job *j = job;
     struct backward_space      shared;
+    assert((uintptr_t)j->a->workspace % 64 == 0 && regions_are_apart(j->d, grid, backward_region));
     backward_layout(j->d, grid, 0, j->a->workspace, &shared);
     memset(shared.meet, 0, (size_t)(grid.rows + 1) * sizeof *shared.meet);
     memset(shared.zeros, 0, (size_t)j->d->H * sizeof(real));
@@ -166,47 +173,58 @@ static void backward_prepare(const void *job, struct grid grid)
     }
 }
 
-static void backward_thread(const void *job, struct grid grid, int rank)
+/* What the tape rows of a chunk, whose gates' gradients are complete, add to dx and the parameters' gradients. */
+static void add_chunk(const struct backward_call *f, struct barrier *all, struct range chunk, fr_idx s_lo)
 {
-    const fr_desc          *d = ((const struct backward_job *)job)->d;
-    const fr_backward_args *a = ((const struct backward_job *)job)->a;
+    const int team = f->grid.rows * f->grid.cols;
+    for (fr_idx lo = chunk.lo; lo < chunk.hi; lo += GRAD_ROWS) {
+        const struct range r = {lo, lo + GRAD_ROWS < chunk.hi ? lo + GRAD_ROWS : chunk.hi};
+        pack_operands(f, r, s_lo);
+        wait_for(all, team, f->rank);
+        add_weights(f, r);
+        add_biases(f, r);
+        wait_for(all, team, f->rank); /* the panels are free again */
+    }
+    if (f->a->dx)
+        add_inputs(f, chunk, s_lo);
+}
+
+static struct backward_call backward_call(const struct backward_job *job, struct grid grid, int rank)
+{
+    const fr_desc          *d = job->d;
+    const fr_backward_args *a = job->a;
+    const struct range      vectors = partition(panel_count(d->H, 1), rank % grid.cols, grid.cols);
     struct backward_call    f = {.d = d, .a = a, .cell = &cells[d->cell], .grid = grid, .rank = rank};
-    int                     team = grid.rows * grid.cols;
-    f.x = (struct field){(real *)a->x, a->x_st, a->x_sn};
-    f.y = (struct field){(real *)a->y, a->y_st, a->y_sn};
+    f.x = read_field(a->x, a->x_st, a->x_sn);
+    f.y = read_field(a->y, a->y_st, a->y_sn);
     f.dx = (struct field){a->dx, a->dx_st, a->dx_sn};
-    f.dy = (struct field){(real *)a->dy, a->dy_st, a->dy_sn};
-    f.take_h = read_field(a->carry.take_h, a->carry.take_h_st, a->carry.take_h_sn);
-    f.take_c = read_field(a->carry.take_c, a->carry.take_c_st, a->carry.take_c_sn);
+    f.dy = read_field(a->dy, a->dy_st, a->dy_sn);
+    f.fraction_h = read_field(a->state_update.fraction_h, a->state_update.fraction_h_st, a->state_update.fraction_h_sn);
+    f.fraction_c = read_field(a->state_update.fraction_c, a->state_update.fraction_c_st, a->state_update.fraction_c_sn);
     pack_layout(d, FR_BACKWARD, (real *)a->pack, f.pack);
     backward_layout(d, grid, rank, a->workspace, &f.space);
-    struct barrier *all = &f.space.meet[grid.rows];
-    f.rows = row_group(d, rank / grid.cols, grid.rows);
-    const struct range vectors = share(panel_count(d->H, 1), rank % grid.cols, grid.cols);
+    f.group = row_group(d, rank / grid.cols, grid.rows);
     f.units = (struct range){vectors.lo * VL, vectors.hi * VL};
+    return f;
+}
 
+static void backward_thread(const void *job, struct grid grid, int rank)
+{
+    struct backward_call    f = backward_call(job, grid, rank);
+    const fr_desc          *d = f.d;
+    const fr_backward_args *a = f.a;
+    struct barrier         *all = &f.space.meet[grid.rows];
     for (fr_idx s_hi = a->s_hi, s_lo; s_hi > a->s_lo; s_hi = s_lo) {
         s_lo = chunk_start(d, a->s_lo, s_hi);
         for (fr_idx s = s_hi - 1; s >= s_lo; s--)
-            for (fr_idx lo = 0; lo < f.rows.count; lo += ROW_BLOCK)
-                step_back(&f, s, lo, lo + ROW_BLOCK < f.rows.count ? lo + ROW_BLOCK : f.rows.count);
-        wait_for(all, team, rank); /* the gradients of the chunk's gates are complete */
-        const struct range chunk = {first_of(d, s_lo), first_of(d, s_hi)};
-        for (struct range r = {chunk.lo, 0}; r.lo < chunk.hi; r.lo = r.hi) {
-            r.hi = r.lo + GRAD_ROWS < chunk.hi ? r.lo + GRAD_ROWS : chunk.hi;
-            pack_operands(&f, r, s_lo);
-            wait_for(all, team, rank);
-            add_weights(&f, r);
-            add_biases(&f, r);
-            wait_for(all, team, rank); /* the panels are free again */
-        }
-        if (a->dx)
-            add_inputs(&f, chunk, s_lo);
-        if (f.grid.cols > 1 &&
-            crowded(f.space.meet)) { /* the first thread goes on alone: its memory stays where it is */
+            for (fr_idx lo = 0; lo < f.group.count; lo += ROW_BLOCK)
+                step_back(&f, s, lo, lo + ROW_BLOCK < f.group.count ? lo + ROW_BLOCK : f.group.count);
+        wait_for(all, f.grid.rows * f.grid.cols, rank);
+        add_chunk(&f, all, (struct range){first_of(d, s_lo), first_of(d, s_hi)}, s_lo);
+        if (f.grid.cols > 1 && crowded(f.space.meet)) { /* the first thread continues alone, with its own memory */
             if (rank)
                 return;
-            f.grid = (struct grid){1, team = 1};
+            f.grid = (struct grid){1, 1};
             f.units = (struct range){0, round_up(d->H, VL)};
         }
     }
@@ -215,12 +233,6 @@ static void backward_thread(const void *job, struct grid grid, int rank)
         get_state_grad(d, every, f.space.dh, a->dh_0);
         get_state_grad(d, every, f.space.dc, a->dc_0);
     }
-}
-
-static size_t backward_bytes(const fr_desc *d, struct grid grid)
-{
-    struct backward_space none;
-    return (size_t)(backward_layout(d, grid, grid.rows * grid.cols - 1, NULL, &none) - (char *)NULL);
 }
 
 static void backward(const fr_desc *d, const fr_backward_args *a)

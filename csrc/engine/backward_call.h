@@ -2,7 +2,7 @@
  *
  * backward_call.h - what the threads of a backward call work with: its arguments, its memory, and what each owns. */
 enum {
-    CHUNK_ROWS = 512, /* tape rows after which the gradients of the weights are taken: dgates are still in L2 or L3 */
+    CHUNK_ROWS = 512, /* tape rows between two updates of the weights' gradients: dgates are still in L2 or L3 */
     GRAD_ROWS = 256,  /* k of their products: panels of x and h of this many rows fit L2 */
     DX_ROWS = 48      /* rows of dx at a time, a multiple of every tile */
 };
@@ -12,42 +12,58 @@ struct backward_space {
     real            *zeros;             /* (H) */
     real            *dh, *dc, *dq, *dm; /* (N, Hv): by position */
     real            *x, *h[2]; /* (panel, GRAD_ROWS, MAX_NV VL): x and each stage's operand, as B of dW and dU */
-    struct back_step rows;     /* arrays of ROW_BLOCK, this thread's */
+    struct back_step step;     /* arrays of ROW_BLOCK, this thread's */
     const real     **a;        /* (ROW_BLOCK) rows of A */
     real            *a_t;      /* (GRAD_ROWS, tile rows): a piece of dgates, as A^T */
     real            *tile;     /* (DX_ROWS, MAX_NV VL) */
     real            *masked;   /* (Hv): an operand through the mask */
 };
 
-static char *backward_layout(const fr_desc *d, struct grid grid, int rank, char *base, struct backward_space *out)
+/* What one thread has for itself. */
+static void backward_rank_layout(const fr_desc *d, struct arena *a, struct backward_space *out)
+{
+    out->a_t = reserve(a, GRAD_ROWS * MAX_ROWS, sizeof(real));
+    out->tile = reserve(a, DX_ROWS * MAX_NV * VL, sizeof(real));
+    out->step.h_prev = reserve(a, ROW_BLOCK, sizeof(real *));
+    out->step.c_prev = reserve(a, ROW_BLOCK, sizeof(real *));
+    out->step.dy = reserve(a, ROW_BLOCK, sizeof(real *));
+    out->step.gates = reserve(a, ROW_BLOCK, sizeof(real *));
+    out->step.fraction_h = reserve(a, ROW_BLOCK, sizeof(real *));
+    out->step.fraction_c = reserve(a, ROW_BLOCK, sizeof(real *));
+    out->a = reserve(a, ROW_BLOCK, sizeof(real *));
+    out->masked = reserve(a, d->masked ? round_up(d->H, VL) : 0, sizeof(real));
+}
+
+/* The workspace of thread `rank`: what all share, and its region. */
+static struct region backward_layout(const fr_desc *d, struct grid grid, int rank, char *base,
+                                     struct backward_space *out)
 {
     const struct cell *cell = &cells[d->cell];
     const fr_idx       Hv = round_up(d->H, VL), Iv = round_up(d->I, VL);
-    struct arena       a = {base};
-    /* dh, dc, dq live from one piece of a call to the next, so they come first: their place must not depend on the grid */
-    out->dh = take(&a, d->N * Hv, sizeof(real));
-    out->dc = take(&a, cell->has_c ? d->N * Hv : 0, sizeof(real));
-    out->dq = take(&a, cell->stages > 1 ? d->N * Hv : 0, sizeof(real));
-    out->dm = take(&a, d->masked ? d->N * Hv : 0, sizeof(real));
-    out->zeros = take(&a, d->H, sizeof(real));
-    out->meet = take(&a, grid.rows + 1, sizeof *out->meet);
-    out->x = take(&a, GRAD_ROWS * Iv, sizeof(real));
-    for (int k = 0; k < cell->stages; k++)
-        out->h[k] = take(&a, cell->stage[k].Gh ? GRAD_ROWS * Hv : 0, sizeof(real));
-    const fr_idx masked = d->masked ? Hv : 0;
-    a.at += rank * ((fr_idx)sizeof(real) * (GRAD_ROWS * MAX_ROWS + DX_ROWS * MAX_NV * VL + masked) +
-                    7 * (fr_idx)round_up(ROW_BLOCK * sizeof(real *), 64));
-    out->a_t = take(&a, GRAD_ROWS * MAX_ROWS, sizeof(real));
-    out->tile = take(&a, DX_ROWS * MAX_NV * VL, sizeof(real));
-    out->rows.h_prev = take(&a, ROW_BLOCK, sizeof(real *));
-    out->rows.c_prev = take(&a, ROW_BLOCK, sizeof(real *));
-    out->masked = take(&a, masked, sizeof(real));
-    out->rows.dy = take(&a, ROW_BLOCK, sizeof(real *));
-    out->rows.gates = take(&a, ROW_BLOCK, sizeof(real *));
-    out->rows.take_h = take(&a, ROW_BLOCK, sizeof(real *));
-    out->rows.take_c = take(&a, ROW_BLOCK, sizeof(real *));
-    out->a = take(&a, ROW_BLOCK, sizeof(real *));
-    return a.at;
+    struct arena       a = {base, 0};
+    struct region      own = {0};
+    /* dh, dc, dq live from one piece of a call to the next, so they come first: their place must not depend on grid */
+    out->dh = reserve(&a, d->N * Hv, sizeof(real));
+    out->dc = reserve(&a, cell->has_c ? d->N * Hv : 0, sizeof(real));
+    out->dq = reserve(&a, stage_count(cell) > 1 ? d->N * Hv : 0, sizeof(real));
+    out->dm = reserve(&a, d->masked ? d->N * Hv : 0, sizeof(real));
+    out->zeros = reserve(&a, d->H, sizeof(real));
+    out->meet = reserve(&a, grid.rows + 1, sizeof *out->meet);
+    out->x = reserve(&a, GRAD_ROWS * Iv, sizeof(real));
+    for (int k = 0; k < stage_count(cell); k++)
+        out->h[k] = reserve(&a, cell->stage[k].Gh ? GRAD_ROWS * Hv : 0, sizeof(real));
+    for (int r = 0; r <= rank; r++) {
+        own.lo = a.used;
+        backward_rank_layout(d, &a, out);
+        own.hi = a.used;
+    }
+    return own;
+}
+
+static struct region backward_region(const fr_desc *d, struct grid grid, int rank)
+{
+    struct backward_space none;
+    return backward_layout(d, grid, rank, NULL, &none);
 }
 
 struct backward_call {
@@ -58,7 +74,7 @@ struct backward_call {
     struct backward_space   space;
     struct grid             grid;
     int                     rank;
-    struct group            rows;  /* what this thread owns: rows, */
+    struct group            group; /* what this thread owns: rows, */
     struct range            units; /* and units, whole vectors */
-    struct field            x, y, dx, dy, take_h, take_c;
+    struct field            x, y, dx, dy, fraction_h, fraction_c;
 };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * cell.h - what a cell is: a row of the table below and two pointwise functions.
+ * cell.h - what a cell is: a row of cells.h and two pointwise functions.
  *
  * The pre-activations of one step and row are S blocks of H values. Input weights feed a window of neighbouring blocks,
- * recurrent weights feed a window of neighbouring blocks, and one rule covers every cell: start from the bias, add x W in
- * the x-window, add h U in the h-window, let the cell activate the blocks in place.
+ * recurrent weights feed a window of neighbouring blocks, and one rule covers every cell: start from the bias, add x W
+ * in the x-window, add h U in the h-window, let the cell activate the blocks in place.
  *
  *     cell              blocks    x-window   h-window
  *     RNN               h         h          h
@@ -21,26 +21,26 @@ struct unit {
     vec g[4]; /* forward: pre-activations in, activations out. backward: activations in, their gradients out */
     vec h_prev, c_prev; /* the state before the step */
     vec h, c;           /* forward: out */
-    vec dh, dc; /* backward: in, the gradient of h and c; out, what goes to h_prev and c_prev without a product */
+    vec dh, dc; /* backward: in, the gradients of h and c; out, their parts of h_prev and c_prev without a product */
     vec dq;     /* backward of a first stage: the gradient of its block q */
 };
 
-/* The rows of a step: pointers to H values each, in the order of the batch. gates is the tape, or NULL; take_h and take_c
- * (see fr_carry) may be NULL. */
+/* The rows of a step: pointers to H values each, in the order of the batch. gates is the tape, or NULL; fraction_h and
+ * fraction_c (see fr_state_update) may be NULL. */
 struct step {
     fr_idx       n;
     int          back; /* go through the panels from the last to the first */
-    const real **h_prev, **c_prev, **take_h, **take_c;
+    const real **h_prev, **c_prev, **fraction_h, **fraction_c;
     real       **h, **c, **gates;
 };
 
 /* gemm's tile of one panel -> h, c, gates of units j..j+ub*VL. Tile row: [block][vector of units]. */
-typedef void forward_rows_fn(const struct step *s, fr_idx n, const real *tile, int ub, fr_idx j, fr_idx H);
+typedef void forward_rows_fn(const struct step *s, const real *tile, int ub, fr_idx j, fr_idx H);
 
-/* What a backward step has per row. dh, dc, dq, dm rows are ld apart. dy, take_h, take_c may be NULL. */
+/* What a backward step has per row. dh, dc, dq, dm rows are ld apart. dy, fraction_h, fraction_c may be NULL. */
 struct back_step {
     fr_idx       n, ld;
-    const real **h_prev, **c_prev, **dy, **take_h, **take_c;
+    const real **h_prev, **c_prev, **dy, **fraction_h, **fraction_c;
     real       **gates;
     real        *dh, *dc, *dq, *dm; /* dm: the gradient of what a product read, before the mask */
 };
@@ -63,20 +63,36 @@ struct stage {
 };
 
 struct cell {
-    int          G, S, has_c, stages;
+    const char  *name, *activation, *gates; /* as in fr_cell_info */
+    int          has_c;
     struct stage stage[2];
 };
 
-/* take new + (1 - take) old: exact where take is 0 or 1 */
-INLINE vec taken(vec take, vec new, vec old) { return vfma(take, new, (R(1.0) - take) * old); }
+static const struct cell cells[FR_N_CELLS]; /* defined below, from cells.h */
 
-/* The loop over rows and units around a pointwise function, expanded for each cell so that the function is inlined.
- * S blocks of this stage begin at `block`; blocks before it were saved by an earlier stage. Only the last stage has the
- * new h. */
-INLINE void forward_rows(void (*const point)(struct unit *), const int S, const int block, const int has_c,
-                         const int last, const struct step *s, fr_idx n, const real *tile, int ub, fr_idx j0, fr_idx H)
+INLINE int stage_count(const struct cell *cell) { return cell->stage[1].S ? 2 : 1; }
+
+/* Gates that own weights. */
+INLINE int gate_count(const struct cell *cell) { return cell->stage[0].Gx + cell->stage[1].Gx; }
+
+/* Blocks of a tape row. */
+INLINE int block_count(const struct cell *cell) { return cell->stage[0].S + cell->stage[1].S; }
+
+/* Vectors of a full panel: the wider window decides. */
+INLINE int stage_nv(const struct stage *t) { return (t->Gx > t->Gh ? t->Gx : t->Gh) * t->ub; }
+
+/* fraction new + (1 - fraction) old: exact where fraction is 0 or 1 */
+INLINE vec blend(vec fraction, vec new, vec old) { return vfma(fraction, new, (R(1.0) - fraction) * old); }
+
+/* The loop over rows and units around the pointwise function of stage k, expanded for each cell so that the function is
+ * inlined and what the cell says is constant. Blocks before the stage's own were saved by an earlier stage. Only the
+ * last stage has the new h. */
+INLINE void forward_rows(void (*const point)(struct unit *), const struct cell *cell, const int k, const struct step *s,
+                         const real *tile, int ub, fr_idx j0, fr_idx H)
 {
-    for (fr_idx i = 0; i < n; i++, tile += S * ub * VL)
+    const int S = cell->stage[k].S, block = cell->stage[k].block, has_c = cell->has_c,
+              last = k + 1 == stage_count(cell);
+    for (fr_idx i = 0; i < s->n; i++, tile += S * ub * VL)
         for (int v = 0; v < ub; v++) {
             const fr_idx j = j0 + v * VL, width = H - j;
             struct unit  u = {0};
@@ -88,10 +104,10 @@ INLINE void forward_rows(void (*const point)(struct unit *), const int S, const 
             if (has_c)
                 u.c_prev = load_part(s->c_prev[i] + j, width);
             point(&u);
-            if (last && s->take_h)
-                u.h = taken(load_part(s->take_h[i] + j, width), u.h, u.h_prev);
-            if (has_c && s->take_c)
-                u.c = taken(load_part(s->take_c[i] + j, width), u.c, u.c_prev);
+            if (last && s->fraction_h)
+                u.h = blend(load_part(s->fraction_h[i] + j, width), u.h, u.h_prev);
+            if (has_c && s->fraction_c)
+                u.c = blend(load_part(s->fraction_c[i] + j, width), u.c, u.c_prev);
             if (last)
                 store_part(s->h[i] + j, u.h, width);
             if (has_c)
@@ -102,9 +118,10 @@ INLINE void forward_rows(void (*const point)(struct unit *), const int S, const 
         }
 }
 
-INLINE void backward_rows(void (*const point)(struct unit *), const int S, const int has_c, const int first,
-                          const int last, const struct back_step *s, struct range rows, struct range units, fr_idx H)
+INLINE void backward_rows(void (*const point)(struct unit *), const struct cell *cell, const int k,
+                          const struct back_step *s, struct range rows, struct range units, fr_idx H)
 {
+    const int S = block_count(cell), has_c = cell->has_c, first = k == 0, last = k + 1 == stage_count(cell);
     for (fr_idx i = rows.lo; i < rows.hi; i++)
         for (fr_idx j = units.lo; j < units.hi; j += VL) {
             const fr_idx width = H - j;
@@ -121,19 +138,19 @@ INLINE void backward_rows(void (*const point)(struct unit *), const int S, const
             }
             if (first && !last)
                 u.dq = load(s->dq + i * s->ld + j);
-            vec past_dh = {0}, past_dc = {0}; /* what goes by the cell, straight to the state before */
-            if (last && s->take_h) {
-                const vec take = load_part(s->take_h[i] + j, width);
-                past_dh = (R(1.0) - take) * u.dh, u.dh *= take;
+            vec past_dh = {0}, past_dc = {0}; /* the part that bypasses the cell, to the state before */
+            if (last && s->fraction_h) {
+                const vec fraction = load_part(s->fraction_h[i] + j, width);
+                past_dh = (R(1.0) - fraction) * u.dh, u.dh *= fraction;
             }
-            if (has_c && s->take_c) {
-                const vec take = load_part(s->take_c[i] + j, width);
-                past_dc = (R(1.0) - take) * u.dc, u.dc *= take;
+            if (has_c && s->fraction_c) {
+                const vec fraction = load_part(s->fraction_c[i] + j, width);
+                past_dc = (R(1.0) - fraction) * u.dc, u.dc *= fraction;
             }
             point(&u);
-            if (last && s->take_h)
+            if (last && s->fraction_h)
                 u.dh += past_dh;
-            if (has_c && s->take_c)
+            if (has_c && s->fraction_c)
                 u.dc += past_dc;
             for (int b = 0; b < S; b++)
                 store_part(s->gates[i] + b * H + j, u.g[b], width);
@@ -143,55 +160,25 @@ INLINE void backward_rows(void (*const point)(struct unit *), const int S, const
         }
 }
 
-/* name, S of the stage, its first block, S of the cell, has_c, first stage, last stage */
-#define ROWS(name, S, block, S_cell, has_c, first, last)                                                               \
-    static void name##_forward_rows(const struct step *s, fr_idx n, const real *tile, int ub, fr_idx j, fr_idx H)      \
+#define CELL(code, name, activation, gates, has_c, stages) stages
+#define STAGE(code, k, functions, ...)                                                                                 \
+    static void forward_##code##_##k(const struct step *s, const real *tile, int ub, fr_idx j, fr_idx H)               \
     {                                                                                                                  \
-        forward_rows(name##_forward, S, block, has_c, last, s, n, tile, ub, j, H);                                     \
+        forward_rows(functions##_forward, &cells[FR_##code], k, s, tile, ub, j, H);                                    \
     }                                                                                                                  \
-    static void name##_backward_rows(const struct back_step *s, struct range rows, struct range units, fr_idx H)       \
+    static void backward_##code##_##k(const struct back_step *s, struct range rows, struct range units, fr_idx H)      \
     {                                                                                                                  \
-        backward_rows(name##_backward, S_cell, has_c, first, last, s, rows, units, H);                                 \
+        backward_rows(functions##_backward, &cells[FR_##code], k, s, rows, units, H);                                  \
     }
-ROWS(rnn_tanh, 1, 0, 1, 0, 1, 1)
-ROWS(rnn_relu, 1, 0, 1, 0, 1, 1)
-ROWS(rnn_sigmoid, 1, 0, 1, 0, 1, 1)
-ROWS(rnn_selu, 1, 0, 1, 0, 1, 1)
-ROWS(rnn_identity, 1, 0, 1, 0, 1, 1)
-ROWS(lstm, 4, 0, 4, 1, 1, 1)
-ROWS(gru, 4, 0, 4, 0, 1, 1)
-ROWS(gru_reset, 3, 0, 4, 0, 1, 0)
-ROWS(gru_candidate, 1, 3, 4, 0, 0, 1)
+#include "../cells.h"
+#undef CELL
+#undef STAGE
 
-/* clang-format off */
-#define LOOPS(name) .forward = name##_forward_rows, .backward = name##_backward_rows
-#define ALL_GATES(G) .Gx = G, .gate_x = {0, 1, 2, 3}, .Gh = G, .gate_h = {0, 1, 2, 3}
-#define RNN_CELL(name) {.G = 1, .S = 1, .stages = 1, .stage = {                                                        \
-    {.S = 1, ALL_GATES(1), .ub = 2, .operand = H_PREV, LOOPS(name)}}}
-
+#define CELL(code, name, activation, gates, has_c, stages) [FR_##code] = {name, activation, gates, has_c, {stages}},
+#define STAGE(code, k, functions, ...)                                                                                 \
+    {.forward = forward_##code##_##k, .backward = backward_##code##_##k, __VA_ARGS__},
 static const struct cell cells[FR_N_CELLS] = {
-    [FR_RNN_TANH]     = RNN_CELL(rnn_tanh),
-    [FR_RNN_RELU]     = RNN_CELL(rnn_relu),
-    [FR_RNN_SIGMOID]  = RNN_CELL(rnn_sigmoid),
-    [FR_RNN_SELU]     = RNN_CELL(rnn_selu),
-    [FR_RNN_IDENTITY] = RNN_CELL(rnn_identity),
-
-    [FR_LSTM] = {.G = 4, .S = 4, .has_c = 1, .stages = 1, .stage = {
-        {.S = 4, ALL_GATES(4), .ub = 1, .operand = H_PREV, LOOPS(lstm)}}},
-
-    /* PyTorch's gates are r z n */
-    [FR_GRU] = {.G = 3, .S = 4, .stages = 1, .stage = {
-        {.S = 4, .x0 = 0, .Gx = 3, .gate_x = {2, 0, 1}, .h0 = 1, .Gh = 3, .gate_h = {0, 1, 2}, .ub = 1,
-         .operand = H_PREV, LOOPS(gru)}}},
-
-    [FR_GRU_RESET_BEFORE] = {.G = 3, .S = 4, .stages = 2, .stage = {
-        {.S = 3, ALL_GATES(2), .ub = 2, .operand = H_PREV, LOOPS(gru_reset)},
-        {.S = 1, .block = 3, .Gx = 1, .gate_x = {2}, .Gh = 1, .gate_h = {2}, .ub = 2, .operand = 2, LOOPS(gru_candidate)}}},
-
-    [FR_LINEAR] = {.G = 1, .S = 1, .stages = 1, .stage = {
-        {.S = 1, .Gx = 1, .ub = 4, .operand = H_PREV, LOOPS(rnn_identity)}}},
+#include "../cells.h"
 };
-/* clang-format on */
-
-/* Vectors of a full panel: the wider window decides. */
-INLINE int stage_nv(const struct stage *t) { return (t->Gx > t->Gh ? t->Gx : t->Gh) * t->ub; }
+#undef CELL
+#undef STAGE

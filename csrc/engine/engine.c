@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * engine.c - the one translation unit of an engine. The build compiles it once for each instruction set and number type:
+ * engine.c - the one translation unit of an engine, compiled once for each instruction set and number type:
  *
  *     FR_BITS    32 or 64: float or double
  *     FR_ISA     the name of the instruction set, a string; the compiler's -m flags choose the instructions
@@ -31,6 +31,9 @@
 #include "cell.h"
 #include "pack.h"
 #include "rows.h"
+#include "plan.h"
+#include "arena.h"
+#include "forward_call.h"
 #include "forward.h"
 #include "backward_call.h"
 #include "grads.h"
@@ -41,10 +44,7 @@
 
 static size_t workspace_bytes(const fr_desc *d, fr_pass pass)
 {
-    const struct grid one = {1, 1}, grid = plan(d, d->n_threads);
-    size_t (*const bytes)(const fr_desc *, struct grid) = pass == FR_FORWARD ? forward_bytes : backward_bytes;
-    const size_t a = bytes(d, grid), b = bytes(d, one); /* see run_team */
-    return a > b ? a : b;
+    return region_bytes(d, pass == FR_FORWARD ? forward_region : backward_region);
 }
 
 static int threads_pay(const fr_desc *d)
@@ -68,12 +68,21 @@ static fr_idx backward_piece(const fr_desc *d, fr_idx s_hi)
     return s;
 }
 
-static void cell_info(fr_cell cell, fr_cell_info *info)
+static void cell_info(fr_cell code, fr_cell_info *info)
 {
-    info->G = cells[cell].G;
-    info->S = cells[cell].S;
-    info->has_c = cells[cell].has_c;
-    info->recurrent = cells[cell].stage[0].Gh > 0;
+    const struct cell *cell = &cells[code];
+    *info = (fr_cell_info){
+        .name = cell->name,
+        .activation = cell->activation,
+        .gates = cell->gates,
+        .G = gate_count(cell),
+        .S = block_count(cell),
+        .has_c = cell->has_c,
+        .recurrent = cell->stage[0].Gh > 0,
+    };
+    for (int k = 0; k < stage_count(cell); k++) /* a gate lies where its input weights feed */
+        for (int g = 0; g < cell->stage[k].Gx; g++)
+            info->gate_block[cell->stage[k].gate_x[g]] = cell->stage[k].block + cell->stage[k].x0 + g;
 }
 
 static void test_act(fr_act act, fr_idx n, const void *x, void *y)
@@ -88,31 +97,55 @@ static void test_act(fr_act act, fr_idx n, const void *x, void *y)
     restore_denormals(mode);
 }
 
-static void test_gemm(fr_idx m, fr_idx n, fr_idx k, const void *a, const void *b, void *c, void *workspace)
+struct test_gemm_space {
+    const real **rows;           /* (m) of a */
+    real        *packed, *tiles; /* b and c as panels */
+};
+
+static size_t test_gemm_layout(const fr_test_gemm_args *a, char *base, struct test_gemm_space *out)
 {
-    enum { WIDTH = MAX_NV * VL };
-    const fr_idx panels = panel_count(n, MAX_NV);
-    struct arena arena = {workspace};
-    const real **rows = take(&arena, m, sizeof *rows);
-    real        *packed = take(&arena, panels * k * WIDTH, sizeof(real)),
-         *tiles = take(&arena, panels * m * WIDTH, sizeof(real));
+    const fr_idx width = panel_count(a->n, a->nv) * a->nv * VL;
+    struct arena arena = {base, 0};
+    out->rows = reserve(&arena, a->m, sizeof *out->rows);
+    out->packed = reserve(&arena, a->k * width, sizeof(real));
+    out->tiles = reserve(&arena, a->m * width, sizeof(real));
+    return arena.used;
+}
+
+static size_t test_gemm_bytes(const fr_test_gemm_args *a)
+{
+    struct test_gemm_space none;
+    return test_gemm_layout(a, NULL, &none);
+}
+
+static void test_gemm(const fr_test_gemm_args *a)
+{
+    const fr_idx           m = a->m, n = a->n, k = a->k, width = a->nv * VL, panels = panel_count(n, a->nv);
+    real                  *c = a->c;
+    struct test_gemm_space s;
+    test_gemm_layout(a, a->workspace, &s);
     for (fr_idx i = 0; i < m; i++)
-        rows[i] = (const real *)a + i * k;
+        s.rows[i] = (const real *)a->a + i * k;
     for (fr_idx l = 0; l < k; l++)
-        pack_row((const real *)b + l * n, l, k, n, packed);
+        pack_row((const real *)a->b + l * n, l, k, n, a->nv, s.packed);
     for (fr_idx i = 0; i < m; i++)
-        for (fr_idx j = 0; j < panels * WIDTH; j++)
-            tiles[j / WIDTH * m * WIDTH + i * WIDTH + j % WIDTH] = j < n ? ((real *)c)[i * n + j] : 0;
+        for (fr_idx j = 0; j < panels * width; j++)
+            s.tiles[j / width * m * width + i * width + j % width] = j < n ? c[i * n + j] : 0;
     for (fr_idx p = 0; p < panels;) {
-        const int nv = panel_vectors(n, MAX_NV, p);
-        const int np = panel_group(panels_at_once(m, nv), n, MAX_NV, p, panels);
-        gemm(m, np, nv, k, rows, 1, packed + p * k * WIDTH, nv * VL, k * WIDTH, tiles + p * m * WIDTH, WIDTH,
-             m * WIDTH);
+        const int            nv = panel_vectors(n, a->nv, p);
+        const int            np = panel_group(panels_at_once(m, nv), n, a->nv, p, panels);
+        const struct product product = {
+            .k = k,
+            .a = {s.rows, 1},
+            .b = {s.packed + p * k * width, nv * VL, k * width},
+            .c = {s.tiles + p * m * width, width, m * width},
+        };
+        gemm(m, np, nv, &product);
         p += np;
     }
     for (fr_idx i = 0; i < m; i++)
         for (fr_idx j = 0; j < n; j++)
-            ((real *)c)[i * n + j] = tiles[j / WIDTH * m * WIDTH + i * WIDTH + j % WIDTH];
+            c[i * n + j] = s.tiles[j / width * m * width + i * width + j % width];
 }
 
 extern const struct fr_engine FR_ENGINE;
@@ -130,6 +163,7 @@ const struct fr_engine        FR_ENGINE = {
     .update = update,
     .sum_of_squares = sum_of_squares,
     .test_act = test_act,
+    .test_gemm_bytes = test_gemm_bytes,
     .test_gemm = test_gemm,
     .probe = probe,
 };

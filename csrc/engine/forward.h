@@ -6,95 +6,18 @@
  *       for each step:           tile += h_prev U           small products, one panel of units at a time
  *                                h, c  = cell(tile)         while the tile is in L1
  *
- * A thread owns some rows of the batch and some panels of units (team.h) and computes just the tiles that it will need, so
- * the only waiting is for h: once per step, where the units are split. Tiles: [panel][row of the chunk][S][ub][VL]. With a
- * mask, each thread multiplies what its products read for itself. */
-enum {
-    ROW_BLOCK = 96, /* rows that go through time together: enough to reuse each weight, few enough for L1 and L2 */
-    CHUNK_BYTES = 192 * 1024, /* of tiles: they are written and read once per chunk and should stay in L2 */
-    SHORT_CHUNK = 32 /* steps, where threads meet at each: between chunks they may find that they had better not */
-};
-
-struct forward_space {
-    struct barrier *meet;      /* one for each row group */
-    real           *zeros;     /* (H): the state of rows that have no initial one */
-    fr_idx          block;     /* rows of a block, at most: ROW_BLOCK, or N */
-    real           *scratch;   /* (row groups, block, S, H): blocks between the stages where there is no tape */
-    real           *tiles;     /* this thread's */
-    fr_idx          tile_rows; /* rows of a chunk, at most */
-    const real    **x;         /* (tile_rows) */
-    struct step     rows;      /* arrays of ROW_BLOCK */
-    const real    **operand;
-    real           *masked; /* (block, H): what a product reads, through the mask */
-};
-
-INLINE struct range own_panels(const fr_desc *d, const struct stage *t, struct grid grid, int rank)
-{
-    return share(panel_count(d->H, t->ub), rank % grid.cols, grid.cols);
-}
-
-/* Reals in one row of the tiles of all panels that a thread owns, at most: all threads of a group have the same chunks. */
-static fr_idx tile_width(const fr_desc *d, struct grid grid)
-{
-    const struct cell *cell = &cells[d->cell];
-    fr_idx             width = 0;
-    for (int k = 0; k < cell->stages; k++) {
-        const struct stage *t = &cell->stage[k];
-        width += (panel_count(d->H, t->ub) + grid.cols - 1) / grid.cols * t->S * t->ub * VL;
-    }
-    return width;
-}
-
-/* The workspace of thread `rank` (the shared part is the same for all); returns its end. */
-static char *forward_layout(const fr_desc *d, struct grid grid, int rank, char *base, struct forward_space *out)
-{
-    const struct cell *cell = &cells[d->cell];
-    const fr_idx       block = d->N < ROW_BLOCK ? d->N : ROW_BLOCK;
-    struct arena       a = {base};
-    out->block = block;
-    out->meet = take(&a, grid.rows, sizeof *out->meet);
-    out->zeros = take(&a, d->H, sizeof(real));
-    out->scratch = take(&a, cell->stages > 1 ? grid.rows * block * cell->S * d->H : 0, sizeof(real));
-    const fr_idx width = tile_width(d, grid), fit = CHUNK_BYTES / ((fr_idx)sizeof(real) * width);
-    const fr_idx most = grid.cols > 1 && SHORT_CHUNK < d->T ? SHORT_CHUNK * block : d->T * block;
-    out->tile_rows = fit < block ? block : fit < most ? fit : most;
-    for (int r = 0; r <= rank; r++) {
-        out->tiles = take(&a, out->tile_rows * width, sizeof(real));
-        out->x = take(&a, out->tile_rows, sizeof *out->x);
-        out->rows.h_prev = take(&a, block, sizeof(real *));
-        out->rows.c_prev = take(&a, block, sizeof(real *));
-        out->rows.h = take(&a, block, sizeof(real *));
-        out->rows.c = take(&a, block, sizeof(real *));
-        out->rows.gates = take(&a, block, sizeof(real *));
-        out->rows.take_h = take(&a, block, sizeof(real *));
-        out->rows.take_c = take(&a, block, sizeof(real *));
-        out->operand = take(&a, block, sizeof(real *));
-        out->masked = take(&a, d->masked ? block * d->H : 0, sizeof(real));
-    }
-    return a.at;
-}
-
-struct forward_call {
-    const fr_desc         *d;
-    const fr_forward_args *a;
-    const struct cell     *cell;
-    struct stage_pack      pack[2];
-    struct forward_space   space;
-    struct grid            grid;
-    int                    rank;
-    struct group           rows; /* this thread's */
-    struct field           x, y, take_h, take_c;
-};
-
+ * A thread owns some rows of the batch and some panels of units (team.h) and computes just the tiles that it will need,
+ * so they wait only for h: once per step, where the units are split. Tiles: [panel][row of the chunk][S][ub][VL]. With
+ * a mask, each thread masks the operands of its own products. */
 /* tile = b + x W for m rows of the chunk, in every panel of every stage that this thread owns */
 static void project(const struct forward_call *f, fr_idx m)
 {
     const fr_idx I = f->d->I;
     real        *tiles = f->space.tiles;
-    for (int k = 0; k < f->cell->stages; k++) {
+    for (int k = 0; k < stage_count(f->cell); k++) {
         const struct stage *t = &f->cell->stage[k];
         const struct range  own = own_panels(f->d, t, f->grid, f->rank);
-        const fr_idx        b_panel = I * t->Gx * t->ub * VL, c_panel = m * t->S * t->ub * VL;
+        const fr_idx        w_panel = I * t->Gx * t->ub * VL, c_panel = m * t->S * t->ub * VL;
         for (fr_idx p = own.lo; p < own.hi;) {
             const int ub = panel_vectors(f->d->H, t->ub, p), width = t->S * ub * VL;
             const int np = panel_group(panels_at_once(m, t->Gx * t->ub), f->d->H, t->ub, p, own.hi);
@@ -104,8 +27,13 @@ static void project(const struct forward_call *f, fr_idx m)
                     for (int j = 0; j < width; j += VL)
                         store(tiles + q * c_panel + i * width + j, load(bias + j));
             }
-            gemm(m, np, t->Gx * ub, I, f->space.x, 1, f->pack[k].wx + p * b_panel, t->Gx * ub * VL, b_panel,
-                 tiles + t->x0 * ub * VL, width, c_panel);
+            const struct product product = {
+                .k = I,
+                .a = {f->space.x, 1},
+                .b = {f->pack[k].wx + p * w_panel, t->Gx * ub * VL, w_panel},
+                .c = {tiles + t->x0 * ub * VL, width, c_panel},
+            };
+            gemm(m, np, t->Gx * ub, &product);
             p += np, tiles += np * c_panel;
         }
     }
@@ -123,20 +51,20 @@ static const real *const *operand_rows(const struct forward_call *f, const struc
         f->space.operand[i] = row;
         if (f->d->masked)
             f->space.operand[i] =
-                masked_row(f->d, f->a->carry.mask, position(f->rows, lo + i), row, f->space.masked + i * H);
+                masked_row(f->d, f->a->state_update.mask, position(f->group, lo + i), row, f->space.masked + i * H);
     }
     return f->space.operand;
 }
 
-/* tile += (h_prev or q) U, then the cell, panel by panel. The step's tiles begin at row r of the m of its chunk. Every other
- * step goes through the panels backwards and finds the last weights of the step before still in L1: 8 to 16 % less time for
- * one row of 64 to 256 units. */
+/* tile += (h_prev or q) U, then the cell, panel by panel. The step's tiles begin at row r of the m of its chunk. Every
+ * other step goes through the panels backwards and finds the last weights of the step before still in L1: 8 to 16 %
+ * less time for one row of 64 to 256 units. */
 static void step_stage(const struct forward_call *f, int k, const struct step *s, fr_idx lo, real *tiles, fr_idx r,
                        fr_idx m)
 {
     const struct stage *t = &f->cell->stage[k];
     const struct range  own = own_panels(f->d, t, f->grid, f->rank);
-    const fr_idx        H = f->d->H, b_panel = H * t->Gh * t->ub * VL, c_panel = m * t->S * t->ub * VL;
+    const fr_idx        H = f->d->H, u_panel = H * t->Gh * t->ub * VL, c_panel = m * t->S * t->ub * VL;
     const real *const  *operand = operand_rows(f, t, s, lo);
     const int           at_once = panels_at_once(s->n, t->Gh * t->ub);
     const fr_idx        groups = (own.hi - own.lo + at_once - 1) / at_once;
@@ -147,11 +75,17 @@ static void step_stage(const struct forward_call *f, int k, const struct step *s
             const int ub = panel_vectors(H, t->ub, p), width = t->S * ub * VL;
             const int np = panel_group(at_once, H, t->ub, p, end);
             real     *tile = tiles + (p - own.lo) * c_panel + r * width;
-            if (t->Gh)
-                gemm(s->n, np, t->Gh * ub, H, operand, 1, f->pack[k].wh + p * b_panel, t->Gh * ub * VL, b_panel,
-                     tile + t->h0 * ub * VL, width, c_panel);
+            if (t->Gh) {
+                const struct product product = {
+                    .k = H,
+                    .a = {operand, 1},
+                    .b = {f->pack[k].wh + p * u_panel, t->Gh * ub * VL, u_panel},
+                    .c = {tile + t->h0 * ub * VL, width, c_panel},
+                };
+                gemm(s->n, np, t->Gh * ub, &product);
+            }
             for (int q = 0; q < np; q++)
-                t->forward(s, s->n, tile + q * c_panel, ub, (p + q) * t->ub * VL, H);
+                t->forward(s, tile + q * c_panel, ub, (p + q) * t->ub * VL, H);
             p += np;
         }
     }
@@ -161,71 +95,71 @@ static void step_stage(const struct forward_call *f, int k, const struct step *s
 static struct step step_rows(const struct forward_call *f, fr_idx s, fr_idx lo, fr_idx n)
 {
     const fr_desc *d = f->d;
-    const fr_idx   H = d->H, S = f->cell->S;
-    struct step    rows = f->space.rows;
+    const fr_idx   H = d->H, S = block_count(f->cell);
+    struct step    step = f->space.step;
     real *const gates = f->a->gates, *const c = f->a->c, *const c_n = f->a->c_n;
     const real *c_0 = f->a->c_0;
-    rows.n = n, rows.back = (int)(s & 1);
+    step.n = n, step.back = (int)(s & 1);
     for (fr_idx j = 0; j < n; j++) {
-        const fr_idx i = position(f->rows, lo + j), tape = first_of(d, s) + i, row = row_at(d, i);
-        rows.h[j] = field_row(d, f->y, s, i);
-        rows.h_prev[j] = state_before(d, f->y, f->a->h_0, f->space.zeros, s, i);
-        if (f->take_h.at)
-            rows.take_h[j] = field_row(d, f->take_h, s, i);
-        if (f->take_c.at)
-            rows.take_c[j] = field_row(d, f->take_c, s, i);
+        const fr_idx i = position(f->group, lo + j), tape = first_of(d, s) + i, row = row_at(d, i);
+        step.h[j] = field_row(d, f->y, s, i);
+        step.h_prev[j] = state_before(d, f->y, f->a->h_0, f->space.zeros, s, i);
+        if (f->fraction_h.at)
+            step.fraction_h[j] = field_row(d, f->fraction_h, s, i);
+        if (f->fraction_c.at)
+            step.fraction_c[j] = field_row(d, f->fraction_c, s, i);
         if (gates)
-            rows.gates[j] = gates + tape * S * H;
-        else if (f->cell->stages > 1)
-            rows.gates[j] = f->space.scratch + (f->rank / f->grid.cols * f->space.block + j) * S * H;
+            step.gates[j] = gates + tape * S * H;
+        else if (stage_count(f->cell) > 1)
+            step.gates[j] = f->space.scratch + (f->rank / f->grid.cols * f->space.block + j) * S * H;
         if (f->cell->has_c) {
-            rows.c[j] = c ? c + tape * H : c_n + row * H;
+            step.c[j] = c ? c + tape * H : c_n + row * H;
             if (s == 0)
-                rows.c_prev[j] = c_0 ? c_0 + row * H : f->space.zeros;
+                step.c_prev[j] = c_0 ? c_0 + row * H : f->space.zeros;
             else
-                rows.c_prev[j] = c ? c + (first_of(d, s - 1) + i) * H : c_n + row * H;
+                step.c_prev[j] = c ? c + (first_of(d, s - 1) + i) * H : c_n + row * H;
         }
     }
-    if (!gates && f->cell->stages == 1)
-        rows.gates = NULL;
-    if (!f->take_h.at)
-        rows.take_h = NULL;
-    if (!f->take_c.at)
-        rows.take_c = NULL;
-    return rows;
+    if (!gates && stage_count(f->cell) == 1)
+        step.gates = NULL;
+    if (!f->fraction_h.at)
+        step.fraction_h = NULL;
+    if (!f->fraction_c.at)
+        step.fraction_c = NULL;
+    return step;
 }
 
-/* This thread goes on alone, with the whole workspace: the others of its group have left. */
+/* The rest of its group has left: this thread continues alone, with the whole workspace. */
 static void go_on_alone(struct forward_call *f)
 {
     f->grid = (struct grid){1, 1};
     forward_layout(f->d, f->grid, 0, f->a->workspace, &f->space);
 }
 
-/* Rows lo..hi-1 of the group through steps s_lo..s_hi-1. Returns 0 if this thread is to leave the work to the first. */
+/* Rows lo..hi-1 of the group through steps s_lo..s_hi-1. Returns 0 if this thread leaves its part to the first one. */
 static int run_rows(struct forward_call *f, fr_idx lo, fr_idx hi)
 {
     const fr_desc *d = f->d;
     fr_idx         s = f->a->s_lo, n;
-    while (s < f->a->s_hi && (n = running(d, s, f->rows, lo, hi)) > 0) {
+    while (s < f->a->s_hi && (n = running(d, s, f->group, lo, hi)) > 0) {
         if (f->grid.cols > 1 && crowded(f->space.meet)) {
             if (f->rank)
                 return 0;
             go_on_alone(f);
         }
         fr_idx end = s, m = 0;
-        for (; end < f->a->s_hi && (n = running(d, end, f->rows, lo, hi)) > 0 && m + n <= f->space.tile_rows; end++)
+        for (; end < f->a->s_hi && (n = running(d, end, f->group, lo, hi)) > 0 && m + n <= f->space.chunk_rows; end++)
             for (fr_idx i = 0; i < n; i++)
-                f->space.x[m++] = field_row(d, f->x, end, position(f->rows, lo + i));
+                f->space.x[m++] = field_row(d, f->x, end, position(f->group, lo + i));
         project(f, m);
         for (fr_idx r = 0; s < end; s++, r += n) {
-            n = running(d, s, f->rows, lo, hi);
-            const struct step rows = step_rows(f, s, lo, n);
+            n = running(d, s, f->group, lo, hi);
+            const struct step step = step_rows(f, s, lo, n);
             real             *tiles = f->space.tiles;
-            for (int k = 0; k < f->cell->stages; k++) {
+            for (int k = 0; k < stage_count(f->cell); k++) {
                 const struct stage *t = &f->cell->stage[k];
                 const struct range  own = own_panels(d, t, f->grid, f->rank);
-                step_stage(f, k, &rows, lo, tiles, r, m);
+                step_stage(f, k, &step, lo, tiles, r, m);
                 tiles += (own.hi - own.lo) * m * t->S * t->ub * VL;
                 wait_for(&f->space.meet[f->rank / f->grid.cols], f->grid.cols, f->rank % f->grid.cols);
             }
@@ -248,8 +182,8 @@ static void finish_rows(const struct forward_call *f)
     const fr_desc *d = f->d;
     const real    *h_0 = f->a->h_0, *c_0 = f->a->c_0, *c = f->a->c;
     const fr_idx   H = d->H;
-    for (fr_idx j = 0; j < f->rows.count; j++) {
-        const fr_idx i = position(f->rows, j), row = row_at(d, i), length = length_at(d, i), last = length - 1;
+    for (fr_idx j = 0; j < f->group.count; j++) {
+        const fr_idx i = position(f->group, j), row = row_at(d, i), length = length_at(d, i), last = length - 1;
         const real  *h_end = length ? field_row(d, f->y, last, i) : h_0 ? h_0 + row * H : NULL;
         if (f->a->h_n)
             copy_row((real *)f->a->h_n + row * H, h_end, H);
@@ -273,6 +207,7 @@ static void forward_prepare(const void *job, struct grid grid)
 {
     const struct forward_job *j = job;
     struct forward_space      shared;
+    assert((uintptr_t)j->a->workspace % 64 == 0 && regions_are_apart(j->d, grid, forward_region));
     forward_layout(j->d, grid, 0, j->a->workspace, &shared);
     memset(shared.meet, 0, (size_t)grid.rows * sizeof *shared.meet);
     memset(shared.zeros, 0, (size_t)j->d->H * sizeof(real));
@@ -285,22 +220,16 @@ static void forward_thread(const void *job, struct grid grid, int rank)
     struct forward_call    f = {.d = d, .a = a, .cell = &cells[d->cell], .grid = grid, .rank = rank};
     f.x = (struct field){(real *)a->x, a->x_st, a->x_sn};
     f.y = (struct field){a->y, a->y_st, a->y_sn};
-    f.take_h = read_field(a->carry.take_h, a->carry.take_h_st, a->carry.take_h_sn);
-    f.take_c = read_field(a->carry.take_c, a->carry.take_c_st, a->carry.take_c_sn);
+    f.fraction_h = read_field(a->state_update.fraction_h, a->state_update.fraction_h_st, a->state_update.fraction_h_sn);
+    f.fraction_c = read_field(a->state_update.fraction_c, a->state_update.fraction_c_st, a->state_update.fraction_c_sn);
     pack_layout(d, FR_FORWARD, (real *)a->pack, f.pack);
     forward_layout(d, grid, rank, a->workspace, &f.space);
-    f.rows = row_group(d, rank / grid.cols, grid.rows);
-    for (fr_idx lo = 0; lo < f.rows.count; lo += ROW_BLOCK)
-        if (!run_rows(&f, lo, lo + ROW_BLOCK < f.rows.count ? lo + ROW_BLOCK : f.rows.count))
+    f.group = row_group(d, rank / grid.cols, grid.rows);
+    for (fr_idx lo = 0; lo < f.group.count; lo += ROW_BLOCK)
+        if (!run_rows(&f, lo, lo + ROW_BLOCK < f.group.count ? lo + ROW_BLOCK : f.group.count))
             return;
     if (a->s_hi == d->T && rank % grid.cols == 0)
         finish_rows(&f);
-}
-
-static size_t forward_bytes(const fr_desc *d, struct grid grid)
-{
-    struct forward_space none;
-    return (size_t)(forward_layout(d, grid, grid.rows * grid.cols - 1, NULL, &none) - (char *)NULL);
 }
 
 static void forward(const fr_desc *d, const fr_forward_args *a)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * grads.h - what a chunk of time adds to the gradients, once the gradients of its gates stand on the tape.
+ * grads.h - what a chunk of time adds to the gradients, once the gradients of its gates are on the tape.
  *
  *     dx += dgates W^T                                   rows of the tape are divided among the threads
  *     dW += dgates^T x,  dU += dgates^T h_prev           rows of dW and dU are
  *     db += sum dgates                                   units are
  *
- * No sum is divided: a thread owns whole elements. Each block of GRAD_ROWS tape rows is summed by itself and then added,
+ * No sum is split: a thread owns whole elements. Each block of GRAD_ROWS tape rows is summed by itself and then added,
  * which keeps the rounding error of long sums small. */
-/* The step that a tape row belongs to, given one not after it. */
+/* The step that a tape row belongs to, searched from step s on. */
 INLINE fr_idx step_of(const fr_desc *d, fr_idx tape, fr_idx s)
 {
     if (!d->rows)
@@ -18,27 +18,28 @@ INLINE fr_idx step_of(const fr_desc *d, fr_idx tape, fr_idx s)
     return s;
 }
 
-/* x and the operands of tape rows r.lo..r.hi-1 as panels, this thread's share of the rows */
+/* x and the operands of tape rows r.lo..r.hi-1 as panels, this thread's part of the rows */
 static void pack_operands(const struct backward_call *f, struct range r, fr_idx s_lo)
 {
     const fr_desc     *d = f->d;
     const fr_idx       H = d->H;
-    const struct range own = share(r.hi - r.lo, f->rank, f->grid.rows * f->grid.cols);
+    const struct range own = partition(r.hi - r.lo, f->rank, f->grid.rows * f->grid.cols);
     fr_idx             s = s_lo;
     for (fr_idx l = own.lo; l < own.hi; l++) {
         const fr_idx tape = r.lo + l;
         s = step_of(d, tape, s);
         const fr_idx i = tape - first_of(d, s);
-        pack_row(field_row(d, f->x, s, i), l, GRAD_ROWS, d->I, f->space.x);
-        for (int k = 0; k < f->cell->stages; k++) {
+        pack_row(field_row(d, f->x, s, i), l, GRAD_ROWS, d->I, MAX_NV, f->space.x);
+        for (int k = 0; k < stage_count(f->cell); k++) {
             const struct stage *t = &f->cell->stage[k];
             if (!t->Gh)
                 continue;
-            const real *operand = t->operand == H_PREV ? state_before(d, f->y, f->a->h_0, f->space.zeros, s, i)
-                                                       : (real *)f->a->gates + (tape * f->cell->S + t->operand) * H;
+            const real *operand = t->operand == H_PREV
+                                      ? state_before(d, f->y, f->a->h_0, f->space.zeros, s, i)
+                                      : (real *)f->a->gates + (tape * block_count(f->cell) + t->operand) * H;
             if (d->masked)
-                operand = masked_row(d, f->a->carry.mask, i, operand, f->space.masked);
-            pack_row(operand, l, GRAD_ROWS, H, f->space.h[k]);
+                operand = masked_row(d, f->a->state_update.mask, i, operand, f->space.masked);
+            pack_row(operand, l, GRAD_ROWS, H, MAX_NV, f->space.h[k]);
         }
     }
 }
@@ -54,7 +55,13 @@ static void add_weight_tile(const struct backward_call *f, fr_idx m, fr_idx k, c
         const int nv = panel_vectors(n, MAX_NV, p);
         real     *tile = f->space.tile;
         memset(tile, 0, (size_t)m * WIDTH * sizeof(real));
-        gemm(m, 1, nv, k, a, tile_rows(MAX_NV), b + p * GRAD_ROWS * WIDTH, nv * VL, 0, tile, WIDTH, 0);
+        const struct product product = {
+            .k = k,
+            .a = {a, tile_rows(MAX_NV)},
+            .b = {b + p * GRAD_ROWS * WIDTH, nv * VL, 0},
+            .c = {tile, WIDTH, 0},
+        };
+        gemm(m, 1, nv, &product);
         for (fr_idx i = 0; i < m; i++)
             for (int v = 0; v < nv; v++) {
                 const fr_idx j = p * WIDTH + v * VL;
@@ -75,15 +82,15 @@ INLINE int gate_of_h(const struct stage *t, int block)
     return block >= t->h0 && block < t->h0 + t->Gh ? t->gate_h[block - t->h0] : -1;
 }
 
-/* dW, dU over tape rows r of the chunk: this thread's share of tiles of tile_rows(MAX_NV) units of a block */
+/* dW, dU over tape rows r of the chunk: this thread's part of the tiles of tile_rows(MAX_NV) units of a block */
 static void add_weights(const struct backward_call *f, struct range r)
 {
-    const fr_idx       H = f->d->H, I = f->d->I, S = f->cell->S, k = r.hi - r.lo, rows = tile_rows(MAX_NV);
+    const fr_idx       H = f->d->H, I = f->d->I, S = block_count(f->cell), k = r.hi - r.lo, rows = tile_rows(MAX_NV);
     const fr_idx       tiles = (H + rows - 1) / rows;
-    const struct range own = share(S * tiles, f->rank, f->grid.rows * f->grid.cols);
+    const struct range own = partition(S * tiles, f->rank, f->grid.rows * f->grid.cols);
     real *const dw_ih = f->a->dw_ih, *const dw_hh = f->a->dw_hh;
     for (fr_idx n = own.lo; n < own.hi; n++) {
-        const int           block = (int)(n / tiles), stage = f->cell->stages > 1 && block >= f->cell->stage[1].block;
+        const int block = (int)(n / tiles), stage = stage_count(f->cell) > 1 && block >= f->cell->stage[1].block;
         const struct stage *t = &f->cell->stage[stage];
         const int           gx = gate_of_x(t, block - t->block), gh = gate_of_h(t, block - t->block);
         const fr_idx        j = n % tiles * rows, m = H - j < rows ? H - j : rows;
@@ -100,16 +107,16 @@ static void add_weights(const struct backward_call *f, struct range r)
     }
 }
 
-/* db over tape rows r: this thread's share of the vectors of units of all blocks */
+/* db over tape rows r: this thread's part of the vectors of units of all blocks */
 static void add_biases(const struct backward_call *f, struct range r)
 {
-    const fr_idx       H = f->d->H, S = f->cell->S, vectors = (H + VL - 1) / VL;
-    const struct range own = share(S * vectors, f->rank, f->grid.rows * f->grid.cols);
+    const fr_idx       H = f->d->H, S = block_count(f->cell), vectors = (H + VL - 1) / VL;
+    const struct range own = partition(S * vectors, f->rank, f->grid.rows * f->grid.cols);
     real *const db_ih = f->a->db_ih, *const db_hh = f->a->db_hh;
     if (!db_ih)
         return;
     for (fr_idx n = own.lo; n < own.hi; n++) {
-        const int           block = (int)(n / vectors), stage = f->cell->stages > 1 && block >= f->cell->stage[1].block;
+        const int block = (int)(n / vectors), stage = stage_count(f->cell) > 1 && block >= f->cell->stage[1].block;
         const struct stage *t = &f->cell->stage[stage];
         const int           gx = gate_of_x(t, block - t->block), gh = gate_of_h(t, block - t->block);
         const fr_idx        j = n % vectors * VL, width = H - j;
@@ -125,13 +132,13 @@ static void add_biases(const struct backward_call *f, struct range r)
     }
 }
 
-/* dx += dgates W^T over the tape rows of a chunk, this thread's share */
+/* dx += dgates W^T over the tape rows of a chunk, this thread's part of them */
 static void add_inputs(const struct backward_call *f, struct range chunk, fr_idx s_lo)
 {
     enum { WIDTH = MAX_NV * VL };
     const fr_desc     *d = f->d;
-    const fr_idx       H = d->H, I = d->I, S = f->cell->S;
-    const struct range own = share(chunk.hi - chunk.lo, f->rank, f->grid.rows * f->grid.cols);
+    const fr_idx       H = d->H, I = d->I, S = block_count(f->cell);
+    const struct range own = partition(chunk.hi - chunk.lo, f->rank, f->grid.rows * f->grid.cols);
     fr_idx             s = s_lo;
     real              *tile = f->space.tile;
     for (fr_idx r = chunk.lo + own.lo, m; r < chunk.lo + own.hi; r += m) {
@@ -144,12 +151,17 @@ static void add_inputs(const struct backward_call *f, struct range chunk, fr_idx
         for (fr_idx p = 0; p < panel_count(I, MAX_NV); p++) {
             const int nv = panel_vectors(I, MAX_NV, p);
             memset(tile, 0, (size_t)m * WIDTH * sizeof(real));
-            for (int k = 0; k < f->cell->stages; k++) {
+            for (int k = 0; k < stage_count(f->cell); k++) {
                 const struct stage *t = &f->cell->stage[k];
                 for (fr_idx l = 0; l < m; l++)
                     f->space.a[l] = (const real *)f->a->gates + ((r + l) * S + t->block + t->x0) * H;
-                gemm(m, 1, nv, t->Gx * H, f->space.a, 1, f->pack[k].wx_t + p * t->Gx * H * WIDTH, nv * VL, 0, tile,
-                     WIDTH, 0);
+                const struct product product = {
+                    .k = t->Gx * H,
+                    .a = {f->space.a, 1},
+                    .b = {f->pack[k].wx_t + p * t->Gx * H * WIDTH, nv * VL, 0},
+                    .c = {tile, WIDTH, 0},
+                };
+                gemm(m, 1, nv, &product);
             }
             for (fr_idx l = 0; l < m; l++)
                 for (int v = 0; v < nv; v++) {

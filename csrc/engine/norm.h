@@ -2,8 +2,8 @@
  *
  * norm.h - the sum of squares of an array, in double: what the norm of a gradient is made of.
  *
- * Each lane of a vec has a sum of its own, and these are added in their order. One thread: a second would save less than it
- * costs below 10^6 elements, and the sum would be split. Denormals count. */
+ * Each lane of a vec has a sum of its own, and these are added in their order. One thread: a second would save less
+ * than it costs below 10^6 elements, and the sum would be split. Denormals count. */
 typedef double wide __attribute__((vector_size(VL * sizeof(double))));
 
 static double sum_of_squares(fr_idx n, const void *array)

@@ -2,8 +2,8 @@
  *
  * pack.h - weights in the order in which gemm reads them, made once per change of the weights.
  *
- * forward, per stage: the columns of a panel are `ub` vectors of units of each gate of the window, so that one tile of the
- * product holds every gate of its units and the cell can finish them while they are in L1:
+ * forward, per stage: the columns of a panel are `ub` vectors of units of each gate of the window, so that one tile of
+ * the product holds every gate of its units and the cell can finish them while they are in L1:
  *
  *     wx    [panel][I][Gx][ub][VL]        bias  [panel][S][ub][VL]
  *     wh    [panel][H][Gh][ub][VL]
@@ -22,7 +22,7 @@ static real *pack_layout(const fr_desc *d, fr_pass pass, real *at, struct stage_
 {
     const struct cell *cell = &cells[d->cell];
     const fr_idx       I = d->I, H = d->H, Hv = round_up(H, VL), Iv = round_up(I, VL);
-    for (int k = 0; k < cell->stages; k++) {
+    for (int k = 0; k < stage_count(cell); k++) {
         const struct stage *t = &cell->stage[k];
         struct stage_pack  *s = &out[k];
         if (pass == FR_FORWARD) {
@@ -43,17 +43,17 @@ static size_t pack_bytes(const fr_desc *d, fr_pass pass)
     return (size_t)((char *)pack_layout(d, pass, NULL, none) - (char *)NULL);
 }
 
-/* What a thread does of it: part `rank` of `parts`. */
+/* A thread's part of the packing. */
 struct part {
     int rank, parts;
 };
 
-/* w (gates*H, K) -> [panel][K][G][ub][VL], taking the G gates named in `gate`; units beyond H are 0. By squares of VL units
- * and VL elements of k, each read and written in whole vectors: rows are often 2^n apart and would push each other out. */
+/* w (gates*H, K) -> [panel][K][G][ub][VL], of the G gates named in `gate`; units beyond H are 0. By squares of VL units
+ * and VL elements of k, each read and written in whole vectors: rows are often 2^n apart and would evict each other. */
 static void pack_units(const real *w, fr_idx K, fr_idx H, int G, const int *gate, int ub_full, real *packed,
                        struct part part)
 {
-    const struct range own = share(panel_count(H, ub_full), part.rank, part.parts);
+    const struct range own = partition(panel_count(H, ub_full), part.rank, part.parts);
     for (fr_idx p = own.lo; p < own.hi; p++) {
         const int width = panel_vectors(H, ub_full, p) * VL;
         real     *to = packed + p * K * G * ub_full * VL;
@@ -71,14 +71,14 @@ static void pack_units(const real *w, fr_idx K, fr_idx H, int G, const int *gate
     }
 }
 
-/* One row of a panelled matrix of K rows and n columns. */
-INLINE void pack_row(const real *row, fr_idx k, fr_idx K, fr_idx n, real *to)
+/* Row k of a matrix of K rows and n columns in panels of nv_full vectors. */
+INLINE void pack_row(const real *row, fr_idx k, fr_idx K, fr_idx n, int nv_full, real *to)
 {
-    for (fr_idx p = 0; p < panel_count(n, MAX_NV); p++) {
-        const int nv = panel_vectors(n, MAX_NV, p);
-        real     *panel = to + p * K * MAX_NV * VL + k * nv * VL;
+    for (fr_idx p = 0; p < panel_count(n, nv_full); p++) {
+        const int nv = panel_vectors(n, nv_full, p);
+        real     *panel = to + p * K * nv_full * VL + k * nv * VL;
         for (int v = 0; v < nv; v++) {
-            const fr_idx j = (p * MAX_NV + v) * VL;
+            const fr_idx j = (p * nv_full + v) * VL;
             store(panel + v * VL, load_part(row + j, n - j));
         }
     }
@@ -87,9 +87,9 @@ INLINE void pack_row(const real *row, fr_idx k, fr_idx K, fr_idx n, real *to)
 /* w (gates*H, n) -> panels of the rows of the gates named */
 static void pack_gates(const real *w, fr_idx n, fr_idx H, int G, const int *gate, real *to, struct part part)
 {
-    const struct range own = share(G * H, part.rank, part.parts);
+    const struct range own = partition(G * H, part.rank, part.parts);
     for (fr_idx k = own.lo; k < own.hi; k++)
-        pack_row(w + (gate[k / H] * H + k % H) * n, k, G * H, n, to);
+        pack_row(w + (gate[k / H] * H + k % H) * n, k, G * H, n, MAX_NV, to);
 }
 
 static void pack_bias(const struct stage *t, fr_idx H, const real *b_ih, const real *b_hh, real *to)
@@ -127,7 +127,7 @@ static void pack_thread(const void *job, struct grid grid, int rank)
     const struct part      part = {rank, grid.cols};
     struct stage_pack      s[2];
     pack_layout(d, a->pass, a->to, s);
-    for (int k = 0; k < cell->stages; k++) {
+    for (int k = 0; k < stage_count(cell); k++) {
         const struct stage *t = &cell->stage[k];
         if (a->pass == FR_FORWARD) {
             pack_units(a->w_ih, d->I, d->H, t->Gx, t->gate_x, t->ub, s[k].wx, part);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * probe.h - what the machine allows: the roof that the benchmarks hold every kernel against.
+ * probe.h - what the machine allows: the limits that the benchmarks compare every kernel with.
  *
  *     fma      chains of vfma in registers, as many as a tile of the product has
  *     read     sums of whole vectors over nbytes of memory, again and again
- *     barrier  the team meets
+ *     barrier  the team waits for each other
  *
  * Each thread works in its own nbytes of the buffer, and leaves its sum at their beginning so that it is not optimized
  * away. */

@@ -3,13 +3,14 @@
  * simd.h - the number type and the vector type of one engine.
  *
  * real    float or double, by FR_BITS
- * vec     VL reals: the widest vector of the ISA that this file is compiled for (GCC/Clang vector extensions: + - * / are
- *         the language's own). ivec holds as many integers of the same width.
+ * vec     VL reals: the widest vector of the ISA that this file is compiled for (GCC/Clang vector extensions: + - * /
+ *         are the language's own). ivec holds as many integers of the same width.
  *
  * The build turns contraction off: a product and a sum are fused where the source says vfma and nowhere else, so an
  * engine's bits do not depend on what a compiler found convenient. Without FMA, vfma rounds twice.
  *
  * A vec is never passed to or returned from a function that is not inlined: the ABI of vectors depends on the ISA. */
+#include <assert.h>
 #include <float.h>
 #include <stdint.h>
 #include <string.h>
@@ -22,7 +23,11 @@
 #include <arm_neon.h>
 #endif
 
+#if defined __OPTIMIZE__
 #define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline /* without optimization a call through a constant pointer cannot be expanded */
+#endif
 
 #if defined __AVX512F__
 #define VECTOR_BYTES 64

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * team.h - the threads of one call: who does what, and waiting for each other.
+ * team.h - the threads of one call: how work is divided among them, and the barrier where they meet.
  *
  * The loops open one parallel region per call and then divide by plain arithmetic. Two ways to divide a step, and their
- * product: the batch rows are split among `rows` groups, which never wait for each other, and the units among the `cols`
- * threads of a group, which meet once per step (each needs the whole of h). */
+ * product: the batch rows are split among `rows` groups, which never wait for each other, and the units among the
+ * `cols` threads of a group, which meet once per step (each needs the whole of h). */
 #include <stdatomic.h>
 #if defined _OPENMP
 #include <omp.h>
@@ -22,7 +22,7 @@ struct range {
 };
 
 /* The part-th of `parts` nearly equal pieces of 0..n-1. */
-INLINE struct range share(fr_idx n, fr_idx part, fr_idx parts)
+INLINE struct range partition(fr_idx n, fr_idx part, fr_idx parts)
 {
     return (struct range){n * part / parts, n * (part + 1) / parts};
 }
@@ -33,29 +33,29 @@ struct grid {
 
 /* A barrier for a fixed number of threads: spins for some tens of microseconds, then sleeps.
  *
- * On a machine that is busy, or has just been idle, the system may put two threads of a team on one core, and seldom parts
- * them again by itself while each waits for the other. So each thread leaves word of its core, and those that share one
+ * On a machine that is busy, or has just been idle, the system may put two threads of a team on one core, and seldom
+ * moves one away while each waits for the other. So each thread records the core that it runs on, and two on one core
  *
- *     go to another core by themselves, once at each barrier (leave_core);
- *     yield instead of spinning, which would keep the other one from running;
- *     are one, when they have met on a shared core CROWDED times in a row: where a loop can do so, the first of them goes on
- *     alone. Two that share a core take longer than one: they change places at every step.
+ *     move to another one, once for each barrier (leave_core);
+ *     yield instead of spinning, which would keep the other thread from running;
+ *     give the team up after CROWDED waits in a row on a shared core: where a loop can do so, the first one continues
+ *     alone. Two threads on one core take longer than one, because they switch at every step.
  *
- * Beside a foreign process pinned to one of two cores an LSTM at (1000, 1, 256, 256) takes 2.05 times its quiet time at the
- * median and 2.52 at the 95th percentile, as `python -m fastrnn.benchmarks` measures it. Calls of a millisecond or less may
- * wait for a time slice of the foreigner, 3 ms, once in twenty. Libgomp's own waiting between calls is kept short in
- * threads.py. */
-enum { CROWDED = 8 };  /* visits in a row on a shared core, after which the threads had better be one */
+ * Beside a competing process pinned to one of two cores an LSTM at (1000, 1, 256, 256) takes 2.05 times its quiet time
+ * at the median and 2.52 at the 95th percentile, as `python -m fastrnn.benchmarks` measures it. Calls of a millisecond
+ * or less may wait for a time slice of the other process, 3 ms, once in twenty. threads.py keeps libgomp's own waiting
+ * between calls short. */
+enum { CROWDED = 8 };  /* waits in a row on a shared core, after which one thread is faster than the team */
 enum { SPINS = 1500 }; /* 20 us (a pause of 45 cycles, Zen) to 70 us (140, since Skylake) */
-enum { WATCHED = 62 }; /* threads whose core is known to the others */
+enum { WATCHED = 62 }; /* threads that record their core, at most */
 
 struct barrier {
     _Alignas(64) atomic_int arrived;
     _Alignas(64) atomic_int round;
     atomic_int sleepers;
-    atomic_int shared;                       /* visits in a row that ended on a shared core */
-    atomic_int left;                         /* a thread has tried to go to another core */
-    _Alignas(64) atomic_short core[WATCHED]; /* of each thread at its last visit, from 1 */
+    atomic_int shared;                       /* waits in a row on a shared core */
+    atomic_int left;                         /* a thread has tried to move to another core */
+    _Alignas(64) atomic_short core[WATCHED]; /* of each thread at its last wait, from 1 */
 };
 
 INLINE void relax(void)
@@ -67,8 +67,8 @@ INLINE void relax(void)
 #endif
 }
 
-/* The system's part: the core that the thread is on; go to another one, if there are as many as threads, without asking to
- * stay there; sleep unless *at has changed; wake those who sleep on it. */
+/* System calls: the core of this thread, from 1; move to another core, if there are as many as threads, without staying
+ * pinned to it; sleep unless *at has changed; wake all who sleep on it. */
 #if defined __linux__
 static int  own_core(void) { return sched_getcpu() + 1; }
 static void leave_core(int core, int threads)
@@ -94,7 +94,7 @@ static void sleep_while(atomic_int *at, int value)
 static void wake_all(atomic_int *at) { (void)at; }
 #endif
 
-/* Leave word of the own core (it seldom changes); is another thread of the team on it? */
+/* Records the core of this thread (it seldom changes); is another thread of the team on it? */
 static int shares_core(struct barrier *b, int size, int rank)
 {
     const short core = (short)own_core();
@@ -141,8 +141,8 @@ static void wait_for(struct barrier *b, int size, int rank)
     atomic_fetch_sub(&b->sleepers, 1);
 }
 
-/* Do the threads of this barrier keep meeting on one core? All of them get the same answer between two visits. Then one of
- * them alone takes less time: two that share a core change places at every visit, some microseconds each. */
+/* Do threads of this team keep sharing a core? All get the same answer between two waits. One thread is then faster:
+ * two on one core switch at every wait, some microseconds each. */
 INLINE int crowded(struct barrier *b) { return atomic_load_explicit(&b->shared, memory_order_relaxed) >= CROWDED; }
 
 INLINE int team_size(void)
@@ -163,8 +163,8 @@ INLINE int team_rank(void)
 #endif
 }
 
-/* Runs work(job, grid, rank) on a team, in the only parallel region of a call. prepare(job, grid) first sets up the memory
- * that the team shares. Where the runtime gives fewer threads than asked for, one of them does it all. */
+/* Runs work(job, grid, rank) on a team, in the only parallel region of a call. prepare(job, grid) first sets up the
+ * memory that the team shares. If the runtime grants fewer threads than asked for, one of them does everything. */
 static void run_team(struct grid grid, void (*prepare)(const void *job, struct grid grid),
                      void (*work)(const void *job, struct grid grid, int rank), const void *job)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * update.h - one step of an optimizer: the parameters, and what is remembered of each, in one pass over memory.
+ * update.h - one step of an optimizer: parameters and moments in one pass over memory.
  *
  * For every element, with the numbers of fr_update_args, first weight decay and a direction u by the rule
  *
@@ -14,9 +14,9 @@
  *
  * then, if there is a velocity, v = momentum v + u and u = v, or with nesterov u = momentum v + u; and p = p - rate u.
  *
- * Adam reads and writes seven arrays for some fifteen operations: memory is what it costs. The same lines in NumPy give the
- * same bits (tests/test_update.py) in ten walks over memory, and take 3.5 to 4.3 times as long as one thread does here, 4.3
- * to 5.7 times as long as two (4,096 to 4,194,304 elements of float32, `make bench-kernels`). */
+ * Adam reads and writes seven arrays for some fifteen operations, so memory bounds it. The same lines in NumPy give the
+ * same bits (tests/test_update.py) in ten passes over memory, and take 3.5 to 4.3 times as long as one thread does
+ * here, 4.3 to 5.7 times as long as two (4,096 to 4,194,304 elements of float32, `make bench-kernels`). */
 struct moments {
     vec m, s;
 };
@@ -66,7 +66,7 @@ INLINE vec adam(struct moments *at, vec g, const struct numbers *k)
     return mean(at, g, k) / (vsqrt(s) / k->root + k->eps);
 }
 
-/* Elements at..at+VL of everything, of which n exist. `rule`, `has_m` and `has_s` are constants where this is expanded. */
+/* Elements at..at+VL of everything, of which n exist. `rule`, `has_m` and `has_s` are constants after inlining. */
 INLINE void update_vector(vec (*rule)(struct moments *, vec, const struct numbers *), int has_m, int has_s,
                           const fr_update_args *a, const struct numbers *k, fr_idx at, fr_idx n)
 {
@@ -120,10 +120,11 @@ static void update_thread(const void *job, struct grid grid, int rank)
         .eps = splat((real)a->eps),
         .momentum = splat((real)a->momentum),
     };
-    rules[a->rule](a, &k, share((a->n + VL - 1) / VL, rank, grid.cols));
+    rules[a->rule](a, &k, partition((a->n + VL - 1) / VL, rank, grid.cols));
 }
 
-/* Below this many elements for each thread, meeting costs more than a thread saves: 2^15 elements of Adam take some 15 us. */
+/* Below this many elements for each thread, a barrier costs more than a thread saves: 2^15 elements of Adam take some
+ * 15 us. */
 enum { UPDATE_SHARE = 1 << 15 };
 
 static void update(const fr_update_args *a)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The directive `comment`: a part of a comment in a C file, without its stars, as it stands there now.
+"""The directive `comment`: part of a comment in a C file, without its stars.
 
 .. comment:: ../../csrc/engine/pack.h
    :start-at: forward, per stage
@@ -27,7 +27,10 @@ class Comment(SphinxDirective):
         if first is None:
             raise self.error(f"{path}: no line with {start!r}")
         last = next(k for k in range(first, len(lines)) if end in lines[k] or "*/" in lines[k])
-        text = textwrap.dedent("\n".join(line.removeprefix(" *") for line in lines[first:last]))
+        text = lines[first:last]
+        if end not in lines[last] or end == "*/":  # the comment ends on this line, perhaps after some text
+            text.append(lines[last].partition("*/")[0].rstrip())
+        text = textwrap.dedent("\n".join(line.removeprefix(" *") for line in text))
         block = nodes.literal_block(text.strip("\n"), text.strip("\n"), language="none")
         self.set_source_info(block)
         return [block]

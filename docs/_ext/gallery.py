@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A page for each of examples/*.py: what it says of itself, what it printed, its picture, its code.
+"""A page for each of examples/*.py: its docstring, its output, its picture, its code.
 
-What an example printed stands in docs/gallery/<name>.txt and its picture beside it. `make gallery` runs the examples
-and writes them. A page without is complete but for that.
+The output is in docs/gallery/<name>.txt, the picture in <name>.png. `make gallery` runs the examples and writes both.
+Without them the page shows the docstring and the code only.
 """
 
 import ast
@@ -16,9 +16,9 @@ EXAMPLES, RECORDED = DOCS.parent / "examples", DOCS / "gallery"
 
 
 def examples():
-    """The scripts that show an idea, in the order of the curriculum in the README.
+    """The scripts that show an idea, in the order of the table of examples in the README.
 
-    What others only import or run begins with an underscore or has no docstring.
+    Helper modules begin with an underscore or have no docstring.
     """
     links = re.findall(r"\]\(examples/(\w+)\.py\)", (DOCS.parent / "README.md").read_text())
     place = {name: links.index(name) for name in links}
@@ -42,7 +42,7 @@ def escaped(text):
 
 
 def as_rst(text):
-    """A docstring of plain paragraphs, where what is indented is a command or a listing."""
+    """A docstring as reStructuredText: indented paragraphs become code blocks."""
     parts = []
     for paragraph in re.split(r"\n\n+", text):
         if paragraph.startswith("    "):
@@ -53,12 +53,12 @@ def as_rst(text):
 
 
 def first_line(path):
-    """Where the code begins, behind the docstring."""
+    """The line after the docstring."""
     return ast.parse(path.read_text()).body[0].end_lineno + 2
 
 
 def plots(path):
-    """Does it draw a picture into the file that --plot names?"""
+    """Whether the example has an option --plot, the file for its picture."""
     return '"--plot"' in path.read_text()
 
 
@@ -67,22 +67,22 @@ def page(path):
     name = title(path)
     parts = [f"{name}\n{'=' * len(name)}", as_rst(docstring(path))]
     if (RECORDED / f"{path.stem}.png").exists():
-        parts.append(f".. image:: /gallery/{path.stem}.png\n   :alt: the picture that {path.name} draws")
+        parts.append(f".. image:: /gallery/{path.stem}.png\n   :alt: plot of {path.name}")
     if (RECORDED / f"{path.stem}.txt").exists():
-        parts.append(f"It printed:\n\n.. literalinclude:: /gallery/{path.stem}.txt\n   :language: none")
+        parts.append(f"Output:\n\n.. literalinclude:: /gallery/{path.stem}.txt\n   :language: none")
     code = f".. literalinclude:: /../examples/{path.name}\n   :language: python\n   :lines: {first_line(path)}-"
-    parts.append(f"The code:\n\n{code}")
+    parts.append(f"Code:\n\n{code}")
     return "\n\n".join(parts) + "\n"
 
 
 def last_line(path):
-    """The last that an example printed: what it showed, with its figure."""
+    """The last line of the output, which states the result."""
     recorded = RECORDED / f"{path.stem}.txt"
     return recorded.read_text().rstrip().splitlines()[-1] if recorded.exists() else ""
 
 
 def index():
-    """Cards: the first paragraph of each docstring, and the figure."""
+    """Cards: the first paragraph of each docstring, the picture, and the result."""
     cards = []
     for path in examples():
         first = " ".join(docstring(path).split("\n\n")[0].split())
@@ -93,26 +93,26 @@ def index():
             lines += ["", ".. container:: figure-line", "", f"   {escaped(figure)}"]
         cards.append(".. container:: card-box\n\n" + "\n".join(f"   {line}".rstrip() for line in lines))
     listed = "\n".join(f"   {path.stem}" for path in examples())
-    intro = "Runnable scripts, each about one idea. ``python examples/NAME.py`` runs one; ``--help`` lists its options."
+    intro = "Runnable scripts, one idea each. ``python examples/NAME.py`` runs one; ``--help`` lists its options."
     grid = ".. container:: card-grid\n\n" + "\n\n".join(re.sub("^(?=.)", "   ", card, flags=re.M) for card in cards)
     return f"Examples\n========\n\n{intro}\n\n{grid}\n\n.. toctree::\n   :hidden:\n\n{listed}\n"
 
 
 def record(path):
-    """Run an example as a reader would, and keep what it prints and draws."""
+    """Run an example, and save its output and its picture."""
     RECORDED.mkdir(exist_ok=True)
     picture = ["--plot", str(RECORDED / f"{path.stem}.png")] if plots(path) else []
-    done = subprocess.run([sys.executable, str(path), *picture], stdout=subprocess.PIPE, text=True, timeout=600)
-    if done.returncode:
+    process = subprocess.run([sys.executable, str(path), *picture], stdout=subprocess.PIPE, text=True, timeout=600)
+    if process.returncode:
         sys.exit(f"{path.name} failed")
-    lines = [line.rstrip() for line in done.stdout.splitlines() if str(RECORDED) not in line]
-    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")  # where the progress bar stood
+    lines = [line.rstrip() for line in process.stdout.splitlines() if str(RECORDED) not in line]
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")  # left by the progress bar
     (RECORDED / f"{path.stem}.txt").write_text(f"$ python examples/{path.name}\n{text}\n")
 
 
 if __name__ == "__main__":
-    wanted = sys.argv[1:]
+    names = sys.argv[1:]
     for path in examples():
-        if not wanted or path.stem in wanted:
+        if not names or path.stem in names:
             print(f"== {path.stem}", flush=True)
             record(path)

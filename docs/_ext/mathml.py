@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Formulas as MathML, which browsers draw themselves, without a script.
+"""Formulas as MathML, which browsers render without a script.
 
-docutils turns LaTeX into MathML. How far down a subscript goes stands in the font, and few systems have such a font:
-the site brings STIX Two Math (SIL Open Font License), which the package ziamath carries.
+docutils converts LaTeX to MathML. Good rendering needs a math font, which few systems have, so the site includes STIX
+Two Math (SIL Open Font License) from the package ziamath.
 """
 
 import html
@@ -40,7 +40,7 @@ def block(translator, node):
     raise nodes.SkipNode
 
 
-def bring_font(app, error):
+def copy_font(app, error):
     if error is None and app.builder.format == "html":
         shutil.copy(FONT, Path(app.outdir) / "_static")
 
@@ -48,5 +48,5 @@ def bring_font(app, error):
 def setup(app):
     app.add_html_math_renderer("mathml", inline_renderers=(inline, None), block_renderers=(block, None))
     app.config.html_math_renderer = "mathml"
-    app.connect("build-finished", bring_font)
+    app.connect("build-finished", copy_font)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

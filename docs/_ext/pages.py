@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Pages that are made of what stands elsewhere, written into docs/generated before Sphinx looks for its sources."""
+"""Generated pages: API reference, examples, copied Markdown. Written into docs/generated before Sphinx reads them."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ ROOT, GENERATED = DOCS.parent, DOCS / "generated"
 INDEX = """API reference
 =============
 
-Everything here is a name of ``fastrnn``, imported as ``fr`` in the examples. Sizes are T time steps, N batch rows, I
-input size, H hidden size, L layers, D directions.
+``fastrnn`` is imported as ``fr`` in the examples. Size letters: T time steps, N batch rows, I input size,
+H hidden size, L layers, D directions.
 
 .. toctree::
    :hidden:
@@ -29,24 +29,27 @@ def slug(title):
     return "".join(c if c.isalnum() else "-" for c in title.lower())
 
 
-def tables(dotted, toctree):
-    """Name and first line of each thing, by module; `toctree` makes the pages that they link to."""
-    for module in dict.fromkeys(name.rpartition(".")[0] for name in dotted):
-        listed = "\n".join(
-            f"   {name.removeprefix(module + '.')}" for name in dotted if name.rpartition(".")[0] == module
-        )
-        opening = "automodule" if toctree and module != "fastrnn" else "currentmodule"
-        options = "   :toctree: names\n" if toctree else ""
-        yield f".. {opening}:: {module}\n\n.. autosummary::\n   :nosignatures:\n{options}\n{listed}\n"
+def table(dotted, options=""):
+    """Name and first line of each thing; `:toctree:` among the options makes the pages that they link to."""
+    shown = "\n".join(f"   {name.removeprefix('fastrnn.')}" for name in dotted)
+    return f".. currentmodule:: fastrnn\n\n.. autosummary::\n   :nosignatures:\n{options}\n{shown}\n"
+
+
+def introductions():
+    """The directive that introduces the module of each page: its docstring, if the module has one page."""
+    modules = [module for _, module, _ in names.PAGES]
+    for k, module in enumerate(modules):
+        directive = "automodule" if module and modules.count(module) == 1 else "module"
+        yield f".. {directive}:: {f'fastrnn.{module}'.rstrip('.')}\n" if module not in modules[:k] else ""
 
 
 def api():
     """(path, content) of the index and of a page for each subject."""
     sections, overview = names.sections(), []
-    for title, dotted in sections.items():
+    for (title, dotted), introduction in zip(sections.items(), introductions(), strict=True):
         heading = f"{title}\n{'=' * len(title)}\n"
-        yield f"api/{slug(title)}.rst", "\n".join((heading, *tables(dotted, True)))
-        overview += [f":doc:`{title} <{slug(title)}>`\n", *tables(dotted, False)]
+        yield f"api/{slug(title)}.rst", "\n".join((heading, introduction, table(dotted, "   :toctree: names\n")))
+        overview += [f":doc:`{title} <{slug(title)}>`\n", table(dotted)]
     toctree = "\n".join(f"   {slug(title)}" for title in sections)
     yield "api/index.rst", INDEX.format(toctree=toctree, tables="\n".join(overview))
 
@@ -59,16 +62,16 @@ def examples():
 
 
 def copies():
-    """(path, content) of Markdown that is read in the repository too, with the files that it links to."""
+    """(path, content) of Markdown files of the repository, and of the files that they link to."""
     for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
         yield name, (ROOT / name).read_text()
-    for path in (ROOT / "benchmarks").iterdir():
-        if path.suffix in {".md", ".py"}:
-            yield f"benchmarks/{path.name}", path.read_text()
+    benchmarks = ROOT / "benchmarks"
+    for path in (*benchmarks.glob("*.md"), *benchmarks.glob("_suite/**/*.py")):
+        yield str(path.relative_to(ROOT)), path.read_text()
 
 
 def write():
-    """Bring docs/generated up to date; what has not changed keeps its time, so that Sphinx reads it once."""
+    """Bring docs/generated up to date. Unchanged files keep their time stamps, so Sphinx does not read them again."""
     content = dict((*api(), *examples(), *copies()))
     of_autosummary = {f"api/names/{name}.rst" for dotted in names.sections().values() for name in dotted}
     for path in GENERATED.rglob("*.*"):
@@ -82,19 +85,25 @@ def write():
 
 
 def as_code(app, env, node, contnode):
-    """In docstrings `x` is a link if x is a public name, and code if it is an argument or an attribute."""
+    """In docstrings `x` is a link if x is a public name, else code: an argument or an attribute."""
     if node.get("reftype") == "obj" and node.get("refdomain") == "py":
         return nodes.literal("", node.astext())
     return None
 
 
 def generate_for_all(app, config):
-    """Left to itself autosummary looks into the pages that the build before had, and misses new ones."""
+    """By default autosummary reads the page list of the previous build and misses new pages."""
     config.autosummary_generate = sorted(str(path) for path in (GENERATED / "api").glob("*.rst"))
+
+
+def skip_options(app, what, name, member, skip, options):
+    """Options of layers and optimizers are descriptors of this package: the Parameters section describes them."""
+    return skip or (type(member).__module__.startswith("fastrnn.") and hasattr(member, "__get__")) or None
 
 
 def setup(app):
     write()
+    app.connect("autodoc-skip-member", skip_options)
     app.connect("config-inited", generate_for_all)
     app.connect("missing-reference", as_code)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

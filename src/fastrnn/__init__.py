@@ -2,9 +2,9 @@
 """Recurrent networks on the CPU at the speed of the hardware."""
 
 import os as _os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from ._engine.threads import (  # first: it loads _core with care
+from ._engine.threads import (  # first: it sets what _core reads when it is loaded
     get_num_threads,
     isas,
     set_num_threads,
@@ -14,6 +14,10 @@ from ._engine.threads import (  # first: it loads _core with care
 
 # isort: split
 from . import _core, decoding, init
+from . import io as io
+from . import losses as losses
+from . import nn as nn
+from . import optim as optim
 from .io import load, load_notes, save
 from .losses import binary_cross_entropy_with_logits, cross_entropy, ctc_loss, huber_loss, l1_loss, mse_loss
 from .nn import (
@@ -52,23 +56,13 @@ from .optim import (
     clip_grad_value,
 )
 
-if TYPE_CHECKING:
+if _TYPE_CHECKING:
+    from . import inspect as inspect
+    from . import reference as reference
+    from . import training as training
     from .training import Batch, Batches, Checkpoint, evaluate, fit, load_checkpoint, save_checkpoint, truncated_bptt
 
-__version__ = _core.__version__
-
-# What `training` holds is loaded when it is asked for: it takes a fifth of the time of an import, and who serves a
-# model does not train.
-_LATER = {
-    "Batch",
-    "Batches",
-    "Checkpoint",
-    "evaluate",
-    "fit",
-    "load_checkpoint",
-    "save_checkpoint",
-    "truncated_bptt",
-}
+__version__: str = _core.__version__
 
 __all__ = [
     "GRU",
@@ -128,18 +122,27 @@ __all__ = [
     "truncated_bptt",
 ]
 
-
-def __getattr__(name):
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import training
-
-    globals().update((later, getattr(training, later)) for later in _LATER)
-    return globals()[name]
+# Public modules. A star import leaves them out: `inspect` and `io` are also names of the standard library. The last
+# three are loaded when they are first used: inference needs none of them, and training takes a fifth of the time of
+# an import.
+_MODULES = ("io", "losses", "nn", "optim", "inspect", "reference", "training")
 
 
-def __dir__():
-    return sorted({*globals(), *_LATER})
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_MODULES, "__version__"])
+
+
+if not _TYPE_CHECKING:  # to a type checker a module with __getattr__ has every attribute
+
+    def __getattr__(name):
+        from importlib import import_module
+
+        if name in _MODULES:
+            return import_module(f".{name}", __name__)
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value = getattr(import_module(".training", __name__), name)
+        return value
 
 
 if _isa := _os.environ.get("FASTRNN_ISA"):

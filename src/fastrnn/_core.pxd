@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the wall sees of csrc/fastrnn.h, and nothing else."""
+"""What the bindings use of csrc/fastrnn.h."""
 
 cdef extern from "fastrnn.h" nogil:
     ctypedef Py_ssize_t fr_idx
@@ -15,9 +15,6 @@ cdef extern from "fastrnn.h" nogil:
         FR_FORWARD
         FR_BACKWARD
 
-    ctypedef enum fr_act:
-        FR_N_ACTS
-
     enum:
         FR_OK
         FR_ESIZE
@@ -27,6 +24,9 @@ cdef extern from "fastrnn.h" nogil:
 
     ctypedef struct fr_cell_info:
         const char *name
+        const char *activation
+        const char *gates
+        int gate_block[4]
         int G, S, has_c, recurrent
     int fr_get_cell_info(fr_cell cell, fr_cell_info *info)
 
@@ -44,10 +44,10 @@ cdef extern from "fastrnn.h" nogil:
                 void *pack)
     int fr_workspace_bytes(const fr_desc *d, fr_pass which, size_t *nbytes)
 
-    ctypedef struct fr_carry:
-        const void *take_h
-        const void *take_c
-        fr_idx take_h_st, take_h_sn, take_c_st, take_c_sn
+    ctypedef struct fr_state_update:
+        const void *fraction_h
+        const void *fraction_c
+        fr_idx fraction_h_st, fraction_h_sn, fraction_c_st, fraction_c_sn
         const void *mask
         double clip
 
@@ -64,7 +64,7 @@ cdef extern from "fastrnn.h" nogil:
         void *c
         const void *pack
         void *workspace
-        fr_carry carry
+        fr_state_update state_update
         fr_idx s_lo, s_hi
     int fr_forward(const fr_desc *d, const fr_forward_args *a)
 
@@ -91,7 +91,7 @@ cdef extern from "fastrnn.h" nogil:
         void *db_hh
         const void *pack
         void *workspace
-        fr_carry carry
+        fr_state_update state_update
         fr_idx s_lo, s_hi
     int fr_backward(const fr_desc *d, const fr_backward_args *a)
     int fr_threads_pay(const fr_desc *d)
@@ -100,6 +100,7 @@ cdef extern from "fastrnn.h" nogil:
 
     ctypedef enum fr_rule:
         FR_N_RULES
+    const char *fr_rule_name(int rule)
 
     ctypedef struct fr_update_args:
         fr_rule rule
@@ -125,12 +126,24 @@ cdef extern from "fastrnn.h" nogil:
     int fr_max_threads()
     void fr_init()
 
+    ctypedef enum fr_act:
+        FR_N_ACTS
+    const char *fr_act_name(int act)
     int fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, void *y)
-    int fr_test_gemm(int isa, fr_dtype dtype, fr_idx m, fr_idx n, fr_idx k, const void *a, const void *b, void *c,
-                     void *workspace)
-    size_t fr_test_gemm_bytes(fr_idx m, fr_idx n, fr_idx k)
+
+    ctypedef struct fr_test_gemm_args:
+        fr_dtype dtype
+        int isa, nv
+        fr_idx m, n, k
+        const void *a
+        const void *b
+        void *c
+        void *workspace
+    int fr_test_gemm_bytes(const fr_test_gemm_args *a, size_t *nbytes)
+    int fr_test_gemm(const fr_test_gemm_args *a)
 
     ctypedef enum fr_probe:
-        FR_PROBE_FMA
+        FR_N_PROBES
+    const char *fr_probe_name(int what)
     int fr_run_probe(int isa, fr_dtype dtype, fr_probe what, int n_threads, size_t nbytes, fr_idx repeats, void *buffer,
                      double *work)

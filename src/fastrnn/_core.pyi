@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-_Array = np.ndarray[Any, Any]
-_Order = tuple[_Array, _Array, _Array]
+_Float: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+_Pair: TypeAlias = tuple[_Float | None, _Float | None]  # of h and c
+_Triple: TypeAlias = tuple[_Float | None, _Float | None, _Float | None]
+_Order: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
+
+class _Access(Protocol):
+    count: int
 
 __version__: str
-CELLS: dict[str, tuple[int, int, int, bool, bool]]
+CELLS: dict[str, tuple[int, int, int, bool, bool, tuple[str, ...], tuple[int, ...], str | None]]
 BUILT_ISAS: tuple[str, ...]
 ISAS: tuple[str, ...]
 ACTS: dict[str, int]
+PROBES: dict[str, int]
 RULES: dict[str, int]
 SPARE_BYTES: int
 
@@ -21,17 +28,24 @@ def openmp() -> bool: ...
 def may_thread() -> bool: ...
 def max_threads() -> int: ...
 
-class Carry:
+class Block:
+    def __init__(self, nbytes: int) -> None: ...
+
+class Array:
+    def __init__(self, array: _Float | NDArray[np.intp] | None, writable: bool = False) -> None: ...
+
+class StateUpdate:
     def __init__(
         self,
-        take_h: _Array | None = None,
-        take_c: _Array | None = None,
-        mask: _Array | None = None,
+        fraction_h: _Float | None = None,
+        fraction_c: _Float | None = None,
+        mask: _Float | None = None,
         clip: float = 0,
     ) -> None: ...
 
 class Pack:
-    spare: list[_Array]
+    @property
+    def spare(self) -> list[_Float]: ...
 
 class Weights:
     def __init__(
@@ -40,55 +54,31 @@ class Weights:
         dtype: int,
         input_size: int,
         hidden_size: int,
-        arrays: Sequence[_Array | None],
-        lent: Any,
-        carry: Carry | None = None,
+        arrays: Sequence[_Float | None],
+        access: _Access,
+        state_update: StateUpdate | None = None,
     ) -> None: ...
     def pack(self) -> Pack: ...
 
-class Stepper:
-    def __init__(
-        self,
-        layers: Sequence[tuple[Weights, _Array, _Array | None]],
-        outputs: Sequence[_Array],
-        threads: Callable[[], int],
-    ) -> None: ...
-    def step(self, x: Any, out: Any) -> bool: ...
+class Recurrence:
+    def __init__(self, order: _Order | None, state_update: StateUpdate, reverse: bool, n_threads: int) -> None: ...
 
 def forward(
     pack: Pack,
-    x: _Array,
-    y: _Array,
-    h_0: _Array | None,
-    c_0: _Array | None,
-    h_n: _Array | None,
-    c_n: _Array | None,
-    tape_gates: _Array | None,
-    tape_c: _Array | None,
-    order: _Order | None,
-    carry: Carry,
-    reverse: bool,
-    n_threads: int,
+    recurrence: Recurrence,
+    x: _Float,
+    y: _Float,
+    initial: _Pair,
+    final: _Pair,
+    tape: _Pair,
 ) -> None: ...
 def backward(
     pack: Pack,
-    x: _Array,
-    y: _Array | None,
-    h_0: _Array | None,
-    c_0: _Array | None,
-    tape_gates: _Array,
-    tape_c: _Array | None,
-    dy: _Array | None,
-    dh_n: _Array | None,
-    dc_n: _Array | None,
-    dx: _Array | None,
-    dh_0: _Array | None,
-    dc_0: _Array | None,
-    grads: Sequence[_Array | None],
-    order: _Order | None,
-    carry: Carry,
-    reverse: bool,
-    n_threads: int,
+    recurrence: Recurrence,
+    saved: tuple[_Float, _Float | None, _Float | None, _Float | None, _Float, _Float | None],
+    upstream: _Triple,
+    downstream: _Triple,
+    grads: Sequence[_Float | None],
 ) -> None: ...
 
 class Inference:
@@ -99,31 +89,32 @@ class Inference:
         parts: int,
         batch_first: bool,
         threads: Callable[[], int],
-        empty: Callable[..., _Array],
-        ndarray: type,
-        dtype: object,
+        empty: Callable[[tuple[int, ...], np.dtype[np.floating]], _Float],
+        ndarray: type[np.ndarray],
+        dtype: np.dtype[np.floating],
     ) -> None: ...
-    def __call__(self, x: object, state: object) -> tuple[_Array, object] | None: ...
+    def __call__(self, x: object, state: object) -> tuple[_Float, _Float | tuple[_Float, _Float]] | None: ...
+
+class Stepper:
+    def __init__(
+        self,
+        layers: Sequence[tuple[Weights, _Float, _Float | None]],
+        outputs: Sequence[_Float],
+        threads: Callable[[], int],
+    ) -> None: ...
+    def step(self, x: object, out: object) -> bool: ...
 
 def update(
     rule: str,
-    p: _Array,
-    g: _Array,
-    m: _Array | None,
-    s: _Array | None,
-    v: _Array | None,
+    p: _Float,
+    g: _Float,
+    m: _Float | None,
+    s: _Float | None,
+    v: _Float | None,
     n_threads: int,
-    rate: float,
-    keep: float = 1,
-    decay: float = 0,
-    beta1: float = 0,
-    beta2: float = 0,
-    root: float = 1,
-    eps: float = 0,
-    momentum: float = 0,
-    nesterov: bool = False,
+    **numbers: float,
 ) -> None: ...
-def sum_of_squares(x: _Array) -> float: ...
-def activation(name: str, x: _Array, y: _Array) -> None: ...
-def gemm(a: _Array, b: _Array, c: _Array) -> None: ...
+def sum_of_squares(x: _Float) -> float: ...
+def activation(name: str, x: _Float, y: _Float) -> None: ...
+def gemm(a: _Float, b: _Float, c: _Float, vectors: int = 4) -> None: ...
 def probe(what: str, dtype: int, nbytes: int, repeats: int, n_threads: int) -> tuple[float, float]: ...

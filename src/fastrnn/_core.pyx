@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The wall between Python and C: pointers in, codes out.
+"""The bindings of csrc/fastrnn.h: one module in several files, _binding/*.pxi.
 
-Above it, functional.py has checked every shape and dtype and allocated every array; below it is csrc/fastrnn.h. The wall
-takes pointers, releases the GIL, calls C in pieces short enough for Ctrl-C, and turns codes into exceptions. It also owns
-the packed weights, because when to repack is a question of object lifetimes. It is one module in several files.
+They take pointers, release the GIL, call C in pieces short enough for Ctrl-C, and turn error codes into exceptions. For
+most calls functional.py has checked shapes and dtypes and allocated every array. The fast path and the stepper check
+their own arguments, and the fast path allocates its results: Python code around them would take longer than they do.
+Packed weights belong to the bindings too, because when they are stale is a question of object lifetimes.
 """
 from time import perf_counter
 
@@ -40,12 +41,12 @@ cdef int check(int code) except -1:
     raise MemoryError(message) if code == FR_EOVERFLOW else ValueError(message)
 
 
-include "wall/cells.pxi"
-include "wall/memory.pxi"
-include "wall/carry.pxi"
-include "wall/packs.pxi"
-include "wall/passes.pxi"
-include "wall/short.pxi"
-include "wall/steps.pxi"
-include "wall/updates.pxi"
-include "wall/probes.pxi"
+include "_binding/engines.pxi"
+include "_binding/memory.pxi"
+include "_binding/state_update.pxi"
+include "_binding/weights.pxi"
+include "_binding/passes.pxi"
+include "_binding/fast_path.pxi"
+include "_binding/stepper.pxi"
+include "_binding/elementwise.pxi"
+include "_binding/probes.pxi"

@@ -43,28 +43,28 @@ def exact(name, x):
     return np.where(v > 0, scale * v, scale * wide(ALPHA) * np.expm1(np.minimum(v, 0)))
 
 
-def ulp(wanted, dtype):
+def ulp(expected, dtype):
     """The distance of neighbouring numbers of dtype at |wanted|."""
-    if wanted.dtype == np.float64:
-        exponent = wanted.view(np.int64) & np.int64(0x7FF0_0000_0000_0000)
+    if expected.dtype == np.float64:
+        exponent = expected.view(np.int64) & np.int64(0x7FF0_0000_0000_0000)
         return exponent.view(np.float64) * 2.0 ** -np.finfo(dtype).nmant
-    one, exponent = wanted.dtype.type(1), np.frexp(wanted)[1]
+    one, exponent = expected.dtype.type(1), np.frexp(expected)[1]
     return np.ldexp(one, exponent - 1 - np.finfo(dtype).nmant)
 
 
-def largest_error(name, x, y, wanted):
+def largest_error(name, x, y, expected):
     """The largest error in ULP and its x. Asserts what holds for every x."""
     assert_in_range(name, x, y)
-    info, size = np.finfo(x.dtype), np.abs(wanted)
-    top = wanted.dtype.type(info.max)
+    info, size = np.finfo(x.dtype), np.abs(expected)
+    top = expected.dtype.type(info.max)
     flushed, counts = size < info.tiny, (size >= info.tiny) & (size <= top)
     beyond = size > top * (1 + 4 * float(info.eps))  # nearer to it, rounding decides
     assert not (np.abs(y[flushed]) > 2 * info.tiny).any()  # 2: selu of a denormal, where it is kept
-    np.testing.assert_array_equal(y[beyond], np.copysign(np.inf, wanted[beyond]))
-    x, y, wanted = x[counts], y[counts], wanted[counts]
+    np.testing.assert_array_equal(y[beyond], np.copysign(np.inf, expected[beyond]))
+    x, y, expected = x[counts], y[counts], expected[counts]
     if not x.size:
         return 0.0, None
-    error = np.abs(y - wanted) / ulp(wanted, x.dtype)
+    error = np.abs(y - expected) / ulp(expected, x.dtype)
     worst = error.argmax()
     return float(error[worst]), x[worst]
 
@@ -123,9 +123,9 @@ def largest_of_all(isa, name, chunks):
     error, where = 0.0, None
     for x in chunks:
         with np.errstate(all="ignore"):
-            wanted = exact(name, x)
-        found = largest_error(name, x, activation(name, x), wanted)
-        error, where = max((error, where), found, key=lambda pair: pair[0])
+            expected = exact(name, x)
+        result = largest_error(name, x, activation(name, x), expected)
+        error, where = max((error, where), result, key=lambda pair: pair[0])
     print(f"{name} {x.dtype} {isa}: {error:.3f} ULP at {where!r}")
     assert error <= MAX_ULP, f"{name} {x.dtype} on {isa}: {error:.3f} ULP at {where!r}"
 
@@ -155,11 +155,11 @@ def test_special_values(isa, dtype):
     """Infinities and large numbers saturate exactly, zeros keep their sign, NaN stays NaN."""
     inf, large = np.inf, np.finfo(dtype).max
     x = np.array([0, -0.0, inf, -inf, large, -large, 1000, -1000, np.nan], dtype)
-    wanted = {
+    expected = {
         "sigmoid": [0.5, 0.5, 1, 0, 1, 0, 1, 0, np.nan],
         "tanh": [0, -0.0, 1, -1, 1, -1, 1, -1, np.nan],
     }
-    for name, values in wanted.items():
+    for name, values in expected.items():
         y = activation(name, x)
         np.testing.assert_array_equal(y, np.array(values, dtype), err_msg=name)
         np.testing.assert_array_equal(np.signbit(y[:-1]), np.signbit(values[:-1]), err_msg=name)
@@ -196,6 +196,6 @@ def test_tails_have_the_bits_of_the_long_run(isa, dtype, name, rng):
 def test_in_place(isa, dtype, name, rng):
     """x and y may be the same memory."""
     x = rng.uniform(-20, 20, 77).astype(dtype)
-    wanted = activation(name, x)
+    expected = activation(name, x)
     _core.activation(name, x, x)
-    assert x.tobytes() == wanted.tobytes()
+    assert x.tobytes() == expected.tobytes()

@@ -38,11 +38,11 @@ def normals(rng, dtype, *shapes):
     return [rng.standard_normal(shape).astype(dtype) for shape in shapes]
 
 
-def gemm(a, b, c):
+def gemm(a, b, c, vectors=4):
     """c + a b; the engine gets a and b as arrays that cannot be written to."""
     a, b, c = a.view(), b.view(), c.copy()
     a.flags.writeable = b.flags.writeable = False
-    _core.gemm(a, b, c)
+    _core.gemm(a, b, c, vectors)
     return c
 
 
@@ -61,6 +61,18 @@ def test_integers_are_exact(isa, dtype, VL, rng):
             for m in ROWS:
                 got = gemm(af[:m], bf, cf[:m])
                 np.testing.assert_array_equal(got, wanted[:m], err_msg=f"m {m}, n {n}, k {k}")
+
+
+def test_every_tile_exists_and_is_exact(isa, dtype, VL, rng):
+    """Up to one row more than a tile has, every width of a panel, and one panel more than go together."""
+    for vectors in range(1, 5):
+        for panels in range(1, 6):
+            for n in {panels * vectors * VL, panels * vectors * VL - 1}:
+                a, b, c = (rng.integers(-8, 9, shape) for shape in ((9, 5), (5, n), (9, n)))
+                wanted, (af, bf, cf) = c + a @ b, (array.astype(dtype) for array in (a, b, c))
+                for m in range(1, 10):
+                    got = gemm(af[:m], bf, cf[:m], vectors)
+                    np.testing.assert_array_equal(got, wanted[:m], err_msg=f"m {m}, n {n}, {vectors} vectors")
 
 
 def test_rounding_error_is_within_the_classical_bound(isa, dtype, VL, rng):

@@ -36,7 +36,7 @@ def test_more_passes_take_longer(isa, dtype):
         assert long > 10 * short
 
 
-def test_threads_meet_as_often_as_asked(isa):
+def test_threads_meet_as_often_as_requested(isa):
     """Returns only when every barrier has been passed, and says how many."""
     assert _core.probe("barrier", 0, 512, 500, 2)[1] == 500
 

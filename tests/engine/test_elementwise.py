@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The way down to the rules of the optimizers, for arrays of any layout. What they compute: test_update, test_norm."""
+"""The rules of optimizers and sums of squares, for arrays of any layout. What C computes: tests/csrc."""
 
 import numpy as np
 import pytest
 
-from fastrnn._engine import elementwise as pointwise
+from fastrnn._engine import elementwise
 
 LAYOUTS = {
     "C": lambda a: a.copy(),
@@ -19,19 +19,19 @@ LAYOUTS = {
 def test_any_layout_is_updated_in_place(layout, dtype, rng):
     p, g = rng.standard_normal((2, 6, 5)).astype(dtype)
     plain, odd = p.copy(), layout(p)
-    pointwise.update("plain", plain, g, rate=0.5)
-    pointwise.update("plain", odd, layout(g), rate=0.5)
+    elementwise.update("plain", plain, g, rate=0.5)
+    elementwise.update("plain", odd, layout(g), rate=0.5)
     np.testing.assert_array_equal(odd, plain)
     np.testing.assert_array_equal(plain, p - g * dtype.type(0.5))
-    assert pointwise.sum_of_squares(layout(g)) == pointwise.sum_of_squares(g)
+    assert elementwise.sum_of_squares(layout(g)) == elementwise.sum_of_squares(g)
 
 
 def test_a_gradient_may_be_read_only(rng):
     p, g = rng.standard_normal((2, 8))
     g.flags.writeable = False
-    pointwise.update("plain", p, g, rate=1.0)
+    elementwise.update("plain", p, g, rate=1.0)
     with pytest.raises((ValueError, BufferError), match="read-only"):
-        pointwise.update("plain", g, p, rate=1.0)
+        elementwise.update("plain", g, p, rate=1.0)
 
 
 WRONG = {
@@ -53,14 +53,14 @@ def test_arrays_that_do_not_fit_do_not_get_to_c(which, wrong, rng):
     before = [array.copy() for array in arrays]
     p, g, m, s = arrays
     with pytest.raises(ValueError, match=r"^[pgms]: expected floats of .*, as p, got "):
-        pointwise.update("adam", p, g, m=m, s=s, rate=0.5)
+        elementwise.update("adam", p, g, m=m, s=s, rate=0.5)
     for array, old in zip(arrays, before, strict=True):
         np.testing.assert_array_equal(array, old)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.int32, np.float32, ">f8", np.longdouble])
 def test_squares_of_any_numbers_are_summed(dtype):
-    assert pointwise.sum_of_squares(np.full(7, 2, dtype)) == 28
+    assert elementwise.sum_of_squares(np.full(7, 2, dtype)) == 28
 
 
 def test_moments_of_any_layout_are_updated_in_place(rng):
@@ -68,7 +68,16 @@ def test_moments_of_any_layout_are_updated_in_place(rng):
     m, s = np.zeros(8), np.zeros(16)[::2]
     ways = [(p.copy(), m.copy(), m.copy()), (p.copy(), m, s)]
     for way in ways:
-        pointwise.update("adam", way[0], g, m=way[1], s=way[2], rate=0.5, beta1=0.5, beta2=0.5, eps=1e-3)
+        elementwise.update("adam", way[0], g, m=way[1], s=way[2], rate=0.5, beta1=0.5, beta2=0.5, eps=1e-3)
     for one, other in zip(*ways, strict=True):
         np.testing.assert_array_equal(one, other)
     assert s.all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_largest_magnitude_is_finite(dtype):
+    assert elementwise.largest_magnitude("x", np.array([1, -3, 2], dtype)) == 3.0
+    assert elementwise.largest_magnitude("x", np.zeros((0, 3), dtype)) == 0.0
+    for value in (np.nan, np.inf, -np.inf):
+        with pytest.raises(FloatingPointError, match=f"^x: expected finite values, got {abs(value)}$"):
+            elementwise.largest_magnitude("x", np.array([1, value, 2], dtype))

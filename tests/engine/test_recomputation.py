@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""recompute.py: training that keeps states and computes the gates again equals training that keeps everything."""
+"""Training that saves states and computes the gates again equals training that saves everything."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from support.recurrent import as_state, as_tuple, make_layer, random_lengths, ra
 from support.tolerance import assert_close
 
 import fastrnn as fr
-from fastrnn._engine import recomputation as recompute
+from fastrnn._engine import recomputation
 
 
 def train(layer, x, state, lengths, dy, dstate):
@@ -21,10 +21,10 @@ def train(layer, x, state, lengths, dy, dstate):
 
 def test_blocks_cover_time_once_in_the_order_of_running():
     for T, N in ((0, 3), (1, 1), (16, 4000), (2048, 1), (2049, 1), (5000, 7)):
-        forth, back = (recompute.blocks(T, N, reverse) for reverse in (False, True))
+        forth, back = (recomputation.blocks(T, N, reverse) for reverse in (False, True))
         assert [t for block in forth for t in range(block.start, block.stop)] == list(range(T))
         assert back == forth[::-1]
-        assert all(block.stop - block.start >= recompute.BLOCK_STEPS for block in forth[:-1])
+        assert all(block.stop - block.start >= recomputation.BLOCK_STEPS for block in forth[:-1])
 
 
 @pytest.mark.parametrize("ragged", [False, True])
@@ -61,7 +61,7 @@ def test_a_short_sequence_is_kept_as_it_is(cell, rng):
     """One block would be computed twice for nothing."""
     layer = make_layer(cell, 3, 4, recompute=True, seed=0)
     plain = make_layer(cell, 3, 4, seed=0)
-    x = rng.standard_normal((recompute.BLOCK_STEPS, 2, 3)).astype(np.float32)
+    x = rng.standard_normal((recomputation.BLOCK_STEPS, 2, 3)).astype(np.float32)
     assert layer.forward(x)[2].nbytes == plain.forward(x)[2].nbytes
 
 
@@ -78,12 +78,12 @@ def test_backward_recomputes_with_the_weights_of_forward(rng):
     np.testing.assert_array_equal(*results)
 
 
-def test_a_tape_that_recomputes_serves_once(rng):
+def test_a_tape_that_recomputes_is_used_once(rng):
     layer = fr.GRU(3, 4, recompute=True, seed=0)
     x = rng.standard_normal((3000, 1, 3)).astype(np.float32)
     y, _, tape = layer.forward(x)
     layer.backward(tape, np.zeros_like(y))
-    with pytest.raises(ValueError, match="serves once"):
+    with pytest.raises(ValueError, match="a tape can be used once"):
         layer.backward(tape, np.zeros_like(y))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/attention_scores.py, and the whole of it."""
+"""Parts of examples/attention_scores.py, and a whole run."""
 
 import re
 import subprocess
@@ -14,18 +14,18 @@ HUNT = tuple(np.array(column)[:, None] for column in ([0, 3, 1, 4, 2], [7, 0, 7,
 
 
 def test_a_hunt_can_be_followed_from_the_first_box(example):
-    """From what the network reads alone: look for the box that is named, write its letter, go on."""
+    """From what the network reads alone: look for the box that is named, write its letter, continue."""
     names, letters, places = example.hide(200, np.random.default_rng(0))
     row = example.row_of_boxes(names, letters, places)
     name, following, letter = np.split(row, [example.BOXES, 2 * example.BOXES], axis=-1)
     for n in range(200):
-        wanted, written = 0, []
+        box, written = 0, []
         for step in range(example.BOXES):
-            (place,) = np.flatnonzero(name[:, n, wanted])
+            (place,) = np.flatnonzero(name[:, n, box])
             assert place == places[step, n]
             written.append(letter[place, n].argmax())
             assert following[place, n].sum() == (step < example.BOXES - 1)
-            wanted = following[place, n].argmax()
+            box = following[place, n].argmax()
         assert written == letters[:, n].tolist()
     assert len({tuple(place) for place in places.T}) > 50 and len({tuple(name) for name in names.T}) == 24
 
@@ -35,7 +35,7 @@ def test_a_row_of_boxes_as_text(example):
 
 
 def test_hunts_and_looks_are_counted(example):
-    """One of two hunts is right; of ten looks nine are at the box in question."""
+    """One of two hunts is right; nine of ten looks are at the right box."""
     names, letters, places = (np.repeat(array, 2, axis=1) for array in HUNT)
     written, weights = letters.copy(), np.eye(example.BOXES)[places]
     written[4, 1] = 5
@@ -84,9 +84,9 @@ def test_input_feeding_makes_it_learn_sooner(tmp_path):
     picture = tmp_path / "boxes.png"
     process = run("--plot", picture)
     assert process.returncode == 0, process.stderr
-    found = re.search(r"gets (\d+)% of new hunts right, without (\d+)%; .* (\d+)%\.\n$", process.stdout)
-    fed, unfed, guessed = map(int, found.groups())
-    assert fed >= 90 and unfed < 40 and guessed < 30
+    match = re.search(r"gets (\d+)% of new hunts right, without (\d+)%; .* (\d+)%\.\n$", process.stdout)
+    feeding, without, guessed = map(int, match.groups())
+    assert feeding >= 90 and without < 40 and guessed < 30
     assert len(re.findall(r"^\w+, with(?:out)? input feeding ", process.stdout, re.MULTILINE)) == 8
     assert picture.read_bytes().startswith(b"\x89PNG")
 
@@ -94,4 +94,4 @@ def test_input_feeding_makes_it_learn_sooner(tmp_path):
 def test_without_training_it_says_that_it_has_not_learned():
     process = run("--steps", 1)
     assert process.returncode == 1
-    assert "It has not learned to follow the hunt" in process.stderr
+    assert "has not learned to follow the hunt" in process.stderr

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/autoencoder.py, and the whole of it."""
+"""Parts of examples/autoencoder.py, and a whole run."""
 
 import importlib.util
 import re
@@ -16,7 +16,7 @@ def data(example):
 
 
 def test_the_days_are_those_of_three_years(data):
-    """Scaled; October to March has 182 days, and 183 once; the evening's light is switched on earlier then."""
+    """Scaled; October to March has 182 days, and 183 once; lights are switched on earlier in those months."""
     days, winter = data
     assert days.shape == (1096, 24) and winter.sum() == 3 * 182 + 1
     np.testing.assert_allclose(days.mean(axis=1), 0, atol=1e-5)
@@ -26,42 +26,42 @@ def test_the_days_are_those_of_three_years(data):
 
 
 def test_principal_components_are_the_best_planes(example):
-    """New days in the plane of the known ones are told by two numbers, and not by one."""
+    """New days in the plane of the known ones are reconstructed from two numbers, but not from one."""
     rng = np.random.default_rng(0)
     days = rng.standard_normal((50, 2)) @ rng.standard_normal((2, 24)) + rng.standard_normal(24)
-    codes, told = example.by_components(2, days[:30], days[30:])
+    codes, restored = example.by_components(2, days[:30], days[30:])
     assert codes.shape == (20, 2)
-    np.testing.assert_allclose(told, days[30:], atol=1e-12)
-    _, told = example.by_components(1, days[:30], days[30:])
-    assert 0.01 < example.left_over(told, days[30:], days[:30]) < 1
+    np.testing.assert_allclose(restored, days[30:], atol=1e-12)
+    _, restored = example.by_components(1, days[:30], days[30:])
+    assert 0.01 < example.unexplained(restored, days[30:], days[:30]) < 1
 
 
-def test_what_is_left_over_of_a_day(example):
+def test_the_unexplained_share_of_the_variance(example):
     known = np.array([[0.0, 2.0], [2.0, 0.0]])
     days = np.array([[3.0, 1.0], [1.0, 3.0]])
-    assert example.left_over(days, days, known) == 0
-    assert example.left_over(np.ones((2, 2)), days, known) == 1
-    assert example.left_over((days + 1) / 2, days, known) == pytest.approx(0.25)
+    assert example.unexplained(days, days, known) == 0
+    assert example.unexplained(np.ones((2, 2)), days, known) == 1
+    assert example.unexplained((days + 1) / 2, days, known) == pytest.approx(0.25)
 
 
-def test_a_season_is_known_by_codes_that_are_near(example):
+def test_a_season_is_predicted_from_near_codes(example):
     winter = np.arange(40) < 20
     codes = np.where(winter, 1.0, -1.0)[:, None]
-    asked = np.array([[0.9], [-3.0], [-0.1]])
-    assert example.season_known(codes, winter, asked, np.array([True, False, False])) == 1
-    assert example.season_known(codes, winter, asked, np.array([True, True, True])) == pytest.approx(1 / 3)
+    new_codes = np.array([[0.9], [-3.0], [-0.1]])
+    assert example.season_accuracy(codes, winter, new_codes, np.array([True, False, False])) == 1
+    assert example.season_accuracy(codes, winter, new_codes, np.array([True, True, True])) == pytest.approx(1 / 3)
 
 
 def test_the_decoder_reads_nothing_but_the_code(example):
-    """Both parts make up the model, and days with the same code are told alike."""
+    """Both parts make up the model, and days with the same code are reconstructed alike."""
     model = example.autoencoder(units=8, numbers=2, seed=0)
     days = np.random.default_rng(0).standard_normal((5, 24)).astype(np.float32)
-    codes, told = example.by_network(model, days)
-    assert codes.shape == (5, 2) and told.shape == (5, 24)
-    np.testing.assert_array_equal(told, model(example.sequences(days))[0][..., 0].T)
+    codes, restored = example.by_network(model, days)
+    assert codes.shape == (5, 2) and restored.shape == (5, 24)
+    np.testing.assert_array_equal(restored, model(example.sequences(days))[0][..., 0].T)
     again, _ = model.layers[1](codes[[3, 3]])
-    np.testing.assert_array_equal(again[:, 0, 0], told[3])
-    np.testing.assert_array_equal(again[:, 1, 0], told[3])
+    np.testing.assert_array_equal(again[:, 0, 0], restored[3])
+    np.testing.assert_array_equal(again[:, 1, 0], restored[3])
 
 
 def test_training_is_the_same_on_every_run_and_learns(example, data):
@@ -80,11 +80,11 @@ def test_training_is_the_same_on_every_run_and_learns(example, data):
 def test_whole_run(run, data, tmp_path, seed):
     pytest.importorskip("matplotlib")
     output = run("--epochs", 150, "--seed", seed, "--plot", tmp_path / "autoencoder.png")
-    found = re.fullmatch(
-        r"One number .* but for (.*)% of the variance, and (.*)% of .* component but for (.*)%, and (.*)%\.",
+    match = re.fullmatch(
+        r"One number .* misses (.*)% of .* predicts (.*)% of .* component misses (.*)% and predicts (.*)%\.",
         output.splitlines()[-1],
     )
-    missing, season, missing_linear, season_linear = map(float, found.groups())
+    missing, season, missing_linear, season_linear = map(float, match.groups())
     assert missing < 25 and season > 90 and missing_linear > 40 and season_linear < 75
     assert (tmp_path / "autoencoder.png").read_bytes().startswith(b"\x89PNG")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/beam_search.py, on the language itself in place of a model of it, and the whole of it."""
+"""Parts of examples/beam_search.py. Most use the language itself instead of a model; and a whole run."""
 
 import re
 import subprocess
@@ -41,8 +41,8 @@ def test_texts_are_of_the_language(example, probabilities):
     np.add.at(counts, (text[:-2], text[1:-1], text[2:]), 1)
     often = counts.sum(axis=-1) > 2000
     assert often.sum() > 10
-    found = counts[often] / counts[often].sum(axis=-1, keepdims=True)
-    np.testing.assert_allclose(found, probabilities[often], atol=0.05)
+    frequencies = counts[often] / counts[often].sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(frequencies, probabilities[often], atol=0.05)
 
 
 def test_every_word_is_tried(example, probabilities, monkeypatch):
@@ -57,45 +57,45 @@ def test_every_word_is_tried(example, probabilities, monkeypatch):
 
 def test_a_wide_beam_finds_the_likeliest_words_and_greedy_search_does_not(example, probabilities, capsys):
     words = example.all_words(np.log(probabilities))
-    found, right = example.compare_searches(Oracle(probabilities), words)
+    results, right = example.compare_searches(Oracle(probabilities), words)
     assert right[1] < 0.5 < right[8] <= right[64] == 1
     assert capsys.readouterr().out.count("\n") == 1 + len(example.WIDTHS)
-    pair = example.garden_path(words, found[1])
+    pair = example.garden_path(words, results[1])
     n = example.V * pair[0] + pair[1]
-    assert words[(*pair, *found[1][:, n])] < words[(*pair, *found[64][:, n])] == words[pair].max()
+    assert words[(*pair, *results[1][:, n])] < words[(*pair, *results[64][:, n])] == words[pair].max()
 
 
 def test_a_garden_path_is_spelled_letter_by_letter(example):
-    """After a and b, c is likelier than d; but after d all is sure, after c nothing."""
+    """After a and b, c is likelier than d; but after d everything is certain, after c nothing."""
     probabilities = np.full((8, 8, 8), 1 / 8)
     probabilities[0, 1] = [0, 0, 0.6, 0.4, 0, 0, 0, 0]
     probabilities[1, 3] = probabilities[3, 4] = probabilities[4] = np.eye(8)[4]
     greedy, best = [2, 0, 0, 0, 0], [3, 4, 4, 4, 4]
-    assert example.spell(probabilities, (0, 1), greedy) == "c  60%  a  12%  a  12%  a  12%  a  12%    in all 0.01%"
-    assert example.spell(probabilities, (0, 1), best) == "d  40%  e 100%  e 100%  e 100%  e 100%    in all 40.00%"
+    assert example.spell(probabilities, (0, 1), greedy) == "c  60%  a  12%  a  12%  a  12%  a  12%    in total 0.01%"
+    assert example.spell(probabilities, (0, 1), best) == "d  40%  e 100%  e 100%  e 100%  e 100%    in total 40.00%"
     many = np.array([[0, 0], [1, 1]])
-    assert example.go_on(Oracle(probabilities + 1e-9), many, 1)[:, 0].tolist() == greedy
-    assert example.go_on(Oracle(probabilities + 1e-9), many, 2)[:, 1].tolist() == best
+    assert example.continue_pairs(Oracle(probabilities + 1e-9), many, 1)[:, 0].tolist() == greedy
+    assert example.continue_pairs(Oracle(probabilities + 1e-9), many, 2)[:, 1].tolist() == best
 
 
-def test_each_way_of_drawing_does_what_it_should(example, probabilities, capsys):
+def test_each_sampling_method_does_what_it_should(example, probabilities, capsys):
     words = example.all_words(np.log(probabilities))
     assert example.compare_draws(Oracle(probabilities), probabilities, words, (4, 6), 0) < 0.02
     rows = re.findall(r"^(\S+=\S+) .* ([\d.]+) +([\d,]+)$", capsys.readouterr().out, re.MULTILINE)
-    assert [name for name, _, _ in rows] == list(example.WAYS)
+    assert [name for name, _, _ in rows] == list(example.METHODS)
     nats = [float(number) for _, number, _ in rows]
     different = [int(number.replace(",", "")) for _, _, number in rows]
     assert nats == sorted(nats, reverse=True) and different == sorted(different, reverse=True)
     assert different[-1] <= 2**example.WORD
 
 
-def test_what_top_k_cuts_off(example, probabilities, monkeypatch):
+def test_what_top_k_excludes(example, probabilities, monkeypatch):
     """Word by word, after one pair."""
     monkeypatch.setattr(example, "WORD", 2)
-    a, b, kept = 3, 5, 0
+    a, b, total = 3, 5, 0
     for c in np.argsort(probabilities[a, b])[-2:]:
-        kept += probabilities[a, b, c] * np.sort(probabilities[b, c])[-2:].sum()
-    assert example.cut_off(probabilities)[a, b] == pytest.approx(1 - kept)
+        total += probabilities[a, b, c] * np.sort(probabilities[b, c])[-2:].sum()
+    assert example.cut_off(probabilities)[a, b] == pytest.approx(1 - total)
 
 
 def run(*arguments):
@@ -107,9 +107,9 @@ def run(*arguments):
 def test_a_model_of_the_language_finds_its_likeliest_words():
     process = run("ba", "he")
     assert process.returncode == 0, process.stderr
-    assert [f"after {pair}, and" in process.stdout for pair in ("ba", "he", "ab")] == [True, True, False]
-    found = re.search(r"after (\d+)% of the pairs, a beam of 8 after (\d+)%\.\n$", process.stdout)
-    greedy, beam = map(int, found.groups())
+    assert [f"After {pair}, with" in process.stdout for pair in ("ba", "he", "ab")] == [True, True, False]
+    match = re.search(r"after (\d+)% of the pairs, a beam of 8 after (\d+)%\.\n$", process.stdout)
+    greedy, beam = map(int, match.groups())
     assert greedy < 40 and beam > 70
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/caption_digits.py, and the whole of it, on a small scale."""
+"""Parts of examples/caption_digits.py, and a whole run, on a small scale."""
 
 import re
 import sys
@@ -14,7 +14,7 @@ pytest.importorskip("sklearn", reason="the example reads images that scikit-lear
 
 
 def test_names_as_letters(example):
-    """What is read is one letter behind what is written; both end with the stop, which is counted once."""
+    """The decoder reads the letters one step after it should write them; the final stop counts once."""
     letters, targets, lengths = example.spelled([6, 3])
     assert lengths.tolist() == [4, 6] and letters.shape == targets.shape == (6, 2)
     read, written = ("".join(example.LETTERS[k] for k in column) for column in (letters[:, 1], targets[:, 1]))
@@ -37,9 +37,9 @@ def test_the_encoder_gets_its_gradient_through_the_first_state(example):
 
     def loss(values):
         before, bias[...] = bias.copy(), values
-        found = example.step(encoder, decoder, images, digits)
+        value = example.step(encoder, decoder, images, digits)
         bias[...] = before
-        return found
+        return value
 
     grad = encoder.grads["bias_ih_l0"].copy()  # each further step adds to it
     assert np.abs(grad).max() > 1e-3
@@ -47,14 +47,14 @@ def test_the_encoder_gets_its_gradient_through_the_first_state(example):
 
 
 def test_writing_stops_at_the_stop(example):
-    """A decoder that knows its text: the state is which row it is, and the steps it has made."""
+    """A decoder that knows its texts: its state holds the number of its steps."""
     texts = ["one.x", ".", "neverend"]
 
     def decoder(letter, state):
         ((h, steps),) = state if isinstance(state[0], tuple) else ((state[0], 0),)
-        told = [example.LETTERS.index(text[steps]) if steps < len(text) and text[steps] in example.LETTERS else 0
+        indices = [example.LETTERS.index(text[steps]) if steps < len(text) and text[steps] in example.LETTERS else 0
                 for text in texts]  # fmt: skip
-        return np.eye(len(example.LETTERS))[told][None], ((h, steps + 1),)
+        return np.eye(len(example.LETTERS))[indices][None], ((h, steps + 1),)
 
     written = example.write(decoder, np.zeros((1, 3, 4)))
     assert written[:2] == ["one.", "."]
@@ -76,8 +76,8 @@ def test_training_is_the_same_on_every_run_and_learns(example):
 def test_whole_run(run, tmp_path):
     pytest.importorskip("matplotlib")
     output = run("--epochs", 40, "--units", 48, "--plot", tmp_path / "captions.png")
-    found = re.fullmatch(r"Of 599 digits it has never seen it writes (.*)% out, .*\.", output.splitlines()[-1])
-    assert float(found[1]) > 90
+    match = re.fullmatch(r"It names (.*)% of 599 unseen digits .*\.", output.splitlines()[-1])
+    assert float(match[1]) > 90
     assert (tmp_path / "captions.png").read_bytes().startswith(b"\x89PNG")
 
 

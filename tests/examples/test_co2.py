@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/co2.py, and the whole of it with little training."""
+"""Parts of examples/co2.py, and a whole run with little training."""
 
 import importlib.util
 import subprocess
@@ -31,8 +31,8 @@ def test_the_parts_follow_one_another_and_share_no_month_of_the_future(example, 
     """A forecast belongs to the part in which all its twelve months lie."""
     data = example.prepare(*measured)
     for part, first, last in (
-        (data.learning, "1958-05", "1984-12"),
-        (data.choosing, "1985-01", "1991-12"),
+        (data.training, "1958-05", "1984-12"),
+        (data.validation, "1985-01", "1991-12"),
         (data.testing, "1992-01", "2001-12"),
     ):
         ahead = data.months[part.start + 1 : part.stop + example.HORIZON]
@@ -41,15 +41,15 @@ def test_the_parts_follow_one_another_and_share_no_month_of_the_future(example, 
 
 
 def test_scaled_targets_scale_back(example, measured):
-    """In the months for learning they have mean 0 and deviation 1."""
+    """In the training months they have mean 0 and standard deviation 1."""
     data = example.prepare(*measured)
     np.testing.assert_allclose(data.forecasts(data.y)[:-12], data.future[:-12])
-    np.testing.assert_allclose(data.y[data.learning].mean(axis=0), 0, atol=1e-12)
-    np.testing.assert_allclose(data.y[data.learning].std(axis=0), 1)
+    np.testing.assert_allclose(data.y[data.training].mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(data.y[data.training].std(axis=0), 1)
 
 
-def test_what_costs_nothing(example):
-    """On a line with a season, that of a year ago with the growth since then is right, and only it."""
+def test_naive_forecasts(example):
+    """On a line plus a season, only the level of a year ago plus the growth since then is right."""
     t = np.arange(480)
     months = np.array([f"{1960 + k // 12}-{k % 12 + 1:02d}" for k in t])
     data = example.prepare(months, 300 + 0.1 * t + np.sin(2 * np.pi * t / 12))
@@ -61,21 +61,21 @@ def test_what_costs_nothing(example):
 
 @pytest.mark.parametrize("kind", ["GRU", "EchoState"])
 def test_no_forecast_knows_what_comes_after_it(example, measured, kind):
-    """Other levels from 1992 on change no scale, nothing that is learnt, and no forecast before."""
+    """Other levels from 1992 on change no scale, no parameter, and no earlier forecast."""
     months, levels = measured
     other = levels + 5 * (months >= example.TESTING)
-    found = []
+    results = []
     for series in (levels, other):
         data = example.prepare(months, series)
         if kind == "GRU":
-            forecasts = example.train(fr.GRU, 4, data, example.LOOK, seed=0)
+            forecasts = example.train(fr.GRU, 4, data, example.INTERVAL, seed=0)
         else:
             forecasts = example.solve(20, 0.9, data, seed=0)
-        found.append(forecasts[:, : data.testing.start + 1])
+        results.append(forecasts[:, : data.testing.start + 1])
         free = [make(data)[24 : data.testing.start + 1] for make in (example.seasonal_naive, example.seasonal_growth)]
-        found.append(np.stack(free))
-    np.testing.assert_array_equal(found[0], found[2])
-    np.testing.assert_array_equal(found[1], found[3])
+        results.append(np.stack(free))
+    np.testing.assert_array_equal(results[0], results[2])
+    np.testing.assert_array_equal(results[1], results[3])
 
 
 def run(*arguments):
@@ -87,14 +87,14 @@ def test_it_learns_and_draws(measured, tmp_path):
     path = tmp_path / "plot.png"
     process = run("--steps", "150", "--seeds", "1", "--plot", str(path))
     assert process.returncode == 0, process.stderr
-    assert "best in choosing, is wrong by 0." in process.stdout.splitlines()[-1]
+    assert "best in validation, is wrong by 0." in process.stdout.splitlines()[-1]
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
-def test_networks_that_are_no_better_than_what_is_free_are_a_failure(example, measured, monkeypatch):
+def test_networks_that_are_no_better_than_naive_forecasts_are_a_failure(example, measured, monkeypatch):
     monkeypatch.setattr(example, "candidates", lambda data, steps, seeds: [("RNN", [("lazy", example.naive(data))])])
     monkeypatch.setattr(sys, "argv", ["co2.py"])
-    with pytest.raises(SystemExit, match="has not learned to forecast: RNN is wrong by 3"):
+    with pytest.raises(SystemExit, match="has not learned to forecast: error of RNN 3"):
         example.main()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/digits.py, and the whole of it, on a small scale."""
+"""Parts of examples/digits.py, and a whole run, on a small scale."""
 
 import re
 import sys
@@ -19,27 +19,27 @@ def test_two_ways_to_see_an_image(example):
     np.testing.assert_array_equal(rows[3, 0], images[0, 3])
 
 
-def test_the_last_third_is_kept_back(example):
+def test_the_last_third_is_held_out(example):
     (known, known_digits), (new, new_digits) = example.read()
     assert len(known) == len(known_digits) == 1198 and len(new) == len(new_digits) == 599
     assert known.dtype == np.float32 and known.min() == 0 and known.max() == 1
     assert set(known_digits) == set(new_digits) == set(range(10))
 
 
-def test_an_image_is_moved_by_a_pixel_at_most(example):
+def test_an_image_is_shifted_by_a_pixel_at_most(example):
     image = np.zeros((1, 8, 8), np.float32)
     image[0, 4, 4] = 1
     rng = np.random.default_rng(0)
-    places = {tuple(map(int, np.argwhere(example.moved(image, rng)[0])[0])) for _ in range(200)}
+    places = {tuple(map(int, np.argwhere(example.shift(image, rng)[0])[0])) for _ in range(200)}
     assert places == {(i, j) for i in (3, 4, 5) for j in (3, 4, 5)}
 
 
 def test_fewer_rows_are_the_same_as_shorter_lengths(example):
-    """What it is asked after some rows is what it learned from images that end there."""
+    """So it is tested on what it learned from images that end early."""
     (images, _), _ = example.read()
     model, x = example.make_model(8, 16, seed=0), example.row_by_row(images[:20])
     logits, _ = model(x, lengths=[3] * 20)
-    np.testing.assert_array_equal(example.recognise(model, x, 3), logits.argmax(axis=-1))
+    np.testing.assert_array_equal(example.predict(model, x, 3), logits.argmax(axis=-1))
 
 
 def test_training_is_the_same_on_every_run_and_learns(example):
@@ -58,8 +58,8 @@ def test_training_is_the_same_on_every_run_and_learns(example):
 def test_whole_run(run, tmp_path):
     pytest.importorskip("matplotlib")
     output = run("--epochs", 70, "--plot", tmp_path / "digits.png")
-    found = re.fullmatch(r"Of 599 digits .* recognises (.*)% at once, (.*)% row by row\.", output.splitlines()[-1])
-    assert 88 < float(found[1]) < float(found[2])
+    match = re.fullmatch(r"It reads (.*)% of 599 .* at once, (.*)% row by row\.", output.splitlines()[-1])
+    assert 88 < float(match[1]) < float(match[2])
     assert (tmp_path / "digits.png").read_bytes().startswith(b"\x89PNG")
 
 

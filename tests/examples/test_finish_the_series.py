@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/finish_the_series.py, on a small scale."""
+"""Parts of examples/finish_the_series.py, on a small scale."""
 
 import argparse
 import math
@@ -13,11 +13,11 @@ pytest.importorskip("tqdm", reason="the example shows its progress with tqdm")
 
 
 def test_series_go_both_ways_around(example):
-    found = example.series(np.array([0, 0, 24]), np.array([1, -1, 1]), 4)
-    assert [example.write(column) for column in found.T] == ["A B C D", "A Z Y X", "Y Z A B"]
+    letters = example.series(np.array([0, 0, 24]), np.array([1, -1, 1]), 4)
+    assert [example.write(column) for column in letters.T] == ["A B C D", "A Z Y X", "Y Z A B"]
 
 
-def test_every_series_is_there_once(example):
+def test_every_series_appears_once(example):
     known = example.every_series(5)
     assert known.shape == (5, 52)
     assert len({column.tobytes() for column in known.T}) == 52
@@ -35,7 +35,7 @@ def test_batches_are_drawn_from_all_series(example):
 
 
 def test_finish_feeds_its_letters_back(example):
-    """A model that knows the way: its state is the letter before and the steps it has made."""
+    """A model that knows the direction: its state is the letter before and the number of its steps."""
 
     def model(letters, state=None):
         before, calls = (letters[-2], 0) if state is None else state
@@ -57,7 +57,7 @@ def test_training_is_the_same_on_every_run_and_learns(example):
     (losses, state), (again, state_again) = results
     assert losses == again and len(losses) == 60
     assert all((state[name] == state_again[name]).all() for name in state)
-    assert abs(losses[0] - math.log(26)) < 0.7  # it begins with no idea
+    assert abs(losses[0] - math.log(26)) < 0.7  # it knows nothing at the start
     assert losses[-1] < losses[0] - 0.5
 
 
@@ -67,7 +67,7 @@ def test_reading_a_series(example, text):
 
 
 @pytest.mark.parametrize("text", ["", "A", "1, 2", "A, Ä"])
-def test_what_is_no_series_is_refused(example, text):
+def test_a_text_that_is_not_a_series_is_refused(example, text):
     with pytest.raises(argparse.ArgumentTypeError, match="expected two letters of A to Z or more, got "):
         example.read(text)
 
@@ -86,7 +86,7 @@ def test_too_little_learned_is_an_error(run, capsys):
     assert "A B C ..." in capsys.readouterr().out
 
 
-def test_a_wrong_series_is_told_before_the_training(run, capsys):
+def test_a_wrong_series_is_refused_before_training(run, capsys):
     with pytest.raises(SystemExit):
         run("1, 2, 3")
     assert "expected two letters of A to Z or more, got '1, 2, 3'" in capsys.readouterr().err

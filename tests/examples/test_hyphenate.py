@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/hyphenate.py, and the whole of it, on a small scale."""
+"""Parts of examples/hyphenate.py, and a whole run, on a small scale."""
 
 import re
 import sys
@@ -22,14 +22,14 @@ def test_the_words_are_words(example, words):
     assert {"attribute", "expression", "iterator"} <= set(words)
 
 
-def test_words_that_begin_alike_stand_on_one_side(example, words):
+def test_words_that_start_alike_are_in_one_part(example, words):
     known, new = example.split(words)
     assert sorted(known + new) == words and len(known) > 3 * len(new) > 0
     assert {word[:4] for word in known}.isdisjoint(word[:4] for word in new)
 
 
 def test_words_as_letters_and_hyphens(example):
-    """Both examples of the docstring: what follows "des" decides whether a hyphen may stand in it."""
+    """Both examples of the docstring: the letters after "des" decide whether it may be hyphenated."""
     words = ["design", "designated"]
     letters, lengths = example.spelled(words)
     assert lengths.tolist() == [6, 10] and letters.shape == (10, 2)
@@ -51,7 +51,7 @@ def test_a_model_that_knows_the_hyphens_is_right(example):
 
 
 def test_scores(example):
-    """One hyphen behind every third letter: of 2 + 3 + 1 one is right, of the right ones there are 4."""
+    """A hyphen after every third letter: 1 of 2 + 3 + 1 is right, and there should be 4."""
     words = ["design", "designated", "word"]
 
     def model(letters, lengths):
@@ -61,7 +61,7 @@ def test_scores(example):
     assert (precision, recall, f1, right) == (1 / 6, 1 / 4, 2 / 10, 0)
 
 
-def test_both_networks_are_about_as_large(example):
+def test_both_networks_have_about_the_same_size(example):
     one, both = (sum(p.size for p in example.make_model(way, 0).params.values()) for way in (False, True))
     assert both < one < 1.1 * both
 
@@ -80,10 +80,10 @@ def test_training_is_the_same_on_every_run_and_learns(example, words):
 def test_whole_run(run):
     lines = run("--epochs", 6, "number", "pencil").splitlines()
     assert [line.split()[-1] for line in lines[-4:-2]] == ["num-ber", "pen-cil"]
-    found = re.fullmatch(r"Hyphens .*: F1 (.*) in both directions, (.*) from left to right; "
+    match = re.fullmatch(r"Hyphens .*: F1 (.*) in both directions, (.*) from left to right; "
                          r"(.*)% of them are right, (.*)% with caution\.", lines[-1])  # fmt: skip
-    assert float(found[1]) > 0.75 > 0.6 > float(found[2])
-    assert float(found[4]) > float(found[3]) + 3
+    assert float(match[1]) > 0.75 > 0.6 > float(match[2])
+    assert float(match[4]) > float(match[3]) + 3
 
 
 def test_too_little_learned_is_an_error(run, example, words, monkeypatch):
@@ -93,7 +93,7 @@ def test_too_little_learned_is_an_error(run, example, words, monkeypatch):
 
 
 @pytest.mark.parametrize("word", ["naïve", "two words", ""])
-def test_what_is_no_word_is_refused(run, capsys, word):
+def test_an_argument_that_is_not_a_word_is_refused(run, capsys, word):
     with pytest.raises(SystemExit):
         run(word)
     assert f"expected words of the letters a to z, got {word!r}" in capsys.readouterr().err

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/language_model.py, on a tiny scale."""
+"""Parts of examples/language_model.py, on a tiny scale."""
 
 import contextlib
 import functools
 import io
 import re
+import subprocess
 import sys
 import time
 import types
@@ -53,25 +54,23 @@ def test_columns_are_parts_of_the_text(example):
     np.testing.assert_array_equal(y, x + 1)
 
 
-@pytest.mark.parametrize("way", ["with_numpy", "with_pytorch"])
-def test_the_ways_that_are_compared_do_the_same(example, way, monkeypatch):
-    """The same parameters after a stretch of training with three updates."""
-    if way == "with_pytorch":
-        pytest.importorskip("torch", reason="the other way is PyTorch's")
-    monkeypatch.setattr(example, "T", 6)
-    monkeypatch.setattr(example, "N", 3)
+@pytest.mark.parametrize("library", ["the LSTM in NumPy", "PyTorch"])
+def test_the_libraries_that_are_compared_do_the_same(example, library):
+    """The same parameters after three updates."""
+    if library == "PyTorch":
+        pytest.importorskip("torch", reason="one of the libraries is PyTorch")
     model, other = (example.make_model(V=7, H=12, seed=0) for _ in range(2))
     x, y = example.columns(make_tokens(3 * 16 + 1, 7), 3)
-    example.with_fastrnn(model, x, y)
-    getattr(example, way)(other, x, y)
+    example.LIBRARIES["fastrnn"](model, x, y, T=6)
+    example.LIBRARIES[library](other, x, y, T=6)
     for name, p in model.params.items():
-        # Adam divides by the size of the gradient: where that is next to nothing, roundings decide.
+        # Adam divides by the size of the gradient: if that is almost 0, rounding errors decide.
         np.testing.assert_allclose(other.params[name], p, rtol=0, atol=2e-5, err_msg=name)
     assert any((p != example.make_model(V=7, H=12, seed=0).params[name]).any() for name, p in model.params.items())
 
 
 def test_training_learns_and_carries_the_state(example, monkeypatch):
-    # After a b may come a or b: it takes a memory, and one of more than T steps at that.
+    # A b is followed by a or b: that takes memory, of more than T steps.
     monkeypatch.setattr(example, "T", 2)
     monkeypatch.setattr(example, "N", 4)
     tokens = np.tile([0, 0, 0, 1, 1, 1], 100)
@@ -82,7 +81,7 @@ def test_training_learns_and_carries_the_state(example, monkeypatch):
     assert example.bits_per_character(model, tokens) < 0.4 < 0.9 < bigram
 
 
-def test_a_checkpoint_is_gone_on_from(example, monkeypatch, tmp_path):
+def test_training_resumes_from_a_checkpoint(example, monkeypatch, tmp_path):
     monkeypatch.setattr(example, "N", 4)
     tokens, path = make_tokens(4 * example.T + 1, 5), tmp_path / "run"
     whole, model, other = (example.make_model(V=5, H=4, seed=seed) for seed in (0, 0, 1))
@@ -118,8 +117,8 @@ def test_baselines(example):
     assert bigram == pytest.approx(-np.log2(3 / 5))
 
 
-def test_sample_continues_where_it_was_cut(example):
-    model, vocabulary = example.make_model(V=5, H=12, seed=0), ["a", "b", "c", "d"]  # one more is the unknown one
+def test_a_sample_continues_where_it_was_cut(example):
+    model, vocabulary = example.make_model(V=5, H=12, seed=0), ["a", "b", "c", "d"]  # and one for unknown characters
     whole = example.sample(model, vocabulary, "a?", 100, 0.8, seed=7)
     assert len(whole) == 102 and set(whole[2:]) == set(vocabulary)
     for cut in 2, 3, 60, 101:
@@ -127,46 +126,46 @@ def test_sample_continues_where_it_was_cut(example):
     assert example.sample(model, vocabulary, "a?", 100, 0.8, seed=8) != whole
 
 
-def test_measuring_leaves_the_model_alone(example, monkeypatch):
-    monkeypatch.setattr(example, "N", 3)
+def test_measuring_leaves_the_model_unchanged(example):
+    epoch_times = sys.modules[example.compare.__module__]
     model = example.make_model(V=5, H=12, seed=0)
     before = model.state_dict()
     x, y = example.columns(make_tokens(3 * 8 * example.T + 1, 5), 3)
     start = time.perf_counter()
-    seconds = example.measure("fastrnn", model, x, y)
-    assert 0 < seconds <= 2 * (time.perf_counter() - start)  # of the whole, from a half of it
+    seconds = epoch_times.measure("fastrnn", model, x, y, example.T)
+    assert 0 < seconds <= 2 * (time.perf_counter() - start)  # an estimate for the whole, from half of it
     for name, array in model.state_dict().items():
         np.testing.assert_array_equal(array, before[name], err_msg=name)
 
 
 def test_the_comparison_takes_medians_in_turns(example, monkeypatch):
-    told, asked, ended = iter([9.0, 20, 2, 99, 3, 30]), [], []
+    times, turns, ended = iter([9.0, 20, 2, 99, 3, 30]), [], []
 
     @contextlib.contextmanager
     def process(command, **_):
-        way = command[-1]
+        library = command[-1]
 
         def answer():
-            """A word when it is ready, then seconds for each line that it has read."""
+            """Yields a word when it is ready, then seconds for each line that it has read."""
             yield "ready\n"
             while True:
-                assert stdin.getvalue().count("\n") == asked.count(way) + 1
-                asked.append(way)
-                yield f"{next(told)}\n"
+                assert stdin.getvalue().count("\n") == turns.count(library) + 1
+                turns.append(library)
+                yield f"{next(times)}\n"
 
         stdin, answers = io.StringIO(), answer()
         yield types.SimpleNamespace(stdin=stdin, stdout=types.SimpleNamespace(readline=lambda: next(answers)))
-        ended.append(way)
+        ended.append(library)
 
-    monkeypatch.setattr(example.subprocess, "Popen", process)
+    monkeypatch.setattr(subprocess, "Popen", process)
     sentence = example.compare(["fastrnn", "PyTorch"], [], rounds=3)
-    assert asked == ["fastrnn", "PyTorch"] * 3 and sorted(ended) == ["PyTorch", "fastrnn"]
+    assert turns == ["fastrnn", "PyTorch"] * 3 and sorted(ended) == ["PyTorch", "fastrnn"]
     assert sentence.startswith("An epoch takes 3.0 s, 30.0 s with PyTorch (10.0 times as long); ")
 
 
 @pytest.fixture
 def run(example, monkeypatch, capsys, tmp_path):
-    """Run the example on a small text, in which two letters tell the next. Returns its output."""
+    """Run the example on a small text, in which two letters determine the next. Returns its output."""
     (tmp_path / "text").write_text("aabb" * 700 + "\N{EURO SIGN}", encoding="utf-8")
     monkeypatch.setattr(example, "compare", functools.partial(example.compare, rounds=1))
 
@@ -182,7 +181,7 @@ def run(example, monkeypatch, capsys, tmp_path):
 def test_whole_run(run, tmp_path):
     path = tmp_path / "model.safetensors"
     output = run("--epochs", 50, "--save", path)
-    assert "under the bigram's" in output
+    assert "below the bigram" in output
     assert re.search(r"\n    epoch 50 +0\.\d{3} ", output)
     assert re.search(r"An epoch takes [\d.]+ s, [\d.]+ s with the LSTM in NumPy \([\d.]+ times as long\)", output)
     assert "new text costs the LSTM 0." in output.splitlines()[-1]
@@ -198,17 +197,17 @@ def test_whole_run(run, tmp_path):
 
 def test_too_little_learned_is_an_error(example, run, monkeypatch):
     monkeypatch.setattr(example, "compare", lambda *_: "")
-    with pytest.raises(SystemExit, match="not clearly"):
+    with pytest.raises(SystemExit, match="bits below the bigram"):
         run("--epochs", 1)
 
 
-def test_other_continuation_is_an_error(example, run, monkeypatch):
-    monkeypatch.setattr(example, "in_another_process", lambda *_: "")
-    with pytest.raises(SystemExit, match="not as this one does"):
+def test_another_continuation_is_an_error(example, run, monkeypatch):
+    monkeypatch.setattr(example, "continue_in_another_process", lambda *_: "")
+    with pytest.raises(SystemExit, match="continued the text differently"):
         run("--epochs", 1)
 
 
-def test_interrupted_it_goes_on_with_the_model_as_it_is(example, run, monkeypatch, capsys):
+def test_an_interrupted_run_continues_with_the_model_as_it_is(example, run, monkeypatch, capsys):
     def train(*_):
         history = History()
         history.interrupted = True
@@ -216,12 +215,12 @@ def test_interrupted_it_goes_on_with_the_model_as_it_is(example, run, monkeypatc
 
     monkeypatch.setattr(example, "train", train)
     monkeypatch.setattr(example, "compare", lambda *_: "")
-    with pytest.raises(SystemExit, match="not clearly"):
+    with pytest.raises(SystemExit, match="bits below the bigram"):
         run()
     assert "Stopped after 0 epochs." in capsys.readouterr().out
 
 
-def test_what_is_wrong_is_told_before_the_training(run, tmp_path, capsys):
+def test_wrong_arguments_are_refused_before_training(run, tmp_path, capsys):
     for message, arguments in [
         ("there is no folder", ["--save", tmp_path / "none" / "model.safetensors"]),
         ("--temperature: expected a number above 0, got 0.0", ["--temperature", 0]),
@@ -232,10 +231,10 @@ def test_what_is_wrong_is_told_before_the_training(run, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("installed", [False, True])
-def test_pytorch_is_measured_if_it_is_there(example, run, monkeypatch, installed):
+def test_pytorch_is_measured_if_it_is_installed(example, run, monkeypatch, installed):
     compared = []
     monkeypatch.setattr(example.importlib.util, "find_spec", lambda name: name if installed else None)
-    monkeypatch.setattr(example, "compare", lambda ways, options: compared.extend(ways) or "")
+    monkeypatch.setattr(example, "compare", lambda libraries, command: compared.extend(libraries) or "")
     run("--epochs", 50)
     assert compared == ["fastrnn", "the LSTM in NumPy", *(["PyTorch"] if installed else [])]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/long_memory.py, and the whole of it, on shorter sequences."""
+"""Parts of examples/long_memory.py, and a whole run, on shorter sequences."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ def test_the_sum_is_that_of_the_two_marked_numbers(example, rng):
 
 
 @pytest.mark.parametrize("name", ["tanh RNN", "LSTM"])
-def test_what_is_left_begins_with_1_and_falls_as_the_exponent_says(example, name, rng):
+def test_the_gradient_starts_at_1_and_decays_with_the_exponent(example, name, rng):
     x, _ = example.adding_problem(200, 4, rng)
     left, exponent = example.look_inside(example.make_model(name, 200, seed=0), x)
     assert left[0] == pytest.approx(1) and len(left) == 201

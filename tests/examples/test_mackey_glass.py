@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/mackey_glass.py, and the whole of it with fewer units."""
+"""Parts of examples/mackey_glass.py, and a whole run with fewer units."""
 
 import subprocess
 import sys
@@ -12,18 +12,18 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "mackey_glass.py"
 
 
 def test_the_series_obeys_its_equation(example, monkeypatch):
-    """From the same histories, finer steps lead to the same values: nearer, and nearer still."""
+    """Finer steps from the same histories converge."""
     monkeypatch.setattr(example, "WARM_UP", 0)
-    found = {}
+    values = {}
     for substeps in (10, 20, 80):
         monkeypatch.setattr(example, "SUBSTEPS", substeps)
-        found[substeps] = example.mackey_glass(30, 3, seed=0)
-    error = {n: np.abs(found[n] - found[80]).max() for n in (10, 20)}
+        values[substeps] = example.mackey_glass(30, 3, seed=0)
+    error = {n: np.abs(values[n] - values[80]).max() for n in (10, 20)}
     assert error[10] < 1e-3 and error[20] < error[10] / 3  # second order: the constant histories end in a corner
 
 
 def test_the_series_is_on_the_known_attractor(example):
-    """Between 0.2 and 1.4, of the variance that is published for a delay of 17 (about 0.05), never the same twice."""
+    """Between 0.2 and 1.4, with the published variance for a delay of 17 (about 0.05), and never the same twice."""
     series = example.mackey_glass(2000, 5, seed=1)
     assert series.shape == (2000, 5)
     assert 0.2 < series.min() and series.max() < 1.4
@@ -39,14 +39,14 @@ def test_squash_and_stretch_are_inverse(example):
 
 
 def test_the_error_of_the_mean_is_one(example):
-    """A network that says the mean of the series, whatever it hears."""
+    """A network that always predicts the mean of the series."""
 
     class Mean:
         def generate(self, x, steps):
             return np.repeat(example.squash(np.full((1, x.shape[1]), series.mean())), steps, axis=0), None
 
-    series = example.mackey_glass(example.HEARD + example.HORIZON, 300, seed=2)
-    _, curve = example.errors(Mean(), series[: example.HEARD], series[example.HEARD :])
+    series = example.mackey_glass(example.READ + example.HORIZON, 300, seed=2)
+    _, curve = example.errors(Mean(), series[: example.READ], series[example.READ :])
     assert curve.shape == (example.HORIZON,)
     np.testing.assert_allclose(curve, 1, atol=0.15)  # 1/sqrt(300) by chance, thrice
 
@@ -58,7 +58,7 @@ def run(*arguments):
 
 def test_few_units_learn_it_and_draw_it(tmp_path):
     path = tmp_path / "plot.png"
-    process = run("--units", "400", "--plot", str(path))  # an error of some 1e-4, far below what is asked
+    process = run("--units", "400", "--plot", str(path))  # an error of about 1e-4, far below the limit
     assert process.returncode == 0, process.stderr
     assert process.stdout.splitlines()[-1].startswith("84 steps ahead, 400 units are wrong by ")
     assert path.read_bytes().startswith(b"\x89PNG")
@@ -72,7 +72,7 @@ def test_too_few_units_say_that_they_have_not_learned():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", ["0", "1"])
-def test_a_thousand_units_reach_what_is_published(seed):
+def test_a_thousand_units_reach_the_published_error(seed):
     """Jaeger and Haas 2004: 10^-4.2."""
     process = run("--units", "1000", "--seed", seed)
     assert process.returncode == 0, process.stderr

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/needle.py, and the whole of it."""
+"""Parts of examples/needle.py, and a whole run."""
 
 import re
 
@@ -10,7 +10,7 @@ import fastrnn as fr
 
 
 def test_half_of_the_series_hold_a_blow_and_a_quarter_a_swelling(example):
-    """Beneath the noise, which means over many series take away: it falls, it rises, or there is nothing."""
+    """Below the noise, which averages out over many series: a decay, a rise, or nothing."""
     readings, is_blow, begin = example.measure(4000, np.random.default_rng(0))
     assert readings.shape == (400, 4000, 1) and is_blow.shape == (4000, 1)
     assert 0.47 < is_blow.mean() < 0.53
@@ -24,7 +24,7 @@ def test_half_of_the_series_hold_a_blow_and_a_quarter_a_swelling(example):
     assert begin.min() == 0 and begin.max() == 400 - 12
 
 
-def test_what_is_said_live_has_the_bits_of_the_series_so_far(example):
+def test_live_outputs_are_bit_for_bit_those_for_the_series_so_far(example):
     readings, _, _ = example.measure(3, np.random.default_rng(0))
     model = example.make_model(fr.MaxPool, units=8, seed=0)
     for n in range(3):
@@ -51,15 +51,16 @@ def test_training_is_the_same_on_every_run_and_learns(example):
 def test_whole_run(run, tmp_path, seed):
     pytest.importorskip("matplotlib")
     output = run("--seed", seed, "--plot", tmp_path / "needle.png")
-    found = re.fullmatch(
+    match = re.fullmatch(
         r"MaxPool is right in (.*)% .* MeanPool in (.*)%, LastStep in (.*)%; live .* after (.*) of its 12 .*\.",
         output.splitlines()[-1],
     )
-    best, mean, last, steps = map(float, found.groups())
+    best, mean, last, steps = map(float, match.groups())
     assert best > 95 and best > mean + 5 and best > last + 5
     assert 2 <= steps <= 10
-    heard, blows, false = map(int, re.search(r"hears (\d+) of (\d+) blows, .* in (\d+) of 200 series", output).groups())
-    assert heard > 0.9 * blows and false < 10
+    live = re.search(r"detects (\d+) of (\d+) blows, .* in (\d+) of 200 series", output)
+    detected, blows, false = map(int, live.groups())
+    assert detected > 0.9 * blows and false < 10
     assert (tmp_path / "needle.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/optimizers.py, and the whole of it, on a small scale."""
+"""Parts of examples/optimizers.py, and a whole run, on a small scale."""
 
 import re
 import sys
@@ -18,14 +18,14 @@ def test_three_parts_without_a_common_image(example):
     assert not seen[0] & seen[1] and not seen[0] & seen[2] and not seen[1] & seen[2]
 
 
-def test_every_way_ends_elsewhere_and_schedules_as_they_say(example):
+def test_every_method_differs_and_schedules_do_what_they_say(example):
     known, validation, _ = example.read()
     ends, rates = {}, {}
-    for way in example.WAYS:
-        model, history = example.train(way, 0.01, known, validation, units=4, epochs=3, seed=0)
-        ends[way], rates[way] = model.params["2.weight"].tobytes(), history["lr"]
-        again, _ = example.train(way, 0.01, known, validation, units=4, epochs=3, seed=0)
-        assert again.params["2.weight"].tobytes() == ends[way]
+    for method in example.METHODS:
+        model, history = example.train(method, 0.01, known, validation, units=4, epochs=3, seed=0)
+        ends[method], rates[method] = model.params["2.weight"].tobytes(), history["lr"]
+        again, _ = example.train(method, 0.01, known, validation, units=4, epochs=3, seed=0)
+        assert again.params["2.weight"].tobytes() == ends[method]
     assert ends.pop("Adam, ReduceLROnPlateau") == ends["Adam"]  # the losses still fall
     assert len(set(ends.values())) == len(ends)
     assert rates["Adam"] == [0.01] * 3
@@ -34,7 +34,7 @@ def test_every_way_ends_elsewhere_and_schedules_as_they_say(example):
     assert rates["Adam, LinearWarmup"] == [0.01] * 3
 
 
-def test_the_group_spares_biases_alone(example):
+def test_the_group_excludes_only_biases(example):
     model = example.make_model(4, seed=0)
     optimizer = example.OPTIMIZERS["AdamW, not on biases"](model, 0.01)
     decays = {name: optimizer.hyperparameters(name)["weight_decay"] for name in model.params}
@@ -42,7 +42,7 @@ def test_the_group_spares_biases_alone(example):
     assert 0.0 in decays.values() and example.DECAY in decays.values()
 
 
-def test_a_training_that_blows_up_is_told(example):
+def test_a_training_that_diverges_is_reported(example):
     (x, digits), validation, _ = example.read()
     x = x.copy()
     x[0, 0, 0] = np.inf
@@ -52,34 +52,34 @@ def test_a_training_that_blows_up_is_told(example):
     assert example.final([{"val_loss": [1.0]}, history]) == np.inf
 
 
-def numbers(output, way):
-    return [float(cell) for cell in re.search(rf"\n{way} +([\d.*\s]+)\n", output)[1].replace("*", " ").split()]
+def numbers(output, method):
+    return [float(cell) for cell in re.search(rf"\n{method} +([\d.*\s]+)\n", output)[1].replace("*", " ").split()]
 
 
 @pytest.mark.slow
 def test_whole_run(example, run, tmp_path):
     pytest.importorskip("matplotlib")
     output = run("--plot", tmp_path / "optimizers.png")
-    assert all(len(numbers(output, way)) == 6 for way in example.WAYS)
-    assert re.search(r"\nBest: .*; it knows (8[5-9]|9\d)\.\d% of the test digits\.\n", output)
-    found = re.fullmatch(r"Each .*: (.*) to (.*) nats per digit; all at Adam's, .*: (.*) to (.*)\.",
+    assert all(len(numbers(output, method)) == 6 for method in example.METHODS)
+    assert re.search(r"\nBest: .*; (8[5-9]|9\d)\.\d% of the test digits are right\.\n", output)
+    match = re.fullmatch(r"Each .*: (.*) to (.*) nats per digit; all at that of Adam, .*: (.*) to (.*)\.",
                          output.splitlines()[-1])  # fmt: skip
-    assert float(found[2]) < 0.5 and float(found[4]) > 1
+    assert float(match[2]) < 0.5 and float(match[4]) > 1
     assert (tmp_path / "optimizers.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_short_run(example, run, monkeypatch, tmp_path):
-    """Two rates, three ways."""
+    """Two rates, three methods."""
     pytest.importorskip("matplotlib")
-    ways = ("SGD", "Adam")
+    methods = ("SGD", "Adam")
     monkeypatch.setattr(example, "RATES", (0.01, 0.1))
-    monkeypatch.setattr(example, "OPTIMIZERS", {way: example.OPTIMIZERS[way] for way in ways})
+    monkeypatch.setattr(example, "OPTIMIZERS", {method: example.OPTIMIZERS[method] for method in methods})
     monkeypatch.setattr(example, "SCHEDULES", {"Adam, StepLR": example.SCHEDULES["Adam, StepLR"]})
-    monkeypatch.setattr(example, "WAYS", {way: example.WAYS[way] for way in (*ways, "Adam, StepLR")})
+    monkeypatch.setattr(example, "METHODS", {method: example.METHODS[method] for method in (*methods, "Adam, StepLR")})
     output = run("--epochs", 6, "--seeds", 1, "--plot", tmp_path / "optimizers.png")
     sgd, adam = numbers(output, "SGD"), numbers(output, "Adam")
     assert sgd[1] < sgd[0] and adam[0] < adam[1] and adam[0] < sgd[0]  # at 0.01 and at 0.1
-    assert f"all at Adam's, 0.01: {adam[0]:.2f} to {sgd[0]:.2f}." in output
+    assert f"all at that of Adam, 0.01: {adam[0]:.2f} to {sgd[0]:.2f}." in output
     assert (tmp_path / "optimizers.png").read_bytes().startswith(b"\x89PNG")
 
 

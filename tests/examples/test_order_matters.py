@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/order_matters.py, and the whole of it."""
+"""Parts of examples/order_matters.py, and a whole run."""
 
 import subprocess
 import sys
@@ -18,13 +18,13 @@ def test_a_pair_has_the_same_words_in_another_order(example):
         assert sorted(declaration.split()) == sorted(question.split())
 
 
-def test_the_new_pairs_have_a_new_subject_and_something_new_said(example):
+def test_the_new_pairs_have_a_new_subject_and_a_new_predicate(example):
     known, new = example.split()
     met = {tuple(declaration.split(maxsplit=2)) for declaration, _ in known}
-    subjects, said = {s for s, _, _ in met}, {what for _, _, what in met}
+    subjects, predicates = {s for s, _, _ in met}, {predicate for _, _, predicate in met}
     for declaration, _ in new:
-        subject, _, what = declaration.split(maxsplit=2)
-        assert subject not in subjects and what not in said
+        subject, _, predicate = declaration.split(maxsplit=2)
+        assert subject not in subjects and predicate not in predicates
 
 
 def test_sentences_as_vectors(example):
@@ -47,7 +47,7 @@ def run(*arguments):
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
-def test_it_learns_and_judges_what_it_is_asked():
+def test_it_learns_and_classifies_sentences():
     process = run("is everybody happy", "everybody is happy")
     assert process.returncode == 0, process.stderr
     assert "is everybody happy?\neverybody is happy.\n" in process.stdout

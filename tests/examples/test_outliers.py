@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/outliers.py, and the whole of it."""
+"""Parts of examples/outliers.py, and a whole run."""
 
 import re
 
@@ -15,18 +15,18 @@ def test_one_reading_in_twenty_is_too_large(example):
     spikes = error > example.SPIKE / 2
     assert 0.045 < spikes.mean() < 0.055
     assert abs(error[spikes].mean() - 10) < 0.01 and abs(error[~spikes].mean()) < 0.01
-    assert abs(np.median(error)) < 0.01 < 0.4 < error.mean() < 0.6  # what the losses ask for
+    assert abs(np.median(error)) < 0.01 < 0.4 < error.mean() < 0.6  # what the losses estimate
 
 
-def test_what_is_judged_begins_when_a_series_has_been_seen(example):
+def test_errors_count_only_after_the_first_steps(example):
     signal = np.zeros((101, 3, 1), np.float32)
-    readings, guess = np.ones_like(signal), np.full((100, 3, 1), -2, np.float32)
-    guess[: example.SETTLED] = 99
-    assert example.judge(guess, signal, readings) == (-2, 2, 9)
-    guess[example.SETTLED :: 2] = 2
-    assert example.judge(guess, signal, readings) == (0, 2, 5)
-    signal[0] = readings[0] = 99  # nobody is asked for the first one
-    assert example.judge(guess, signal, readings) == (0, 2, 5)
+    readings, prediction = np.ones_like(signal), np.full((100, 3, 1), -2, np.float32)
+    prediction[: example.SETTLED] = 99
+    assert example.judge(prediction, signal, readings) == (-2, 2, 9)
+    prediction[example.SETTLED :: 2] = 2
+    assert example.judge(prediction, signal, readings) == (0, 2, 5)
+    signal[0] = readings[0] = 99  # the first reading is not predicted
+    assert example.judge(prediction, signal, readings) == (0, 2, 5)
 
 
 def test_training_is_the_same_on_every_run_and_learns(example):
@@ -45,9 +45,9 @@ def test_training_is_the_same_on_every_run_and_learns(example):
 def test_whole_run(run, tmp_path):
     pytest.importorskip("matplotlib")
     output = run("--epochs", 15, "--plot", tmp_path / "outliers.png")
-    found = re.fullmatch(r"The mean .* is 0\.50 too large, and so is mse_loss's guess, by (.*); "
-                         r"huber_loss's by (.*), l1_loss's by (.*)\.", output.splitlines()[-1])  # fmt: skip
-    mse, huber, l1 = map(float, found.groups())
+    match = re.fullmatch(r"Spikes .* by 0\.50\. Predictions are too large by (.*) with mse_loss, "
+                         r"by (.*) with huber_loss, by (.*) with l1_loss\.", output.splitlines()[-1])  # fmt: skip
+    mse, huber, l1 = map(float, match.groups())
     assert 0.4 < mse < 0.7 and 0 < huber < 0.2 and abs(l1) < 0.05
     assert (tmp_path / "outliers.png").read_bytes().startswith(b"\x89PNG")
 

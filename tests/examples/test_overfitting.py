@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/overfitting.py, and the whole of it, on a small scale."""
+"""Parts of examples/overfitting.py, and a whole run, on a small scale."""
 
 import re
 
@@ -43,7 +43,7 @@ def test_every_remedy_begins_with_the_same_parameters_and_ends_with_its_own(exam
         assert all((p == plain.params[key]).all() for key, p in model.params.items()), name
         example.train(model, training, validation, 2, **{k: v for k, v in remedy.items() if k in outside})
         ends[name] = model.params["2.weight_hh_l0"].tobytes()
-    assert ends.pop(example.STOPPED) == ends[example.NOTHING]  # the costs still fall
+    assert ends.pop(example.STOPPED) == ends[example.NOTHING]  # the costs are still falling
     assert len(set(ends.values())) == len(ends)
 
 
@@ -70,22 +70,22 @@ def test_smoothing_does_not_change_what_is_compared(example):
 def test_whole_run(run, tmp_path):
     pytest.importorskip("matplotlib")
     output = run("--plot", tmp_path / "overfitting.png")
-    found = re.fullmatch(r"New text costs (.*) bits .* remedy, (.*) with early stopping, (.*) with .*\.",
+    match = re.fullmatch(r"New text costs (.*) bits .* remedy, (.*) with early stopping, (.*) with .*\.",
                          output.splitlines()[-1])  # fmt: skip
-    assert float(found[3]) < float(found[2]) < float(found[1])
-    assert "\nNo better than stopping early, by 0.05 bits: nothing" in output
+    assert float(match[3]) < float(match[2]) < float(match[1])
+    assert "\nNo better than early stopping, by 0.05 bits: nothing" in output
     assert (tmp_path / "overfitting.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_short_run(example, run, monkeypatch, tmp_path):
-    """Some of the remedies on a text that is learnt by heart at once."""
+    """Some of the remedies on a text that is memorized at once."""
     pytest.importorskip("matplotlib")
     few = (example.NOTHING, example.STOPPED, "recurrent dropout")
     monkeypatch.setattr(example, "REMEDIES", {name: example.REMEDIES[name] for name in few})
     output = run("--characters", 3000, "--epochs", 30, "--units", 48, "--plot", tmp_path / "overfitting.png")
     rows = {name: [float(n) for n in re.search(rf"\n{name} +(.*)\n", output)[1].split()] for name in few}
     assert rows["nothing"][0] < rows["early stopping"][0] < rows["early stopping"][1] < rows["nothing"][1]
-    assert rows["early stopping"][1] == rows["early stopping"][2]  # it ends as the best model
+    assert rows["early stopping"][1] == rows["early stopping"][2]  # the best model is restored
     assert output.splitlines()[-1].startswith("New text costs ")
     assert (tmp_path / "overfitting.png").read_bytes().startswith(b"\x89PNG")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/read_numbers.py, and the whole of it, on a small scale."""
+"""Parts of examples/read_numbers.py, and a whole run, on a small scale."""
 
 import re
 import sys
@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("sklearn", reason="the example reads images that scikit-learn carries")
 
 
-def test_no_digit_that_it_is_tested_on_is_among_those_to_learn_from(example):
+def test_training_and_test_digits_are_different_images(example):
     (known, known_digits), (new, new_digits) = example.read()
     assert len(known) == len(known_digits) == 1198 and len(new) == len(new_digits) == 599
     seen = {image.tobytes() for image in known}
@@ -61,7 +61,7 @@ def test_mistakes_are_the_fewest_changes(example, guess, number, count):
 
 def test_the_share_and_the_rate(example, monkeypatch):
     blank = example.BLANK
-    monkeypatch.setattr(example, "said", lambda *_: [[1, 1, blank], [2, blank, 2]])
+    monkeypatch.setattr(example, "classify", lambda *_: [[1, 1, blank], [2, blank, 2]])
     assert example.judge(None, [None, None], [[1], [2, 3, 2]]) == (0.5, 0.25)
 
 
@@ -69,8 +69,8 @@ def test_a_line_is_read_the_same_alone_and_in_a_batch(example):
     (known, digits), _ = example.read()
     lines, _ = example.write_numbers(known, digits, 120, np.random.default_rng(0))
     model = example.make_model(8, seed=0)
-    for line, classes in list(zip(lines, example.said(model, lines), strict=True))[::10]:
-        np.testing.assert_array_equal(example.said(model, [line])[0], classes)
+    for line, classes in list(zip(lines, example.classify(model, lines), strict=True))[::10]:
+        np.testing.assert_array_equal(example.classify(model, [line])[0], classes)
         assert len(classes) == len(line)
 
 
@@ -87,26 +87,26 @@ def test_training_is_the_same_on_every_run_and_learns(example):
     assert all((state[name] == state_again[name]).all() for name in state)
 
 
-def test_a_line_is_shown_with_what_is_said_below(example, capsys):
+def test_a_line_is_shown_with_the_output_below(example, capsys):
     line = np.zeros((3, 2), np.float32)
     line[1, 0], line[2, 1] = 1, 0.5
     example.show(line, np.array([1]), [example.BLANK, 7, example.BLANK])
-    assert capsys.readouterr().out == "     #\n      :\n    -7-\n    says 7, written was 1\n\n"
+    assert capsys.readouterr().out == "     #\n      :\n    -7-\n    read as 7, written as 1\n\n"
 
 
 @pytest.mark.slow
 def test_whole_run(run, tmp_path):
     pytest.importorskip("matplotlib")
     output = run("--plot", tmp_path / "numbers.png")
-    found = re.fullmatch(
+    match = re.fullmatch(
         r"It reads (.*)% of 1,000 new numbers .* \((.*) mistakes per digit\), .*", output.splitlines()[-1]
     )
-    assert float(found[1]) > 75 and float(found[2]) < 0.08
+    assert float(match[1]) > 75 and float(match[2]) < 0.08
     assert (tmp_path / "numbers.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_short_run(example, run, monkeypatch, tmp_path):
-    """All but the learning."""
+    """Everything except the learning."""
     pytest.importorskip("matplotlib")
     monkeypatch.setattr(example, "ENOUGH", 0)
     monkeypatch.setattr(example, "TESTED", 40)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/remember.py, and the whole of it, on short sequences."""
+"""Parts of examples/remember.py, and a whole run, on short sequences."""
 
 import math
 
@@ -14,7 +14,7 @@ def test_adding(example):
     assert x.shape == (11, 500, 2) and sums.shape == (1, 500, 1)
     numbers, marked = x[..., 0], x[..., 1]
     assert (marked[:5].sum(axis=0) == 1).all() and (marked[5:].sum(axis=0) == 1).all()
-    assert (marked.sum(axis=1) > 0).all()  # every place is marked somewhere
+    assert (marked.sum(axis=1) > 0).all()  # every step is marked in some row
     assert numbers.min() >= 0 and numbers.max() < 1
     np.testing.assert_allclose(sums[0, :, 0], (numbers * marked).sum(axis=0), rtol=1e-6)
 
@@ -29,7 +29,7 @@ def test_copying(example):
     assert set(letters.flat) == set(range(V))
 
 
-def test_errors_of_the_best_answers_that_remember_nothing(example):
+def test_errors_of_the_best_memoryless_answers(example):
     """Always 1, and every letter equally likely."""
     rng = np.random.default_rng(0)
     for task, y in ((example.TASKS["adding"], 1.0), (example.TASKS["copying"], 0.0)):
@@ -39,7 +39,7 @@ def test_errors_of_the_best_answers_that_remember_nothing(example):
     assert example.TASKS["copying"].memoryless == math.log(example.V)
 
 
-def test_networks_begin_as_they_are_called(example):
+def test_networks_start_as_their_names_say(example):
     layers = {name: make(3, 500, 0) for name, (make, _) in example.NETWORKS.items()}
     w_hh = {name: layer.params["weight_hh_l0"][: example.UNITS] for name, layer in layers.items()}
     eye = np.eye(example.UNITS)
@@ -61,12 +61,12 @@ def test_training_is_the_same_on_every_run_and_learns(example, task):
         results.append((example.train(model, task, 10, lr, 600, seed=2), example.error(model, task, 10, seed=3)))
     assert results[0] == results[1]
     losses, error = results[0]
-    assert 50 < len(losses) < 600 and error < example.LEARNED  # it ends when it has learned
+    assert 50 < len(losses) < 600 and error < example.LEARNED  # training ends when the task is learned
 
 
-def test_who_fails_is_not_asked_again(example):
-    found = example.errors("RNN", example.TASKS["adding"], [20, 40], steps=1, seed=0)
-    assert len(found) == 1 and found[0] > example.LEARNED
+def test_a_network_that_fails_is_not_tried_again(example):
+    results = example.errors("RNN", example.TASKS["adding"], [20, 40], steps=1, seed=0)
+    assert len(results) == 1 and results[0] > example.LEARNED
 
 
 def test_a_gradient_that_is_not_finite_is_a_failure(example, monkeypatch):
@@ -81,7 +81,7 @@ def test_whole_run(run):
     lines = run("--T", 40, "--steps", 800).splitlines()
     rows = {line[:32].strip() for line in lines[1:13]}
     assert "adding    GRU, chrono" in rows and "copying   IRNN" in rows and len(rows) == 12
-    assert lines[-1].startswith("Over 40 steps chrono gates leave at most ")
+    assert lines[-1].startswith("Over 40 steps chrono gates have at most ")
 
 
 def test_too_little_learned_is_an_error(run):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/reverse_and_sort.py, on short words, and the whole of it."""
+"""Parts of examples/reverse_and_sort.py, on short words, and the whole of it."""
 
 import re
 import subprocess
@@ -33,11 +33,11 @@ def test_rows_end_with_a_stop(example):
 
 
 def test_shares_count_words_and_letters(example, monkeypatch):
-    """A letter counts at its place; a word that is too long or too short is wrong."""
-    given = [np.array(word) for word in ([1, 2, 3], [4, 5], [6], [7, 8])]
+    """A letter counts in its place; a word that is too long or too short is wrong."""
+    batch = [np.array(word) for word in ([1, 2, 3], [4, 5], [6], [7, 8])]
     written = [np.array(word) for word in ([3, 2, 1], [5, 4, 9], [6], [8])]
     monkeypatch.setattr(example, "write", lambda model, batch: written)
-    words, letters = example.shares(None, lambda word: word[::-1], given)
+    words, letters = example.shares(None, lambda word: word[::-1], batch)
     assert words == 0.5 and letters == 7 / 8
 
 
@@ -54,7 +54,7 @@ def test_short_words_are_learned_with_attention(example, monkeypatch):
 
 def test_without_attention_the_decoder_is_a_gru(example):
     model = example.make_model(False, 0)
-    assert model.decoder == model.parts()["decoder"] and not model.attends
+    assert model.decoder == model.children()["decoder"] and not model.attends
     assert len(example.write(model, example.words(3, np.random.default_rng(0)))) == 3
 
 
@@ -68,15 +68,16 @@ def test_it_shows_what_attention_is_good_for():
     process = run("attention")
     assert process.returncode == 0, process.stderr
     assert process.stdout.count("    attention -> noitnetta\n") == 1
-    found = re.search(r"it gets (\d+)% .* reversed and (\d+)% sorted; .* (\d+)% and (\d+)%\.\n$", process.stdout)
-    shares = [int(share) for share in found.groups()]
+    pattern = r"With attention (\d+)% .* reversed correctly and (\d+)% sorted; .* (\d+)% and (\d+)%\.\n$"
+    match = re.search(pattern, process.stdout)
+    shares = [int(share) for share in match.groups()]
     assert min(shares[:2]) >= 70 and max(shares[2:]) <= 30
 
 
 def test_without_training_it_says_that_it_has_not_learned():
     process = run("--steps", "1")
     assert process.returncode == 1
-    assert "It has not learned" in process.stderr
+    assert "has not learned" in process.stderr
 
 
 def test_other_characters_are_refused():

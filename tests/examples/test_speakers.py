@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/speakers.py, and the whole of it, on a small scale."""
+"""Parts of examples/speakers.py, and a whole run, on a small scale."""
 
 import importlib.util
 import re
@@ -16,7 +16,7 @@ def data(example):
 
 
 def test_the_utterances_are_those_of_the_paper(data):
-    """270 and 370 of nine men, 30 each to learn from; 7 to 29 steps; 0 behind their ends."""
+    """270 and 370 of nine men, 30 training utterances each; 7 to 29 steps; 0 after their ends."""
     (known, known_lengths, known_speakers), (new, new_lengths, new_speakers) = data
     assert known.shape == (26, 270, 12) and new.shape == (29, 370, 12)
     assert np.bincount(known_speakers).tolist() == [30] * 9
@@ -27,10 +27,10 @@ def test_the_utterances_are_those_of_the_paper(data):
     assert beyond.any() and not new[beyond].any() and new[~beyond].all(axis=-1).any()
 
 
-def test_scales_come_from_what_is_learned_from(example, data):
-    """Mean 0 and standard deviation 1 there; the others by the same numbers."""
+def test_scales_come_from_the_training_part(example, data):
+    """Mean 0 and standard deviation 1 there; the test part is scaled by the same numbers."""
     (known, lengths, _), (new, new_lengths, _) = data
-    (x, *_), (x_new, *_) = example.standardised(*data)
+    (x, *_), (x_new, *_) = example.standardize(*data)
     steps = x[np.arange(len(x))[:, None] < lengths]
     np.testing.assert_allclose(steps.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(steps.std(axis=0), 1, rtol=1e-5)
@@ -38,8 +38,8 @@ def test_scales_come_from_what_is_learned_from(example, data):
     np.testing.assert_allclose(x_new[0, 0] - x[0, 0], slope * (new[0, 0] - known[0, 0]), rtol=1e-2, atol=1e-4)
 
 
-def test_an_utterance_is_judged_alike_alone_and_in_a_batch(example, data):
-    """Bit for bit, whatever stands behind its end."""
+def test_an_utterance_has_the_same_result_alone_and_in_a_batch(example, data):
+    """Bit for bit, whatever comes after its end."""
     (x, lengths, _), _ = data
     model = example.make_model(units=16, seed=0)
     together, _ = model(x, lengths=lengths)
@@ -64,8 +64,8 @@ def test_training_is_the_same_on_every_run_and_learns(example, data):
 def test_whole_run(run, data, tmp_path):
     pytest.importorskip("matplotlib")
     output = run("--epochs", 60, "--units", 32, "--plot", tmp_path / "speakers.png")
-    found = re.fullmatch(r"The GRU knows the speaker of (.*)% of 370 .* alone (.*)%\.", output.splitlines()[-1])
-    assert float(found[1]) > max(95, float(found[2]))
+    match = re.fullmatch(r"The GRU recognizes (.*)% .* 370 .* the mean (.*)%\.", output.splitlines()[-1])
+    assert float(match[1]) > max(95, float(match[2]))
     assert (tmp_path / "speakers.png").read_bytes().startswith(b"\x89PNG")
 
 

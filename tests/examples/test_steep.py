@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/steep.py, and the whole of it."""
+"""Parts of examples/steep.py, and a whole run."""
 
 import math
 import subprocess
@@ -22,7 +22,7 @@ def test_a_word_as_vectors(example):
 
 @pytest.mark.parametrize("way", ["with_state", "without_state"])
 def test_unrolled_by_hand_it_is_the_same_network(example, way):
-    """Every state and every probability; a row of its own for each letter is a state of 0 before it."""
+    """Every state and every probability; a separate row for each letter means a state of 0 before it."""
     x, _, alphabet = example.one_hot("STEEP")
     model = example.make_model(len(alphabet), units=3, seed=0)
     rows = getattr(example, way)(x)
@@ -35,7 +35,7 @@ def test_unrolled_by_hand_it_is_the_same_network(example, way):
 
 
 def test_without_a_state_the_loss_is_that_of_a_guess_after_each_e(example):
-    """T follows S, E follows T: 0 nats; after an E come E and P, one each: log 2."""
+    """T follows S, E follows T: 0 nats; E and P each follow an E once: log 2."""
     x, targets, alphabet = example.one_hot("STEEP")
     losses = {}
     for way in (example.with_state, example.without_state):
@@ -57,16 +57,16 @@ def test_the_whole_run():
     without, with_state = lines[3:5], lines[9:11]
     assert all(line.strip().startswith(("E -> E", "E -> P")) for line in without + with_state)
     state, another = (line.partition("h = ")[2] for line in without)
-    assert state == another  # the letter is the same, and so is all that it makes
+    assert state == another  # the same letter has the same effect
     state, another = (line.partition("h = ")[2] for line in with_state)
     assert state.partition("]")[0] != another.partition("]")[0]
-    assert lines[-1] == "With its state it tells 4 of 4 next letters of STEEP, from the letter alone 3."
+    assert lines[-1] == "With its state it predicts 4 of 4 next letters of STEEP, from the letter alone 3."
 
 
 def test_another_word():
     process = run("REFEREE", "--units", "5")
     assert process.returncode == 0, process.stderr
-    assert "tells 6 of 6 next letters of REFEREE" in process.stdout
+    assert "predicts 6 of 6 next letters of REFEREE" in process.stdout
 
 
 def test_without_training_it_says_that_it_has_not_learned():
@@ -76,7 +76,7 @@ def test_without_training_it_says_that_it_has_not_learned():
 
 
 @pytest.mark.parametrize("word", ["TEA", "A", ""])
-def test_a_word_whose_letters_tell_what_follows_is_refused(word):
+def test_a_word_whose_letters_determine_the_next_is_refused(word):
     process = run(word)
     assert process.returncode == 2
-    assert f"as E in STEEP; got {word!r}" in process.stderr
+    assert f"like E in STEEP; got {word!r}" in process.stderr

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/translate_dates.py, and the whole of it."""
+"""Parts of examples/translate_dates.py, and a whole run."""
 
 import re
 import subprocess
@@ -23,7 +23,7 @@ def test_every_date_is_on_one_side_only(example):
 
 
 def test_forms_say_the_date(example):
-    """As the comments beside them promise, in characters that the model reads."""
+    """As the comments beside them say, in characters that the model reads."""
     texts = [form(date(2019, 3, 3)) for form in example.FORMS]
     promised = re.findall(r"^    lambda d: .*  # (.*)$", EXAMPLE.read_text(), re.MULTILINE)
     assert texts == promised and len(set(texts)) == len(texts) > 10
@@ -33,7 +33,7 @@ def test_forms_say_the_date(example):
 
 
 def test_two_digits_of_a_year_are_enough(example):
-    """No two dates are written alike."""
+    """No two dates look alike."""
     known, new = example.split(0)
     for form in example.FORMS:
         assert len({form(day) for day in known + new}) == len(known) + len(new)
@@ -62,25 +62,25 @@ def run(*arguments):
 
 @pytest.mark.slow
 def test_it_learns_saves_and_draws(tmp_path):
-    """In a few hundred steps it translates new dates; the file has what is needed to use the model."""
+    """In a few hundred steps it translates new dates; the file suffices to use the model."""
     saved, picture = tmp_path / "dates.safetensors", tmp_path / "attention.png"
     process = run("--steps", 500, "--save", saved, "--plot", picture, "the 14th of July 1989", "MON, 20 JUL 2026")
     assert process.returncode == 0, process.stderr
     assert re.search(r"^ +the 14th of July 1989 +1989-07-14\n +MON, 20 JUL 2026 +2026-07-20$", process.stdout, re.M)
-    share = re.search(r"it writes ([\d.]+)% right to the last digit\.\n$", process.stdout)
+    share = re.search(r"it translates ([\d.]+)% correctly to the last digit\.\n$", process.stdout)
     assert float(share[1]) >= 98
     assert picture.read_bytes().startswith(b"\x89PNG")
 
     model, notes = fr.load(saved), fr.load_notes(saved)
     source = np.array([[notes["read"].index(character) for character in "3/3/2019"]]).T
-    found = fr.decoding.greedy(model, source, stop=notes["written"].index(notes["stop"]), max_length=12)
-    assert "".join(notes["written"][k] for k in found.tokens[:, 0]) == "2019-03-03."
+    result = fr.decoding.greedy(model, source, stop=notes["written"].index(notes["stop"]), max_length=12)
+    assert "".join(notes["written"][k] for k in result.tokens[:, 0]) == "2019-03-03."
 
 
 def test_without_training_it_says_that_it_has_not_learned():
     process = run("--steps", 1)
     assert process.returncode == 1
-    assert "It has not learned to translate dates" in process.stderr
+    assert "has not learned to translate dates" in process.stderr
 
 
 def test_characters_that_it_does_not_know_are_named():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/vanishing_gradients.py, and the whole of it."""
+"""Parts of examples/vanishing_gradients.py, and a whole run."""
 
 import math
 import sys
@@ -13,8 +13,8 @@ import fastrnn as fr
 EXAMPLE = Path(__file__).parents[2] / "examples" / "vanishing_gradients.py"
 
 
-def test_weights_that_halve_halve_what_arrives(example):
-    """h_t = x_t + h_(t-1) / 2: at a distance of k steps 2**-k arrives, exactly."""
+def test_weights_that_halve_the_state_halve_the_gradient(example):
+    """h_t = x_t + h_(t-1) / 2: at a distance of k steps exactly 2**-k arrives."""
     rnn = fr.RNN(example.H, example.H, nonlinearity="identity", **example.FORMAT)
     rnn.load_state_dict(
         {"weight_ih_l0": np.eye(example.H), "weight_hh_l0": np.eye(example.H) / 2}
@@ -27,7 +27,7 @@ def test_weights_that_halve_halve_what_arrives(example):
     np.testing.assert_allclose(example.powers(arriving), -math.log10(2) * np.arange(12), atol=1e-12)
 
 
-def test_truncation_leaves_what_is_near_and_nothing_else(example):
+def test_truncation_keeps_only_near_gradients(example):
     x, last = example.noise(0)
     rnn = fr.RNN(example.I, example.H, seed=0, **example.FORMAT)
     whole, cut = example.back(rnn, x, last), example.back_truncated(rnn, x, last)
@@ -35,24 +35,24 @@ def test_truncation_leaves_what_is_near_and_nothing_else(example):
     assert len(cut) == len(whole) and (whole > 0).all() and not cut[example.TRUNCATED :].any()
 
 
-def test_what_clipping_leaves(example):
-    """By norm the length; by value every element that is too large, and so the direction."""
+def test_clipping(example):
+    """Clipping by norm changes the length; by value, every element that is too large, and so the direction."""
     x, last = example.noise(0)
     rnn = fr.RNN(example.I, example.H, seed=0, **example.FORMAT)
-    found = {name.partition(",")[0]: example.clipped(rnn, x, last, clip) for name, clip in example.CLIPS.items()}
-    whole = example.flat(rnn.grads)  # of the last one
+    clipped = {name.partition(",")[0]: example.clipped(rnn, x, last, clip) for name, clip in example.CLIPS.items()}
+    whole = example.flat(rnn.grads)  # of the last clipping
     assert np.abs(whole).max() == example.LIMIT
-    assert found["as it is"][0] > 1 and found["as it is"][1] == pytest.approx(0, abs=1e-3)
-    assert found["clip_grad_norm"] == pytest.approx((example.MAX_NORM, 0), abs=1e-3)
-    norm, turned = found["clip_grad_value"]
+    assert clipped["unclipped"][0] > 1 and clipped["unclipped"][1] == pytest.approx(0, abs=1e-3)
+    assert clipped["clip_grad_norm"] == pytest.approx((example.MAX_NORM, 0), abs=1e-3)
+    norm, turned = clipped["clip_grad_value"]
     assert norm == pytest.approx(np.linalg.norm(whole)) and turned > 10
-    assert example.clipped(rnn, x, 1e-9 * last, example.CLIPS["as it is"])[0] < example.LIMIT
-    for clip in example.CLIPS.values():  # a small gradient stays as it is
+    assert example.clipped(rnn, x, 1e-9 * last, example.CLIPS["unclipped"])[0] < example.LIMIT
+    for clip in example.CLIPS.values():  # a small gradient is not changed
         assert example.clipped(rnn, x, 1e-9 * last, clip)[1] == pytest.approx(0, abs=1e-3)
 
 
 @pytest.mark.slow
-def test_omega_becomes_smaller_and_the_gradient_lasts(example):
+def test_omega_decreases_and_the_gradient_lasts(example):
     x, last = example.noise(0)
     rnn, omegas, lasting = fr.RNN(example.I, example.H, seed=0, omega=1.0, **example.FORMAT), [], []
     for _ in range(2):
@@ -62,13 +62,13 @@ def test_omega_becomes_smaller_and_the_gradient_lasts(example):
         rnn.backward(tape, dy)
         omegas.append(tape.omega)
         lasting.append(example.powers(example.back(rnn, x, last))[200])
-        example.regularised(rnn, seed=0)
+        example.regularized(rnn, seed=0)
     assert omegas[1] < omegas[0] / 50
     assert lasting[0] < -10 and -3 < lasting[1] < 3
 
 
 def test_whole_run(example, monkeypatch, capsys, tmp_path):
-    """Also how the initialisers and remedies compare, 200 steps back."""
+    """It also compares initializers and remedies, 200 steps back."""
     pytest.importorskip("matplotlib")
     monkeypatch.setattr(sys, "argv", [str(EXAMPLE), "--plot", str(tmp_path / "gradients.png")])
     example.main()
@@ -80,11 +80,11 @@ def test_whole_run(example, monkeypatch, capsys, tmp_path):
     assert arriving["RNN"] < -10 < arriving["RNN, orthogonal"] < arriving["IRNN"]
     assert arriving["RNN, weights times 4"] > 10 > 1 > abs(arriving["the same, delta_clip"])
     assert arriving["the same, truncated"] == -math.inf
-    assert lines[-1].startswith("200 steps back a gradient is 10^-")
+    assert lines[-1].startswith("200 steps back the gradient is scaled by 10^-")
     assert (tmp_path / "gradients.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_what_it_does_not_show_is_an_error(example, monkeypatch):
+def test_nothing_shown_is_an_error(example, monkeypatch):
     monkeypatch.setattr(example, "OMEGA_STEPS", 0)
     monkeypatch.setattr(sys, "argv", [str(EXAMPLE)])
     with pytest.raises(SystemExit, match="has not shown"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/what_units_learn.py, and its whole run on a model whose units are known."""
+"""Parts of examples/what_units_learn.py, and its whole run on a model whose units are known."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ def quoter(tmp_path):
             array[2 * H + unit, unit] = -big
     model = fr.Sequential(embedding, gru, fr.Linear(H, V, seed=1))
     fr.save(model, tmp_path / "model.safetensors", notes={"vocabulary": vocabulary})
-    (tmp_path / "text.txt").write_text('"' + TEXT)  # a first mark brings the unit from 0 to -1
+    (tmp_path / "text.txt").write_text('"' + TEXT)  # the first mark takes the unit from 0 to -1
     return tmp_path
 
 
@@ -49,11 +49,11 @@ def run(*arguments, folder=None):
 def test_the_unit_that_knows_is_found(quoter):
     process = run("--model", quoter / "model.safetensors", "--text", quoter / "text.txt", "--plot", quoter / "u.png")
     assert process.returncode == 0, process.stderr
-    assert "state of unit 2 tells inside quotes (AUC" in process.stdout.splitlines()[-1]
+    assert "state of unit 2 tracks inside quotes, " in process.stdout.splitlines()[-1]
     assert (quoter / "u.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_model_that_knows_nothing_is_told_from_one_that_does(tmp_path):
+def test_a_model_that_knows_nothing_is_an_error(tmp_path):
     vocabulary = sorted(set(TEXT))
     V = len(vocabulary) + 1
     model = fr.Sequential(fr.Embedding(V, 3, seed=0), fr.RNN(3, 2, seed=1), fr.Linear(2, V, seed=2))
@@ -61,7 +61,7 @@ def test_a_model_that_knows_nothing_is_told_from_one_that_does(tmp_path):
     (tmp_path / "text.txt").write_text(TEXT)
     process = run("--model", tmp_path / "model.safetensors", "--text", tmp_path / "text.txt")
     assert process.returncode == 1
-    assert "No unit has learned to keep a property" in process.stderr
+    assert "No unit has learned to remember a property" in process.stderr
 
 
 def test_a_text_without_its_model_is_refused():
@@ -76,7 +76,7 @@ def test_scores_and_strengths(example):
     assert example.strength(-0.5, "position_in_line") == 0.5
 
 
-def test_the_picture_shows_a_stretch_with_quotations(example):
+def test_the_plot_shows_a_stretch_with_quotations(example):
     text = "nothing is quoted here. " * 40 + "\n" + '"all of this is quoted" here, ' * 20 + "\n"
     begin = example.liveliest(text)
     assert begin == text.index("\n") + 1
@@ -85,7 +85,7 @@ def test_the_picture_shows_a_stretch_with_quotations(example):
 
 @pytest.mark.slow
 def test_the_whole_run():
-    """The demo's model has a unit that knows whether a quotation is open."""
+    """The model of language_model.py has a unit that knows whether a quotation is open."""
     process = run()
     assert process.returncode == 0, process.stderr
-    assert "tells inside quotes" in process.stdout.splitlines()[-1]
+    assert "tracks inside quotes" in process.stdout.splitlines()[-1]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/where_dates_come_from.py, and its whole run."""
+"""Parts of examples/where_dates_come_from.py, and its whole run."""
 
 import subprocess
 import sys
@@ -25,8 +25,8 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "where_dates_come_from.py"
     ],
 )
 def test_fields_of_a_date(example, text, year, month, day):
-    found = {name: text[there] for name, there in example.fields(text).items()}
-    assert found == {"year": year, "month": month, "day": day}
+    results = {name: text[part] for name, part in example.fields(text).items()}
+    assert results == {"year": year, "month": month, "day": day}
 
 
 def test_every_spelled_form_has_its_fields(example):
@@ -44,8 +44,8 @@ def test_influence_is_the_gradient_of_each_choice(example):
     """Against central differences of log p along one direction of each character's vector."""
     model = example.translator.make_model(8, 0)
     text, written = "3 May 2019", "2019-05-03"
-    found = example.influence(model, text, written)
-    assert found.shape == (len(written), len(text))
+    results = example.influence(model, text, written)
+    assert results.shape == (len(written), len(text))
     tokens, _ = example.translator.read([text])
     target = example.translator.spelled([written])[:-1]
     vectors = model.encoder.layers[0](tokens).astype(np.float64)
@@ -64,23 +64,23 @@ def test_influence_is_the_gradient_of_each_choice(example):
         logits = double(x, target)[0][:, 0]
         return (logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True)))[np.arange(len(target)), target[:, 0]]
 
-    squares = np.zeros(found.shape)
+    squares = np.zeros(results.shape)
     for t, feature in np.ndindex(len(text), 16):
         up, down = vectors.copy(), vectors.copy()
         up[t, 0, feature] += 1e-5
         down[t, 0, feature] -= 1e-5
         squares[:, t] += np.square((log_p(up) - log_p(down)) / 2e-5)
-    np.testing.assert_allclose(found, np.sqrt(squares), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(results, np.sqrt(squares), rtol=1e-4, atol=1e-6)
 
 
 def test_shares_of_a_matrix_that_is_right_everywhere(example):
     text = "3 May 2019"
     matrix = np.full((10, len(text)), 1e-9)
-    for name, there in example.fields(text).items():
-        matrix[example.FIELDS[name], there] = 1
-    found = example.shares(matrix, text)
-    assert {name: round(share, 3) for name, (share, _) in found.items()} == dict.fromkeys(example.FIELDS, 1)
-    assert [round(found[name][1], 3) for name in ("year", "month", "day")] == [0.4, 0.3, 0.1]
+    for name, part in example.fields(text).items():
+        matrix[example.FIELDS[name], part] = 1
+    results = example.shares(matrix, text)
+    assert {name: round(share, 3) for name, (share, _) in results.items()} == dict.fromkeys(example.FIELDS, 1)
+    assert [round(results[name][1], 3) for name in ("year", "month", "day")] == [0.4, 0.3, 0.1]
 
 
 def run(*arguments):
@@ -88,15 +88,15 @@ def run(*arguments):
     return subprocess.run(command, capture_output=True, text=True, timeout=110)
 
 
-def test_an_untrained_translator_is_told():
+def test_an_untrained_translator_is_an_error():
     process = run("--steps", "1")
     assert process.returncode == 1
-    assert "of 300 dates: more --steps?" in process.stderr
+    assert "of 300 dates. Try more --steps." in process.stderr
 
 
 @pytest.mark.slow
 def test_the_whole_run(tmp_path):
     process = run("the 14th of July 1989", "--plot", tmp_path / "where.png")
     assert process.returncode == 0, process.stderr
-    assert "comes from the characters of its own field" in process.stdout.splitlines()[-1]
+    assert "The characters of its own field have" in process.stdout.splitlines()[-1]
     assert (tmp_path / "where.png").read_bytes().startswith(b"\x89PNG")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pieces of examples/which_inputs.py, and the whole of it."""
+"""Parts of examples/which_inputs.py, and a whole run."""
 
 import re
 
@@ -8,7 +8,7 @@ import pytest
 
 
 def test_three_inputs_make_the_number_and_the_others_do_not(example):
-    """The numbers again, from an impulse in each input; the noise is what is left without one."""
+    """What remains of the targets without the three inputs is the noise."""
     x, numbers = example.measure(30, np.random.default_rng(0))
     assert x.shape == (example.T, 30, example.INPUTS) and x.dtype == numbers.dtype == np.float32
     powers = example.FORGET ** np.arange(example.T)
@@ -32,8 +32,8 @@ def test_training_is_the_same_on_every_run_and_a_penalty_makes_weights_small(exa
     for penalty in ({}, {}, {"l1": 0.1}, {"l2": 1.0}):
         model = example.make_model(0)
         example.train(model, *known, 30, **penalty)
-        found = np.abs(model.params["0.weight_ih_l0"]).sum()
-        assert sums.setdefault(str(penalty), found) == found
+        total = np.abs(model.params["0.weight_ih_l0"]).sum()
+        assert sums.setdefault(str(penalty), total) == total
     assert max(sums["{'l1': 0.1}"], sums["{'l2': 1.0}"]) < sums["{}"]
 
 
@@ -41,9 +41,9 @@ def test_training_is_the_same_on_every_run_and_a_penalty_makes_weights_small(exa
 def test_whole_run(run, tmp_path):
     pytest.importorskip("matplotlib")
     output = run("--plot", tmp_path / "inputs.png")
-    found = re.fullmatch(r"L1 keeps 3 of 40 .* series: (.*), with L2 (.*) \((\d+) inputs\), with nothing (.*) \(40\)\.",
+    match = re.fullmatch(r"L1 keeps 3 of 40 .* series: (.*), with L2 (.*) \((\d+) inputs\), with nothing (.*) \(40\)\.",
                          output.splitlines()[-1])  # fmt: skip
-    l1, l2, used, nothing = map(float, found.groups())
+    l1, l2, used, nothing = map(float, match.groups())
     assert 0.09 < l1 < 0.15 < 0.2 < l2 < 0.5 < 1 < nothing  # 0.09 is the noise
     assert used > 30
     assert (tmp_path / "inputs.png").read_bytes().startswith(b"\x89PNG")

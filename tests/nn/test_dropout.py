@@ -67,7 +67,7 @@ LAYOUTS = {  # name -> (shape, batch_first, axis of time)
 
 @pytest.mark.parametrize(("shape", "batch_first", "time"), LAYOUTS.values(), ids=LAYOUTS)
 def test_a_mask_shared_by_the_steps(shape, batch_first, time):
-    """Each feature of each row is there at every step or at none; rows differ, and so does the next sequence."""
+    """Each feature of each row is present at every step or at none; rows differ, and so does the next sequence."""
     layer = fr.Dropout(0.5, shared_steps=True, batch_first=batch_first, seed=0)
     x = np.ones(shape, np.float32)
     y, tape = layer.forward(x)
@@ -105,19 +105,19 @@ def test_gradients_match_central_differences(shared_steps, rng):
 
 
 def test_what_is_not_finite_is_not_hidden():
-    """NaN stays NaN, and so is what is infinite and dropped; the others do not notice, and no warning comes."""
+    """NaN stays NaN, a dropped infinity becomes NaN, the other elements do not change, and nothing warns."""
     x = np.array([np.nan, np.inf, -np.inf, 1] * 100, np.float32)
     nan, up, down, one = training(fr.Dropout(0.5, seed=0), x).reshape(100, 4).T
     assert np.isnan(nan).all()
-    for found, stays in ((up, np.inf), (down, -np.inf)):
-        assert 20 < np.isnan(found).sum() < 80 and (found[~np.isnan(found)] == stays).all()
+    for result, stays in ((up, np.inf), (down, -np.inf)):
+        assert 20 < np.isnan(result).sum() < 80 and (result[~np.isnan(result)] == stays).all()
     assert set(one.tolist()) == {0.0, 2.0}
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
 @pytest.mark.parametrize("inside", [False, True], ids=["alone", "in a Sequential"])
 def test_a_copy_draws_the_next_masks(duplicate, inside):
-    """It continues where the original stands, and neither takes numbers from the other."""
+    """It continues with the numbers of the original, and neither takes numbers from the other."""
     make = lambda: fr.Sequential(fr.Dropout(seed=0)) if inside else fr.Dropout(seed=0)  # noqa: E731
     layer, other, x = make(), make(), np.ones((5, 8), np.float32)
     expected = [training(other, x) for _ in range(3)]
@@ -130,8 +130,8 @@ def test_a_copy_draws_the_next_masks(duplicate, inside):
         assert_same_bits(training(layer, x), expected[k])
 
 
-def test_seeds():
-    """The same seed, the same masks; without one, others each time. A generator is not drawn from by two."""
+def test_the_seed_decides_the_masks():
+    """The same seed gives the same masks; without a seed they differ each time. Two layers never share a generator."""
     x = np.ones((8, 8), np.float32)
     one, same, other = (training(fr.Dropout(seed=seed), x) for seed in (0, 0, 1))
     assert_same_bits(one, same)
@@ -142,11 +142,11 @@ def test_seeds():
 
 
 def test_pytorch_scales_alike():
-    """What stays, and its gradient, are the same; which stay is chance."""
+    """The elements that stay and their gradients are the same; which ones stay is random."""
     torch = pytest.importorskip("torch")
     x = np.linspace(1, 2, 1000, dtype=np.float32)
-    given = torch.from_numpy(x.copy()).requires_grad_()
-    theirs = torch.nn.Dropout(0.3)(given)
+    provided = torch.from_numpy(x.copy()).requires_grad_()
+    theirs = torch.nn.Dropout(0.3)(provided)
     theirs.sum().backward()
     layer = fr.Dropout(0.3, seed=0)
     y, tape = layer.forward(x)
@@ -154,7 +154,7 @@ def test_pytorch_scales_alike():
     both = (y != 0) & (theirs != 0)
     assert both.sum() > 300
     np.testing.assert_array_max_ulp(y[both], theirs[both], 2)  # a quotient and a product
-    np.testing.assert_array_max_ulp(dx[both], given.grad.numpy()[both], 2)
+    np.testing.assert_array_max_ulp(dx[both], provided.grad.numpy()[both], 2)
 
 
 @pytest.mark.parametrize(

@@ -36,15 +36,15 @@ def test_pytorch_has_the_same_numbers(shape, dtype, rng):
     theirs = torch.nn.LayerNorm(shape[-1], eps=1e-3, dtype=getattr(torch, str(dtype)))
     theirs.load_state_dict({name: torch.from_numpy(array) for name, array in norm.state_dict().items()})
     x, dy = rng.uniform(0.1, 1, (2, *shape)).astype(dtype)
-    given = torch.from_numpy(x).requires_grad_()
-    out = theirs(given)
+    provided = torch.from_numpy(x).requires_grad_()
+    out = theirs(provided)
     out.backward(torch.from_numpy(dy))
     y, tape = norm.forward(x)
     dx = norm.backward(tape, dy)
     assert y.dtype == dx.dtype == dtype
     terms = 2 * shape[-1]
     assert_close(y, out.detach().numpy(), dtype, terms=terms, steps=4)
-    assert_close(dx, given.grad.numpy(), dtype, backward=True, terms=terms, steps=4)
+    assert_close(dx, provided.grad.numpy(), dtype, backward=True, terms=terms, steps=4)
     for name, parameter in theirs.named_parameters():
         count = max(2, x.size)
         assert_close(norm.grads[name], parameter.grad.numpy(), dtype, backward=True, terms=count, steps=4, what=name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""LastStep, MeanPool, MaxPool and RepeatVector. What they share with every layer is in test_layer.py."""
+"""LastStep, MeanPool and MaxPool. What it shares with every layer is in test_layer.py."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def pool(request):
 
 
 def expected(layer, row):
-    """What a layer makes of the steps of one row, (length, F)."""
+    """The output of a layer for the steps of one row, (length, F)."""
     half = row.shape[1] // 2
     if not len(row):
         return np.zeros(row.shape[1])
@@ -61,13 +61,13 @@ def test_gradients_match_central_differences(pool, lengths, batch_first, rng):
 
 @pytest.mark.parametrize("lengths", [None, [4, 3, 2, 1]], ids=["full", "ragged"])
 def test_pytorch_has_the_same_gradients(pool, lengths, dtype, rng):
-    """Each row by itself, as one has to write it there."""
+    """Each row by itself, as PyTorch requires."""
     torch = pytest.importorskip("torch")
     layer = pool(dtype=dtype)
     x, dy = rng.standard_normal((4, 4, 6)).astype(dtype), rng.standard_normal((4, 6)).astype(dtype)
-    given, rows = torch.from_numpy(x).requires_grad_(), []
+    provided, rows = torch.from_numpy(x).requires_grad_(), []
     for n, length in enumerate(lengths or [4] * 4):
-        row = given[:length, n]
+        row = provided[:length, n]
         if isinstance(layer, fr.MeanPool):
             rows.append(row.mean(0))
         elif isinstance(layer, fr.MaxPool):
@@ -78,7 +78,7 @@ def test_pytorch_has_the_same_gradients(pool, lengths, dtype, rng):
     theirs.backward(torch.from_numpy(dy))
     y, tape = layer.forward(x, lengths)
     assert_close(y, theirs.detach().numpy(), dtype, terms=4, steps=1)
-    assert_close(layer.backward(tape, dy), given.grad.numpy(), dtype, terms=4, steps=1)
+    assert_close(layer.backward(tape, dy), provided.grad.numpy(), dtype, terms=4, steps=1)
 
 
 @pytest.mark.parametrize(("T", "N", "F"), SIZES)
@@ -101,7 +101,7 @@ def test_a_row_alone_is_the_row_in_a_batch(pool, T, N, F, dtype, rng):
 
 
 def test_what_lies_beyond_a_row_s_end_is_not_read(pool):
-    """It may be NaN or infinite; no warning comes. The gradient there is 0, and all of it for a row of length 0."""
+    """It may be NaN or infinite; nothing warns. The gradient there is 0, and all of it for a row of length 0."""
     layer, lengths = pool(), [2, 0, 3]
     x = np.ones((4, 3, 2), np.float32)
     for n, end in enumerate(lengths):
@@ -125,7 +125,7 @@ def test_a_sequence_without_steps_gives_zeros(pool):
 
 
 def test_what_is_not_finite_stays_in_its_row(pool):
-    """NaN is the largest, and infinities of both signs have no mean; no warning comes."""
+    """NaN is the largest, and infinities of both signs have no mean; nothing warns."""
     x = np.ones((3, 3, 2), np.float32)
     x[:, 0], x[0, 1], x[2, 1] = np.nan, np.inf, -np.inf
     y = pool()(x)
@@ -177,7 +177,12 @@ BAD_INPUT = {
     "double": (np.ones((2, 3, 4)), None, TypeError, ["x: expected float32", "got float64"]),
     "None": (None, None, TypeError, ["x: expected float32", "got None"]),
     "vector": (np.ones(3, np.float32), None, ValueError, ["x: expected (T, N, F) or (T, F)", "got (3,)"]),
-    "too many": (np.ones((2, 3, 4), np.float32), [1, 2], ValueError, ["lengths: expected 3 of them", "got shape (2,)"]),
+    "too many": (
+        np.ones((2, 3, 4), np.float32),
+        [1, 2],
+        ValueError,
+        ["lengths: expected (3,), one for each row of the batch, got (2,)"],
+    ),
     "too long": (np.ones((2, 3, 4), np.float32), [1, 3, 1], ValueError, ["lengths: expected 0..2", "got 3 for row 1"]),
     "negative": (np.ones((2, 3, 4), np.float32), [1, 1, -1], ValueError, ["lengths: expected 0..2", "-1 for row 2"]),
     "floats": (np.ones((2, 3, 4), np.float32), [1.0, 2.0, 1.0], TypeError, ["lengths: expected integers", "float64"]),
@@ -220,56 +225,8 @@ def test_bad_options_are_refused(make):
             make(bidirectional=None)
 
 
-# -- RepeatVector ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("shape", [(4,), (3, 4), (1, 1), (0, 4)], ids=str)
-@pytest.mark.parametrize("batch_first", [False, True])
-def test_every_step_is_x(shape, batch_first, dtype, rng):
-    """In an array of its own, that may be written to; the gradient is the sum over the steps."""
-    layer = fr.RepeatVector(20, batch_first=batch_first, dtype=dtype)
-    x = rng.standard_normal(shape).astype(dtype)
-    y, tape = layer.forward(x)
-    time = 1 if batch_first and len(shape) == 2 else 0
-    assert_same_bits(y, np.stack([x] * 20, axis=time))
-    assert_same_bits(layer(x), y)
-    assert y.flags.writeable and y.flags.c_contiguous and not np.shares_memory(x, y)
-    dy = rng.standard_normal(y.shape).astype(dtype)
-    steps = np.moveaxis(dy, time, 0).astype(np.float64)
-    assert_same_bits(layer.backward(tape, dy), (sum(steps) + np.zeros(shape)).astype(dtype))
-
-
-def test_gradients_of_a_repeated_vector_match_central_differences(rng):
-    layer = fr.RepeatVector(3, dtype=np.float64)
-    x, dy = rng.standard_normal((2, 4)), rng.standard_normal((3, 2, 4))
-    dx = layer.backward(layer.forward(x)[1], dy)
-    assert_slopes(dx, lambda: (layer(x) * dy).sum(), x, "x")
-
-
-def test_bad_arguments_of_a_repeated_vector_are_refused():
-    for steps, error in [(0, ValueError), (-1, ValueError), (2.5, TypeError), ("3", TypeError), (None, TypeError)]:
-        with refused(error, "steps: expected", f"got {steps!r}"):
-            fr.RepeatVector(steps)
-    layer = fr.RepeatVector(2)
-    for x, error, words in [
-        (np.ones((2, 3, 4), np.float32), ValueError, ["x: expected (N, F) or (F,)", "got (2, 3, 4)"]),
-        (np.float32(1), ValueError, ["x: expected (N, F) or (F,)", "got ()"]),
-        (np.ones((2, 3)), TypeError, ["x: expected float32", "got float64"]),
-    ]:
-        for method in (layer, layer.forward):
-            with refused(error, *words):
-                method(x)
-    tape = layer.forward(np.ones((3, 4), np.float32))[1]
-    with refused(ValueError, "dy: expected (2, 3, 4)", "got (3, 4)"):
-        layer.backward(tape, np.ones((3, 4), np.float32))
-    assert layer.backward(tape, np.ones((2, 3, 4), np.float32)).sum() == 24
-
-
-# -- in a Sequential -------------------------------------------------------------------------------
-
-
 def test_an_encoder_and_a_decoder(rng):
-    """Rows of any lengths have the bits of rows alone; behind the pooling no lengths are left."""
+    """Rows of any lengths have the bits of rows alone; layers behind the pooling read full rows."""
     model, x, lengths = pooled_model(), rng.standard_normal((5, 3, 3)).astype(np.float32), [5, 0, 2]
     y, (h, state) = model(x, lengths=lengths)
     assert y.shape == (4, 3, 2) and y.all()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The site in docs/: its code prints what stands there, every public name has a place, every link leads somewhere.
+"""The site in docs/: its code prints the output shown, every public name has one page, every link has a target.
 
-All but the last test need no Sphinx.
+Only the last test needs Sphinx.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ NAMES = [str(path.relative_to(DOCS).with_suffix("")) for path in PAGES]
 DIRECTIVE = re.compile(r"^( *)\.\. ([\w-]+):: *(.*)\n((?:\1 +:.*\n)*)((?:\n|\1 +.*\n)*)", re.MULTILINE)
 
 
-def tool(name):
+def extension(name):
     """A module of docs/_ext."""
     spec = importlib.util.spec_from_file_location(f"docs_{name}", DOCS / "_ext" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
@@ -39,7 +39,7 @@ def tool(name):
 
 
 def directives(text):
-    """(name, argument, content) of each directive, those inside others too."""
+    """(name, argument, content) of each directive, nested ones included."""
     for match in DIRECTIVE.finditer(text):
         _, name, argument, _, body = match.groups()
         yield name, argument, textwrap.dedent(body).strip("\n") + "\n"
@@ -47,39 +47,39 @@ def directives(text):
             yield from directives(textwrap.dedent(body))
 
 
-def test_there_are_pages():
+def test_pages_are_found():
     assert len(PAGES) > 10 and "start" in NAMES
 
 
 # -- code --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # pytest's timer is a thread
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # of pytest-timeout
 @pytest.mark.parametrize("page", NAMES)
-def test_the_code_of_a_page_prints_what_stands_there(page, tmp_path, monkeypatch):
-    """Block after block in one namespace, as a reader would run them; `...` stands for what may differ."""
-    monkeypatch.chdir(tmp_path)  # some save a model
-    same = doctest.OutputChecker().check_output
+def test_the_code_of_a_page_prints_the_output_shown(page, tmp_path, monkeypatch):
+    """The blocks run in order in one namespace; `...` in the output matches anything."""
+    monkeypatch.chdir(tmp_path)  # some pages save a model
+    matches = doctest.OutputChecker().check_output
     module, printed = types.ModuleType("page"), ""
-    monkeypatch.setitem(sys.modules, "page", module)  # where a child process finds its functions
+    monkeypatch.setitem(sys.modules, "page", module)  # child processes import it
     for name, _, content in directives((DOCS / f"{page}.rst").read_text()):
         if name == "testcode":
-            assert not printed, f"printed, and the page does not show it: {printed}"
+            assert not printed, f"output that the page does not show: {printed}"
             with contextlib.redirect_stdout(io.StringIO()) as out:
                 exec(compile(content, f"{page}.rst", "exec"), vars(module))
             printed = out.getvalue()
         elif name == "testoutput":
             flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-            assert same(content, printed, flags), f"the page shows\n{content}\nand this was printed\n{printed}"
+            assert matches(content, printed, flags), f"shown:\n{content}\nprinted:\n{printed}"
             printed = ""
-    assert not printed, f"printed, and the page does not show it: {printed}"
+    assert not printed, f"output that the page does not show: {printed}"
     assert fr.get_num_threads() >= 1
     fr.set_num_threads(None)
 
 
 @pytest.mark.parametrize("page", NAMES)
-def test_no_python_of_a_page_goes_unrun(page):
-    """Python stands in testcode blocks; other code says what it is."""
+def test_all_python_of_a_page_is_run(page):
+    """Python is in testcode blocks; other code blocks name their language."""
     blocks = [(name, argument) for name, argument, _ in directives((DOCS / f"{page}.rst").read_text())]
     assert ("code-block", "python") not in blocks and ("code-block", "") not in blocks
     assert ">>>" not in (DOCS / f"{page}.rst").read_text()
@@ -88,48 +88,52 @@ def test_no_python_of_a_page_goes_unrun(page):
 # -- names and links ---------------------------------------------------------------------------------------------------
 
 
+def public_modules():
+    """Public modules of the package; not the benchmarks, a program, or the reference, shown in docs/maths."""
+    names = {module.name for module in pkgutil.iter_modules(fr.__path__) if not module.name.startswith("_")}
+    return sorted(names - {"benchmarks", "reference"})
+
+
 def test_every_public_name_is_on_one_page_of_the_reference():
-    """By its shortest name: what a package hands on to fastrnn is listed as fastrnn.X alone."""
-    listed = [name for names in tool("names").sections().values() for name in names]
+    """By its shortest name: names of a package that `fastrnn` exports are listed as fastrnn.X only."""
+    listed = [name for names in extension("names").sections().values() for name in names]
     assert len(set(listed)) == len(listed)
-    wanted = {f"fastrnn.{name}" for name in fr.__all__ if not inspect.ismodule(getattr(fr, name))}
-    packages = {path.parent.name for path in (ROOT / "src" / "fastrnn").glob("*/__init__.py")}
-    for name in packages | {name for name in fr.__all__ if inspect.ismodule(getattr(fr, name))}:
-        inner = set(importlib.import_module(f"fastrnn.{name}").__all__) - set(fr.__all__)
-        wanted |= {f"fastrnn.{name}.{thing}" for thing in inner}
-    assert wanted <= set(listed)
+    expected = {f"fastrnn.{name}" for name in fr.__all__ if not inspect.ismodule(getattr(fr, name))}
+    for module in public_modules():
+        own = set(importlib.import_module(f"fastrnn.{module}").__all__) - set(fr.__all__)
+        expected |= {f"fastrnn.{module}.{name}" for name in own}
+    assert set(listed) == expected
 
 
-def resolved(name):
-    """The thing that a dotted name of the package is."""
-    return pkgutil.resolve_name(name)
+def test_no_page_of_the_reference_is_empty():
+    assert all(extension("names").sections().values())
 
 
 @pytest.mark.parametrize("page", NAMES)
 def test_names_that_a_page_links_to_exist(page):
     text = (DOCS / f"{page}.rst").read_text()
     for name in re.findall(r":(?:class|func|meth|mod|attr):`(?:[^`<]*<)?~?([^`>]+)>?`", text):
-        assert name.startswith("fastrnn."), f"{name}: expected the whole name"
-        resolved(name)
+        assert name.startswith("fastrnn."), f"{name}: expected a full name"
+        pkgutil.resolve_name(name)
 
 
 def targets(page):
     """The documents that a page links to or lists, as paths below docs/ without a suffix."""
     text, folder = (DOCS / f"{page}.rst").read_text(), (DOCS / page).parent
-    found = re.findall(r":doc:`(?:[^`<]*<)?([^`>]+)>?`", text)
+    links = re.findall(r":doc:`(?:[^`<]*<)?([^`>]+)>?`", text)
     for name, _, content in directives(text):
         if name == "toctree":
-            found += re.findall(r"^(?:.*<)?([^<>\n]+)>?$", content, re.MULTILINE)
-    for target in found:
+            links += re.findall(r"^(?:.*<)?([^<>\n]+)>?$", content, re.MULTILINE)
+    for target in links:
         path = DOCS / target.lstrip("/") if target.startswith("/") else folder / target
         yield str(path.resolve().relative_to(DOCS))
 
 
 def generated():
-    """What the build writes, as far as pages link to it."""
+    """Pages that the build writes and other pages may link to."""
     yield from ("generated/examples/index", "generated/api/index", "generated/CHANGELOG", "generated/CONTRIBUTING")
     yield from (f"generated/benchmarks/{path.stem}" for path in (ROOT / "benchmarks").glob("*.md"))
-    yield from (f"generated/examples/{path.stem}" for path in (ROOT / "examples").glob("*.py"))
+    yield from (f"generated/examples/{path.stem}" for path in (ROOT / "examples").glob("[!_]*.py"))
 
 
 @pytest.mark.parametrize("page", NAMES)
@@ -137,13 +141,13 @@ def test_pages_that_a_page_links_to_exist(page):
     assert set(targets(page)) <= set(NAMES) | set(generated())
 
 
-def test_every_page_can_be_reached():
-    reached, to_see = set(), ["index"]
-    while to_see:
-        page = to_see.pop()
+def test_every_page_is_reachable():
+    reached, queue = set(), ["index"]
+    while queue:
+        page = queue.pop()
         if page not in reached:
             reached.add(page)
-            to_see += targets(page) if page in NAMES else []
+            queue += targets(page) if page in NAMES else []
     assert reached >= set(NAMES)
 
 
@@ -158,7 +162,7 @@ def test_files_that_pages_include_exist():
 
 
 def test_every_example_has_a_page():
-    gallery = tool("gallery")
+    gallery = extension("gallery")
     stems = {path.stem for path in gallery.examples()}
     assert stems and stems == {path.stem for path in (ROOT / "examples").glob("*.py") if path.name[0] != "_"}
     index = gallery.index()
@@ -167,8 +171,8 @@ def test_every_example_has_a_page():
         assert f"<{path.stem}>" in index
 
 
-def test_what_is_recorded_is_of_examples_that_there_are():
-    gallery = tool("gallery")
+def test_every_recorded_output_belongs_to_an_example():
+    gallery = extension("gallery")
     recorded = {path.stem for path in gallery.RECORDED.glob("*")}
     assert recorded <= {path.stem for path in gallery.examples()}
 
@@ -177,10 +181,8 @@ def test_what_is_recorded_is_of_examples_that_there_are():
 
 
 @pytest.mark.slow
-def test_the_site_builds_without_a_warning_and_loads_nothing_from_the_network(tmp_path):
-    pytest.importorskip(
-        "pydata_sphinx_theme", reason="what builds the site is not installed: pip install 'fastrnn[docs]'"
-    )
+def test_the_site_builds_without_warnings_and_needs_no_network(tmp_path):
+    pytest.importorskip("pydata_sphinx_theme", reason="needs the docs extra: pip install 'fastrnn[docs]'")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", str(DOCS), str(tmp_path)]
     built = subprocess.run(command, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Peers of test_benchmarks that misbehave."""
+"""Peers that misbehave, for the tests of the benchmarks."""
 
 import os
 import time
 
-from fastrnn.benchmarks.peers.numpy import Peer as Right
+from fastrnn.benchmarks._suite.peers.numpy import NumpyPeer
 
 
-class Wrong(Right):
-    """Is off by a thousandth of the largest magnitude, in one element."""
+class Wrong(NumpyPeer):
+    """Has an error of a thousandth of the largest magnitude in one element."""
 
     packages = ()
 
@@ -16,10 +16,10 @@ class Wrong(Right):
         return {}
 
     def prepare(self, case, data):
-        call, result = super().prepare(case, data)
+        call, outputs = super().prepare(case, data)
 
         def wrong():
-            y = result()["y"]
+            y = outputs()["y"]
             y.flat[-1] += abs(y).max() * 1e-3
             return {"y": y}
 
@@ -27,19 +27,19 @@ class Wrong(Right):
 
 
 class Chatty(Wrong):
-    """Prints what could be taken for an answer, and is right."""
+    """Prints what could be mistaken for an answer, and is right."""
 
     def prepare(self, case, data):
         print('{"error": "a stray print"}', flush=True)
         os.write(1, b'{"error": "one from C"}\n')
-        return Right.prepare(self, case, data)
+        return NumpyPeer.prepare(self, case, data)
 
 
 class Dies(Wrong):
-    """Ends its process when it is to be timed."""
+    """Ends its process when it is timed."""
 
     def prepare(self, case, data):
-        _, result = Right.prepare(self, case, data)
+        _, outputs = NumpyPeer.prepare(self, case, data)
         calls = iter(range(5))
 
         def call():
@@ -47,13 +47,13 @@ class Dies(Wrong):
                 os.write(2, b"last words\n")
                 os._exit(7)
 
-        return call, result
+        return call, outputs
 
 
 class Hangs(Wrong):
-    """Does not come back for the first case; is right for the others."""
+    """Never returns from the first case, and is right in the others."""
 
     def prepare(self, case, data):
         if case.cell == "gru":
             time.sleep(60)
-        return Right.prepare(self, case, data)
+        return NumpyPeer.prepare(self, case, data)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The examples, as modules."""
+"""Import the examples as modules."""
 
 import importlib.util
 from pathlib import Path
@@ -8,7 +8,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def import_example(name):
-    """A fresh module of examples/<name>.py."""
+    """Load examples/<name>.py as a new module."""
     spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -5,6 +5,7 @@ import contextlib
 
 import numpy as np
 import pytest
+from support.tolerance import slopes_of
 
 import fastrnn as fr
 
@@ -15,8 +16,10 @@ STEP, RTOL_DIFFERENCES = 1e-5, 1e-7
 
 
 def assert_same_bits(actual, expected, what=""):
-    assert (actual.shape, actual.dtype) == (expected.shape, expected.dtype), what
-    assert actual.tobytes() == expected.tobytes(), what
+    """Two arrays, or states, have the same shapes, dtypes and bits."""
+    for a, b in zip(flat(actual), flat(expected), strict=True):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype), what
+        assert a.tobytes() == b.tobytes(), what
 
 
 def assert_same_arrays(actual, expected):
@@ -36,6 +39,14 @@ def refused(error, *words):
         yield caught
     for word in words:
         assert word in str(caught.value)
+
+
+@contextlib.contextmanager
+def argument_refused(error, name, *words):
+    """The same, where the message begins with the argument's name."""
+    with refused(error, *words) as caught:
+        yield
+    assert str(caught.value).startswith((f"{name}:", f"{name}["))
 
 
 def language_model(dtype=np.float32, seed=0):
@@ -134,23 +145,10 @@ def mixed_state(rng, N, dtype=np.float32):
 
 def flat(state):
     """All arrays of a nested state."""
-    return [state] if isinstance(state, np.ndarray) else [a for part in state for a in flat(part)]
-
-
-def central_differences(loss, array):
-    """The slope of loss() along every element of an array that it reads."""
-    slopes = np.zeros_like(array)
-    for at in np.ndindex(array.shape):
-        before = array[at]
-        array[at] = before + STEP
-        up = loss()
-        array[at] = before - STEP
-        slopes[at] = (up - loss()) / (2 * STEP)
-        array[at] = before
-    return slopes
+    return [array for part in state for array in flat(part)] if isinstance(state, tuple | list) else [state]
 
 
 def assert_slopes(actual, loss, array, what):
-    slopes = central_differences(loss, array)
+    slopes = slopes_of(loss, array, STEP)
     error, scale = np.abs(actual - slopes).max(), max(1, np.abs(slopes).max())
     assert error <= RTOL_DIFFERENCES * scale, f"{what}: error {error:.3g}, scale {scale:.3g}"

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A model with gradients that do not come from a loss, and every optimizer in a few settings."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from fastrnn.optim import SGD
-from fastrnn.optim._adaptive import Adagrad, Adam, AdamW, RMSprop
+from fastrnn.optim import SGD, Adagrad, Adam, AdamW, RMSprop
 
 STEPS = 6
 # Relative to the largest parameter: about ten roundings per step, of an update near lr = 0.1.
 RTOL = {np.float32: 8 * STEPS * 2.0**-24, np.float64: 8 * STEPS * 2.0**-53}
+# Relative, of gradients. The norm is summed in float64 whatever the dtype, in sums of a few dozen terms; scaling rounds
+# the scale and the product once each, in the dtype of the gradient.
+RTOL_NORM = 16 * 2.0**-53
+RTOL_SCALED = {np.float32: 4 * 2.0**-24, np.float64: 16 * 2.0**-53}
 
 both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -34,6 +39,17 @@ CASES = {
 every_optimizer = pytest.mark.parametrize(
     "make", [lambda model, kind=kind, o=o: kind(model, **o) for kind, o in CASES.values()], ids=CASES
 )
+
+
+def model_with_gradients(dtype=np.float64):
+    rng = np.random.default_rng(0)
+    shapes = {"weight": (4, 3), "bias": (4,), "scale": ()}
+    grads = {name: np.asarray(rng.normal(size=shape), dtype) for name, shape in shapes.items()}
+    return SimpleNamespace(grads=grads)
+
+
+def flat(model):
+    return np.concatenate([g.ravel() for g in model.grads.values()]).astype(np.float64)
 
 
 class Model:

@@ -7,6 +7,8 @@ import fastrnn as fr
 from fastrnn import reference
 from fastrnn._engine import passes
 from fastrnn._engine.cells import CELLS
+from fastrnn._engine.layout import as_state
+from fastrnn._engine.layout import state_arrays as as_tuple
 
 RECURRENT_CELLS = [name for name, cell in CELLS.items() if cell.recurrent]
 
@@ -24,9 +26,18 @@ SHAPES = [
     (3, 97, 4, 6),
 ]
 
+# Options that act on the state of a recurrent layer, one by one and together.
+REGULARIZATION = {
+    "recurrent_dropout": {"recurrent_dropout": 0.4},
+    "zoneout": {"zoneout": 0.3},
+    "weight_drop": {"weight_drop": 0.5},
+    "delta_clip": {"delta_clip": 0.02},
+    "all": {"recurrent_dropout": 0.4, "zoneout": 0.3, "weight_drop": 0.5, "delta_clip": 0.05},
+}
+
 
 def make_layer(cell, input_size, hidden_size, num_layers=1, **options):
-    """The layer of a cell's name."""
+    """A layer that has the cell of this name."""
     if cell == "lstm":
         return fr.LSTM(input_size, hidden_size, num_layers, **options)
     if cell.startswith("gru"):
@@ -34,13 +45,14 @@ def make_layer(cell, input_size, hidden_size, num_layers=1, **options):
     return fr.RNN(input_size, hidden_size, num_layers, nonlinearity=cell.removeprefix("rnn_"), **options)
 
 
-def as_tuple(state):
-    return state if isinstance(state, tuple) else (state,)
+def sequence(rng, *shape, dtype=np.float32):
+    """Standard normal numbers."""
+    return rng.standard_normal(shape).astype(dtype)
 
 
-def as_state(arrays):
-    arrays = tuple(arrays)
-    return arrays if len(arrays) > 1 else arrays[0]
+def without_batch(state):
+    """The state of a batch of one as an unbatched sequence has it."""
+    return as_state(part[:, 0] for part in as_tuple(state))
 
 
 def random_state(layer, batch, rng):
@@ -57,59 +69,48 @@ def random_lengths(T, N, rng):
     return lengths
 
 
-def run_reference(cell, layer, x, state=None, lengths=None, dy=None, dstate=None, *, parameters=None, carries=None):
-    """A layer of one or more layers and directions in the NumPy reference, in float64, with the layer's parameters.
+def train(layer, x, state=None, lengths=None, dy=None, dstate=None):
+    """One forward and backward pass, with a dy of ones by default: y, the final state, dx, the initial gradient."""
+    y, final, tape = layer.forward(x, state, lengths)
+    return y, final, *layer.backward(tape, np.ones_like(y) if dy is None else dy, dstate)
 
-    Others may be given, and a `functional.Carry` for each layer and direction, [layer * directions + direction].
-    Returns y and the final state; with `dy` also dx, the gradient of the initial state and the gradients by name.
+
+def run_reference(cell, layer, x, state=None, lengths=None, dy=None, dstate=None, *, parameters=None, updates=None):
+    """The NumPy reference on all layers and directions of `layer`, in float64.
+
+    `parameters` replace the layer's own; `updates` are state updates, one for each layer and direction. Returns y and
+    the final state; with `dy` also dx, the gradient of the initial state, and the gradients by name.
     """
-    parameters = {n: array.astype(np.float64) for n, array in (parameters or layer.state_dict()).items()}
-    carries = carries or [passes.PLAIN] * (layer.num_layers * layer.num_directions)
-    L, D, H = layer.num_layers, layer.num_directions, layer.hidden_size
-    y, parts = np.asarray(x, np.float64), len(layer.cell.parts)
-    N = y.shape[1]
-    states = [np.zeros((L * D, N, H))] * parts if state is None else [a.astype(np.float64) for a in as_tuple(state)]
-    dstates = [np.zeros((L * D, N, H))] * parts if dstate is None else [a.astype(np.float64) for a in as_tuple(dstate)]
-    final, dinitial = (
-        [np.zeros((L * D, N, H)) for _ in states],
-        [np.zeros((L * D, N, H)) for _ in states],
-    )
-    pick = lambda arrays, k: (arrays[0][k], arrays[1][k] if parts > 1 else None)  # noqa: E731
-    tapes, grads = {}, {}
-    for layer_index in range(L):
+    D, K, parts = layer.num_directions, layer.num_layers * layer.num_directions, len(layer.cell.parts)
+    own = {name: np.asarray(array, np.float64) for name, array in (parameters or layer.state_dict()).items()}
+    names = [layer.parameter_names(k // D, k % D) for k in range(K)]
+    updates = updates or [passes.PLAIN] * K
+    initial, final, upstream, dinitial = np.zeros((4, 2, K, x.shape[1], layer.hidden_size))  # h and c of each
+    for target, provided in ((initial, state), (upstream, dstate)):
+        if provided is not None:
+            target[:parts] = as_tuple(provided)
+    y, tapes, grads = np.asarray(x, np.float64), [], {}
+    for first in range(0, K, D):
         outputs = []
-        for direction in range(D):
-            k = layer_index * D + direction
-            names = layer.parameter_names(layer_index, direction)
-            out, h, c, tapes[k] = reference.forward(
-                cell,
-                y,
-                *pick(states, k),
-                *map(parameters.get, names),
-                lengths=lengths,
-                reverse=direction == 1,
-                **{name: share for name, share in carries[k]._asdict().items() if name != "clip"},
+        for k in range(first, first + D):
+            weights = map(own.get, names[k])
+            update = reference.StateUpdate(*(1 if array is None else array for array in updates[k][:3]))
+            out, *ends, tape = reference.forward(
+                cell, y, *initial[:, k], *weights, lengths=lengths, reverse=k % D == 1, update=update
             )
             outputs.append(out)
-            for array, value in zip(final, (h, c), strict=False):
-                array[k] = value
+            tapes.append(tape)
+            final[:parts, k] = ends[:parts]
         y = np.concatenate(outputs, axis=-1)
     if dy is None:
-        return y, as_state(final)
-    dy = np.asarray(dy, np.float64)
-    for layer_index in reversed(range(L)):
-        dx = 0
-        for direction in range(D):
-            k = layer_index * D + direction
-            half, clip = dy[..., direction * H : (direction + 1) * H], carries[k].clip or np.inf
-            back = reference.backward(cell, tapes[k], half, *pick(dstates, k), clip=clip)
-            dx = dx + back[0]
-            for array, value in zip(dinitial, back[1:3], strict=False):
-                array[k] = value
-            grads |= {
-                n: g
-                for n, g in zip(layer.parameter_names(layer_index, direction), back[3:], strict=True)
-                if g is not None
-            }
-        dy = dx
-    return y, as_state(final), dy, as_state(dinitial), grads
+        return y, as_state(final[:parts])
+    for first in reversed(range(0, K, D)):
+        halves, dy = np.split(np.asarray(dy, np.float64), D, axis=-1), 0
+        for k, half in enumerate(halves, first):
+            clip = updates[k].clip or np.inf
+            dx, *dends, dw_ih, dw_hh, db_ih, db_hh = reference.backward(cell, tapes[k], half, *upstream[:, k], clip)
+            dy = dy + dx
+            dinitial[:parts, k] = dends[:parts]
+            grads |= zip(names[k], (dw_ih, dw_hh, db_ih, db_hh), strict=True)
+    grads = {name: grad for name, grad in grads.items() if grad is not None}
+    return y, as_state(final[:parts]), dy, as_state(dinitial[:parts]), grads

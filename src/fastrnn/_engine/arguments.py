@@ -4,13 +4,21 @@
 import math
 import operator
 import os
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 Array: TypeAlias = NDArray[Any]
-SeedLike: TypeAlias = int | np.random.Generator | np.random.SeedSequence | None
+if TYPE_CHECKING:
+    Generator: TypeAlias = np.random.Generator
+    SeedLike: TypeAlias = int | np.random.Generator | np.random.SeedSequence | None
+else:  # for annotations only: NumPy loads its random numbers when they are first used, which takes 20 ms
+
+    class Generator:
+        """A np.random.Generator."""
+
+    SeedLike = int | Generator | None
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -85,12 +93,22 @@ def check_memory(nbytes: int, names: str) -> None:
 
 
 class Interval(NamedTuple):
-    """The numbers from `low` to `high`; `ends` says as in mathematics whether the bounds are included."""
+    """The numbers from `low` to `high`.
+
+    Parameters
+    ----------
+    low : float
+    high : float, default inf
+    ends : {"[)", "()", "(]", "[]"}
+        As in mathematics: whether the bounds are included. NaN is in no interval.
+    words : str, optional
+        What messages say; by default the interval as in mathematics.
+    """
 
     low: float
-    high: float
-    ends: str  # one of [] [) (] ()
-    text: str  # for messages
+    high: float = math.inf
+    ends: str = "[)"
+    words: str = ""
 
     def __contains__(self, number: object) -> bool:
         left, right = self.ends
@@ -98,13 +116,21 @@ class Interval(NamedTuple):
         below = number < self.high or (right == "]" and number == self.high)  # type: ignore[operator]
         return above and below  # nan is in no interval
 
+    @property
+    def text(self) -> str:
+        """What a message says was expected."""
+        left, right = self.ends
+        return self.words or f"a number in {left}{self.low}, {self.high}{right}"
+
 
 POSITIVE = Interval(0, math.inf, "()", "a finite number above 0")
 NONNEGATIVE = Interval(0, math.inf, "[)", "a finite number of at least 0")
 PROBABILITY = Interval(0, 1, "[)", "a probability in [0, 1)")
-FRACTION = Interval(0, 1, "(]", "a number in (0, 1]")
-UNIT = Interval(0, 1, "[]", "a number in [0, 1]")
+FRACTION = Interval(0, 1, "(]")
+UNIT = Interval(0, 1, "[]")
 FINITE = Interval(-math.inf, math.inf, "()", "a finite number")
+LIMIT = Interval(0, math.inf, "[]", "a number of at least 0")  # infinity: no limit
+NUMBER = Interval(-math.inf, math.inf, "[]", "a number")
 
 
 def as_number(name: str, value: Any, interval: Interval) -> float:
@@ -142,17 +168,22 @@ def as_fraction(name: str, value: Any) -> float:
     return as_number(name, value, FRACTION)
 
 
-def as_size(name: str, value: Any, low: int = 1) -> int:
+def as_size(name: str, value: Any, low: float = 1) -> int:
     """`value` as an int of at least `low`."""
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        size = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: expected an integer, got {value!r}") from None
+    size = as_integer(name, value)
     if size < low:
         raise ValueError(f"{name}: expected at least {low}, got {size}")
     return size
+
+
+def as_integer(name: str, value: Any) -> int:
+    """`value` as an int of any size and sign."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected an integer, got {value!r}") from None
 
 
 # -- other values ----------------------------------------------------------------------------------------------------
@@ -191,7 +222,7 @@ def as_dtype(name: str, value: DTypeLike) -> np.dtype[Any]:
     return dtype
 
 
-def as_rng(seed: SeedLike) -> np.random.Generator:
+def as_rng(seed: SeedLike) -> Generator:
     """A random generator. The same seed gives the same numbers."""
     try:
         return np.random.default_rng(seed)

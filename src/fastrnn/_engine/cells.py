@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The cells, as the engine declares them (csrc/engine/cell.h)."""
+"""The cells, as the engine declares them (csrc/cells.h)."""
 
 from typing import NamedTuple
 
@@ -10,10 +10,13 @@ class Cell(NamedTuple):
     """What the arrays of a cell look like (see fr_cell_info in csrc/fastrnn.h)."""
 
     code: int
-    gates: int
-    saved: int
+    gates: int  # G
+    saved: int  # S, the blocks of H values that a step keeps
     has_c: bool
     recurrent: bool
+    gate_names: tuple[str, ...]  # in PyTorch's order
+    gate_blocks: tuple[int, ...]  # where each lies in `passes.Saved.gates`
+    activation: str | None  # of a plain recurrent cell
 
     @property
     def parts(self) -> tuple[str, ...]:

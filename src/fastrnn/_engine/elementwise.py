@@ -1,49 +1,84 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Parameters and gradients, element by element: the step of an optimizer, and what a norm is made of."""
+"""Parameters and gradients, element by element: the step of an optimizer, and what norms are made of."""
+
+import math
+from typing import TypedDict, Unpack
 
 import numpy as np
 
 from .. import _core
-from .arguments import FLOATS
+from .arguments import FLOATS, Array
 from .threads import effective
 
 
-def update(rule, p, g, *, m=None, s=None, v=None, **numbers):
-    """One step of an optimizer on one parameter, in place, as csrc/engine/update.h says.
+class Numbers(TypedDict, total=False):
+    """The numbers of a rule, as in csrc/engine/update.h. `rate` is required; without the others their terms vanish."""
+
+    rate: float
+    keep: float
+    decay: float
+    beta1: float
+    beta2: float
+    root: float
+    eps: float
+    momentum: float
+    nesterov: bool
+
+
+def update(
+    rule: str,
+    p: Array,
+    g: Array,
+    *,
+    m: Array | None = None,
+    s: Array | None = None,
+    v: Array | None = None,
+    **numbers: Unpack[Numbers],
+) -> None:
+    """One step of an optimizer on one parameter, in place, as in csrc/engine/update.h.
 
     Parameters
     ----------
     rule : str
         One of `_core.RULES`.
     p, g : ndarray
-        The parameter and its gradient, of one shape and dtype, of any layout.
+        The parameter and its gradient, of one shape and dtype, in any memory layout.
     m, s, v : ndarray or None
-        What the rule remembers, like p.
+        The moments of the rule, with the shape and dtype of p.
     **numbers
-        rate, keep, decay, beta1, beta2, root, eps, momentum (float) and nesterov (bool).
+        As in `Numbers`.
 
     Raises
     ------
     ValueError
-        The arrays are not float32 or float64 alike, of one shape.
+        The arrays are not all float32 or all float64, or differ in shape.
     """
-    given = {"p": p, "g": g, "m": m, "s": s, "v": v}
-    for name, array in given.items():  # below here are pointers
+    arrays = {"p": p, "g": g, "m": m, "s": s, "v": v}
+    for name, array in arrays.items():  # C sees only pointers
         if array is not None and (array.shape != p.shape or array.dtype != p.dtype or array.dtype not in FLOATS):
             raise ValueError(f"{name}: expected floats of {p.dtype} {p.shape}, as p, got {array.dtype} {array.shape}")
-    whole = [None if array is None else _whole(array) for array in given.values()]
-    _core.update(rule, *whole, effective(), **numbers)
-    for array, used in zip(given.values(), whole, strict=True):
-        if used is not array and array is not g:
+    walkable = [None if array is None else _walkable(array) for array in arrays.values()]
+    _core.update(rule, *walkable, effective(), **numbers)  # type: ignore[arg-type]
+    for array, used in zip(arrays.values(), walkable, strict=True):
+        if used is not array and array is not None and array is not g:
             array[...] = used
 
 
-def sum_of_squares(array):
-    """Of all elements, in float64; in the same order for the same size."""
-    return _core.sum_of_squares(_whole(array if array.dtype in FLOATS else array.astype(np.float64)))
+def sum_of_squares(array: Array) -> float:
+    """The sum over all elements, in float64; the order of the sum depends on the size alone."""
+    return _core.sum_of_squares(_walkable(array if array.dtype in FLOATS else array.astype(np.float64)))
 
 
-def _whole(array):
+def largest_magnitude(name: str, array: Array) -> float:
+    """The largest magnitude of an element, 0 if there is none; FloatingPointError if it is not finite."""
+    with np.errstate(invalid="ignore"):
+        largest = float(max(array.max(initial=0), -array.min(initial=0)))
+    if not math.isfinite(largest):
+        raise FloatingPointError(f"{name}: expected finite values, got {largest}")
+    return largest
+
+
+def _walkable(array: Array) -> Array:
     """`array` itself if C can walk it from end to end, else a copy."""
     flags = array.flags
     return array if flags.c_contiguous and flags.aligned else np.require(array, requirements=("C", "A"))

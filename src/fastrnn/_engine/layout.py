@@ -67,8 +67,8 @@ def as_gradient(
 
 def as_state(arrays: Iterable[Any]) -> Any:
     """The arrays of a state as a caller has them: h, or (h, c)."""
-    arrays = tuple(arrays)
-    return arrays if len(arrays) > 1 else arrays[0]
+    h, *others = arrays
+    return (h, *others) if others else h
 
 
 def state_arrays(state: Any) -> tuple[Any, ...]:

@@ -1,63 +1,95 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One call of the engine per layer and direction: packed weights, a forward and a backward pass."""
+"""One call of the engine per layer and direction: packed weights, a forward and a backward pass.
+
+Arrays are checked and time-major: x is (T, N, I), y (T, N, H), states are (N, H).
+"""
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _core
-from .arguments import FLOATS
+from .arguments import FLOATS, Array
+from .cells import Cell
 from .ragged import Order, tape_rows
 from .threads import effective
 
+State = tuple[
+    Array | None, Array | None
+]  # h and c, (N, H); None is zero, and stands for a c that the cell does not have
 
-class Carry(NamedTuple):
-    """How a state goes from one step to the next, beyond the cell (see fr_carry in csrc/fastrnn.h)."""
 
-    take_h: np.ndarray | None = None  # (T, N, H), or (H,) for every step and row: h = take_h new + (1 - take_h) old
-    take_c: np.ndarray | None = None
-    mask: np.ndarray | None = None  # (N, H): what the product with w_hh reads is multiplied by it, at every step
+class StateUpdate(NamedTuple):
+    """How a state goes from one step to the next, beyond the cell (see fr_state_update in csrc/fastrnn.h)."""
+
+    fraction_h: Array | None = None  # of the new h, the rest of the old; (T, N, H), or (H,) for every step and row
+    fraction_c: Array | None = None
+    mask: Array | None = None  # (N, H): what the product with w_hh reads is multiplied by it, at every step
     clip: float = 0.0  # backward, gradients of the pre-activations are kept within +-clip; 0: all are
 
     @property
-    def arrays(self):
+    def arrays(self) -> tuple[Array, ...]:
+        """Those that are not None."""
         return tuple(array for array in self[:3] if array is not None)
 
-    def steps(self, block):
-        """That of a slice of time."""
-        take = (share[block] if share is not None and share.ndim == 3 else share for share in self[:2])
-        return Carry(*take, self.mask, self.clip)
+    def steps(self, block: slice) -> "StateUpdate":
+        """The state update of a slice of time."""
+        h, c = (part[block] if part is not None and part.ndim == 3 else part for part in self[:2])
+        return StateUpdate(h, c, self.mask, self.clip)
 
 
-PLAIN = Carry()
+PLAIN = StateUpdate()
+_PLAIN = _core.StateUpdate(*PLAIN)
 
 
-_PLAIN = _core.Carry(*PLAIN)
+class Recurrence(NamedTuple):
+    """Which steps a pass takes, and how a state goes from one to the next."""
+
+    order: Order | None = None
+    state_update: StateUpdate = PLAIN
+    reverse: bool = False
 
 
-def _carried(carry):
-    """A `Carry` as the wall takes it."""
-    return _PLAIN if carry is PLAIN else _core.Carry(*carry)
+def _for_core(recurrence: Recurrence) -> Any:
+    """A `Recurrence` as `_core` takes it."""
+    order, update, reverse = recurrence
+    return _core.Recurrence(order, _PLAIN if update is PLAIN else _core.StateUpdate(*update), reverse, effective())
 
 
-def weights(cell, dtype, input_size, hidden_size, arrays, lent, carry=PLAIN):
+def weights(
+    cell: Cell,
+    dtype: np.dtype[Any],
+    input_size: int,
+    hidden_size: int,
+    arrays: Sequence[Array | None],
+    access: Any,
+    state_update: StateUpdate = PLAIN,
+) -> _core.Weights:
     """Bind the parameter arrays of one layer and direction to packed copies that follow them.
 
     Parameters
     ----------
+    cell : Cell
+    dtype : dtype
+    input_size, hidden_size : int
+        I and H.
     arrays : sequence of (ndarray or None)
         w_ih (G*H, I), w_hh (G*H, H), b_ih (G*H,), b_hh (G*H,).
-    lent : object
-        Its ``count`` grows whenever one of the arrays is given out.
-    carry : Carry
-        Of inference on the short way and of streams, the same at every step.
+    access : object
+        Its ``count`` grows whenever one of the arrays is handed out.
+    state_update : StateUpdate
+        Of inference on the fast path and of streams, the same at every step.
     """
-    return _core.Weights(cell.code, FLOATS.index(dtype), input_size, hidden_size, arrays, lent, _carried(carry))
+    update = _PLAIN if state_update is PLAIN else _core.StateUpdate(*state_update)
+    return _core.Weights(cell.code, FLOATS.index(dtype), input_size, hidden_size, arrays, access, update)
 
 
-def inference(weights, directions, parts, batch_first, dtype):
-    """The short way through a stack for small calls; None from it means: go the long way.
+def inference(
+    weights: list[_core.Weights], directions: int, parts: int, batch_first: bool, dtype: np.dtype[Any]
+) -> _core.Inference:
+    """The fast path through a stack for small calls; where it returns None, take the general one.
 
     Parameters
     ----------
@@ -65,11 +97,13 @@ def inference(weights, directions, parts, batch_first, dtype):
         [layer * directions + direction].
     directions, parts : int
         1 or 2 directions; 1 part of a state (h) or 2 (h, c).
+    batch_first : bool
+    dtype : dtype
     """
     return _core.Inference(weights, directions, parts, batch_first, effective, np.empty, np.ndarray, dtype)
 
 
-def stepper(stack, between):
+def stepper(stack: Sequence[tuple[Any, Any, Any]], between: Sequence[Array]) -> _core.Stepper:
     """One step at a time through a stack of one-directional layers.
 
     Parameters
@@ -83,27 +117,36 @@ def stepper(stack, between):
 
 
 class Saved(NamedTuple):
-    """What one layer and direction leaves for its backward pass; R is the sum of the lengths, S = `Cell.saved`."""
+    """What one layer and direction saves for its backward pass; R is the sum of the lengths, S = `Cell.saved`."""
 
-    pack: object
-    x: np.ndarray  # (T, N, I)
-    y: np.ndarray | None  # (T, N, H)
-    h_0: np.ndarray | None  # (N, H)
-    c_0: np.ndarray | None  # (N, H)
-    gates: np.ndarray | None  # (R, S, H)
-    c: np.ndarray | None  # (R, H)
-    order: Order | None
-    carry: Carry
-    reverse: bool
+    pack: Any
+    x: Array  # (T, N, I)
+    y: Array  # (T, N, H)
+    h_0: Array | None  # (N, H)
+    c_0: Array | None  # (N, H)
+    gates: Array | None  # (R, S, H)
+    c: Array | None  # (R, H)
+    recurrence: Recurrence
 
     @property
-    def nbytes(self):
+    def order(self) -> Order | None:
+        """Which rows run at which step."""
+        return self.recurrence.order
+
+    @property
+    def reverse(self) -> bool:
+        """Whether each row is read from its own end."""
+        return self.recurrence.reverse
+
+    @property
+    def nbytes(self) -> int:
         """Bytes beyond x and y."""
-        return sum(0 if array is None else array.nbytes for array in (self.gates, self.c, *self.carry.arrays))
+        arrays = (self.gates, self.c, *self.recurrence.state_update.arrays)
+        return sum(0 if array is None else array.nbytes for array in arrays)
 
 
-def _take(pack, shape, dtype):
-    """An array for a tape, in memory that an earlier tape of these weights has done with if there is enough of it."""
+def _reused(pack: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """An array for a tape, in memory that an earlier tape of these weights no longer uses if that is large enough."""
     size = math.prod(shape)
     try:
         flat = pack.spare.pop()  # the largest; another thread may have been quicker
@@ -114,13 +157,15 @@ def _take(pack, shape, dtype):
     return flat[:size].reshape(shape)
 
 
-def _give(pack, arrays):
-    """The arrays of a tape that has been used up, for the next."""
-    owners = [array.base for array in arrays if array is not None and array.base.nbytes <= _core.SPARE_BYTES]
-    pack.spare[:] = sorted(owners, key=len)
+def _release(pack: Any, arrays: Sequence[Array | None]) -> None:
+    """Keep the memory of a used tape for the next one."""
+    owners = [array.base for array in arrays if array is not None]
+    pack.spare[:] = sorted((owner for owner in owners if owner.nbytes <= _core.SPARE_BYTES), key=len)  # type: ignore
 
 
-def forward(cell, pack, x, y, state, final, *, order=None, carry=PLAIN, reverse=False, keep=False):
+def forward(
+    cell: Cell, pack: Any, recurrence: Recurrence, x: Array, y: Array, state: State, final: State, keep: bool = False
+) -> Saved | None:
     """One layer, one direction.
 
     Parameters
@@ -128,36 +173,40 @@ def forward(cell, pack, x, y, state, final, *, order=None, carry=PLAIN, reverse=
     cell : Cell
     pack : Pack
         Of the weights, from `Weights.pack`.
+    recurrence : Recurrence
     x : ndarray, shape (T, N, I)
     y : ndarray, shape (T, N, H)
         Written.
     state : tuple of (ndarray or None)
-        h_0 and c_0, (N, H); None is zero, and stands for a c that the cell does not have.
+        h_0 and c_0.
     final : tuple of (ndarray or None)
-        h_n and c_n, (N, H). Written; they may be the arrays of `state`.
-    order : Order, optional
-    carry : Carry
-    reverse : bool
+        h_n and c_n. Written; they may be the arrays of `state`.
     keep : bool
         Keep what `backward` needs.
-
-    Returns
-    -------
-    Saved or None
     """
     T, N, H = y.shape
     gates = c = None
     if keep:
-        rows = tape_rows(order, T, N)
-        gates = _take(pack, (rows, cell.saved, H), x.dtype) if cell.recurrent else None
-        c = _take(pack, (rows, H), x.dtype) if cell.has_c else None
-        state = tuple(None if array is None else array.copy() for array in state)
-    _core.forward(pack, x, y, *state, *final, gates, c, order, _carried(carry), reverse, effective())
-    return Saved(pack, x, y, *state, gates, c, order, carry, reverse) if keep else None
+        rows = tape_rows(recurrence.order, T, N)
+        gates = _reused(pack, (rows, cell.saved, H), x.dtype) if cell.recurrent else None
+        c = _reused(pack, (rows, H), x.dtype) if cell.has_c else None
+        h_0, c_0 = (None if array is None else array.copy() for array in state)
+        state = h_0, c_0
+    _core.forward(pack, _for_core(recurrence), x, y, state, final, (gates, c))
+    return Saved(pack, x, y, *state, gates, c, recurrence) if keep else None
 
 
-def backward(cell, saved, dy, dfinal, dx, dstate, grads, after=None):
-    """Back-propagate through what `forward` saved. `saved.gates` is used up.
+def backward(
+    cell: Cell,
+    saved: Saved,
+    dy: Array,
+    dfinal: State,
+    dx: Array,
+    dstate: State,
+    grads: Sequence[Array | None],
+    after: Callable[[Array], None] | None = None,
+) -> None:
+    """Back-propagate through what `forward` saved. `saved.gates` is overwritten.
 
     Parameters
     ----------
@@ -165,11 +214,11 @@ def backward(cell, saved, dy, dfinal, dx, dstate, grads, after=None):
     saved : Saved
     dy : ndarray, shape (T, N, H)
     dfinal : tuple of (ndarray or None)
-        Upstream gradients of h_n and c_n, (N, H); None is zero.
+        Upstream gradients of h_n and c_n; None is zero.
     dx : ndarray, shape (T, N, I)
         Added to.
     dstate : tuple of (ndarray or None)
-        Gradients of h_0 and c_0, (N, H). Written.
+        Gradients of h_0 and c_0. Written.
     grads : sequence of (ndarray or None)
         Gradients of the four parameter arrays. Added to.
     after : callable, optional
@@ -178,11 +227,9 @@ def backward(cell, saved, dy, dfinal, dx, dstate, grads, after=None):
     gates = saved.gates
     if gates is None:  # a cell without memory saves nothing: its gates exist only as gradients
         T, N, H = dy.shape
-        gates = _take(saved.pack, (T * N, cell.saved, H), dy.dtype)
-    _core.backward(
-        saved.pack, saved.x, saved.y, saved.h_0, saved.c_0, gates, saved.c, dy, *dfinal, dx, *dstate, grads,
-        saved.order, _carried(saved.carry), saved.reverse, effective(),
-    )  # fmt: skip
+        gates = _reused(saved.pack, (T * N, cell.saved, H), dy.dtype)
+    arrays = (saved.x, saved.y, saved.h_0, saved.c_0, gates, saved.c)
+    _core.backward(saved.pack, _for_core(saved.recurrence), arrays, (dy, *dfinal), (dx, *dstate), grads)
     if after is not None:
         after(gates)
-    _give(saved.pack, (gates, saved.c))
+    _release(saved.pack, (gates, saved.c))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How many threads a call may use, and what this build is.
 
-First found wins: ``with threads(n)`` > `set_num_threads` > the OpenMP settings of the calling thread, if somebody made
-any (``OMP_NUM_THREADS``, or threadpoolctl) > the cores that the process may use (affinity and cgroup). A call made
+The first that is set counts: ``with threads(n)`` > `set_num_threads` > the OpenMP settings of the calling thread
+(``OMP_NUM_THREADS``, or threadpoolctl) > the cores that the process may use (affinity and cgroup). A call made
 inside a parallel region runs on one thread. Results have the same bits for every number of threads.
 """
 
@@ -11,6 +11,7 @@ import contextvars
 import operator
 import os
 import platform
+from collections.abc import Iterator
 
 # How often a thread of GCC's OpenMP runtime looks for work before it sleeps: 60 us (a pause of 45 cycles, Zen) to 200
 # (140, since Skylake). The runtime's own choice, sixty times as much, is more than a time slice of the system: beside a
@@ -20,7 +21,7 @@ _SPINS = "5000"
 
 
 @contextlib.contextmanager
-def _brief_spins():
+def _brief_spins() -> Iterator[None]:
     """Load the OpenMP runtime with _SPINS, unless somebody has said what its threads are to do while they wait."""
     if {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
         yield
@@ -35,11 +36,11 @@ def _brief_spins():
 with _brief_spins():
     from .. import _core
 
-_everywhere = None  # set_num_threads
-_here = contextvars.ContextVar("fastrnn_threads", default=None)  # with threads(n)
+_everywhere: int | None = None  # set_num_threads
+_here: contextvars.ContextVar[int | None] = contextvars.ContextVar("fastrnn_threads", default=None)  # with threads(n)
 
 
-def _cgroup_cores():
+def _cgroup_cores() -> int | None:
     """Cores that a container's quota allows, or None."""
     try:
         with open("/sys/fs/cgroup/cpu.max") as file:  # cgroup v2: "quota period" or "max period", microseconds
@@ -49,7 +50,7 @@ def _cgroup_cores():
         return None
 
 
-def _usable_cores():
+def _usable_cores() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _cgroup_cores()
     return min(cores, quota) if quota else cores
@@ -60,7 +61,7 @@ _runtime_default = _core.max_threads()  # what OpenMP grants before anybody chan
 _omp_asked = "OMP_NUM_THREADS" in os.environ
 
 
-def effective():
+def effective() -> int:
     """The number of threads for a call made now by this thread."""
     if not _core.may_thread():
         return 1
@@ -74,7 +75,7 @@ def effective():
     return n
 
 
-def _checked(n):
+def _checked(n: int) -> int:
     try:
         if isinstance(n, bool):
             raise TypeError
@@ -86,7 +87,7 @@ def _checked(n):
     return n
 
 
-def set_num_threads(n):
+def set_num_threads(n: int | None) -> None:
     """Set how many threads every later call in this process may use.
 
     Parameters
@@ -111,7 +112,7 @@ def set_num_threads(n):
     _everywhere = None if n is None else _checked(n)
 
 
-def get_num_threads():
+def get_num_threads() -> int:
     """The number of threads that a call made now by this Python thread may use.
 
     Returns
@@ -122,7 +123,7 @@ def get_num_threads():
 
 
 @contextlib.contextmanager
-def threads(n):
+def threads(n: int) -> Iterator[None]:
     """Use at most `n` threads inside a ``with`` block, in this thread (and asyncio task) only.
 
     Parameters
@@ -149,7 +150,7 @@ def threads(n):
         _here.reset(token)
 
 
-def isas():
+def isas() -> tuple[str, ...]:
     """The instruction sets for which this machine can run an engine, best first.
 
     The first is used unless the environment variable ``FASTRNN_ISA`` names another at import.
@@ -161,7 +162,7 @@ def isas():
     return _core.ISAS
 
 
-def show_config():
+def show_config() -> None:
     """Print the version, the engine in use, the number of threads and where they come from."""
     if not _core.openmp():
         source = "built without OpenMP"

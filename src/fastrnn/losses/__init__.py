@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Losses: each returns its value and its gradient."""
+"""Losses. Each function returns the value of the loss and its gradient with respect to its first argument."""
 
-from ._classification import binary_cross_entropy_with_logits, cross_entropy
+from ._binary_cross_entropy import binary_cross_entropy_with_logits
+from ._cross_entropy import cross_entropy
 from ._ctc import ctc_loss
 from ._regression import huber_loss, l1_loss, mse_loss
 

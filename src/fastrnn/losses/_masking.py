@@ -1,109 +1,111 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the losses share: the checks of their arguments, which positions are counted, and the mean over them."""
+"""What the losses share: checks of their arguments, the mask of the steps within each row, and the mean over a mask."""
 
-import operator
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
-from .._engine.arguments import FLOATS, as_array, as_integers
+from .._engine.arguments import FLOATS, Array, as_array
+from .._engine.ragged import as_lengths, length_mask
+
+__all__ = ["as_prediction", "as_target", "as_weights", "check_entries", "masked_mean", "sequence_mask"]
 
 
-def as_prediction(name, value):
-    """`value` as an array of float32 or float64: what a loss is taken of, and differentiated by."""
+def as_prediction(name: str, value: ArrayLike) -> Array:
+    """`value` as an array of float32 or float64: the argument that a loss is differentiated by."""
     array = as_array(name, value, "float32 or float64")
     if array.dtype not in FLOATS:
         raise TypeError(f"{name}: expected float32 or float64, got {array.dtype}")
     return array
 
 
-def as_numbers(name, value):
-    """`value` as an array of real numbers of any dtype, bools too."""
+def as_target(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
+    """`value` as an array of real numbers of exactly `shape`: nothing is broadcast."""
+    array = _as_numbers(name, value)
+    if array.shape != shape:
+        raise ValueError(f"{name}: expected {shape}, got {array.shape}")
+    return array
+
+
+def as_weights(name: str, value: ArrayLike, dtype: DTypeLike) -> Array:
+    """`value` as an array of finite numbers of at least 0."""
+    array = _as_numbers(name, value)
+    with np.errstate(all="ignore"):
+        weights = array.astype(dtype)
+        check_entries(name, array, ~(np.isfinite(weights) & (weights >= 0)), "finite numbers >= 0")
+    return weights
+
+
+def _as_numbers(name: str, value: ArrayLike) -> Array:
+    """`value` as an array of real numbers of any dtype, bools included."""
     array = as_array(name, value, "numbers")
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name}: expected numbers, got {array.dtype}")
     return array
 
 
-def as_target(name, value, shape):
-    """`value` as an array of real numbers of exactly `shape`: nothing is broadcast."""
-    array = as_numbers(name, value)
-    if array.shape != shape:
-        raise ValueError(f"{name}: expected {shape}, got {array.shape}")
-    return array
+def check_entries(name: str, array: Array, invalid: Array, expected: str) -> None:
+    """Raise ValueError if an entry of `array` is invalid; the message names the first one and its position."""
+    if invalid.any():
+        position = tuple(int(i) for i in np.argwhere(invalid)[0])
+        raise ValueError(f"{name}: expected {expected}, got {array[position]} at position {position}")
 
 
-def as_weights(name, value, dtype):
-    """`value` as an array of finite numbers of at least 0."""
-    array = as_numbers(name, value)
-    with np.errstate(all="ignore"):
-        weights = array.astype(dtype)
-        refuse(name, array, ~(np.isfinite(weights) & (weights >= 0)), "finite numbers >= 0")
-    return weights
+def sequence_mask(name: str, shape: tuple[int, ...], lengths: ArrayLike, features: str, batch_first: bool) -> Array:
+    """Mask (T, N), or (N, T) if `batch_first`, of the steps within the length of their row.
 
-
-def as_index(name, value):
-    """`value` as an int."""
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: expected an integer, got {type(value).__name__}") from None
-
-
-def as_row_lengths(name, value, N, last):
-    """`value` as N integers in 0..last."""
-    lengths = as_integers(name, value)
-    if lengths.shape != (N,):
-        raise ValueError(f"{name}: expected ({N},), got {lengths.shape}")
-    refuse(name, lengths, (lengths < 0) | (lengths > last), f"integers in 0..{last}")
-    return lengths.astype(np.intp)
-
-
-def refuse(name, array, wrong, expected):
-    """Raise if an entry of `array` is `wrong`; the first one is named."""
-    if wrong.any():
-        at = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise ValueError(f"{name}: expected {expected}, got {array[at]} at position {at}")
-
-
-def within(lengths, name, shape, rest, batch_first):
-    """Mask (T, N), or (N, T) if `batch_first`: True before the end of each row of the array `name` of `shape`.
-
-    `rest` names the axes behind these two: "V" is one axis, "..." is any number of them.
+    Parameters
+    ----------
+    name, shape : str, tuple of int
+        Of the array to be masked.
+    lengths : array_like of integers, shape (N,)
+    features : {"V", "..."}
+        The axes of that array behind time and batch: "V" is exactly one axis, "..." is any number of them.
+    batch_first : bool
     """
-    if len(shape) != 3 if rest == "V" else len(shape) < 2:
-        axes = f"(N, T, {rest})" if batch_first else f"(T, N, {rest})"
+    if len(shape) != 3 if features == "V" else len(shape) < 2:
+        axes = f"(N, T, {features})" if batch_first else f"(T, N, {features})"
         raise ValueError(f"{name}: expected {axes} with lengths, got {shape}")
     N, T = shape[:2] if batch_first else shape[1::-1]
-    lengths, time = as_row_lengths("lengths", lengths, N, T), np.arange(T)
-    return time < lengths[:, None] if batch_first else time[:, None] < lengths
+    mask = length_mask(as_lengths(lengths, T, N, of=name), T)
+    return mask.T if batch_first else mask
 
 
-def mean(pointwise, counted, prediction, *others):
-    """Mean of a loss that looks at each element alone, and its gradient with respect to `prediction`.
+def masked_mean(
+    pointwise: Callable[..., tuple[Any, Array]],
+    mask: Array | None,
+    prediction: Array,
+    *others: Array,
+) -> tuple[float, Array]:
+    """Mean of an elementwise loss over a mask, and its gradient with respect to `prediction`.
 
     Parameters
     ----------
     pointwise : callable
-        Takes the M counted elements of `prediction` and of the `others`, (M,) each; returns the sum of their losses in
-        float64 and the slope of each, a new array (M,).
-    counted : ndarray of bool or None
-        Mask over the first axes, None for everything. What the other elements hold is not looked at.
+        Takes the M elements of `prediction` and of the `others` within the mask, (M,) each; returns the sum of their
+        losses in float64 and the derivative of each, a new array (M,).
+    mask : ndarray of bool, or None
+        Over the first axes; None includes everything. Elements outside of the mask are not read.
+    prediction, *others : ndarray
+        Of one shape.
 
     Returns
     -------
     loss : float
-        0.0 if nothing is counted.
+        0.0 if the mask is empty.
     dprediction : ndarray, shape and dtype of `prediction`
     """
-    kept = [array if counted is None else array[counted] for array in (prediction, *others)]
-    M = max(kept[0].size, 1)
+    selected = [array if mask is None else array[mask] for array in (prediction, *others)]
+    M = max(selected[0].size, 1)
     with np.errstate(all="ignore"):  # NaN and inf stay what they are
-        total, slope = pointwise(*(array.reshape(-1) for array in kept))
+        total, slope = pointwise(*(array.reshape(-1) for array in selected))
         loss = float(total / M)
         slope /= M
-    slope = slope.reshape(kept[0].shape)
-    if counted is None:
+    slope = slope.reshape(selected[0].shape)
+    if mask is None:
         return loss, slope
     dprediction = np.zeros(prediction.shape, prediction.dtype)
-    dprediction[counted] = slope
+    dprediction[mask] = slope
     return loss, dprediction

@@ -9,15 +9,28 @@ from dataclasses import KW_ONLY
 from typing import Any, ClassVar, dataclass_transform
 
 from . import _options as options
-from ._options import REQUIRED, Option
+from ._option import REQUIRED, Option
 
 SECTION = re.compile(r"\n *(?:Attributes|Raises|Warns|See Also|Notes|References|Examples)\n *-+\n")
+
+
+class _Docstring:
+    """``cls.__doc__`` with a Parameters section, made when it is asked for: at import nobody reads it."""
+
+    def __init__(self, written: str) -> None:
+        self.written = written
+
+    def __get__(self, instance: object, owner: type["Configurable"]) -> str:
+        return _documented(inspect.cleandoc(self.written), owner._options)
 
 
 class _Signature:
     """``cls.__signature__``, made when it is asked for."""
 
     def __get__(self, instance: object, owner: type["Configurable"]) -> inspect.Signature:
+        if owner.__init__ is not Configurable.__init__:  # a constructor of its own
+            own = inspect.signature(owner.__init__)
+            return own.replace(parameters=list(own.parameters.values())[1:])
         kinds = {False: inspect.Parameter.POSITIONAL_OR_KEYWORD, True: inspect.Parameter.KEYWORD_ONLY}
         parameters = [
             inspect.Parameter(
@@ -26,6 +39,7 @@ class _Signature:
                 default=inspect.Parameter.empty if option.default is REQUIRED else option.default,
             )
             for name, option in sorted(owner._options.items(), key=lambda item: item[1].kw_only)
+            if option.init
         ]
         return inspect.Signature(parameters)
 
@@ -37,6 +51,7 @@ class _Signature:
         options.Choice,
         options.DType,
         options.Flag,
+        options.InferredSize,
         options.Number,
         options.OptionalNumber,
         options.OptionalSize,
@@ -49,12 +64,12 @@ class _Signature:
 class Configurable:
     """A class whose constructor takes its options, in the order in which it and its bases declare them.
 
-    A class that repeats an option of a base changes it and keeps its place. ``__post_init__`` runs after all options
-    have been set; it receives those that are not stored.
+    A class that repeats an option of a base changes it and keeps its place, unless the base has placed it `last`.
+    ``_setup`` runs after all options have been set; it receives those that are not stored.
     """
 
     _options: ClassVar[Mapping[str, Option[Any, Any]]] = {}
-    __signature__ = _Signature()
+    __signature__: ClassVar[Any] = _Signature()
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -65,10 +80,14 @@ class Configurable:
                 behind_marker = True
             elif isinstance(option, Option):
                 option.kw_only = behind_marker
-        inherited = {name: option for base in reversed(cls.__mro__[1:]) for name, option in _declared(base)}
-        cls._options = inherited | dict(_declared(cls))
+        own = {name: option for name, option in vars(cls).items() if isinstance(option, Option)}
+        inherited: dict[str, Option[Any, Any]] = {}
+        for base in reversed(cls.__bases__):
+            inherited |= getattr(base, "_options", {})
+        last = {name: option for name, option in inherited.items() if option.last and name not in own}
+        cls._options = {name: option for name, option in inherited.items() if not option.last} | own | last
         if cls._options and cls.__doc__ and "\n    Parameters\n" not in cls.__doc__:
-            cls.__doc__ = _documented(inspect.cleandoc(cls.__doc__), cls._options)
+            cls.__doc__ = _Docstring(cls.__doc__)  # type: ignore[assignment]
 
     def __init__(self, *positional: Any, **named: Any) -> None:
         rest = {}
@@ -76,17 +95,18 @@ class Configurable:
             option = self._options[name]
             checked = option.check(name, value)
             if option.stored:
-                self.__dict__[name] = checked
+                object.__setattr__(self, name, checked)
             else:
                 rest[name] = checked
-        self.__post_init__(**rest)
+        self._setup(**rest)
 
-    def __post_init__(self, **rest: Any) -> None:
+    def _setup(self, **rest: Any) -> None:
         """What else makes an instance, once its options are set."""
 
     def _bound(self, positional: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
         """The value of every option, defaults included, in the order of declaration."""
-        kind, options = type(self).__name__, self._options
+        kind = type(self).__name__
+        options = {name: option for name, option in self._options.items() if option.init}
         names = [name for name, option in options.items() if not option.kw_only]
         if len(positional) > len(names):
             raise TypeError(f"{kind}: expected at most {len(names)} positional arguments, got {len(positional)}")
@@ -101,7 +121,8 @@ class Configurable:
         values = {name: values.get(name, default) for name, default in defaults.items()}
         if missing := [name for name, value in values.items() if value is REQUIRED]:
             raise TypeError(f"{kind}: expected {' and '.join(missing)}, got none")
-        return values
+        preset = {name: option.default for name, option in self._options.items() if not option.init}
+        return values | {name: value for name, value in preset.items() if value is not REQUIRED}
 
     def __setattr__(self, name: str, value: Any) -> None:
         option = self._options.get(name)
@@ -130,17 +151,15 @@ def options_of(kind: type[Configurable]) -> Mapping[str, Option[Any, Any]]:
     return kind._options
 
 
-def _declared(kind: type) -> list[tuple[str, Option[Any, Any]]]:
-    return [(name, option) for name, option in vars(kind).items() if isinstance(option, Option)]
-
-
 def _documented(doc: str, options: Mapping[str, Option[Any, Any]]) -> str:
     """A docstring with a Parameters section, before the other sections."""
     lines = []
     for name, option in options.items():
-        default = "" if option.default in (REQUIRED, None) else f", default {_named(option.default)}"
+        if not option.init:
+            continue
+        default = "" if option.default is REQUIRED else f", default {_named(option.default)}"
         lines.append(f"{name} : {option.type_text}{default}")
-        lines.append(textwrap.indent(textwrap.fill(option.doc, 112), "    "))
+        lines.append(textwrap.indent(textwrap.fill(option.doc, 112, break_on_hyphens=False), "    "))
     section = "\n\nParameters\n----------\n" + "\n".join(lines) + "\n"
     match = SECTION.search(doc)
     at = len(doc) if match is None else match.start()

@@ -17,7 +17,7 @@ class Container(Layer):
     subclass declares the layers that its constructor takes as `Sublayer` options, or calls `_adopt` with others.
     """
 
-    def __post_init__(self) -> None:
+    def _setup(self) -> None:
         names = [name for name, option in self._options.items() if isinstance(option, Sublayer)]
         self._adopt({name: layer for name in names if (layer := getattr(self, name)) is not None})
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._engine.arguments import PROBABILITY, Array
+from .._engine.arguments import PROBABILITY, Array, Generator
 from .._engine.layout import Layout
 from ._options import DType, Flag, Number, Seed
 from ._stateless import StatelessLayer
@@ -55,7 +55,7 @@ class Dropout(StatelessLayer):
     )
     dtype: DType = DType("Of the input and the output.", default=np.float32)
 
-    def __post_init__(self, seed: np.random.Generator) -> None:
+    def _setup(self, seed: Generator) -> None:
         (self._rng,) = seed.spawn(1)
         self._own({})
 

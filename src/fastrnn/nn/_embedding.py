@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Embedding."""
 
+import math
 from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._engine.arguments import Array, as_integers, as_size
+from .._engine.arguments import Array, Generator, as_integers, as_size
 from ._layer import Shapes
 from ._options import DType, OptionalSize, Seed, Size
 from ._stateless import StatelessLayer
@@ -41,14 +42,14 @@ class Embedding(StatelessLayer):
     embedding_dim: Size = Size("E, the features of a token.")
     _: KW_ONLY
     padding_idx: OptionalSize = OptionalSize(
-        "A token whose row is initially zero and gets no gradient; -1 is the last token.", default=None, low=-(2**62)
+        "A token whose row is initially zero and gets no gradient; -1 is the last token.", default=None, low=-math.inf
     )
     dtype: DType = DType(default=np.float32)
     seed: Seed = Seed(default=None)
 
-    def __post_init__(self, seed: np.random.Generator) -> None:
+    def _setup(self, seed: Generator) -> None:
         if self.padding_idx is not None:
-            self.__dict__["padding_idx"] = self._row(self.padding_idx)
+            vars(self)["padding_idx"] = self._row(self.padding_idx)
         shapes = self.parameter_shapes(**self.config())
         self._own({name: seed.standard_normal(shape).astype(self.dtype) for name, shape in shapes})
         if self.padding_idx is not None:

@@ -50,7 +50,7 @@ class Layer(Configurable, ABC):
         return lengths
 
     @classmethod
-    def parameter_shapes(cls, **config: Any) -> Shapes:
+    def parameter_shapes(cls, *args: Any, **config: Any) -> Shapes:
         """(name, shape) of each array that `state_dict` has for a layer with this `config`; allocates nothing."""
         return iter(())
 
@@ -103,7 +103,7 @@ class Layer(Configurable, ABC):
         """`backward` in the same form: (dx, dstate)."""
         raise TypeError(f"{type(self).__name__}: expected a layer of one input, got one of several")
 
-    def check_dstate(self, tape: Tape, dstate: Any) -> None:
+    def check_dstate(self, tape: Tape, dstate: Any) -> Any:
         """Raise TypeError or ValueError unless `dstate` fits the final state that `forward` returned."""
 
     def _opened(self, tape: Any, dy: Any, name: str = "dy", of: str = "y") -> tuple[Any, Array]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._engine import passes
-from .._engine.arguments import Array, readable
+from .._engine.arguments import Array, Generator, readable
 from .._engine.cells import CELLS
 from ._layer import Shapes
 from ._options import DType, Flag, Seed, Size
@@ -48,10 +48,10 @@ class Linear(StatelessLayer):
     dtype: DType = DType(default=np.float32)
     seed: Seed = Seed(default=None)
 
-    def __post_init__(self, seed: np.random.Generator) -> None:
+    def _setup(self, seed: Generator) -> None:
         self._own(self.initial_parameters(seed))
         arrays = (self._arrays["weight"], None, self._arrays.get("bias"), None)
-        self.weights = passes.weights(CELL, self.dtype, self.in_features, self.out_features, arrays, self.params)
+        self.weights: Any = passes.weights(CELL, self.dtype, self.in_features, self.out_features, arrays, self.params)
 
     @property
     def features_in(self) -> int:
@@ -66,7 +66,7 @@ class Linear(StatelessLayer):
         if bias:
             yield "bias", (out_features,)
 
-    def initial_parameters(self, rng: np.random.Generator) -> dict[str, Array]:
+    def initial_parameters(self, rng: Generator) -> dict[str, Array]:
         """PyTorch's default: every parameter uniform in +-1/sqrt(I)."""
         bound = self.in_features**-0.5
         shapes = self.parameter_shapes(**self.config())
@@ -82,7 +82,9 @@ class Linear(StatelessLayer):
         y = np.empty((*x.shape[:-1], self.out_features), self.dtype)
         rows = readable(x.reshape(1, -1, self.in_features))  # every position is a row, in a single step
         out = y.reshape(1, -1, self.out_features)
-        return y, passes.forward(CELL, self.weights.pack(), rows, out, NO_STATE, NO_STATE, keep=training)
+        return y, passes.forward(
+            CELL, self.weights.pack(), passes.Recurrence(), rows, out, NO_STATE, NO_STATE, keep=training
+        )
 
     def _backward(self, saved: Any, dy: Array) -> Array:
         dx = np.zeros((*dy.shape[:-1], self.in_features), self.dtype)

@@ -43,7 +43,7 @@ class LayerNorm(StatelessLayer):
     eps: Number = Number("Added to the variance; above 0.", POSITIVE, default=1e-5)
     dtype: DType = DType(default=np.float32)
 
-    def __post_init__(self) -> None:
+    def _setup(self) -> None:
         check_memory(2 * self.features * self.dtype.itemsize, "features")
         self._own({"weight": np.ones(self.features, self.dtype), "bias": np.zeros(self.features, self.dtype)})
 

@@ -12,136 +12,73 @@ Parameters section of the docstring and the check of what a model file says. To 
 dataclass (PEP 681), and an option has the type of its value.
 """
 
-from reprlib import repr as short  # a value from a file may have megabytes
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from .._engine import arguments
-from .._engine.arguments import Interval, SeedLike
-
-Provided = TypeVar("Provided")
-Value = TypeVar("Value")
-
-
-class _Required:
-    def __repr__(self) -> str:
-        return "required"
-
-
-REQUIRED: Any = _Required()
-
-
-class Option(Generic[Provided, Value]):
-    """One option of a class.
-
-    Parameters
-    ----------
-    doc : str
-        What it means, for the docstring of the class.
-    default : object, optional
-        Without it the option is required.
-    omit : bool, default False
-        Leave the option out of `config` while it has its default, as files do that were written before it existed.
-
-    Attributes
-    ----------
-    type_text : str
-        The type, as the docstring says it.
-    kw_only : bool
-        Whether it is passed by name only: declared behind ``_: KW_ONLY``.
-    stored : bool
-        Whether the value becomes an attribute. If not, ``__post_init__`` receives it.
-    in_config : bool
-        Whether the value is part of `config`.
-    json_types : tuple of type
-        The exact types that a file may hold for it.
-    """
-
-    type_text = "object"
-    kw_only = False
-    stored = True
-    in_config = True
-    json_types: tuple[type, ...] = ()
-
-    def __init__(self, doc: str, *, default: Any = REQUIRED, omit: bool = False) -> None:
-        self.doc, self.default, self.omit = doc, default, omit
-        if default is None and "None" not in self.type_text:
-            self.type_text += " or None"
-
-    # At run time an option is no descriptor: the value lies in the instance's dict, where reading it costs nothing,
-    # and `Configurable.__setattr__` checks what is assigned.
-    if TYPE_CHECKING:
-
-        @overload
-        def __get__(self, instance: None, owner: type) -> Self: ...
-        @overload
-        def __get__(self, instance: object, owner: type) -> Value: ...
-        def __get__(self, instance: object, owner: type) -> Any: ...
-        def __set__(self, instance: object, value: Provided) -> None: ...
-
-    def check(self, name: str, value: Any) -> Any:
-        """`value` as the attribute holds it, or an error that begins with `name`."""
-        return None if value is None is self.default else self._check(name, value)
-
-    def _check(self, name: str, value: Any) -> Any:
-        return value
-
-    def plain(self, value: Any) -> Any:
-        """A checked value as JSON can hold it."""
-        return value
-
-    def parse(self, what: str, value: Any) -> Any:
-        """A value from a file, which may be anything; ValueError unless `plain` could have written it."""
-        if value is None is self.default:
-            return None
-        if type(value) not in self.json_types:  # exactly: True is no int, and 3.0 neither
-            raise ValueError(f"{what}: expected {self.json_types[0].__name__}, got {short(value)}")
-        try:
-            self.check(what, value)
-        except TypeError as error:
-            raise ValueError(str(error)) from None
-        return value
+from .._engine.arguments import Generator, Interval, SeedLike
+from ._option import REQUIRED, Option, Provided, Value, short
 
 
 class Argument(Option[Value, Value]):
     """Any object, which the class itself checks; not part of `config`."""
 
-    in_config = False
+    in_config: bool = False
 
-    def __init__(self, doc: str, type_text: str, *, default: Any = REQUIRED) -> None:
-        self.type_text = type_text
-        super().__init__(doc, default=default)
+    def __init__(
+        self, doc: str, type_text: str, *, default: Any = REQUIRED, stored: bool = True, last: bool = False
+    ) -> None:
+        self.type_text: str = type_text
+        self.stored: bool = stored
+        super().__init__(doc, default=default, last=last)
 
 
 class SizeOption(Option[Provided, Value]):
     """An int of at least `low`."""
 
-    type_text = "int"
-    json_types = (int,)
+    type_text: str = "int"
+    json_types: tuple[type, ...] = (int,)
 
-    def __init__(self, doc: str, *, default: Any = REQUIRED, low: int = 1) -> None:
-        super().__init__(doc, default=default)
-        self.low = low
+    def __init__(
+        self, doc: str, *, default: Any = REQUIRED, low: float = 1, init: bool = True, last: bool = False
+    ) -> None:
+        super().__init__(doc, default=default, init=init, last=last)
+        self.low: float = low
 
     def _check(self, name: str, value: Any) -> int:
         return arguments.as_size(name, value, self.low)
 
 
 class Size(SizeOption[int, int]):
-    """An int of at least `low`."""
+    """An int of at least `low`.
+
+    Parameters
+    ----------
+    doc : str
+        What it means, for the docstring of the class.
+    default : int, optional
+        Without it the option is required.
+    low : int, default 1
+    init : bool, default True
+        Whether the constructor takes it. If not, it is a checked attribute that the class sets.
+    """
 
 
 class OptionalSize(SizeOption[int | None, int | None]):
     """An int of at least `low`, or None."""
 
 
+class InferredSize(SizeOption[int | None, int]):
+    """An int of at least `low`, or None, in the place of which the class puts a size."""
+
+
 class Flag(Option[bool, bool]):
     """True or False."""
 
-    type_text = "bool"
-    json_types = (bool,)
+    type_text: str = "bool"
+    json_types: tuple[type, ...] = (bool,)
 
     def _check(self, name: str, value: Any) -> bool:
         return arguments.as_flag(name, value)
@@ -150,19 +87,39 @@ class Flag(Option[bool, bool]):
 class NumberOption(Option[Provided, Value]):
     """A float in an interval."""
 
-    type_text = "float"
-    json_types = (float,)
+    type_text: str = "float"
+    json_types: tuple[type, ...] = (float,)
 
-    def __init__(self, doc: str, interval: Interval, *, default: Any = REQUIRED, omit: bool = False) -> None:
-        super().__init__(doc, default=default, omit=omit)
-        self.interval = interval
+    def __init__(
+        self,
+        doc: str,
+        interval: Interval,
+        *,
+        default: Any = REQUIRED,
+        omit: bool = False,
+        init: bool = True,
+        last: bool = False,
+    ) -> None:
+        super().__init__(doc, default=default, omit=omit, init=init, last=last)
+        self.interval: Interval = interval
 
     def _check(self, name: str, value: Any) -> float:
         return arguments.as_number(name, value, self.interval)
 
 
 class Number(NumberOption[float, float]):
-    """A float in an interval."""
+    """A float in an interval.
+
+    Parameters
+    ----------
+    doc : str
+        What it means, for the docstring of the class.
+    interval : Interval
+    default : float, optional
+        Without it the option is required.
+    init : bool, default True
+        Whether the constructor takes it. If not, it is a checked attribute that the class sets.
+    """
 
 
 class OptionalNumber(NumberOption[float | None, float | None]):
@@ -172,12 +129,12 @@ class OptionalNumber(NumberOption[float | None, float | None]):
 class Choice(Option[str, str]):
     """One of several strings."""
 
-    json_types = (str,)
+    json_types: tuple[type, ...] = (str,)
 
     def __init__(self, doc: str, choices: tuple[str, ...], *, default: Any = REQUIRED) -> None:
-        self.type_text = f"{{{', '.join(map(repr, choices))}}}"
+        self.type_text: str = f"{{{', '.join(map(repr, choices))}}}"
         super().__init__(doc, default=default)
-        self.choices = choices
+        self.choices: tuple[str, ...] = choices
 
     def _check(self, name: str, value: Any) -> str:
         return arguments.as_choice(name, value, self.choices)
@@ -186,8 +143,8 @@ class Choice(Option[str, str]):
 class DType(Option[DTypeLike, "np.dtype[Any]"]):
     """float32, the default, or float64."""
 
-    type_text = "{np.float32, np.float64}"
-    json_types = (str,)
+    type_text: str = "{np.float32, np.float64}"
+    json_types: tuple[type, ...] = (str,)
 
     def __init__(self, doc: str = "Of the parameters, the inputs and the outputs.", *, default: Any) -> None:
         super().__init__(doc, default=default)
@@ -206,15 +163,16 @@ class DType(Option[DTypeLike, "np.dtype[Any]"]):
 
 
 class Seed(Option[SeedLike, SeedLike]):
-    """Where random numbers begin; ``__post_init__`` receives a generator."""
+    """Where random numbers begin; ``_setup`` receives a generator."""
 
-    type_text = "int, Generator or None"
-    stored = in_config = False
+    type_text: str = "int, Generator or None"
+    stored: bool = False
+    in_config: bool = False
 
     def __init__(self, doc: str = "Of the initial parameters.", *, default: Any) -> None:
         super().__init__(doc, default=default)
 
-    def check(self, name: str, value: Any) -> np.random.Generator:
+    def check(self, name: str, value: Any) -> Generator:
         return arguments.as_rng(value)
 
 
@@ -229,12 +187,12 @@ class Probabilities(Option[float | tuple[float, ...], tuple[float, ...]]):
     default : float
     """
 
-    json_types = (float, list)
+    json_types: tuple[type, ...] = (float, list)
 
     def __init__(self, doc: str, parts: tuple[str, ...], *, default: float) -> None:
-        self.type_text = "float" if len(parts) == 1 else f"float or ({', '.join(parts)})"
+        self.type_text: str = "float" if len(parts) == 1 else f"float or ({', '.join(parts)})"
         super().__init__(doc, default=default, omit=True)
-        self.parts = parts
+        self.parts: tuple[str, ...] = parts
 
     def _check(self, name: str, value: Any) -> tuple[float, ...]:
         values = tuple(value) if isinstance(value, tuple | list) else (value,) * len(self.parts)
@@ -249,16 +207,16 @@ class Probabilities(Option[float | tuple[float, ...], tuple[float, ...]]):
 class Sublayer(Option[Value, Value]):
     """A layer of one of several kinds, or None where that is the default."""
 
-    json_types = (dict,)
+    json_types: tuple[type, ...] = (dict,)
 
     def __init__(self, doc: str, *kinds: type, default: Any = REQUIRED) -> None:
-        self.type_text = " or ".join(kind.__name__ for kind in kinds)
+        self.type_text: str = " or ".join(kind.__name__ for kind in kinds)
         super().__init__(doc, default=default)
-        self.kinds = kinds
+        self.kinds: tuple[type, ...] = kinds
 
     def _check(self, name: str, value: Any) -> Any:
         if not isinstance(value, self.kinds):
-            raise TypeError(f"{name}: expected {self.type_text}, got {type(value).__name__}")
+            raise TypeError(f"{name}: expected {self.type_text}, got {kind_of(value)}")
         return value
 
     def plain(self, value: Any) -> dict[str, Any] | None:
@@ -274,3 +232,8 @@ class Sublayer(Option[Value, Value]):
 def described(layer: Any) -> dict[str, Any]:
     """A layer as plain data: its type and its `config`."""
     return {"type": type(layer).__name__, **layer.config()}
+
+
+def kind_of(value: Any) -> str:
+    """What `value` is, for a message that a layer was expected: its class, or "the class Linear" for a class itself."""
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__

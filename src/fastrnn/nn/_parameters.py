@@ -65,7 +65,7 @@ class Parameters(NamedArrays):
 
     def __init__(self, arrays: Mapping[str, Array]) -> None:
         self._arrays = arrays
-        self.count = 0
+        self.count: int = 0
 
     def __getitem__(self, name: str) -> Array:
         self.count += 1

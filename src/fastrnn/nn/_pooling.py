@@ -23,7 +23,7 @@ class Pool(Layer):
     batch_first: Flag = Flag("x is (N, T, F).", default=False)
     dtype: DType = DType("Of the input and the output.", default=np.float32)
 
-    def __post_init__(self) -> None:
+    def _setup(self) -> None:
         self._own({})
 
     @abstractmethod

@@ -17,7 +17,7 @@ from ._stateful import State, StatefulLayer
 from ._stateless import StatelessLayer
 from ._tape import Tape, open_tape
 
-Inner = TypeVar("Inner", bound=Layer)
+Inner = TypeVar("Inner", bound=Layer, covariant=True)
 
 
 class Residual(Container, Generic[Inner]):
@@ -59,7 +59,7 @@ class Residual(Container, Generic[Inner]):
         Layer,
     )
 
-    def __post_init__(self) -> None:
+    def _setup(self) -> None:
         self._adopt({"": self.layer})
 
     @classmethod
@@ -153,7 +153,7 @@ class Residual(Container, Generic[Inner]):
     def __call__(self: "Residual[StatelessLayer]", x: ArrayLike) -> Array: ...
     def __call__(self, x: ArrayLike, state: Any = None, lengths: ArrayLike | None = None) -> Any:
         """Inference: y, or (y, state) of a layer with a state."""
-        self._check_arguments(state=(state, self.stateful), lengths=(lengths, self.takes_lengths))
+        self._check_arguments(state=(state, self.stateful), lengths=(lengths, self.stateful or self.takes_lengths))
         return self._results(*self.apply(x, state, lengths, training=False)[:2])
 
     @overload
@@ -167,7 +167,7 @@ class Residual(Container, Generic[Inner]):
     def forward(self: "Residual[StatelessLayer]", x: ArrayLike) -> tuple[Array, Tape]: ...
     def forward(self, x: ArrayLike, state: Any = None, lengths: ArrayLike | None = None) -> Any:
         """Training: (y, tape), or (y, state, tape). `x` must not be changed before `backward`."""
-        self._check_arguments(state=(state, self.stateful), lengths=(lengths, self.takes_lengths))
+        self._check_arguments(state=(state, self.stateful), lengths=(lengths, self.stateful or self.takes_lengths))
         return self._results(*self.apply(x, state, lengths, training=True))
 
     @overload

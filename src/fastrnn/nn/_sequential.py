@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from .._engine.arguments import Array
 from ._container import Container
 from ._layer import Layer
-from ._options import Option, described
+from ._options import Option, described, kind_of
 from ._stateful import StatefulLayer
 from ._tape import Tape, open_tape
 
@@ -17,8 +17,8 @@ from ._tape import Tape, open_tape
 class Layers(Option[tuple[Layer, ...], tuple[Layer, ...]]):
     """The layers of a Sequential."""
 
-    type_text = "Layer"
-    json_types = (list,)
+    type_text: str = "Layer"
+    json_types: tuple[type, ...] = (list,)
 
     def plain(self, value: tuple[Layer, ...]) -> list[dict[str, Any]]:
         return [described(layer) for layer in value]
@@ -69,11 +69,11 @@ class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
     def __init__(self, *layers: Layer) -> None:
         for k, layer in enumerate(layers):
             if not isinstance(layer, Layer):
-                raise TypeError(f"layers: expected layers, got {type(layer).__name__} at position {k}")
+                raise TypeError(f"layers: expected layers, got {kind_of(layer)} at position {k}")
         if not layers:
             raise ValueError("layers: expected at least one layer, got none")
         check_features(layers)
-        self.__dict__["layers"] = layers
+        vars(self)["layers"] = layers
         self._adopt({str(k): layer for k, layer in enumerate(layers)})
 
     @classmethod

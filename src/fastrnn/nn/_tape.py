@@ -20,7 +20,8 @@ class Tape:
     __slots__ = ("_content", "_layer", "extras", "shape")
 
     def __init__(self, layer: Any, content: Any, shape: tuple[int, ...]) -> None:
-        self._layer, self._content, self.shape = layer, content, shape
+        self._layer, self._content = layer, content
+        self.shape: tuple[int, ...] = shape
         self.extras: dict[str, float] = {}
 
     @property

@@ -1,25 +1,40 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Optimizers, which turn gradients into updates, and schedules of their learning rates."""
 
+from .._engine.arguments import Interval
+from ..nn._options import Choice, Flag, Number, Size
 from ._adaptive import Adagrad, Adam, AdamW, RMSprop
-from ._gradients import add_penalty, clip_grad_norm, clip_grad_value
-from ._hyperparameters import Hyperparameter
+from ._clipping import clip_grad_norm, clip_grad_value
+from ._deprecated import Hyperparameter
 from ._optimizer import Optimizer
-from ._schedules import CosineAnnealingLR, LinearWarmup, ReduceLROnPlateau, StepLR
+from ._penalty import add_penalty
+from ._schedules.cosine import CosineAnnealingLR
+from ._schedules.plateau import ReduceLROnPlateau
+from ._schedules.schedule import Schedule
+from ._schedules.step import StepLR
+from ._schedules.warmup import LinearWarmup
 from ._sgd import SGD
+from ._trainable import Trainable
 
 __all__ = [
+    "SGD",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Choice",
     "CosineAnnealingLR",
+    "Flag",
     "Hyperparameter",
+    "Interval",
     "LinearWarmup",
+    "Number",
     "Optimizer",
     "RMSprop",
     "ReduceLROnPlateau",
-    "SGD",
+    "Schedule",
+    "Size",
     "StepLR",
+    "Trainable",
     "add_penalty",
     "clip_grad_norm",
     "clip_grad_value",

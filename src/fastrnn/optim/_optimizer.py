@@ -1,44 +1,31 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What optimizers share, and SGD: they turn the gradients of a model into updates of its parameters, in place."""
+"""What optimizers share: groups, weight decay, and the state that a resumed training needs."""
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY
+from typing import Any, ClassVar
 
 import numpy as np
 
-from .._engine.arguments import FLOATS
-from ._hyperparameters import Count, Hyperparameter, check_names, declared, own_values, scalar
+from .._engine.arguments import FLOATS, NONNEGATIVE, Array, as_size
+from ..nn._configurable import Configurable
+from ..nn._options import Argument, Number
+from ._groups import group_values, hyperparameters_of
+from ._state import check_names, scalar
+from ._trainable import Trainable, check_model
 
-__all__ = ["Optimizer"]
 
+class Optimizer(Configurable):
+    """Base of all optimizers: turns the gradients of a model into updates of its parameters, in place.
 
-class Optimizer:
-    """What all optimizers share: the walk over the parameters, their groups, weight decay, and their state.
+    A subclass is a rule for one parameter. It declares its hyper-parameters as options, which the constructor then
+    takes. It names in `moments` the arrays that it keeps for each parameter, and defines ``update(p, g, **moments)``,
+    which writes to `p` and the moments in place and leaves `g` alone. All of them have the same shape and dtype.
 
-    A subclass is a rule for one parameter: it lists its hyper-parameters, names in `moments` the
-    arrays that it keeps for each parameter, and defines
-    ``update(p, g, **moments)``, which writes to `p` and the moments in place and leaves `g` alone (all
-    have the same shape and dtype).
-
-    Parameters
-    ----------
-    model : object with ``params``, ``grads`` and ``zero_grad()``
-        A layer or model. `params` and `grads` map the same names to float32 or float64 arrays of
-        the same shapes.
-    lr : float
-        Learning rate, >= 0.
-    weight_decay : float, default 0.0
-        Added to the gradient times the parameter, >= 0: the gradient of the penalty
-        ``weight_decay / 2 * sum(p**2)``.
-    groups : mapping of str to mapping, optional
-        Parameters with hyper-parameters of their own: for each pattern of `fnmatch` over the names
-        of the parameters, values by the name of the hyper-parameter. The first pattern that
-        matches a parameter counts; every pattern must be the first for some parameter. The `lr` of
-        a group is kept as a multiple of the optimizer's, so what changes that one, a schedule
-        say, scales it too.
+    Hyper-parameters may be changed between steps; each change is checked. Groups keep the values of their own.
 
     Attributes
     ----------
-    lr, weight_decay : float
-        May be changed between steps, like every hyper-parameter; each change is checked. Groups
-        keep the values of their own.
     steps : int
         Number of steps done.
     state : dict
@@ -47,23 +34,20 @@ class Optimizer:
     Raises
     ------
     TypeError, ValueError
-        If `model` has no parameters and gradients of floats that fit each other, a hyper-parameter is not a
-        number in its range or unknown, or a pattern is the first for no parameter.
+        The parameters and gradients of `model` are not floats that fit each other, a hyper-parameter is out of range
+        or unknown, or a pattern of `groups` is the first match of no parameter.
 
     Examples
     --------
-    A rule of one's own: steps of one size against a decaying sum of the gradients.
+    An optimizer of your own: steps of one size, against a decaying sum of the gradients.
 
     >>> from types import SimpleNamespace
     >>> import numpy as np
-    >>> from fastrnn.optim import Hyperparameter, Optimizer
+    >>> from fastrnn.optim import Interval, Number, Optimizer
     >>> class SignSGD(Optimizer):
-    ...     decay = Hyperparameter(0, 1)
+    ...     lr: Number = Number("Learning rate.", Interval(0), default=1e-3)
+    ...     decay: Number = Number("Decay of the sum.", Interval(0, 1), default=0.9)
     ...     moments = ("total",)
-    ...
-    ...     def __init__(self, model, lr=1e-3, decay=0.9, *, groups=None):
-    ...         super().__init__(model, lr, groups=groups)
-    ...         self.decay = decay
     ...
     ...     def update(self, p, g, total):
     ...         total *= self.decay
@@ -71,46 +55,68 @@ class Optimizer:
     ...         p -= self.lr * np.sign(total)
     >>> params = {"weight": np.array([1.0, 2.0]), "bias": np.array([3.0])}
     >>> grads = {"weight": np.array([50.0, -0.1]), "bias": np.array([7.0])}
-    >>> model = SimpleNamespace(params=params, grads=grads)  # as a layer has them
-    >>> SignSGD(model, lr=0.5, groups={"b*": {"lr": 2.0}}).step()
+    >>> model = SimpleNamespace(params=params, grads=grads)  # as in a layer
+    >>> optimizer = SignSGD(model, lr=0.5, groups={"b*": {"lr": 2.0}})
+    >>> optimizer
+    SignSGD(lr=0.5, decay=0.9, weight_decay=0.0)
+    >>> optimizer.step()
     >>> params
     {'weight': array([0.5, 2.5]), 'bias': array([1.])}
     """
 
-    lr = Hyperparameter(0)
-    weight_decay = Hyperparameter(0)
-    moments = ()
+    model: Argument[Trainable] = Argument(
+        "A layer or model, or any object with `params`, `grads` and `zero_grad()`. `params` and `grads` map the same "
+        "names to float32 or float64 arrays of the same shapes. The parameters are updated in place.",
+        "Trainable",
+    )
+    lr: Number = Number("Learning rate, of at least 0.", NONNEGATIVE)
+    # ClassVar: to a type checker an option that a subclass repeats keeps its place, and this one has another in most.
+    weight_decay: ClassVar[Number] = Number(
+        "Added to the gradient times the parameter, of at least 0: the gradient of the penalty "
+        "``weight_decay / 2 * sum(p**2)``.",
+        NONNEGATIVE,
+        default=0.0,
+        last=True,
+    )
+    _: KW_ONLY
+    groups: Argument[Mapping[str, Mapping[str, Any]] | None] = Argument(
+        "Parameters with hyper-parameters of their own: for each pattern of `fnmatch` over the names of the "
+        "parameters, values by the name of the hyper-parameter. The first pattern that matches a parameter counts; "
+        "every pattern must be the first for some parameter. The `lr` of a group is kept as a multiple of the "
+        "optimizer's, so that a schedule, say, scales both.",
+        "mapping of str to mapping",
+        default=None,
+        stored=False,
+        last=True,
+    )
+    moments: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, model, lr, weight_decay=0.0, *, groups=None):
-        if not (hasattr(model, "params") and hasattr(model, "grads")):
-            kind = type(model).__name__
-            raise TypeError(f"model: expected an object with params and grads, got {kind}")
+    def _setup(self, groups: Mapping[str, Mapping[str, Any]] | None) -> None:
+        model = self.model
+        check_model(model, "params", "grads")
         if model.params.keys() != model.grads.keys():
             odd = sorted(model.params.keys() ^ model.grads.keys())
-            raise ValueError(f"model: expected params and grads of the same names, got odd {odd}")
+            raise ValueError(f"model: expected params and grads of the same names, got {odd} in one of them only")
         for name, p in model.params.items():
             if p.dtype not in FLOATS:
                 raise TypeError(f"params[{name!r}]: expected float32 or float64, got {p.dtype}")
             _check_like(f"grads[{name!r}]", model.grads[name], p)
-        self.model = model
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.steps = 0
-        self.state = {
+        self.steps: int = 0
+        self.state: dict[str, dict[str, Array]] = {
             name: {moment: np.zeros(p.shape, p.dtype) for moment in self.moments} for name, p in model.params.items()
         }
-        self._own = own_values({} if groups is None else groups, type(self), list(model.params))
+        self._own = group_values({} if groups is None else groups, type(self), list(model.params))
         for values in self._own.values():
             if "lr" in values:
                 if self.lr == 0:
-                    raise ValueError("lr: expected a number > 0, of which the lr in groups are multiples, got 0.0")
+                    raise ValueError("lr: expected a number above 0, since groups have multiples of it, got 0.0")
                 values["lr"] /= self.lr
 
-    def update(self, p, g):
-        """Update the parameter `p` in place from its gradient `g`. A subclass defines it."""
+    def update(self, p: Array, g: Array, *moments: Any, **named: Any) -> None:
+        """Update the parameter `p` in place from its gradient `g`; the moments are passed by name."""
         raise NotImplementedError
 
-    def decay_weights(self, p, g):
+    def decay_weights(self, p: Array, g: Array) -> Array:
         """The gradient for `update`: `g`, or with weight decay a new array, ``g + weight_decay p``."""
         if self.weight_decay == 0:
             return g
@@ -118,22 +124,27 @@ class Optimizer:
         decayed += g
         return decayed
 
-    def step(self):
-        """Update every parameter of the model, in place, from its gradient."""
+    def step(self) -> None:
+        """Update every parameter of the model, in place, from its gradient.
+
+        Raises
+        ------
+        ValueError
+            A gradient no longer has the shape and dtype of its parameter. Nothing is changed then.
+        """
         params, grads = dict(self.model.params.items()), dict(self.model.grads.items())
         for name, p in params.items():  # all of them, before one is changed
             _check_like(f"grads[{name!r}]", grads[name], p)
         self.steps += 1
         for name, p in params.items():
             rule = self._rule(name)
-            g = rule.decay_weights(p, grads[name])
-            rule.update(p, g, **self.state[name])
+            rule.update(p, rule.decay_weights(p, grads[name]), **self.state[name])
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         """Set the gradients of the model to 0."""
         self.model.zero_grad()
 
-    def hyperparameters(self, parameter):
+    def hyperparameters(self, parameter: str) -> dict[str, Any]:
         """The hyper-parameters with which a parameter is updated now.
 
         Parameters
@@ -143,83 +154,81 @@ class Optimizer:
 
         Returns
         -------
-        values : dict of str to float or bool
+        dict of str to float or bool
 
         Raises
         ------
         ValueError
-            If the model has no such parameter.
+            The model has no such parameter.
         """
         if parameter not in self._own:
             raise ValueError(f"parameter: expected one of {', '.join(self._own)}, got {parameter!r}")
         rule = self._rule(parameter)
-        return {name: getattr(rule, name) for name in declared(type(self))}
+        return {name: getattr(rule, name) for name in hyperparameters_of(type(self))}
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """All that a resumed training needs, beside the parameters, to get the same bits.
 
         Returns
         -------
-        state : dict
+        dict
             The number of ``steps`` (int), each hyper-parameter by its name (float or bool),
-            ``"hyper-parameter.parameter"`` where a parameter has its own from its group (of `lr`:
-            as a multiple), and ``"moment.parameter"`` (ndarray, a copy) for each moment of each
-            parameter.
+            ``"hyper-parameter.parameter"`` for what a parameter has from its group (`lr` as a multiple), and
+            ``"moment.parameter"`` (ndarray, a copy) for each moment of each parameter.
         """
-        numbers = {name: getattr(self, name) for name in declared(type(self))}
+        numbers = {name: getattr(self, name) for name in hyperparameters_of(type(self))}
         arrays = {name: array.copy() for name, array in self._arrays().items()}
         return {"steps": self.steps, **numbers, **self._own_entries(), **arrays}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a `state_dict`. It is checked as a whole before anything is changed.
 
         Parameters
         ----------
         state : mapping
-            As `state_dict` returned it from an optimizer of the same kind and with the same groups
-            on a model of the same parameters. Arrays of shape () do for numbers, as files give
-            them back.
+            As `state_dict` returned it, from an optimizer of the same kind with the same groups on a model of the same
+            parameters. A number may be an array of shape (), as files return it.
 
         Raises
         ------
         TypeError, ValueError
-            If an entry is missing, unknown, or has another shape, dtype or range, or a value that
-            the groups of this optimizer do not have; it is named.
+            An entry is missing or unknown, has another shape or dtype, is out of range, or differs from the groups of
+            this optimizer. The entry is named.
         """
-        arrays, own, hyperparameters = self._arrays(), self._own_entries(), declared(type(self))
+        arrays, own, hyperparameters = self._arrays(), self._own_entries(), hyperparameters_of(type(self))
         check_names(state, ["steps", *hyperparameters, *own, *arrays])
         loaded = {name: np.asarray(state[name]) for name in arrays}
         for name, array in arrays.items():
             _check_like(name, loaded[name], array)
-        numbers = {name: h.check(scalar(name, state)) for name, h in hyperparameters.items()}
+        numbers = {name: option.check(name, scalar(name, state)) for name, option in hyperparameters.items()}
         for name, value in own.items():
             if scalar(name, state) != value:
                 raise ValueError(f"{name}: expected {value}, as in groups, got {scalar(name, state)}")
-        self.steps = Count().check(scalar("steps", state), "steps")
+        self.steps = as_size("steps", scalar("steps", state), 0)
         for name, number in numbers.items():
             setattr(self, name, number)
         for name, array in arrays.items():
             np.copyto(array, loaded[name])
 
-    def _rule(self, name):
-        """The optimizer as it is for one parameter: itself, or a copy with the values of the parameter's group."""
+    def _rule(self, name: str) -> "Optimizer":
+        """The optimizer for one parameter: itself, or a copy with the values of the parameter's group."""
         own = self._own[name]
         if not own:
             return self
-        rule = object.__new__(type(self))  # as copy.copy would, which `import fastrnn` does not need to load
+        rule = object.__new__(type(self))  # not copy.copy: importing fastrnn does not load that module
         vars(rule).update(vars(self) | own, lr=self.lr * own.get("lr", 1.0))
         return rule
 
-    def _own_entries(self):
-        """What each parameter has from its group, by the name it has in a state_dict."""
+    def _own_entries(self) -> dict[str, Any]:
+        """What each parameter has from its group, by its name in a state_dict."""
         return {f"{name}.{parameter}": value for parameter, own in self._own.items() for name, value in own.items()}
 
-    def _arrays(self):
-        """Each moment of each parameter, the array itself, by the name it has in a state_dict."""
+    def _arrays(self) -> dict[str, Array]:
+        """Each moment of each parameter, the array itself, by its name in a state_dict."""
         return {f"{moment}.{name}": array for name, moments in self.state.items() for moment, array in moments.items()}
 
 
-def _check_like(name, array, like):
+def _check_like(name: str, array: Array, like: Array) -> None:
     if array.shape != like.shape or array.dtype != like.dtype:
         expected, got = f"{like.dtype} {like.shape}", f"{array.dtype} {array.shape}"
         raise ValueError(f"{name}: expected {expected}, got {got}")

@@ -6,15 +6,16 @@ import pytest
 from support.layers import (
     RTOL_DIFFERENCES,
     assert_same_bits,
-    central_differences,
     language_model,
     mixed_model,
     pooled_model,
     refused,
 )
-from support.recurrent import as_tuple, make_layer
+from support.recurrent import make_layer
+from support.tolerance import slopes_of
 
 import fastrnn as fr
+from fastrnn._engine.layout import state_arrays
 from fastrnn.inspect import gradient_flow
 
 T, N = 6, 3
@@ -27,14 +28,14 @@ def test_against_finite_differences_of_the_remaining_steps(cell, rng):
     x, dy = rng.standard_normal((T, N, 2)), rng.standard_normal((T, N, 3))
     (flow,) = gradient_flow(layer, x, dy=dy)
     _, state = layer(x[:3])
-    parts = as_tuple(state)
+    parts = state_arrays(state)
 
     def loss():
         y, _ = layer(x[3:], state)
         return float((y * dy[3:]).sum() + (parts[0][0] * dy[2]).sum())  # h_2 is y_2 too
 
     for name, part in zip(layer.cell.parts, parts, strict=True):
-        slopes = central_differences(loss, part)[0]
+        slopes = slopes_of(loss, part)[0]
         assert np.abs(flow.gradients[name][2] - slopes).max() <= RTOL_DIFFERENCES * max(1, np.abs(slopes).max())
         assert_same_bits(flow.states[name][2], part[0])
 

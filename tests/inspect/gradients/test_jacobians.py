@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from support.inspection import linear_rnn
 from support.layers import RTOL_DIFFERENCES, STEP, assert_same_bits, language_model, pooled_model, refused
-from support.recurrent import as_state, as_tuple, make_layer, random_state
+from support.recurrent import make_layer, random_state
 
 import fastrnn as fr
+from fastrnn._engine.layout import as_state, state_arrays
 from fastrnn.inspect import jacobian_norms, lyapunov_exponents, memory_length, singular_values, state_jacobians
 from fastrnn.inspect._gradients.probes import run_recurrences
 
@@ -17,10 +18,10 @@ LENGTHS = [4, 0, 5]
 
 def states_of(layer, x, state):
     """The state before every step and after the last, as vectors (T + 1, n); x (T, I)."""
-    result = [np.concatenate([part.ravel() for part in as_tuple(state)])]
+    result = [np.concatenate([part.ravel() for part in state_arrays(state)])]
     for x_t in x:
         _, state = layer(x_t[None], state)
-        result.append(np.concatenate([part.ravel() for part in as_tuple(state)]))
+        result.append(np.concatenate([part.ravel() for part in state_arrays(state)]))
     return np.array(result)
 
 
@@ -37,11 +38,11 @@ def test_a_step_against_finite_differences(cell, lengths, rng):
     layer = make_layer(cell, 3, H, dtype=np.float64, seed=0)
     x, state = rng.standard_normal((T, N, 3)), random_state(layer, N, rng)
     (J,) = state_jacobians(layer, x, lengths, state=state).values()
-    n_numbers = H * len(as_tuple(state))
+    n_numbers = H * len(state_arrays(state))
     assert J.shape == (T, N, n_numbers, n_numbers) and J.dtype == np.float64
     for n in range(N):
         steps = T if lengths is None else lengths[n]
-        s = states_of(layer, x[:, n], as_state(part[:, n] for part in as_tuple(state)))
+        s = states_of(layer, x[:, n], as_state(part[:, n] for part in state_arrays(state)))
         for t in range(steps):
             expected = step_by_differences(layer, x[t, n], s[t])
             assert np.abs(J[t, n] - expected).max() <= RTOL_DIFFERENCES * max(1, np.abs(expected).max())

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from support.inspection import draw, reference_steps
 from support.layers import assert_same_arrays, assert_same_bits, language_model, mixed_model, pooled_model, refused
-from support.recurrent import as_tuple, make_layer, random_lengths
+from support.recurrent import make_layer, random_lengths
 from support.tolerance import assert_close
 
 import fastrnn as fr
+from fastrnn._engine.layout import state_arrays
 from fastrnn.inspect import trace
 
 
@@ -57,7 +58,7 @@ def test_states_have_the_bits_of_a_call(cell, rng):
     last = np.nan_to_num(result["h"][1])
     assert_same_bits(np.concatenate([last[0], last[1]], axis=-1), y)
     assert_same_bits(result.y, y)
-    for name, final in zip("hc", as_tuple(state), strict=False):
+    for name, final in zip("hc", state_arrays(state), strict=False):
         for k in range(2):
             assert_same_bits(result[name][k, 0][lengths - 1, np.arange(N)], final[2 * k])
             assert_same_bits(result[name][k, 1][0], final[2 * k + 1])

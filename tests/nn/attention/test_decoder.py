@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""AttentionDecoder, with input feeding and without. What it shares with every layer is in test_layer.py."""
+"""AttentionDecoder. What it shares with every layer is in test_layer.py."""
 
 import numpy as np
 import pytest
-from support.layers import assert_same_bits, assert_slopes, attention_decoder, flat, refused, snapshot
+from support.layers import assert_same_bits, assert_slopes, attention_decoder, flat
 from support.recurrent import as_tuple
 from support.tolerance import assert_close
 
@@ -12,16 +12,6 @@ import fastrnn as fr
 T, S, N, E, M, A = 4, 5, 3, 3, 3, 5
 RAGGED = ([4, 0, 2], [5, 3, 0])  # lengths of x and of the memory
 CELLS = {"RNN": fr.RNN, "LSTM": fr.LSTM, "GRU": fr.GRU}
-
-
-@pytest.fixture(params=[False, True], ids=["whole", "fed"])
-def fed(request):
-    return request.param
-
-
-@pytest.fixture(params=CELLS.values(), ids=CELLS)
-def kind(request):
-    return request.param
 
 
 def random_states(decoder, rng, N=N):
@@ -43,8 +33,8 @@ def flip(array):
 
 
 @pytest.mark.parametrize("ragged", [(None, None), RAGGED], ids=["full", "ragged"])
-def test_it_is_its_layers_one_after_another(kind, fed, ragged, rng):
-    """Row by row and step by step, with calls of the three layers alone; to the bit."""
+def test_it_equals_its_layers_called_by_hand(kind, fed, ragged, rng):
+    """Row by row and step by step, with calls of the three layers; the same bits."""
     decoder = attention_decoder(layer=kind, num_layers=2, input_feeding=fed)
     x, memory, *_ = draw(decoder, rng)
     state, (lengths, memory_lengths) = random_states(decoder, rng), ragged
@@ -97,7 +87,7 @@ def test_gradients_match_central_differences(layer, score, num_layers, fed, ragg
 
 
 def test_pytorch_has_the_same_gradients(fed, dtype, rng):
-    """Written with its operations and its LSTM; the truth is that in float64."""
+    """Written with PyTorch's operations and its LSTM; the expected values are those in float64."""
     torch = pytest.importorskip("torch")
     decoder = attention_decoder(dtype, input_feeding=fed)
     x, memory, dy, _ = draw(decoder, rng)
@@ -106,10 +96,10 @@ def test_pytorch_has_the_same_gradients(fed, dtype, rng):
     p = {name: tensor(a).requires_grad_() for name, a in decoder.state_dict().items()}
     lstm = torch.nn.LSTM(E + A * fed, 4, dtype=torch.float64)
     inner = {name.removeprefix("layer."): a for name, a in p.items() if name.startswith("layer.")}
-    given, values = tensor(x).requires_grad_(), tensor(memory).requires_grad_()
+    provided, values = tensor(x).requires_grad_(), tensor(memory).requires_grad_()
     keys, beyond = values @ p["attention.memory.weight"].T, torch.arange(S)[:, None] >= torch.tensor(memory_lengths)
     feed, state, ys = torch.zeros(N, A, dtype=torch.float64), (torch.zeros(1, N, 4, dtype=torch.float64),) * 2, []
-    for x_t in given:
+    for x_t in provided:
         z = torch.cat([x_t, feed], dim=-1) if fed else x_t
         h, state = torch.func.functional_call(lstm, inner, (z[None], state))
         hidden = (keys + h @ p["attention.query.weight"].T).tanh()
@@ -123,7 +113,7 @@ def test_pytorch_has_the_same_gradients(fed, dtype, rng):
     y, _, _, tape = decoder.forward(x, memory, memory_lengths=memory_lengths)
     assert_close(y, torch.stack(ys).detach(), dtype, terms=16, steps=3 * T)
     dx, dmemory, _ = decoder.backward(tape, dy)
-    theirs = {"x": given.grad, "memory": values.grad} | {name: a.grad for name, a in p.items()}
+    theirs = {"x": provided.grad, "memory": values.grad} | {name: a.grad for name, a in p.items()}
     for name, ours in {"x": dx, "memory": dmemory, **decoder.grads}.items():
         assert_close(ours, theirs[name], dtype, backward=True, terms=T * N * S, steps=3 * T, what=name)
 
@@ -159,22 +149,8 @@ def test_a_row_alone_is_the_row_in_a_batch(kind, fed, dtype, rng):
         assert not back[0][end:, row].any() and not back[1][steps:, row].any()
 
 
-def test_steps_one_by_one_are_all_at_once(kind, fed, rng):
-    """The state carries everything from one call to the next."""
-    decoder = attention_decoder(layer=kind, num_layers=2, input_feeding=fed)
-    x, memory, *_ = draw(decoder, rng)
-    y, state, weights = decoder(x, memory)
-    now = None
-    for t in range(T):
-        y_t, now, weights_t = decoder(x[t : t + 1], memory, now)
-        assert_same_bits(y_t[0], y[t])
-        assert_same_bits(weights_t[0], weights[t])
-    for a, b in zip(flat(now), flat(state), strict=True):
-        assert_same_bits(a, b)
-
-
 def test_what_lies_beyond_a_row_s_end_is_not_read(fed, rng):
-    """Nor what arrives there: it may be NaN, and no warning comes."""
+    """Nor is the gradient there: both may be NaN, and nothing warns."""
     decoder = attention_decoder(input_feeding=fed)
     x, memory, dy, dweights = draw(decoder, rng)
     results = []
@@ -193,7 +169,7 @@ def test_what_lies_beyond_a_row_s_end_is_not_read(fed, rng):
 
 
 @pytest.mark.parametrize("sizes", [(0, 5, 3), (4, 0, 3), (4, 5, 0)], ids=str)
-def test_nothing_of_something(fed, sizes, rng):
+def test_empty_axes_give_results_of_their_shapes(fed, sizes, rng):
     """No steps, no memory, no rows."""
     decoder = attention_decoder(input_feeding=fed)
     x, memory, dy, dweights = draw(decoder, rng, *sizes)
@@ -204,7 +180,7 @@ def test_nothing_of_something(fed, sizes, rng):
     assert [a.shape for a in flat(dstate)] == [a.shape for a in flat(state)]
 
 
-def test_a_still_copy_has_nothing_random(fed, rng):
+def test_an_inference_copy_has_nothing_random(fed, rng):
     """Its training pass is the inference of the original, whose arrays it does not share."""
     decoder = attention_decoder(input_feeding=fed, num_layers=2, dropout=0.5)
     x, memory, *_ = draw(decoder, rng)
@@ -214,89 +190,4 @@ def test_a_still_copy_has_nothing_random(fed, rng):
     assert (decoder.forward(x, memory)[0] != y).any()
     assert not any(np.shares_memory(twin.params[name], a) for name, a in decoder.params.items())
     names = [(name, layer) for name, layer, _ in twin.child_tapes(tape)]
-    assert names == ([("layer", twin.layer)] * len(x) if fed else list(twin.parts().items()))
-
-
-def make(layer=None, attention=None, combine=None, **options):
-    """A decoder of layers that fit, but for those given."""
-    layers = layer or fr.GRU(3, 4), attention or fr.Attention(4, 6), combine or fr.Linear(10, 5)
-    return fr.AttentionDecoder(*layers, **options)
-
-
-BAD_ARGUMENTS = {
-    "layer": (lambda: make(fr.Linear(3, 4)), TypeError, ["layer: expected RNN or LSTM or GRU, got Linear"]),
-    "attention": (lambda: make(attention=fr.Linear(3, 4)), TypeError, ["attention: expected Attention, got Linear"]),
-    "combine": (lambda: make(combine=fr.Dropout()), TypeError, ["combine: expected Linear, got Dropout"]),
-    "both ways": (lambda: make(fr.GRU(3, 2, bidirectional=True)), ValueError, ["layer: expected one direction"]),
-    "dtype": (lambda: make(combine=fr.Linear(10, 5, dtype=float)), ValueError, ["combine: expected dtype=float32"]),
-    "layout": (lambda: make(fr.GRU(3, 4, batch_first=True)), ValueError, ["attention: expected batch_first=True"]),
-    "query": (lambda: make(attention=fr.Attention(5, 5)), ValueError, ["attention: expected query_size=4", "got 5"]),
-    "sum": (lambda: make(combine=fr.Linear(4, 5)), ValueError, ["combine: expected in_features=6 + 4", "got 4"]),
-    "room": (lambda: make(input_feeding=True), ValueError, ["layer: expected an input_size above 5", "got 3"]),
-    "flag": (lambda: make(input_feeding=1), TypeError, ["input_feeding: expected True or False, got 1"]),
-    "masks": (
-        lambda: make(fr.GRU(9, 4, recurrent_dropout=0.5), input_feeding=True), ValueError, ["got recurrent_dropout"]
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("build", "error", "words"), BAD_ARGUMENTS.values(), ids=BAD_ARGUMENTS)
-def test_bad_arguments_are_refused(build, error, words):
-    with refused(error, *words):
-        build()
-
-
-def ones(*shape):
-    return np.ones(shape, np.float32)
-
-
-X, MEMORY = ones(4, 2, 3), ones(5, 2, 3)
-BAD_INPUT = {
-    "x double": ((X.astype(float), MEMORY), {}, TypeError, ["x: expected float32", "got float64"]),
-    "x width": ((ones(4, 2, 9), MEMORY), {}, ValueError, ["x: expected (T, N, 3), got (4, 2, 9)"]),
-    "x unbatched": ((ones(4, 3), MEMORY), {}, ValueError, ["x: expected (T, N, 3), got (4, 3)"]),
-    "memory width": ((X, ones(5, 2, 4)), {}, ValueError, ["memory: expected (T, N, 3) with N=2", "got (5, 2, 4)"]),
-    "memory rows": ((X, ones(5, 3, 3)), {}, ValueError, ["memory: expected (T, N, 3) with N=2", "got (5, 3, 3)"]),
-    "memory None": ((X, None), {}, TypeError, ["memory: expected float32", "got None"]),
-    "lengths": ((X, MEMORY), {"lengths": [5, 1]}, ValueError, ["lengths: expected 0..4 (the steps of x), got 5"]),
-    "memory_lengths": (
-        (X, MEMORY), {"memory_lengths": [1, 6]}, ValueError, ["memory_lengths: expected 0..5 (the steps of memory)"]
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("given", "named", "error", "words"), BAD_INPUT.values(), ids=BAD_INPUT)
-def test_bad_input_is_refused(fed, given, named, error, words):
-    decoder = attention_decoder(input_feeding=fed)
-    for method in (decoder, decoder.forward):
-        with refused(error, *words):
-            method(*given, **named)
-
-
-def test_bad_states_are_refused():
-    decoder, fed = attention_decoder(), attention_decoder(input_feeding=True)
-    h = ones(1, 2, 4)
-    with refused(ValueError, "state[h]: expected (1, 2, 4), got (1, 3, 4)"):
-        decoder(X, MEMORY, (ones(1, 3, 4), h))
-    with refused(TypeError, "state: expected a pair, the state of the layer and the last y, got ndarray"):
-        fed(X, MEMORY, h)
-    with refused(TypeError, "state[0]: expected a tuple (h, c), got ndarray"):
-        fed(X, MEMORY, (h, h))
-    with refused(ValueError, "state[1]: expected (1, 2, 5), got (1, 2, 4)"):
-        fed(X, MEMORY, ((h, h), h))
-
-
-def test_after_a_refused_gradient_the_tape_still_works(fed):
-    """And nothing has been added."""
-    decoder = attention_decoder(input_feeding=fed)
-    y, state, weights, tape = decoder.forward(X, MEMORY)
-    before = snapshot(decoder.grads)
-    with refused(ValueError, "dy: expected (4, 2, 5)", "got (4, 2, 3)"):
-        decoder.backward(tape, X)
-    with refused(ValueError, "dweights: expected (4, 2, 5), the shape of the weights", "got (4, 2, 3)"):
-        decoder.backward(tape, y, None, X)
-    with refused(TypeError, "dstate"):
-        decoder.backward(tape, y, ones(1, 2, 4))
-    assert all((decoder.grads[name] == before[name]).all() for name in before)
-    decoder.backward(tape, y, state, weights)
-    assert not y.flags.writeable
+    assert names == ([("layer", twin.layer)] * len(x) if fed else list(twin.children().items()))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""scores.py: sums in the order of time. What they are for is tested in test_attention.py."""
+"""Sums in the order of time, and the scores of attention. Attention itself is tested in test_attention.py."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_sums_over_time_are_those_of_a_loop(features, steps, dtype, rng):
 
 
 def test_softmax_counts_the_steps_of_each_row_alone():
-    """A row of which no step counts gets zeros."""
+    """A row without steps gets zeros."""
     beyond = np.array([[False, False, True], [False, True, True]])
     weights = scores.softmax(np.array([[0.0, 5.0, 1.0], [np.log(3), np.nan, np.nan]]), beyond)
     np.testing.assert_allclose(weights, [[0.25, 1, 0], [0.75, 0, 0]])
@@ -40,21 +40,21 @@ def memory(rng, beyond=None):
     return scores.AttentionMemory(values, keys, rng.standard_normal(5), beyond, None)
 
 
-def test_copies_of_a_memory_stand_side_by_side(rng):
+def test_a_repeated_memory_has_its_rows_side_by_side(rng):
     beyond = rng.random((4, 3)) < 0.5
     once = memory(rng, beyond)
     twice = once.repeated(2)
     rows = [0, 0, 1, 1, 2, 2]
     assert_same_bits(twice.values, once.values[:, rows])
     assert_same_bits(twice.keys, once.keys[:, rows])
-    assert_same_bits(twice.beyond, beyond[:, rows])
+    assert_same_bits(twice.padding, beyond[:, rows])
     assert once.repeated(1).values is once.values
-    assert memory(rng).repeated(3).beyond is None
+    assert memory(rng).repeated(3).padding is None
 
 
 @pytest.mark.parametrize("queries", [0, 1, 3])
 def test_gradients_are_added_up_at_the_end(queries, rng):
-    """Every query has left an outer product for the values, and for keys that it is multiplied with."""
+    """Every query adds an outer product to the gradients of the values and of the keys."""
     products = memory(rng)._replace(v=None)
     gradients, dvalues, dkeys = scores.MemoryGradients(products), np.zeros((4, 3, 5)), np.zeros((4, 3, 5))
     for query, dcontext in rng.standard_normal((queries, 2, 3, 5)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The regulariser of Pascanu, Mikolov and Bengio: its value, its immediate gradient, and what it does."""
+"""The regularizer of Pascanu, Mikolov and Bengio: its value, its immediate gradient, and its effect."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def deltas_and_states(name, layer, x, dy, lengths, reverse):
     weights = [layer.state_dict()[n] for n in layer.parameter_names(0, int(reverse))]
     y, *_ = reference.forward(f"rnn_{name}", x, np.zeros((N, H)), None, *weights, lengths=lengths, reverse=reverse)
     # The gradient of a_t is that of input weights which that step alone has: one-hot steps beside x.
-    found = []
+    result = []
     eye = np.eye(T)
     for n in range(N):
         length = T if lengths is None else lengths[n]
@@ -38,8 +38,8 @@ def deltas_and_states(name, layer, x, dy, lengths, reverse):
         )
         deltas = reference.backward(f"rnn_{name}", tape, dy[:, n : n + 1])[3][:, I:].T  # (T, H)
         order = list(range(length)[::-1] if reverse else range(length))
-        found += [(deltas[t], y[before, n]) for before, t in zip(order, order[1:], strict=False)]
-    return found
+        result += [(deltas[t], y[before, n]) for before, t in zip(order, order[1:], strict=False)]
+    return result
 
 
 def value(name, pairs, w_hh):
@@ -84,19 +84,19 @@ def test_value_and_immediate_gradient(name, ragged, rng):
 
 def test_blocks_of_rows_add_up(rng, monkeypatch):
     x, dy = rng.standard_normal((40, N, I)), rng.standard_normal((40, N, H))
-    found = []
+    result = []
     for rows in (omega.BLOCK_ROWS, 7):
         monkeypatch.setattr(omega, "BLOCK_ROWS", rows)
         layer = fr.RNN(I, H, omega=1.0, dtype=np.float64, seed=0)
         tape = layer.forward(x, lengths=[40, 3, 0, 17])[2]
         layer.backward(tape, dy)
-        found.append((tape.omega, layer.grads["weight_hh_l0"].copy()))
-    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-12)
-    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-12)
+        result.append((tape.omega, layer.grads["weight_hh_l0"].copy()))
+    np.testing.assert_allclose(result[0][0], result[1][0], rtol=1e-12)
+    np.testing.assert_allclose(result[0][1], result[1][1], rtol=1e-12)
 
 
 def test_descending_omega_keeps_the_length_of_gradients(rng):
-    """The error arrives at the last step alone; after some steps on Omega, more of it arrives at the first."""
+    """The error enters at the last step; after some steps down Omega, more of it reaches the first."""
     layer = fr.RNN(I, 20, omega=1.0, seed=0)
     x = (0.1 * rng.standard_normal((30, 8, I))).astype(np.float32)
     dy = np.zeros((30, 8, 20), np.float32)
@@ -113,7 +113,7 @@ def test_descending_omega_keeps_the_length_of_gradients(rng):
     assert tape.omega < 30 / 100
 
 
-def test_nothing_arrives_and_nothing_is_added(rng):
+def test_a_gradient_of_zero_adds_nothing(rng):
     layer = fr.RNN(I, H, omega=1.0, seed=0)
     for x, lengths in ((np.ones((5, 2, I), np.float32), None), (np.ones((5, 2, I), np.float32), [0, 1])):
         tape = layer.forward(x, lengths=lengths)[2]
@@ -143,21 +143,21 @@ def test_without_omega_a_tape_has_none(cell, rng):
     ],
     ids=str,
 )
-def test_what_it_is_not_defined_for_is_refused(options, came):
+def test_options_for_which_omega_is_not_defined_are_refused(options, came):
     with refused(ValueError, "omega: expected the plain recurrence of tanh, relu, sigmoid, identity, got", came):
         fr.RNN(I, H, omega=0.1, **options)
 
 
-def test_its_weight_is_checked_and_saved(tmp_path):
+def test_the_weight_of_omega_is_checked_and_saved(tmp_path):
     for value in (-1, np.nan, np.inf):
-        with refused(ValueError, "omega: expected a finite number above 0"):
+        with refused(ValueError, "omega: expected a finite number of at least 0"):
             fr.RNN(I, H, omega=value)
     fr.save(fr.RNN(I, H, omega=0.5), tmp_path / "rnn.safetensors")
     assert fr.load(tmp_path / "rnn.safetensors").omega == 0.5
 
 
-def test_layers_around_it_hand_on_the_sum(rng):
-    """Sequential and Residual, one in the other; a layer without any adds none."""
+def test_containers_report_the_sum_of_their_layers(rng):
+    """Sequential and Residual, nested; a layer without the regularizer adds nothing."""
     first, second = (fr.RNN(I, I, omega=0.5, dtype=np.float64, seed=k) for k in range(2))
     linear = fr.Linear(I, I, dtype=np.float64, seed=2)
     model = fr.Sequential(first, fr.Residual(fr.Sequential(linear, second)), fr.LastStep(dtype=np.float64))
@@ -177,7 +177,7 @@ def test_layers_around_it_hand_on_the_sum(rng):
 
 
 @pytest.mark.parametrize("attends", [False, True])
-def test_an_encoder_and_a_decoder_hand_it_on(attends, rng):
+def test_seq2seq_reports_the_sum_of_encoder_and_decoder(attends, rng):
     encoder = fr.RNN(I, H, omega=0.5, seed=0)
     decoder = fr.RNN(2, H, omega=0.5, seed=1)
     if attends:

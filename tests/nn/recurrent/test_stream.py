@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""stream.py: one step at a time has the bits of the whole sequence."""
+"""A stream: one step at a time has the bits of the whole sequence."""
 
 import tracemalloc
 

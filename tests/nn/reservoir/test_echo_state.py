@@ -1,134 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""echostate.py: the echo state network. What it shares with every layer is in test_layer.py."""
+"""The echo state network: options, predict and generate. What it shares with every layer is in nn/test_layer.py."""
 
 import numpy as np
 import pytest
-from support.layers import assert_same_bits, assert_slopes, echo_state, refused, snapshot
+from support.layers import assert_same_bits, echo_state, refused
 
 import fastrnn as fr
-
-LENGTHS = [9, 0, 4, 1, 7]
 
 
 def make(**options):
     return fr.EchoState(2, 15, **({"output_size": 3, "washout": 10, "dtype": np.float64, "seed": 0} | options))
 
 
-@pytest.fixture
-def series(rng):
-    """Four sequences of 60 steps: a product, and inputs of one and two steps ago."""
-    x = rng.uniform(-1, 1, (60, 4, 2))
-    return x, np.stack([x[..., 0] * x[..., 1], np.roll(x[..., 0], 1, 0), np.roll(x[..., 1], 2, 0)], axis=-1)
-
-
-def stacked(esn, x, y, ridge):
-    """The readout by least squares on all fitted features at once, sequence by sequence."""
-    features = [esn.features(one)[0][esn.washout :] for one in x]
-    left = np.concatenate([np.insert(f.astype(np.float64), 0, 1, axis=1) for f in features])
-    size = left.shape[1]
-    left = np.concatenate([left, np.sqrt(ridge) * np.eye(size)])
-    right = np.concatenate([*(one[esn.washout :] for one in y), np.zeros((size, esn.output_size))])
-    return np.linalg.lstsq(left, right, rcond=None)[0].T
-
-
-def assert_fitted(esn, expected):
-    found = np.concatenate([esn.params["bias"][:, None], esn.params["weight"]], axis=1)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-8 * np.abs(expected).max())
-
-
-# -- fit -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("ridge", [1e-3, 1.0])
-@pytest.mark.parametrize("options", [{}, {"input_to_readout": False}, {"num_layers": 3}, {"washout": 0}], ids=str)
-def test_fit_solves_least_squares_on_the_stacked_features(options, ridge, series):
-    """Behind the washout, all rows of the batch, the bias under the ridge too."""
-    x, y = series
-    esn = make(**options)
-    assert esn.fit(x, y, ridge) is esn
-    assert_fitted(esn, stacked(esn, x.swapaxes(0, 1), y.swapaxes(0, 1), ridge))
-
-
-def test_the_ways_to_give_sequences_fit_the_same(series):
-    """A list, a padded array with lengths, and batch first; lengths in any order. NaN in the padding is not seen."""
-    x, y = series
-    lengths = [31, 60, 11, 44]
-    xs, ys = ([array[:n, k] for k, n in enumerate(lengths)] for array in series)
-    expected = stacked(make(), xs, ys, 1e-2)
-    assert_fitted(make().fit(xs, ys, 1e-2), expected)
-    assert_fitted(make().fit(tuple(reversed(xs)), tuple(reversed(ys)), 1e-2), expected)
-    x[np.arange(60)[:, None] >= lengths] = np.nan
-    y[np.arange(60)[:, None] >= lengths] = np.nan
-    assert_fitted(make().fit(x, y, 1e-2, lengths=lengths), expected)
-    first = make(batch_first=True)
-    assert_fitted(first.fit(x.swapaxes(0, 1), y.swapaxes(0, 1), 1e-2, lengths=lengths), expected)
-    alone = make(batch_first=True).fit(xs[1], ys[1], 1e-2)
-    assert_fitted(alone, stacked(make(), xs[1:2], ys[1:2], 1e-2))
-
-
-def test_fit_goes_through_time_in_blocks(monkeypatch, series):
-    """However short they are, the sums are those of the whole, and the washout counts from the beginning."""
-    x, y = series
-    expected = stacked(make(), x.swapaxes(0, 1), y.swapaxes(0, 1), 1e-2)
-    monkeypatch.setattr("fastrnn.reservoir.fixed.BLOCK_STEPS", 7)
-    monkeypatch.setattr("fastrnn.reservoir.fixed.BLOCK_ELEMENTS", 1)
-    assert_fitted(make().fit(x, y, 1e-2), expected)
-
-
-def test_fit_forgets_an_earlier_fit_and_leaves_the_reservoir(series):
-    x, y = series
-    esn = make()
-    before = esn.state_dict()
-    esn.fit(x, -y).fit(x, y, 1e-2)
-    assert_fitted(esn, stacked(esn, x.swapaxes(0, 1), y.swapaxes(0, 1), 1e-2))
-    for name, array in esn.state_dict().items():
-        assert name in esn.params or (array == before[name]).all()
-
-
-def test_a_network_of_float32_is_fitted_in_float64(series):
-    """The readout is the one of its float32 states; only at last it is rounded."""
-    x, y = (array.astype(np.float32) for array in series)
-    esn = make(dtype=np.float32).fit(x, y, 1e-3)
-    expected = stacked(esn, x.swapaxes(0, 1), y.swapaxes(0, 1), 1e-3)
-    np.testing.assert_allclose(esn.params["weight"], expected[:, 1:], rtol=0, atol=1e-7 * np.abs(expected).max())
-
-
-def memory(esn, delays, rng, ridge):
-    """Memory capacity (Jaeger, "Short term memory in echo state networks", GMD report 152, 2002): the squared
-    correlations between the input k steps ago and what the readout makes of it, summed over k = 1 .. delays; here on
-    fresh inputs."""
-    x = rng.uniform(-1, 1, (6000, 1))
-    y = np.stack([np.roll(x[:, 0], k) for k in range(1, delays + 1)], axis=1)
-    esn.fit(x[:4000], y[:4000], ridge)
-    found, wanted = esn.predict(x[4000:])[esn.washout :], y[4000:][esn.washout :]
-    return sum(np.corrcoef(found[:, k], wanted[:, k])[0, 1] ** 2 for k in range(delays))
-
-
-def test_memory_capacity_of_linear_units_is_their_number(rng):
-    """There is a proof that no reservoir has more than H, and that linear ones of full rank have H.
-
-    20 units in a ring, which keeps the condition low: W is a permutation times 0.8.
-    """
-    H = 20
-    esn = fr.EchoState(1, H, output_size=40, nonlinearity="identity", washout=200, dtype=np.float64, seed=0)
-    esn.load_state_dict(esn.state_dict() | {"weight_hh_l0": 0.8 * np.roll(np.eye(H), 1, axis=0)})
-    assert memory(esn, 40, rng, 0.0) == pytest.approx(H, rel=0.01)  # by chance 20 correlations of 1/sqrt(1800)
-
-
-def test_memory_capacity_of_tanh_units_is_below(rng):
-    """Most of it with small inputs, where tanh is nearly linear, and less of it with large ones."""
-    H, found = 20, {}
-    for scaling in (0.01, 1.0):
-        esn = fr.EchoState(1, H, output_size=40, input_scaling=scaling, washout=200, dtype=np.float64, seed=0)
-        found[scaling] = memory(esn, 40, rng, 1e-12)
-    assert H > found[0.01] > 0.5 * H > found[1.0] > 3
-
-
-# -- predict and generate --------------------------------------------------------------------------
-
-
 def test_predict_gives_each_sequence_what_a_call_gives_it(dtype, rng):
-    """Bit for bit; in a list they may be of any lengths, none included."""
+    """Bit for bit; in a list they may have any lengths, 0 included."""
     esn = echo_state(dtype=dtype)
     xs = [rng.standard_normal((T, 3)).astype(dtype) for T in (7, 0, 1, 12)]
     ys = esn.predict(xs)
@@ -142,7 +27,7 @@ def test_predict_gives_each_sequence_what_a_call_gives_it(dtype, rng):
 @pytest.mark.parametrize("shape", [(6, 3), (6, 4, 3)], ids=str)
 @pytest.mark.parametrize("batch_first", [False, True])
 def test_generate_reads_its_own_outputs(dtype, batch_first, shape, rng):
-    """Bit for bit what a call says when it is given them; and it goes on from its state."""
+    """Bit for bit what a call returns for them; and it continues from its state."""
     esn = fr.EchoState(3, 8, 2, leak=0.4, batch_first=batch_first, dtype=dtype, seed=0)
     weight = rng.uniform(-0.3, 0.3, esn.params["weight"].shape)
     esn.params["weight"] = weight
@@ -160,96 +45,13 @@ def test_generate_reads_its_own_outputs(dtype, batch_first, shape, rng):
 
 
 def test_generate_goes_on_with_a_wave(rng):
-    """Two sines that it has learnt in 600 steps, 100 steps further without a look at them."""
+    """Two sines that it has learnt in 600 steps, 100 steps further without reading them."""
     wave = lambda t: np.stack([np.sin(0.2 * t), np.sin(0.311 * t)], axis=1)  # noqa: E731
     esn = fr.EchoState(2, 100, input_scaling=0.1, washout=100, dtype=np.float64, seed=0)
     esn.fit(wave(np.arange(599)), wave(np.arange(1, 600)), 1e-8)
     y, _ = esn.generate(wave(np.arange(600)), 100)
     assert np.abs(y - wave(np.arange(600, 700))).max() < 1e-3
 
-
-# -- gradients -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("options", [{}, {"input_to_readout": False}, {"batch_first": True}], ids=str)
-@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=str)
-def test_gradients_are_the_slopes(options, lengths, rng):
-    """Of x, of the initial state and of the readout, central differences in float64."""
-    esn = echo_state(dtype=np.float64, **options)
-    x, h = rng.standard_normal((9, 5, 3)), rng.uniform(-1, 1, (2, 5, 4))
-    x = np.ascontiguousarray(x.swapaxes(0, 1)) if esn.batch_first else x
-    y, state, tape = esn.forward(x, h, lengths)
-    dy, dstate = rng.standard_normal(y.shape), rng.standard_normal(state.shape)
-    dx, dh = esn.backward(tape, dy, dstate)
-
-    def loss():
-        y, state = esn(x, h, lengths)
-        return (y * dy).sum() + (state * dstate).sum()
-
-    assert_slopes(dx, loss, x, "x")
-    assert_slopes(dh, loss, h, "state")
-    for name in esn.params:
-        assert_slopes(esn.grads[name], loss, esn.params[name], name)
-
-
-def test_gradients_agree_with_pytorch(rng):
-    """torch.nn.RNN of one layer, and torch.nn.Linear of its input and its output."""
-    torch = pytest.importorskip("torch")
-    esn = fr.EchoState(3, 6, output_size=2, bias_scaling=0.4, dtype=np.float64, seed=0)
-    esn.params["weight"] = rng.standard_normal((2, 9))
-    x, dy = rng.standard_normal((7, 4, 3)), rng.standard_normal((7, 4, 2))
-    rnn, linear = torch.nn.RNN(3, 6, dtype=torch.float64), torch.nn.Linear(9, 2, dtype=torch.float64)
-    weights = {name: torch.from_numpy(array) for name, array in esn.state_dict().items()}
-    linear.load_state_dict({name: weights.pop(name) for name in ("weight", "bias")})
-    rnn.load_state_dict(weights)
-    x_torch = torch.from_numpy(x).requires_grad_()
-    expected = linear(torch.cat([x_torch, rnn(x_torch)[0]], dim=-1))
-    expected.backward(torch.from_numpy(dy))
-    y, _, tape = esn.forward(x)
-    dx, _ = esn.backward(tape, dy)
-    np.testing.assert_allclose(y, expected.detach().numpy(), atol=1e-12)
-    np.testing.assert_allclose(dx, x_torch.grad.numpy(), atol=1e-12)
-    np.testing.assert_allclose(esn.grads["weight"], linear.weight.grad.numpy(), atol=1e-12)
-    np.testing.assert_allclose(esn.grads["bias"], linear.bias.grad.numpy(), atol=1e-12)
-
-
-def test_an_optimizer_trains_the_readout_alone(series):
-    """Towards what fit finds; weight decay does not reach the reservoir, in a Sequential neither."""
-    x, y = series
-    esn = make(washout=0)
-    model, before = fr.Sequential(esn), esn.state_dict()
-    adam, losses = fr.AdamW(model, lr=1e-2, weight_decay=0.1), []
-    for _ in range(50):
-        found, _, tape = model.forward(x)
-        loss, dloss = fr.mse_loss(found, y)
-        losses.append(loss)
-        model.zero_grad()
-        model.backward(tape, dloss)
-        adam.step()
-    assert losses[-1] < 0.5 * losses[0]
-    assert sorted(model.params) == ["0.bias", "0.weight"]
-    assert "0.weight_hh_l0" in model.state_dict()
-    for name, array in esn.state_dict().items():
-        assert (array == before[name]).all() != (name in esn.params)
-
-
-def test_nan_beyond_the_length_reaches_neither_outputs_nor_gradients(rng):
-    esn = echo_state()
-    x = rng.standard_normal((9, 5, 3)).astype(np.float32)
-    dy = rng.standard_normal((9, 5, 2)).astype(np.float32)
-    beyond = np.arange(9)[:, None] >= LENGTHS
-    results = []
-    for filling in (0, np.nan):
-        x[beyond], dy[beyond] = filling, filling
-        y, state, tape = esn.forward(x, lengths=LENGTHS)
-        esn.zero_grad()
-        results.append([y, state, *esn.backward(tape, dy), *snapshot(esn.grads).values()])
-        assert not y[beyond].any()
-    for one, two in zip(*results, strict=True):
-        assert_same_bits(one, two)
-
-
-# -- what it refuses -------------------------------------------------------------------------------
 
 BAD_OPTIONS = {
     "hidden_size": (0, ValueError, "hidden_size: expected at least 1, got 0"),
@@ -285,50 +87,10 @@ def test_a_radius_of_0_leaves_no_recurrence(rng):
 
 
 X, Y = np.zeros((30, 2)), np.ones((30, 3))
-BAD_FITS = {
-    "too short": ((X[:10], Y[:10]), ValueError, "x: expected more steps than the washout of 10, got 10"),
-    "one too short": (([X, X[:3]], [Y, Y[:3]]), ValueError, "x[1]: expected more steps than the washout of 10, got 3"),
-    "a row too short": (
-        (X[:, None], Y[:, None], 1.0, [4]), ValueError, "lengths[0]: expected more steps than the washout of 10, got 4",
-    ),
-    "nothing at all": ((X[:, None], Y[:, None], 1.0, [0]), ValueError, "x: expected at least one step to fit"),
-    "no rows": ((np.zeros((30, 0, 2)), np.zeros((30, 0, 3))), ValueError, "x: expected at least one step to fit"),
-    "no sequences": (([], []), ValueError, "x, y: expected as many sequences in both, and one at least, got 0 and 0"),
-    "other lengths": ((X, Y[1:]), ValueError, "y: expected (30, 3), a target for each step of x, got (29, 3)"),
-    "other targets": ((X, Y[:, :2]), ValueError, "y: expected (30, 3), a target for each step of x, got (30, 2)"),
-    "other lengths in a list": (([X], [Y[1:]]), ValueError, "y[0]: expected 30 steps, as in x[0], got 29"),
-    "fewer targets": (([X, X], [Y]), ValueError, "expected as many sequences in both, and one at least, got 2 and 1"),
-    "targets without a list": (([X], Y), TypeError, "y: expected a list of sequences, as x is, got ndarray"),
-    "lengths and a list": (([X], [Y], 1.0, [30]), ValueError, "lengths: expected None"),
-    "features": (([X[:, :1]], [Y]), ValueError, "x[0]: expected (T, 2), got (30, 1)"),
-    "dtype": ((X.astype(np.float32), Y), TypeError, "x: expected float64 (the layer's dtype), got float32"),
-    "dtype in a list": (([X], [Y.astype(int)]), TypeError, "y[0]: expected float64 (the layer's dtype), got int64"),
-    "NaN in x": ((X + np.nan, Y), ValueError, "x: expected finite numbers"),
-    "NaN in y": ((X, Y + np.nan), ValueError, "y: expected finite numbers"),
-    "ridge": ((X, Y, -1.0), ValueError, "ridge: expected a finite number of at least 0, got -1.0"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", BAD_FITS.values(), ids=BAD_FITS)
-def test_what_fit_refuses_leaves_the_readout(case):
-    arguments, error, message = case
-    esn = make()
-    esn.params["weight"] = np.full((3, 17), 0.5)
-    before = snapshot(esn.params)
-    with refused(error, message):
-        esn.fit(*arguments)
-    for name, array in before.items():
-        assert (esn.params[name] == array).all()
-
-
-def test_states_that_grow_without_end_are_refused():
-    esn = make(nonlinearity="identity", spectral_radius=50.0)
-    with refused(ValueError, "x: expected finite numbers, and states that stay finite"):
-        esn.fit(np.ones((400, 2)), np.ones((400, 3)))
 
 
 def test_an_unfitted_readout_predicts_nothing():
-    """A call says 0, for training begins there."""
+    """A call returns 0, from which training starts."""
     esn = make()
     assert not esn(X)[0].any()
     for act in (lambda: esn.predict(X), lambda: fr.EchoState(2, 5, dtype=np.float64).generate(X, 3)):

@@ -7,7 +7,6 @@ from support.layers import assert_same_bits
 from support.tolerance import assert_close
 
 import fastrnn as fr
-from fastrnn.nn._parameters import Parameters
 
 T, N, I, H, L = 9, 5, 3, 7, 2
 
@@ -35,7 +34,7 @@ def by_hand(esn, x, h):
 @pytest.mark.parametrize("leak", [1.0, 0.3])
 @pytest.mark.parametrize("input_to_readout", [True, False])
 def test_features_are_the_inputs_and_the_states_of_all_layers(isa, dtype, input_to_readout, leak, rng):
-    """Against a loop in NumPy that is written as the equation is."""
+    """Against a loop in NumPy that follows the equation."""
     esn = make(dtype=dtype, input_to_readout=input_to_readout, leak=leak)
     x, h = rng.standard_normal((T, N, I)).astype(dtype), rng.uniform(-1, 1, (L, N, H)).astype(dtype)
     features, state = esn.features(x, h)
@@ -45,7 +44,7 @@ def test_features_are_the_inputs_and_the_states_of_all_layers(isa, dtype, input_
     assert_close(state, final, dtype, terms=I + H, steps=T * L)
 
 
-def test_the_reservoir_is_random_as_it_was_asked():
+def test_the_reservoir_is_random_as_its_options_say():
     """Radius, connections and scalings of every layer; another seed, other weights."""
     esn = fr.EchoState(
         4, 50, 3, spectral_radius=0.8, density=0.2, input_scaling=0.5, bias_scaling=0.25, dtype=np.float64, seed=1
@@ -75,7 +74,7 @@ def test_two_states_forget_how_they_began(leak, rng):
     assert one.any()
 
 
-def test_far_above_one_they_do_not(rng):
+def test_two_states_stay_apart_at_a_radius_far_above_1(rng):
     """With a radius of 3 and hardly any input the difference stays."""
     esn = fr.EchoState(2, 60, spectral_radius=3.0, dtype=np.float64, seed=0)
     x, states = 1e-3 * rng.uniform(-1, 1, (400, 2)), rng.uniform(-1, 1, (2, 1, 60))
@@ -85,9 +84,9 @@ def test_far_above_one_they_do_not(rng):
 
 @pytest.mark.parametrize("batch_first", [False, True])
 def test_blocks_of_time_and_rows_have_the_bits_of_each_sequence_alone(monkeypatch, dtype, batch_first, rng):
-    """In blocks of two steps, padded and not; NaN in the padding goes nowhere."""
-    monkeypatch.setattr("fastrnn.reservoir.fixed.BLOCK_STEPS", 2)
-    monkeypatch.setattr("fastrnn.reservoir.fixed.BLOCK_ELEMENTS", 1)
+    """In blocks of two steps, padded and not; NaN in the padding is not read."""
+    monkeypatch.setattr("fastrnn.nn._recurrent.stack.BLOCK_STEPS", 2)
+    monkeypatch.setattr("fastrnn.nn._recurrent.stack.BLOCK_ELEMENTS", 1)
     esn = make(dtype=dtype, batch_first=batch_first)
     x, lengths = rng.standard_normal((T, N, I)).astype(dtype), np.array([9, 0, 4, 1, 8])
     x[np.arange(T)[:, None] >= lengths] = np.nan
@@ -111,17 +110,3 @@ def test_a_stream_has_the_bits_of_the_sequence(isa, dtype, rng):
         stream.step(x[t])
         assert_same_bits(stream.features, features[t])
     assert_same_bits(stream.state, state)
-
-
-def test_joined_arrays_are_those_of_the_parts(rng):
-    """Reading gives the array itself, writing writes into it and counts as giving it out; unknown names are refused."""
-    one, two = Parameters({"a": np.zeros(2), "b": np.ones((1, 3))}), Parameters({"c": np.ones(1)})
-    joined = Joined(one, two)
-    assert list(joined) == ["a", "b", "c"] and len(joined) == 3 and "c" in joined and "d" not in joined
-    assert joined.shapes() == {"a": (2,), "b": (1, 3), "c": (1,)}
-    assert joined["c"] is two["c"] and joined.peek("a") is one.peek("a")
-    before = one.count
-    joined["a"] = np.array([3.0, 4.0])
-    assert one.count > before and one["a"].tolist() == [3, 4]
-    with pytest.raises(KeyError, match="no parameter 'd'; there are a, b, c"):
-        joined["d"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""ridge.py: ridge regression."""
+"""Ridge regression."""
 
 import numpy as np
 import pytest
@@ -33,24 +33,24 @@ def test_it_solves_what_lstsq_solves(samples, ridge, rng):
 
 @pytest.mark.parametrize("rows", [1, 10, 1000])
 def test_blocks_of_any_size_give_one_solution(rows, rng):
-    """Single samples, a few, or more than it keeps waiting."""
+    """Single samples, a few, or more than its buffer holds."""
     features, targets = rng.standard_normal((1000, 4)), rng.standard_normal((1000, 2))
     regression = Ridge(4, 2)
     for start in range(0, 1000, rows):
         regression.add(features[start : start + rows], targets[start : start + rows])
-    for found, expected in zip(regression.solve(0.1), stacked(features, targets, 0.1), strict=True):
-        np.testing.assert_allclose(found, expected, atol=1e-12)
+    for result, expected in zip(regression.solve(0.1), stacked(features, targets, 0.1), strict=True):
+        np.testing.assert_allclose(result, expected, atol=1e-12)
 
 
 def test_nearly_dependent_features_keep_their_digits():
-    """Powers of t up to 9: a condition of 10^7, so normal equations would leave three digits; here are nine."""
+    """Powers of t up to 9: a condition of 10^7, so normal equations would leave three digits; here nine are right."""
     t = np.linspace(0, 1, 2000)[:, None]
     features, weight = t ** np.arange(1, 10), np.arange(1.0, 10)[None]
     regression = Ridge(9, 1)
     for block in np.array_split(np.arange(2000), 30):
         regression.add(features[block], features[block] @ weight.T + 5)
-    found, bias = regression.solve(0.0)
-    np.testing.assert_allclose(found, weight, rtol=1e-9)
+    result, bias = regression.solve(0.0)
+    np.testing.assert_allclose(result, weight, rtol=1e-9)
     np.testing.assert_allclose(bias, [5], rtol=1e-9)
     x = np.concatenate([t**0, features], axis=1)
     squared = np.linalg.solve(x.T @ x, x.T @ (features @ weight.T + 5))
@@ -69,7 +69,7 @@ def test_float32_samples_are_rounded_no_further(rng):
 
 
 def test_directions_that_the_samples_leave_open_get_no_weight(rng):
-    """Two equal features share what one would have; one that is always 0 has nothing."""
+    """Two equal features share the weight that one would have; one that is always 0 has none."""
     x = rng.standard_normal((100, 1))
     regression = Ridge(3, 1)
     regression.add(np.concatenate([x, x, 0 * x], axis=1), 4 * x)

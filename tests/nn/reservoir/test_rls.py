@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""rls.py: recursive least squares."""
+"""Recursive least squares."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def test_forgetting_solves_the_weighted_problem(series):
     np.testing.assert_allclose(esn.params["weight"], expected[:, 1:], atol=1e-9)
 
 
-def test_it_begins_at_the_readout_that_there_is(series):
+def test_it_starts_from_the_current_readout(series):
     """delta keeps it there: with a large one hardly anything changes, and what does points the right way."""
     x, y = series
     esn = make().fit(x, y)
@@ -55,7 +55,7 @@ def test_it_begins_at_the_readout_that_there_is(series):
 
 
 def test_an_output_comes_from_the_readout_before_it_learns(series):
-    """The first steps, too, which are washed out and teach nothing."""
+    """The first steps, too, which are washed out and change nothing."""
     x, y = series
     esn = make().fit(x, y)
     expected, before = esn.predict(x), snapshot(esn.params)
@@ -66,12 +66,12 @@ def test_an_output_comes_from_the_readout_before_it_learns(series):
 
 
 def test_steps_and_blocks_teach_the_same_bits(dtype, series):
-    """Whether they come one by one or together; the state goes on."""
+    """One by one or together; the state continues."""
     x, y = (array.astype(dtype) for array in series)
     whole, stepwise = make(dtype=dtype), make(dtype=dtype)
     expected, rls = fr.RLS(whole).update(x, y), fr.RLS(stepwise)
-    found = np.stack([rls.update(x[t], y[t]) for t in range(50)] + list(rls.update(x[50:], y[50:])))
-    assert_same_bits(found, expected)
+    result = np.stack([rls.update(x[t], y[t]) for t in range(50)] + list(rls.update(x[50:], y[50:])))
+    assert_same_bits(result, expected)
     for name in whole.params:
         assert_same_bits(stepwise.params[name], whole.params[name])
 
@@ -88,7 +88,7 @@ def test_reset_begins_another_sequence(series):
 
 
 def test_forgetting_follows_a_change(series):
-    """When the target changes its sign, the one that forgets has learnt it some steps later."""
+    """When the target changes its sign, the one that forgets has learned it some steps later."""
     x, _ = series
     y = np.tile(x[:, :1], (6, 1)) * np.repeat([1.0, -1.0], 3 * T)[:, None]
     error = {}
@@ -108,7 +108,7 @@ def test_inputs_that_leave_directions_open_do_no_harm(forgetting):
     assert np.isfinite(esn.params["weight"]).all()
 
 
-def test_no_steps_teach_nothing(series):
+def test_an_empty_update_changes_nothing(series):
     esn = make()
     assert fr.RLS(esn).update(np.empty((0, 2)), np.empty((0, 3))).shape == (0, 3)
     assert not esn.params["weight"].any()
@@ -123,7 +123,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD.values(), ids=BAD)
-def test_what_it_refuses_to_begin_with(case):
+def test_bad_arguments_are_refused(case):
     make, error, message = case
     with refused(error, message):
         make()

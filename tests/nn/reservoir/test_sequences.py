@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""sequences.py: sequences with their targets, and lists of them. What a user sees of it is in test_echostate.py."""
+"""Sequences with their targets, and lists of them. What a user sees of them is in test_echo_state.py."""
 
 import numpy as np
 from support.layers import refused
@@ -8,7 +8,7 @@ from fastrnn.nn._reservoir import sequences
 
 
 def test_padded_sequences_stand_side_by_side(rng):
-    """Their lengths tell where each ends; behind that there is 0."""
+    """Their lengths say where each ends; beyond that the arrays are 0."""
     arrays = [rng.standard_normal((T, 3)).astype(np.float32) for T in (4, 1, 0, 6)]
     padded, lengths = sequences.pad(arrays)
     assert padded.shape == (6, 4, 3) and padded.dtype == np.float32
@@ -21,15 +21,15 @@ def test_a_long_list_goes_in_groups(rng):
     """Every sequence is in one of them, in order."""
     x = [np.full((1 + k % 3, 2), k, np.float64) for k in range(2 * sequences.GROUP + 5)]
     y = [np.full((1 + k % 3, 1), -k, np.float64) for k in range(len(x))]
-    found = list(sequences.batches(x, y, None, (2, 1), 0, np.dtype(np.float64), False))
-    assert [a.shape[1] for a, _, _ in found] == [sequences.GROUP, sequences.GROUP, 5]
-    assert [int(k) for a, _, _ in found for k in a[0, :, 0]] == list(range(len(x)))
-    assert [int(-k) for _, b, _ in found for k in b[0, :, 0]] == list(range(len(x)))
-    assert [int(n) for *_, lengths in found for n in lengths] == [len(a) for a in x]
+    result = list(sequences.batches(x, y, None, (2, 1), 0, np.dtype(np.float64), False))
+    assert [a.shape[1] for a, _, _ in result] == [sequences.GROUP, sequences.GROUP, 5]
+    assert [int(k) for a, _, _ in result for k in a[0, :, 0]] == list(range(len(x)))
+    assert [int(-k) for _, b, _ in result for k in b[0, :, 0]] == list(range(len(x)))
+    assert [int(n) for *_, lengths in result for n in lengths] == [len(a) for a in x]
 
 
 def test_one_array_keeps_its_layout(rng):
-    """Batch first, or without a batch: what comes is time-major."""
+    """Batch first, or without a batch: the result is time-major."""
     x, y = rng.standard_normal((4, 7, 2)), rng.standard_normal((4, 7, 1))
     ((a, b, lengths),) = sequences.batches(x, y, None, (2, 1), 6, np.dtype(np.float64), True)
     assert (a == x.swapaxes(0, 1)).all() and (b == y.swapaxes(0, 1)).all() and lengths.tolist() == [7] * 4

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""spectral.py: random matrices of a given spectral radius."""
+"""Random matrices with a requested spectral radius."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def test_arnoldi_iteration_finds_what_all_eigenvalues_say(density, rng):
 
 @pytest.mark.parametrize("size", [1, 3, 49, 50, 51, 130])
 def test_arnoldi_iteration_ends_with_the_whole_space(size, rng):
-    """Also where there are fewer directions than steps, or a multiple of them."""
+    """With fewer directions than steps, too, or with a multiple of them."""
     matrix = rng.standard_normal((size, size))
     assert arnoldi_radius(matrix) == pytest.approx(exact(matrix), rel=1e-9)
 
@@ -44,7 +44,7 @@ def test_arnoldi_iteration_ends_where_there_is_no_new_direction(rng):
 
 
 @pytest.mark.slow
-def test_a_large_matrix_has_the_radius_that_was_asked(rng):
+def test_a_large_matrix_has_the_requested_radius(rng):
     """Above the size where all eigenvalues are computed; here they are, once."""
     assert exact(random_matrix(rng, 1500, 0.01, 0.9)) == pytest.approx(0.9, rel=1e-7)
 
@@ -52,7 +52,7 @@ def test_a_large_matrix_has_the_radius_that_was_asked(rng):
 @pytest.mark.parametrize("radius", [0.0, 0.5, 0.95, 1.3])
 @pytest.mark.parametrize("density", [1e-9, 0.1, 0.5, 1.0])
 @pytest.mark.parametrize("size", [1, 2, 37])
-def test_a_random_matrix_has_the_radius_and_the_density_that_were_asked(size, density, radius, rng):
+def test_a_random_matrix_has_the_requested_radius_and_density(size, density, radius, rng):
     """The same number of entries in every row, never none."""
     matrix = random_matrix(rng, size, density, radius)
     assert matrix.shape == (size, size) and np.isfinite(matrix).all()

@@ -1,51 +1,28 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Seq2Seq, and the bridge in it. What it shares with every layer is in test_layer.py."""
-
-import copy
+"""Seq2Seq. What it shares with every layer is in test_layer.py."""
 
 import numpy as np
 import pytest
 from support.layers import (
-    assert_same_arrays,
     assert_same_bits,
     assert_slopes,
-    refused,
-    snapshot,
-    summariser,
     translator,
 )
-from support.recurrent import as_tuple
+from support.seq2seq import T_S, N, T, V, build, draw
 from support.tolerance import assert_close
 
 import fastrnn as fr
+from fastrnn.nn._tape import open_tape
 
-T_S, T, N, V = 6, 5, 4, 10
 RAGGED = ([6, 0, 3, 5], [5, 4, 0, 2])  # lengths of source and target
-MODELS = {
-    "whole": translator,
-    "fed": lambda *own, **options: translator(*own, input_feeding=True, **options),
-    "no attention": summariser,
-}
-
-
-@pytest.fixture(params=MODELS.values(), ids=MODELS)
-def make(request):
-    return request.param
-
-
-def draw(model, rng, T_s=T_S, T=T, N=N):
-    """A source, a target and a gradient of the logits."""
-    tokens = model.attends
-    source = rng.integers(0, V, (T_s, N)) if tokens else rng.standard_normal((T_s, N, 3)).astype(model.dtype)
-    return source, rng.integers(0, V, (T, N)), rng.standard_normal((T, N, V)).astype(model.dtype)
 
 
 def flip(array):
     return np.ascontiguousarray(array.swapaxes(0, 1))
 
 
-def test_it_is_its_layers_one_after_another(rng):
-    """With attention and a bridge of none: what a person would write by hand, to the bit."""
+def test_it_equals_its_layers_called_by_hand(rng):
+    """With attention and no layer in the bridge: the same bits as by hand."""
     model = translator()
     source, target, _ = draw(model, rng)
     memory, (h,) = model.encoder(source, None, RAGGED[0])
@@ -54,20 +31,6 @@ def test_it_is_its_layers_one_after_another(rng):
     y, _, expected_weights = model.decoder(model.embedding(read), memory, first, RAGGED[1], RAGGED[0])
     logits, weights = model(source, target, *RAGGED)
     assert_same_bits(weights, expected_weights)
-    assert_same_bits(logits, model.output(y))
-
-
-def test_without_attention_the_bridge_is_all_that_passes(rng):
-    """All states of the encoder side by side, through one layer, are all of the decoder's."""
-    model = summariser()
-    source, target, _ = draw(model, rng)
-    _, ((h, c),) = model.encoder(source)
-    z = np.concatenate([array[k] for array in (h, c) for k in range(4)], axis=-1)
-    first = np.tanh(model.bridge(z))
-    read = np.concatenate([np.zeros((1, N), int), target[:-1]])
-    y, _ = model.decoder(model.embedding(read), np.stack([first[:, :3], first[:, 3:]]))
-    logits, weights = model(source, target)
-    assert weights is None
     assert_same_bits(logits, model.output(y))
 
 
@@ -85,36 +48,8 @@ def test_gradients_match_central_differences(make, ragged, rng):
         assert_slopes(dsource, loss, source, "source")
 
 
-ENCODERS = {  # what is around the last recurrent layer, and where its state then stands
-    "alone": (lambda inner: inner, None),
-    "last but one": (lambda inner: fr.Sequential(inner, fr.Sequential(fr.Dropout(0.0, dtype=float))), 0),
-    "deep inside": (
-        lambda inner: fr.Residual(fr.Sequential(fr.LSTM(3, 3, dtype=float), inner, fr.Linear(4, 3, dtype=float))), 1
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("around", "place"), ENCODERS.values(), ids=ENCODERS)
-@pytest.mark.parametrize("kind", [fr.RNN, fr.LSTM, fr.GRU])
-def test_layer_by_layer_the_decoder_begins_where_the_encoder_ended(kind, around, place, rng):
-    """Without a layer in the bridge, both directions side by side; its gradient goes back to where it came from."""
-    model = fr.Seq2Seq(
-        around(kind(3, 2, 2, bidirectional=True, dtype=float, seed=0)), fr.Embedding(V, 2, dtype=float, seed=1),
-        kind(2, 4, 2, dtype=float, seed=2), fr.Linear(4, V, dtype=float, seed=3),
-    )  # fmt: skip
-    source, target = rng.standard_normal((T_S, N, 3)), rng.integers(0, V, (T, N))
-    dlogits = rng.standard_normal((T, N, V))
-    state = model.encoder(source)[1]
-    ended, begun = state if place is None else state[place], model.begin(source)[1]
-    for ends, first in zip(as_tuple(ended), as_tuple(begun), strict=True):
-        for layer in range(2):
-            assert_same_bits(first[layer], np.concatenate([ends[2 * layer], ends[2 * layer + 1]], axis=-1))
-    dsource = model.backward(model.forward(source, target)[2], dlogits)
-    assert_slopes(dsource, lambda: (model(source, target)[0] * dlogits).sum(), source, "source")
-
-
 def test_pytorch_has_the_same_gradients(dtype, rng):
-    """An encoder of both directions and the fixed vector, in its modules; the truth is that in float64."""
+    """An encoder of both directions and a fixed vector, in PyTorch's modules and in float64."""
     torch = pytest.importorskip("torch")
     model = fr.Seq2Seq(
         fr.LSTM(3, 2, bidirectional=True, dtype=dtype, seed=0),
@@ -174,7 +109,7 @@ def test_batch_first_is_the_same(fed, rng):
 
 
 def test_what_lies_beyond_a_row_s_target_is_not_read(make, rng):
-    """It may be no symbol at all, such as the ignore_index of a loss."""
+    """It need not be a symbol: it may be the ignore_index of a loss."""
     model = make()
     source, target, dlogits = draw(model, rng)
     expected = model(source, target, *RAGGED)[0]
@@ -185,158 +120,20 @@ def test_what_lies_beyond_a_row_s_target_is_not_read(make, rng):
     model.backward(tape, dlogits)
 
 
-# -- scheduled sampling ----------------------------------------------------------------------------
-
-
-def test_sampling_reads_the_model_s_own_choices(make, rng):
-    """With probability 1 the target is not read at all: each step reads the likeliest symbol of the one before."""
-    model = make()
-    source, target, dlogits = draw(model, rng)
-    logits, _, tape = model.forward(source, target, sampling=1)
-    assert (logits != model(source, target)[0]).any()
-    own = logits.argmax(axis=-1)  # what it chose, as far as it was read
-    assert_same_bits(model(source, own)[0], logits)
-    other = model.forward(source, rng.integers(0, V, target.shape), sampling=1.0)[0]
-    assert_same_bits(other, logits)
-    model.backward(tape, dlogits)
-    sampled = snapshot(model.grads)
-    model.zero_grad()
-    model.backward(model.forward(source, own)[2], dlogits)  # the choice itself has no gradient
-    assert_same_arrays(model.grads, sampled)
-
-
-def test_without_sampling_nothing_is_drawn(make, rng):
-    model = make()
-    source, target, _ = draw(model, rng)
-    before = model.random_state
-    assert_same_bits(model.forward(source, target, sampling=0)[0], model(source, target)[0])
-    assert model.random_state == before
-
-
-def test_sampling_mixes_by_the_seed(rng):
-    """The share is near the probability; the same seed draws the same, and a copy goes on."""
-    make = lambda seed: fr.Seq2Seq(  # noqa: E731
-        fr.GRU(1, 2, seed=0), fr.Embedding(3, 1, seed=1), fr.GRU(1, 2, seed=2), fr.Linear(2, 3, seed=3), seed=seed
-    )
-    model, same, other = make(0), make(0), make(1)
-    for each in (model, same, other):  # whatever it reads, its choice is 2; the target is 1 everywhere
-        each.params["output.bias"] = [0.0, 0.0, 99.0]
-        each.params["embedding.weight"] = [[0.0], [1.0], [2.0]]
-    source, target = np.ones((1, 50, 1), np.float32), np.ones((40, 50), int)
-    run = lambda model: model.forward(source, target, sampling=0.25)[0]  # noqa: E731
-    first = run(model)
-    assert_same_bits(run(same), first)
-    assert (run(other) != first).any()
-    second = run(model)
-    assert (second != first).any()
-    clone = copy.deepcopy(model)
-    assert_same_bits(run(clone), run(model))
-    inputs = model._mixed(np.ones((40, 50), int), lambda tokens, state: (np.eye(3)[[2] * 50], None, None), None, 0.25)
-    assert (inputs[0] == 1).all() and abs((inputs[1:] == 2).mean() - 0.25) < 0.04
-
-
-# -- what is refused -------------------------------------------------------------------------------
-
-
-def build(encoder=None, embedding=None, decoder=None, output=None, **options):
-    """A model of layers that fit, but for those given."""
-    return fr.Seq2Seq(
-        encoder or fr.GRU(3, 4), embedding or fr.Embedding(V, 5), decoder or fr.GRU(5, 4), output or fr.Linear(4, V),
-        **options,
-    )  # fmt: skip
-
-
-BAD_ARGUMENTS = {
-    "encoder": (lambda: build(fr.Linear(3, 4)), TypeError, ["encoder: expected a recurrent layer", "got Linear"]),
-    "encoder type": (lambda: build("GRU"), TypeError, ["encoder: expected Layer, got str"]),
-    "embedding": (lambda: build(embedding=fr.Linear(3, 4)), TypeError, ["embedding: expected Embedding, got Linear"]),
-    "decoder": (lambda: build(decoder=fr.Linear(3, 4)), TypeError, ["decoder: expected AttentionDecoder or RNN"]),
-    "output": (lambda: build(output=fr.GRU(4, V)), TypeError, ["output: expected Linear, got GRU"]),
-    "bridge": (lambda: build(bridge=fr.GRU(4, V)), TypeError, ["bridge: expected Linear, got GRU"]),
-    "both ways": (lambda: build(decoder=fr.GRU(5, 4, bidirectional=True)), ValueError, ["decoder: expected one dir"]),
-    "dtype": (lambda: build(embedding=fr.Embedding(V, 5, dtype=float)), ValueError, ["embedding: expected dtype="]),
-    "layout": (lambda: build(fr.GRU(3, 4, batch_first=True)), ValueError, ["decoder: expected batch_first=True"]),
-    "input": (lambda: build(decoder=fr.GRU(6, 4)), ValueError, ["decoder: expected input_size=5", "got 6"]),
-    "features": (lambda: build(output=fr.Linear(5, V)), ValueError, ["output: expected Linear(4, 10)", "(5, 10)"]),
-    "symbols": (lambda: build(output=fr.Linear(4, 9)), ValueError, ["output: expected Linear(4, 10)", "Linear(4, 9)"]),
-    "start": (lambda: build(start=V), ValueError, ["start: expected at most 9", "got 10"]),
-    "sizes": (lambda: build(fr.GRU(3, 6)), ValueError, ["bridge: expected Linear(6, 4)", "6 units", "got None"]),
-    "cells": (lambda: build(fr.LSTM(3, 4)), ValueError, ["bridge: expected Linear(8, 4)", "(h, c)", "got None"]),
-    "layers": (lambda: build(fr.GRU(3, 4, 2)), ValueError, ["bridge: expected Linear(8, 4)", "2 layers", "got None"]),
-    "bridge sizes": (
-        lambda: build(fr.LSTM(3, 4), bridge=fr.Linear(4, 4)), ValueError, ["bridge: expected Linear(8, 4)", "(4, 4)"]
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("make", "error", "words"), BAD_ARGUMENTS.values(), ids=BAD_ARGUMENTS)
-def test_bad_arguments_are_refused(make, error, words):
-    with refused(error, *words):
-        make()
-
-
 SOURCE, TARGET = np.ones((6, 2), int), np.ones((5, 2), int)
-BAD_INPUT = {
-    "source floats": ((SOURCE.astype(float), TARGET), TypeError, ["tokens: expected integers", "float64"]),
-    "source rank": ((SOURCE[:, 0], TARGET), ValueError, ["source: expected tokens (T, N)", "got (6,)"]),
-    "source range": ((SOURCE * 10, TARGET), ValueError, ["tokens: expected integers in 0..9"]),
-    "target rows": ((SOURCE, TARGET[:, :1]), ValueError, ["target: expected tokens (T, N) with N=2", "got (5, 1)"]),
-    "target floats": ((SOURCE, TARGET / 1), TypeError, ["target: expected integers", "float64"]),
-    "target range": ((SOURCE, TARGET * 10), ValueError, ["tokens: expected integers in 0..9"]),
-    "source_lengths": ((SOURCE, TARGET, [7, 1]), ValueError, ["source_lengths: expected 0..6 (the steps of source)"]),
-    "target_lengths": (
-        (SOURCE, TARGET, None, [1, 6]), ValueError, ["target_lengths: expected 0..5 (the steps of target)", "row 1"]
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("given", "error", "words"), BAD_INPUT.values(), ids=BAD_INPUT)
-def test_bad_input_is_refused(given, error, words):
-    model = translator()
-    for method in (model, model.forward):
-        with refused(error, *words):
-            method(*given)
-
-
-def test_a_memory_that_does_not_fit_is_named():
-    """Only a call shows what an encoder gives."""
-    attending = fr.AttentionDecoder(fr.GRU(5, 4), fr.Attention(4, 7), fr.Linear(11, 4))
-    with refused(ValueError, "memory: expected (T, N, 7)", "got (6, 2, 4)") as caught:
-        build(decoder=attending)(np.ones((6, 2, 3), np.float32), TARGET)
-    assert "in decoder of Seq2Seq" in caught.value.__notes__[0]
-
-
-def test_sampling_is_a_probability():
-    model = translator()
-    for sampling, error in ((1.5, ValueError), (-0.1, ValueError), ("1", TypeError), (None, TypeError)):
-        with refused(error, "sampling: expected a number in [0, 1]", f"got {sampling!r}"):
-            model.forward(SOURCE, TARGET, sampling=sampling)
-
-
-def test_after_a_refused_gradient_the_tape_still_works(make, rng):
-    model = make()
-    source, target, dlogits = draw(model, rng)
-    tape = model.forward(source, target)[2]
-    with refused(ValueError, "dy: expected (5, 4, 10)", "got (5, 4, 9)"):
-        model.backward(tape, dlogits[..., :9])
-    with refused(TypeError, "dy: expected float32", "got float64"):
-        model.backward(tape, dlogits.astype(np.float64))
-    assert not any(grad.any() for grad in model.grads.values())
-    model.backward(tape, dlogits)
-    assert all(grad.any() for grad in model.grads.values())
 
 
 def test_tapes_inside_are_named_as_the_layers(make, rng):
     model = make()
     source, target, _ = draw(model, rng)
     tape = model.forward(source, target)[2]
-    found = {name: layer for name, layer, _ in model.child_tapes(tape)}
-    assert found == {name: model.parts()[name] for name in ("encoder", "embedding", "decoder", "output")}
+    result = {name: layer for name, layer, _ in model.child_tapes(tape)}
+    assert result == {name: model.children()[name] for name in ("encoder", "embedding", "decoder", "output")}
     for _, layer, inner in model.child_tapes(tape):
-        inner.check(layer)
+        open_tape(inner, layer)
 
 
-def test_a_still_copy_has_nothing_random(rng):
+def test_an_inference_copy_has_nothing_random(rng):
     model = build(fr.GRU(3, 4, 2, dropout=0.5), decoder=fr.GRU(5, 4, 2, dropout=0.5))
     source, target = rng.standard_normal((6, 2, 3)).astype(np.float32), TARGET
     assert_same_bits(model.inference_copy().forward(source, target)[0], model(source, target)[0])

@@ -564,7 +564,7 @@ def test_one_class_only(rng):
     history = fit(model, (x, [1] * 9), loss=fr.cross_entropy, epochs=30, optimizer=fr.Adam(model, lr=0.1))
     assert history["loss"][-1] < 0.01 < history["loss"][0]
     model = fr.Sequential(fr.GRU(2, 4, seed=0), fr.LastStep(), fr.Linear(4, 1, seed=1))
-    with pytest.raises(ValueError, match="of one class nothing can be learnt"):
+    with pytest.raises(ValueError, match="nothing can be learned about a single class"):
         fit(model, (x, [0] * 9), loss=fr.cross_entropy)
 
 

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Attention: what a query takes from a memory of many steps."""
 
-from collections.abc import Iterator
 from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine.arguments import Array, as_floats
+from ..._engine.arguments import Array, Generator, as_floats
 from ..._engine.layout import Layout, as_gradient, as_sequence
 from ..._engine.ragged import as_lengths, length_mask
 from .._container import Container
@@ -18,8 +17,6 @@ from .._options import Choice, DType, Flag, OptionalSize, Seed, Size
 from .._tape import Tape, open_tape
 from . import scores
 from .scores import AttentionMemory, MemoryGradients
-
-SCORES = ("additive", "dot", "general", "concat")
 
 
 class Attention(Container):
@@ -68,7 +65,7 @@ class Attention(Container):
     query_size: Size = Size("Q, the features of a query.")
     memory_size: Size = Size('M, the features of a step of the memory. For "dot" it is Q.')
     _: KW_ONLY
-    score: Choice = Choice("The score, as above.", SCORES, default="additive")
+    score: Choice = Choice("The score, as above.", scores.SCORES, default="additive")
     attention_size: OptionalSize = OptionalSize(
         'A, the rows of W and U of "additive" and "concat"; None is Q. The other scores have none.', default=None
     )
@@ -76,41 +73,38 @@ class Attention(Container):
     dtype: DType = DType(default=np.float32)
     seed: Seed = Seed(default=None)
 
-    def __post_init__(self, seed: np.random.Generator) -> None:  # type: ignore[override]
+    def _setup(self, seed: Generator) -> None:  # type: ignore[override]
         if self.score in ("additive", "concat"):
-            self.__dict__["attention_size"] = self.attention_size or self.query_size
+            vars(self)["attention_size"] = self.attention_size or self.query_size
         elif self.attention_size is not None:
             raise ValueError(f"attention_size: expected None, as {self.score!r} has none, got {self.attention_size!r}")
         if self.score == "dot" and self.query_size != self.memory_size:
             raise ValueError(f"memory_size: expected {self.query_size}, the query_size, got {self.memory_size}")
-        matrices = self._matrices(**self.config())
+        matrices = scores.matrices(**self.config())
         children = {name: Linear(I, O, bias=False, dtype=self.dtype, seed=seed) for name, (O, I) in matrices}
         if self.score == "concat":
             for name in ("query", "memory"):
                 fan_in = children[name].in_features
                 children[name].params["weight"] *= (fan_in / (self.query_size + self.memory_size)) ** 0.5
         self._adopt(children)
-        self.query, self.memory, self.v = (children.get(name) for name in ("query", "memory", "v"))
+        self.query: Linear | None = children.get("query")
+        self.memory: Linear | None = children.get("memory")
+        self.v: Linear | None = children.get("v")
 
-    # The children follow from the sizes, so copies are made as those of a layer without children.
-    __reduce__, __repr__, inference_copy = Layer.__reduce__, Layer.__repr__, Layer.inference_copy
+    # The children follow from the sizes, so that copies are made like those of a layer without children.
 
-    @staticmethod
-    def _matrices(
-        query_size: int, memory_size: int, score: str, attention_size: int | None, **others: Any
-    ) -> Iterator[tuple[str, tuple[int, int]]]:
-        """(name, (rows, columns)) of each matrix of a score."""
-        if score == "general":
-            yield "memory", (query_size, memory_size)
-        if score in ("additive", "concat"):
-            A = query_size if attention_size is None else attention_size
-            yield "query", (A, query_size)
-            yield "memory", (A, memory_size)
-            yield "v", (1, A)
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return Layer.__reduce__(self)
+
+    def __repr__(self) -> str:
+        return Layer.__repr__(self)
+
+    def inference_copy(self) -> Layer:
+        return Layer.inference_copy(self)
 
     @classmethod
     def parameter_shapes(cls, **config: Any) -> Shapes:
-        return ((f"{name}.weight", shape) for name, shape in cls._matrices(**config))
+        return ((f"{name}.weight", shape) for name, shape in scores.matrices(**config))
 
     # -- all queries of a batch ----------------------------------------------------------------------------------------
 
@@ -148,10 +142,6 @@ class Attention(Container):
         weights : ndarray, shape (S, N, T), (N, S, T) or (S, T)
             Of each query, over the steps of the memory: they sum to 1, and are 0 beyond a row's length.
 
-        Raises
-        ------
-        TypeError, ValueError
-            An argument has the wrong dtype or shape; the message names it, what was expected and what came.
         """
         return self._run(query, memory, lengths, keep=False)[:2]
 

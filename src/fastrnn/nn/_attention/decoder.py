@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from ..._engine.arguments import Array, as_floats
 from ..._engine.layout import Layout, as_gradient
 from ..._engine.ragged import as_lengths, length_mask
-from .._container import Container, check_same
+from .._container import Container
 from .._layer import Layer
 from .._linear import Linear
 from .._options import Flag, Sublayer
@@ -20,6 +20,7 @@ from .._recurrent.rnn import RNN
 from .._tape import Tape, open_tape
 from . import input_feeding
 from .attention import Attention
+from .checks import check_fit
 
 
 class AttentionDecoder(Container):
@@ -67,35 +68,11 @@ class AttentionDecoder(Container):
     _: KW_ONLY
     input_feeding: Flag = Flag("Whether the layer reads the last y beside x.", default=False)
 
-    def __post_init__(self) -> None:
-        layer, attention, combine = self.layer, self.attention, self.combine
-        if layer.bidirectional:
-            raise ValueError(
-                "layer: expected one direction, got bidirectional=True: a decoder cannot know its own future"
-            )
-        check_same({"layer": layer, "attention": attention, "combine": combine}, "dtype", "batch_first")
-        H, M, A = layer.hidden_size, attention.memory_size, combine.out_features
-        if attention.query_size != H:
-            raise ValueError(
-                f"attention: expected query_size={H}, the hidden_size of layer, got {attention.query_size}"
-            )
-        if combine.in_features != M + H:
-            raise ValueError(
-                f"combine: expected in_features={M} + {H}, the memory_size of attention and the hidden_size of layer, "
-                f"got {combine.in_features}"
-            )
-        if self.input_feeding and layer.input_size <= A:
-            raise ValueError(
-                f"layer: expected an input_size above {A}, to read x beside the {A} out_features of combine, "
-                f"got {layer.input_size}"
-            )
-        if self.input_feeding and (options := layer.whole_sequence_options()):
-            raise ValueError(
-                f"layer: expected one that can run step by step, got {', '.join(sorted(options))}, "
-                "which means a sequence as a whole"
-            )
-        self.input_size = layer.input_size - (A if self.input_feeding else 0)
-        super().__post_init__()
+    def _setup(self) -> None:
+        check_fit(self)
+        fed = self.combine.out_features if self.input_feeding else 0
+        self.input_size: int = self.layer.input_size - fed
+        super()._setup()
 
     @property
     def stateful(self) -> bool:
@@ -238,19 +215,19 @@ class AttentionDecoder(Container):
         TypeError, ValueError
             The tape is used or another layer's, or a gradient has the wrong dtype or shape. Nothing is added then.
         """
-        (layout, y, shape, padding, saved), dy = self._opened(tape, dy)
-        dy = layout.time_major(dy)
+        (layout, y, shape, padding, saved), gradient = self._opened(tape, dy)
+        dy_time_major = layout.time_major(gradient)
         if dweights is not None:
             dweights = as_gradient("dweights", dweights, layout, shape, self.dtype, "the weights")
             dweights = dweights if padding is None else np.where(padding[..., None], self.dtype.type(0), dweights)
         if self.input_feeding:
-            dx, dmemory, dstate = input_feeding.backward(self, saved, y, dy, dstate, dweights)
+            dx, dmemory, dstate = input_feeding.backward(self, saved, y, dy_time_major, dstate, dweights)
             tape.close()
             return layout.laid_out(dx), layout.laid_out(dmemory), dstate
         layer_tape, attention_tape, combine_tape = saved
         self.layer.check_dstate(layer_tape, dstate)
         # y = tanh(combine([context; h]))
-        dsum = dy * (1 - np.square(y))
+        dsum = dy_time_major * (1 - np.square(y))
         if padding is not None:
             dsum[padding] = 0
         dboth = self.combine.backward(combine_tape, layout.laid_out(dsum))

@@ -4,12 +4,28 @@
 Every sum over time is taken in the order of time, so that a row has the same bits alone, in a batch and padded.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..._engine.arguments import Array
 from .._tape import Tape
+
+SCORES = ("additive", "dot", "general", "concat")
+
+
+def matrices(
+    query_size: int, memory_size: int, score: str, attention_size: int | None, **others: Any
+) -> Iterator[tuple[str, tuple[int, int]]]:
+    """(name, (rows, columns)) of each matrix of a score."""
+    if score == "general":
+        yield "memory", (query_size, memory_size)
+    if score in ("additive", "concat"):
+        A = query_size if attention_size is None else attention_size
+        yield "query", (A, query_size)
+        yield "memory", (A, memory_size)
+        yield "v", (1, A)
 
 
 class AttentionMemory(NamedTuple):
@@ -41,13 +57,15 @@ class MemoryGradients:
     """
 
     def __init__(self, memory: AttentionMemory) -> None:
-        self.memory = memory
+        self.memory: AttentionMemory = memory
         self.weights: list[Array] = []
         self.dcontexts: list[Array] = []  # (T, N) and (N, M) of each query
         self.dscores: list[Array] = []
         self.queries: list[Array] = []  # (T, N) and (N, K), if scores are products
-        self.dhidden = None if memory.v is None else np.zeros_like(memory.keys)  # of query + keys, but for v
-        self.dv = None if memory.v is None else np.zeros_like(memory.v)
+        self.dhidden: Array | None = (
+            None if memory.v is None else np.zeros_like(memory.keys)
+        )  # of query + keys, but for v
+        self.dv: Array | None = None if memory.v is None else np.zeros_like(memory.v)
 
     def of_values(self) -> Array:
         """The gradient of the memory as values, (T, N, M)."""

@@ -7,7 +7,8 @@ from typing import Any
 from ..._engine.arguments import Array
 from ..._engine.cells import CELLS, Cell
 from .._options import Probabilities
-from .recurrent import ZONEOUT, Recurrent
+from .recurrent import Recurrent
+from .regularization import ZONEOUT
 
 
 class LSTM(Recurrent[tuple[Array, Array]]):

@@ -9,23 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine import passes
-from ..._engine.arguments import POSITIVE, PROBABILITY, Array, check_memory, readable
+from ..._engine.arguments import POSITIVE, PROBABILITY, Array, Generator, readable
 from ..._engine.cells import Cell
 from ..._engine.layout import Layout, StateArrays, as_state
 from .._layer import Layer, Shapes, rebuilt
 from .._options import DType, Flag, Number, OptionalNumber, Probabilities, Seed, Size
 from .._stateful import State, StatefulLayer
 from .._tape import Tape, open_tape
-from . import training
-from .regularization import Regularization
+from . import parameters, training
+from .regularization import DELTA_CLIP, RECURRENT_DROPOUT, WEIGHT_DROP, ZONEOUT, Regularization
 from .stack import Stack
 from .stream import Stream
-
-ZONEOUT = (
-    "The probability with which, in training, a unit keeps its value for a step; in inference each unit takes the mean "
-    "(Krueger et al. 2017, arXiv 1606.01305)."
-)
 
 
 class Recurrent(StatefulLayer[State]):
@@ -53,54 +47,29 @@ class Recurrent(StatefulLayer[State]):
     )
     dtype: DType = DType(default=np.float32)
     seed: Seed = Seed("Of the initial parameters and of all masks: the same seed gives the same run.", default=None)
-    recurrent_dropout: Number = Number(
-        "In training each row has one mask for all its steps, 0 with this probability and otherwise 1/(1-p): what the "
-        "product with W_hh reads of the state is multiplied by it (Gal and Ghahramani 2016, arXiv 1512.05287).",
-        PROBABILITY,
-        default=0.0,
-        omit=True,
-    )
+    recurrent_dropout: Number = Number(RECURRENT_DROPOUT, PROBABILITY, default=0.0, omit=True)
     zoneout: Probabilities = Probabilities(ZONEOUT, ("h",), default=0.0)
-    weight_drop: Number = Number(
-        "The probability with which an element of W_hh is left out for a whole call of `forward`; the others are "
-        "scaled by 1/(1-p) (Merity et al. 2018, arXiv 1708.02182).",
-        PROBABILITY,
-        default=0.0,
-        omit=True,
-    )
-    delta_clip: OptionalNumber = OptionalNumber(
-        "In `backward`, the gradient of each pre-activation is kept within +-delta_clip at every step, before it "
-        "goes on to the step before (Graves 2013, arXiv 1308.0850).",
-        POSITIVE,
-        default=None,
-        omit=True,
-    )
+    weight_drop: Number = Number(WEIGHT_DROP, PROBABILITY, default=0.0, omit=True)
+    delta_clip: OptionalNumber = OptionalNumber(DELTA_CLIP, POSITIVE, default=None, omit=True)
 
-    def __post_init__(self, seed: np.random.Generator) -> None:
+    def _setup(self, seed: Generator) -> None:
         if self.dropout and self.num_layers == 1:
             warnings.warn("dropout acts between layers: with num_layers=1 it does nothing", stacklevel=3)
-        self.num_directions = 2 if self.bidirectional else 1
-        self.cell = self.cell_of(**self.config())
-        leak = getattr(self, "leak", 1.0)
-        self._regularization = Regularization(
-            self.recurrent_dropout, self.zoneout, self.weight_drop, self.delta_clip, leak
-        )
+        self.num_directions: int = 2 if self.bidirectional else 1
+        self.cell: Cell = self.cell_of(**self.config())
+        self._regularization = Regularization.of(self)
         self._check_options()
         self._deterministic = not self._regularization.active
         self._own(self.initial_parameters(seed))
         (self._rng,) = seed.spawn(1)
-        self.stack = Stack(
-            self.cell, self.input_size, self.hidden_size, self.num_directions, self.dtype,
-            self._by_direction(self._arrays), self.params, self._regularization.inference(self.hidden_size,
-            self.dtype),
-        )  # fmt: skip
-        self._fast_path = passes.inference(
-            self.stack.weights, self.num_directions, len(self.cell.parts), self.batch_first, self.dtype
-        )
+        sizes = self.input_size, self.hidden_size, self.num_directions
+        update = self._regularization.inference(self.hidden_size, self.dtype)
+        self.stack: Stack = Stack(self.cell, *sizes, self.dtype, self._arrays, self._directions, self.params, update)
+        self._fast_path = self.stack.fast_path(self.batch_first)
 
     @classmethod
     @abstractmethod
-    def cell_of(cls, **config: Any) -> Cell:
+    def cell_of(cls, *args: Any, **config: Any) -> Cell:
         """What the engine computes at each step of a layer with this `config`."""
 
     def _check_options(self) -> None:
@@ -111,36 +80,25 @@ class Recurrent(StatefulLayer[State]):
     @staticmethod
     def parameter_names(layer: int, direction: int) -> tuple[str, str, str, str]:
         """The names of w_ih, w_hh, b_ih, b_hh of one layer and direction, as PyTorch has them."""
-        suffix = f"_l{layer}{'_reverse' if direction else ''}"
-        return f"weight_ih{suffix}", f"weight_hh{suffix}", f"bias_ih{suffix}", f"bias_hh{suffix}"
+        return parameters.names(layer, direction)
 
     @classmethod
     def parameter_shapes(
         cls, input_size: int, hidden_size: int, num_layers: int, bias: bool, bidirectional: bool, **others: Any
     ) -> Shapes:
-        G, H, D = cls.cell_of(**others).gates, hidden_size, 2 if bidirectional else 1
-        for layer in range(num_layers):
-            I = input_size if layer == 0 else D * H
-            for direction in range(D):
-                shapes = (G * H, I), (G * H, H), (G * H,), (G * H,)
-                for name, shape in zip(cls.parameter_names(layer, direction), shapes, strict=True):
-                    if bias or len(shape) == 2:
-                        yield name, shape
+        gates, D = cls.cell_of(**others).gates, 2 if bidirectional else 1
+        return parameters.shapes(gates, (input_size, hidden_size, num_layers, D), bias)
 
-    def initial_parameters(self, rng: np.random.Generator) -> dict[str, Array]:
+    def initial_parameters(self, rng: Generator) -> dict[str, Array]:
         """PyTorch's default: every parameter uniform in +-1/sqrt(H)."""
-        G, H, D = self.cell.gates, self.hidden_size, self.num_directions
-        elements = D * G * H * (self.input_size + H + 2 + (self.num_layers - 1) * (D * H + H + 2))
-        check_memory(elements * self.dtype.itemsize, "input_size, hidden_size, num_layers")
-        (rng,) = rng.spawn(1)  # as the generator of the masks is: neither depends on how much the other draws
-        bound = H**-0.5
-        shapes = self.parameter_shapes(**self.config())
-        return {name: rng.uniform(-bound, bound, shape).astype(self.dtype) for name, shape in shapes}
+        sizes = self.input_size, self.hidden_size, self.num_layers, self.num_directions
+        return parameters.initial(self.cell.gates, sizes, self.bias, self.dtype, rng)
 
-    def _by_direction(self, arrays: dict[str, Array]) -> list[tuple[Array | None, ...]]:
-        """Parameters or gradients of each layer and direction: w_ih, w_hh, b_ih, b_hh, None where there is none."""
+    @property
+    def _directions(self) -> list[tuple[str, ...]]:
+        """The parameter names of each layer and direction."""
         pairs = [(layer, d) for layer in range(self.num_layers) for d in range(self.num_directions)]
-        return [tuple(map(arrays.get, self.parameter_names(*pair))) for pair in pairs]
+        return [parameters.names(*pair) for pair in pairs]
 
     @property
     def features_in(self) -> int:
@@ -187,7 +145,7 @@ class Recurrent(StatefulLayer[State]):
             An argument has the wrong dtype or shape; the message names it, what was expected and what came.
         """
         if lengths is None and (result := self._fast_path(x, state)) is not None:
-            return result
+            return result  # type: ignore[return-value]
         x, layout, initial, lengths = self.stack.enter(x, state, lengths, self.batch_first)
         y, final = self._results(x, layout)
         self.stack.infer(x, layout.time_major(y), initial, final, lengths)
@@ -249,7 +207,9 @@ class Recurrent(StatefulLayer[State]):
         (T, N, I), dinitial = saved.x_shape, self.stack.empty_state(saved.x_shape[1])
         dx = np.zeros(layout.shape(T, N, I), self.dtype)
         up = training.Upstream(readable(layout.time_major(dy)), dfinal)
-        down = training.Downstream(layout.time_major(dx), dinitial, self._by_direction(self._grad_arrays))
+        down = training.Downstream(
+            layout.time_major(dx), dinitial, [tuple(map(self._grad_arrays.get, names)) for names in self._directions]
+        )
         training.backward(self.stack, saved, up, down, self.dropout, self._backward_hook(tape))
         return dx, self._state(dinitial, layout)
 
@@ -273,7 +233,7 @@ class Recurrent(StatefulLayer[State]):
         return as_state(arrays if layout.batched else (array[:, 0] for array in arrays))
 
     def stream(self, batch: int = 1) -> Stream:
-        """Run the layer one step at a time.
+        """Run the layer one step at a time; ValueError if it is bidirectional.
 
         Parameters
         ----------
@@ -284,9 +244,5 @@ class Recurrent(StatefulLayer[State]):
         -------
         Stream
 
-        Raises
-        ------
-        ValueError
-            The layer is bidirectional: its reverse direction would have to begin at the end.
         """
         return Stream(self, batch)

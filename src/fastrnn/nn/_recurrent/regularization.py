@@ -8,8 +8,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..._engine.arguments import Array
-from ..._engine.passes import PLAIN, Carry
+from ..._engine.arguments import Array, Generator
+from ..._engine.passes import PLAIN, StateUpdate
+
+# What the options of a layer mean.
+RECURRENT_DROPOUT = (
+    "In training each row has one mask for all its steps, 0 with this probability and otherwise 1/(1-p): what the "
+    "product with W_hh reads of the state is multiplied by it (Gal and Ghahramani 2016, arXiv 1512.05287)."
+)
+WEIGHT_DROP = (
+    "The probability with which an element of W_hh is left out for a whole call of `forward`; the others are "
+    "scaled by 1/(1-p) (Merity et al. 2018, arXiv 1708.02182)."
+)
+DELTA_CLIP = (
+    "In `backward`, the gradient of each pre-activation is kept within +-delta_clip at every step, before it "
+    "goes on to the step before (Graves 2013, arXiv 1308.0850)."
+)
+ZONEOUT = (
+    "The probability with which, in training, a unit keeps its value for a step; in inference each unit takes the mean "
+    "(Krueger et al. 2017, arXiv 1606.01305)."
+)
 
 
 class Regularization(NamedTuple):
@@ -21,6 +39,12 @@ class Regularization(NamedTuple):
     delta_clip: float | None  # [None]
     leak: float  # [1]
 
+    @classmethod
+    def of(cls, layer: Any) -> "Regularization":
+        """The options of a layer."""
+        leak = getattr(layer, "leak", 1.0)
+        return cls(layer.recurrent_dropout, layer.zoneout, layer.weight_drop, layer.delta_clip, leak)
+
     @property
     def active(self) -> bool:
         """Whether any of the options changes anything."""
@@ -28,13 +52,14 @@ class Regularization(NamedTuple):
             self.recurrent_dropout or any(self.zoneout) or self.weight_drop or self.delta_clip or self.leak != 1
         )
 
-    def inference(self, H: int, dtype: np.dtype[Any]) -> Carry:
+    def inference(self, H: int, dtype: np.dtype[Any]) -> StateUpdate:
         """The state update of inference: what zoneout does on average."""
         fractions = [self.leak * (1 - p) for p in self.zoneout]
         arrays = [None if fraction == 1 else np.full(H, fraction, dtype) for fraction in fractions]
-        return Carry(*arrays) if any(array is not None for array in arrays) else PLAIN
+        h, c = (*arrays, None)[:2]
+        return PLAIN if h is None and c is None else StateUpdate(h, c)
 
-    def training(self, rng: np.random.Generator, T: int, N: int, H: int, dtype: np.dtype[Any]) -> Carry:
+    def training(self, rng: Generator, T: int, N: int, H: int, dtype: np.dtype[Any]) -> StateUpdate:
         """The state update of one layer and direction in one call of `forward`, with masks of its own."""
         fractions = []
         for p in self.zoneout:
@@ -45,10 +70,11 @@ class Regularization(NamedTuple):
                 fraction = None if self.leak == 1 else np.full(H, self.leak, dtype)
             fractions.append(fraction)
         mask = dropout_mask(rng, self.recurrent_dropout, (N, H), dtype) if self.recurrent_dropout else None
-        return Carry(*fractions, mask=mask, clip=self.delta_clip or 0.0)
+        h, c = (*fractions, None)[:2]
+        return StateUpdate(h, c, mask, self.delta_clip or 0.0)
 
 
-def dropout_mask(rng: np.random.Generator, p: float, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+def dropout_mask(rng: Generator, p: float, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """0 with probability p, else 1/(1-p)."""
     mask = (rng.random(shape, np.float32) >= p).astype(dtype)
     mask *= dtype.type(1 / (1 - p))

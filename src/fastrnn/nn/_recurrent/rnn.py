@@ -11,8 +11,8 @@ from .._tape import Tape
 from .gradient_norm import SLOPES, add_gradient_norm
 from .recurrent import Recurrent
 
-PREFIX = "rnn_"
-NONLINEARITIES = tuple(name.removeprefix(PREFIX) for name in CELLS if name.startswith(PREFIX))
+CELL_OF = {cell.activation: cell for cell in CELLS.values() if cell.activation}
+NONLINEARITIES = tuple(CELL_OF)
 
 
 class RNN(Recurrent[Array]):
@@ -41,7 +41,9 @@ class RNN(Recurrent[Array]):
     """
 
     _: KW_ONLY
-    nonlinearity: Choice = Choice("act.", NONLINEARITIES, default="tanh")
+    nonlinearity: Choice = Choice(
+        "act, the function that makes a state of the sum above.", NONLINEARITIES, default="tanh"
+    )
     leak: Number = Number(
         "In (0, 1]: ``h_t = (1 - leak) h_(t-1) + leak act(...)``, leaky units (Jaeger et al. 2007).",
         FRACTION,
@@ -60,7 +62,7 @@ class RNN(Recurrent[Array]):
 
     @classmethod
     def cell_of(cls, nonlinearity: str = "tanh", **others: Any) -> Cell:
-        return CELLS[PREFIX + nonlinearity]
+        return CELL_OF[nonlinearity]
 
     def _check_options(self) -> None:
         rules = self._regularization._replace(delta_clip=None)
@@ -78,16 +80,16 @@ class RNN(Recurrent[Array]):
 
     def inference_copy(self) -> "RNN":
         copy = super().inference_copy()
-        copy.__dict__["omega"] = 0.0
+        vars(copy)["omega"] = 0.0
         return copy  # type: ignore[return-value]
 
     def _backward_hook(self, tape: Tape) -> Any:
         if not self.omega:
             return super()._backward_hook(tape)
-        grads = self._by_direction(self._grad_arrays)
 
         def arguments(k: int, saved: Any) -> dict[str, Any]:
-            w_hh, dw_hh = self.stack.arrays[k][1], grads[k][1]
+            w_hh = self.stack.arrays(k)[1]
+            dw_hh = self._grad_arrays[self._directions[k][1]]
 
             def regularize(deltas: Array) -> None:
                 value = add_gradient_norm(self.omega, self.nonlinearity, saved, deltas[:, 0], w_hh, dw_hh)

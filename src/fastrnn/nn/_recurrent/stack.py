@@ -5,7 +5,7 @@ Sequences are time-major views (T, N, features) and states tuples of arrays (L*D
 of a state belongs to layer l and direction d.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from ..._engine import passes
 from ..._engine.arguments import Array
 from ..._engine.cells import Cell
 from ..._engine.layout import Layout, StateArrays, as_sequence, as_states, h_and_c
-from ..._engine.ragged import as_lengths, order_of
+from ..._engine.passes import PLAIN, Recurrence, StateUpdate
+from ..._engine.ragged import Order, as_lengths, order_of
 from .._parameters import NamedArrays
 
 # Inference runs a stack in blocks of time, all layers on one block before the next, so that what passes between the
@@ -34,11 +35,14 @@ class Stack:
     input_size, hidden_size, num_directions : int
         I, H and D.
     dtype : dtype
-    arrays : sequence of tuples
-        The parameter arrays of each layer and direction, at l*D + d.
+    own : dict of str to ndarray
+        The parameter arrays. Nothing else may keep a reference to one of them: an array that is held elsewhere is
+        compared with its packed copy at every call.
+    names : sequence of tuples
+        Those of the four arrays of each layer and direction, at l*D + d.
     params : Parameters
         Counts the accesses to the arrays.
-    update : Carry
+    update : StateUpdate
         The state update of inference.
     """
 
@@ -49,19 +53,34 @@ class Stack:
         hidden_size: int,
         num_directions: int,
         dtype: np.dtype[Any],
-        arrays: Sequence[WeightArrays],
+        own: Mapping[str, Array],
+        names: Sequence[tuple[str, ...]],
         params: NamedArrays,
-        update: passes.Carry = passes.PLAIN,
+        update: StateUpdate = PLAIN,
     ) -> None:
-        self.cell, self.dtype, self.params, self.update = cell, dtype, params, update
-        self.I, self.H, self.D, self.L = input_size, hidden_size, num_directions, len(arrays) // num_directions
-        self.arrays = arrays
-        self.weights = [self.bound(k, own, update) for k, own in enumerate(arrays)]
+        self.cell: Cell = cell
+        self.dtype: np.dtype[Any] = dtype
+        self.params: NamedArrays = params
+        self.update: StateUpdate = update
+        self.I: int = input_size
+        self.H: int = hidden_size
+        self.D: int = num_directions
+        self.L: int = len(names) // num_directions
+        self._own, self._names = own, names
+        self.weights: list[Any] = [self.bound(k, self.arrays(k), update) for k in range(len(names))]
 
-    def bound(self, k: int, arrays: WeightArrays, update: passes.Carry = passes.PLAIN) -> Any:
+    def arrays(self, k: int) -> WeightArrays:
+        """The parameter arrays of layer and direction k; None where there is none."""
+        return tuple(map(self._own.get, self._names[k]))
+
+    def bound(self, k: int, arrays: WeightArrays, update: StateUpdate = PLAIN) -> Any:
         """Packed copies of weights for layer and direction k, which follow the arrays."""
         features = self.I if k < self.D else self.D * self.H
         return passes.weights(self.cell, self.dtype, features, self.H, arrays, self.params, update)
+
+    def fast_path(self, batch_first: bool) -> Any:
+        """Inference for small calls in one step; it returns None for others."""
+        return passes.inference(self.weights, self.D, len(self.cell.parts), batch_first, self.dtype)
 
     # -- arguments ---------------------------------------------------------------------------------------------------
 
@@ -93,40 +112,53 @@ class Stack:
             self._infer(x[block], y[block], state, final, order)
             state = final
 
-    def _infer(self, x: Array, y: Array, state: StateArrays, final: StateArrays, order: Any) -> None:
+    def _infer(self, x: Array, y: Array, state: StateArrays, final: StateArrays, order: Order | None) -> None:
         """All layers; between them are at most two arrays of y's shape."""
         between = [np.empty(y.shape, self.dtype) for _ in range(min(self.L - 1, 2))]
         for layer in range(self.L):
             out = y if layer == self.L - 1 else between[layer % 2]
-            self.run(passes.forward, layer, x, out, state, final, order=order)
+            self.run(layer, x, out, (state, final), order)
             x = out
 
     def run(
         self,
-        forward: Callable[..., Any],
         layer: int,
         x: Array,
         y: Array,
-        state: StateArrays,
-        final: StateArrays,
-        own: Sequence[tuple[Any, passes.Carry]] | None = None,
-        **how: Any,
+        states: tuple[StateArrays, StateArrays],
+        order: Order | None,
+        forward: Callable[..., Any] = passes.forward,
+        own: Sequence[tuple[Any, StateUpdate]] | None = None,
     ) -> list[Any]:
-        """One layer, all directions; y (T, N, D*H) is written. Returns what each direction saves.
+        """One layer, all directions; y (T, N, D*H) and the final state are written.
 
-        `forward` is a function as `passes.forward`, with the options `how`; `own` are weights and state updates to
-        use in the place of those of inference.
+        Parameters
+        ----------
+        layer : int
+        x, y : ndarray
+        states : tuple
+            The initial and the final state.
+        order : Order or None
+        forward : callable
+            A function like `passes.forward`.
+        own : sequence of (Pack, StateUpdate), optional
+            Of each direction, in place of those of inference.
+
+        Returns
+        -------
+        list
+            What `forward` returned for each direction.
         """
         saved = []
         for d in range(self.D):
             k = layer * self.D + d
             pack, update = own[d] if own else (self.weights[k].pack(), self.update)
-            half, ends = y[..., d * self.H : (d + 1) * self.H], (h_and_c(state, k), h_and_c(final, k))
-            saved.append(forward(self.cell, pack, x, half, *ends, carry=update, reverse=d == 1, **how))
+            half, ends = y[..., d * self.H : (d + 1) * self.H], (h_and_c(state, k) for state in states)
+            saved.append(forward(self.cell, pack, Recurrence(order, update, d == 1), x, half, *ends))
         return saved
 
 
-def time_blocks(T: int, N: int, features: int, lengths: Array | None) -> Iterator[tuple[slice, Any]]:
+def time_blocks(T: int, N: int, features: int, lengths: Array | None) -> Iterator[tuple[slice, Order | None]]:
     """Slices of time of some BLOCK_ELEMENTS each, and the order of the rows in each."""
     steps = max(BLOCK_STEPS, BLOCK_ELEMENTS // (N * features)) if N else max(T, 1)
     for t in range(0, max(T, 1), steps):

@@ -7,15 +7,7 @@ import numpy as np
 
 from ..._engine import recomputation
 from ..._engine.arguments import Array
-from ..._engine.cells import CELLS
 from .._tape import Tape, open_tape
-
-# Where a gate lies in `passes.Saved.gates`; csrc/engine/cell.h has all blocks. The other cells have no gates.
-GATES: dict[Any, dict[str, int]] = {
-    CELLS["lstm"]: {"i": 0, "f": 1, "g": 2, "o": 3},
-    CELLS["gru"]: {"r": 1, "z": 2, "n": 0},
-    CELLS["gru_reset_before"]: {"r": 0, "z": 1, "n": 3},
-}
 
 
 def step_values(layer: Any, tape: Tape) -> dict[str, Array]:
@@ -55,7 +47,7 @@ def step_values(layer: Any, tape: Tape) -> dict[str, Array]:
     if isinstance(saved[0][0], recomputation.Saved):
         raise ValueError("tape: expected one that holds gates, got one of a layer with recompute=True")
     T, N, _ = saved[0][0].x.shape
-    gates = GATES.get(layer.cell, {})
+    gates = dict(zip(layer.cell.gate_names, layer.cell.gate_blocks, strict=True))
     shape = (layer.num_layers, layer.num_directions, T, N, layer.hidden_size)
     values = {name: np.full(shape, np.nan, layer.dtype) for name in (*layer.cell.parts, *gates)}
     for k, directions in enumerate(saved):

@@ -36,7 +36,7 @@ class Stream:
     def __init__(self, layer: Any, batch: int = 1) -> None:
         if layer.bidirectional:
             raise ValueError("stream: a bidirectional layer needs the end of the sequence before its first step")
-        self.batch = as_size("batch", batch)
+        self.batch: int = as_size("batch", batch)
         self._layer = layer
         L, N, H = layer.num_layers, self.batch, layer.hidden_size
         self._state = tuple(np.zeros((L, N, H), layer.dtype) for _ in layer.cell.parts)

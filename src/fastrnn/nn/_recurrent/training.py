@@ -2,12 +2,13 @@
 """The training passes of a stack: forward with dropout and masks, and back-propagation through time."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..._engine import passes, recomputation
-from ..._engine.arguments import Array
+from ..._engine.arguments import Array, Generator
 from ..._engine.layout import StateArrays, h_and_c
 from ..._engine.ragged import order_of
 from .regularization import Regularization, dropout_mask
@@ -17,11 +18,11 @@ from .stack import Stack, WeightArrays
 class Random(NamedTuple):
     """What is random in a training pass."""
 
-    rng: np.random.Generator
+    rng: Generator
     dropout: float
     regularization: Regularization | None  # None: nothing acts on the state
 
-    def pass_of(self, stack: Stack, k: int, T: int, N: int) -> tuple[Any, passes.Carry, Array | None]:
+    def pass_of(self, stack: Stack, k: int, T: int, N: int) -> tuple[Any, passes.StateUpdate, Array | None]:
         """Weights and state update of layer and direction k, and the mask that w_hh was multiplied by, or None."""
         rules = self.regularization
         if rules is None:
@@ -29,7 +30,7 @@ class Random(NamedTuple):
         update = rules.training(self.rng, T, N, stack.H, stack.dtype)
         if not rules.weight_drop:
             return stack.weights[k].pack(), update, None
-        w_ih, w_hh, *biases = stack.arrays[k]
+        w_ih, w_hh, *biases = stack.arrays(k)
         mask = dropout_mask(self.rng, rules.weight_drop, w_hh.shape, stack.dtype)  # type: ignore[union-attr]
         return stack.bound(k, (w_ih, w_hh * mask, *biases)).pack(), update, mask  # type: ignore[operator]
 
@@ -53,16 +54,14 @@ def forward(
 ) -> Trained:  # fmt: skip
     """Write y (T, N, D*H) and the final state; `states` are the initial and the final one."""
     (T, N, _), D = x.shape, stack.D
-    run: Callable[..., Any] = passes.forward
-    how: dict[str, Any] = {"order": order_of(lengths, T), "keep": True}
-    if recompute and len(recomputation.blocks(T, N, False)) > 1:
-        run, how = recomputation.forward, {"lengths": lengths}
-    trained = Trained([], [], [])
+    in_blocks = recompute and len(recomputation.blocks(T, N, False)) > 1
+    run = recomputation.forward if in_blocks else partial(passes.forward, keep=True)
+    order, trained = order_of(lengths, T), Trained([], [], [])
     for layer in range(stack.L):
         last = layer == stack.L - 1
         out = y if last else np.empty((T, N, D * stack.H), stack.dtype)
         own = [random.pass_of(stack, layer * D + d, T, N) for d in range(D)]
-        trained.saved.append(stack.run(run, layer, x, out, *states, [one[:2] for one in own], **how))
+        trained.saved.append(stack.run(layer, x, out, states, order, run, [one[:2] for one in own]))
         trained.weight_masks.append([one[2] for one in own])
         x = out
         if random.dropout and not last:

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A random recurrent network that stays fixed, and the features that a readout sees of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..._engine import passes
-from ..._engine.arguments import Array
+from ..._engine.arguments import Array, Generator
 from ..._engine.layout import StateArrays, h_and_c
 from ..._engine.ragged import order_of
 from .._recurrent.rnn import RNN
-from .._recurrent.stack import time_blocks
+from .._recurrent.stack import Stack, time_blocks
 from .sequences import clear
 from .spectral import random_matrix
 
@@ -33,13 +34,15 @@ class Reservoir:
     """
 
     def __init__(self, rnn: RNN, inputs: bool) -> None:
-        self.rnn, self.stack, self.inputs = rnn, rnn.stack, inputs
-        self.first = rnn.input_size if inputs else 0  # where the states begin
-        self.features = self.first + rnn.num_layers * rnn.hidden_size
+        self.rnn: RNN = rnn
+        self.stack: Stack = rnn.stack
+        self.inputs: bool = inputs
+        self.first: int = rnn.input_size if inputs else 0  # where the states begin
+        self.features: int = self.first + rnn.num_layers * rnn.hidden_size
 
     def draw(
         self,
-        rng: np.random.Generator,
+        rng: Generator,
         spectral_radius: float,
         density: float,
         input_scaling: float,
@@ -47,7 +50,8 @@ class Reservoir:
     ) -> None:
         """Random weights, as `EchoState` describes them."""
         H = self.rnn.hidden_size
-        for layer, (w_ih, w_hh, b_ih, b_hh) in enumerate(self.stack.arrays):
+        for layer in range(self.stack.L):
+            w_ih, w_hh, b_ih, b_hh = self.stack.arrays(layer)
             bound = input_scaling / (1 if layer == 0 else H**0.5)
             w_ih[...] = rng.uniform(-bound, bound, w_ih.shape)  # type: ignore[index,union-attr]
             w_hh[...] = random_matrix(rng, H, density, spectral_radius)  # type: ignore[index]
@@ -61,16 +65,21 @@ class Reservoir:
         return features[..., start : start + self.rnn.hidden_size]
 
     def _drive(
-        self, x: Array, features: Array, state: StateArrays, final: StateArrays, lengths: Array | None, **how: Any
+        self,
+        x: Array,
+        features: Array,
+        states: tuple[StateArrays, StateArrays],
+        lengths: Array | None,
+        forward: Callable[..., Any] = passes.forward,
     ) -> list[list[Any]]:
-        """Write features; they are 0 beyond a row's length. `how` are options of `passes.forward`."""
+        """Write features, which are 0 beyond a row's length, and the final state; returns what `forward` saved."""
         if self.inputs:
             features[..., : x.shape[-1]] = x
             clear(features[..., : x.shape[-1]], lengths)
         order, saved = order_of(lengths, len(x)), []
         for layer in range(self.stack.L):
             h = self.states(features, layer)
-            saved.append(self.stack.run(passes.forward, layer, x, h, state, final, order=order, **how))
+            saved.append(self.stack.run(layer, x, h, states, order, forward))
             x = h
         return saved
 
@@ -96,9 +105,20 @@ class Reservoir:
         for block, _ in time_blocks(T, N, self.features, lengths):
             features = np.empty((block.stop - block.start, N, self.features), self.rnn.dtype)
             left = None if lengths is None else np.clip(lengths - block.start, 0, len(features))
-            self._drive(x[block], features, state, final, left)
+            self._drive(x[block], features, (state, final), left)
             state = final
             yield block, features
+
+    def write(
+        self, readout: Callable[[Array], Array], x: Array, start: tuple[StateArrays, Array | None], y: Array
+    ) -> StateArrays:
+        """Write the readout of each step into y (T, N, O), return the final state. `start`: a state and the lengths."""
+        state, lengths = start
+        final = self.stack.empty_state(x.shape[1])
+        for block, features in self.blocks(x, state, lengths, final):
+            y[block] = readout(features)
+        clear(y, lengths)
+        return final
 
     def forward(
         self, x: Array, state: StateArrays, lengths: Array | None
@@ -106,12 +126,13 @@ class Reservoir:
         """All features at once, the final state, and what `backward` needs."""
         T, N, _ = x.shape
         final, features = self.stack.empty_state(N), np.empty((T, N, self.features), self.rnn.dtype)
-        return features, final, self._drive(x, features, state, final, lengths, keep=True)
+        return features, final, self._drive(x, features, (state, final), lengths, partial(passes.forward, keep=True))
 
     def backward(self, saved: list[list[Any]], dfeatures: Array, dfinal: StateArrays, dx: Array) -> StateArrays:
         """Add the gradient of x into dx (T, N, I) and return that of the initial state. `dfeatures` is overwritten."""
         dinitial = self.stack.empty_state(dx.shape[1])
-        unused = [[None if array is None else np.zeros_like(array) for array in own] for own in self.stack.arrays]
+        arrays = [self.stack.arrays(layer) for layer in range(self.stack.L)]
+        unused = [[None if array is None else np.zeros_like(array) for array in own] for own in arrays]
         if self.inputs:
             dx += dfeatures[..., : self.rnn.input_size]
         for layer in reversed(range(self.stack.L)):
@@ -140,7 +161,7 @@ class FeatureStream:
         rnn, (L, N, H) = reservoir.rnn, state.shape
         self._stream, self._top = rnn.stream(N), np.empty((N, H), rnn.dtype)
         self._stream.state = state
-        self.features = np.empty((N, reservoir.features), rnn.dtype)
+        self.features: Array = np.empty((N, reservoir.features), rnn.dtype)
         self._inputs = self.features[:, : reservoir.first]
         self._states = self.features[:, reservoir.first :].reshape(N, L, H).swapaxes(0, 1)  # a view
 

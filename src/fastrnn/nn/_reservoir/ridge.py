@@ -39,7 +39,7 @@ class Ridge:
             self._reduce()
 
     def _reduce(self) -> None:
-        self._triangle = np.linalg.qr(np.concatenate([self._triangle, *self._waiting]), mode="r")
+        self._triangle = np.asarray(np.linalg.qr(np.concatenate([self._triangle, *self._waiting]), mode="r"))
         self._waiting = []
 
     def solve(self, ridge: float) -> tuple[Array, Array]:

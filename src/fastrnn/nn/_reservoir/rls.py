@@ -56,9 +56,9 @@ class RLS:
     def __init__(self, layer: EchoState, forgetting_factor: float = 1.0, delta: float = 1e-6) -> None:
         if not isinstance(layer, EchoState):
             raise TypeError(f"layer: expected an EchoState, got {type(layer).__name__}")
-        self.layer = layer
-        self.forgetting_factor = as_fraction("forgetting_factor", forgetting_factor)
-        self.delta = as_positive("delta", delta)
+        self.layer: EchoState = layer
+        self.forgetting_factor: float = as_fraction("forgetting_factor", forgetting_factor)
+        self.delta: float = as_positive("delta", delta)
         weight, bias = layer.params["weight"], layer.params["bias"]
         self._readout = np.concatenate([bias[:, None], weight], axis=1, dtype=np.float64)  # (O, 1+F)
         size = self._readout.shape[1]

@@ -33,7 +33,9 @@ class Bridge:
     """
 
     def __init__(self, encoder: Any, decoder: Any, linear: Linear | None) -> None:
-        self.encoder, self.decoder, self.linear = encoder, decoder, linear
+        self.encoder: Any = encoder
+        self.decoder: Any = decoder
+        self.linear: Linear | None = linear
         sizes = _features(encoder), _features(decoder)
         expected = f"Linear({sizes[0]}, {sizes[1]})"
         if linear is None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine.arguments import UNIT, Array, as_number
+from ..._engine.arguments import UNIT, Array, Generator, as_number
 from ..._engine.layout import Layout, select_rows
 from .._attention.decoder import AttentionDecoder
 from .._container import Container
@@ -88,33 +88,24 @@ class Seq2Seq(Container):
         "Of scheduled sampling. Copies and pickles continue with the random numbers of the original.", default=None
     )
 
-    def __post_init__(self, seed: np.random.Generator) -> None:  # type: ignore[override]
+    def _setup(self, seed: Generator) -> None:  # type: ignore[override]
         check_fit(self)
-        self.attends = isinstance(self.decoder, AttentionDecoder)
+        self.attends: bool = isinstance(self.decoder, AttentionDecoder)
+        self.dtype: np.dtype[Any] = self.decoder.dtype
+        self.batch_first: bool = self.decoder.batch_first
         recurrent = self.decoder.layer if isinstance(self.decoder, AttentionDecoder) else self.decoder
         self._bridge = Bridge(last_recurrent(self.encoder), recurrent, self.bridge)
         (self._rng,) = seed.spawn(1)
-        super().__post_init__()
+        super()._setup()
 
     @property
     def takes_lengths(self) -> bool:
         return True
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """That of the layers."""
-        return self.decoder.dtype
-
-    @property
-    def batch_first(self) -> bool:
-        """That of the decoder."""
-        return self.decoder.batch_first
-
     def child_tapes(self, tape: Tape) -> list[tuple[str, Layer, Tape]]:
         *_, tapes = open_tape(tape, self)
         children = self.children()
-        names = ("encoder", "embedding", "decoder", "output")
-        return [(name, children[name], inner) for name, inner in zip(names, tapes, strict=True)]
+        return [(name, children[name], inner) for name, inner in zip(list(children)[:4], tapes, strict=True)]
 
     # -- the passes ----------------------------------------------------------------------------------------------------
 
@@ -178,10 +169,6 @@ class Seq2Seq(Container):
         weights : ndarray, shape (T, N, T_s) or (N, T, T_s), or None
             Of the attention; 0 beyond the lengths of either.
 
-        Raises
-        ------
-        TypeError, ValueError
-            An argument has the wrong dtype or shape; the message names it, what was expected and what came.
         """
         return self._run((source, target), (source_lengths, target_lengths), training=False)[:2]
 
@@ -211,19 +198,14 @@ class Seq2Seq(Container):
         return logits, weights, Tape(self, content, logits.shape)
 
     def backward(self, tape: Tape, dlogits: ArrayLike) -> Array | None:  # type: ignore[override]
-        """Gradient of the source, None where it is tokens; the gradients of the parameters are added into `grads`.
+        """The gradient of the source, None where it is tokens; those of the parameters are added into `grads`.
 
         Parameters
         ----------
         tape : Tape
             From this layer's `forward`; used up.
         dlogits : array_like
-            Gradient of the loss with respect to the logits, of their shape.
-
-        Raises
-        ------
-        TypeError, ValueError
-            The tape is used or another layer's, or a gradient has the wrong dtype or shape. Nothing is added then.
+            The gradient of the loss with respect to the logits, of their shape.
         """
         (shape, bridge_saved, tapes), dlogits = self._opened(tape, dlogits, "dlogits", "logits")
         encoder_tape, embedding_tape, decoder_tape, output_tape = tapes

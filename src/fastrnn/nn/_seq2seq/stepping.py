@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..._engine.arguments import Array
+from ..._engine.arguments import Array, Generator
 from ..._engine.layout import Layout
 from .._attention import input_feeding
 from .._attention.decoder import AttentionDecoder
@@ -36,7 +36,7 @@ def steps(model: Any, memory: Array, lengths: Any, copies: int = 1) -> Step:
     return step
 
 
-def sampled(inputs: Array, rng: np.random.Generator, probability: float, step: Step, state: Any) -> Array:
+def sampled(inputs: Array, rng: Generator, probability: float, step: Step, state: Any) -> Array:
     """`inputs` (T, N) with some symbols replaced by the model's own choice at the step before."""
     inputs, own = inputs.copy(), rng.random(inputs.shape) < probability
     for t in range(len(inputs) - 1):

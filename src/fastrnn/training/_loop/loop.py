@@ -5,7 +5,7 @@ import time
 import warnings
 
 from ...io._checkpoint_container import read_tree
-from ...optim._schedules import ReduceLROnPlateau
+from ...optim import ReduceLROnPlateau
 from .._state.checkpoints import load_checkpoint, random_states, set_random_states
 from .._state.history import History
 from .evaluation import Means, measured, scores

@@ -5,7 +5,7 @@ import inspect
 
 import numpy as np
 
-from ...losses._masking import within
+from ...losses._masking import sequence_mask
 from ...nn._embedding import Embedding
 from ...nn._layer import Layer, leaves
 
@@ -129,7 +129,7 @@ def applied(function, y, target, lengths, batch_first, takes=None):
         return function(y, target)
     if "lengths" in takes:
         return function(y, target, lengths=lengths, **more)
-    counted = within(lengths, "y", y.shape, "...", batch_first)
+    counted = sequence_mask("y", y.shape, lengths, "...", batch_first)
     target = np.asarray(target)
     if target.shape[:2] != counted.shape:
         raise ValueError(f"y: expected targets {counted.shape + ('...',)}, one for each step, got {target.shape}")

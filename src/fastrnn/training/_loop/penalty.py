@@ -3,7 +3,7 @@
 
 from collections.abc import Mapping
 
-from ...optim._gradients import add_penalty, penalised
+from ...optim._penalty import add_penalty, penalized
 
 __all__ = ["Penalty"]
 
@@ -36,7 +36,7 @@ class Penalty:
         if not {"l1", "l2"} & set(arguments):
             raise ValueError(f"penalty: expected l1, l2 or both, got {', '.join(arguments) or 'neither'}")
         try:
-            penalised(model, **arguments)
+            penalized(model, **arguments)
         except (TypeError, ValueError) as error:
             raise type(error)(f"penalty: {error}") from None
         self.model, self.arguments = model, dict(arguments)

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from ..._engine.elementwise import sum_of_squares
-from ...optim._gradients import clip_grad_norm, clip_grad_value
+from ...optim import clip_grad_norm, clip_grad_value
 
 __all__ = ["Update"]
 

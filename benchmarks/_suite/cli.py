@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The command line of the benchmarks."""
+
+import argparse
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fastrnn import _core
+
+from . import check, contracts, machine, peers, report, roof, run
+from .cases import Case
+from .table import make_quick_table, make_table
+
+try:
+    from tqdm import tqdm
+
+    from . import plots
+except ImportError as error:
+    raise ImportError(f'The benchmarks need {error.name}: pip install "fastrnn[bench]"') from error
+
+T = TypeVar("T")
+
+QUICK_PEERS = ("numpy", "torch", "onnxruntime")
+
+
+def parse_list(text: str) -> list[str]:
+    """Names separated by commas."""
+    return [name for name in text.split(",") if name]
+
+
+def parse_counts(text: str) -> list[int]:
+    """Positive numbers separated by commas."""
+    counts = [int(word) for word in parse_list(text)]
+    if not counts or min(counts) < 1:
+        raise argparse.ArgumentTypeError(f"expected numbers of threads like 1,2, got {text!r}")
+    return sorted(set(counts))
+
+
+def parse_pattern(text: str) -> re.Pattern[str]:
+    """A regular expression."""
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"expected a regular expression, got {text!r} ({error})") from None
+
+
+def choose_peers(options: argparse.Namespace, parser: argparse.ArgumentParser) -> list[str]:
+    """The peers to measure; prints which ones are not installed."""
+    default = QUICK_PEERS if options.quick else peers.NAMES
+    requested = ["numpy"] if options.check else options.peers or default
+    installed = []
+    for name in requested:
+        if name not in peers.NAMES and ":" not in name:
+            parser.error(f"--peers: expected names of {', '.join(peers.NAMES)}, or module:Class, got {name!r}")
+        if missing := peers.missing_packages(name):
+            print(f"{name}: skipped, {' and '.join(missing)} not installed")
+        else:
+            installed.append(name)
+    return installed
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse and check the command line."""
+    parser = argparse.ArgumentParser(prog="python -m fastrnn.benchmarks", description="Measure how fast fastrnn is.")
+    parser.add_argument(
+        "--quick", action="store_true", help="measure only a few shapes of each class; takes about three minutes"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("fastrnn-benchmarks"), metavar="DIR", help="default: ./%(default)s"
+    )
+    parser.add_argument(
+        "--peers", type=parse_list, metavar="NAME,...", help=f"default: the installed ones of {', '.join(peers.NAMES)}"
+    )
+    parser.add_argument("--threads", type=parse_counts, metavar="N,...", help="default: 1 and the number of cores")
+    parser.add_argument(
+        "--only", type=parse_pattern, default=re.compile(""), metavar="REGEX", help="only cases whose name matches"
+    )
+    parser.add_argument(
+        "--check", type=Path, metavar="RESULTS.json", help="compare with an earlier run instead of writing results"
+    )
+    options = parser.parse_args(arguments)
+    if options.threads is None:
+        options.threads = sorted({1, machine.usable_cores()})
+    options.names = choose_peers(options, parser)
+    return options
+
+
+def progress_bar(label: str) -> Callable[[Iterable[T]], Iterator[T]]:
+    """A function that shows a progress bar, with the current item, while a collection is iterated over."""
+
+    def progress(items: Iterable[T]) -> Iterator[T]:
+        with tqdm(items, desc=label, leave=False, dynamic_ncols=True) as bar:
+            for item in bar:
+                bar.set_postfix_str(getattr(item, "name", str(item)), refresh=False)
+                yield item
+
+    return progress
+
+
+def measure(options: argparse.Namespace, table: list[Case], description: dict[str, Any]) -> dict[str, Any]:
+    """Measure everything and return it as one document."""
+    quick = options.quick or options.check
+    print("Measuring the roof of the machine ...", flush=True)
+    limits = roof.measure(sorted({case.threads for case in table}))
+    with tempfile.TemporaryDirectory() as folder:
+        settings = run.QUICK if quick else run.Settings()
+        results, versions = run.measure_all(table, options.names, settings, Path(folder), progress_bar("cases"))
+    complete = not (quick or options.only.pattern)
+    contract_figures = contracts.measure(max(options.threads), progress=progress_bar("contracts")) if complete else {}
+    return report.make_document(results, limits, description | {"versions": versions}, contract_figures)
+
+
+def load_committed(path: Path, threads: int) -> dict[str, Any]:
+    """Read the results to compare with; exits if they cannot be compared."""
+    try:
+        committed = json.loads(path.read_text(encoding="utf-8"))
+        check.require_comparable(committed, _core.get_isa(), threads)
+    except (OSError, ValueError) as error:
+        sys.exit(str(error))
+    return committed
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = parse(arguments)
+    description = machine.describe(options.threads, arguments)
+    most = max(options.threads)
+    committed = load_committed(options.check, most) if options.check else None
+    quick = options.quick or committed is not None
+    table = make_quick_table(most) if quick else make_table(options.threads)
+    table = [case for case in table if options.only.search(case.name)]
+    if not table:
+        sys.exit(f"--only: no case has a name like {options.only.pattern!r}")
+    document = measure(options, table, description)
+    if committed is not None:
+        code, text = check.compare(committed, document)
+        print(text)
+        return code
+    options.out.mkdir(parents=True, exist_ok=True)
+    report.write(document, options.out)
+    plots.write(document, options.out)
+    print(f"{len(table)} cases; wrote RESULTS.md, RESULTS.json and plots to {options.out}")
+    return 0

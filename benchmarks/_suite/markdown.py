@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""RESULTS.md, made from the document that RESULTS.json holds."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .aims import best_peer, speed_aim
+from .quiet import NOISE
+
+Row = dict[str, Any]  # an element of "results" in RESULTS.json
+
+GROUP_TITLES = {
+    "tiny": "Tiny, per sample",
+    "small": "Small batch",
+    "resident": "Cache-resident",
+    "large": "Large",
+    "float64": "float64",
+    "ragged": "Ragged: lengths uniform in [1, T]",
+    "ragged-dense": "Dense, with as many steps in total as the ragged batches",
+    "stacks": "Bidirectional and stacked layers",
+    "deepbench": "DeepBench shapes (I = H; GRU with 50 or 100 of its 1500 steps; here with the input projection)",
+    "speech": "Speech and translation (RNN-T prediction, RNN-T encoder, small GNMT twice)",
+    "streaming": "Streaming: one step per call, carrying the state",
+    "scaling-T": "Scaling with T",
+    "scaling-N": "Scaling with N",
+    "scaling-H": "Scaling with H = I",
+    "scaling-threads": "Scaling with threads",
+}
+
+
+def format_duration(seconds: float) -> str:
+    """A duration in milliseconds or microseconds."""
+    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"
+
+
+def format_ratio(ratio: float) -> str:
+    """A ratio, in bold if the peer is faster."""
+    text = f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
+    return f"**{text}**" if ratio < 1 else text
+
+
+def make_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """The lines of a table: the first column is aligned left, the others right."""
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return ["| " + " | ".join(map(str, line)) + " |" for line in lines] + [""]
+
+
+def group_table(rows: Sequence[Row]) -> list[str]:
+    """One line per case, followed by a list of who was not measured and why."""
+    names = [name for name in dict.fromkeys(name for row in rows for name in row["peers"]) if name != "fastrnn"]
+    lines, notes = [], {}  # notes: a dict, which keeps the order and drops repetitions
+    for row in rows:
+        line = [f"{row['cell']} {row['shape']} {'train' if row['training'] else 'infer'}", row["threads"]]
+        ours = row["peers"]["fastrnn"]
+        if "median_seconds" in ours:
+            line += [format_duration(ours["median_seconds"]), format_duration(ours["p95_seconds"])]
+            line += [f"{ours['gflops']:.3g}", f"{100 * ours['roof_fraction']:.0f} %"]
+        else:
+            line += ["–"] * 4
+        for name in names:
+            figures = row["peers"].get(name, {})
+            otherwise = "error" if "error" in figures else "–"
+            line.append(format_ratio(figures["ratio"]) if "ratio" in figures else otherwise)
+        for name in ("fastrnn", *names):
+            figures = row["peers"].get(name, {})
+            if "skipped" in figures:
+                notes[f"* {name}: skipped: {figures['skipped']}"] = None
+            if "error" in figures:
+                notes[f"* {name}: {row['name']}: {figures['error']}"] = None
+        lines.append(line)
+    head = ["case", "threads", "median", "p95", "GF/s", "of the roof", *names]
+    return make_table(head, lines) + ([*notes, ""] if notes else [])
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    """The geometric mean of positive numbers."""
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+def summary_table(rows: Sequence[Row]) -> list[str]:
+    """Per class, cell and mode: the ratio to the best peer, the aim, and what the ratio would be at the roof."""
+    groups: dict[tuple[str, str, bool, float], list[tuple[float, float]]] = {}
+    for row in rows:
+        aim, best = speed_aim(row), best_peer(row)
+        if aim is not None and best is not None:
+            ceiling = best[1] / row["peers"]["fastrnn"]["roof_fraction"]
+            groups.setdefault((row["group"], row["cell"], row["training"], aim), []).append((best[1], ceiling))
+    lines = []
+    for (group, cell, training, aim), pairs in groups.items():
+        ratios, ceilings = zip(*pairs, strict=True)
+        reached = sum(ratio >= aim for ratio in ratios)
+        mode = "training" if training else "inference"
+        line = [f"{group}, {cell}, {mode}", format_ratio(min(ratios)), format_ratio(geometric_mean(ratios))]
+        lines.append([*line, f"{aim:g}", f"{reached} of {len(ratios)}", f"{geometric_mean(ceilings):.3g}"])
+    return make_table(["class", "worst", "geometric mean", "aim", "reached", "at the roof"], lines)
+
+
+def slower_cases(rows: Sequence[Row]) -> list[str]:
+    """The cases in which a peer is faster, the worst first."""
+    pairs = [(best, row["name"]) for row in rows if (best := best_peer(row)) is not None and best[1] < 1]
+    if not pairs:
+        return ["Nowhere in this run.", ""]
+    pairs.sort(key=lambda pair: (pair[0][1], pair[1]))
+    return make_table(["case", "peer", "ratio"], [[case, peer, f"{ratio:.2f}"] for (peer, ratio), case in pairs])
+
+
+def ragged_cost(rows: Sequence[Row]) -> list[list[str]]:
+    """The time per row and step of each ragged batch, relative to the dense batch of the same size."""
+    median = {row["name"]: row["peers"]["fastrnn"].get("median_seconds") for row in rows}
+    dense = {(r["cell"], r["N"], r["H"], r["training"], r["threads"]): r for r in rows if r["group"] == "ragged-dense"}
+    lines = []
+    for row in rows:
+        other = dense.get((row["cell"], row["N"], row["H"], row["training"], row["threads"]))
+        if row["group"] == "ragged" and other is not None and median[row["name"]] and median[other["name"]]:
+            cost = median[row["name"]] / row["rows"] / (median[other["name"]] / other["rows"])
+            lines.append([row["name"], f"{cost:.2f}"])
+    return lines
+
+
+def disturbed_cases(rows: Sequence[Row]) -> list[str]:
+    """Names of the cases during which other processes used the machine."""
+    return [row["name"] for row in rows if (row["elsewhere_cores"] or 0) > NOISE]
+
+
+def roof_table(roof: dict[str, Any]) -> list[str]:
+    """The rates of the machine, by number of threads."""
+    counts, barrier = list(roof["fma_gflops"]["float32"]), roof["barrier_seconds"]
+    lines = [
+        [f"multiply-adds, {dtype}, GF/s", *(f"{roof['fma_gflops'][dtype][n]:.0f}" for n in counts)]
+        for dtype in ("float32", "float64")
+    ]
+    for level, rates in roof["read_gbs"].items():
+        lines.append([f"reading {level}, GB/s", *(f"{rates[n]:.0f}" for n in counts)])
+    lines.append(["barrier, ns", *(f"{barrier[n] * 1e9:.0f}" if n in barrier else "–" for n in counts)])
+    return make_table(["threads", *counts], lines)
+
+
+def contract_lines(contracts: dict[str, Any]) -> list[list[str]]:
+    """One line for each figure of `contracts.measure`."""
+    lines = []
+    for name, figures in contracts.items():
+        for key, value in figures.items():
+            if isinstance(value, str):
+                lines.append([name, key, value])
+            elif key.endswith("bytes"):
+                lines.append([name, key.removesuffix("_bytes"), f"{value / 1e6:.3g} MB"])
+            elif "median_seconds" in value:
+                text = f"{format_duration(value['median_seconds'])}, p95 {format_duration(value['p95_seconds'])}"
+                if "p95_ratio" in value:
+                    text += f" ({value['median_ratio']:.2f}, {value['p95_ratio']:.2f} times)"
+                lines.append([name, key, text])
+            else:
+                for H, part in value.items():
+                    above = format_duration(max(0, part["above_seconds"]))
+                    text = f"{format_duration(part['call_seconds'])}, {above} above the kernel"
+                    lines.append([name, f"{key} H={H}", text])
+    return lines
+
+
+def header(machine: dict[str, Any]) -> list[str]:
+    """The title, the run, and how to read the tables."""
+    versions = {package: version for packages in machine["versions"].values() for package, version in packages.items()}
+    load = "unknown" if machine["load_average"] is None else f"{machine['load_average']:.2f}"
+    return [
+        "# Benchmark results",
+        "",
+        f"`{machine['command']}`, {machine['date']}, commit {machine['commit'] or 'unknown'}",
+        "",
+        f"* {machine['cpu']}, {machine['cores']} cores, engine {machine['isa']}, load at the start {load}",
+        f"* {machine['system']}, Python {machine['python']}",
+        "* " + ", ".join(f"{package} {version}" for package, version in versions.items()),
+        "",
+        "The columns of the peers are the peer's time divided by fastrnn's: above 1 fastrnn is faster, below 1 (bold)",
+        "the peer is. Times can be compared only within one run.",
+        "[README.md](README.md) says what is measured, and how.",
+        "",
+    ]
+
+
+def markdown(document: dict[str, Any]) -> str:
+    """The text of RESULTS.md."""
+    rows = document["results"]
+    out = header(document["machine"])
+    if any(speed_aim(row) is not None for row in rows):
+        out += ["## Against the best peer", ""]
+        out += [
+            "At the roof: the geometric mean if fastrnn took no more time than the roof of the machine allows. Where"
+        ]
+        out += ["that is below the aim, no kernel can reach the aim on this machine. What limits the others is in"]
+        out += ["[LIMITS.md](LIMITS.md).", "", *summary_table(rows)]
+    out += ["## Where a peer is ahead", "", *slower_cases(rows)]
+    out += ["## The roof of the machine", "", *roof_table(document["roof"])]
+    if names := disturbed_cases(rows):
+        out += ["## Measured while other processes used the machine", "", *(f"* {name}" for name in names), ""]
+    for group in dict.fromkeys(row["group"] for row in rows):
+        out += [f"## {GROUP_TITLES.get(group, group)}", ""]
+        out += group_table([row for row in rows if row["group"] == group])
+        if group == "ragged" and (lines := ragged_cost(rows)):
+            out += ["Time per row and step, relative to the dense batch:", ""]
+            out += make_table(["case", "ragged / dense"], lines)
+    if document["contracts"]:
+        out += ["## Apart from throughput", ""]
+        out += make_table(["contract", "case", "result"], contract_lines(document["contracts"]))
+    return "\n".join(out).rstrip() + "\n"

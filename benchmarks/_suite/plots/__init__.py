@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Plots of a run, as PNG and SVG: the part of the roof that is reached, the peers, and scaling with each size."""
+
+from pathlib import Path
+from typing import Any
+
+from .classes import draw_peers, draw_roof
+from .scaling import draw_scaling
+
+PLOTS = {"roof": draw_roof, "peers": draw_peers, "scaling": draw_scaling}
+
+
+def write(document: dict[str, Any], folder: Path) -> list[str]:
+    """Write the plots that the document has data for, and return their names."""
+    names = []
+    for name, draw in PLOTS.items():
+        figure = draw(document)
+        if figure is not None:
+            names.append(name)
+            figure.savefig(folder / f"{name}.png", dpi=150)
+            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    return names

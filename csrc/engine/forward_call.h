@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * forward_call.h - what the threads of a forward call work with: its arguments, its memory, and what each owns. */
+enum {
+    ROW_BLOCK = 96, /* rows that go through time together: enough to reuse each weight, few enough for L1 and L2 */
+    CHUNK_BYTES = 192 * 1024, /* of tiles: they are written and read once per chunk and should stay in L2 */
+    SHORT_CHUNK = 32 /* steps, where threads meet at each: a crowded team is given up between chunks (team.h) */
+};
+
+struct forward_space {
+    struct barrier *meet;       /* one for each row group */
+    real           *zeros;      /* (H): the state of rows that have no initial one */
+    fr_idx          block;      /* rows of a block, at most: ROW_BLOCK, or N */
+    real           *scratch;    /* (row groups, block, S, H): blocks between the stages where there is no tape */
+    real           *tiles;      /* this thread's */
+    fr_idx          chunk_rows; /* rows of a chunk, at most */
+    const real    **x;          /* (chunk_rows) */
+    struct step     step;       /* arrays of ROW_BLOCK */
+    const real    **operand;
+    real           *masked; /* (block, H): what a product reads, through the mask */
+};
+
+INLINE struct range own_panels(const fr_desc *d, const struct stage *t, struct grid grid, int rank)
+{
+    return partition(panel_count(d->H, t->ub), rank % grid.cols, grid.cols);
+}
+
+/* Reals in one row of the tiles of all panels that a thread owns, at most: a group's threads have the same chunks. */
+static fr_idx tile_width(const fr_desc *d, struct grid grid)
+{
+    const struct cell *cell = &cells[d->cell];
+    fr_idx             width = 0;
+    for (int k = 0; k < stage_count(cell); k++) {
+        const struct stage *t = &cell->stage[k];
+        width += (panel_count(d->H, t->ub) + grid.cols - 1) / grid.cols * t->S * t->ub * VL;
+    }
+    return width;
+}
+
+/* What one thread has for itself; out->block and out->chunk_rows are known. */
+static void forward_rank_layout(const fr_desc *d, fr_idx width, struct arena *a, struct forward_space *out)
+{
+    const fr_idx block = out->block;
+    out->tiles = reserve(a, out->chunk_rows * width, sizeof(real));
+    out->x = reserve(a, out->chunk_rows, sizeof *out->x);
+    out->step.h_prev = reserve(a, block, sizeof(real *));
+    out->step.c_prev = reserve(a, block, sizeof(real *));
+    out->step.h = reserve(a, block, sizeof(real *));
+    out->step.c = reserve(a, block, sizeof(real *));
+    out->step.gates = reserve(a, block, sizeof(real *));
+    out->step.fraction_h = reserve(a, block, sizeof(real *));
+    out->step.fraction_c = reserve(a, block, sizeof(real *));
+    out->operand = reserve(a, block, sizeof(real *));
+    out->masked = reserve(a, d->masked ? block * d->H : 0, sizeof(real));
+}
+
+/* The workspace of thread `rank`: what all share, and its region. */
+static struct region forward_layout(const fr_desc *d, struct grid grid, int rank, char *base, struct forward_space *out)
+{
+    const struct cell *cell = &cells[d->cell];
+    const fr_idx       block = d->N < ROW_BLOCK ? d->N : ROW_BLOCK;
+    struct arena       a = {base, 0};
+    struct region      own = {0};
+    out->block = block;
+    out->meet = reserve(&a, grid.rows, sizeof *out->meet);
+    out->zeros = reserve(&a, d->H, sizeof(real));
+    out->scratch = reserve(&a, stage_count(cell) > 1 ? grid.rows * block * block_count(cell) * d->H : 0, sizeof(real));
+    const fr_idx width = tile_width(d, grid), fit = CHUNK_BYTES / ((fr_idx)sizeof(real) * width);
+    const fr_idx most = grid.cols > 1 && SHORT_CHUNK < d->T ? SHORT_CHUNK * block : d->T * block;
+    out->chunk_rows = fit < block ? block : fit < most ? fit : most;
+    for (int r = 0; r <= rank; r++) {
+        own.lo = a.used;
+        forward_rank_layout(d, width, &a, out);
+        own.hi = a.used;
+    }
+    return own;
+}
+
+static struct region forward_region(const fr_desc *d, struct grid grid, int rank)
+{
+    struct forward_space none;
+    return forward_layout(d, grid, rank, NULL, &none);
+}
+
+struct forward_call {
+    const fr_desc         *d;
+    const fr_forward_args *a;
+    const struct cell     *cell;
+    struct stage_pack      pack[2];
+    struct forward_space   space;
+    struct grid            grid;
+    int                    rank;
+    struct group           group; /* this thread's */
+    struct field           x, y, fraction_h, fraction_c;
+};

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Decoding of one sequence for each row: the likeliest symbol at each step, or one drawn at random."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._engine.arguments import Array, SeedLike, as_positive, as_rng, as_size
+from ..nn._sequential import Sequential
+from ._decoded import Decoded, as_decoded
+from ._stepping import Decodable, as_limits, begin, log_softmax
+
+Choose: TypeAlias = Callable[[Array], Array]  # log-probabilities (N, V) -> symbols (N,)
+
+
+def greedy(
+    model: Sequential | Decodable,
+    source: ArrayLike,
+    lengths: ArrayLike | None = None,
+    *,
+    stop: int | None,
+    max_length: int,
+) -> Decoded:
+    """Write the likeliest symbol at each step; among equally likely symbols the first.
+
+    Parameters
+    ----------
+    model : Seq2Seq, Sequential, or any object with `begin`
+        A translator with its own source, or a language model.
+    source : array_like
+        What a Seq2Seq takes as its source; for a language model the beginnings, tokens (T_s, N), or (N, T_s) with
+        `batch_first`, of at least one symbol each, which are not repeated in the result.
+    lengths : array_like of int, shape (N,), default T_s for every row
+        Lengths of the rows of the source.
+    stop : int or None
+        The symbol that ends a row. None: no symbol does.
+    max_length : int
+        The largest number of steps of a row, at least 1.
+
+    Returns
+    -------
+    Decoded
+
+    Raises
+    ------
+    TypeError
+        If an argument is of the wrong type.
+    ValueError
+        If an argument is out of range, or a language model has a bidirectional layer.
+    FloatingPointError
+        If the model gives NaN.
+
+    Examples
+    --------
+    >>> import numpy as np, fastrnn as fr
+    >>> model = fr.Sequential(fr.Embedding(5, 4, seed=0), fr.GRU(4, 8, seed=1), fr.Linear(8, 5, seed=2))
+    >>> result = fr.decoding.greedy(model, np.array([[1, 3], [2, 0]]), lengths=[2, 1], stop=None, max_length=6)
+    >>> result.tokens.shape, result.lengths
+    ((6, 2), array([6, 6]))
+    """
+    stop, max_length = as_limits(stop, max_length)
+    return _write(model, source, lengths, stop, max_length, lambda log_probs: log_probs.argmax(axis=-1))
+
+
+def sample(
+    model: Sequential | Decodable,
+    source: ArrayLike,
+    lengths: ArrayLike | None = None,
+    *,
+    stop: int | None,
+    max_length: int,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    seed: SeedLike = None,
+) -> Decoded:
+    """Write symbols at random, with the probabilities that the model gives them.
+
+    Parameters
+    ----------
+    model : Seq2Seq, Sequential, or any object with `begin`
+        A translator with its own source, or a language model.
+    source : array_like
+        What a Seq2Seq takes as its source; for a language model the beginnings, tokens (T_s, N), or (N, T_s) with
+        `batch_first`, of at least one symbol each, which are not repeated in the result.
+    lengths : array_like of int, shape (N,), default T_s for every row
+        Lengths of the rows of the source.
+    stop : int or None
+        The symbol that ends a row. None: no symbol does.
+    max_length : int
+        The largest number of steps of a row, at least 1.
+    temperature : float, default 1.0
+        Divides the logits, finite and above 0. Below 1 likely symbols become likelier; above 1 all symbols become more
+        equal.
+    top_k : int or None, default None
+        Draw only from the `top_k` likeliest symbols of each step, and those that equal the last of them. None draws
+        from all symbols.
+    seed : int, Generator or None, default None
+        Seed of the random numbers, or the generator that draws them. None gives different sequences on every call.
+
+    Returns
+    -------
+    Decoded
+        `log_probs` are those of the model, whatever `temperature` and `top_k` are.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of the wrong type.
+    ValueError
+        If an argument is out of range, or a language model has a bidirectional layer.
+    FloatingPointError
+        If the model gives NaN.
+
+    Examples
+    --------
+    >>> import numpy as np, fastrnn as fr
+    >>> model = fr.Sequential(fr.Embedding(5, 4, seed=0), fr.GRU(4, 8, seed=1), fr.Linear(8, 5, seed=2))
+    >>> result = fr.decoding.sample(model, [[1, 3]], stop=0, max_length=6, temperature=0.5, seed=0)
+    >>> bool((result.lengths <= 6).all())
+    True
+    """
+    temperature, rng = as_positive("temperature", temperature), as_rng(seed)
+    k = None if top_k is None else as_size("top_k", top_k)
+    stop, max_length = as_limits(stop, max_length)
+
+    def choose(log_probs: Array) -> Array:
+        scores = log_probs / temperature
+        if k is not None and k < scores.shape[-1]:
+            least = np.partition(scores, -k, axis=-1)[:, -k, None]
+            scores[scores < least] = -np.inf
+        cumulated = np.cumsum(np.exp(scores - scores.max(axis=-1, keepdims=True)), axis=-1)
+        return (cumulated > rng.random((len(scores), 1)) * cumulated[:, -1:]).argmax(axis=-1)
+
+    return _write(model, source, lengths, stop, max_length, choose)
+
+
+def _write(
+    model: Sequential | Decodable,
+    source: ArrayLike,
+    lengths: ArrayLike | None,
+    stop: int,
+    max_length: int,
+    choose: Choose,
+) -> Decoded:
+    """Write one sequence for each row; `choose` picks the symbols of a step."""
+    tokens, state, step = begin(model, source, lengths, 1)
+    n = np.arange(len(tokens))
+    running, written, total = np.ones(len(n), bool), np.zeros(len(n), np.intp), np.zeros(len(n))
+    tokens_of_steps: list[Array] = []
+    weights_of_steps: list[Array | None] = []
+    while running.any() and len(tokens_of_steps) < max_length:
+        logits, state, weights = step(tokens, state)
+        log_probs = log_softmax(logits, stop)
+        tokens = np.where(running, choose(log_probs), stop)
+        total[running] += log_probs[n, tokens][running]
+        running &= tokens != stop
+        written += running
+        tokens_of_steps.append(tokens)
+        weights_of_steps.append(weights)
+    return as_decoded(model, tokens_of_steps, weights_of_steps, written, total)

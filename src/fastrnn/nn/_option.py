@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One option of a class: what `Configurable` needs to know of it."""
+
+from reprlib import repr as short  # a value from a file may have megabytes
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+
+Provided = TypeVar("Provided")
+Value = TypeVar("Value")
+
+
+class _Required:
+    def __repr__(self) -> str:
+        return "required"
+
+
+REQUIRED: Any = _Required()
+
+
+class Option(Generic[Provided, Value]):
+    """One option of a class.
+
+    Parameters
+    ----------
+    doc : str
+        What it means, for the docstring of the class.
+    default : object, optional
+        Without it the option is required.
+    omit : bool, default False
+        Leave the option out of `config` while it has its default, as files do that were written before it existed.
+    init : bool, default True
+        Whether the constructor takes it. If not, it is a checked attribute that the class sets.
+    last : bool, default False
+        Place the option behind those of subclasses. A subclass that repeats it gives it a place of its own.
+
+    Attributes
+    ----------
+    type_text : str
+        The type, as the docstring says it.
+    kw_only : bool
+        Whether it is passed by name only: declared behind ``_: KW_ONLY``.
+    stored : bool
+        Whether the value becomes an attribute. If not, ``_setup`` receives it.
+    in_config : bool
+        Whether the value is part of `config`.
+    json_types : tuple of type
+        The exact types that a file may hold for it.
+    """
+
+    type_text: str = "object"
+    kw_only: bool = False
+    stored: bool = True
+    in_config: bool = True
+    json_types: tuple[type, ...] = ()
+
+    def __init__(
+        self, doc: str, *, default: Any = REQUIRED, omit: bool = False, init: bool = True, last: bool = False
+    ) -> None:
+        self.doc: str = doc
+        self.default: Any = default
+        self.omit: bool = omit
+        self.init: bool = init
+        self.last: bool = last
+        self.in_config = self.in_config and init
+        if default is None and "None" not in self.type_text:
+            self.type_text += " or None"
+
+    # At run time an option is no descriptor: the value lies in the instance's dict, where reading it costs nothing,
+    # and `Configurable.__setattr__` checks what is assigned.
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: None, owner: type) -> Self: ...
+        @overload
+        def __get__(self, instance: object, owner: type) -> Value: ...
+        def __get__(self, instance: object, owner: type) -> Any: ...
+        def __set__(self, instance: object, value: Provided) -> None: ...
+
+    def check(self, name: str, value: Any) -> Any:
+        """`value` as the attribute holds it, or an error that begins with `name`."""
+        return None if value is None is self.default else self._check(name, value)
+
+    def _check(self, name: str, value: Any) -> Any:
+        return value
+
+    def plain(self, value: Any) -> Any:
+        """A checked value as JSON can hold it."""
+        return value
+
+    def parse(self, what: str, value: Any) -> Any:
+        """A value from a file, which may be anything; ValueError unless `plain` could have written it."""
+        if value is None is self.default:
+            return None
+        if type(value) not in self.json_types:  # exactly: True is no int, and 3.0 neither
+            raise ValueError(f"{what}: expected {self.json_types[0].__name__}, got {short(value)}")
+        try:
+            self.check(what, value)
+        except TypeError as error:
+            raise ValueError(str(error)) from None
+        return value

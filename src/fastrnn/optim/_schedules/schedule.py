@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What schedules share."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ..._engine.arguments import NONNEGATIVE
+from ...nn._configurable import Configurable, options_of
+from ...nn._options import Argument, Number, Size
+from .._optimizer import Optimizer
+from .._state import check_names, scalar
+
+
+class Schedule(Configurable):
+    """Base of all schedules: sets the learning rate of an optimizer as a function of a count.
+
+    A subclass defines ``at(lr, count)``. Nothing drifts, since no rate is computed from the one before: a resumed
+    schedule gives the same bits, and past its end it stays at its last value. A schedule sets ``optimizer.lr`` and
+    nothing else; groups with an `lr` of their own follow in proportion. Use one schedule for one optimizer: of several,
+    the last one to step decides.
+
+    Attributes
+    ----------
+    initial_lr : float
+        The learning rate that the schedule started from.
+    count : int
+        Number of calls of `step`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `optimizer` has no `lr`, or an option is out of range.
+
+    Examples
+    --------
+    A schedule of your own.
+
+    >>> import fastrnn as fr
+    >>> from fastrnn.optim import Schedule
+    >>> class Harmonic(Schedule):
+    ...     def at(self, lr, count):
+    ...         return lr / (1 + count)
+    >>> sgd = fr.SGD(fr.Linear(2, 1), lr=0.5)
+    >>> schedule = Harmonic(sgd)
+    >>> schedule.step()
+    >>> sgd.lr
+    0.25
+    """
+
+    optimizer: Argument[Optimizer] = Argument(
+        "The schedule starts from its `lr`, and sets it to the schedule's first value at once.", "Optimizer"
+    )
+    initial_lr: Number = Number("The learning rate that the schedule started from.", NONNEGATIVE, init=False)
+    count: Size = Size("Number of calls of `step`.", low=0, default=0, init=False)
+    state_names: ClassVar[tuple[str, ...]] = ("initial_lr", "count")  # the entries of a state_dict
+
+    def _setup(self) -> None:
+        if not hasattr(self.optimizer, "lr"):
+            raise TypeError(f"optimizer: expected an optimizer, got {type(self.optimizer).__name__}")
+        self.initial_lr = self.optimizer.lr
+        self._set()
+
+    def at(self, lr: float, count: int) -> float:
+        """The learning rate after `count` steps from the learning rate `lr`. A subclass defines it."""
+        raise NotImplementedError
+
+    def step(self) -> None:
+        """Go on by one. Call it after each update or after each epoch: that is the unit of the schedule's options."""
+        self.count += 1
+        self._set()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a resumed training needs of the schedule.
+
+        Returns
+        -------
+        dict of str to int or float
+            What the schedule started from and how far it is; not its options.
+        """
+        return {name: getattr(self, name) for name in self.state_names}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a `state_dict`, and set the optimizer's `lr`. It is checked before anything is changed.
+
+        Parameters
+        ----------
+        state : mapping
+            As `state_dict` returned it, from a schedule of the same kind and options. A number may be an array of
+            shape (), as files return it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            An entry is missing, unknown or out of range. The entry is named.
+        """
+        check_names(state, self.state_names)
+        options = options_of(type(self))
+        numbers = {name: options[name].check(name, scalar(name, state)) for name in self.state_names}
+        for name, number in numbers.items():
+            setattr(self, name, number)
+        self._set()
+
+    def _set(self) -> None:
+        self.optimizer.lr = self.at(self.initial_lr, self.count)

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Checks of the entries of a state_dict."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+
+def check_names(state: Any, expected: Iterable[str]) -> None:
+    """Raise TypeError or ValueError unless `state` is a mapping with exactly the expected names."""
+    if not isinstance(state, Mapping):
+        raise TypeError(f"state: expected a mapping, as state_dict returns it, got {type(state).__name__}")
+    expected = list(expected)
+    for name in expected:
+        if name not in state:
+            raise ValueError(f"{name}: expected an entry of this name, got none")
+    for name in state:
+        if name not in expected:
+            raise ValueError(f"{name}: expected no entry of this name, got one")
+
+
+def scalar(name: str, state: Mapping[str, Any]) -> Any:
+    """An entry as a plain number; it may be an array of shape (), as files return numbers."""
+    value = np.asarray(state[name])
+    if value.shape != ():
+        raise ValueError(f"{name}: expected a number, got shape {value.shape}")
+    return value.item()

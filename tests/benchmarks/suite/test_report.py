@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The results of a run, as a document and as files."""
+
+import copy
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.bench_data import SMALL
+
+from fastrnn.benchmarks._suite import report, run
+from fastrnn.benchmarks._suite.markdown import disturbed_cases, markdown
+
+
+def test_a_document_has_every_figure(small_run):
+    """In the order of the cases; numbers have their unit in the name; it can be stored as JSON."""
+    assert [row["name"] for row in small_run["results"]] == [case.name for case in SMALL]
+    for row in small_run["results"]:
+        ours, theirs = row["peers"]["fastrnn"], row["peers"]["numpy"]
+        for figures in (ours, theirs):
+            assert 0 < figures["best_seconds"] <= figures["median_seconds"] <= figures["p95_seconds"]
+            assert figures["gflops"] == pytest.approx(row["flop"] / figures["median_seconds"] * 1e-9)
+            assert figures["rounds"] in (run.SLOW_ROUNDS, 3)
+        assert ours["roof_fraction"] == pytest.approx(row["bound_seconds"] / ours["median_seconds"])
+        assert theirs["ratio"] > 1
+    assert small_run["machine"]["versions"]["numpy"]["numpy"] == np.__version__
+    assert {"cpu", "cores", "isa", "date", "command", "load_average"} <= small_run["machine"].keys()
+    assert json.loads(json.dumps(small_run)) == small_run
+
+
+def test_a_document_is_written(small_run, tmp_path):
+    """To both files; a ratio below 1 is bold and listed."""
+    document = copy.deepcopy(small_run)
+    document["results"][0]["peers"]["numpy"]["ratio"] = 0.4
+    document["results"][1]["peers"]["other"] = {"skipped": "inference only"}
+    report.write(document, tmp_path)
+    text = (tmp_path / "RESULTS.md").read_text()
+    assert json.loads((tmp_path / "RESULTS.json").read_text()) == document
+    assert "**0.40**" in text and f"| {SMALL[0].name} | numpy | 0.40 |" in text
+    assert "* other: skipped: inference only" in text
+    assert "| tiny, gru, inference | **0.40** | **0.40** | 2 | 0 of 1 |" in text
+
+
+def test_the_committed_report_is_made_from_the_committed_results():
+    """Both files are written by the same run, and a change of the report's words is applied to old figures."""
+    folder = Path(__file__).parents[3] / "benchmarks"
+    if not (folder / "RESULTS.json").exists():
+        pytest.skip("results are only in the repository")
+    document = json.loads((folder / "RESULTS.json").read_text())
+    assert markdown(document) == (folder / "RESULTS.md").read_text()
+
+
+def test_a_disturbed_case_is_named(small_run):
+    """One during which other processes used the machine."""
+    document = copy.deepcopy(small_run)
+    document["results"][0] |= {"elsewhere_cores": 1.0}
+    assert disturbed_cases(document["results"]) == [SMALL[0].name]
+    title = "## Measured while other processes used the machine"
+    assert f"{title}\n\n* {SMALL[0].name}\n" in markdown(document)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""state_dict and load_state_dict of every layer."""
+
+import types
+
+import numpy as np
+import pytest
+from support.every_layer import WITH_PARAMETERS, call, inputs
+from support.layers import (
+    assert_same_arrays,
+    assert_same_bits,
+    refused,
+    snapshot,
+)
+
+import fastrnn as fr
+
+
+def test_state_dict_is_a_copy(case, make):
+    """Later changes of the layer do not reach it, changes of it do not reach the layer."""
+    layer = make()
+    state_dict, before = layer.state_dict(), snapshot(layer.stored)
+    assert type(state_dict) is dict
+    assert_same_arrays(state_dict, before)
+    y = call(layer, inputs(case))
+    for array in state_dict.values():
+        array.fill(np.nan)
+    assert_same_bits(call(layer, inputs(case)), y)
+    state_dict = layer.state_dict()
+    for array in layer.params.values():
+        array.fill(np.nan)
+    assert_same_arrays(state_dict, before)
+
+
+def test_load_state_dict_brings_another_layer_to_the_same_bits(case, make):
+    """Into the layer's own arrays; the dictionary is neither held nor changed."""
+    layer, other = make(), make(seed=7)
+    state_dict, arrays = layer.state_dict(), list(other.params.values())
+    other.load_state_dict(state_dict)
+    assert_same_arrays(other.stored, layer.stored)
+    assert_same_bits(call(other, inputs(case)), call(layer, inputs(case)))
+    assert all(a is b for a, b in zip(other.params.values(), arrays, strict=True))
+    assert not any(np.shares_memory(a, b) for a in arrays for b in state_dict.values())
+
+
+def test_load_state_dict_takes_any_mapping(make):
+    """Another layer's params, a read-only view, names in another order, nested lists."""
+    layer = make()
+    for provided in (
+        layer.stored,
+        types.MappingProxyType(layer.state_dict()),
+        dict(reversed(layer.state_dict().items())),
+        {name: array.tolist() for name, array in layer.stored.items()},
+    ):
+        other = make(seed=7)
+        other.load_state_dict(provided)
+        assert_same_arrays(other.stored, layer.stored)
+
+
+@pytest.mark.parametrize(("own", "other"), [("float32", "float64"), ("float64", "float32")])
+def test_load_state_dict_converts_between_the_floats(case, make, own, other):
+    layer, source = make(np.dtype(own)), make(np.dtype(other), seed=7)
+    layer.load_state_dict(source.state_dict())
+    assert_same_arrays(layer.params, {name: a.astype(own) for name, a in source.params.items()})
+    assert call(layer, inputs(case, own)).dtype == own
+
+
+def with_last(value):
+    """A state_dict with the last entry, which is checked last, made from it by `value`."""
+
+    def spoil(state):
+        name = list(state)[-1]
+        return state | {name: value(state[name])}
+
+    return spoil
+
+
+# name -> (state_dict of another layer -> wrong one, error, words)
+BAD_STATE_DICTS = {
+    "missing": (lambda state: dict(list(state.items())[:-1]), ValueError, ["missing"]),
+    "unknown": (lambda state: state | {"w": np.ones(1)}, ValueError, ["unknown w"]),
+    "unknown number": (lambda state: state | {3: np.ones(1)}, ValueError, ["unknown 3"]),
+    "short": (with_last(lambda array: array[:-1]), ValueError, ["expected shape", "got ("]),
+    "rank": (with_last(lambda array: array[..., None]), ValueError, ["expected shape", ", 1)"]),
+    "scalar": (with_last(lambda array: 1.0), ValueError, ["expected shape", "got ()"]),
+    "integers": (with_last(lambda array: np.ones(array.shape, int)), TypeError, ["got int64"]),
+    "half": (with_last(lambda array: array.astype(np.float16)), TypeError, ["got float16"]),
+    "complex": (with_last(lambda array: array + 0j), TypeError, ["got complex"]),
+    "strings": (with_last(lambda array: array.astype(str)), TypeError, ["got <U"]),
+    "None": (with_last(lambda array: None), TypeError, ["got None"]),
+    "ragged": (with_last(lambda array: [[1.0], [1.0, 2.0]]), TypeError, ["got list"]),
+    "no mapping": (lambda state: list(state.items()), TypeError, ["a mapping", "got list"]),
+    "nothing": (lambda state: None, TypeError, ["a mapping", "got NoneType"]),
+}
+
+
+@pytest.mark.parametrize("case", WITH_PARAMETERS.values(), ids=WITH_PARAMETERS)
+@pytest.mark.parametrize("bad", BAD_STATE_DICTS.values(), ids=BAD_STATE_DICTS)
+def test_load_state_dict_checks_everything_before_it_writes(case, make, bad):
+    """The message names the entry, and not one parameter has changed."""
+    spoil, error, words = bad
+    layer, state_dict = make(), make(seed=7).state_dict()
+    before, last, y = snapshot(layer.params), list(state_dict)[-1], call(layer, inputs(case))
+    with pytest.raises(error) as caught:
+        layer.load_state_dict(spoil(state_dict))
+    message = str(caught.value)
+    assert message.startswith(("state_dict:", f"{last}:"))
+    for word in words:
+        assert word in message
+    assert_same_arrays(layer.params, before)
+    assert_same_bits(call(layer, inputs(case)), y)
+
+
+def test_missing_and_unknown_names_are_all_listed():
+    linear = fr.Linear(3, 4)
+    with refused(ValueError, "Linear.state_dict()", "missing weight, bias", "unknown a, b"):
+        linear.load_state_dict({"a": np.ones(1), "b": np.ones(1)})

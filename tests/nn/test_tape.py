@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A tape is used once, by its own layer, and survives a gradient that is refused."""
+
+import numpy as np
+import pytest
+from support.layers import argument_refused, assert_same_arrays, assert_same_bits, snapshot
+from support.recurrent import sequence, train
+
+import fastrnn as fr
+
+T, N, I, H = 5, 2, 3, 4
+
+
+def test_a_tape_is_used_once(kind, rng):
+    """The second backward is refused and adds nothing."""
+    layer = kind(I, H, 2, seed=0)
+    y, _, tape = layer.forward(sequence(rng, T, N, I))
+    layer.backward(tape, np.ones_like(y))
+    grads = snapshot(layer.grads)
+    with argument_refused(ValueError, "tape", "used", "once"):
+        layer.backward(tape, np.ones_like(y))
+    assert_same_arrays(layer.grads, grads)
+
+
+@pytest.mark.parametrize("tape", [None, (), "tape", 1, np.ones(3)], ids=lambda t: type(t).__name__)
+def test_anything_but_a_tape_is_refused(kind, tape):
+    layer = kind(I, H)
+    with argument_refused(TypeError, "tape", f"{kind.__name__}.forward", f"got {type(tape).__name__}"):
+        layer.backward(tape, np.ones((T, N, H), np.float32))
+
+
+def test_the_tape_of_another_layer_is_refused_and_stays_good(kind, rng):
+    """Even of a layer of the same class and sizes, or of another class."""
+    layer, x = kind(I, H, seed=0), sequence(rng, T, N, I)
+    y, _, tape = layer.forward(x)
+    for other in (kind(I, H, seed=0), fr.Linear(I, H), fr.Sequential(layer)):
+        with argument_refused(ValueError, "tape", type(other).__name__, f"another {kind.__name__}"):
+            other.backward(tape, np.ones_like(y))
+        assert not any(grad.any() for grad in other.grads.values())
+    layer.backward(tape, np.ones_like(y))
+
+
+BAD_GRADIENTS = {
+    "dy short": (
+        "dy",
+        np.ones((T - 1, N, H), np.float32),
+        None,
+        ValueError,
+        f"got {(T - 1, N, H)}",
+    ),
+    "dy transposed": ("dy", np.ones((N, T, H), np.float32), None, ValueError, f"got {(N, T, H)}"),
+    "dy scalar": ("dy", 1.0, None, ValueError, "got ()"),
+    "dy double": ("dy", np.ones((T, N, H)), None, TypeError, "dy.astype(np.float32)"),
+    "dy integers": ("dy", np.ones((T, N, H), int), None, TypeError, "got int64"),
+    "dy None": ("dy", None, None, TypeError, "got None"),
+    "dstate shape": (
+        "dstate",
+        None,
+        np.ones((1, N, H), np.float32),
+        ValueError,
+        f"expected {(2, N, H)}, got {(1, N, H)}",
+    ),
+    "dstate double": ("dstate", None, np.ones((2, N, H)), TypeError, "got float64"),
+    "dstate string": ("dstate", None, "abc", TypeError, "expected"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_GRADIENTS.values(), ids=BAD_GRADIENTS)
+def test_after_a_refused_gradient_the_tape_still_works(kind, case, rng):
+    """Nothing was added to grads, and the next backward returns what it would have returned."""
+    name, dy, dstate, error, word = case
+    layer, other, x = kind(I, H, 2, seed=0), kind(I, H, 2, seed=0), sequence(rng, T, N, I)
+    y, _, tape = layer.forward(x)
+    if name == "dstate":
+        dy, dstate = np.ones_like(y), (dstate, dstate) if kind is fr.LSTM else dstate
+    with argument_refused(error, name, word):
+        layer.backward(tape, dy, dstate)
+    assert not any(grad.any() for grad in layer.grads.values())
+    dx, dinitial = layer.backward(tape, np.ones_like(y))
+    expected = train(other, x)
+    assert_same_bits(dx, expected[2])
+    assert_same_bits(dinitial, expected[3])
+    assert_same_arrays(layer.grads, other.grads)

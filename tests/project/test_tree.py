@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The tree of the project: tests mirror the sources, every file states its licence, every name is shown."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import fastrnn as fr
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE, TESTS = ROOT / "src" / "fastrnn", ROOT / "tests"
+SUFFIXES = {".c", ".h", ".def", ".py", ".pyx", ".pxd", ".pxi", ".pyi"}
+OTHER_FOLDERS = {"benchmarks", "csrc", "examples", "golden", "project", "support", "typing"}  # of tests
+
+# Modules without a test file of their own, and where they are tested.
+TESTED_ELSEWHERE = {
+    "_engine.cells": "the table of cells, read from C: tests/csrc",
+}
+
+
+def bare(path):
+    """Path parts without the underscores of private modules and folders: ("nn", "recurrent", "stack")."""
+    return tuple(part.removeprefix("_") for part in path.with_suffix("").parts)
+
+
+def modules():
+    """Modules of the package that hold code of their own."""
+    paths = [path.relative_to(PACKAGE) for path in sorted(PACKAGE.rglob("*.py"))]
+    return [path for path in paths if not path.stem.startswith("__") and "benchmarks" not in path.parts]
+
+
+def sources(*folders):
+    """The source files below folders of the tree, as paths relative to it."""
+    paths = (path for folder in folders for path in (ROOT / folder).rglob("*"))
+    return sorted(str(path.relative_to(ROOT)) for path in paths if path.suffix in SUFFIXES)
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda path: ".".join(path.with_suffix("").parts))
+def test_every_module_has_a_test_file(module):
+    """tests/nn/recurrent/test_stack.py, or test_stack_<idea>.py, for src/fastrnn/nn/_recurrent/stack.py."""
+    *folders, stem = bare(module)
+    if ".".join(module.with_suffix("").parts) not in TESTED_ELSEWHERE:
+        folder = TESTS.joinpath(*folders)
+        assert (
+            list(folder.glob(f"test_{stem}.py")) or list(folder.glob(f"test_{stem}_*.py")) or (folder / stem).is_dir()
+        )
+
+
+def test_folders_of_tests_are_folders_of_sources():
+    known = {bare(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*") if path.is_dir() or path.suffix == ".py"}
+    folders = {path.parent.relative_to(TESTS).parts for path in TESTS.rglob("test_*.py")} - {()}
+    assert {folder for folder in folders if folder[0] not in OTHER_FOLDERS} <= known
+
+
+def test_every_file_states_its_licence():
+    """The first line is the SPDX line."""
+    line = r"(?:/\* |# )SPDX-License-Identifier: BSD-3-Clause\n"
+    files = sources("csrc", "src", "tests", "benchmarks")
+    assert len(files) > 200
+    assert [name for name in files if not re.match(line, (ROOT / name).read_text())] == []
+
+
+# Names without an idea of their own to show: how a training is stored and the machine asked. Guides show them.
+IN_NO_EXAMPLE = {"Batch", "Checkpoint", "Stream", "isas", "load_checkpoint", "save_checkpoint", "set_num_threads"}
+IN_NO_EXAMPLE |= {"show_config"}
+
+
+def test_every_public_name_is_shown_in_an_example():
+    text = "\n".join(path.read_text() for path in (ROOT / "examples").glob("*.py"))
+    shown = set(re.findall(r"\bfr\.(\w+)", text))
+    assert set(fr.__all__) - shown == IN_NO_EXAMPLE
+
+
+def test_the_readme_lists_every_example():
+    """With the part of the package that it shows; the links lead to files."""
+    text = (ROOT / "README.md").read_text()
+    table = text.partition("## Examples")[2].partition("\n## ")[0]
+    listed = re.findall(r"\]\(examples/(\w+)\.py\)", table)
+    expected = sorted(path.stem for path in (ROOT / "examples").glob("*.py") if not path.stem.startswith("_"))
+    assert sorted(listed) == expected
+    links = re.findall(r"\]\(([\w./]+)\)", text)
+    assert len(links) > len(listed) and [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_nothing_is_left_for_later():
+    """No word that marks unfinished work; such things belong into the tracker."""
+    words = re.compile(r"\b(?:T[O]DO|F[I]XME|X[X]X|H[A]CK)\b")
+    files = sources("csrc", "src", "tests", "benchmarks", "examples")
+    files += ["CMakeLists.txt", "Makefile"]
+    assert [name for name in files if words.search((ROOT / name).read_text())] == []
