@@ -46,7 +46,10 @@ class Trace(Mapping[str, Array]):
     def __init__(
         self, arrays: Mapping[str, Array], axes: Mapping[str, Axes], lengths: Mapping[str, Array], y: Array
     ) -> None:
-        self._arrays, self.axes, self.lengths, self.y = dict(arrays), dict(axes), dict(lengths), y
+        self._arrays: dict[str, Array] = dict(arrays)
+        self.axes: dict[str, Axes] = dict(axes)
+        self.lengths: dict[str, Array] = dict(lengths)
+        self.y: Array = y
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._arrays:
