@@ -121,7 +121,6 @@ def test_what_lies_in_a_public_package_is_private():
         "decoding",
         "init",
         "inspect",
-        "inspect.__main__",
         "io",
         "losses",
         "nn",

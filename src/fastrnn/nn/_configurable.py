@@ -3,13 +3,13 @@
 
 import inspect
 import re
+import sys
 import textwrap
 from collections.abc import Mapping
-from dataclasses import KW_ONLY
 from typing import Any, ClassVar, dataclass_transform
 
 from . import _options as options
-from ._option import REQUIRED, Option
+from ._option import KW_ONLY, REQUIRED, Option
 
 SECTION = re.compile(r"\n *(?:Attributes|Raises|Warns|See Also|Notes|References|Examples)\n *-+\n")
 
@@ -76,7 +76,7 @@ class Configurable:
         behind_marker = False
         for name, annotation in cls.__annotations__.items():
             option = vars(cls).get(name)
-            if annotation is KW_ONLY:
+            if _is_marker(annotation):
                 behind_marker = True
             elif isinstance(option, Option):
                 option.kw_only = behind_marker

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Dropout between layers. Between the layers of one stack it is an option of RNN, LSTM and GRU."""
 
-from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from .._engine.arguments import PROBABILITY, Array, Generator
 from .._engine.layout import Layout
+from ._option import KW_ONLY
 from ._options import DType, Flag, Number, Seed
 from ._stateless import StatelessLayer
 

@@ -2,7 +2,6 @@
 """Embedding."""
 
 import math
-from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from .._engine.arguments import Array, Generator, as_integers, as_size
 from ._layer import Shapes
+from ._option import KW_ONLY
 from ._options import DType, OptionalSize, Seed, Size
 from ._stateless import StatelessLayer
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Linear."""
 
-from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from .._engine import passes
 from .._engine.arguments import Array, Generator, readable
 from .._engine.cells import CELLS
 from ._layer import Shapes
+from ._option import KW_ONLY
 from ._options import DType, Flag, Seed, Size
 from ._stateless import StatelessLayer
 

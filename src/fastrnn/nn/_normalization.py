@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Layers that normalize their input."""
 
-from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from .._engine.arguments import POSITIVE, Array, check_memory
 from ._layer import Shapes
+from ._option import KW_ONLY
 from ._options import DType, Number, Size
 from ._stateless import StatelessLayer
 

@@ -4,6 +4,14 @@
 from reprlib import repr as short  # a value from a file may have megabytes
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
+if TYPE_CHECKING:
+    from dataclasses import KW_ONLY as KW_ONLY
+else:
+
+    class KW_ONLY:
+        """Options declared behind ``_: KW_ONLY`` are passed by name: dataclasses.KW_ONLY, without its import."""
+
+
 Provided = TypeVar("Provided")
 Value = TypeVar("Value")
 

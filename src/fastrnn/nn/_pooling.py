@@ -2,7 +2,6 @@
 """From a sequence to one vector per row."""
 
 from abc import abstractmethod
-from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from .._engine.arguments import Array, as_floats
 from .._engine.layout import Layout
 from .._engine.ragged import as_lengths, length_mask
 from ._layer import Layer
+from ._option import KW_ONLY
 from ._options import DType, Flag
 from ._tape import Tape
 

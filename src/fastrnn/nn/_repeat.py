@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """RepeatVector."""
 
-from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from .._engine.arguments import Array
 from .._engine.layout import Layout
+from ._option import KW_ONLY
 from ._options import DType, Flag, Size
 from ._pooling import sum_over_time
 from ._stateless import StatelessLayer

@@ -2,13 +2,13 @@
 """What optimizers share: groups, weight decay, and the state that a resumed training needs."""
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY
 from typing import Any, ClassVar
 
 import numpy as np
 
 from .._engine.arguments import FLOATS, NONNEGATIVE, Array, as_size
 from ..nn._configurable import Configurable
+from ..nn._option import KW_ONLY
 from ..nn._options import Argument, Number
 from ._groups import group_values, hyperparameters_of
 from ._state import check_names, scalar

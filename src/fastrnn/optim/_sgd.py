@@ -2,11 +2,11 @@
 """SGD."""
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY
 from typing import Any, ClassVar
 
 from .._engine import elementwise
 from .._engine.arguments import NONNEGATIVE, PROBABILITY, Array
+from ..nn._option import KW_ONLY
 from ..nn._options import Flag, Number
 from ._optimizer import Optimizer
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Integrated gradients and occlusion: what they are defined as, and a net of which the answer is known."""
+"""Integrated gradients and occlusion: their definitions, and a network with a known result."""
 
 import numpy as np
 import pytest
@@ -8,14 +8,14 @@ from support.recurrent import make_layer
 
 import fastrnn as fr
 from fastrnn.inspect import influence, integrated_gradients, occlusion
-from fastrnn.inspect._gradients import target as subject
+from fastrnn.inspect._gradients import target
 
 T, N = 5, 3
 LENGTHS = [4, 0, 5]
 
 
 def copying_lstm():
-    """An LSTM of one unit that reads (value, mark), and from the marked step on says tanh(tanh(value)) of it.
+    """An LSTM of one unit that reads (value, mark); from the marked step on its output is tanh(tanh(value)) of it.
 
     Its input gate is open where mark is 1 (sigma(20)) and shut where it is 0 (sigma(-20), 2e-9); its forget gate is the
     other way round; its output gate is open.
@@ -47,8 +47,8 @@ def test_they_agree_on_the_step_that_is_copied(marked, rng):
         assert shares[:, marked].min() > 1 - 1e-6
 
 
-def test_of_a_linear_net_they_are_gradient_times_input(rng):
-    """y_s = sum over t <= s of W^(s-t) V x_t: each step's part is known, and leaving it out takes it away."""
+def test_for_a_linear_network_they_are_gradient_times_input(rng):
+    """y_s = sum over t <= s of W^(s-t) V x_t: the part of each step is known, and occlusion removes it."""
     rnn = fr.RNN(2, 3, nonlinearity="identity", bias=False, dtype=np.float64, seed=0)
     V, W, x = rnn.params["weight_ih_l0"], rnn.params["weight_hh_l0"], rng.standard_normal((T, 2))
     parts, jacobians = np.zeros((T, T)), np.zeros((T, T))
@@ -64,7 +64,7 @@ def test_of_a_linear_net_they_are_gradient_times_input(rng):
 @pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["full", "ragged"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_the_shares_add_up_to_the_difference(cell, bidirectional, lengths, rng):
-    """Completeness, axiom of the paper.
+    """Completeness, an axiom of the paper.
 
     1e-10 is what the rule of Gauss leaves of smooth cells at 32 points. relu and selu jump in their slopes: what it
     leaves of a jump is the distance of two points, 1e-3 at some thousand.
@@ -78,7 +78,7 @@ def test_the_shares_add_up_to_the_difference(cell, bidirectional, lengths, rng):
 
 
 def test_the_shares_of_every_feature_and_row(rng):
-    """Against the integral as a plain sum over many points, through several layers."""
+    """Against a plain sum over many points, through several layers."""
     model, x = mixed_model(np.float64), rng.standard_normal((T, N, 3))
     points = (np.arange(400) + 0.5) / 400
     mean = np.mean([influence(model, a * x, output=1, reduce=None) for a in points], axis=0)  # (N, S, T, I)
@@ -101,7 +101,7 @@ def test_occlusion_is_the_difference_that_a_step_makes(cell, bidirectional, rng)
         np.testing.assert_allclose(every[:, :, t], np.linalg.norm(change, axis=-1), rtol=1e-14)
 
 
-def test_of_tokens_the_baseline_is_a_token_or_no_vector_at_all(rng):
+def test_the_baseline_of_tokens_is_a_token_or_a_vector_of_zeros(rng):
     model, tokens = language_model(np.float64), rng.integers(0, 10, (T, N))
     logits, _ = model(tokens)
     for baseline in (7, tokens[::-1]):
@@ -119,7 +119,7 @@ def test_of_tokens_the_baseline_is_a_token_or_no_vector_at_all(rng):
 
 
 @pytest.mark.parametrize("measure", [integrated_gradients, occlusion])
-def test_the_shape_of_an_answer_follows_the_question(measure, rng):
+def test_the_shape_of_the_result_follows_the_arguments(measure, rng):
     layer, x = fr.GRU(2, 3, seed=0), rng.standard_normal((T, N, 2)).astype(np.float32)
     whole = measure(layer, x, LENGTHS, output=1)
     assert whole.shape == (N, T, T) and whole.dtype == np.float64
@@ -133,27 +133,27 @@ def test_the_shape_of_an_answer_follows_the_question(measure, rng):
 
 
 @pytest.mark.parametrize("measure", [integrated_gradients, occlusion])
-def test_from_a_state_and_in_blocks(measure, rng, monkeypatch):
+def test_initial_state_and_blocks(measure, rng, monkeypatch):
     layer = fr.LSTM(2, 3, dtype=np.float64, seed=0)
     x = rng.standard_normal((T, N, 2))
     _, state = layer(x)
     whole = measure(layer, x, LENGTHS, state=state, output=1)
     alone = measure(layer, x[:, 2], state=tuple(part[:, 2] for part in state), output=1)
     assert_same_bits(alone, whole[2])
-    monkeypatch.setattr(subject, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(target, "BLOCK_BYTES", 1)
     assert_same_bits(measure(layer, x, LENGTHS, state=state, output=1), whole)
 
 
 @pytest.mark.parametrize("measure", [integrated_gradients, occlusion])
 def test_bad_input_is_refused(measure):
     model, x = fr.Sequential(fr.GRU(2, 3), fr.Linear(3, 4)), np.zeros((T, N, 2), np.float32)
-    tokens = np.zeros((T, N), int)
+    tokens, wide = np.zeros((T, N), int), x[:, :, :1].repeat(3, -1)
     cases = [
         (ValueError, (fr.Linear(2, 3), x), {}, "model: expected one with a recurrent layer in it"),
         (ValueError, (model, x[:, :0]), {}, "x: expected at least one step of at least one row"),
         (ValueError, (model, x), {"output": -1}, "output: expected features of y in 0..3, got -1..-1"),
         (ValueError, (model, x), {"at": -6}, "at: expected a step of y"),
-        (ValueError, (model, x), {"baseline": x[:, :, :1].repeat(3, -1)}, "baseline: expected what broadcasts to x"),
+        (ValueError, (model, x), {"baseline": wide}, "baseline: expected an array that broadcasts to x"),
         (TypeError, (model, x), {"baseline": np.zeros(2)}, "baseline: expected float32"),
         (TypeError, (language_model(), tokens), {"baseline": 0.0}, "baseline: expected integers"),
         (ValueError, (language_model(), tokens), {"baseline": [1, 2]}, "baseline: expected a token, or tokens (5, 3)"),

@@ -11,23 +11,24 @@ from support.layers import (
     pooled_model,
     refused,
 )
-from support.recurrent import as_tuple, make_layer
+from support.recurrent import make_layer
 from support.tolerance import slopes_of
 
 import fastrnn as fr
+from fastrnn._engine.layout import state_arrays
 from fastrnn.inspect import gradient_flow
 
 T, N = 6, 3
 LENGTHS = [4, 0, 6]
 
 
-def test_against_finite_differences_of_the_rest_of_the_run(cell, rng):
-    """dL / d(state after step t): the loss as a function of the state with which the rest begins."""
+def test_against_finite_differences_of_the_remaining_steps(cell, rng):
+    """dL / d(state after step t): the loss as a function of the initial state of the remaining steps."""
     layer = make_layer(cell, 2, 3, dtype=np.float64, seed=0)
     x, dy = rng.standard_normal((T, N, 2)), rng.standard_normal((T, N, 3))
     (flow,) = gradient_flow(layer, x, dy=dy)
     _, state = layer(x[:3])
-    parts = as_tuple(state)
+    parts = state_arrays(state)
 
     def loss():
         y, _ = layer(x[3:], state)
@@ -40,11 +41,11 @@ def test_against_finite_differences_of_the_rest_of_the_run(cell, rng):
 
 
 def test_against_pytorch(rng):
-    """Two layers of LSTM cells written out, with every h and c kept."""
+    """Two layers of LSTM cells step by step, with every h and c stored."""
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     layer = fr.LSTM(2, 3, 2, dtype=np.float64, seed=0)
     x, dy = rng.standard_normal((T, N, 2)), rng.standard_normal((T, N, 3))
-    inputs, kept = list(torch.from_numpy(x)), []
+    inputs, cell_states = list(torch.from_numpy(x)), []
     for index in range(2):
         cell = torch.nn.LSTMCell(inputs[0].shape[1], 3, dtype=torch.float64)
         values = {name: torch.from_numpy(layer.params[f"{name}_l{index}"]) for name in cell.state_dict()}
@@ -55,10 +56,10 @@ def test_against_pytorch(rng):
             for part in state:
                 part.retain_grad()
             states.append(state)
-        kept.append(states)
+        cell_states.append(states)
         inputs = [h for h, _ in states]
     (torch.stack(inputs) * torch.from_numpy(dy)).sum().backward()
-    for flow, states in zip(gradient_flow(layer, x, dy=dy), kept, strict=True):
+    for flow, states in zip(gradient_flow(layer, x, dy=dy), cell_states, strict=True):
         dh, dc = (torch.stack([state[part].grad for state in states]).numpy() for part in range(2))
         np.testing.assert_allclose(flow.gradients["h"], dh, rtol=1e-11, atol=1e-15)
         h, tanh_c = flow.states["h"], np.tanh(flow.states["c"])
@@ -78,7 +79,7 @@ def test_norms_are_of_all_parts_or_of_one(rng):
 
 
 def test_without_a_loss_a_gradient_of_norm_1_arrives_at_the_end(rng):
-    """Of every row's own end; behind pooling, of its only output."""
+    """At the end of every row; after pooling, at its only output."""
     layer = fr.GRU(2, 3, dtype=np.float64, seed=0)
     x = rng.standard_normal((T, N, 2))
     (flow,) = gradient_flow(layer, x, LENGTHS)
@@ -94,7 +95,7 @@ def test_without_a_loss_a_gradient_of_norm_1_arrives_at_the_end(rng):
     assert_same_bits(gradient_flow(pooled, x[:, 2])[0].gradients["h"], flow.gradients["h"][:, 2])
 
 
-def test_a_loss_may_say_what_arrives(rng):
+def test_dy_may_be_a_loss(rng):
     model, x = mixed_model(), rng.standard_normal((T, N, 3)).astype(np.float32)
     y, _ = model(x)
     _, dy = fr.mse_loss(y, np.zeros_like(y))
@@ -105,8 +106,8 @@ def test_a_loss_may_say_what_arrives(rng):
             assert_same_bits(flow.gradients["h"], same.gradients["h"])
 
 
-def test_a_reverse_direction_is_told_in_the_order_of_x(rng):
-    """If the loss is of the output at step 2, forward states before it are reached, and reverse ones after it."""
+def test_a_reverse_direction_is_in_the_order_of_x(rng):
+    """A loss of the output at step 2 reaches the forward states before it, and the reverse states after it."""
     layer, x = fr.RNN(2, 3, bidirectional=True, seed=0), rng.standard_normal((T, N, 2)).astype(np.float32)
     dy = np.zeros((T, N, 6), np.float32)
     dy[2] = 1
@@ -129,7 +130,7 @@ def test_rows_alone_and_tokens_and_states(rng):
     assert [flow.norms().shape for flow in gradient_flow(pooled_model(), x)] == [(T, N), (T, N), (4, N)]
 
 
-def test_a_gradient_that_explodes_is_an_answer():
+def test_exploding_gradients_are_a_result():
     rnn = fr.RNN(1, 1, bias=False, nonlinearity="identity", seed=0)
     rnn.params["weight_hh_l0"][:] = 1e4
     norms = gradient_flow(rnn, np.zeros((20, 1), np.float32))[0].norms()

@@ -8,21 +8,21 @@ from support.recurrent import make_layer
 
 import fastrnn as fr
 from fastrnn.inspect import influence
-from fastrnn.inspect._gradients import target as subject
+from fastrnn.inspect._gradients import target
 
 T, N = 5, 3
 LENGTHS = [4, 0, 5]
 
 
 def derivatives(function, x):
-    """dy / dx of y (N, S, F) by x (N, T, I) whose rows do not touch each other: (N, S, F, T, I)."""
-    found = np.zeros((*function(x).shape, *x.shape[1:]))
+    """dy / dx of y (N, S, F) by x (N, T, I) with independent rows: (N, S, F, T, I)."""
+    result = np.zeros((*function(x).shape, *x.shape[1:]))
     for at in np.ndindex(x.shape[1:]):
         up, down = x.copy(), x.copy()
         up[:, *at] += STEP
         down[:, *at] -= STEP
-        found[..., *at] = (function(up) - function(down)) / (2 * STEP)
-    return found
+        result[..., *at] = (function(up) - function(down)) / (2 * STEP)
+    return result
 
 
 def model_of(layer, lengths=None):
@@ -38,7 +38,7 @@ def assert_near(actual, expected):
 @pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["full", "ragged"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_it_is_the_derivative(cell, bidirectional, lengths, rng):
-    """Every output by every input, in all four forms."""
+    """Of every output with respect to every input, in all four forms."""
     layer = make_layer(cell, 2, 3, 2, bidirectional=bidirectional, dtype=np.float64, seed=0)
     x = rng.standard_normal((T, N, 2))
     slopes = derivatives(model_of(layer, lengths), x.swapaxes(0, 1).copy())  # (N, S, F, T, I)
@@ -49,21 +49,21 @@ def test_it_is_the_derivative(cell, bidirectional, lengths, rng):
     assert_near(influence(layer, x, lengths, output=1, reduce=None), slopes[:, :, 1])
 
 
-def test_of_layers_in_layers(rng):
+def test_nested_layers(rng):
     model, x = mixed_model(np.float64), rng.standard_normal((T, N, 3))
     slopes = derivatives(model_of(model), x.swapaxes(0, 1).copy())
     assert_near(influence(model, x), np.sqrt(np.square(slopes).sum(axis=(2, 4))))
 
 
-def test_of_an_echo_state_network(rng):
-    """Which is recurrent too."""
+def test_an_echo_state_network(rng):
+    """It is recurrent, too."""
     x = rng.standard_normal((T, N, 2))
     model = fr.EchoState(2, 6, dtype=np.float64, seed=0).fit(x, x)
     slopes = derivatives(model_of(model), x.swapaxes(0, 1).copy())
     assert_near(influence(model, x), np.sqrt(np.square(slopes).sum(axis=(2, 4))))
 
 
-def test_from_a_state(rng):
+def test_initial_state(rng):
     layer = fr.LSTM(2, 3, dtype=np.float64, seed=0)
     x = rng.standard_normal((8, N, 2))
     whole = influence(layer, x, at=-1)
@@ -73,7 +73,7 @@ def test_from_a_state(rng):
     np.testing.assert_allclose(alone, whole[1, 5:], rtol=1e-12)
 
 
-def test_of_tokens_it_is_that_of_their_vectors(rng):
+def test_the_influence_of_tokens_is_that_of_their_vectors(rng):
     model = language_model(np.float64)
     embedding, behind = model.layers[0], fr.Sequential(*model.layers[1:])
     tokens = rng.integers(0, 10, (T, N))
@@ -86,12 +86,12 @@ def test_of_tokens_it_is_that_of_their_vectors(rng):
 
 def test_an_output_for_every_step_and_row(rng):
     model, tokens = language_model(), rng.integers(0, 10, (T, N))
-    wanted = rng.integers(0, 10, (T, N))
-    found = influence(model, tokens, output=wanted)
+    outputs = rng.integers(0, 10, (T, N))
+    result = influence(model, tokens, output=outputs)
     for k in range(10):
-        here = wanted.T == k
-        assert_same_bits(found[here], influence(model, tokens, output=k)[here])
-    assert_same_bits(influence(model, tokens[:, 0], output=wanted[:, 0]), found[0])
+        selected = outputs.T == k
+        assert_same_bits(result[selected], influence(model, tokens, output=k)[selected])
+    assert_same_bits(influence(model, tokens[:, 0], output=outputs[:, 0]), result[0])
 
 
 def test_batch_first_changes_the_layout_of_x_and_nothing_else(rng):
@@ -99,26 +99,26 @@ def test_batch_first_changes_the_layout_of_x_and_nothing_else(rng):
     x = rng.standard_normal((T, N, 2)).astype(np.float32)
     turned = fr.GRU(**model.config() | {"batch_first": True})
     turned.load_state_dict(model.state_dict())
-    wanted = rng.integers(0, 6, (T, N))
+    outputs = rng.integers(0, 6, (T, N))
     assert_same_bits(
-        influence(turned, x.swapaxes(0, 1), LENGTHS, output=wanted.T), influence(model, x, LENGTHS, output=wanted)
+        influence(turned, x.swapaxes(0, 1), LENGTHS, output=outputs.T), influence(model, x, LENGTHS, output=outputs)
     )
     assert_same_bits(influence(turned, x[:, 0]), influence(model, x)[0])
 
 
-def test_behind_pooling_there_is_one_output_step(rng):
+def test_after_pooling_there_is_one_output_step(rng):
     pooled = fr.Sequential(fr.GRU(2, 3, dtype=np.float64, seed=0), fr.LastStep(dtype=np.float64))
     x = rng.standard_normal((T, N, 2))
-    found = influence(pooled, x, LENGTHS)
-    assert found.shape == (N, T) and not found[1].any()
-    np.testing.assert_allclose(found, influence(pooled.layers[0], x, LENGTHS, at=-1), rtol=1e-12)
+    result = influence(pooled, x, LENGTHS)
+    assert result.shape == (N, T) and not result[1].any()
+    np.testing.assert_allclose(result, influence(pooled.layers[0], x, LENGTHS, at=-1), rtol=1e-12)
     np.testing.assert_allclose(
         influence(pooled, x, output=[0, 2, 1])[1], influence(pooled, x[:, 1], output=2), rtol=1e-12
     )
     assert influence(pooled_model(), x.repeat(2, -1)[..., :3].astype(np.float32), LENGTHS).shape == (N, 4, T)
 
 
-def test_at_says_which_outputs(rng):
+def test_at_selects_outputs(rng):
     layer, x = fr.RNN(2, 3, seed=0), rng.standard_normal((T, N, 2)).astype(np.float32)
     whole = influence(layer, x, LENGTHS)
     assert_same_bits(influence(layer, x, LENGTHS, at=2), whole[:, 2])
@@ -127,13 +127,13 @@ def test_at_says_which_outputs(rng):
     assert_same_bits(last, np.stack([whole[0, 3], np.zeros(T), whole[2, 4]]))
 
 
-def test_a_row_alone_has_the_bits_of_a_batch_and_blocks_do_not_show(rng, monkeypatch):
+def test_batches_and_blocks_do_not_change_bits(rng, monkeypatch):
     model, x = mixed_model(), rng.standard_normal((T, N, 3)).astype(np.float32)
     whole = influence(model, x, LENGTHS)
     for n, length in enumerate(LENGTHS):
         if length:
             assert_same_bits(influence(model, x[:length, n]), whole[n, :length, :length])
-    monkeypatch.setattr(subject, "BLOCK_BYTES", 1)  # one row at a time
+    monkeypatch.setattr(target, "BLOCK_BYTES", 1)  # one row at a time
     assert_same_bits(influence(model, x, LENGTHS), whole)
 
 
@@ -166,9 +166,9 @@ def test_bad_input_is_refused():
         (ValueError, (model, x[..., :1]), {}, "x: expected (T, N, 2) or (T, 2), got (5, 3, 1)"),
         (TypeError, (model, x.astype(np.float64)), {}, "x: expected float32"),
         (ValueError, (model, x[:0]), {}, "x: expected at least one step of at least one row, got shape (0, 3, 2)"),
-        (ValueError, (model, x, [1, 2]), {}, "lengths: expected 3 of them"),
+        (ValueError, (model, x, [1, 2]), {}, "lengths: expected (3,), one for each row"),
         (ValueError, (model, x), {"reduce": "mean"}, "reduce: expected one of 'norm', 'sum', None, got 'mean'"),
-        (ValueError, (model, x), {"reduce": "sum"}, "output: expected a feature of y, as reduce='sum' is of one"),
+        (ValueError, (model, x), {"reduce": "sum"}, "output: expected a feature of y, which reduce='sum' needs"),
         (ValueError, (model, x), {"output": 4}, "output: expected features of y in 0..3, got 4..4"),
         (TypeError, (model, x), {"output": 1.0}, "output: expected integers, got float64"),
         (ValueError, (model, x), {"output": [1, 2]}, "output: expected an integer, or integers of shape (5, 3)"),

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Jacobians against finite differences and PyTorch; products, norms and exponents against what is known of them."""
-
-import functools
+"""Jacobians against finite differences and PyTorch, exponents against eigenvalues, memory of known curves."""
 
 import numpy as np
 import pytest
-from support.layers import RTOL_DIFFERENCES, STEP, assert_same_bits, language_model, mixed_model, pooled_model, refused
-from support.recurrent import as_state, as_tuple, make_layer, random_state
+from support.inspection import linear_rnn
+from support.layers import RTOL_DIFFERENCES, STEP, assert_same_bits, language_model, pooled_model, refused
+from support.recurrent import make_layer, random_state
 
 import fastrnn as fr
+from fastrnn._engine.layout import as_state, state_arrays
 from fastrnn.inspect import jacobian_norms, lyapunov_exponents, memory_length, singular_values, state_jacobians
-from fastrnn.inspect._gradients import recurrences as strands
-from fastrnn.inspect._gradients.probes import strands as strands_in
+from fastrnn.inspect._gradients.probes import run_recurrences
 
 T, N, H = 5, 3, 4
 LENGTHS = [4, 0, 5]
@@ -19,11 +18,11 @@ LENGTHS = [4, 0, 5]
 
 def states_of(layer, x, state):
     """The state before every step and after the last, as vectors (T + 1, n); x (T, I)."""
-    found = [np.concatenate([part.ravel() for part in as_tuple(state)])]
+    result = [np.concatenate([part.ravel() for part in state_arrays(state)])]
     for x_t in x:
         _, state = layer(x_t[None], state)
-        found.append(np.concatenate([part.ravel() for part in as_tuple(state)]))
-    return np.array(found)
+        result.append(np.concatenate([part.ravel() for part in state_arrays(state)]))
+    return np.array(result)
 
 
 def step_by_differences(layer, x_t, s):
@@ -33,24 +32,17 @@ def step_by_differences(layer, x_t, s):
     return np.array(columns).T
 
 
-def linear(W):
-    """h_t = W h_(t-1) + x_t."""
-    rnn = fr.RNN(len(W), len(W), nonlinearity="identity", bias=False, dtype=np.float64, seed=0)
-    rnn.params["weight_ih_l0"], rnn.params["weight_hh_l0"] = np.eye(len(W)), W
-    return rnn
-
-
 @pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["full", "ragged"])
 def test_a_step_against_finite_differences(cell, lengths, rng):
-    """Of an LSTM (h, c) by (h, c)."""
+    """For an LSTM of (h, c) with respect to (h, c)."""
     layer = make_layer(cell, 3, H, dtype=np.float64, seed=0)
     x, state = rng.standard_normal((T, N, 3)), random_state(layer, N, rng)
     (J,) = state_jacobians(layer, x, lengths, state=state).values()
-    n_numbers = H * len(as_tuple(state))
+    n_numbers = H * len(state_arrays(state))
     assert J.shape == (T, N, n_numbers, n_numbers) and J.dtype == np.float64
     for n in range(N):
         steps = T if lengths is None else lengths[n]
-        s = states_of(layer, x[:, n], as_state(part[:, n] for part in as_tuple(state)))
+        s = states_of(layer, x[:, n], as_state(part[:, n] for part in state_arrays(state)))
         for t in range(steps):
             expected = step_by_differences(layer, x[t, n], s[t])
             assert np.abs(J[t, n] - expected).max() <= RTOL_DIFFERENCES * max(1, np.abs(expected).max())
@@ -74,22 +66,22 @@ def test_a_step_against_pytorch(rng):
 
 
 def test_a_second_direction_runs_from_the_end(rng):
-    """The reverse strand of a bidirectional layer is a layer of one direction on the row turned round."""
+    """The reverse recurrence of a bidirectional layer is a layer of one direction on the reversed row."""
     layer = fr.GRU(3, H, bidirectional=True, dtype=np.float64, seed=0)
     alone = fr.GRU(3, H, dtype=np.float64)
     for name in alone.params:
         alone.params[name] = layer.params[name + "_reverse"]
     x = rng.standard_normal((T, N, 3))
-    found = state_jacobians(layer, x, LENGTHS)
-    assert list(found) == ["l0", "l0_reverse"]
+    result = state_jacobians(layer, x, LENGTHS)
+    assert list(result) == ["l0", "l0_reverse"]
     for n, length in enumerate(LENGTHS):
         if length:
             expected = state_jacobians(alone, x[:length, n][::-1])["l0"][::-1]
-            assert_same_bits(found["l0_reverse"][:length, n], expected.copy())
+            assert_same_bits(result["l0_reverse"][:length, n], expected.copy())
 
 
-def test_layers_have_the_jacobians_of_what_they_read(rng):
-    """The upper layer of a stack is a layer that reads the outputs of the lower one."""
+def test_upper_layers_read_the_outputs_of_lower_ones(rng):
+    """The upper layer of a stack has the Jacobians of a layer that reads the outputs of the lower one."""
     stack = fr.RNN(3, H, 2, dtype=np.float64, seed=0)
     upper, lower = fr.RNN(H, H, dtype=np.float64), fr.RNN(3, H, dtype=np.float64)
     for name in upper.params:
@@ -100,73 +92,48 @@ def test_layers_have_the_jacobians_of_what_they_read(rng):
     )
 
 
-def test_the_product_of_the_jacobians(cell, rng):
-    """Singular values and norms over every distance, against the product of the single ones."""
-    layer = make_layer(cell, 3, H, dtype=np.float64, seed=0)
-    x = rng.standard_normal((T, N, 3))
-    (J,), (values,), (norms,) = (
-        f(layer, x, LENGTHS).values() for f in (state_jacobians, singular_values, jacobian_norms)
-    )
-    for n, length in enumerate(LENGTHS):
-        for d in range(length + 1):
-            steps = [J[t, n] for t in range(length - 1, length - 1 - d, -1)]
-            product = functools.reduce(np.matmul, steps, np.eye(J.shape[-1]))
-            np.testing.assert_allclose(values[d, n], np.linalg.svd(product, compute_uv=False), rtol=1e-8, atol=1e-13)
-            np.testing.assert_allclose(norms[d, n], np.linalg.norm(product) / np.sqrt(len(product)), rtol=1e-12)
-        assert np.isnan(values[length + 1 :, n]).all() and np.isnan(norms[length + 1 :, n]).all()
+def test_models_of_tokens_and_pooled_models(rng):
+    tokens = rng.integers(0, 10, (T, N))
+    assert state_jacobians(language_model(), tokens)["1.l0"].shape == (T, N, 8, 8)
+    assert state_jacobians(language_model(), tokens[:, 0])["1.l0"].shape == (T, 8, 8)
+    result = jacobian_norms(pooled_model(), rng.standard_normal((T, N, 3)).astype(np.float32))
+    assert {name: norms.shape for name, norms in result.items()} == {
+        "0.l0": (T + 1, N), "0.l0_reverse": (T + 1, N), "3.l0": (4 + 1, N),
+    }  # fmt: skip
 
 
-def test_products_beyond_the_range_of_the_dtype(rng):
-    """float32 holds 1e-38 to 1e38; 0.1 and 10 are multiplied 200 times."""
-    for factor in (0.1, 10.0):
-        rnn = fr.RNN(2, 2, nonlinearity="identity", seed=0)
-        rnn.params["weight_hh_l0"] = factor * np.eye(2, dtype=np.float32)
-        rnn.params["bias_ih_l0"][:] = rnn.params["bias_hh_l0"][:] = 0
-        norms = jacobian_norms(rnn, np.zeros((200, 2), np.float32))["l0"]
-        np.testing.assert_allclose(np.log(norms), np.arange(201) * np.log(factor), rtol=1e-5)
-
-
-def test_few_gradients_estimate_the_norm(rng):
-    """Of 16 random directions out of 64: right within a third, and the same for the same seed."""
-    layer, x = fr.GRU(3, 64, dtype=np.float64, seed=0), rng.standard_normal((20, 3))
-    exact, few = jacobian_norms(layer, x, k=64)["l0"], jacobian_norms(layer, x)["l0"]
-    assert np.abs(np.log(few / exact)).max() < np.log(4 / 3) and (few != exact).any()
-    assert_same_bits(jacobian_norms(layer, x)["l0"], few)
-    assert (jacobian_norms(layer, x, seed=1)["l0"] != few)[1:].all()
-
-
-def test_exponents_of_a_linear_net_are_the_logarithms_of_its_eigenvalues(rng):
-    """The largest is ln |lambda|max, whatever the inputs; here from 1.02 down to 0.3, in a skew basis."""
+def test_exponents_of_a_linear_network_are_the_logarithms_of_its_eigenvalues(rng):
+    """The largest is ln |lambda|max for any inputs; the eigenvalues go from 1.02 to 0.3, in a skew basis."""
     eigenvalues = np.array([1.02, -0.9, 0.6, 0.3])
     basis = rng.standard_normal((4, 4))
-    rnn, x = linear(basis @ np.diag(eigenvalues) @ np.linalg.inv(basis)), rng.standard_normal((400, 2, 4))
-    found = lyapunov_exponents(rnn, x, k=4, settle=200)["l0"]  # (0.9 / 1.02)**200 = 1e-11
-    np.testing.assert_allclose(found, np.log(np.abs([eigenvalues] * 2)), atol=1e-8)
+    rnn, x = linear_rnn(basis @ np.diag(eigenvalues) @ np.linalg.inv(basis)), rng.standard_normal((400, 2, 4))
+    result = lyapunov_exponents(rnn, x, k=4, settle=200)["l0"]  # (0.9 / 1.02)**200 = 1e-11
+    np.testing.assert_allclose(result, np.log(np.abs([eigenvalues] * 2)), atol=1e-8)
     np.testing.assert_allclose(lyapunov_exponents(rnn, x)["l0"][:, 0], np.log(1.02), atol=1e-3)
 
 
-def test_a_pair_of_complex_eigenvalues_is_a_turn_and_its_length(rng):
+def test_a_pair_of_complex_eigenvalues_is_a_scaled_rotation(rng):
     turn = 0.95 * np.array([[np.cos(0.7), -np.sin(0.7)], [np.sin(0.7), np.cos(0.7)]])
-    found = lyapunov_exponents(linear(turn), rng.standard_normal((50, 2)), k=2)["l0"]
-    np.testing.assert_allclose(found, [np.log(0.95)] * 2, rtol=1e-12)
+    result = lyapunov_exponents(linear_rnn(turn), rng.standard_normal((50, 2)), k=2)["l0"]
+    np.testing.assert_allclose(result, [np.log(0.95)] * 2, rtol=1e-12)
 
 
 def test_all_exponents_add_up_to_the_volume(cell, rng):
-    """Their sum is the mean of ln |det J_t|, which needs no orthogonal directions at all."""
+    """Their sum is the mean of ln |det J_t|, which needs no orthogonal directions."""
     layer = make_layer(cell, 3, H, dtype=np.float64, seed=0)
     if cell == "rnn_relu":
         layer.params["bias_ih_l0"][:] = 9  # no unit is at rest, where a determinant is 0
     x = rng.standard_normal((30, N, 3))
     lengths = [30, 7, 20]
-    (J,), (strand,) = state_jacobians(layer, x, lengths).values(), strands_in(layer, x, lengths)
-    (exponents,) = lyapunov_exponents(layer, x, lengths, k=strand.size, settle=0).values()
+    (J,), (recurrence,) = state_jacobians(layer, x, lengths).values(), run_recurrences(layer, x, lengths)
+    (exponents,) = lyapunov_exponents(layer, x, lengths, k=recurrence.size, settle=0).values()
     for n, length in enumerate(lengths):
         volume = np.linalg.slogdet(J[:length, n])[1].mean()
         np.testing.assert_allclose(exponents[n].sum(), volume, rtol=1e-9)
 
 
-def test_a_chaotic_net_against_two_trajectories_that_part():
-    """Benettin's other way: a small difference, followed for a step and set back to its size, 2000 times."""
+def test_a_chaotic_network_against_two_diverging_trajectories():
+    """Another method of Benettin: follow a small difference for a step and rescale it, 2000 times."""
     rng = np.random.default_rng(0)
     rnn = fr.RNN(1, 40, bias=False, dtype=np.float64, seed=0)
     rnn.params["weight_hh_l0"] = rng.standard_normal((40, 40)) * 3 / np.sqrt(40)
@@ -179,11 +146,11 @@ def test_a_chaotic_net_against_two_trajectories_that_part():
         growth.append(np.log(distance / tiny))
         other = h + (other - h) * tiny / distance
     expected = np.mean(growth[200:])
-    found = lyapunov_exponents(rnn, x, state=start)["l0"]
-    assert expected > 0.2 and abs(found[0] - expected) < 0.01
+    result = lyapunov_exponents(rnn, x, state=start)["l0"]
+    assert expected > 0.2 and abs(result[0] - expected) < 0.01
 
 
-def test_settling_steps_are_those_of_the_end(rng):
+def test_settling_steps_are_at_the_end(rng):
     """settle=s counts what is before the last s steps; the default is a tenth of each row."""
     layer, x = fr.GRU(3, H, dtype=np.float64, seed=0), rng.standard_normal((50, 2, 3))
     every = {s: lyapunov_exponents(layer, x, settle=s)["l0"] for s in (0, 5, 49, 50, 60)}
@@ -192,44 +159,6 @@ def test_settling_steps_are_those_of_the_end(rng):
     np.testing.assert_allclose(every[0][:, 0], np.log(norms[50]) / 50, rtol=1e-12)
     np.testing.assert_allclose(every[5][:, 0], np.log(norms[50] / norms[5]) / 45, rtol=1e-10)
     assert np.isnan(every[50]).all() and np.isnan(every[60]).all() and np.isfinite(every[49]).all()
-
-
-def test_a_net_without_memory():
-    """W = 0: nothing arrives, and that is no error."""
-    rnn, x = linear(np.zeros((2, 2))), np.ones((6, 2))
-    norms = jacobian_norms(rnn, x)["l0"]
-    assert norms.tolist() == [1, 0, 0, 0, 0, 0, 0] and memory_length(norms) == 0
-    assert lyapunov_exponents(rnn, x)["l0"] == -np.inf
-    assert not singular_values(rnn, x)["l0"][1:].any()
-
-
-def test_rows_alone_and_in_a_batch(rng, monkeypatch):
-    model, x = mixed_model(), rng.standard_normal((T, N, 3)).astype(np.float32)
-    for ask in (jacobian_norms, singular_values):
-        for name, values in ask(model, x, LENGTHS).items():
-            for n, length in enumerate(LENGTHS):
-                if length:
-                    assert_same_bits(ask(model, x[:length, n])[name], values[: length + 1, n].copy())
-    exponents = lyapunov_exponents(model, x, LENGTHS, k=2)
-    assert_same_bits(lyapunov_exponents(model, x[:4, 0], k=2)["2.0.l0"], exponents["2.0.l0"][0])
-    whole = state_jacobians(model, x, LENGTHS)
-    for n, length in enumerate(LENGTHS):
-        if length:
-            for name, J in state_jacobians(model, x[:length, n]).items():
-                assert_same_bits(J, whole[name][:length, n].copy())
-    monkeypatch.setattr(strands, "BLOCK_ROWS", 1)
-    for name, J in state_jacobians(model, x, LENGTHS).items():
-        assert_same_bits(J, whole[name])
-
-
-def test_models_of_tokens_and_pooled_models(rng):
-    tokens = rng.integers(0, 10, (T, N))
-    assert state_jacobians(language_model(), tokens)["1.l0"].shape == (T, N, 8, 8)
-    assert state_jacobians(language_model(), tokens[:, 0])["1.l0"].shape == (T, 8, 8)
-    found = jacobian_norms(pooled_model(), rng.standard_normal((T, N, 3)).astype(np.float32))
-    assert {name: norms.shape for name, norms in found.items()} == {
-        "0.l0": (T + 1, N), "0.l0_reverse": (T + 1, N), "3.l0": (4 + 1, N),
-    }  # fmt: skip
 
 
 def test_memory_length_of_known_curves():
@@ -246,20 +175,20 @@ def test_bad_input_is_refused():
     gru, x = fr.GRU(2, 3), np.zeros((T, N, 2), np.float32)
     growing = fr.RNN(1, 1, nonlinearity="identity", bias=False)
     growing.params["weight_ih_l0"][...], growing.params["weight_hh_l0"][...] = 1, 1e20
-    for ask in (state_jacobians, singular_values, jacobian_norms, lyapunov_exponents):
+    for function in (state_jacobians, singular_values, jacobian_norms, lyapunov_exponents):
         with refused(ValueError, "model: expected one with a recurrent layer in it, got Linear("):
-            ask(fr.Linear(2, 3), x)
+            function(fr.Linear(2, 3), x)
         with refused(ValueError, "x: expected (T, N, 2) or (T, 2), got (5, 3, 1)"):
-            ask(gru, x[..., :1])
+            function(gru, x[..., :1])
         with refused(ValueError, "x: expected at least one step of at least one row"):
-            ask(gru, x[:0])
+            function(gru, x[:0])
         with refused(ValueError, "x: expected finite values, got nan or inf"):
-            ask(gru, np.where(np.arange(T)[:, None, None] == 2, np.nan, x).astype(np.float32))
+            function(gru, np.where(np.arange(T)[:, None, None] == 2, np.nan, x).astype(np.float32))
         with refused(FloatingPointError, "l0: expected finite states, got nan or inf after step 2"):
-            ask(growing, np.ones((T, 1, 1), np.float32))
+            function(growing, np.ones((T, 1, 1), np.float32))
         with refused(FloatingPointError, "l0: expected finite states, got nan or inf in the initial state"):
-            ask(gru, x, state=np.full((1, N, 3), np.inf, np.float32))
-    with refused(ValueError, "k: expected at most 3, the numbers in a state of l0, got 4"):
+            function(gru, x, state=np.full((1, N, 3), np.inf, np.float32))
+    with refused(ValueError, "k: expected at most 3, the size of the state of l0, got 4"):
         lyapunov_exponents(gru, x, k=4)
     with refused(ValueError, "k: expected at least 1, got 0"):
         jacobian_norms(gru, x, k=0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A model taken apart computes what the model infers, forward and backward, and leaves the model alone."""
+"""A model with probes computes what the model does in inference, forward and backward, and leaves it unchanged."""
 
 import numpy as np
 import pytest
@@ -17,15 +17,15 @@ from support.recurrent import make_layer, random_state
 
 import fastrnn as fr
 from fastrnn import inspect
-from fastrnn.inspect._gradients.probes import probed, strands, strands_of
+from fastrnn.inspect._gradients.probes import recurrences_of, run_recurrences, with_probes
 
 T, N = 6, 3
 LENGTHS = [4, 0, 6]
 
 
 def compare(model, x, lengths, rng, state=None):
-    """Run a model without dropout and its taken-apart copy; both passes agree. Returns the copy."""
-    copy = probed(model)
+    """Run a model without dropout and its copy with probes; both passes agree. Returns the copy."""
+    copy = with_probes(model)
     y, final, tape = model.forward(x, state, lengths)
     y_copy, final_copy, tape_copy = copy.forward(x, state, lengths)
     assert_same_bits(y_copy, y, "y")
@@ -46,9 +46,9 @@ def test_every_cell(cell, bidirectional, lengths, rng):
     state = random_state(layer, N, rng)
     copy = compare(layer, rng.standard_normal((T, N, 3)), lengths, rng, state)
     names = ["l0", "l0_reverse", "l1", "l1_reverse"] if bidirectional else ["l0", "l1"]
-    assert [strand.name for strand in strands_of(copy)] == names
-    for strand in strands_of(copy):
-        assert f"weight_hh_{strand.name}" in layer.params
+    assert [recurrence.name for recurrence in recurrences_of(copy)] == names
+    for recurrence in recurrences_of(copy):
+        assert f"weight_hh_{recurrence.name}" in layer.params
 
 
 @pytest.mark.parametrize("options", [{"batch_first": True}, {"recompute": True}, {"bias": False}], ids=str)
@@ -63,7 +63,7 @@ def test_unbatched(rng):
 
 def test_layers_in_layers(rng):
     copy = compare(mixed_model(np.float64), rng.standard_normal((T, N, 3)), LENGTHS, rng)
-    assert [strand.name for strand in strands_of(copy)] == [
+    assert [recurrence.name for recurrence in recurrences_of(copy)] == [
         "1.l0", "1.l0_reverse", "1.l1", "1.l1_reverse", "2.0.l0", "3.l0",
     ]  # fmt: skip
 
@@ -72,18 +72,18 @@ def test_a_residual_of_layers_and_its_names(rng):
     inside = fr.Sequential(fr.Linear(3, 4, dtype=np.float64, seed=1), fr.GRU(4, 3, dtype=np.float64, seed=2))
     model = fr.Sequential(fr.Residual(inside), fr.LayerNorm(3, dtype=np.float64))
     copy = compare(model, rng.standard_normal((T, N, 3)), LENGTHS, rng)
-    assert [strand.name for strand in strands_of(copy)] == ["0.1.l0"] and "0.1.weight_hh_l0" in model.params
+    assert [recurrence.name for recurrence in recurrences_of(copy)] == ["0.1.l0"] and "0.1.weight_hh_l0" in model.params
 
 
-def wet_model():
+def dropout_model():
     """Dropout of all kinds, in layers in layers."""
     inner = fr.Residual(fr.Sequential(fr.Dropout(0.9, seed=1), fr.GRU(3, 3, 2, dropout=0.9, seed=2)))
     return fr.Sequential(fr.Embedding(5, 3, seed=0), inner, fr.Dropout(0.9, shared_steps=True, seed=3), fr.Linear(3, 2))
 
 
 def test_training_is_inference(rng):
-    model, tokens = wet_model(), rng.integers(0, 5, (T, N))
-    copy = probed(model)
+    model, tokens = dropout_model(), rng.integers(0, 5, (T, N))
+    copy = with_probes(model)
     y, state = model(tokens, lengths=[6, 2, 0])
     y_copy, state_copy, _ = copy.forward(tokens, lengths=[6, 2, 0])
     assert_same_bits(y_copy, y)
@@ -99,10 +99,10 @@ def test_training_is_inference(rng):
     ],
     ids=repr,
 )
-def test_what_acts_between_two_steps_is_its_mean(layer, rng):
-    """The pass of the copy has the bits of inference, and its gradient is the derivative of that."""
+def test_regularization_of_the_state_takes_its_mean(layer, rng):
+    """The forward pass of the copy has the bits of inference, and its gradient is the derivative of that."""
     x = rng.standard_normal((T, 2, 2))
-    copy = probed(layer)
+    copy = with_probes(layer)
     y, _, tape = copy.forward(x, lengths=[6, 4])
     assert_same_bits(y, layer(x, lengths=[6, 4])[0])
     dy = rng.standard_normal(y.shape)
@@ -112,12 +112,12 @@ def test_what_acts_between_two_steps_is_its_mean(layer, rng):
 
 def test_the_model_is_left_alone(rng):
     """Parameters, gradients and random generators; and no array is shared."""
-    model, tokens = wet_model(), rng.integers(0, 5, (T, N))
+    model, tokens = dropout_model(), rng.integers(0, 5, (T, N))
     model.grads["3.bias"][:] = 7
     params, grads = snapshot(model.params), snapshot(model.grads)
     layers = [model.layers[2], *model.layers[1].layer.layers]
     generators = [layer.random_state for layer in layers]
-    copy = probed(model)
+    copy = with_probes(model)
     assert not any(np.shares_memory(copy.params[name], model.params[name]) for name in copy.params)
     y, _, tape = copy.forward(tokens)
     copy.backward(tape, np.ones_like(y))
@@ -130,32 +130,32 @@ def test_the_model_is_left_alone(rng):
 def test_bad_input_is_refused():
     x = np.zeros((T, N, 3), np.float32)
     with refused(TypeError, "model: expected a layer of fastrnn, got str"):
-        strands("model", x)
+        run_recurrences("model", x)
     with refused(TypeError, "model: expected a layer of fastrnn, got Stream"):
-        strands(fr.GRU(3, 3).stream(), x)
+        run_recurrences(fr.GRU(3, 3).stream(), x)
     with refused(ValueError, "model: expected one with a recurrent layer in it, got Linear("):
-        strands(fr.Linear(3, 3), x)
+        run_recurrences(fr.Linear(3, 3), x)
     with refused(ValueError, "model: expected recurrent layers in Sequential or Residual only, got AttentionDecoder("):
-        strands(fr.AttentionDecoder(fr.GRU(3, 4), fr.Attention(4, 4), fr.Linear(8, 4)), x)
+        run_recurrences(fr.AttentionDecoder(fr.GRU(3, 4), fr.Attention(4, 4), fr.Linear(8, 4)), x)
     with refused(ValueError, "model: expected RNN, LSTM or GRU as its recurrent layers, got EchoState("):
-        strands(fr.Sequential(fr.EchoState(3, 4), fr.GRU(3, 4)), x)
+        run_recurrences(fr.Sequential(fr.EchoState(3, 4), fr.GRU(3, 4)), x)
     with refused(ValueError, "model: expected one with", "Sequential(Embedding("):
-        strands(fr.Sequential(fr.Embedding(3, 3)), x)
+        run_recurrences(fr.Sequential(fr.Embedding(3, 3)), x)
     for shape in ((0, N, 3), (T, 0, 3)):
         with refused(ValueError, "x: expected at least one step of at least one row", str(shape)):
-            strands(fr.GRU(3, 4), np.zeros(shape, np.float32))
+            run_recurrences(fr.GRU(3, 4), np.zeros(shape, np.float32))
     with refused(ValueError, "x: expected (T, N, 4) or (T, 4), got (6, 3, 3)"):
-        strands(fr.GRU(4, 4), x)
+        run_recurrences(fr.GRU(4, 4), x)
     with refused(ValueError, "lengths: expected 0..6"):
-        strands(fr.GRU(3, 4), x, [7, 1, 1])
+        run_recurrences(fr.GRU(3, 4), x, [7, 1, 1])
     with refused(ValueError, "tokens: expected integers in 0..9, got 10"):
-        strands(language_model(), np.full((T, N), 10))
+        run_recurrences(language_model(), np.full((T, N), 10))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("batch_first", [False, True])
 @pytest.mark.parametrize(
-    "ask",
+    "function",
     [
         inspect.influence,
         inspect.integrated_gradients,
@@ -165,14 +165,14 @@ def test_bad_input_is_refused():
         inspect.diagnose,
     ],
 )
-def test_values_that_are_not_finite_are_refused_where_they_are_read(ask, batch_first, bad, rng):
-    """By the name of x, whatever is asked; beyond the length of a row anything may stand."""
+def test_nan_and_inf_are_refused_within_the_lengths(function, batch_first, bad, rng):
+    """The error names x; beyond the length of a row any value is allowed."""
     layer = fr.GRU(3, 4, batch_first=batch_first, seed=0)
     x, lengths = rng.standard_normal((T, N, 3)).astype(np.float32), [T, T - 2, T]
     x[T - 1, 1, 2] = bad
     x = x.swapaxes(0, 1) if batch_first else x
-    output = {"output": 0} if ask is inspect.integrated_gradients else {}
-    for given in x, x[1] if batch_first else x[:, 1]:
+    output = {"output": 0} if function is inspect.integrated_gradients else {}
+    for sequence in x, x[1] if batch_first else x[:, 1]:
         with refused(ValueError, "x: expected finite values, got nan or inf"):
-            ask(layer, given, **output)
-    ask(layer, x, lengths, **output)
+            function(layer, sequence, **output)
+    function(layer, x, lengths, **output)

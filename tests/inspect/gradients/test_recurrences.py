@@ -7,44 +7,43 @@ from support.layers import assert_same_bits, flat, refused
 from support.recurrent import make_layer
 
 import fastrnn as fr
-from fastrnn.inspect._gradients.probes import probed, strands, strands_of
-from fastrnn.inspect._gradients.recurrences import flipped, within
+from fastrnn.inspect._gradients.probes import recurrences_of, run_recurrences, with_probes
+from fastrnn.inspect._gradients.recurrences import reverse_rows
 
 T, N = 6, 3
 LENGTHS = [4, 0, 6]
 
 
-def test_rows_are_turned_round_within_their_lengths(rng):
+def test_rows_are_reversed_within_their_lengths(rng):
     array = np.arange(T * N).reshape(T, N)
-    turned = flipped(array, np.array(LENGTHS))
+    turned = reverse_rows(array, np.array(LENGTHS))
     for n, length in enumerate(LENGTHS):
         assert turned[:, n].tolist() == [*array[:length, n][::-1], *array[length:, n]]
-    assert_same_bits(flipped(turned, np.array(LENGTHS)), array)
-    assert within(T, np.array(LENGTHS)).sum(axis=0).tolist() == LENGTHS
+    assert_same_bits(reverse_rows(turned, np.array(LENGTHS)), array)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_the_states_are_those_of_the_layer(cell, reverse, rng):
-    """Every h is an output of the layer, and the last state its final one, in each direction."""
+    """In each direction, every h is an output of the layer, and the last state is its final state."""
     layer = make_layer(cell, 3, 4, bidirectional=True, dtype=np.float64, seed=0)
     x = rng.standard_normal((T, N, 3))
     y, final = layer(x, lengths=LENGTHS)
-    strand = strands(layer, x, LENGTHS)[reverse]
-    assert strand.reverse is reverse and strand.size == 4 * len(layer.cell.parts)
-    assert_same_bits(strand.outputs(), y[..., 4:].copy() if reverse else y[..., :4].copy())
+    recurrence = run_recurrences(layer, x, LENGTHS)[reverse]
+    assert recurrence.reverse is reverse and recurrence.size == 4 * len(layer.cell.parts)
+    assert_same_bits(recurrence.outputs(), y[..., 4:].copy() if reverse else y[..., :4].copy())
     final = final if isinstance(final, tuple) else (final,)
-    for states, last in zip(strand.states, final, strict=True):
+    for states, last in zip(recurrence.states, final, strict=True):
         assert_same_bits(states[-1], last[int(reverse)])
 
 
 def test_the_gradients_of_the_states_are_those_of_the_loss(cell, rng):
-    """Of a state after step t, that of the loss as a function of the initial state of the remaining steps."""
+    """That of the state after step t is that of the initial state of the remaining steps."""
     layer = make_layer(cell, 3, 4, dtype=np.float64, seed=0)
     x, dy = rng.standard_normal((T, N, 3)), rng.standard_normal((T, N, 4))
-    copy = probed(layer)
+    copy = with_probes(layer)
     _, _, tape = copy.forward(x)
     copy.backward(tape, dy)
-    (strand,) = strands_of(copy)
+    (recurrence,) = recurrences_of(copy)
     state = None
     for t in range(T - 1):
         _, state = layer(x[t : t + 1], state)
@@ -52,41 +51,41 @@ def test_the_gradients_of_the_states_are_those_of_the_loss(cell, rng):
         _, dstate = layer.backward(rest, dy[t + 1 :])
         dstate = [part[0] for part in flat(dstate)]
         dstate[0] = dstate[0] + dy[t]  # h_t is y_t too
-        for actual, expected in zip(strand.gradients, dstate, strict=True):
+        for actual, expected in zip(recurrence.gradients, dstate, strict=True):
             np.testing.assert_allclose(actual[t], expected, rtol=1e-12, atol=1e-14)
 
 
-def test_what_is_beyond_a_row_is_not_read(rng):
+def test_padding_is_not_read(rng):
     layer = fr.LSTM(3, 4, bidirectional=True, dtype=np.float64, seed=0)
     x = rng.standard_normal((T, N, 3))
-    clean = strands(layer, x, LENGTHS)
+    clean = run_recurrences(layer, x, LENGTHS)
     x[4:, 0] = np.nan
     x[:, 1] = np.nan
-    for strand, expected in zip(strands(layer, x, LENGTHS), clean, strict=True):
-        assert_same_bits(strand.outputs(), expected.outputs())
+    for recurrence, expected in zip(run_recurrences(layer, x, LENGTHS), clean, strict=True):
+        assert_same_bits(recurrence.outputs(), expected.outputs())
 
 
 def test_gradients_of_many_directions_go_back_in_blocks(rng, monkeypatch):
-    """pull_back of single vectors is back of each; however many go together."""
+    """pull_back of several vectors is step_back of each, with any block size."""
     layer = fr.LSTM(3, 4, dtype=np.float64, seed=0)
-    (strand,) = strands(layer, rng.standard_normal((T, N, 3)), LENGTHS)
+    (recurrence,) = run_recurrences(layer, rng.standard_normal((T, N, 3)), LENGTHS)
     vectors = rng.standard_normal((N, 7, 8))
-    found = strand.pull_back(5, vectors)
+    result = recurrence.pull_back(5, vectors)
     for k in range(7):
-        (dh, dc), _ = strand.back(5, (vectors[:, k, :4].copy(), vectors[:, k, 4:].copy()))
-        assert_same_bits(found[:, k], np.concatenate([dh, dc], axis=1))
-    assert_same_bits(found[:2], vectors[:2])  # rows that have ended
-    monkeypatch.setattr("fastrnn.inspect.strands.BLOCK_ROWS", 1)
-    assert_same_bits(strand.pull_back(5, vectors), found)
+        (dh, dc), _ = recurrence.step_back(5, (vectors[:, k, :4].copy(), vectors[:, k, 4:].copy()))
+        assert_same_bits(result[:, k], np.concatenate([dh, dc], axis=1))
+    assert_same_bits(result[:2], vectors[:2])  # rows that have ended
+    monkeypatch.setattr("fastrnn.inspect._gradients.recurrences.BLOCK_ROWS", 1)
+    assert_same_bits(recurrence.pull_back(5, vectors), result)
 
 
 def test_states_that_are_not_finite_are_named():
-    """Of tokens, whose vector may have become infinite."""
+    """For tokens, whose vectors may have become infinite."""
     embedding, tokens = fr.Embedding(2, 3, dtype=np.float64), np.zeros((T, N), int)
     embedding.params["weight"][1], tokens[3, 2] = np.inf, 1
     model = fr.Sequential(embedding, fr.LSTM(3, 4, bidirectional=True, dtype=np.float64))
-    for strand, step in zip(strands(model, tokens, LENGTHS), (3, 2), strict=True):
+    for recurrence, step in zip(run_recurrences(model, tokens, LENGTHS), (3, 2), strict=True):
         with refused(
-            FloatingPointError, f"{strand.name}: expected finite states, got nan or inf after step {step} in the"
+            FloatingPointError, f"{recurrence.name}: expected finite states, got nan or inf after step {step} in"
         ):
-            strand.check_finite()
+            recurrence.check_finite()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the pictures of influence and gradients hold: the numbers, the labels, the scales."""
+"""Plots of influence and of gradients: numbers, labels and scales."""
 
 import numpy as np
 import pytest
@@ -52,8 +52,8 @@ def test_influence_of_one_output_and_with_signs(rng):
     assert ax.get_xlabel() == "input step" and not ax.get_yticks().size
 
 
-def test_influence_by_its_logarithm(rng):
-    """Six decades at most, and 0 left out."""
+def test_influence_on_a_logarithmic_scale(rng):
+    """At most six decades, without 0."""
     values = np.tril(10.0 ** -np.arange(10.0)[:, None] + np.zeros((10, 10)))
     ax = plot_influence(values, log=True)
     shown = ax.images[0].get_array()
@@ -64,21 +64,21 @@ def test_influence_by_its_logarithm(rng):
         plot_influence(-values, log=True)
 
 
-def test_influence_of_a_model_in_given_axes(rng):
+def test_influence_of_a_model_in_existing_axes(rng):
     _, ax = pyplot.subplots()
-    found = influence(fr.GRU(2, 3, seed=0), rng.standard_normal((6, 2)).astype(np.float32))
-    assert plot_influence(found, ax=ax) is ax
-    np.testing.assert_array_equal(ax.images[0].get_array(), found)
+    result = influence(fr.GRU(2, 3, seed=0), rng.standard_normal((6, 2)).astype(np.float32))
+    assert plot_influence(result, ax=ax) is ax
+    np.testing.assert_array_equal(ax.images[0].get_array(), result)
 
 
 def test_a_curve_of_gradients_for_every_layer(rng):
-    """The geometric mean of the rows that have a step, and a band as wide as they."""
+    """The geometric mean of the rows that have the step, and a band around it."""
     model, x = fr.LSTM(2, 3, 2, seed=0), rng.standard_normal((9, 3, 2)).astype(np.float32)
     flow = gradient_flow(model, x, [9, 4, 0])
     ax = plot_gradient_flow(flow, "to be or ")
     assert [line.get_label() for line in ax.lines] == ["l0", "l1"] and ax.get_yscale() == "log"
-    for line, strand in zip(ax.lines, flow, strict=True):
-        norms = strand.norms()
+    for line, recurrence in zip(ax.lines, flow, strict=True):
+        norms = recurrence.norms()
         np.testing.assert_allclose(curve(line)[:4], np.sqrt(norms[:4, 0] * norms[:4, 1]), rtol=1e-12)
         np.testing.assert_allclose(curve(line)[4:], norms[4:, 0], rtol=1e-12)
     assert len(ax.collections) == 2
@@ -88,7 +88,7 @@ def test_a_curve_of_gradients_for_every_layer(rng):
     np.testing.assert_allclose(curve(line), expected, rtol=1e-12)
 
 
-def test_what_is_left_of_a_gradient_and_where_it_is_1_over_e():
+def test_curves_of_memory_and_their_legend():
     norms = {"a": np.exp(-np.arange(51) / 10), "b": np.exp(-np.arange(51)[:, None] / [100, 200])}
     ax = plot_memory(norms)
     dashed, a, ring, b = ax.lines
@@ -114,14 +114,14 @@ def test_every_singular_value_is_a_curve(rng):
     assert len(ax.lines) == 4 + 2 and ax.get_yscale() == "log"
     for k in range(4):
         shown = curve(ax.lines[k])
-        kept = np.isfinite(shown)
-        np.testing.assert_array_equal(shown[kept], values[kept, k])
-        assert (values[~kept, k] <= 1e-16 * values[~kept, 0]).all()
+        finite = np.isfinite(shown)
+        np.testing.assert_array_equal(shown[finite], values[finite, k])
+        assert (values[~finite, k] <= 1e-16 * values[~finite, 0]).all()
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["largest", "median"]
 
 
-def test_gradients_of_0_or_without_bounds_can_be_drawn():
-    """Curves end where they do."""
+def test_zero_and_infinite_gradients_can_be_drawn():
+    """The curves end at such values."""
     ax = plot_memory({"none": np.array([1.0, 0.0, 0.0]), "all": np.array([1.0, np.inf, np.inf])})
     assert np.isfinite(ax.get_ylim()).all()
     ax.figure.canvas.draw()
@@ -151,7 +151,7 @@ def test_bad_input_is_refused(rng):
             plot(*arguments, **options)
 
 
-def test_without_matplotlib_the_extra_is_named(monkeypatch):
+def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
     without_matplotlib(monkeypatch)
     with refused(ImportError, 'pip install "fastrnn[inspect]"'):
         plot_influence(np.ones((3, 4)))

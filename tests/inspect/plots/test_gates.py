@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Openness and saturation: shares that can be counted by hand, and pictures that hold them."""
+"""Openness and saturation: shares that can be counted by hand, and the plots of them."""
 
 import numpy as np
 import pytest
@@ -23,14 +23,14 @@ def test_saturation_counts_steps():
         np.testing.assert_array_equal(a, b)
 
 
-def test_saturation_of_a_batch_leaves_out_what_is_beyond_the_rows(rng):
-    """The arrays of a trace as they are: every row weighs as much as it has steps."""
+def test_saturation_of_a_batch_ignores_padding(rng):
+    """The arrays of a trace without change: the weight of a row is its number of steps."""
     x = 5 * rng.standard_normal((9, 3, 3)).astype(np.float32)
-    found = trace(fr.GRU(3, 4, seed=0), x, [9, 0, 4])
-    steps = np.concatenate([found.pick(n=n)["z"] for n in range(3)])
-    np.testing.assert_array_equal(saturation(found["z"])[0], (steps < 0.1).mean(axis=0))
-    np.testing.assert_array_equal(saturation(found["z"])[1], (steps > 0.9).mean(axis=0))
-    assert np.isnan(saturation(found["z"][:, :, :, 1])).all()
+    result = trace(fr.GRU(3, 4, seed=0), x, [9, 0, 4])
+    steps = np.concatenate([result.pick(n=n)["z"] for n in range(3)])
+    np.testing.assert_array_equal(saturation(result["z"])[0], (steps < 0.1).mean(axis=0))
+    np.testing.assert_array_equal(saturation(result["z"])[1], (steps > 0.9).mean(axis=0))
+    assert np.isnan(saturation(result["z"][:, :, :, 1])).all()
 
 
 def test_openness_has_mean_and_middle_half_of_each_gate(picked):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the recorder keeps of a training is what gradient_flow says of the model at that moment."""
+"""The records of a training run equal the gradient_flow of the model at that update."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def model():
 
 
 class Witness:
-    """Asks the model itself at every step."""
+    """Calls gradient_flow at every step."""
 
     def __init__(self, x, **options):
         self.x, self.options, self.norms, self.calls = x, options, [], []
@@ -36,8 +36,8 @@ def train(x, *callbacks, epochs=3):
     return fr.fit(model(), fr.mse_loss, x, x[0], epochs=epochs, callbacks=callbacks, seed=2, progress=False)
 
 
-def test_it_keeps_the_norms_of_every_recorded_update(x):
-    """Of rows of different lengths, the mean of those that have a step."""
+def test_it_records_the_norms(x):
+    """With rows of different lengths, the mean of those that have the step."""
     options = {"lengths": [12, 5, 0], "dy": lambda y: fr.mse_loss(y, np.zeros_like(y))}
     recorder, witness = FlowRecorder(x[:, :3], **options, every=2), Witness(x[:, :3], **options)
     train(x, recorder, witness)
@@ -47,12 +47,12 @@ def test_it_keeps_the_norms_of_every_recorded_update(x):
     assert list(recorder.gradients) == list(recorder.states) == ["0.l0", "0.l1"]
     for k, norms in enumerate(witness.norms[::2]):
         for name, both in zip(recorder.gradients, norms, strict=True):
-            for kept, expected in zip((recorder.gradients, recorder.states), both, strict=True):
+            for records, expected in zip((recorder.gradients, recorder.states), both, strict=True):
                 mean = np.append(expected[:5, :2].mean(axis=1), expected[5:, 0])
-                np.testing.assert_allclose(kept[name][k], mean, rtol=1e-6)
+                np.testing.assert_allclose(records[name][k], mean, rtol=1e-6)
 
 
-def test_training_has_the_bits_of_one_without_it(x):
+def test_it_does_not_change_training(x):
     histories = [train(x), train(x, FlowRecorder(x[:, :3]))]
     assert histories[0]["loss"] == histories[1]["loss"]
 
@@ -63,7 +63,7 @@ def test_a_single_sequence(x):
     assert np.shape(recorder.gradients["0.l0"]) == (2, T)
 
 
-def test_the_heat_map_holds_the_records(x):
+def test_the_heat_map_shows_the_records(x):
     recorder = FlowRecorder(x[:, :3], every=2)
     train(x, recorder)
     ax = recorder.plot()
@@ -76,7 +76,7 @@ def test_the_heat_map_holds_the_records(x):
     assert recorder.plot(ax=ax) is ax
 
 
-def test_the_curves_hold_the_norm_and_the_loss(x):
+def test_the_curves_show_the_norm_and_the_loss(x):
     recorder = FlowRecorder(x[:, :3])
     train(x, recorder)
     ax = recorder.plot_norms()
@@ -91,7 +91,7 @@ def test_bad_input_is_refused(x):
         FlowRecorder(x, every=0)
     recorder = FlowRecorder(x[:, :3])
     for draw in (recorder.plot, recorder.plot_norms):
-        with refused(ValueError, "recorder: expected at least one record; give it to the callbacks of fit"):
+        with refused(ValueError, "recorder: expected at least one record, got none; pass it in the callbacks of fit"):
             draw()
     train(x, recorder, epochs=1)
     with refused(ValueError, "name: expected one of 0.l0, 0.l1, got '1.l0'"):

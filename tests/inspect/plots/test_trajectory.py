@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Principal components are those of the covariance, and the picture of a trajectory holds them in order of time."""
+"""Principal components are those of the covariance, and the plot of a trajectory shows them in order of time."""
 
 import numpy as np
 import pytest
@@ -20,14 +20,14 @@ def test_components_are_eigenvectors_of_the_covariance(rng):
 
 
 def test_signs_do_not_depend_on_the_signs_of_the_decomposition(rng):
-    """A trajectory and its mirror image are mirrored, not turned at random."""
+    """The largest coefficient of each direction is positive."""
     values = rng.standard_normal((10, 4))
     axes = np.linalg.lstsq(values - values.mean(axis=0), principal_components(values)[0], rcond=None)[0]
     assert (np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0) > 0).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5), (5, 1), (2, 3)])
-def test_directions_that_there_are_not_are_zero(shape):
+def test_missing_directions_are_zero(shape):
     values = np.arange(np.prod(shape), dtype=float).reshape(shape)
     coordinates, shares = principal_components(values)
     assert coordinates.shape == (shape[0], 2) and (coordinates[:, 1] == 0).all()
@@ -36,7 +36,7 @@ def test_directions_that_there_are_not_are_zero(shape):
 
 @pytest.mark.parametrize("T", [1, 10, 80, 500])
 def test_trajectory(T, rng):
-    """The points in the order of time, with time as colour; labels beside their points, none over another."""
+    """The points in order of time, with time as colour; labels beside their points, without overlap."""
     values = rng.standard_normal((T, 5)).cumsum(axis=0)
     text = ("abc \n" * 100)[:T]
     ax = plot_trajectory(values, text)
@@ -56,7 +56,7 @@ def test_trajectory(T, rng):
     assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
 
 
-def test_axes_can_be_given(rng):
+def test_existing_axes_are_used(rng):
     _, ax = pyplot.subplots()
     assert plot_trajectory(rng.standard_normal((5, 3)), ax=ax) is ax
 

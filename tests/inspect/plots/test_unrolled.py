@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The diagram of a small net holds the values of its trace, each in its box."""
+"""The diagram of a small network shows the values of its trace, each in its box."""
 
 import numpy as np
 import pytest
@@ -15,13 +15,13 @@ ORDER = {"lstm": "ifgoch", "gru": "rznh", "gru_reset_before": "rznh"}  # in a bo
 
 @pytest.mark.parametrize("L", [1, 2])
 def test_every_value_is_in_its_place(cell, L, rng):
-    """Steps from left to right, layers from the bottom, units side by side; number and colour are the value's."""
+    """Steps from left to right, layers from the bottom, units side by side; number and colour show the value."""
     T, I, H = 4, 2, 3
     layer, x = make_layer(cell, I, H, L, seed=0), rng.standard_normal((T, I)).astype(np.float32)
     ax = plot_unrolled(layer, x, "abcd")
     (circles,) = ax.collections
-    found, rows = trace(layer, x), ORDER.get(cell, "h")
-    expected = [*x, *(found[name][k, 0, t, 0] for k in range(L) for name in rows for t in range(T))]
+    result, rows = trace(layer, x), ORDER.get(cell, "h")
+    expected = [*x, *(result[name][k, 0, t, 0] for k in range(L) for name in rows for t in range(T))]
     values, centres = circles.get_array(), circles.get_offsets()
     np.testing.assert_array_equal(values, np.concatenate(expected).astype(float))
     written = {text.get_position(): text.get_text() for text in ax.texts}
@@ -36,8 +36,8 @@ def test_every_value_is_in_its_place(cell, L, rng):
     assert [text.get_text() for text in ax.texts[:T]] == list("abcd")
 
 
-def test_circles_do_not_overlap_their_numbers(rng):
-    """A number stands inside its circle, with the widest of numbers too."""
+def test_numbers_fit_into_their_circles(rng):
+    """Even the widest number fits into its circle."""
     ax = plot_unrolled(fr.RNN(2, 3, seed=0), -9.87 * np.ones((5, 2)))
     ax.figure.canvas.draw()
     circle = np.ptp(ax.transData.transform([(0, 0), (0.92, 0.92)]), axis=0)
@@ -46,7 +46,7 @@ def test_circles_do_not_overlap_their_numbers(rng):
     assert max(text.get_window_extent().width for text in numbers) < circle[0]
 
 
-def test_axes_can_be_given():
+def test_existing_axes_are_used():
     _, ax = pyplot.subplots()
     assert plot_unrolled(fr.GRU(1, 1), [[0.5], [0.25]], ax=ax) is ax
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Pictures of values over tokens hold the values that were given, each at its token."""
+"""Plots of values over tokens show the values of their arguments, each at its token."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_many_units(rng):
     assert ax.images[0].get_clim() == (0, 1)
 
 
-def test_axes_can_be_given():
+def test_existing_axes_are_used():
     figure, (ax, _) = pyplot.subplots(1, 2)
     assert plot_units(np.zeros((3, 2)), ax=ax) is ax
     assert plot_attention(np.zeros((3, 2)), ax=ax) is ax
@@ -44,7 +44,7 @@ def test_axes_can_be_given():
 
 @pytest.mark.parametrize("T", [10, 80, 500])
 def test_text_has_the_value_behind_each_character(T, rng):
-    """Each character stands in its line and column, on the colour of its own value."""
+    """Each character is in its line and column, on the colour of its own value."""
     text = ("A line.\nAnother one, which is quite long: it has to be broken.\n\n\tEnd " * 9)[:T]
     values = rng.standard_normal(T)
     ax = plot_text(values, text, width=30)
@@ -60,7 +60,7 @@ def test_text_has_the_value_behind_each_character(T, rng):
 
 
 def test_letters_fit_their_cells():
-    """No letter is wider than the cell it stands in, nor higher."""
+    """No letter is wider or higher than its cell."""
     ax = plot_text(np.zeros(160), "W" * 160, width=80)
     ax.figure.canvas.draw()
     cell = np.ptp(ax.transData.transform([(0, 0), (1, 1)]), axis=0)
@@ -68,7 +68,7 @@ def test_letters_fit_their_cells():
     assert max(box.width for box in boxes) <= cell[0] and max(box.height for box in boxes) <= cell[1]
 
 
-def test_words_stand_apart_and_are_not_broken():
+def test_words_are_separated_and_not_broken():
     ax = plot_text([0.1, 0.2, 0.3, 0.4], ["are", "you", "good", "extraordinarily"], width=10)
     expected = np.full((3, 20), np.nan)  # at least 20 columns of paper
     expected[0, :3], expected[0, 4:7], expected[1, :4], expected[2, :15] = 0.1, 0.2, 0.3, 0.4

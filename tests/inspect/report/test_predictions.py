@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Influence in windows is the gradient over the whole sequence, looked at through the window."""
+"""Influence in windows is the part of the gradient over the whole sequence that lies in the window."""
 
 import numpy as np
 import pytest
@@ -8,14 +8,14 @@ from support.tolerance import central_differences
 
 import fastrnn as fr
 from fastrnn.inspect import trace
-from fastrnn.inspect._report import predictions as outlook
+from fastrnn.inspect._report import predictions
 from fastrnn.inspect._report.predictions import is_causal, log_softmax, recent_influence
 
 OWN = {"dtype": np.float64}
 
 
 def deep(V=5, **options):
-    """Layers of every kind of state, nested; with all that training draws, which influence must not."""
+    """Nested layers with every kind of state, and with every kind of dropout, which influence must ignore."""
     chance = {"zoneout": 0.2, "recurrent_dropout": 0.5}
     return fr.Sequential(
         fr.Embedding(V, 3, **OWN, seed=0),
@@ -47,10 +47,10 @@ def test_influence_is_the_norm_of_the_gradient(options, softmax, rng, monkeypatc
     model, T = deep(**options), 7
     tokens, chosen = rng.integers(0, 5, T), rng.integers(0, 5, T)
     expected = gradients(model, model.layers[0](tokens), chosen, softmax)
-    found = trace(model, tokens)
+    result = trace(model, tokens)
     for window, block in ((7, 128), (3, 128), (3, 2), (1, 1)):
-        monkeypatch.setattr(outlook, "BLOCK", block)
-        influence = recent_influence(model, tokens, found, chosen, window, softmax)
+        monkeypatch.setattr(predictions, "BLOCK", block)
+        influence = recent_influence(model, tokens, result, chosen, window, softmax)
         assert influence.shape == (T, window)
         for s in range(T):
             for k in range(window):
@@ -67,7 +67,7 @@ def test_influence_on_a_layer_that_reads_vectors(rng):
 
 
 def test_influence_on_an_echo_state_network(rng):
-    """Its state is that of its reservoir, wherever it stands."""
+    """Its state is that of its reservoir, alone or in a Sequential."""
     network, x = fr.EchoState(2, 10, 2, output_size=3, **OWN, seed=0), rng.standard_normal((6, 2))
     network.params["weight"][...] = rng.standard_normal(network.params["weight"].shape)
     chosen = rng.integers(0, 3, 6)
@@ -82,7 +82,7 @@ def test_log_softmax():
     np.testing.assert_allclose(log_softmax(logits), [[np.log(0.25), np.log(0.75)], [0, -2e4]])
 
 
-def test_what_is_causal():
+def test_is_causal():
     assert is_causal(deep()) and is_causal(fr.GRU(3, 4))
     assert not is_causal(fr.Sequential(fr.GRU(3, 4, bidirectional=True), fr.Linear(8, 2)))
     assert not is_causal(pooled_model()) and not is_causal(fr.Sequential(fr.RNN(3, 4), fr.LastStep()))

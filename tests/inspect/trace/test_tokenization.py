@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""From texts and arrays to what a model reads."""
+"""Tokenization: from texts and arrays to the input of a model."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def test_characters():
 
 
 def test_words():
-    """If the vocabulary has tokens of several characters, white space separates."""
+    """If the vocabulary has tokens of several characters, white space separates tokens."""
     reading = read_text(fr.Sequential(fr.Embedding(3, 3), fr.GRU(3, 2)), "you are\n you  good", ["are", "good", "you"])
     assert reading.tokens.tolist() == [2, 0, 2, 1] and reading.labels == ["you", "are", "you", "good"]
 
@@ -33,7 +33,7 @@ def test_one_token_may_stand_for_all_others():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_models_that_read_vectors_get_one_hot_ones(dtype):
+def test_models_of_vectors_read_one_hot_vectors(dtype):
     for model in fr.RNN(4, 2, dtype=dtype), fr.Sequential(fr.Dropout(dtype=dtype), fr.Linear(4, 3, dtype=dtype)):
         reading = read_text(model, "cab", VOCABULARY)
         np.testing.assert_array_equal(reading.x, np.eye(4)[[2, 0, 1]])
@@ -42,7 +42,7 @@ def test_models_that_read_vectors_get_one_hot_ones(dtype):
 
 def test_texts_that_cannot_be_read():
     model = fr.Sequential(fr.Embedding(4, 3), fr.GRU(3, 2))
-    with refused(ValueError, "text: expected the 4 tokens of the vocabulary only, got '\u20ac' at 2"):
+    with refused(ValueError, "text: expected only the 4 tokens of the vocabulary, got '\u20ac' at 2"):
         read_text(model, "ab\u20ac", VOCABULARY)
     for empty, vocabulary in (("", VOCABULARY), (" \n", ["are", "you", "so", "good"])):
         with refused(ValueError, "text: expected at least one token, got none"):
@@ -59,12 +59,12 @@ def test_texts_that_cannot_be_read():
     for wrong in None, {"a": 1}, ["a", 2], ["a", ""]:
         with refused(TypeError, "vocabulary: expected strings, got"):
             read_text(model, "a", wrong)
-    with refused(ValueError, "model: expected a layer that says what it reads, got LastStep"):
+    with refused(ValueError, "model: expected a layer that declares its input size, got LastStep"):
         read_text(fr.LastStep(), "a", VOCABULARY)
 
 
 def test_signals():
-    """Bars show the first feature; the dtype becomes the model's."""
+    """Bars show the first feature; the values get the dtype of the model."""
     model, signal = fr.GRU(2, 3), np.array([[-1.0, 9], [2.5, 9], [6, 9], [-1, 9]])
     reading = read_array(model, signal)
     assert reading.labels == ["\u2581", "\u2585", "\u2588", "\u2581"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What can be done with a trace: pick a row of it, write it, make a table of it."""
+"""Uses of a trace: one row, a file, a table."""
 
 import sys
 
@@ -33,63 +33,63 @@ def test_attention_is_picked_by_its_own_axes(attended):
 
 
 def test_pick_gives_what_plots_draw(rng):
-    """One row, layer and direction: (t, unit), as long as the row is."""
+    """One row, layer and direction: (t, unit), up to the length of the row."""
     x = draw(rng, 5, 3, 3)
-    found = trace(mixed_model(), x, [5, 0, 3])
-    one = found.pick("1", layer=0, direction=1, n=2)
+    result = trace(mixed_model(), x, [5, 0, 3])
+    one = result.pick("1", layer=0, direction=1, n=2)
     assert list(one) == list("hcifgo") and one.axes["f"] == ("t", "unit")
-    assert_same_bits(one["f"], found["1.f"][0, 1, :3, 2])
-    assert found.pick("1", n=1)["h"].shape == (0, 2)
-    assert_same_bits(found.pick("2.0", n=-1)["z"], found["2.0.z"][-1, 0, :3, 2])
+    assert_same_bits(one["f"], result["1.f"][0, 1, :3, 2])
+    assert result.pick("1", n=1)["h"].shape == (0, 2)
+    assert_same_bits(result.pick("2.0", n=-1)["z"], result["2.0.z"][-1, 0, :3, 2])
     assert_same_bits(trace(fr.RNN(3, 2, seed=0), x).pick()["h"], fr.RNN(3, 2, seed=0)(x)[0][:, 0])
     for wrong, word in (
         ({"layer": 2}, "layer: expected at most 1, got 2"),
         ({"n": -4}, "n: expected at least -3, got -4"),
     ):
         with refused(ValueError, word):
-            found.pick("1", **wrong)
+            result.pick("1", **wrong)
     with refused(TypeError, "direction: expected an integer, got 0.5"):
-        found.pick("1", direction=0.5)
+        result.pick("1", direction=0.5)
 
 
-def test_values_that_are_not_numbers_are_steps_like_others(rng):
-    """A state that has become NaN is not taken for the end of its row."""
+def test_steps_with_nan_are_kept(rng):
+    """A state that has become NaN is not mistaken for the end of its row."""
     layer, x = fr.RNN(3, 2, nonlinearity="identity", seed=0), draw(rng, 5, 2, 3)
     x[2, 0] = np.nan
-    found = trace(layer, x, [5, 4])
-    assert found.lengths[""].tolist() == [5, 4]
-    assert np.isnan(found.pick()["h"][2:]).all() and found.pick()["h"].shape == (5, 2)
+    result = trace(layer, x, [5, 4])
+    assert result.lengths[""].tolist() == [5, 4]
+    assert np.isnan(result.pick()["h"][2:]).all() and result.pick()["h"].shape == (5, 2)
 
 
 def test_to_npz(rng, tmp_path):
-    found = trace(mixed_model(), draw(rng, 5, 2, 3))
-    found.to_npz(tmp_path / "trace.npz")
+    result = trace(mixed_model(), draw(rng, 5, 2, 3))
+    result.to_npz(tmp_path / "trace.npz")
     with np.load(tmp_path / "trace.npz") as file:
-        assert_same_arrays({name: file[name] for name in file.files}, dict(found))
+        assert_same_arrays({name: file[name] for name in file.files}, dict(result))
 
 
 def test_to_dataframe(rng):
-    """A row for each position, a column for each array; steps that are not there are not in it."""
+    """A row for each position, a column for each array; without the steps beyond the lengths."""
     pandas = pytest.importorskip("pandas")
-    found = trace(fr.LSTM(3, 4, 2, bidirectional=True, seed=0), draw(rng, 5, 2, 3), [5, 2])
-    table = found.to_dataframe()
+    result = trace(fr.LSTM(3, 4, 2, bidirectional=True, seed=0), draw(rng, 5, 2, 3), [5, 2])
+    table = result.to_dataframe()
     assert table.index.names == ["layer", "direction", "t", "n", "unit"]
     assert list(table.columns) == list("hcifgo")
     assert len(table) == 2 * 2 * (5 + 2) * 4
     assert isinstance(table, pandas.DataFrame) and not table.isna().any(axis=None)
-    assert table.loc[(1, 0, 3, 0, 2), "f"] == found["f"][1, 0, 3, 0, 2]
+    assert table.loc[(1, 0, 3, 0, 2), "f"] == result["f"][1, 0, 3, 0, 2]
     assert (1, 0, 3, 1, 2) not in table.index
-    row = found.pick(layer=1, n=1).to_dataframe()
-    assert row.index.names == ["t", "unit"] and len(row) == 2 * 4 and row.loc[(1, 2), "f"] == found["f"][1, 0, 1, 1, 2]
+    row = result.pick(layer=1, n=1).to_dataframe()
+    assert row.index.names == ["t", "unit"] and len(row) == 2 * 4 and row.loc[(1, 2), "f"] == result["f"][1, 0, 1, 1, 2]
 
 
 def test_to_dataframe_of_one_layer_of_several(rng):
     pytest.importorskip("pandas")
-    found = trace(mixed_model(), draw(rng, 5, 2, 3))
-    assert list(found.to_dataframe("2.0").columns) == ["h", "r", "z", "n"]
+    result = trace(mixed_model(), draw(rng, 5, 2, 3))
+    assert list(result.to_dataframe("2.0").columns) == ["h", "r", "z", "n"]
     for wrong in None, "0":
         with refused(ValueError, f"name: expected one of '1', '2.0', '3', got {wrong!r}"):
-            found.to_dataframe(wrong)
+            result.to_dataframe(wrong)
 
 
 def test_to_dataframe_without_pandas(rng, monkeypatch):
@@ -98,9 +98,9 @@ def test_to_dataframe_without_pandas(rng, monkeypatch):
         trace(fr.RNN(3, 4), draw(rng, 5, 2, 3)).to_dataframe()
 
 
-def test_an_unknown_name_is_refused_with_those_that_there_are(rng):
-    found = trace(fr.GRU(3, 4), draw(rng, 5, 2, 3))
-    assert isinstance(found, Trace) and "c" not in found and len(found) == 4
-    with refused(KeyError, "no array 'c'; there are h, r, z, n"):
-        found["c"]
-    assert "z: (1, 1, 5, 2, 4)" in repr(found)
+def test_the_error_for_an_unknown_name_lists_the_known_ones(rng):
+    result = trace(fr.GRU(3, 4), draw(rng, 5, 2, 3))
+    assert isinstance(result, Trace) and "c" not in result and len(result) == 4
+    with refused(KeyError, "no array 'c'; the names are h, r, z, n"):
+        result["c"]
+    assert "z: (1, 1, 5, 2, 4)" in repr(result)

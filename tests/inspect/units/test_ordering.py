@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Units in an order in which they can be read."""
+"""Units in a readable order."""
 
 import numpy as np
 import pytest
@@ -13,14 +13,14 @@ def test_as_numbered():
 
 
 def test_sorted_by_the_step_furthest_from_the_mean():
-    """Up or down, and whatever the level and the size of the unit."""
+    """Up or down, for any level and scale of the unit."""
     values = np.zeros((6, 4))
     values[[4, 1, 5, 0], range(4)] = 2, -0.1, 30, -1
     assert order_units(values + [0, 5, -5, 1], "sorted").tolist() == [3, 1, 0, 2]
 
 
-def test_clustered_puts_those_together_that_do_alike(rng):
-    """Three signals, each in four noisy units at any places and levels: every signal's units are neighbours."""
+def test_clustered_puts_similar_units_together(rng):
+    """Three signals, each in four noisy units at random places and levels: the units of a signal are neighbours."""
     signals, which = rng.standard_normal((200, 3)), rng.permutation(np.repeat(range(3), 4))
     values = signals[:, which] * rng.uniform(0.1, 10, 12) + rng.uniform(-5, 5, 12)
     values += 0.01 * rng.standard_normal(values.shape)
@@ -29,7 +29,7 @@ def test_clustered_puts_those_together_that_do_alike(rng):
     assert np.count_nonzero(np.diff(which[order])) == 2
 
 
-def test_opposite_units_are_the_least_alike():
+def test_opposite_units_are_the_least_similar():
     """1 - correlation, not its magnitude: a unit and its mirror image end up apart."""
     ramp = np.linspace(0, 1, 9)
     values = np.stack([ramp, -ramp, ramp**2, -(ramp**2)], axis=1)
@@ -38,7 +38,7 @@ def test_opposite_units_are_the_least_alike():
 
 
 @pytest.mark.parametrize("order", [None, "sorted", "clustered"])
-def test_units_without_a_change_or_a_value_are_in_it_too(order):
+def test_constant_units_and_nan_are_ordered_too(order):
     values = np.full((5, 4), 0.1)
     values[:, 1], values[:, 2] = np.nan, np.arange(5)
     assert sorted(order_units(values, order)) == [0, 1, 2, 3]

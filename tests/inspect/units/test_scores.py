@@ -15,7 +15,7 @@ def test_auc_counts_pairs(rng):
     np.testing.assert_allclose(auc(values, target), expected, rtol=1e-12)
 
 
-def test_auc_of_what_tells_all_or_nothing():
+def test_auc_of_perfect_and_useless_units():
     target = np.array([True, False, True, False])
     values = np.stack([target, ~target, np.ones(4), [np.nan, 0, 1, 2], [np.inf, 0, 3, -np.inf]], axis=1)
     np.testing.assert_array_equal(auc(values, target), [1, 0, 0.5, np.nan, 1])
@@ -29,8 +29,8 @@ def test_correlation_is_pearsons(rng):
     assert correlation(values, target)[1] == 0 and np.isnan(correlation(values, target)[2])
 
 
-def test_what_never_changes_has_no_correlation(rng):
-    """Also where the mean of a number is not that number."""
+def test_constant_units_have_no_correlation(rng):
+    """Even where rounding makes the mean differ from the constant."""
     values = np.full((7, 2), [0.1, 1e20], np.float32)
     np.testing.assert_array_equal(correlation(values, rng.standard_normal(7)), [0, 0])
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How gradients travel, and what outputs depend on."""
+"""Follows gradients through time and layers, and attributes outputs to inputs."""

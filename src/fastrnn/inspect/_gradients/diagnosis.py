@@ -1,126 +1,128 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Whether gradients vanish or explode, where, and what of this package helps: in words."""
+"""Whether gradients vanish or explode, in which layer, and what helps: a report in words."""
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..._engine import arguments
-from ...nn._recurrent.gru import GRU
-from ...nn._recurrent.lstm import LSTM
-from .flow import gradient_flow
-from .jacobians import memory_length, norms_of
-from .probes import strands
-from .recurrences import within
+from ..._engine.arguments import Array, as_rng
+from ..._engine.ragged import length_mask
+from ...nn import GRU, LSTM, Layer
+from .._documented import documented
+from .flow import LossGradient, gradient_flow
+from .jacobians import memory_length
+from .probes import ARGUMENTS, ERRORS, run_recurrences
+from .products import norms_by_distance
+from .recurrences import Recurrence
 
-VANISHED, EXPLODED = 1e-3, 1e3  # of the norm with which a gradient sets out
-DIRECTIONS = 16  # of gradients that are followed
+VANISHED, EXPLODED = 1e-3, 1e3  # relative to the norm of the gradient at the start
+DIRECTIONS = 16  # gradients that are followed
+
+Verdict = Literal["vanish", "fade", "last", "explode", "overflow"]
 
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """What there is to say about one layer and direction.
+    """The result for one layer and direction.
 
     Attributes
     ----------
     name, kind : str
         ``"1.l0"``, ``"LSTM"``.
     verdict : {"vanish", "fade", "last", "explode", "overflow"}
-        What gradients do. They fade if they fall below 1/e, and no further than to a thousandth; "overflow" is of
-        states that are not finite, about which nothing else can be said.
+        What gradients do. They fade if they fall below 1/e, but not below a thousandth; "overflow" means that states
+        are not finite, so that nothing else is known.
     norms : ndarray, shape (T + 1,)
-        What is left of a gradient after every number of steps back: `jacobian_norms`, in the geometric mean of the
+        How much of a gradient remains after every number of steps back: `jacobian_norms`, as the geometric mean of the
         longest rows.
     memory : float
-        Effective memory: steps until it has fallen to 1/e, infinite if it does not.
+        Effective memory: steps until the gradient has fallen to 1/e, infinite if it does not fall that far.
     passed : int or None
-        Steps until it is below a thousandth or above a thousand.
+        Steps until the gradient is below a thousandth or above a thousand.
     remedies : tuple of str
-        What of this package helps, the best first.
+        What helps, the best first.
     """
 
     name: str
     kind: str
-    verdict: str
-    norms: np.ndarray
+    verdict: Verdict
+    norms: Array
     memory: float
     passed: int | None
-    remedies: tuple
+    remedies: tuple[str, ...]
 
     @property
-    def factor(self):
-        """What a step back multiplies a gradient by, in the geometric mean of the steps."""
+    def factor(self) -> float:
+        """The factor by which one step back multiplies a gradient, as the geometric mean of the steps."""
         return float(self.norms[-1] ** (1 / max(len(self.norms) - 1, 1)))
 
-    def __str__(self):
+    def __str__(self) -> str:
         if self.verdict == "overflow":
-            lines = [f"{self.name} ({self.kind}): the states overflow, and gradients with them."]
+            lines = [f"{self.name} ({self.kind}): the states overflow, and so do gradients."]
         else:
             steps, left = len(self.norms) - 1, self.norms[-1]
-            share = f"grows {left:.1e} times" if self.verdict == "explode" else f"has {left:.2g} of its norm left"
+            change = f"grown {left:.1e} times" if self.verdict == "explode" else f"kept {left:.2g} of its norm"
             when = {
-                "vanish": f"1/e is left after {self.memory:.1f} steps, a thousandth after {self.passed}",
-                "fade": f"1/e is left after {self.memory:.1f} steps",
-                "last": "never less than 1/e is left",
-                "explode": f"a thousand times after {self.passed} steps",
+                "vanish": f"it has fallen to 1/e after {self.memory:.1f} steps, to a thousandth after {self.passed}",
+                "fade": f"it has fallen to 1/e after {self.memory:.1f} steps",
+                "last": "it never falls to 1/e",
+                "explode": f"it has grown a thousand times after {self.passed} steps",
             }[self.verdict]
             lines = [
                 f"{self.name} ({self.kind}): gradients {self.verdict}.",
-                f"{steps} steps back one {share}, a factor of {self.factor:.3g} a step; {when}.",
+                f"{steps} steps back a gradient has {change}, a factor of {self.factor:.3g} per step; {when}.",
             ]
         return "\n    ".join([*lines, *(f"- {remedy}" for remedy in self.remedies)])
 
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
-    """What `diagnose` found; printed, it is a report in words.
+    """The result of `diagnose`; print it to read a report in words.
 
     Attributes
     ----------
     findings : tuple of Finding
         One for each layer and direction, from the first.
     depth : float
-        The gradient that arrives at the first of them over that at the last, at the step where each is largest.
+        The gradient at the first recurrence divided by that at the last, each at the step where it is largest.
     """
 
-    findings: tuple
+    findings: tuple[Finding, ...]
     depth: float
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = list(map(str, self.findings))
         if self.depth < VANISHED:
             lines.append(
-                f"Between the layers gradients vanish: {self.depth:.1e} of what arrives at {self.findings[-1].name} "
+                f"Between the layers gradients vanish: {self.depth:.1e} of the gradient at {self.findings[-1].name} "
                 f"arrives at {self.findings[0].name}.\n    - fr.Residual(layer): y = x + layer(x)\n    - fr.LayerNorm "
                 f"between the layers"
             )
         return "\n".join(lines)
 
 
-def diagnose(model, x, lengths=None, *, dy=None, state=None):
-    """Say whether gradients vanish or explode, in which layer and after how many steps, and what helps.
+@documented(first=ARGUMENTS, last=ERRORS)
+def diagnose(
+    model: Layer, x: Any, lengths: ArrayLike | None = None, *, dy: LossGradient | None = None, state: Any = None
+) -> Diagnosis:
+    """Report whether gradients vanish or explode, in which layer and after how many steps, and what helps.
 
-    Of each layer and direction, gradients of random direction are sent from the end of the longest rows back to their
-    beginning: see `jacobian_norms`. They vanish if less than a thousandth is left there, and explode if they have grown
-    a thousand times. Within the steps of x they may do neither, and either in a longer sequence.
+    In each layer and direction, gradients of random direction go from the end of the longest rows back to their
+    beginning, as in `jacobian_norms`. They vanish if less than a thousandth arrives there, and explode if they have
+    grown a thousand times. Gradients that do neither within the steps of x may do so in a longer sequence:
+    x should be as long as the sequences that the network is to learn from.
 
     Parameters
     ----------
-    model, x, lengths, state
-        As in `jacobian_norms`; x should be as long as what the net is to learn from.
     dy : array_like or callable, optional
-        As in `gradient_flow`: for what arrives at one layer of what arrives at another.
+        As in `gradient_flow`, to compare the gradients that arrive at different layers.
 
     Returns
     -------
     Diagnosis
         To be printed.
-
-    Raises
-    ------
-    TypeError, ValueError
-        There is no recurrent layer in the model, x has no steps or is not finite, or an argument has the wrong type or
-        shape.
 
     Examples
     --------
@@ -129,43 +131,45 @@ def diagnose(model, x, lengths=None, *, dy=None, state=None):
     >>> x = np.random.default_rng(0).standard_normal((100, 8, 3)).astype(np.float32)
     >>> print(diagnose(fr.GRU(3, 32, seed=0), x))  # doctest: +ELLIPSIS
     l0 (GRU): gradients vanish.
-        100 steps back one has ...e-21 of its norm left, a factor of 0.6... a step; 1/e is left after ...
+        100 steps back a gradient has kept ...e-21 of its norm, a factor of 0.6... per step; it has fallen to 1/e ...
         - fr.init.chrono(layer, T_max=100): units that forget after 2 to 100 steps
-        - fr.MeanPool or fr.Attention behind it: a way to the output from every step
+        - fr.MeanPool or fr.Attention after it: a path to the output from every step
     """
-    (rng,) = arguments.as_rng(0).spawn(1)
-    taken = strands(model, x, lengths, state)
-    own = within(len(taken[0].x), taken[0].lengths)
-    if not own.any() or not np.isfinite(taken[0].x[own]).all():
-        raise ValueError(f"x: expected finite values, got {'nan or inf' if own.any() else 'rows of no length'}")
-    findings = tuple(_finding(strand, rng) for strand in taken)
-    largest = [strand.norms().mean(axis=-1).max() for strand in gradient_flow(model, x, lengths, dy=dy, state=state)]
+    (rng,) = as_rng(0).spawn(1)
+    recurrences = run_recurrences(model, x, lengths, state)
+    steps = recurrences[0].x[length_mask(recurrences[0].lengths, len(recurrences[0].x))]
+    if not len(steps) or not np.isfinite(steps).all():
+        raise ValueError(f"x: expected finite values, got {'nan or inf' if len(steps) else 'rows of length 0'}")
+    findings = tuple(_finding(recurrence, rng) for recurrence in recurrences)
+    largest = [flow.norms().mean(axis=-1).max() for flow in gradient_flow(model, x, lengths, dy=dy, state=state)]
     with np.errstate(divide="ignore", invalid="ignore"):
         return Diagnosis(findings, float(largest[0] / largest[-1]))
 
 
-def _finding(strand, rng):
-    kind = type(strand.layer).__name__
+def _finding(recurrence: Recurrence, rng: np.random.Generator) -> Finding:
+    name, kind, T = recurrence.name, type(recurrence.layer).__name__, recurrence.lengths.max()
     try:
-        norms = norms_of(strand, DIRECTIONS, rng)
+        norms = norms_by_distance(recurrence, DIRECTIONS, rng)
     except FloatingPointError:
-        return Finding(strand.name, kind, "overflow", np.full(1, np.nan), np.nan, None, _remedies(strand, "overflow"))
-    norms = norms[: strand.lengths.max() + 1, strand.lengths == strand.lengths.max()]  # a mean over the longest rows
+        remedies = _remedies(recurrence, "overflow")
+        return Finding(name, kind, "overflow", np.full(1, np.nan), np.nan, None, remedies)
+    norms = norms[: T + 1, recurrence.lengths == T]
     with np.errstate(divide="ignore"):
         norms = np.exp(np.log(norms).mean(axis=1))
     left, memory = norms[-1], float(memory_length(norms))
+    verdict: Verdict
     if left < VANISHED or left > EXPLODED:
         verdict = "vanish" if left < VANISHED else "explode"
         passed = int((norms < VANISHED if verdict == "vanish" else norms > EXPLODED).argmax())
     else:
         verdict, passed = "fade" if memory < np.inf else "last", None
-    return Finding(strand.name, kind, verdict, norms, memory, passed, _remedies(strand, verdict))
+    return Finding(name, kind, verdict, norms, memory, passed, _remedies(recurrence, verdict))
 
 
-def _remedies(strand, verdict):
+def _remedies(recurrence: Recurrence, verdict: Verdict) -> tuple[str, ...]:
     """What helps, the best first."""
-    layer, T = strand.layer, max(int(strand.lengths.max()), 2)
-    orthogonal = "fr.init.orthogonal(layer): recurrent weights that keep the length of a gradient"
+    layer, T = recurrence.layer, max(int(recurrence.lengths.max()), 2)
+    orthogonal = "fr.init.orthogonal(layer): recurrent weights that preserve the norm of a gradient"
     penalty = 'fr.add_penalty(model, l2=1e-4, names="*weight_hh*"): smaller recurrent weights'
     chrono = f"fr.init.chrono(layer, T_max={T}): units that forget after 2 to {T} steps"
     if verdict in ("last", "fade"):
@@ -174,18 +178,18 @@ def _remedies(strand, verdict):
         return 'nonlinearity="tanh": states in -1..1', orthogonal, penalty
     if verdict == "explode":
         clip = "fr.clip_grad_norm(model, max_norm=1.0) before the optimizer's step"
-        delta_clip = "delta_clip=1.0: gradients kept within bounds at every step back"
+        delta_clip = "delta_clip=1.0: gradients clipped at every step back"
         return clip, delta_clip, penalty if isinstance(layer, LSTM | GRU) else orthogonal
-    shortcut = "fr.MeanPool or fr.Attention behind it: a way to the output from every step"
+    shortcut = "fr.MeanPool or fr.Attention after it: a path to the output from every step"
     if isinstance(layer, GRU):
         return chrono, shortcut
     if isinstance(layer, LSTM):
-        return chrono, "fr.init.forget_bias(layer, 1.0), or more: forget gates that begin open", shortcut
-    identity = "fr.init.identity(layer): recurrent weights that keep a state as it is"
+        return chrono, "fr.init.forget_bias(layer, 1.0), or more: forget gates that start open", shortcut
+    identity = "fr.init.identity(layer): recurrent weights that preserve a state"
     return (
-        "fr.LSTM or fr.GRU in its place: a state that is kept unless a gate lets it go",
-        identity if layer.nonlinearity == "relu" else orthogonal,
-        "omega=1.0: a regulariser that asks gradients to keep their length",
+        "fr.LSTM or fr.GRU instead: a state that is kept until a gate clears it",
+        identity if getattr(layer, "nonlinearity", None) == "relu" else orthogonal,
+        "omega=1.0: a regularizer that asks gradients to keep their norm",
         f"leak={2 / T:.2g}: leaky units, which keep most of a state at every step",
         shortcut,
     )

@@ -1,49 +1,60 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A model taken apart into strands: a copy of it that runs each recurrent layer step by step, and keeps the steps."""
+"""A copy of a model in which a `Probe` stands for each recurrent layer: it runs step by step and keeps the steps."""
+
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..._engine import arguments
-from ..._engine.layout import Layout, as_gradient, as_states
-from ..._engine.ragged import as_lengths
-from ...nn._layer import Layer, leaves
+from ..._engine.arguments import Array, as_array
+from ..._engine.layout import Layout, as_gradient, as_state
+from ..._engine.ragged import as_lengths, length_mask
+from ...nn import Layer, Residual, Sequential, Tape
+from ...nn._layer import leaves
 from ...nn._recurrent.recurrent import Recurrent
-from ...nn._residual import Residual
-from ...nn._sequential import Sequential
-from ...nn._tape import Tape, open_tape
-from .recurrences import Strand, within
+from ...nn._tape import open_tape
+from .recurrences import Recurrence
+
+ARGUMENTS = """
+model : Layer
+    With an RNN, LSTM or GRU in it, for attribution also an EchoState. Dropout is off and zoneout takes its mean;
+    parameters and gradients do not change.
+x : array_like, shape (T, N, I), with `batch_first` (N, T, I), or unbatched (T, I)
+    As the model takes it.
+lengths : array_like of int, shape (N,), optional
+    How many steps of each row count; by default all of them.
+state : array_like or tuple, optional
+    The initial state, as the model takes it. Zero by default."""
+ERRORS = """
+
+Raises
+------
+TypeError, ValueError
+    The model has no recurrent layer, x has no steps or is not finite, or an argument has the wrong type or shape."""
+NOT_FINITE = """
+FloatingPointError
+    A state is not finite."""
 
 
-def strands(model, x, lengths=None, state=None):
-    """Run x through a model; the strands of its recurrent layers, from the first.
-
-    Parameters
-    ----------
-    model : Layer
-    x, lengths, state
-        As the model takes them.
-
-    Returns
-    -------
-    list of Strand
-    """
-    taken_apart = probed(model)
+def run_recurrences(model: Layer, x: Any, lengths: ArrayLike | None = None, state: Any = None) -> list[Recurrence]:
+    """Run a model, with the arguments of a call of it, and return its recurrences, from the first."""
+    copy = with_probes(model)
     check_x(model, x, lengths)
-    taken_apart.forward(x, state, lengths)
-    return strands_of(taken_apart)
+    copy.forward(x, state, lengths)
+    return recurrences_of(copy)
 
 
-def probed(model):
-    """A copy of a model, without chance and with gradients of its own, with a `Probe` for each recurrent layer."""
+def with_probes(model: Layer) -> Layer:
+    """A copy of a model for inference, with gradients of its own and a `Probe` for each recurrent layer."""
     check_model(model)
-    return _probed("", model)
+    return _with_probes("", model)
 
 
-def _probed(name, layer):
+def _with_probes(name: str, layer: Layer) -> Layer:
     if isinstance(layer, Sequential):
-        return Sequential(*[_probed(f"{name}{k}.", part) for k, part in enumerate(layer.layers)])
+        return Sequential(*[_with_probes(f"{name}{k}.", child) for k, child in enumerate(layer.layers)])
     if isinstance(layer, Residual):
-        return Residual(_probed(name, layer.layer))
+        return Residual(_with_probes(name, layer.layer))
     if isinstance(layer, Recurrent):
         return Probe(name, layer)
     if layer.stateful:
@@ -51,104 +62,123 @@ def _probed(name, layer):
     return layer.inference_copy()
 
 
-def strands_of(model):
-    """The strands of the latest forward pass of a `probed` model."""
-    return [strand for leaf in leaves(model) if isinstance(leaf, Probe) for strand in leaf.strands]
+def recurrences_of(model: Layer) -> list[Recurrence]:
+    """The recurrences of the latest forward pass of a model `with_probes`."""
+    return [recurrence for leaf in leaves(model) if isinstance(leaf, Probe) for recurrence in leaf.recurrences]
 
 
-def check_model(model):
-    """Raise TypeError or ValueError unless a model is one of recurrent and other layers, each behind the other."""
+def check_model(model: Any) -> None:
+    """Raise TypeError or ValueError unless a model has recurrent layers, all in `Sequential` or `Residual` only."""
     if not isinstance(model, Layer):
         raise TypeError(f"model: expected a layer of fastrnn, got {type(model).__name__}")
     if not any(leaf.stateful for leaf in leaves(model)):
         raise ValueError(f"model: expected one with a recurrent layer in it, got {model!r}")
-    inside = [model]
-    for layer in inside:
-        parts = layer.children().values()
-        if any(part.stateful for part in parts) and not isinstance(layer, Sequential | Residual):
+    layers = [model]
+    for layer in layers:
+        children = layer.children().values()
+        if any(child.stateful for child in children) and not isinstance(layer, Sequential | Residual):
             raise ValueError(f"model: expected recurrent layers in Sequential or Residual only, got {layer!r}")
-        inside.extend(parts)
+        layers.extend(children)
 
 
-def check_x(model, x, lengths):
-    """Raise ValueError where x is without a step or a row, or holds nan or inf within the length of a row."""
+def check_x(model: Any, x: Any, lengths: Any) -> None:
+    """Raise ValueError if x has no step or no row, or holds nan or inf within the length of a row."""
     shape = np.shape(x)
     if 0 in shape:
         raise ValueError(f"x: expected at least one step of at least one row, got shape {shape}")
-    x = arguments.as_array("x", x)
+    x = as_array("x", x)
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         if lengths is not None and x.ndim in (2, 3):
             x = Layout(x.ndim == 3, bool(model.batch_first)).time_major(x)
-            x = x[within(len(x), as_lengths(lengths, *x.shape[:2]))]
+            T, N = x.shape[:2]
+            x = x[length_mask(as_lengths(lengths, T, N), T)]
         if not np.isfinite(x).all():
             raise ValueError("x: expected finite values, got nan or inf")
 
 
 class Probe(Layer):
-    """Stands for a recurrent layer in a copy of a model: runs its strands, and keeps them."""
+    """Stands for a recurrent layer in a copy of a model: runs its recurrences, and keeps them.
 
-    stateful = takes_lengths = True
+    `name` is the prefix of their names. `recurrences` are those of the latest forward pass, both directions of a layer
+    next to each other.
+    """
 
-    def __init__(self, name, layer):
+    stateful = takes_lengths = True  # type: ignore[assignment]
+
+    def __init__(self, name: str, layer: Recurrent) -> None:
         self.layer, self.batch_first, self.dtype = layer, layer.batch_first, layer.dtype
-        self.strands = []  # of the latest forward pass, the directions of a layer side by side
+        self.recurrences: list[Recurrence] = []
         self._own({})
         self._single = []
         for index in range(layer.num_layers):
             for direction in range(layer.num_directions):
-                suffix = f"l{index}{'_reverse' if direction else ''}"
-                self._single.append((name + suffix, _single(layer, index, suffix), bool(direction)))
+                label = f"{name}l{index}{'_reverse' if direction else ''}"
+                self._single.append((label, single_layer(layer, index, direction), bool(direction)))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return repr(self.layer)
 
-    def forward(self, x, state=None, lengths=None):
-        """As that of the layer."""
-        x, layout, state, lengths = self.layer._enter(x, state, lengths)
+    def __call__(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Array, Any]:
+        y, state, _ = self.forward(x, state, lengths)
+        return y, state
+
+    def forward(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Array, Any, Tape]:
+        """As the layer, by recurrences."""
+        x, layout, initial, lengths = self.layer.stack.enter(x, state, lengths, self.batch_first)
         T, N, _ = x.shape
         lengths = np.full(N, T) if lengths is None else lengths
-        self.strands.clear()
+        self.recurrences.clear()
         D = self.layer.num_directions
         for k, (name, layer, reverse) in enumerate(self._single):
-            start = tuple(None if part is None else part[k] for part in state)
-            self.strands.append(Strand(name, layer, x, start, lengths, reverse, layout.batched))
+            start = tuple(None if part is None else part[k] for part in initial)
+            self.recurrences.append(Recurrence(name, layer, x, start, lengths, reverse, layout.batched))
             if (k + 1) % D == 0:
-                x = np.concatenate([strand.outputs() for strand in self.strands[-D:]], axis=-1)
-        y = np.empty(layout.shape(*x.shape), self.dtype)
-        layout.time_major(y)[...] = x
-        final = tuple(np.stack([strand.states[part][-1] for strand in self.strands]) for part in range(len(state)))
-        return y, self.layer._leave(final, layout), Tape(self, (layout, x.shape))
+                x = np.concatenate([recurrence.outputs() for recurrence in self.recurrences[-D:]], axis=-1)
+        final = [[array[-1] for array in recurrence.states] for recurrence in self.recurrences]
+        return layout.laid_out(x), stacked(final, layout), Tape(self, (layout, x.shape), layout.shape(*x.shape))
 
-    def backward(self, tape, dy, dstate=None):
-        """As that of the layer; adds to no gradient of a parameter."""
+    def backward(self, tape: Tape, dy: Any, dstate: Any = None) -> tuple[Array, Any]:
+        """As the layer; adds to no gradient of a parameter."""
         layout, shape = open_tape(tape, self)
         dfinal = self.check_dstate(tape, dstate)
         dy = as_gradient("dy", dy, layout, shape, self.dtype)
         tape.close()
         D, H = self.layer.num_directions, self.layer.hidden_size
-        before = [None] * len(self.strands)
-        for top in reversed(range(0, len(self.strands), D)):
-            dx = 0
+        before: list[Any] = [None] * len(self.recurrences)
+        for top in reversed(range(0, len(self.recurrences), D)):
+            dx: Any = 0
             for d in range(D):
                 k = top + d
-                given = tuple(None if part is None else part[k] for part in dfinal)
-                below, before[k] = self.strands[k].back_through(dy[..., d * H : (d + 1) * H], given)
+                last = tuple(None if part is None else part[k] for part in dfinal)
+                below, before[k] = self.recurrences[k].backward(dy[..., d * H : (d + 1) * H], last)
                 dx = dx + below
             dy = dx
-        out = np.empty(layout.shape(*dy.shape), self.dtype)
-        layout.time_major(out)[...] = dy
-        return out, self.layer._leave(tuple(map(np.stack, zip(*before, strict=True))), layout)
+        return layout.laid_out(dy), stacked(before, layout)
 
-    def check_dstate(self, tape, dstate):
+    def apply(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, Any, Tape]:
+        return self.forward(x, state, lengths)
+
+    def apply_backward(self, tape: Tape, dy: Any, dstate: Any) -> tuple[Array, Any]:
+        return self.backward(tape, dy, dstate)
+
+    def check_dstate(self, tape: Tape, dstate: Any) -> Any:
+        """The gradient of the final state, as arrays (L*D, N, H) or None, or an error that names it."""
         layout, (_, N, _) = open_tape(tape, self)
-        shape = (len(self.strands), N, self.layer.hidden_size)
-        return as_states("dstate", dstate, self.layer.cell.parts, shape, layout.batched, self.dtype)
+        return self.layer.stack.as_states("dstate", dstate, N, layout)
 
 
-def _single(layer, index, suffix):
-    """One layer and direction of a stack, as a layer without chance."""
-    config = {"num_layers": 1, "bidirectional": False, "batch_first": False, "recompute": False, "dropout": 0.0}
-    single = type(layer)(**layer.config() | config | {"input_size": layer._input_size(index)}).inference_copy()
-    for name in single.params:
-        single.params[name] = layer._peek(name.removesuffix("l0") + suffix)
+def stacked(states: list[Any], layout: Layout) -> Any:
+    """The states of all recurrences as one state of the layer, in the form that a caller has."""
+    arrays = map(np.stack, zip(*states, strict=True))
+    return as_state(array if layout.batched else array[:, 0] for array in arrays)
+
+
+def single_layer(layer: Recurrent, index: int, direction: int) -> Any:
+    """One layer and direction of a recurrent layer, as a layer for inference."""
+    features = layer.input_size if index == 0 else layer.num_directions * layer.hidden_size
+    config: dict[str, Any] = layer.config() | {"input_size": features, "num_layers": 1, "bidirectional": False}
+    config |= {"batch_first": False, "recompute": False, "dropout": 0.0}
+    single = type(layer)(**config).inference_copy()
+    names = zip(layer.parameter_names(0, 0), layer.parameter_names(index, direction), strict=True)
+    single.load_state_dict({own: layer.params[name] for own, name in names if own in single.params})
     return single

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Plots, with matplotlib."""
+"""Plots with matplotlib."""

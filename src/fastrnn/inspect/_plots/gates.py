@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How open the gates are, and how often they are quite open or quite closed."""
+"""How open the gates are, and how often they are almost open or almost closed."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from .style import COLOURS, MARKERS, as_numbers, as_tokens, label_steps, new_axes, width_for
-
-__all__ = ["plot_openness", "plot_saturation", "saturation"]
+from ..._engine.arguments import Array
+from . import style
+from .style import Axes
 
 GATES = {"i": "input", "f": "forget", "o": "output", "r": "reset", "z": "update"}  # those between 0 and 1
 LEFT, RIGHT = 0.1, 0.9
+ERRORS = "An argument has the wrong type or shape, or there is no such gate."
 
 
-def saturation(values):
+def saturation(values: ArrayLike) -> tuple[Array, Array]:
     """The share of the steps at which each gate is left-saturated, below 0.1, and right-saturated, above 0.9.
 
     Karpathy, Johnson, Fei-Fei, "Visualizing and understanding recurrent networks", 2015, arXiv 1506.02078.
@@ -19,7 +24,7 @@ def saturation(values):
     Parameters
     ----------
     values : array_like, shape (..., units)
-        A gate between 0 and 1, at any steps; NaN is left out.
+        A gate between 0 and 1, at any steps; NaN is ignored.
 
     Returns
     -------
@@ -44,9 +49,9 @@ def saturation(values):
         return (values < LEFT).sum(axis=0) / steps, (values > RIGHT).sum(axis=0) / steps
 
 
-def as_gate(name, value):
-    """`value` as floats between 0 and 1, or NaN."""
-    array = as_numbers(name, value)
+def as_gate(name: str, value: Any) -> Array:
+    """`value` as numbers between 0 and 1, or NaN."""
+    array = style.as_numbers(name, value)
     if array.ndim == 0:
         raise ValueError(f"{name}: expected (..., units), got a single number")
     wrong = (array < 0) | (array > 1)
@@ -55,41 +60,31 @@ def as_gate(name, value):
     return array
 
 
-def as_gates(gates):
+def as_gates(arrays: Any) -> dict[str, Array]:
     """The gates between 0 and 1 among named arrays (T, units)."""
-    if not hasattr(gates, "items"):
-        raise TypeError(f"gates: expected named arrays, such as trace(...).pick(), got {type(gates).__name__}")
-    found = {name: as_gate(f"gates[{name!r}]", array) for name, array in gates.items() if name in GATES}
-    if not found:
-        raise ValueError(f"gates: expected some of {', '.join(GATES)}, got {', '.join(gates) or 'nothing'}")
-    for name, array in found.items():
+    if not hasattr(arrays, "items"):
+        raise TypeError(f"gates: expected named arrays, such as trace(...).pick(), got {type(arrays).__name__}")
+    gates = {name: as_gate(f"gates[{name!r}]", array) for name, array in arrays.items() if name in GATES}
+    if not gates:
+        raise ValueError(f"gates: expected some of {', '.join(GATES)}, got {', '.join(arrays) or 'nothing'}")
+    for name, array in gates.items():
         if array.ndim != 2 or not array.size:
             raise ValueError(f"gates[{name!r}]: expected (T, units), at least one of each, got shape {array.shape}")
-    return found
+    return gates
 
 
-def plot_openness(gates, tokens=None, *, ax=None):
-    """How open the gates are over time: for each gate the mean of its units, and the band of their middle half.
+@style.plotting(ERRORS)
+def plot_openness(
+    gates: Mapping[str, ArrayLike], tokens: Iterable[Any] | None = None, *, ax: Axes | None = None
+) -> Axes:
+    """Plot how open the gates are over time: for each gate the mean of its units, and a band of their middle half.
 
     Parameters
     ----------
     gates : mapping of str to array_like, shape (T, units)
-        Such as ``trace(model, x).pick()``; drawn are "i", "f", "o" of an LSTM, "r", "z" of a GRU.
+        For example ``trace(model, x).pick()``; "i", "f", "o" of an LSTM and "r", "z" of a GRU are drawn.
     tokens : str or sequence of T labels, optional
         Written along the time axis, as many as there is room for.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; by default a new figure.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Raises
-    ------
-    ImportError
-        matplotlib is not installed.
-    TypeError, ValueError
-        An argument is of the wrong type or shape, or there is no such gate.
 
     Examples
     --------
@@ -100,44 +95,32 @@ def plot_openness(gates, tokens=None, *, ax=None):
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['input i', 'forget f', 'output o']
     """
-    gates = as_gates(gates)
-    T = len(next(iter(gates.values())))
-    tokens = as_tokens("tokens", tokens, T)
-    ax = new_axes(ax, width_for(T), 3)
-    for (name, values), colour in zip(gates.items(), COLOURS, strict=False):
+    arrays = as_gates(gates)
+    T = len(next(iter(arrays.values())))
+    labels = style.as_tokens("tokens", tokens, T)
+    ax = style.new_axes(ax, style.width_for(T), 3)
+    for (name, values), colour in zip(arrays.items(), style.COLOURS, strict=False):
         low, high = np.quantile(values, [0.25, 0.75], axis=1)
         ax.fill_between(range(T), low, high, color=colour, alpha=0.15, linewidth=0)
         ax.plot(values.mean(axis=1), color=colour, label=f"{GATES[name]} {name}", linewidth=1.5)
     ax.set(xlim=(-0.5, T - 0.5), ylim=(0, 1), ylabel="openness")
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(gates), frameon=False, borderaxespad=0.2)
-    label_steps(ax, tokens, T)
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(arrays), frameon=False, borderaxespad=0.2)
+    style.label_steps(ax, labels, T)
     return ax
 
 
-def plot_saturation(gates, *, ax=None):
-    """How often each gate is quite open or quite closed: a point for each unit.
+@style.plotting(ERRORS)
+def plot_saturation(gates: Mapping[str, ArrayLike], *, ax: Axes | None = None) -> Axes:
+    """Plot how often each gate is almost open or almost closed: a point for each unit.
 
-    To the right are gates that are often right-saturated (above 0.9: they let pass), at the top those that are often
-    left-saturated (below 0.1: they block), in the corner at the bottom those that are seldom either. Karpathy et al.
-    2015; see `saturation`.
+    On the right are gates that are often right-saturated (above 0.9: they let values pass), at the top those that are
+    often left-saturated (below 0.1: they block), in the lower left corner those that are rarely either. See
+    `saturation`.
 
     Parameters
     ----------
     gates : mapping of str to array_like, shape (T, units)
-        Such as ``trace(model, x).pick()``; drawn are "i", "f", "o" of an LSTM, "r", "z" of a GRU.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; by default a new figure.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Raises
-    ------
-    ImportError
-        matplotlib is not installed.
-    TypeError, ValueError
-        An argument is of the wrong type or shape, or there is no such gate.
+        As in `plot_openness`.
 
     Examples
     --------
@@ -148,14 +131,14 @@ def plot_saturation(gates, *, ax=None):
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['reset r', 'update z']
     """
-    gates = as_gates(gates)
-    ax = new_axes(ax, 4.8, 4.5)
-    ax.plot([0, 1], [1, 0], color="0.8", linewidth=1, zorder=0)  # no share can lie beyond
-    sizes = 70, 36, 14  # of hollow markers: those that coincide, as with few steps they do, show one another
-    for (name, values), colour, marker, size in zip(gates.items(), COLOURS, MARKERS, sizes, strict=False):
+    arrays = as_gates(gates)
+    ax = style.new_axes(ax, 4.8, 4.5)
+    ax.plot([0, 1], [1, 0], color="0.8", linewidth=1, zorder=0)  # the shares add up to at most 1
+    sizes = 70, 36, 14  # of hollow markers, so that points at the same place show one another
+    for (name, values), colour, marker, size in zip(arrays.items(), style.COLOURS, style.MARKERS, sizes, strict=False):
         left, right = saturation(values)
-        style = {"s": size, "marker": marker, "facecolors": "none", "edgecolors": colour, "linewidths": 1}
-        ax.scatter(right, left, label=f"{GATES[name]} {name}", clip_on=False, **style)
+        marks: dict[str, Any] = {"s": size, "marker": marker, "facecolors": "none", "edgecolors": colour}
+        ax.scatter(right, left, label=f"{GATES[name]} {name}", clip_on=False, linewidths=1, **marks)
     ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     ax.set(xlabel=f"share of steps right-saturated (> {RIGHT})", ylabel=f"share of steps left-saturated (< {LEFT})")
     ax.spines[["top", "right"]].set_visible(False)

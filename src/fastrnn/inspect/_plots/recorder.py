@@ -1,44 +1,48 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A callback of `fit` that keeps how gradients and states behave during training, and draws it."""
+"""A callback of `fit` that records how gradients and states behave during training, and plots them."""
+
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..._engine.arguments import as_size
-from .._gradients.flow import gradient_flow
-from .._gradients.recurrences import within
-from .flow import HEIGHT, WIDTH, log_axes
-from .style import COLOURS, SEQUENTIAL, new_axes
+from ..._engine.arguments import Array, as_size
+from ..._engine.ragged import length_mask
+from ...nn import Layer
+from .._gradients.flow import LossGradient, gradient_flow
+from . import style
+from .style import Axes
 
-DECADES = 8  # of colour
+DECADES = 8  # of a logarithmic colour scale
 KINDS = {"gradients": "norm of the gradient", "states": "norm of the state"}
 
 
 class FlowRecorder:
-    """Records the norms of gradients and states during training: one of the `callbacks` of `fit`.
+    """Records the norms of gradients and states during training: for the `callbacks` of `fit`.
 
-    Every so many updates a few sequences go through the model, forward and back (`gradient_flow`), always the same
-    ones, so that what changes is the model.
+    At regular intervals a few sequences go through the model, forward and back (`gradient_flow`). They are always the
+    same, so that only the model changes.
 
     Parameters
     ----------
     x, lengths, dy, state
         As in `gradient_flow`.
-    every : int
-        Updates from one record to the next; the first is of the first update.
+    every : int, default 1
+        Updates from one record to the next; the first update is recorded.
 
     Attributes
     ----------
     steps : list of int
         The number of each recorded update, as `fit` counts them.
     loss, grad_norm : list of float
-        The loss and the global norm of the gradients that `fit` had there, before clipping.
+        The loss and the global norm of the gradients in `fit` at these updates, before clipping.
     gradients, states : dict of str to list of ndarray, each (T,)
-        By layer and direction: the norm at every step of x, in the mean of the rows that have the step.
+        By layer and direction: the norm at every step of x, as the mean of the rows that have the step.
 
     Raises
     ------
     TypeError, ValueError
-        `every` is no integer of at least 1; or, in training, as `gradient_flow`.
+        `every` is not an integer of at least 1; or, during training, as in `gradient_flow`.
 
     Examples
     --------
@@ -52,115 +56,99 @@ class FlowRecorder:
     ([1, 3], (2, 20))
     """
 
-    def __init__(self, x, lengths=None, *, dy=None, state=None, every=1):
-        self._given = {"x": x, "lengths": lengths, "dy": dy, "state": state}
-        self.every = as_size("every", every)
-        self.steps, self.loss, self.grad_norm = [], [], []
-        self.gradients, self.states = {}, {}
+    def __init__(
+        self, x: Any, lengths: ArrayLike | None = None, *, dy: LossGradient | None = None, state: Any = None,
+        every: int = 1,
+    ) -> None:  # fmt: skip
+        self._arguments: dict[str, Any] = {"x": x, "lengths": lengths, "dy": dy, "state": state}
+        self.every: int = as_size("every", every)
+        self.steps: list[int] = []
+        self.loss: list[float] = []
+        self.grad_norm: list[float] = []
+        self.gradients: dict[str, list[Array]] = {}
+        self.states: dict[str, list[Array]] = {}
         self._calls = 0
 
-    def on_step(self, model, step, loss, norm):
-        """What `fit` calls at every update."""
+    def on_step(self, model: Layer, step: int, loss: float, norm: float) -> None:
+        """Called by `fit` at every update.
+
+        Parameters
+        ----------
+        model : Layer
+        step : int
+            The number of the update.
+        loss, norm : float
+            The loss and the global norm of the gradients, before clipping.
+        """
         self._calls += 1
         if (self._calls - 1) % self.every:
             return
-        flow = gradient_flow(model, **self._given)
-        for strand in flow:
-            own = within(len(strand.norms()), strand.lengths)
-            for kept, norms in ((self.gradients, strand.norms()), (self.states, strand.state_norms())):
-                rows = norms.reshape(len(norms), -1)
-                total = np.where(own, rows, 0).sum(axis=1)
-                kept.setdefault(strand.name, []).append(total / np.maximum(own.sum(axis=1), 1))
+        for flow in gradient_flow(model, **self._arguments):
+            for records, norms in ((self.gradients, flow.norms()), (self.states, flow.state_norms())):
+                mask = length_mask(flow.lengths, len(norms))
+                total = np.where(mask, norms.reshape(len(norms), -1), 0).sum(axis=1)
+                records.setdefault(flow.name, []).append(total / np.maximum(mask.sum(axis=1), 1))
         self.steps.append(int(step))
         self.loss.append(float(loss))
         self.grad_norm.append(float(norm))
 
-    def plot(self, name=None, *, of="gradients", ax=None):
-        """The norms of one layer as a heat map: updates along x, the steps of a sequence up y.
+    @style.plotting("An argument has the wrong value, or nothing has been recorded.")
+    def plot(
+        self, name: str | None = None, *, of: Literal["gradients", "states"] = "gradients", ax: Axes | None = None
+    ) -> Axes:
+        """Plot the norms of one layer as a heat map: updates along x, the steps of a sequence up y.
 
         Parameters
         ----------
         name : str, optional
-            Of the layer and direction, a key of `gradients`; by default the first.
-        of : {"gradients", "states"}
-        ax : matplotlib.axes.Axes, optional
-            Where to draw; by default a new figure.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-
-        Raises
-        ------
-        ImportError
-            matplotlib is not installed.
-        ValueError
-            Nothing has been recorded, or not of that name.
+            The layer and direction, a key of `gradients`; by default the first.
+        of : {"gradients", "states"}, default "gradients"
 
         Notes
         -----
-        Colours are by the logarithm of a gradient, eight decades at most; 0 is white. Those of states are linear.
+        Gradients have a logarithmic colour scale of at most eight decades, with 0 in white; that of states is linear.
         """
         if of not in KINDS:
             raise ValueError(f"of: expected one of {', '.join(map(repr, KINDS))}, got {of!r}")
         self._check_recorded()
-        kept = getattr(self, of)
-        name = next(iter(kept)) if name is None else name
-        if name not in kept:
-            raise ValueError(f"name: expected one of {', '.join(kept)}, got {name!r}")
-        values = np.array(kept[name]).T  # (T, records)
-        ax = new_axes(ax, WIDTH, HEIGHT)
-        edges = np.append(
-            self.steps, 2 * self.steps[-1] - self.steps[-2] if len(self.steps) > 1 else self.steps[-1] + 1
-        )
-        colours = {"vmin": 0, "cmap": SEQUENTIAL}
+        records: dict[str, list[Array]] = getattr(self, of)
+        name = next(iter(records)) if name is None else name
+        if name not in records:
+            raise ValueError(f"name: expected one of {', '.join(records)}, got {name!r}")
+        values = np.array(records[name]).T  # (T, records)
+        ax = style.new_axes(ax, *style.CURVES)
+        last = 2 * self.steps[-1] - self.steps[-2] if len(self.steps) > 1 else self.steps[-1] + 1
+        colours: dict[str, Any] = {"vmin": 0, "cmap": style.SEQUENTIAL}
         if of == "gradients":
-            from matplotlib.colors import LogNorm
-
             values = np.where(np.isfinite(values) & (values > 0), values, np.nan)
-            some = values[np.isfinite(values)]
-            largest = float(some.max(initial=0)) or 1.0
-            lowest = max(float(some.min(initial=largest)), largest * 10.0**-DECADES)
-            colours = {"norm": LogNorm(min(lowest, largest / 10), largest, clip=True), "cmap": SEQUENTIAL}
-        mesh = ax.pcolormesh(edges, np.arange(len(values) + 1) - 0.5, values, rasterized=True, **colours)
-        ax.set_xlabel("update")
-        ax.set_ylabel("step of the sequence")
+            colours = style.log_scale(values, DECADES)
+        edges = np.append(self.steps, last), np.arange(len(values) + 1) - 0.5
+        mesh = ax.pcolormesh(*edges, values, rasterized=True, **colours)
+        ax.set(xlabel="update", ylabel="step of the sequence")
         ax.set_title(name, loc="left")
         ax.figure.colorbar(mesh, ax=ax, label=KINDS[of], pad=0.02)
         return ax
 
-    def plot_norms(self, ax=None):
-        """The global norm of the gradients, and the loss, at every record.
+    @style.plotting("Nothing has been recorded.")
+    def plot_norms(self, ax: Axes | None = None) -> Axes:
+        """Plot the global norm of the gradients and the loss at every record.
 
         Parameters
         ----------
-        ax : matplotlib.axes.Axes, optional
-            Where to draw; by default a new figure.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-
-        Raises
-        ------
-        ImportError
-            matplotlib is not installed.
-        ValueError
-            Nothing has been recorded.
         """
         self._check_recorded()
-        ax = new_axes(ax, WIDTH, HEIGHT)
-        for values, label, colour, style in (
-            (self.grad_norm, "norm of all gradients", COLOURS[0], "-"),
-            (self.loss, "loss", COLOURS[1], "--"),
+        ax = style.new_axes(ax, *style.CURVES)
+        for values, label, colour, line in (
+            (self.grad_norm, "norm of all gradients", style.COLOURS[0], "-"),
+            (self.loss, "loss", style.COLOURS[1], "--"),
         ):
             positive = np.where(np.array(values) > 0, values, np.nan)
-            ax.plot(self.steps, positive, style, color=colour, label=label, linewidth=1.6)
-        log_axes(ax)
+            ax.plot(self.steps, positive, line, color=colour, label=label, linewidth=1.6)
+        style.log_axes(ax)
         ax.set_xlabel("update")
         ax.legend(frameon=False, fontsize=9)
         return ax
 
-    def _check_recorded(self):
+    def _check_recorded(self) -> None:
         if not self.steps:
-            raise ValueError("recorder: expected at least one record; give it to the callbacks of fit")
+            raise ValueError("recorder: expected at least one record, got none; pass it in the callbacks of fit")

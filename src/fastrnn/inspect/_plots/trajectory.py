@@ -1,31 +1,36 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The path of the state through its space."""
+"""The trajectory of a state, by principal component analysis (PCA)."""
+
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from .style import LETTER, LINE, POINTS, SEQUENTIAL, VISIBLE, as_matrix, as_tokens, colour_bar, new_axes
+from ..._engine.arguments import Array
+from . import style
+from .style import Axes
 
-__all__ = ["plot_trajectory", "principal_components"]
 
+def principal_components(values: ArrayLike, count: int = 2) -> tuple[Array, Array]:
+    """Project a trajectory onto the directions in which it varies most.
 
-def principal_components(values, count=2):
-    """What of a trajectory is seen in the directions in which it varies most.
-
-    Pearson 1901; by the singular value decomposition of the deviations from the mean. Of the two signs of a direction
-    that one is taken in which its largest coefficient is positive.
+    Pearson 1901; by the singular value decomposition of the deviations from the mean. The sign of a direction is the
+    one for which its largest coefficient is positive.
 
     Parameters
     ----------
     values : array_like, shape (T, units)
         Finite.
-    count : int
+    count : int, default 2
+        How many directions.
 
     Returns
     -------
     coordinates : ndarray, shape (T, count)
-        0 in directions that there are not.
+        0 for directions beyond the dimension of the data.
     shares : ndarray, shape (count,)
-        Of the variance; 0 if there is none.
+        The share of the variance in each direction; 0 if there is no variance.
 
     Raises
     ------
@@ -40,7 +45,7 @@ def principal_components(values, count=2):
     >>> coordinates[:, 0].round(3), shares.round(3)
     (array([-2.236,  0.   ,  2.236]), array([1., 0.]))
     """
-    values = as_matrix("values", values)
+    values = style.as_matrix("values", values)
     if not np.isfinite(values).all():
         raise ValueError("values: expected finite numbers, got NaN or infinity")
     T, U = values.shape
@@ -54,28 +59,16 @@ def principal_components(values, count=2):
     return coordinates, shares
 
 
-def plot_trajectory(values, tokens=None, *, ax=None):
-    """The path of the state in the plane of its first two principal components, with time as colour.
+@style.plotting("An argument has the wrong type or shape, or is not finite.")
+def plot_trajectory(values: ArrayLike, tokens: Iterable[Any] | None = None, *, ax: Axes | None = None) -> Axes:
+    """Plot the path of the state in the plane of its first two principal components, with time as colour.
 
     Parameters
     ----------
     values : array_like, shape (T, units)
-        Such as ``trace(model, x).pick()["h"]``; finite.
+        For example ``trace(model, x).pick()["h"]``; finite.
     tokens : str or sequence of T labels, optional
         Written beside the points, where there is room.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; by default a new figure.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Raises
-    ------
-    ImportError
-        matplotlib is not installed.
-    TypeError, ValueError
-        An argument is of the wrong type or shape, or not finite.
 
     See Also
     --------
@@ -91,27 +84,27 @@ def plot_trajectory(values, tokens=None, *, ax=None):
     """
     coordinates, shares = principal_components(values)
     T = len(coordinates)
-    tokens = as_tokens("tokens", tokens, T)
-    ax = new_axes(ax, 6.4, 5)
+    labels = style.as_tokens("tokens", tokens, T)
+    ax = style.new_axes(ax, 6.4, 5)
     ax.plot(*coordinates.T, color="0.5", alpha=float(np.clip(30 / T, 0.1, 0.6)), linewidth=0.8, zorder=1)
     size = float(np.clip(2000 / T, 8, 60))
-    points = ax.scatter(*coordinates.T, c=np.arange(T), cmap=SEQUENTIAL, s=size, zorder=2)
+    points = ax.scatter(*coordinates.T, c=np.arange(T), cmap=style.SEQUENTIAL, s=size, zorder=2)
     ax.set(xlabel=f"component 1 ({shares[0]:.0%} of the variance)", ylabel=f"component 2 ({shares[1]:.0%})")
     ax.margins(0.08)
-    colour_bar(ax, points, "step", integer=True)
-    if tokens is not None:
-        label_points(ax, coordinates, tokens)
+    style.colour_bar(ax, points, "step", integer=True)
+    if labels is not None:
+        label_points(ax, coordinates, labels)
     return ax
 
 
-def label_points(ax, coordinates, tokens):
-    """Write tokens beside points, leaving out those that would crowd one that stands; the more, the more air."""
-    air = 1 + len(tokens) / 150
-    places = ax.transData.transform(coordinates) * 72 / ax.figure.dpi / air  # in points of the page, and closer
+def label_points(ax: Axes, coordinates: Array, labels: list[str]) -> None:
+    """Write labels beside points, without those that would crowd an earlier one; many points are labelled sparsely."""
+    spacing = 1 + len(labels) / 150
+    places = ax.transData.transform(coordinates) * 72 / ax.figure.dpi / spacing  # in points of the page, scaled down
     taken = np.zeros((0, 2))
-    for place, at, token in zip(places, coordinates, tokens, strict=True):
-        away = np.abs(taken - place)
-        if ((away[:, 0] > LETTER * max(1, len(token))) | (away[:, 1] > LINE)).all():
+    font: dict[str, Any] = {"textcoords": "offset points", "fontsize": style.POINTS, "fontfamily": "monospace"}
+    for place, point, label in zip(places, coordinates, labels, strict=True):
+        distance = np.abs(taken - place)
+        if ((distance[:, 0] > style.LETTER * max(1, len(label))) | (distance[:, 1] > style.LINE)).all():
             taken = np.vstack([taken, place])
-            style = {"textcoords": "offset points", "fontsize": POINTS, "fontfamily": "monospace"}
-            ax.annotate(token.translate(VISIBLE), at, (4, 3), **style)
+            ax.annotate(label.translate(style.VISIBLE), point, (4, 3), **font)

@@ -1,46 +1,42 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A small net unrolled in time, with its values in it."""
+"""A diagram of a small network unrolled in time, with its values."""
+
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ...nn._recurrent.recurrent import Recurrent
+from ..._engine.arguments import Array
+from ...nn import GRU, LSTM, RNN
 from .._trace.record import trace
-from .style import DIVERGING, POINTS, VISIBLE, as_matrix, as_tokens, ink, new_axes
+from . import style
+from .style import Axes
 
-__all__ = ["plot_unrolled"]
-
-MOST_STEPS, MOST_UNITS = 8, 6  # what can be read on a page
-GAP = 1.4  # between the boxes of two steps or two layers; lengths are in circles, and one is INCH wide
+MOST_STEPS, MOST_UNITS = 8, 6  # that are legible on a page
+GAP = 1.4  # between the boxes of two steps or two layers; lengths are in circles, which are INCH wide
 INCH = 0.36
 
+Box = dict[str, Array]  # arrays (T, units) by name, from the bottom of the box
 
-def plot_unrolled(layer, x, tokens=None, *, ax=None):
-    """A small recurrent net unrolled in time: a column for each step, a box for each layer, a circle for each value.
 
-    At the top of a box is h, and below it, of an LSTM, c and the gates, of a GRU the gates. The boxes of a layer are
-    the same net with the same weights at each step; the arrows between them are what it remembers.
+@style.plotting("An argument has the wrong type or shape, or the network is too large for a diagram.")
+def plot_unrolled(
+    layer: RNN | LSTM | GRU, x: ArrayLike, tokens: Iterable[Any] | None = None, *, ax: Axes | None = None
+) -> Axes:
+    """Draw a small network unrolled in time: a column for each step, a box for each layer, a circle for each value.
+
+    The top row of a box is h. Below it are c and the gates of an LSTM, or the gates of a GRU. The boxes of a layer are
+    the same network with the same weights at each step; the arrows between them are what it remembers.
 
     Parameters
     ----------
     layer : RNN, LSTM or GRU
         Of one direction, with at most 6 inputs and 6 units.
     x : array_like, shape (T, I)
-        At most 8 steps; the state before them is 0.
+        At most 8 steps; the initial state is 0.
     tokens : str or sequence of T labels, optional
         Written below the inputs.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; by default a new figure.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Raises
-    ------
-    ImportError
-        matplotlib is not installed.
-    TypeError, ValueError
-        An argument is of the wrong type or shape, or the net is too large for a diagram.
 
     Examples
     --------
@@ -52,28 +48,27 @@ def plot_unrolled(layer, x, tokens=None, *, ax=None):
     """
     boxes = boxes_of(layer, x)
     T = len(boxes[0]["x"])
-    tokens = as_tokens("tokens", tokens, T) or range(T)
+    labels = style.as_tokens("tokens", tokens, T) or [str(t) for t in range(T)]
     columns = max(values.shape[1] for box in boxes for values in box.values())
     lefts = np.arange(T) * (columns + GAP)
     bottoms = np.cumsum([0, *(len(box) + GAP for box in boxes)])
     left, right, top = -2.4, lefts[-1] + columns + 0.4, bottoms[-1] - GAP + 0.4
-    ax = new_axes(ax, INCH * (right - left), INCH * (top + 1.2))
+    ax = style.new_axes(ax, INCH * (right - left), INCH * (top + 1.2))
     ax.set(xlim=(left, right), ylim=(-1.2, top), aspect="equal")
     ax.set_axis_off()
-    for left, token in zip(lefts, tokens, strict=True):
-        label = str(token).translate(VISIBLE)
-        ax.text(left + columns / 2, -0.3, label, ha="center", va="top", fontfamily="monospace")
+    for left, label in zip(lefts, labels, strict=True):
+        ax.text(left + columns / 2, -0.3, label.translate(style.VISIBLE), ha="center", va="top", fontfamily="monospace")
     for k, (bottom, box) in enumerate(zip(bottoms, boxes, strict=False)):
-        draw_boxes(ax, lefts, bottom, columns, len(box), from_below=k > 0)
+        draw_boxes(ax, lefts, bottom, columns, len(box), is_layer=k > 0)
         for row, name in enumerate(box):
             ax.text(-1.4, bottom + row + 0.5, name, ha="right", va="center", style="italic")
     draw_values(ax, boxes, lefts, bottoms, columns)
     return ax
 
 
-def boxes_of(layer, x):
-    """What is in the boxes, from the inputs upwards: arrays (T, units) by name, from the bottom of a box."""
-    if not isinstance(layer, Recurrent):
+def boxes_of(layer: RNN | LSTM | GRU, x: ArrayLike) -> list[Box]:
+    """The contents of the boxes, from the inputs upwards."""
+    if not isinstance(layer, RNN | LSTM | GRU):
         raise TypeError(f"layer: expected RNN, LSTM or GRU, got {type(layer).__name__}")
     if layer.bidirectional:
         raise ValueError("layer: expected one direction, got a bidirectional layer")
@@ -82,48 +77,48 @@ def boxes_of(layer, x):
             f"layer: expected at most {MOST_UNITS} inputs and {MOST_UNITS} units for a diagram, "
             f"got {layer.input_size} and {layer.hidden_size}"
         )
-    x = as_matrix("x", x, "(T, I)").astype(layer.dtype)
+    x = style.as_matrix("x", x, "(T, I)").astype(layer.dtype)
     if len(x) > MOST_STEPS:
         raise ValueError(f"x: expected at most {MOST_STEPS} steps for a diagram, got {len(x)}")
-    found = trace(layer, x)
-    names = [*(name for name in found if name not in ("c", "h")), *(name for name in ("c", "h") if name in found)]
-    return [{"x": x}, *({name: found[name][k, 0, :, 0] for name in names} for k in range(layer.num_layers))]
+    arrays = trace(layer, x)
+    names = sorted(arrays, key=lambda name: ("c", "h").index(name) if name in ("c", "h") else -1)
+    return [{"x": x}, *({name: arrays[name][k, 0, :, 0] for name in names} for k in range(layer.num_layers))]
 
 
-def draw_boxes(ax, lefts, bottom, columns, rows, from_below):
-    """The boxes of a layer, with what comes from below and from the step before; or of x, to which nothing comes."""
+def draw_boxes(ax: Axes, lefts: Array, bottom: float, columns: int, rows: int, is_layer: bool) -> None:
+    """Draw the boxes of a layer with arrows from below and from the step before, or the boxes of x without arrows."""
     from matplotlib.patches import FancyBboxPatch
 
     arrow = {"arrowstyle": "-|>", "color": "0.3", "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 9}
     for left in lefts:
-        style = {"boxstyle": "round,pad=0.15", "facecolor": "0.96" if from_below else "white", "edgecolor": "0.6"}
-        ax.add_patch(FancyBboxPatch((left, bottom), columns, rows, **style, zorder=0))
-        if from_below:
+        marks: dict[str, Any] = {"facecolor": "0.96" if is_layer else "white", "edgecolor": "0.6", "zorder": 0}
+        ax.add_patch(FancyBboxPatch((left, bottom), columns, rows, boxstyle="round,pad=0.15", **marks))
+        if is_layer:
             middle, side = left + columns / 2, bottom + rows / 2
             ax.annotate("", (middle, bottom - 0.15), (middle, bottom - GAP + 0.15), arrowprops=arrow)
             ax.annotate("", (left - 0.15, side), (left - GAP + 0.15, side), arrowprops=arrow)
 
 
-def draw_values(ax, boxes, lefts, bottoms, columns):
-    """A circle for each value, with its colour and its number; all in one collection."""
+def draw_values(ax: Axes, boxes: list[Box], lefts: Array, bottoms: Array, columns: int) -> None:
+    """Draw a circle for each value, with its colour and its number; all circles in one collection."""
     from matplotlib.collections import EllipseCollection
 
-    centres, values = [], []
+    centres, numbers = [], []
     for bottom, box in zip(bottoms, boxes, strict=False):
         for row, array in enumerate(box.values()):
-            start = (columns - array.shape[1]) / 2 + 0.5  # a narrow row stands in the middle
+            start = (columns - array.shape[1]) / 2 + 0.5  # a narrow row is centred
             for t, unit in np.ndindex(array.shape):
                 centres.append((lefts[t] + start + unit, bottom + row + 0.5))
-                values.append(array[t, unit])
-    values = np.array(values, float)
+                numbers.append(array[t, unit])
+    values = np.array(numbers, float)
     limit = max(1.0, float(np.abs(values[np.isfinite(values)]).max(initial=0)))
     size = np.full(len(values), 0.92)
     circles = EllipseCollection(
         size, size, np.zeros_like(size), units="xy", offsets=centres, transOffset=ax.transData, array=values,
-        cmap=DIVERGING, edgecolors="0.5", linewidths=0.6, zorder=2,
+        cmap=style.DIVERGING, edgecolors="0.5", linewidths=0.6, zorder=2,
     )  # fmt: skip
     circles.set_clim(-limit, limit)
     ax.add_collection(circles, autolim=False)
-    for (across, up), value, colour in zip(centres, values, ink(circles, values), strict=True):
-        place = {"ha": "center", "va": "center_baseline", "fontsize": POINTS - 1.5, "zorder": 3}
-        ax.text(across, up, f"{value:z.2f}".replace("-", "\N{MINUS SIGN}"), color=colour, **place)
+    font: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": style.POINTS - 1.5, "zorder": 3}
+    for (left, bottom), value, colour in zip(centres, values, style.ink(circles, values), strict=True):
+        ax.text(left, bottom, f"{value:z.2f}".replace("-", "\N{MINUS SIGN}"), color=colour, **font)

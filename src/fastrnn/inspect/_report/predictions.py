@@ -1,95 +1,83 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a model says at each step of one sequence, and which of the steps before made it say so."""
+"""What a model predicts at each step of one sequence, and how much each of the latest steps influences that."""
+
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from ..._engine.arguments import Array
+from ..._engine.layout import as_state
+from ...nn import Layer, RepeatVector, Residual, Sequential
 from ...nn._layer import leaves
 from ...nn._pooling import Pool
 from ...nn._recurrent.recurrent import Recurrent
-from ...nn._repeat import RepeatVector
-from ...nn._residual import Residual
-from ...nn._sequential import Sequential
-from .._gradients.target import reading_vectors
+from .._gradients.target import split_embedding
+from .._trace.trace import Trace
 
-__all__ = ["is_causal", "log_softmax", "recent_influence"]
-
-BLOCK = 128  # windows that are gone through together: some ten megabytes of tape
+BLOCK = 128  # windows that are processed together: some ten megabytes of tape
 
 
-def is_causal(model):
-    """Whether a model says something at each step, and of the steps up to there only."""
-    parts = leaves(model)
-    forward = not any(isinstance(layer, Recurrent) and layer.bidirectional for layer in parts)
-    return forward and not any(isinstance(layer, Pool | RepeatVector) for layer in parts)
+def is_causal(model: Layer) -> bool:
+    """Whether a model has an output at each step that depends on the steps up to there only."""
+    layers = leaves(model)
+    one_direction = not any(isinstance(layer, Recurrent) and layer.bidirectional for layer in layers)
+    return one_direction and not any(isinstance(layer, Pool | RepeatVector) for layer in layers)
 
 
-def log_softmax(logits):
-    """The logarithms of the probabilities that logits (..., V) stand for, in float64."""
+def log_softmax(logits: ArrayLike) -> Array:
+    """The logarithms of the probabilities of logits (..., V), in float64."""
     logits = np.asarray(logits, np.float64)
     logits = logits - logits.max(axis=-1, keepdims=True)
     return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
 
 
-def recent_influence(model, x, found, chosen, window, softmax=False):
-    """How much what a model says at each step hangs on each of the latest steps.
+def recent_influence(model: Layer, x: Array, trace: Trace, outputs: Array, window: int, softmax: bool = False) -> Array:
+    """How much the output at each step depends on each of the latest steps.
 
-    Of the output ``chosen[s]`` at step s the gradient with respect to the vector that is read at step t (of a token:
-    its embedding), as its L2 norm. It is exact, and costs a forward and a backward pass over `window` steps for each
-    step: the state before them is that of the trace, and what lies further back is not looked at.
+    The influence is the L2 norm of the gradient of output ``outputs[s]`` at step s with respect to the vector that is
+    read at step t (for a token its embedding). It is exact, and costs a forward and a backward pass over `window` steps
+    for each step: the state before the window comes from the trace, and earlier steps are ignored.
 
-    Parameters
-    ----------
-    model : Layer
-        For which `is_causal` holds.
-    x : ndarray, shape (T,) or (T, I)
-        Unbatched, as ``model(x)``.
-    found : Trace
-        Of ``trace(model, x)``.
-    chosen : ndarray of int, shape (T,)
-    window : int
-    softmax : bool
-        The outputs are logits, and the gradient is that of the logarithm of the probability.
-
-    Returns
-    -------
-    ndarray, shape (T, window)
-        At [s, k] the influence of step s - k; 0 where there is no such step.
+    `model` is one for which `is_causal` holds, x its unbatched input (T,) or (T, I), and `trace` their trace. With
+    `softmax` the outputs are logits, and the gradient is that of the logarithm of the probability. The result is
+    (T, window): at [s, k] the influence of step s - k, 0 where there is no such step.
     """
-    embedding, model = reading_vectors(model.inference_copy())
+    embedding, copy = split_embedding(model.inference_copy())
     vectors = x if embedding is None else embedding(x)
-    T, batch_first = len(vectors), bool(model.batch_first)
+    T, batch_first = len(vectors), bool(copy.batch_first)
     influence = np.zeros((T, window))
     for block in np.array_split(np.arange(T), -(-T // BLOCK)):
         starts = np.maximum(0, block - window + 1)
         lengths = block - starts + 1
-        at = np.minimum(starts + np.arange(window)[:, None], T - 1)  # (window, rows)
-        windows = vectors[at.T if batch_first else at]
-        y, _, tape = model.forward(windows, state_before(model, "", found, starts), lengths)
+        steps = np.minimum(starts + np.arange(window)[:, None], T - 1)  # (window, rows)
+        windows = vectors[steps.T if batch_first else steps]
+        y, _, tape = copy.forward(windows, state_before(copy, "", trace, starts), lengths)
         rows = np.arange(len(block))
         last = (rows, lengths - 1) if batch_first else (lengths - 1, rows)
         dy = np.zeros(y.shape, y.dtype)
         dy[last] = -np.exp(log_softmax(y[last])) if softmax else 0
-        dy[*last, chosen[block]] += 1
-        dx, _ = model.backward(tape, dy)
+        dy[*last, outputs[block]] += 1
+        dx, _ = copy.backward(tape, dy)
         norms = np.sqrt(np.square(dx, dtype=float).sum(axis=-1))
         norms = norms.T if batch_first else norms
         for k in range(window):
-            there = lengths > k
-            influence[block[there], k] = norms[lengths[there] - 1 - k, rows[there]]
+            exists = lengths > k
+            influence[block[exists], k] = norms[lengths[exists] - 1 - k, rows[exists]]
     return influence
 
 
-def state_before(layer, name, found, starts):
-    """The state of a model before each of the steps `starts`, as a batch of these; zero before step 0."""
+def state_before(layer: Layer, prefix: str, trace: Trace, steps: Array) -> Any:
+    """The state of a model before each of these steps, as a batch of them; zero before step 0."""
     if isinstance(layer, Sequential):
-        inner = [(part, f"{name}{k}.") for k, part in enumerate(layer.layers) if part.stateful]
-        return tuple(state_before(part, its_name, found, starts) for part, its_name in inner)
+        stateful = [(child, f"{prefix}{k}.") for k, child in enumerate(layer.layers) if child.stateful]
+        return tuple(state_before(child, child_prefix, trace, steps) for child, child_prefix in stateful)
     if isinstance(layer, Residual):
-        return state_before(layer.layer, name, found, starts)
+        return state_before(layer.layer, prefix, trace, steps)
     state = []
-    for part in getattr(layer, "_parts", ("h",)):  # an EchoState has h
-        steps = found[name + part][:, 0, :, 0]  # (L, T, H)
-        array = steps[:, np.maximum(starts - 1, 0)]
-        array[:, starts == 0] = 0
-        state.append(array)
-    return tuple(state) if len(state) > 1 else state[0]
+    for part in ("h", "c"):
+        if prefix + part in trace:
+            array = trace[prefix + part][:, 0, np.maximum(steps - 1, 0), 0]  # (L, rows, H)
+            array[:, steps == 0] = 0
+            state.append(array)
+    return as_state(state)

@@ -1,31 +1,33 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One page of HTML that shows a model at work: all its data inside, nothing fetched."""
+"""An HTML page that shows a model at work. It contains all its data and loads nothing."""
 
 import base64
 import html
 import json
 from importlib import resources
 from string import Template
+from typing import Any
 
 import numpy as np
 
-from ..._engine.arguments import as_size
+from ..._engine.arguments import Array, as_size
+from ...nn import Layer
 from ...nn._layer import leaves
-from .._trace.record import SEVERAL, trace
+from .._trace.record import SEVERAL_INPUTS, trace
 from .._trace.tokenization import Reading
-from .._trace.trace import Trace
+from .._trace.trace import STATE_AXES, Trace
 from .._units.ranking import survey_units
 from .predictions import is_causal, log_softmax, recent_influence
-
-__all__ = ["report"]
 
 TOP = 10  # outputs that are listed at each step
 GATES = ("i", "f", "o", "r", "z")  # from 0 to 1
 NAN = -128  # as a byte
 
+Blocks = dict[str, Array]  # the arrays of a page by the id of their element
 
-def report(model, reading, *, title="fastrnn", window=40):
-    """A page that shows the states and gates of a model at each step of a sequence, and what it says there.
+
+def report(model: Layer, reading: Reading, *, title: str = "fastrnn", window: int = 40) -> str:
+    """Make a page that shows the states, gates and predictions of a model at each step of a sequence.
 
     Parameters
     ----------
@@ -33,21 +35,21 @@ def report(model, reading, *, title="fastrnn", window=40):
         With a recurrent layer in it.
     reading : Reading
         From `read_text` or `read_array`.
-    title : str
-    window : int
-        The influence of so many of the latest steps on what the model says is shown, if it says something at each step
-        and has read no further.
+    title : str, default "fastrnn"
+    window : int, default 40
+        How many of the latest steps to show the influence of. It is shown if the model has an output at each step that
+        depends on the steps up to there only.
 
     Returns
     -------
     str
-        HTML. Values of states and gates are in it as bytes, with a scale for each unit; they are off by at most 1/254
-        of the unit's largest magnitude.
+        HTML. It stores states and gates as bytes with a scale for each unit, with an error of at most 1/254 of the
+        largest magnitude of the unit.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is of the wrong type, or the model cannot read this.
+        An argument has the wrong type, or the model cannot read this sequence.
 
     Examples
     --------
@@ -60,65 +62,66 @@ def report(model, reading, *, title="fastrnn", window=40):
     """
     if not isinstance(reading, Reading):
         raise TypeError(f"reading: expected what read_text or read_array returned, got {type(reading).__name__}")
-    if type(model) in SEVERAL:
+    if type(model) in SEVERAL_INPUTS:
         raise ValueError(f"model: expected one that reads a single sequence, got {type(model).__name__}")
-    window, T = min(as_size("window", window), len(reading.labels)), len(reading.labels)
-    found = trace(model, reading.x)
-    shown = steps_of(found, T)
-    blocks = {}
+    T = len(reading.labels)
+    window = min(as_size("window", window), T)
+    whole = trace(model, reading.x)
+    states = aligned(whole, T)
+    blocks: Blocks = {}
     about = [" \N{RIGHTWARDS ARROW} ".join(map(summary, leaves(model)))]
     about += [f"{sum(array.size for array in model.state_dict().values()):,} parameters", f"{T:,} steps"]
     notes = ["States and gates are shown within 1/254 of the largest magnitude of each unit."]
-    meta = {"labels": reading.labels, "unknown": reading.unknown, "spaced": max(map(len, reading.labels)) > 1}
-    meta["strands"] = strands(shown, blocks)
-    meta["known"] = known_units(shown, reading, meta["strands"])
-    meta["window"], meta["outlook"] = 0, None
-    if found.y.ndim == 2 and len(found.y) == T:
+    meta: dict[str, Any] = {"labels": reading.labels, "unknown": reading.unknown}
+    meta["spaced"] = max(map(len, reading.labels)) > 1
+    meta["recurrences"] = recurrences(states, blocks)
+    meta["matches"] = matches(states, reading, meta["recurrences"])
+    meta["window"], meta["predictions"] = 0, None
+    if whole.y.ndim == 2 and len(whole.y) == T:
         causal = is_causal(model)
-        following = causal and reading.tokens is not None and found.y.shape[1] == len(reading.vocabulary)
-        meta["outlook"], chosen, loss = outlook(found.y, reading, following, blocks)
+        vocabulary = reading.vocabulary if reading.tokens is not None else None
+        next_token = causal and vocabulary is not None and whole.y.shape[1] == len(vocabulary)
+        meta["predictions"], outputs, loss = predictions(whole.y, reading, next_token, blocks)
         if loss is not None:
-            about.append(f"{loss:.3f} nats for each next token")
+            about.append(f"{loss:.3f} nats per next token")
         if causal:
             meta["window"] = window
-            influence = recent_influence(model, reading.x, found, chosen, window, softmax=following)
-            influence = np.where(np.isfinite(influence), influence, 0)  # those of a model that has diverged
-            largest = influence.max(axis=1, keepdims=True)
-            blocks["influence"] = np.round(255 * influence / np.where(largest > 0, largest, 1)).astype(np.uint8)
-            of = "the logarithm of the probability of the next token" if following else "the largest output"
+            influence = recent_influence(model, reading.x, whole, outputs, window, softmax=next_token)
+            blocks["influence"] = relative(influence)
+            output = "the logarithm of the probability of the next token" if next_token else "the largest output"
             notes.append(
-                f"Orange under the latest {window} steps is their influence: the norm of the gradient of {of} with "
-                "respect to what is read there, relative to the largest of them."
+                f"The orange line under the latest {window} steps is their influence: the norm of the gradient of "
+                f"{output} with respect to the input of the step, relative to the largest of these norms."
             )
     if reading.unknown:
-        notes.append(f"{len(reading.unknown)} tokens, underlined with dots, are none of the vocabulary.")
+        notes.append(f"{len(reading.unknown)} tokens with a dotted underline are not in the vocabulary.")
     return page(title, about, notes, meta, blocks)
 
 
-def steps_of(found, T):
-    """The part of a trace that has a step for each step of the sequence: behind pooling there are others."""
-    names = [name for name in found if found[name].ndim == 5 and found[name].shape[2] == T]
-    return Trace({name: found[name] for name in names}, found.axes, found.lengths, found.y)
+def aligned(whole: Trace, T: int) -> Trace:
+    """The arrays of a trace that have a step for each step of the sequence; after pooling there are others."""
+    names = [name for name in whole if whole.axes[name] == STATE_AXES and whole[name].shape[2] == T]
+    return Trace({name: whole[name] for name in names}, whole.axes, whole.lengths, whole.y)
 
 
-def strands(found, blocks):
-    """What can be chosen: each layer and direction, with its arrays. Their bytes and scales go into `blocks`."""
-    chosen = []
-    for name, part in found.layers.items():
+def recurrences(states: Trace, blocks: Blocks) -> list[dict[str, Any]]:
+    """Each layer and direction with its arrays, for the page to choose from. Their bytes and scales go to `blocks`."""
+    choices = []
+    for name, part in states.layers.items():
         L, D, _, _, units = part["h"].shape
         for layer, direction in np.ndindex(L, D):
             label = f"{name}: " if name else ""
-            label += f"layer {layer}" + (", backwards" if direction else ", forwards" if D == 2 else "")
+            label += f"layer {layer}" + (", backward" if direction else ", forward" if D == 2 else "")
             arrays = []
             for short, array in part.items():
-                block = f"a{len(chosen)}-{short}"
+                block = f"a{len(choices)}-{short}"
                 blocks[block], blocks[f"{block}-scale"] = quantized(array[layer, direction, :, 0])
                 arrays.append({"name": short, "id": block, "gate": short in GATES})
-            chosen.append({"name": label, "units": units, "arrays": arrays, "at": [name, layer, direction]})
-    return chosen
+            choices.append({"name": label, "units": units, "arrays": arrays, "at": [name, layer, direction]})
+    return choices
 
 
-def quantized(values):
+def quantized(values: Array) -> tuple[Array, Array]:
     """Values (T, units) as bytes in -127..127 and the scale of each unit, float32; NaN and infinity are -128."""
     finite = np.isfinite(values)
     scale = (np.abs(np.where(finite, values, 0)).max(axis=0, initial=0) / 127).astype(np.float32)
@@ -126,51 +129,60 @@ def quantized(values):
     return np.where(finite, np.clip(np.round(steps), -127, 127), NAN).astype(np.int8), scale
 
 
-def outlook(y, reading, following, blocks):
-    """What the model says: a description, which output the influence is on, and the loss if it is the next token."""
+def relative(influence: Array) -> Array:
+    """Influence (T, window) as bytes, relative to the largest of each row; 0 where a model has diverged."""
+    influence = np.where(np.isfinite(influence), influence, 0)
+    largest = influence.max(axis=1, keepdims=True)
+    return np.round(255 * influence / np.where(largest > 0, largest, 1)).astype(np.uint8)
+
+
+def predictions(
+    y: Array, reading: Reading, next_token: bool, blocks: Blocks
+) -> tuple[dict[str, Any], Array, float | None]:
+    """Describe the outputs: a description, the output to show the influence on, and the loss of next tokens."""
     T, V = y.shape
-    said = np.exp(log_softmax(y)) if following else y.astype(float)
+    values = np.exp(log_softmax(y)) if next_token else y.astype(float)
     top = min(TOP, V)
-    best = np.argsort(-said, axis=1, kind="stable")[:, :top]
-    blocks["top"], blocks["top-value"] = best.astype(np.uint32), np.take_along_axis(said, best, 1).astype(np.float32)
-    chosen, loss = best[:, 0].copy(), None
-    about = {"top": top, "softmax": bool(following), "next": None, "title": "What it says here, the largest outputs"}
-    about["names"] = reading.vocabulary if following else [f"output {k}" for k in range(V)]
-    if following:
-        about["title"] = "What it expects next (and what comes)"
-        chosen[:-1] = reading.tokens[1:]
+    best = np.argsort(-values, axis=1, kind="stable")[:, :top]
+    blocks["top"] = best.astype(np.uint32)
+    blocks["top-value"] = np.take_along_axis(values, best, 1).astype(np.float32)
+    about: dict[str, Any] = {"top": top, "softmax": next_token, "next": None, "title": "Largest outputs at this step"}
+    about["names"] = reading.vocabulary if next_token else [f"output {k}" for k in range(V)]
+    outputs, loss = best[:, 0].copy(), None
+    if next_token and reading.tokens is not None:
+        about["title"] = "Predicted next token (the actual one is highlighted)"
+        outputs[:-1] = reading.tokens[1:]
         about["next"] = [*reading.tokens[1:].tolist(), None]
-        p = said[np.arange(T), chosen]
-        blocks["next-p"] = p.astype(np.float32)
-        loss = None if T == 1 else float(-log_softmax(y)[np.arange(T - 1), chosen[:-1]].mean())
-    return about, chosen, loss
+        blocks["next-p"] = values[np.arange(T), outputs].astype(np.float32)
+        loss = None if T == 1 else float(-log_softmax(y)[np.arange(T - 1), outputs[:-1]].mean())
+    return about, outputs, loss
 
 
-def known_units(found, reading, strands):
-    """The unit that tells each ready-made property best, if it is a text of characters."""
+def matches(states: Trace, reading: Reading, choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The unit that follows each predefined property best, if the sequence is a text of characters."""
     if reading.tokens is None or max(map(len, reading.labels)) > 1:
         return []
-    places = {tuple(strand["at"]): k for k, strand in enumerate(strands)}
-    known = []
-    for what, (match, *_) in survey_units(found, "".join(reading.labels)).items():
+    places = {tuple(choice["at"]): k for k, choice in enumerate(choices)}
+    result = []
+    for key, (match, *_) in survey_units(states, "".join(reading.labels)).items():
         name, _, short = match.name.rpartition(".")
         k = places[name, match.layer, match.direction]
-        array = [array["name"] for array in strands[k]["arrays"]].index(short)
+        array = [array["name"] for array in choices[k]["arrays"]].index(short)
         score = f"{'AUC' if match.kind == 'auc' else 'correlation'} {match.score:.2f}".replace("-", "\N{MINUS SIGN}")
-        text = f"{what.replace('_', ' ')}: unit {match.unit}, {short}, {strands[k]['name']}, {score}"
-        known.append({"text": text, "strand": k, "array": array, "unit": match.unit})
-    return known
+        text = f"{key.replace('_', ' ')}: unit {match.unit}, {short}, {choices[k]['name']}, {score}"
+        result.append({"text": text, "recurrence": k, "array": array, "unit": match.unit})
+    return result
 
 
-def summary(layer):
+def summary(layer: Layer) -> str:
     """A layer and its sizes: LSTM(64, 128, 1)."""
     sizes = [str(value) for value in layer.config().values() if type(value) is int]
     return f"{type(layer).__name__}({', '.join(sizes)})"
 
 
-def page(title, about, notes, meta, blocks):
-    """The parts put together."""
-    folder = resources.files(__package__) / "page"
+def page(title: str, about: list[str], notes: list[str], meta: dict[str, Any], blocks: Blocks) -> str:
+    """The HTML of the page."""
+    folder = resources.files("fastrnn.inspect._report") / "page"
     parts = {name: (folder / f"page.{name}").read_text(encoding="utf-8") for name in ("html", "css", "js")}
     coded = {name: base64.b64encode(np.ascontiguousarray(array).tobytes()).decode() for name, array in blocks.items()}
     return Template(parts["html"]).substitute(
@@ -179,6 +191,6 @@ def page(title, about, notes, meta, blocks):
         notes=html.escape(" ".join(notes)),
         style=parts["css"],
         script=parts["js"],
-        meta=json.dumps(meta).replace("<", "\\u003c"),  # no text can end the script
+        meta=json.dumps(meta).replace("<", "\\u003c"),  # so that no text can end the script
         blocks="\n".join(f'<script id="{name}" type="text/plain">{text}</script>' for name, text in coded.items()),
     )

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a model computes, recorded step by step."""
+"""Records what a model computes at each step."""

@@ -1,43 +1,42 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How a text or an array becomes what a model reads, and what to write for each step."""
+"""Turns a text or an array into the input of a model, with a label for each step."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..._engine import arguments
-from ...nn._embedding import Embedding
+from ..._engine.arguments import Array, as_array
+from ...nn import Embedding, Layer
 from ...nn._layer import leaves
 
-__all__ = ["Reading", "read_array", "read_text"]
-
-BARS = (
-    "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"  # a signal as characters, from its smallest to its largest value
-)
+BARS = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"  # a signal as characters, from its smallest value up
+UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
 
 class Reading(NamedTuple):
-    """A sequence for one model."""
+    """A sequence for one model, unbatched, with what to show of it. Made by `read_text` and `read_array`."""
 
-    x: np.ndarray  # (T,) tokens, or (T, I): unbatched
-    labels: list  # (T,) of str
-    unknown: list  # steps whose token the vocabulary does not have
-    tokens: np.ndarray | None  # (T,), if they are tokens
-    vocabulary: list | None  # of str, by token
+    x: Array  # tokens (T,), or features (T, I)
+    labels: list[str]  # T of them
+    unknown: list[int]  # the steps whose token is not in the vocabulary
+    tokens: Array | None  # (T,), None for a signal
+    vocabulary: list[str] | None  # by token, None for a signal
 
 
-def read_text(model, text, vocabulary, steps=None):
-    """A text as tokens: characters, or, if the vocabulary has longer ones, what white space separates.
+def read_text(model: Layer, text: str, vocabulary: Sequence[str], steps: int | None = None) -> Reading:
+    """Split a text into tokens: characters, or words if the vocabulary has tokens of several characters.
 
     Parameters
     ----------
     model : Layer
-        It reads tokens (it begins with an `Embedding`) or vectors, which are then one-hot.
+        It reads tokens (its first layer is an `Embedding`) or vectors, which are then one-hot.
     text : str
     vocabulary : sequence of str
-        The token k is ``vocabulary[k]``. The model may know one token more, which stands for all others.
+        Token k is ``vocabulary[k]``. The model may have one more token, which stands for all others.
     steps : int, optional
-        Read no more tokens than these.
+        The largest number of tokens to read; by default all of them.
 
     Returns
     -------
@@ -58,36 +57,35 @@ def read_text(model, text, vocabulary, steps=None):
     """
     if not isinstance(text, str):
         raise TypeError(f"text: expected a string, got {type(text).__name__}")
-    vocabulary = as_vocabulary(vocabulary)
-    size, known = width_of(model), len(vocabulary)
+    names = as_vocabulary(vocabulary)
+    size, known = input_size(model), len(names)
     if size not in (known, known + 1):
         raise ValueError(f"vocabulary: expected {size} tokens, which the model reads, or one less, got {known}")
-    labels = (list(text) if max(map(len, vocabulary)) == 1 else text.split())[:steps]
+    labels = (list(text) if max(map(len, names)) == 1 else text.split())[:steps]
     if not labels:
         raise ValueError("text: expected at least one token, got none")
-    index = {token: k for k, token in enumerate(vocabulary)}
+    index = {token: k for k, token in enumerate(names)}
     unknown = [t for t, label in enumerate(labels) if label not in index]
     if unknown and size == known:
         raise ValueError(
-            f"text: expected the {known} tokens of the vocabulary only, got {labels[unknown[0]]!r} at {unknown[0]}; "
-            "the model has none for others"
+            f"text: expected only the {known} tokens of the vocabulary, got {labels[unknown[0]]!r} at {unknown[0]}; "
+            "the model has no token for others"
         )
     tokens = np.array([index.get(label, known) for label in labels])
-    names = vocabulary + ["\N{REPLACEMENT CHARACTER}"] * (size - known)
-    if isinstance(leaves(model)[0], Embedding):
-        return Reading(tokens, labels, unknown, tokens, names)
-    return Reading(np.eye(size, dtype=model.dtype)[tokens], labels, unknown, tokens, names)
+    x = tokens if reads_tokens(model) else np.eye(size, dtype=model.dtype)[tokens]  # type: ignore[attr-defined]
+    return Reading(x, labels, unknown, tokens, names + [UNKNOWN] * (size - known))
 
 
-def read_array(model, array, vocabulary=None):
-    """An array as a sequence: integers (T,) for a model that reads tokens, else numbers (T, I).
+def read_array(model: Layer, array: ArrayLike, vocabulary: Sequence[str] | None = None) -> Reading:
+    """Take an array as a sequence: integers (T,) for a model that reads tokens, else numbers (T, I).
 
     Parameters
     ----------
     model : Layer
     array : array_like
     vocabulary : sequence of str, optional
-        What to write for tokens. By default their numbers; for vectors, their first feature as bars of eight heights.
+        The labels of the tokens. By default their numbers; features are labelled by the first of them, drawn as a bar
+        of eight heights.
 
     Returns
     -------
@@ -105,20 +103,20 @@ def read_array(model, array, vocabulary=None):
     >>> "".join(inspect.read_array(fr.GRU(1, 8, seed=0), np.sin(np.arange(12.0))[:, None]).labels)
     '▅▇█▅▂▁▄▇█▆▃▁'
     """
-    array = arguments.as_array("array", array)
-    size = width_of(model)
-    if isinstance(leaves(model)[0], Embedding):
+    array = as_array("array", array)
+    size = input_size(model)
+    if reads_tokens(model):
         if array.dtype.kind not in "iu" or array.ndim != 1 or not array.size:
             raise ValueError(f"array: expected integers (T,), the tokens, got {array.dtype} of shape {array.shape}")
         if array.min() < 0 or array.max() >= size:
             raise ValueError(f"array: expected tokens in 0..{size - 1}, got {array.min()}..{array.max()}")
         names = [str(k) for k in range(size)] if vocabulary is None else as_vocabulary(vocabulary)
-        names += ["\N{REPLACEMENT CHARACTER}"] * (size - len(names))
+        names += [UNKNOWN] * (size - len(names))
         return Reading(array, [names[k] for k in array], [], array, names[:size])
     if array.dtype.kind not in "fiub" or array.ndim != 2 or not array.size or array.shape[1] != size:
         raise ValueError(f"array: expected numbers (T, {size}), got {array.dtype} of shape {array.shape}")
-    with np.errstate(over="ignore"):  # found in the next line
-        x = array.astype(model.dtype)
+    with np.errstate(over="ignore"):  # reported below
+        x = array.astype(model.dtype)  # type: ignore[attr-defined]
     if not np.isfinite(x).all():
         raise ValueError("array: expected finite numbers, got NaN or infinity")
     low, high = float(x[:, 0].min()), float(x[:, 0].max())
@@ -126,7 +124,7 @@ def read_array(model, array, vocabulary=None):
     return Reading(x, [BARS[k] for k in heights.round().astype(int)], [], None, None)
 
 
-def as_vocabulary(vocabulary):
+def as_vocabulary(vocabulary: Any) -> list[str]:
     """`vocabulary` as a list of different strings."""
     if isinstance(vocabulary, str):
         vocabulary = list(vocabulary)
@@ -135,15 +133,20 @@ def as_vocabulary(vocabulary):
     if not vocabulary:
         raise ValueError("vocabulary: expected at least one token, got none")
     if len(set(vocabulary)) < len(vocabulary):
-        double = next(token for token in vocabulary if vocabulary.count(token) > 1)
-        raise ValueError(f"vocabulary: expected each token once, got {double!r} twice")
+        repeated = next(token for token in vocabulary if vocabulary.count(token) > 1)
+        raise ValueError(f"vocabulary: expected each token once, got {repeated!r} twice")
     return list(vocabulary)
 
 
-def width_of(model):
-    """How many tokens, or features, a model reads."""
+def reads_tokens(model: Layer) -> bool:
+    """Whether the first layer of a model is an embedding."""
+    return isinstance(leaves(model)[0], Embedding)
+
+
+def input_size(model: Layer) -> int:
+    """How many different tokens, or how many features, a model reads."""
     for layer in leaves(model):
-        for name in "num_embeddings", "input_size", "in_features":
-            if hasattr(layer, name):
-                return getattr(layer, name)
-    raise ValueError(f"model: expected a layer that says what it reads, got {model!r}")
+        size = layer.num_embeddings if isinstance(layer, Embedding) else layer.features_in
+        if size is not None:
+            return size
+    raise ValueError(f"model: expected a layer that declares its input size, got {model!r}")

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What single units respond to."""
+"""Finds what single units respond to."""

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""In which order to show units: those that belong together side by side."""
+"""The order in which units are shown: similar ones next to each other."""
 
 import numpy as np
 
+from ..._engine.arguments import Array
 
-def order_units(values, order):
-    """The units of values (T, units), as `plot_units` describes: an array of their numbers."""
+
+def order_units(values: Array, order: str | None) -> Array:
+    """The numbers of the units of values (T, units) in an order that `plot_units` describes."""
     if order is None:
         return np.arange(values.shape[1])
     if order not in ORDERS:
@@ -13,24 +15,24 @@ def order_units(values, order):
     return ORDERS[order](deviations(values))
 
 
-def deviations(values):
-    """(units, T): what each unit deviates from its mean, at length 1; 0 for a unit that never changes, and for NaN."""
+def deviations(values: Array) -> Array:
+    """The deviation of each unit from its mean, scaled to norm 1: (units, T). 0 for NaN and for a constant unit."""
     finite = np.isfinite(values)
     means = np.where(finite, values, 0).sum(axis=0) / np.maximum(finite.sum(axis=0), 1)
     centred = np.where(finite, values - np.where(finite, means, 0), 0)
-    lengths = np.sqrt(np.square(centred).sum(axis=0))
-    return (centred / np.where(lengths > 1e-12 * np.abs(means), lengths, np.inf)).T
+    norms = np.sqrt(np.square(centred).sum(axis=0))
+    return (centred / np.where(norms > 1e-12 * np.abs(means), norms, np.inf)).T
 
 
-def by_peak(rows):
-    """By the step at which each is furthest from its mean."""
+def by_peak(rows: Array) -> Array:
+    """By the step at which each unit is furthest from its mean."""
     return np.argsort(np.abs(rows).argmax(axis=1), kind="stable")
 
 
-def by_likeness(rows):
-    """Average linkage (Sokal and Michener 1958) of the distance 1 - correlation, O(units^3).
+def by_similarity(rows: Array) -> Array:
+    """By average linkage (Sokal and Michener 1958) of the distance 1 - correlation, O(units^3).
 
-    Of the four ways to put two groups side by side, the one is taken whose ends are closest.
+    Of the four ways to join two groups, the one is taken in which the neighbouring ends are closest.
     """
     distance = 1 - rows @ rows.T
     between, U = distance.copy(), len(rows)
@@ -48,4 +50,4 @@ def by_likeness(rows):
     return np.array(*groups.values())
 
 
-ORDERS = {"sorted": by_peak, "clustered": by_likeness}
+ORDERS = {"sorted": by_peak, "clustered": by_similarity}

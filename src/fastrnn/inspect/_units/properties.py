@@ -1,117 +1,110 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Properties of a text or a signal that a unit might keep track of: an array (T,), what holds once step t is read."""
+"""Properties of a text or a signal that a unit might track: an array (T,), what holds after step t has been read."""
 
 import unicodedata
+from collections.abc import Callable
+from itertools import accumulate
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..._engine import arguments
+from ..._engine.arguments import Array, as_array
 
-__all__ = [
-    "PROPERTIES", "bracket_depth", "falling", "inside_brackets", "inside_quotes", "is_digit", "is_punctuation",
-    "is_space", "is_upper", "is_vowel", "position_in_line", "position_in_word", "rising",
-]  # fmt: skip
+Value = TypeVar("Value")
 
 BRACKETS = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
+QUOTES = {"\u201c": 1, "\u00ab": 1, "\u201d": -1, "\u00bb": -1}  # curly and angle ones
 
 
-def inside_quotes(text):
-    """Whether a quotation is open: from its opening mark to the character before its closing one.
+def inside_quotes(text: str) -> Array:
+    """Whether a quotation is open: from its opening mark to the character before its closing mark.
 
-    Straight double quotes open and close in turn, curly and angle ones say what they do. Apostrophes are no quotes.
+    Straight double quotes open and close in turn, curly and angle quotes by their shape. Apostrophes are not quotes.
 
     >>> inside_quotes('I "am".').tolist()
     [False, False, True, True, True, False, False]
     """
-    found, straight, depth = [], False, 0
-    for character in as_text(text):
-        straight ^= character == '"'
-        depth = max(0, depth + (character in "\u201c\u00ab") - (character in "\u201d\u00bb"))
-        found.append(straight or depth > 0)
-    return np.array(found, bool)
+    depths = np.array(running(text, lambda depth, character: max(0, depth + QUOTES.get(character, 0)), 0), int)
+    return (np.cumsum(each(text, lambda character: character == '"')) % 2 == 1) | (depths > 0)
 
 
-def bracket_depth(text):
+def bracket_depth(text: str) -> Array:
     """How many round, square or curly brackets are open.
 
     >>> bracket_depth("f(a[0])").tolist()
     [0, 1, 1, 2, 2, 1, 0]
     """
-    found, depth = [], 0
-    for character in as_text(text):
-        depth = max(0, depth + BRACKETS.get(character, 0))
-        found.append(depth)
-    return np.array(found, int)
+    return np.array(running(text, lambda depth, character: max(0, depth + BRACKETS.get(character, 0)), 0), int)
 
 
-def inside_brackets(text):
+def inside_brackets(text: str) -> Array:
     """Whether a bracket is open."""
     return bracket_depth(text) > 0
 
 
-def position_in_line(text):
-    """How many characters of its line stand before each: 0 for the first. A newline is the last of its line.
+def position_in_line(text: str) -> Array:
+    """How many characters of its line precede each character. A newline is the last character of its line.
 
     >>> position_in_line("ab\\ncd").tolist()
     [0, 1, 2, 0, 1]
     """
-    found, count = [], 0
-    for character in as_text(text):
-        found.append(count)
-        count = 0 if character == "\n" else count + 1
-    return np.array(found, int)
+    after = running(text, lambda count, character: 0 if character == "\n" else count + 1, 0)
+    return np.array([0, *after][: len(text)], int)
 
 
-def position_in_word(text):
+def position_in_word(text: str) -> Array:
     """The number of the character in its word, from 1; 0 between words.
 
     >>> position_in_word("to be").tolist()
     [1, 2, 0, 1, 2]
     """
-    found, count = [], 0
-    for character in as_text(text):
-        count = 0 if character.isspace() else count + 1
-        found.append(count)
-    return np.array(found, int)
+    return np.array(running(text, lambda count, character: 0 if character.isspace() else count + 1, 0), int)
 
 
-def is_vowel(text):
-    """Whether it is one of a, e, i, o, u, with or without an accent, of either case."""
+def is_vowel(text: str) -> Array:
+    """Whether the character is one of a, e, i, o, u, with or without an accent, of either case."""
     return each(text, lambda character: unicodedata.normalize("NFD", character)[0].lower() in "aeiou")
 
 
-def is_upper(text):
-    """Whether it is a capital letter."""
+def is_upper(text: str) -> Array:
+    """Whether the character is a capital letter."""
     return each(text, str.isupper)
 
 
-def is_digit(text):
-    """Whether it is a digit."""
+def is_digit(text: str) -> Array:
+    """Whether the character is a digit."""
     return each(text, str.isdigit)
 
 
-def is_space(text):
-    """Whether it is white space."""
+def is_space(text: str) -> Array:
+    """Whether the character is white space."""
     return each(text, str.isspace)
 
 
-def is_punctuation(text):
-    """Whether it is neither letter, digit nor white space."""
+def is_punctuation(text: str) -> Array:
+    """Whether the character is neither letter, digit nor white space."""
     return each(text, lambda character: not (character.isalnum() or character.isspace()))
 
 
-def each(text, holds):
+def each(text: str, holds: Callable[[str], bool]) -> Array:
+    """Whether a predicate holds for each character."""
     return np.array([holds(character) for character in as_text(text)], bool)
 
 
-def as_text(text):
+def running(text: str, update: Callable[[Value, str], Value], start: Value) -> list[Value]:
+    """A value after each character, where ``update(value, character)`` is the next value."""
+    return list(accumulate(as_text(text), update, initial=start))[1:]
+
+
+def as_text(text: str) -> str:
     """`text`, which is one string."""
     if not isinstance(text, str):
         raise TypeError(f"text: expected a string, got {type(text).__name__}")
     return text
 
 
-def rising(signal):
+def rising(signal: ArrayLike) -> Array:
     """Whether a signal (T,) is larger than one step before; False at the first step.
 
     >>> rising([0.0, 1.0, 1.0, 0.5]).tolist()
@@ -121,19 +114,20 @@ def rising(signal):
     return np.concatenate([np.zeros(min(1, len(signal)), bool), np.diff(signal) > 0])
 
 
-def falling(signal):
+def falling(signal: ArrayLike) -> Array:
     """Whether a signal (T,) is smaller than one step before; False at the first step."""
     return rising(-as_signal(signal))
 
 
-def as_signal(signal):
-    array = arguments.as_array("signal", signal)
+def as_signal(signal: ArrayLike) -> Array:
+    """`signal` as float64 (T,)."""
+    array = as_array("signal", signal)
     if array.dtype.kind not in "fiub" or array.ndim != 1:
         raise ValueError(f"signal: expected numbers (T,), got {array.dtype} of shape {array.shape}")
     return array.astype(np.float64)
 
 
-PROPERTIES = {
+PROPERTIES: dict[str, Callable[[str], Array]] = {
     function.__name__: function
     for function in (
         inside_quotes, inside_brackets, bracket_depth, position_in_line, position_in_word, is_vowel, is_upper, is_digit,

@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How well values tell a property: the area under the ROC curve for what holds or not, correlation for numbers."""
+"""Unit scores: the area under the ROC curve for properties that are true or false, correlation for numbers."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..._engine import arguments
-
-__all__ = ["auc", "correlation"]
+from ..._engine.arguments import Array, as_array
 
 
-def auc(values, target):
-    """The area under the ROC curve: how often a unit is higher where the target is true than where it is not.
+def auc(values: ArrayLike, target: ArrayLike) -> Array:
+    """The area under the ROC curve: how often a unit is higher where the target is true than where it is false.
 
-    Of all pairs of a true and a false step the share in which the unit has the larger value at the true one, equal
-    values counting half (Mann and Whitney 1947; Hanley and McNeil 1982). 0.5 is chance, 1 and 0 tell always.
+    Of all pairs of a true and a false step, the share in which the unit has the larger value at the true step; equal
+    values count half (Mann and Whitney 1947; Hanley and McNeil 1982). 0.5 is chance; 1 and 0 separate perfectly.
 
     Parameters
     ----------
@@ -27,7 +26,7 @@ def auc(values, target):
     Raises
     ------
     TypeError, ValueError
-        An argument is of the wrong type or shape, or `target` is the same everywhere.
+        An argument has the wrong type or shape, or `target` is the same everywhere.
 
     Examples
     --------
@@ -38,11 +37,11 @@ def auc(values, target):
     values, target = as_pair(values, target)
     if target.dtype.kind != "b":
         raise TypeError(f"target: expected True and False, got {target.dtype}; see correlation for numbers")
-    return auc_of(ranks(values), target)
+    return auc_of_ranks(ranks(values), target)
 
 
-def auc_of(ranked, target):
-    """`auc`, given the `ranks` of the values."""
+def auc_of_ranks(ranked: Array, target: Array) -> Array:
+    """`auc`, from the `ranks` of the values."""
     true = int(target.sum())
     false = len(target) - true
     if not true or not false:
@@ -50,8 +49,8 @@ def auc_of(ranked, target):
     return (ranked @ target.astype(float) - true * (true - 1) / 2) / (true * false)
 
 
-def ranks(values):
-    """The rank of each value (steps, units) among those of its unit, from 0: (units, steps). Equal ones share the mean.
+def ranks(values: Array) -> Array:
+    """The rank of each value (steps, units) among those of its unit, from 0: (units, steps). Equal values share a mean.
 
     NaN for a unit with a value that is NaN.
     """
@@ -63,13 +62,13 @@ def ranks(values):
     begins[:, 1:] = ends[:, :-1] = ordered[:, 1:] != ordered[:, :-1]
     first = np.maximum.accumulate(np.where(begins, places, 0), axis=1)
     last = np.minimum.accumulate(np.where(ends, places, len(places))[:, ::-1], axis=1)[:, ::-1]
-    found = np.empty(rows.shape)
-    np.put_along_axis(found, order, (first + last) / 2, axis=1)
-    found[np.isnan(rows).any(axis=1)] = np.nan
-    return found
+    result = np.empty(rows.shape)
+    np.put_along_axis(result, order, (first + last) / 2, axis=1)
+    result[np.isnan(rows).any(axis=1)] = np.nan
+    return result
 
 
-def correlation(values, target):
+def correlation(values: ArrayLike, target: ArrayLike) -> Array:
     """Pearson's correlation of each unit with a target.
 
     Parameters
@@ -81,12 +80,12 @@ def correlation(values, target):
     Returns
     -------
     ndarray, shape (units,)
-        0 for a unit that never changes, NaN for one with a value that is NaN.
+        0 for a unit that never changes, NaN for a unit with a value that is NaN.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is of the wrong type or shape, or `target` is the same everywhere.
+        An argument has the wrong type or shape, or `target` is the same everywhere.
 
     Examples
     --------
@@ -98,15 +97,15 @@ def correlation(values, target):
     if not len(target) or np.ptp(target) == 0:
         raise ValueError("target: expected several values, got the same everywhere")
     constant = np.ptp(values, axis=0) == 0
-    target = target - target.mean(dtype=float)
-    values = values - values.mean(axis=0, dtype=float)
-    sizes = np.sqrt(np.square(values).sum(axis=0)) * np.sqrt(np.square(target).sum())
-    return np.where(constant, 0, target @ values / np.where(constant, 1, sizes))
+    target_deviations: Array = target - target.mean(dtype=float)
+    deviations: Array = values - values.mean(axis=0, dtype=float)
+    sizes = np.sqrt(np.square(deviations).sum(axis=0)) * np.sqrt(np.square(target_deviations).sum())
+    return np.where(constant, 0, target_deviations @ deviations / np.where(constant, 1, sizes))
 
 
-def as_pair(values, target):
+def as_pair(values: ArrayLike, target: ArrayLike) -> tuple[Array, Array]:
     """Both as arrays of matching shapes."""
-    values, target = arguments.as_array("values", values), arguments.as_array("target", target)
+    values, target = as_array("values", values), as_array("target", target)
     for name, array in {"values": values, "target": target}.items():
         if array.dtype.kind not in "fiub":
             raise TypeError(f"{name}: expected numbers, or True and False, got {array.dtype}")

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Attention: what a query takes from a memory of many steps."""
 
-from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from ..._engine.ragged import as_lengths, length_mask
 from .._container import Container
 from .._layer import Layer, Shapes
 from .._linear import Linear
+from .._option import KW_ONLY
 from .._options import Choice, DType, Flag, OptionalSize, Seed, Size
 from .._tape import Tape, open_tape
 from . import scores

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """AttentionDecoder: a recurrent layer that attends to a memory at each of its steps."""
 
-from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from ..._engine.ragged import as_lengths, length_mask
 from .._container import Container
 from .._layer import Layer
 from .._linear import Linear
+from .._option import KW_ONLY
 from .._options import Flag, Sublayer
 from .._recurrent.gru import GRU
 from .._recurrent.lstm import LSTM

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """LSTM."""
 
-from dataclasses import KW_ONLY
 from typing import Any
 
 from ..._engine.arguments import Array
 from ..._engine.cells import CELLS, Cell
+from .._option import KW_ONLY
 from .._options import Probabilities
 from .recurrent import Recurrent
 from .regularization import ZONEOUT

@@ -3,7 +3,6 @@
 
 import warnings
 from abc import abstractmethod
-from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from ..._engine.arguments import POSITIVE, PROBABILITY, Array, Generator, readab
 from ..._engine.cells import Cell
 from ..._engine.layout import Layout, StateArrays, as_state
 from .._layer import Layer, Shapes, rebuilt
+from .._option import KW_ONLY
 from .._options import DType, Flag, Number, OptionalNumber, Probabilities, Seed, Size
 from .._stateful import State, StatefulLayer
 from .._tape import Tape, open_tape

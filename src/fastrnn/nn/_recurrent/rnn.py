@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """RNN."""
 
-from dataclasses import KW_ONLY
 from typing import Any
 
 from ..._engine.arguments import FRACTION, NONNEGATIVE, Array
 from ..._engine.cells import CELLS, Cell
+from .._option import KW_ONLY
 from .._options import Choice, Number
 from .._tape import Tape
 from .gradient_norm import SLOPES, add_gradient_norm

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A reservoir and its readout as a layer."""
 
-from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from ..._engine.arguments import FRACTION, NONNEGATIVE, Array, Generator, readab
 from ..._engine.layout import StateArrays, as_state
 from .._layer import Layer, Shapes
 from .._linear import Linear
+from .._option import KW_ONLY
 from .._options import Choice, DType, Flag, InferredSize, Number, Seed, Size
 from .._parameters import Joined, NamedArrays
 from .._recurrent.rnn import NONLINEARITIES, RNN

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Seq2Seq: from a sequence to a sequence of another length."""
 
-from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from .._container import Container
 from .._embedding import Embedding
 from .._layer import Layer
 from .._linear import Linear
+from .._option import KW_ONLY
 from .._options import Seed, Size, Sublayer
 from .._recurrent.gru import GRU
 from .._recurrent.lstm import LSTM
