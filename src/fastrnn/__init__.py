@@ -15,12 +15,9 @@ from ._engine.threads import (  # first: it sets what _core reads when it is loa
 # isort: split
 from . import _core
 from . import io as io
-from . import losses as losses
 from . import nn as nn
-from . import optim as optim
 from ._lazy import lazy as _lazy
 from .io import load, load_notes, save
-from .losses import binary_cross_entropy_with_logits, cross_entropy, ctc_loss, huber_loss, l1_loss, mse_loss
 from .nn import (
     GRU,
     LSTM,
@@ -37,27 +34,30 @@ from .nn import (
     Sequential,
     Stream,
 )
-from .optim import (
-    SGD,
-    Adagrad,
-    Adam,
-    AdamW,
-    CosineAnnealingLR,
-    LinearWarmup,
-    ReduceLROnPlateau,
-    RMSprop,
-    StepLR,
-    add_penalty,
-    clip_grad_norm,
-    clip_grad_value,
-)
 
 if _TYPE_CHECKING:
     from . import decoding, init
     from . import inspect as inspect
+    from . import losses as losses
+    from . import optim as optim
     from . import reference as reference
     from . import training as training
+    from .losses import binary_cross_entropy_with_logits, cross_entropy, ctc_loss, huber_loss, l1_loss, mse_loss
     from .nn import RLS, Attention, AttentionDecoder, EchoState, Seq2Seq
+    from .optim import (
+        SGD,
+        Adagrad,
+        Adam,
+        AdamW,
+        CosineAnnealingLR,
+        LinearWarmup,
+        ReduceLROnPlateau,
+        RMSprop,
+        StepLR,
+        add_penalty,
+        clip_grad_norm,
+        clip_grad_value,
+    )
     from .training import Batch, Batches, Checkpoint, evaluate, fit, load_checkpoint, save_checkpoint, truncated_bptt
 
 __version__: str = _core.__version__
@@ -129,23 +129,7 @@ def __dir__() -> list[str]:
 
 
 if not _TYPE_CHECKING:  # to a type checker, a module with __getattr__ has every attribute
-    __getattr__ = _lazy(
-        __name__,
-        {
-            ".nn": ["RLS", "Attention", "AttentionDecoder", "EchoState", "Seq2Seq"],
-            ".training": [
-                "Batch",
-                "Batches",
-                "Checkpoint",
-                "evaluate",
-                "fit",
-                "load_checkpoint",
-                "save_checkpoint",
-                "truncated_bptt",
-            ],
-        },
-        _MODULES,
-    )
+    __getattr__ = _lazy(__name__, [".nn", ".losses", ".optim", ".training"], _MODULES)
 
 
 if _isa := _os.environ.get("FASTRNN_ISA"):

@@ -2,33 +2,32 @@
 """Names of a module that are loaded when they are first used, so that an import stays cheap."""
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
 
-def lazy(module: str, names: Mapping[str, Iterable[str]], submodules: Iterable[str] = ()) -> Callable[[str], Any]:
-    """The function `__getattr__` of a module.
+def lazy(module: str, homes: Sequence[str], submodules: Sequence[str] = ()) -> Callable[[str], Any]:
+    """The function `__getattr__` of a module, for the names of its ``__all__``.
 
     Parameters
     ----------
     module : str
         The name of the module.
-    names : mapping of str to iterable of str
-        For each module, relative to `module`, the names that come from it.
-    submodules : iterable of str
+    homes : sequence of str
+        Modules, relative to `module`; a name comes from the first that has it.
+    submodules : sequence of str
         Names that are modules themselves.
     """
-    homes = {name: home for home, names_there in names.items() for name in names_there}
 
     def __getattr__(name: str) -> Any:
-        if name in homes:
-            value = getattr(import_module(homes[name], module), name)
-        elif name in submodules:
-            value = import_module(f".{name}", module)
-        else:
-            raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        setattr(sys.modules[module], name, value)
-        return value
+        if name in submodules:
+            return import_module(f".{name}", module)  # which binds the name
+        if name in sys.modules[module].__all__:
+            for home in homes:
+                if hasattr(thing := import_module(home, module), name):
+                    setattr(sys.modules[module], name, value := getattr(thing, name))
+                    return value
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
 
     return __getattr__

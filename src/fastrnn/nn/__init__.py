@@ -54,12 +54,5 @@ __all__ = [
 
 if not _TYPE_CHECKING:
     __getattr__ = _lazy(
-        __name__,
-        {
-            "._attention.attention": ["Attention"],
-            "._attention.decoder": ["AttentionDecoder"],
-            "._reservoir.echo_state": ["EchoState"],
-            "._reservoir.rls": ["RLS"],
-            "._seq2seq.model": ["Seq2Seq"],
-        },
+        __name__, ["._attention.attention", "._attention.decoder", "._seq2seq.model", "._reservoir.rls"]
     )

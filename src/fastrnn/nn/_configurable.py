@@ -146,6 +146,12 @@ class Configurable:
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.config().items())})"
 
 
+def _is_marker(annotation: Any) -> bool:
+    """Whether an annotation is KW_ONLY, ours or that of dataclasses, as an object or as a string."""
+    theirs = getattr(sys.modules.get("dataclasses"), "KW_ONLY", KW_ONLY)
+    return annotation is KW_ONLY or annotation is theirs or annotation == "KW_ONLY"
+
+
 def options_of(kind: type[Configurable]) -> Mapping[str, Option[Any, Any]]:
     """The options of a class by name, those of its bases first."""
     return kind._options
