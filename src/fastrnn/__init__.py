@@ -14,10 +14,8 @@ from ._engine.threads import (  # first: it sets what _core reads when it is loa
 
 # isort: split
 from . import _core
-from . import io as io
 from . import nn as nn
 from ._lazy import lazy as _lazy
-from .io import load, load_notes, save
 from .nn import (
     GRU,
     LSTM,
@@ -38,10 +36,12 @@ from .nn import (
 if _TYPE_CHECKING:
     from . import decoding, init
     from . import inspect as inspect
+    from . import io as io
     from . import losses as losses
     from . import optim as optim
     from . import reference as reference
     from . import training as training
+    from .io import load, load_notes, save
     from .losses import binary_cross_entropy_with_logits, cross_entropy, ctc_loss, huber_loss, l1_loss, mse_loss
     from .nn import RLS, Attention, AttentionDecoder, EchoState, Seq2Seq
     from .optim import (
@@ -129,7 +129,7 @@ def __dir__() -> list[str]:
 
 
 if not _TYPE_CHECKING:  # to a type checker, a module with __getattr__ has every attribute
-    __getattr__ = _lazy(__name__, [".nn", ".losses", ".optim", ".training"], _MODULES)
+    __getattr__ = _lazy(__name__, [".nn", ".io", ".losses", ".optim", ".training"], _MODULES)
 
 
 if _isa := _os.environ.get("FASTRNN_ISA"):
