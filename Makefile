@@ -23,6 +23,9 @@ SOURCES := CMakeLists.txt pyproject.toml README.md LICENSE \
 # ./ because --pyargs would take a bare `tests` for a module of that name.
 PYTEST = $(TEST_ENV) $(VENV)/bin/pytest --doctest-modules --doctest-ignore-import-errors --pyargs ./tests fastrnn $(ARGS)
 
+# The environment is the one in which it looks for packages.
+PYRIGHT = VIRTUAL_ENV=$(abspath $(VENV)) PATH=$(abspath $(VENV))/bin:$$PATH pyright
+
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
 MAKEFLAGS += --no-print-directory
@@ -94,9 +97,9 @@ lint: $(VENV)/.dev venv ## check style, types and sizes, and that csrc/ compiles
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/clang-format --dry-run -Werror $$(find csrc -name '*.[ch]')
-	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
-	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python -p tests/typing
-	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python --ignoreexternal --verifytypes fastrnn
+	$(PYRIGHT)
+	$(PYRIGHT) -p tests/typing
+	$(PYRIGHT) --ignoreexternal --verifytypes fastrnn
 	$(VENV)/bin/mypy --python-executable $(VENV)/bin/python --config-file tests/typing/mypy.ini tests/typing/user_code.py
 	for c in csrc/*.c csrc/engine/engine.c; do \
 	    $(CC) -std=c11 -O2 -fopenmp -Wall -Wextra -Werror -c $$c -o $(VENV)/lint.o || exit 1; done

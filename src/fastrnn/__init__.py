@@ -2,7 +2,7 @@
 """Recurrent networks on the CPU at the speed of the hardware."""
 
 import os as _os
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from ._engine.threads import (  # first: it sets what _core reads when it is loaded
     get_num_threads,
@@ -33,7 +33,7 @@ from .nn import (
     Stream,
 )
 
-if _TYPE_CHECKING:
+if TYPE_CHECKING:
     from . import decoding, init
     from . import inspect as inspect
     from . import io as io
@@ -128,7 +128,7 @@ def __dir__() -> list[str]:
     return sorted({*__all__, *_MODULES, "__version__"})
 
 
-if not _TYPE_CHECKING:  # to a type checker, a module with __getattr__ has every attribute
+if not TYPE_CHECKING:  # to a type checker, a module with __getattr__ has every attribute
     __getattr__ = _lazy(__name__, [".nn", ".io", ".losses", ".optim", ".training"], _MODULES)
 
 

@@ -67,7 +67,7 @@ fr.init.orthogonal(fr.init.forget_bias(lstm, 1.0), seed=0)
 fr.save(model, Path("model.safetensors"), notes={"trained": True})
 loaded: fr.nn.Layer = fr.load("model.safetensors")
 decoded = fr.decoding.greedy(model, np.array([[1, 2]]), stop=0, max_length=9)
-assert_type(decoded.tokens, Array)
+tokens: Array = decoded.tokens
 with fr.threads(1):
     count: int = fr.get_num_threads()
 

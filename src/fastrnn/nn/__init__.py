@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Layers: recurrent ones, what stands around them, and containers that put layers together."""
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from .._lazy import lazy as _lazy
 from ._dropout import Dropout
@@ -20,7 +20,7 @@ from ._residual import Residual
 from ._sequential import Sequential
 from ._tape import Tape
 
-if _TYPE_CHECKING:
+if TYPE_CHECKING:
     from ._attention.attention import Attention
     from ._attention.decoder import AttentionDecoder
     from ._reservoir.echo_state import EchoState
@@ -52,7 +52,7 @@ __all__ = [
     "Tape",
 ]
 
-if not _TYPE_CHECKING:
+if not TYPE_CHECKING:
     __getattr__ = _lazy(
         __name__, ["._attention.attention", "._attention.decoder", "._seq2seq.model", "._reservoir.rls"]
     )

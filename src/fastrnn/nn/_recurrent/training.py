@@ -100,7 +100,9 @@ def backward(
             mask, grads = trained.weight_masks[layer][d], list(down.grads[k])
             if mask is not None:
                 grads[1] = np.zeros_like(mask)
-            back = recomputation.backward if isinstance(saved, recomputation.Saved) else passes.backward
+            back: Callable[..., None] = passes.backward
+            if isinstance(saved, recomputation.Saved):
+                back = recomputation.backward
             back(stack.cell, saved, half, h_and_c(up.dfinal, k), dx, h_and_c(down.dinitial, k), grads, **hook(k, saved))
             if mask is not None:
                 down.grads[k][1][...] += grads[1] * mask  # type: ignore[index,operator]
