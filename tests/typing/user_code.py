@@ -15,7 +15,7 @@ import fastrnn as fr
 Array = NDArray[Any]
 x = np.zeros((5, 2, 3), np.float32)
 
-# -- layers: the state has the form of the layer
+# -- layers: the state has the form of the layer ---------------------------------------------------------------------
 lstm = fr.LSTM(3, 4, num_layers=2, bidirectional=True, dropout=0.5, zoneout=(0.1, 0.2), dtype=np.float32, seed=0)
 y, (h, c) = lstm(x, lengths=[5, 3])
 y, (h, c), tape = lstm.forward(x, (h, c))
@@ -48,7 +48,7 @@ context, weights = fr.Attention(3, 4)(x, np.zeros((7, 2, 4), np.float32), length
 esn = fr.EchoState(1, 50, washout=10).fit(np.zeros((100, 1)), np.zeros((100, 1)))
 future, state_h = esn.generate(np.zeros((20, 1)), 5)
 
-# -- training
+# -- training --------------------------------------------------------------------------------------------------------
 adam = fr.Adam(model, lr=1e-3, groups={"*bias*": {"lr": 1e-2}})
 adam.lr = 0.1
 loss, dlogits = fr.cross_entropy(np.zeros((4, 3)), [0, 1, 2, 0])
@@ -63,7 +63,7 @@ for batch in fr.Batches([np.zeros((5, 3))], np.zeros((1, 2)), batch_size=1):
 values: dict[str, float] = fr.evaluate(model, fr.mse_loss, x, np.zeros((2, 2)))
 fr.init.orthogonal(fr.init.forget_bias(lstm, 1.0), seed=0)
 
-# -- files and decoding
+# -- files and decoding ----------------------------------------------------------------------------------------------
 fr.save(model, Path("model.safetensors"), notes={"trained": True})
 loaded: fr.nn.Layer = fr.load("model.safetensors")
 decoded = fr.decoding.greedy(model, np.array([[1, 2]]), stop=0, max_length=9)
@@ -71,7 +71,7 @@ tokens: Array = decoded.tokens
 with fr.threads(1):
     count: int = fr.get_num_threads()
 
-# -- what has to be an error
+# -- what has to be an error -----------------------------------------------------------------------------------------
 fr.LSMT(3, 4)  # type: ignore
 fr.LSTM("3", 4)  # type: ignore
 fr.LSTM(3, 4, bidirection=True)  # type: ignore

@@ -197,6 +197,5 @@ class Recurrent(StatefulLayer[State]):
         Returns
         -------
         Stream
-
         """
         return Stream(self, batch)
