@@ -79,25 +79,23 @@ class AttributionTarget:
             raise ValueError(f"output: expected an integer, or integers of shape {shape}, got shape {units.shape}")
         if ((units < 0) | (units >= F)).any():
             raise ValueError(f"output: expected features of y in 0..{F - 1}, got {units.min()}..{units.max()}")
-        if units.ndim == 0:
-            return np.broadcast_to(units, (S, N))
+        units = np.broadcast_to(units, shape)
         return self.layout.time_major(units[..., None])[..., 0] if self.has_steps else units.reshape(1, N)
 
     def baseline(self, baseline: ArrayLike | None) -> Array:
         """The input that stands for "nothing", with the shape of x."""
         if baseline is None:
             return np.zeros_like(self.x)
-        shape = self.layout.shape(*self.x.shape)
-        if self.embedding is not None:
-            values = as_integers("baseline", baseline)
-            if not broadcasts(values.shape, shape[:-1]):
-                raise ValueError(f"baseline: expected a token, or tokens {shape[:-1]}, got shape {values.shape}")
-            values = self.embedding(values)
-        else:
+        shape, expected = self.layout.shape(*self.x.shape), "an array that broadcasts to x,"
+        if self.embedding is None:
             values = as_floats("baseline", baseline, self.x.dtype)
-            if not broadcasts(values.shape, shape):
-                raise ValueError(f"baseline: expected an array that broadcasts to x, {shape}, got shape {values.shape}")
-        return self.layout.time_major(np.broadcast_to(values, shape))
+        else:
+            values, shape, expected = as_integers("baseline", baseline), shape[:-1], "a token, or tokens"
+        try:
+            values = np.broadcast_to(values, shape)
+        except ValueError:
+            raise ValueError(f"baseline: expected {expected} {shape}, got shape {values.shape}") from None
+        return self.layout.time_major(values if self.embedding is None else self.embedding(values))
 
     def result(self, array: Array, at: ArrayLike | None) -> Array:
         """A result (N, K, ...) without the axes that the arguments do not have."""
@@ -146,11 +144,3 @@ def split_embedding(model: Any) -> tuple[Embedding | None, Any]:
         return Dropout(0.0, dtype=layer.dtype)  # passes on its input
 
     return embedding, rest(model)
-
-
-def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    """Whether an array of one shape broadcasts to the other."""
-    try:
-        return np.broadcast_shapes(shape, target) == target
-    except ValueError:
-        return False
