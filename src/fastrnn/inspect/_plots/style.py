@@ -88,20 +88,34 @@ def width_for(steps: int) -> float:
     return float(np.clip(2 + 0.16 * steps, 5, 16))
 
 
-def log_axes(ax: Axes) -> None:
-    """Give axes of curves a logarithmic scale."""
+def finish_curves(ax: Axes) -> None:
+    """Give axes of curves a logarithmic scale and a legend."""
     ax.set_yscale("log")
     ax.grid(axis="y", color="#dddddd", linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, fontsize=9)
 
 
-def scale(values: Array) -> dict[str, Any]:
-    """Colour limits and a colour map: symmetric around 0 for both signs, else from 0 to 1, or to the largest value."""
+def heat_map(ax: Axes | None, values: Array, height: float, tokens: list[str] | None, colours: dict[str, Any]) -> Axes:
+    """Draw values (rows, T) with a colour bar and the tokens of the T steps; a new figure has this height in inches."""
+    T = values.shape[1]
+    ax = new_axes(ax, width_for(T), height)
+    image = ax.imshow(values, aspect="auto", interpolation="nearest", **colours)
+    label_steps(ax, tokens, T)
+    colour_bar(ax, image)
+    return ax
+
+
+def scale(values: Array, least: float = 1.0) -> dict[str, Any]:
+    """Colour limits and a colour map: symmetric around 0 for both signs, else from 0 to the largest, at least `least`.
+
+    Where all values are 0 the limit is 1.
+    """
     values = values[np.isfinite(values)]
     largest = float(np.abs(values).max(initial=0)) or 1.0
     if (values < 0).any():
         return {"vmin": -largest, "vmax": largest, "cmap": DIVERGING}
-    return {"vmin": 0.0, "vmax": max(1.0, largest), "cmap": SEQUENTIAL}
+    return {"vmin": 0.0, "vmax": max(least, largest), "cmap": SEQUENTIAL}
 
 
 def log_scale(values: Array, decades: int) -> dict[str, Any]:
@@ -123,12 +137,13 @@ def ink(mappable: Any, values: Array) -> list[str]:
     return np.where((luminance + 0.05) ** 2 > 1.05 * 0.05, "black", "white").tolist()
 
 
-def colour_bar(ax: Axes, mappable: Any, label: str = "", *, integer: bool = False, log: bool = False) -> None:
-    """Draw a bar a tenth of an inch wide beside the axes, with a tick every half inch at most."""
+def colour_bar(ax: Axes, mappable: Any, label: str = "", *, integer: bool = False) -> None:
+    """Draw a bar a tenth of an inch wide beside the axes, on a linear scale with a tick every half inch at most."""
+    from matplotlib.colors import LogNorm
     from matplotlib.ticker import MaxNLocator
 
     inches = ax.get_window_extent().height / ax.figure.dpi
-    ticks = None if log else MaxNLocator(nbins=max(1, int(2 * inches)), integer=integer)
+    ticks = None if isinstance(mappable.norm, LogNorm) else MaxNLocator(nbins=max(1, int(2 * inches)), integer=integer)
     ax.figure.colorbar(mappable, ax=ax, label=label, pad=0.01, fraction=0.05, aspect=10 * inches, ticks=ticks)
 
 

@@ -46,13 +46,11 @@ def plot_units(
     values = style.as_matrix("values", values)
     T, U = values.shape
     labels, units = style.as_tokens("tokens", tokens, T), order_units(values, order)
-    ax = style.new_axes(ax, style.width_for(T), float(np.clip(1.5 + 0.12 * U, 2.5, 8)))
-    image = ax.imshow(values.T[units], aspect="auto", interpolation="nearest", **style.scale(values))
-    style.label_steps(ax, labels, T)
+    height = float(np.clip(1.5 + 0.12 * U, 2.5, 8))
+    ax = style.heat_map(ax, values.T[units], height, labels, style.scale(values))
     shown = np.unique(np.linspace(0, U - 1, min(U, 12)).round().astype(int))
     ax.set_yticks(shown, [str(units[k]) for k in shown], fontsize=style.POINTS)
     ax.set_ylabel("unit" if order is None else f"unit, {order}")
-    style.colour_bar(ax, image)
     return ax
 
 
@@ -141,11 +139,9 @@ def plot_attention(
     weights = style.as_matrix("weights", weights, "(T_q, T_m)")
     T_q, T_m = weights.shape
     outputs, inputs = style.as_tokens("queries", queries, T_q), style.as_tokens("memory", memory, T_m)
-    ax = style.new_axes(ax, style.width_for(T_m), float(np.clip(1.2 + 0.16 * T_q, 2.5, 12)))
+    height = float(np.clip(1.2 + 0.16 * T_q, 2.5, 12))
     colours = {"vmin": 0, "vmax": np.nanmax(weights, initial=0) or 1, "cmap": style.SEQUENTIAL}
-    image = ax.imshow(weights, aspect="auto", interpolation="nearest", **colours)
-    style.label_steps(ax, inputs, T_m)
+    ax = style.heat_map(ax, weights, height, inputs, colours)
     style.label_steps(ax, outputs, T_q, axis="y")
     ax.set(xlabel="input", ylabel="output")
-    style.colour_bar(ax, image)
     return ax
