@@ -161,15 +161,13 @@ def label_steps(ax: Axes, tokens: list[str] | None, count: int, axis: str = "x")
     points = (box.width if axis == "x" else box.height) * 72 / ax.figure.dpi / count  # per step
     upright = axis == "x" and min(LONGEST, max(map(len, tokens))) * LETTER > points
     room = LINE if upright or axis == "y" else 0
-    ticks: list[int] = []
-    labels: list[str] = []
+    shown: dict[int, str] = {}
     for t, token in enumerate(tokens) if points >= room else words(tokens):
-        if not ticks or (t - ticks[-1]) * points >= room:
+        if not shown or (t - max(shown)) * points >= room:
             label = token.translate(VISIBLE)
-            ticks.append(t)
-            labels.append(label if len(label) <= LONGEST else label[: LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}")
+            shown[t] = label if len(label) <= LONGEST else label[: LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
     font = {"fontsize": POINTS, "fontfamily": "monospace", "rotation": 90 if upright else 0}
-    getattr(ax, f"set_{axis}ticks")(ticks, labels, **font)
+    getattr(ax, f"set_{axis}ticks")([*shown], [*shown.values()], **font)
     ax.tick_params(axis=axis, length=2)  # type: ignore[arg-type]
 
 
