@@ -151,8 +151,7 @@ def _finding(recurrence: Recurrence, rng: np.random.Generator) -> Finding:
     try:
         norms = norms_by_distance(recurrence, DIRECTIONS, rng)
     except FloatingPointError:
-        remedies = _remedies(recurrence, "overflow")
-        return Finding(name, kind, "overflow", np.full(1, np.nan), np.nan, None, remedies)
+        return Finding(name, kind, "overflow", np.full(1, np.nan), np.nan, None, _remedies(recurrence, "overflow"))
     norms = norms[: T + 1, recurrence.lengths == T]
     with np.errstate(divide="ignore"):
         norms = np.exp(np.log(norms).mean(axis=1))

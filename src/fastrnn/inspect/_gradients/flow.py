@@ -110,10 +110,9 @@ def gradient_flow(
 def _at_the_end(model: Any, y: Array) -> Array:
     """A gradient of norm 1 at the last output of each row."""
     first = recurrences_of(model)[0]
-    dy = np.zeros_like(y)
     if y.ndim < 2 + first.batched:  # after pooling, where y has no steps
-        dy[:] = y.shape[-1] ** -0.5
-        return dy
+        return np.full_like(y, y.shape[-1] ** -0.5)
+    dy = np.zeros_like(y)
     steps = Layout(first.batched, bool(model.batch_first)).time_major(dy)
     S, N, F = steps.shape
     lengths = model.lengths_after(first.lengths)

@@ -116,8 +116,9 @@ def ranked(trace: Trace, targets: Mapping[str, ArrayLike]) -> dict[str, list[Mat
         if trace.axes[name] == STATE_AXES:
             for key, match in matches_of(name, trace, targets):
                 matches[key].append(match)
-    weakness = lambda match: (np.isnan(match.strength), -match.strength)  # noqa: E731
-    return {key: sorted(unsorted, key=weakness) for key, unsorted in matches.items()}
+    for units in matches.values():
+        units.sort(key=lambda match: (np.isnan(match.strength), -match.strength))
+    return matches
 
 
 def matches_of(name: str, trace: Trace, targets: Mapping[str, ArrayLike]) -> Iterator[tuple[str, Match]]:
@@ -131,14 +132,13 @@ def matches_of(name: str, trace: Trace, targets: Mapping[str, ArrayLike]) -> Ite
         values = array[layer, direction, :, :, start : start + size][mask]  # (steps, units)
         value_ranks = ranks(values) if any(target.dtype.kind == "b" for target in masked.values()) else values
         for key, target in masked.items():
-            kind: Literal["auc", "correlation"] = "auc" if target.dtype.kind == "b" else "correlation"
-            if kind == "auc":
-                scores = auc_of_ranks(value_ranks, target)
-                strengths = np.abs(2 * scores - 1)
+            kind: Literal["auc", "correlation"]
+            if target.dtype.kind == "b":
+                kind, scores = "auc", auc_of_ranks(value_ranks, target)
             else:
                 known = ~np.isnan(target)
-                scores = correlation(values[known], target[known])
-                strengths = np.abs(scores)
+                kind, scores = "correlation", correlation(values[known], target[known])
+            strengths = np.abs(2 * scores - 1 if kind == "auc" else scores)
             for unit, (score, strength) in enumerate(zip(scores.tolist(), strengths.tolist(), strict=True), start):
                 yield key, Match(name, layer, direction, unit, kind, score, strength)
 
