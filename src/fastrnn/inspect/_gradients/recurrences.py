@@ -86,9 +86,9 @@ class Recurrence:
 
     def check_finite(self) -> None:
         """Raise FloatingPointError if a state is not finite, since nothing after it means anything."""
-        finite = np.logical_and.reduce([np.isfinite(array).all(axis=-1) for array in self.states])
+        finite = np.isfinite(self.states).all(axis=(0, 2, 3))  # (T + 1,)
         if not finite.all():
-            step = int(np.argmin(finite.all(axis=1))) - 1
+            step = int(np.argmin(finite)) - 1
             raise FloatingPointError(
                 f"{self.name}: expected finite states, got nan or inf "
                 + (f"after step {step} in running order" if step >= 0 else "in the initial state")

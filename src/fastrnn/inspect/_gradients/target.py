@@ -57,16 +57,13 @@ class AttributionTarget:
     def steps(self, at: ArrayLike | None) -> Array:
         """The steps of y that `at` means for each row, (N, K); -1 for a step that the row does not have."""
         S = len(self.y)
-        if at is None:
-            steps = np.arange(S)
-        elif not self.has_steps:
+        if at is not None and not self.has_steps:
             raise ValueError(f"at: expected None, as y has no steps, got {at!r}")
-        else:
-            steps = np.atleast_1d(as_integers("at", at))
-            wrong = (steps < -S) | (steps >= S)
-            if steps.ndim != 1 or wrong.any():
-                got = f"shape {steps.shape}" if steps.ndim != 1 else steps[wrong][0]
-                raise ValueError(f"at: expected a step of y, or several, each in {-S}..{S - 1}, got {got}")
+        steps = np.arange(S) if at is None else np.atleast_1d(as_integers("at", at))
+        wrong = (steps < -S) | (steps >= S)
+        if steps.ndim != 1 or wrong.any():
+            got = f"shape {steps.shape}" if steps.ndim != 1 else steps[wrong][0]
+            raise ValueError(f"at: expected a step of y, or several, each in {-S}..{S - 1}, got {got}")
         steps = np.where(steps < 0, steps + self.y_lengths[:, None], steps)
         return np.where((steps >= 0) & (steps < self.y_lengths[:, None]), steps, -1)
 
