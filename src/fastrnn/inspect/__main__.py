@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def make_page(options: argparse.Namespace) -> str:
-    """The HTML of the page."""
+    """The report on the model and the sequence that the options name, as HTML."""
     steps = as_size("--steps", options.steps)
     model = io.load(options.model)
     vocabulary = read_vocabulary(options)

@@ -14,7 +14,7 @@ from .._gradients.jacobians import memory_length
 from . import style
 from .style import Axes
 
-FLOOR = 1e-16  # relative to the largest value: below it a curve is rounding
+FLOOR = 1e-16  # relative to the largest value: below it a curve shows rounding errors only
 GREY = "#666666"
 DECADES = 6  # of a logarithmic colour scale
 
@@ -31,7 +31,7 @@ def plot_influence(
     influence : array_like, shape (S, T), or (T,) for one output
         One row of the batch, from `influence`, `integrated_gradients` or `occlusion`.
     tokens, outputs : str or sequence of labels, optional
-        The T input steps and the S output steps; as many are written as there is room for.
+        The T input steps and the S output steps; as many are written as fit.
     log : bool, default False
         A logarithmic colour scale over at most six decades. Negative values are then not allowed, and 0 stays white.
 
@@ -70,7 +70,7 @@ def plot_gradient_flow(
         From `gradient_flow`. For a batch, a curve is the geometric mean of the rows that have the step, and the band
         around it goes from the smallest to the largest of them.
     tokens : str or sequence of T labels, optional
-        Written along the time axis, as many as there is room for.
+        Written along the time axis, as many as fit.
     part : {None, "h", "c"}, default None
         A part of the state, or None for all of it.
     """

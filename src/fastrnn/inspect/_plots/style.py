@@ -40,7 +40,7 @@ TypeError, ValueError
 
 
 def plotting(errors: str = "An argument has the wrong type or shape.") -> Callable[[Function], Function]:
-    """Decorate a plotting function: its docstring gets the parameter `ax` and the sections Returns and Raises."""
+    """Decorate a plotting function: add the parameter `ax` and the sections Returns and Raises to its docstring."""
     return documented(last=SHARED.format(errors=errors))
 
 
@@ -148,9 +148,9 @@ def colour_bar(ax: Axes, mappable: Any, label: str = "", *, integer: bool = Fals
 
 
 def label_steps(ax: Axes, tokens: list[str] | None, count: int, axis: str = "x") -> None:
-    """Write tokens along an axis of `count` steps, as many as there is room for; without tokens, number the steps.
+    """Write tokens along an axis of `count` steps, as many as fit; without tokens, number the steps.
 
-    Tokens are written side by side if they fit, else upright. Where there is no room for that either, characters are
+    Tokens are written side by side if they fit, else upright. Where upright ones do not fit either, characters are
     joined to words, each written at its first character, and a word that would overlap the one before is left out.
     Long labels are cut.
     """
@@ -160,10 +160,10 @@ def label_steps(ax: Axes, tokens: list[str] | None, count: int, axis: str = "x")
     box = ax.get_window_extent()
     points = (box.width if axis == "x" else box.height) * 72 / ax.figure.dpi / count  # per step
     upright = axis == "x" and min(LONGEST, max(map(len, tokens))) * LETTER > points
-    room = LINE if upright or axis == "y" else 0
+    needed = LINE if upright or axis == "y" else 0
     shown: dict[int, str] = {}
-    for t, token in enumerate(tokens) if points >= room else words(tokens):
-        if not shown or (t - max(shown)) * points >= room:
+    for t, token in enumerate(tokens) if points >= needed else words(tokens):
+        if not shown or (t - max(shown)) * points >= needed:
             label = token.translate(VISIBLE)
             shown[t] = label if len(label) <= LONGEST else label[: LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
     font = {"fontsize": POINTS, "fontfamily": "monospace", "rotation": 90 if upright else 0}

@@ -25,7 +25,7 @@ def plot_units(
     values : array_like, shape (T, units)
         For example ``trace(model, x).pick()["h"]``. NaN stays white.
     tokens : str or sequence of T labels, optional
-        Written along the time axis, as many as there is room for.
+        Written along the time axis, as many as fit.
     order : {None, "sorted", "clustered"}, default None
         The order of the rows from the top: by number; by the step at which each unit is furthest from its mean; or so
         that similar units are neighbours (average linkage of the distance 1 - correlation).
@@ -81,7 +81,7 @@ def plot_text(values: ArrayLike, text: Iterable[Any], *, width: int = 80, ax: Ax
     values = style.as_matrix("values", values, "(T,)")
     tokens = style.as_tokens("text", text, len(values)) or []
     places = cells(tokens, as_size("width", width))
-    rows, columns = places[-1][0] + 1, max(20, *(end for _, _, end in places))  # 20: some paper around a word
+    rows, columns = places[-1][0] + 1, max(20, *(end for _, _, end in places))  # 20: a margin around a short text
     grid = np.full((rows, columns), np.nan)
     for value, (row, start, end) in zip(values, places, strict=True):
         grid[row, start:end] = value
@@ -124,7 +124,7 @@ def plot_attention(
     weights : array_like, shape (T_q, T_m)
         One row of the batch, for example of the weights that `fastrnn.Attention` returns.
     queries : str or sequence of T_q labels, optional
-        The output at each step; written beside the rows, as many as there is room for.
+        The output at each step; written beside the rows, as many as fit.
     memory : str or sequence of T_m labels, optional
         The input at each step; written along the columns.
 

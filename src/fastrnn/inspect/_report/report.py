@@ -145,7 +145,7 @@ def relative(influence: Array) -> Array:
 def predictions(
     y: Array, reading: Reading, next_token: bool, blocks: Blocks
 ) -> tuple[dict[str, Any], Array, float | None]:
-    """Describe the outputs: a description, the output to show the influence on, and the loss of next tokens."""
+    """A description of the outputs, the output of each step whose influence is shown, and the loss of next tokens."""
     T, V = y.shape
     values = np.exp(log_softmax(y)) if next_token else y.astype(float)
     top = min(TOP, V)

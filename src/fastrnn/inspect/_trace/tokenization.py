@@ -16,7 +16,7 @@ UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
 
 class Reading(NamedTuple):
-    """A sequence for one model, unbatched, with what to show of it. Made by `read_text` and `read_array`."""
+    """A sequence for one model, unbatched, with what a report shows of it. `read_text` and `read_array` return one."""
 
     x: Array  # tokens (T,), or features (T, I)
     labels: list[str]  # T of them
