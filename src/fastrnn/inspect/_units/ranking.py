@@ -8,11 +8,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine.arguments import Array, as_array, as_size
+from ..._engine.arguments import Array, as_size
 from ..._engine.ragged import length_mask
 from .._trace.trace import STATE_AXES, Trace
 from .properties import PROPERTIES
-from .scores import auc_of_ranks, correlation, ranks
+from .scores import as_numbers, auc_of_ranks, correlation, ranks
 
 BLOCK = 1 << 22  # values that are sorted together
 
@@ -145,9 +145,7 @@ def matches_of(name: str, trace: Trace, targets: Mapping[str, ArrayLike]) -> Ite
 
 def as_target(target: ArrayLike, name: str, T: int, N: int) -> Array:
     """`target` as booleans or floats (T, N)."""
-    target = as_array("target", target)
-    if target.dtype.kind not in "fiub":
-        raise TypeError(f"target: expected numbers, or True and False, got {target.dtype}")
+    target = as_numbers("target", target)
     target = target[:, None] if target.ndim == 1 and N == 1 else target
     if target.shape != (T, N):
         raise ValueError(f"target: expected shape {(T, N)}, the steps and rows of {name!r}, got {target.shape}")
