@@ -13,6 +13,7 @@ import numpy as np
 from ..._engine.arguments import Array, as_size
 from ...nn import Layer
 from ...nn._layer import leaves
+from .._plots.gates import GATES
 from .._trace.record import SEVERAL_INPUTS, trace
 from .._trace.tokenization import Reading
 from .._trace.trace import STATE_AXES, Trace
@@ -20,7 +21,6 @@ from .._units.ranking import survey_units
 from .predictions import is_causal, log_softmax, recent_influence
 
 TOP = 10  # outputs that are listed at each step
-GATES = ("i", "f", "o", "r", "z")  # from 0 to 1
 NAN = -128  # as a byte
 
 Blocks = dict[str, Array]  # the arrays of a page by the id of their element
