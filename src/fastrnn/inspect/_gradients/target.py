@@ -41,8 +41,8 @@ class AttributionTarget:
             raise ValueError(
                 f"x: expected sequences, got vectors {x.shape} from which the model makes sequences {y.shape}"
             )
-        self.batch_first = bool(self.model.batch_first)
-        self.layout = Layout(x.ndim != 2, self.batch_first)
+        self.layout = Layout(x.ndim != 2, bool(self.model.batch_first))
+        self.batch_layout = self.layout._replace(batched=True)  # of the rows that a pass takes at a time
         self.x = self.layout.time_major(x)
         self.state = state if self.layout.batched else select_rows(state, np.newaxis)  # type: ignore[arg-type]
         T, N, _ = self.x.shape
@@ -104,29 +104,28 @@ class AttributionTarget:
 
     def run(self, x: Array, rows: Array) -> Array:
         """y (S, R, F) of x (T, R, I), with the states and lengths of these rows of the batch."""
-        return self._y_time_major(self.model(self._laid_out(x), select_rows(self.state, rows), self.lengths[rows])[0])
+        y, _ = self.model(self.batch_layout.laid_out(x), select_rows(self.state, rows), self.lengths[rows])
+        return self._time_major(y)
 
     def gradients(self, x: Array, rows: Array, steps: Array, units: Array) -> Array:
         """The gradient of one number for each row with respect to x (T, R, I): feature units[r] of y at steps[r]."""
-        y, _, tape = self.model.forward(self._laid_out(x), select_rows(self.state, rows), self.lengths[rows])
+        x = self.batch_layout.laid_out(x)
+        y, _, tape = self.model.forward(x, select_rows(self.state, rows), self.lengths[rows])
         dy = np.zeros(y.shape, y.dtype)
-        self._y_time_major(dy)[steps, np.arange(len(steps)), units] = 1
+        self._time_major(dy)[steps, np.arange(len(steps)), units] = 1
         dx, _ = self.model.backward(tape, dy)
-        return self._laid_out(dx)
+        return self.batch_layout.time_major(dx)
 
     def blocks(self, rows: int) -> list[slice]:
         """Slices of that many rows, each a block that fits into memory."""
-        one = self._laid_out(self.x[:, :1])
+        one = self.batch_layout.laid_out(self.x[:, :1])
         y, _, tape = self.model.forward(one)
         step = max(1, BLOCK_BYTES // (tape.nbytes + 2 * (one.nbytes + y.nbytes)))
         return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
 
-    def _laid_out(self, x: Array) -> Array:
-        """From (T, R, I) to the layout of the model, and back."""
-        return x.swapaxes(0, 1) if self.batch_first else x
-
-    def _y_time_major(self, y: Array) -> Array:
-        return self._laid_out(y) if self.has_steps else y[None]
+    def _time_major(self, y: Array) -> Array:
+        """A view (S, R, F) of y, or of its gradient."""
+        return self.batch_layout.time_major(y) if self.has_steps else y[None]
 
 
 def split_embedding(model: Any) -> tuple[Embedding | None, Any]:
