@@ -78,7 +78,7 @@ def prepare(months, levels):
     return Data(months, level, future, x[:, None], (rise - shift) / scale, shift, scale, training, validation, testing)
 
 
-# -- forecasts: levels (T, HORIZON), made in every month -------------------------------------------
+# -- forecasts: levels (T, HORIZON), made in every month -------------------------------------------------------------
 
 
 def naive(data):

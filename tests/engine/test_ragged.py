@@ -116,7 +116,7 @@ def test_rows_of_length_0_pass_the_state_through(cell, isa, dtype, rng):
     assert not any(grad.any() for grad in layer.grads.values())
 
 
-# -- the order of rows -------------------------------------------------------------------------------------------------
+# -- the order of rows -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("lengths", [[3, 0, 5, 3], [0, 0], [1], [], [4, 5, 5]], ids=str)

@@ -167,7 +167,7 @@ def test_the_docstring_has_a_section_of_parameters_before_the_other_sections():
     assert "rate : float, default 0.25\n    Turns per second, behind the gears." in inspect.getdoc(Geared)
 
 
-# -- attributes that are not arguments, and options behind those of subclasses -----------------------------------------
+# -- attributes that are not arguments, and options behind those of subclasses ---------------------------------------
 
 
 class Counter(Configurable):

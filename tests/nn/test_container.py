@@ -60,6 +60,11 @@ def test_arrays_of_a_sequential_are_written_in_place_and_only_in_their_shape(map
         del arrays["2.bias"]
 
 
+def backward(model, x, dstate):
+    y, _, tape = model.forward(x)
+    return model.backward(tape, np.ones_like(y), dstate)
+
+
 @pytest.mark.parametrize(
     ("run", "error", "words", "position"),
     [
@@ -68,7 +73,7 @@ def test_arrays_of_a_sequential_are_written_in_place_and_only_in_their_shape(map
         (lambda m, x: m.forward(x, None, [1, 9, 1]), ValueError, ["lengths: expected"], "layer 1"),
         (lambda m, x: m(x, (None, (1, 2), None)), TypeError, ["state"], "layer 2"),
         (lambda m, x: m(x, (None, None, np.ones(3))), TypeError, ["state"], "layer 3"),
-        (lambda m, x: m.backward(m.forward(x)[2], x), ValueError, ["dy: expected"], "layer 4"),
+        (lambda m, x: backward(m, x, (None, None, np.ones(3))), TypeError, ["dstate"], "layer 3"),
     ],
 )
 def test_an_error_says_in_which_layer_it_happened(run, error, words, position):

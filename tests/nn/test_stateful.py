@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A layer of a user's own with a state: it defines three passes and inherits everything else."""
+"""A layer of a user's own with a state: it defines two passes and inherits everything else."""
 
 import copy
 from dataclasses import KW_ONLY
@@ -12,7 +12,6 @@ import fastrnn as fr
 from fastrnn._engine.arguments import as_floats
 from fastrnn.nn._options import DType, Size
 from fastrnn.nn._stateful import StatefulLayer
-from fastrnn.nn._tape import Tape
 
 
 class Sum(StatefulLayer):
@@ -25,19 +24,14 @@ class Sum(StatefulLayer):
     def _setup(self):
         self._own({"weight": np.ones(self.features, self.dtype)})
 
-    def __call__(self, x, state=None, lengths=None):
-        return self.forward(x, state)[:2]
-
-    def forward(self, x, state=None, lengths=None):
+    def _forward(self, x, state, lengths, training):
         x = as_floats("x", x, self.dtype)
         h = np.cumsum(x * self.params["weight"], axis=0) + (0 if state is None else state)
-        return h, h[-1], Tape(self, x, h.shape)
+        return h, h[-1], x
 
-    def backward(self, tape, dy, dstate=None):
-        x, dy = self._opened(tape, dy)
-        tape.close()
+    def _backward(self, saved, dy, dstate, extras):
         dh = np.cumsum(dy[::-1], axis=0)[::-1] + (0 if dstate is None else dstate)
-        self.grads["weight"] += (dh * x).sum(axis=(0, 1))
+        self.grads["weight"] += (dh * saved).sum(axis=(0, 1))
         return dh * self.params["weight"], dh[0]
 
 

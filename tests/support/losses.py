@@ -29,7 +29,7 @@ def assert_same_bits(result, expected):
     np.testing.assert_array_equal(result[1], expected[1], strict=True)
 
 
-# -- classification ------------------------------------------------------------------------------------------------
+# -- classification --------------------------------------------------------------------------------------------------
 
 T, N, V = 5, 3, 7
 
@@ -47,7 +47,7 @@ def class_batch(dtype=np.float64, seed=0):
 
 LOGITS, TARGETS = class_batch()
 
-# -- CTC -----------------------------------------------------------------------------------------------------------
+# -- CTC -------------------------------------------------------------------------------------------------------------
 
 # Relative to the loss and to the largest entry of the gradient. The lattice is float64 and knows the logits exactly, so
 # float32 costs what softmax rounds: 64 eps. In float64 log-probabilities of about -100 are rounded at each step, and
@@ -64,7 +64,7 @@ def log_softmax(z):
     return z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
 
 
-# -- regression ----------------------------------------------------------------------------------------------------
+# -- regression ------------------------------------------------------------------------------------------------------
 
 F = 4
 

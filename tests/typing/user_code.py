@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Code as users write it. `make lint` checks it with pyright and mypy; nothing runs it.
+"""Code as users write it. `make lint` checks it with pyright and mypy, and `test_user_code.py` runs it.
 
 A line with an ignore comment has to be an error: both checkers report an ignore comment that is not needed.
 """
@@ -15,68 +15,82 @@ import fastrnn as fr
 Array = NDArray[Any]
 x = np.zeros((5, 2, 3), np.float32)
 
-# -- layers: the state has the form of the layer
-lstm = fr.LSTM(3, 4, num_layers=2, bidirectional=True, dropout=0.5, zoneout=(0.1, 0.2), dtype=np.float32, seed=0)
-y, (h, c) = lstm(x, lengths=[5, 3])
-y, (h, c), tape = lstm.forward(x, (h, c))
-dx, (dh, dc) = lstm.backward(tape, np.ones_like(y))
-assert_type(lstm.hidden_size, int)
-assert_type(h, Array)
-assert_type(lstm.state_dict(), dict[str, Array])
 
-gru = fr.GRU(3, 4, batch_first=True, reset_after=False, dtype="float64")
-y, h = gru(np.zeros((2, 5, 3)))
-y, h, tape = gru.forward(np.zeros((2, 5, 3)), h)
-rnn = fr.RNN(3, 4, nonlinearity="relu", leak=0.5)
-y, h = rnn([[0.0, 1.0, 2.0]])
-stream = gru.stream(batch=2)
-step: Array = stream.step(np.zeros((2, 3)))
+def layers() -> None:
+    """The state has the form of the layer."""
+    lstm = fr.LSTM(3, 4, num_layers=2, bidirectional=True, dropout=0.5, zoneout=(0.1, 0.2), dtype=np.float32, seed=0)
+    y, (h, c) = lstm(x, lengths=[5, 3])
+    y, (h, c), tape = lstm.forward(x, (h, c))
+    dx, (dh, dc) = lstm.backward(tape, np.ones_like(y))
+    assert_type(lstm.hidden_size, int)
+    assert_type(h, Array)
+    assert_type(lstm.state_dict(), dict[str, Array])
+    fr.init.orthogonal(fr.init.forget_bias(lstm, 1.0), seed=0)
 
-linear = fr.Linear(4, 2, bias=False)
-logits: Array = linear(y)
-logits, tape = linear.forward(y)
-pooled: Array = fr.LastStep(bidirectional=True)(y, lengths=[5, 2])
-embedded: Array = fr.Embedding(10, 3, padding_idx=0)(np.array([[3, 1]]))
+    gru = fr.GRU(3, 4, batch_first=True, reset_after=False, dtype="float64")
+    y, h = gru(np.zeros((2, 5, 3)))
+    y, h, tape = gru.forward(np.zeros((2, 5, 3)), h)
+    stream = gru.stream(batch=2)
+    step: Array = stream.step(np.zeros((2, 3)))
+    rnn = fr.RNN(3, 4, nonlinearity="relu", leak=0.5)
+    unbatched, h = rnn(np.ones((1, 3), np.float32))
 
-residual = fr.Residual(fr.GRU(3, 3))
-y, h = residual(x, lengths=[5, 2])
-shortcut: Array = fr.Residual(fr.Linear(3, 3))(x)
-model = fr.Sequential(fr.GRU(3, 8), fr.LastStep(), fr.Linear(8, 2))
-y, state = model(x)
-assert_type(model.layers[0].config(), dict[str, Any])
-context, weights = fr.Attention(3, 4)(x, np.zeros((7, 2, 4), np.float32), lengths=[7, 3])
-esn = fr.EchoState(1, 50, washout=10).fit(np.zeros((100, 1)), np.zeros((100, 1)))
-future, state_h = esn.generate(np.zeros((20, 1)), 5)
+    linear = fr.Linear(4, 2, bias=False)
+    logits: Array = linear(unbatched)
+    logits, tape = linear.forward(unbatched)
+    pooled: Array = fr.LastStep(bidirectional=True)(np.zeros((5, 2, 8), np.float32), lengths=[5, 2])
+    embedded: Array = fr.Embedding(10, 3, padding_idx=0)(np.array([[3, 1]]))
 
-# -- training
-adam = fr.Adam(model, lr=1e-3, groups={"*bias*": {"lr": 1e-2}})
-adam.lr = 0.1
-loss, dlogits = fr.cross_entropy(np.zeros((4, 3)), [0, 1, 2, 0])
-norm: float = fr.clip_grad_norm(model, 1.0)
-history = fr.fit(
-    model, fr.mse_loss, [np.zeros((5, 3))], [np.zeros(2)], optimizer=adam, schedule=fr.StepLR(adam, 10), epochs=2
-)
-losses: list[float] = history["loss"]
-batch: fr.Batch
-for batch in fr.Batches([np.zeros((5, 3))], np.zeros((1, 2)), batch_size=1):
-    print(batch.lengths)
-values: dict[str, float] = fr.evaluate(model, fr.mse_loss, x, np.zeros((2, 2)))
-fr.init.orthogonal(fr.init.forget_bias(lstm, 1.0), seed=0)
+    residual = fr.Residual(fr.GRU(3, 3))
+    y, h = residual(x, lengths=[5, 2])
+    shortcut: Array = fr.Residual(fr.Linear(3, 3))(x)
+    context, weights = fr.Attention(3, 4)(x, np.zeros((7, 2, 4), np.float32), lengths=[7, 3])
+    series = np.sin(np.arange(101, dtype=np.float32))[:, None]
+    esn = fr.EchoState(1, 50, washout=10).fit(series[:-1], series[1:])
+    future, state = esn.generate(series[:20], 5)
+    assert_type(future, Array)
+    print(dx, dh, dc, step, logits, pooled, embedded, shortcut, context, weights, state, tape)
 
-# -- files and decoding
-fr.save(model, Path("model.safetensors"), notes={"trained": True})
-loaded: fr.nn.Layer = fr.load("model.safetensors")
-decoded = fr.decoding.greedy(model, np.array([[1, 2]]), stop=0, max_length=9)
-tokens: Array = decoded.tokens
-with fr.threads(1):
-    count: int = fr.get_num_threads()
 
-# -- what has to be an error
-fr.LSMT(3, 4)  # type: ignore
-fr.LSTM("3", 4)  # type: ignore
-fr.LSTM(3, 4, bidirection=True)  # type: ignore
-fr.LSTM(3, 4, 1, True)  # type: ignore
-fr.Linear(3)  # type: ignore
-fr.Adam(model, lr="fast")  # type: ignore
-fr.GRU(3, 4)(x, lengths=[5], state=None, mask=None)  # type: ignore
-fr._core.set_isa(3)  # type: ignore
+def training(path: Path) -> None:
+    """A model, an optimizer, epochs and a file."""
+    model = fr.Sequential(fr.GRU(3, 8), fr.LastStep(), fr.Linear(8, 2))
+    y, state = model(x)
+    assert_type(model.layers[0].config(), dict[str, Any])
+    adam = fr.Adam(model, lr=1e-3, groups={"*bias*": {"lr": 1e-2}})
+    adam.lr = 0.1
+    loss, dy = fr.mse_loss(y, np.ones((2, 2)))
+    assert_type(loss, float)
+    norm: float = fr.clip_grad_norm(model, 1.0)
+    target = np.zeros((1, 2), np.float32)
+    history = fr.fit(model, fr.mse_loss, [x[:, 0]], target, optimizer=adam, schedule=fr.StepLR(adam, 10), epochs=2)
+    losses: list[float] = history["loss"]
+    batch: fr.Batch
+    for batch in fr.Batches([x[:, 0]], target, batch_size=1):
+        print(batch.lengths)
+    values: dict[str, float] = fr.evaluate(model, fr.mse_loss, [x[:, 0]], target)
+    fr.save(model, path, notes={"trained": True})
+    loaded: fr.nn.Layer = fr.load(path)
+    with fr.threads(1):
+        count: int = fr.get_num_threads()
+    print(state, dy, norm, losses, values, loaded, count)
+
+
+def decoding() -> None:
+    """A language model that writes."""
+    model = fr.Sequential(fr.Embedding(4, 3), fr.LSTM(3, 5), fr.Linear(5, 4))
+    decoded = fr.decoding.greedy(model, np.array([[1], [2]]), stop=0, max_length=9)
+    tokens: Array = decoded.tokens
+    print(tokens)
+
+
+def errors() -> None:
+    """What a checker has to refuse."""
+    fr.LSMT(3, 4)  # type: ignore
+    fr.LSTM("3", 4)  # type: ignore
+    fr.LSTM(3, 4, bidirection=True)  # type: ignore
+    fr.LSTM(3, 4, 1, True)  # type: ignore
+    fr.Linear(3)  # type: ignore
+    fr.Adam(fr.Linear(3, 4), lr="fast")  # type: ignore
+    fr.GRU(3, 4)(x, lengths=[5], state=None, mask=None)  # type: ignore
+    fr._core.set_isa(3)  # type: ignore

@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 LARGEST_HEADER = 1 << 22
 
 
-# -- reading -----------------------------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------------------------
 
 
 def read_from(path: Any, read: Callable[[BinaryIO], Result]) -> Result:
@@ -73,7 +73,7 @@ def from_json(what: str, text: str | bytes) -> dict[str, Any]:
     return value
 
 
-# -- checksums ---------------------------------------------------------------------------------------------------------
+# -- checksums -------------------------------------------------------------------------------------------------------
 
 
 def checksum(content: Any, arrays: Mapping[str, Array]) -> str:
@@ -100,7 +100,7 @@ def text_checksum(text: str) -> str:
     return f"{zlib.crc32(text.encode()):08x}"
 
 
-# -- writing -----------------------------------------------------------------------------------------------------------
+# -- writing ---------------------------------------------------------------------------------------------------------
 
 
 def write(path: str, arrays: dict[str, Array], metadata: dict[str, str], name: str, what: str) -> None:

@@ -86,6 +86,11 @@ class Configurable:
             inherited |= getattr(base, "_options", {})
         last = {name: option for name, option in inherited.items() if option.last and name not in own}
         cls._options = {name: option for name, option in inherited.items() if not option.last} | own | last
+        required = [
+            option.default is REQUIRED for option in cls._options.values() if not option.kw_only and option.init
+        ]
+        if required != sorted(required, reverse=True):
+            raise TypeError(f"{cls.__name__}: expected options without a default before those with one")
         if cls._options and cls.__doc__ and "\n    Parameters\n" not in cls.__doc__:
             cls.__doc__ = _Docstring(cls.__doc__)  # type: ignore[assignment]
 

@@ -104,7 +104,8 @@ class Layer(Configurable, ABC):
         raise TypeError(f"{type(self).__name__}: expected a layer of one input, got one of several")
 
     def check_dstate(self, tape: Tape, dstate: Any) -> Any:
-        """Raise TypeError or ValueError unless `dstate` fits the final state that `forward` returned."""
+        """`dstate` as `_backward` takes it, or TypeError or ValueError unless it fits the state from `forward`."""
+        return dstate
 
     def _opened(self, tape: Any, dy: Any, name: str = "dy", of: str = "y") -> tuple[Any, Array]:
         """What `forward` saved, and the gradient of its output, checked. Nothing has been changed after an error."""

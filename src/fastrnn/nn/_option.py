@@ -72,15 +72,22 @@ class Option(Generic[Provided, Value]):
         if default is None and "None" not in self.type_text:
             self.type_text += " or None"
 
-    # At run time an option is no descriptor: the value lies in the instance's dict, where reading it costs nothing,
-    # and `Configurable.__setattr__` checks what is assigned.
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name: str = name
+
+    # The value lies in the instance's dict, where Python finds it first and reading it costs nothing more, as long as
+    # there is no __set__ at run time: `Configurable.__setattr__` checks what is assigned.
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> Value: ...
+    def __get__(self, instance: object, owner: type) -> Any:
+        if instance is None:
+            return self
+        raise AttributeError(f"{type(instance).__name__}.{self.name}: the constructor uses it and does not keep it")
+
     if TYPE_CHECKING:
 
-        @overload
-        def __get__(self, instance: None, owner: type) -> Self: ...
-        @overload
-        def __get__(self, instance: object, owner: type) -> Value: ...
-        def __get__(self, instance: object, owner: type) -> Any: ...
         def __set__(self, instance: object, value: Provided) -> None: ...
 
     def check(self, name: str, value: Any) -> Any:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Named arrays: the parameters and the gradients of a layer, or of several layers as one mapping."""
 
+from abc import abstractmethod
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
@@ -30,9 +31,9 @@ class NamedArrays(MutableMapping[str, Array]):
     def _pairs(self) -> Iterator[tuple[str, Array]]:
         return ((name, self[name]) for name in self)
 
+    @abstractmethod
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each array, by name."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}: {shape}' for name, shape in self.shapes().items())})"

@@ -181,9 +181,9 @@ class Residual(Container, Generic[Inner]):
         self._check_arguments(dstate=(dstate, self.stateful))
         return self._results(*self.apply_backward(tape, dy, dstate))
 
-    def check_dstate(self, tape: Tape, dstate: Any) -> None:
+    def check_dstate(self, tape: Tape, dstate: Any) -> Any:
         inner, _ = open_tape(tape, self)
-        self.layer.check_dstate(inner, dstate)
+        return self.layer.check_dstate(inner, dstate)
 
 
 def without_padding(array: Array, padding: tuple[Layout, Array] | None) -> Array:

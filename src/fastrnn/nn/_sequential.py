@@ -4,14 +4,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from numpy.typing import ArrayLike
-
 from .._engine.arguments import Array
 from ._container import Container
 from ._layer import Layer
 from ._options import Option, described, kind_of
 from ._stateful import StatefulLayer
-from ._tape import Tape, open_tape
+from ._tape import Tape, add_extras, open_tape
 
 
 class Layers(Option[tuple[Layer, ...], tuple[Layer, ...]]):
@@ -119,7 +117,7 @@ class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
         return lengths
 
     def child_tapes(self, tape: Tape) -> list[tuple[str, Layer, Tape]]:
-        tapes = open_tape(tape, self)
+        (tapes,) = open_tape(tape, self)
         return [(str(k), layer, tapes[k]) for k, layer in enumerate(self.layers)]
 
     def _states(self, name: str, state: Any) -> list[Any]:
@@ -135,8 +133,7 @@ class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
         states = iter(state)
         return [next(states) if layer.stateful else None for layer in self.layers]
 
-    def _run(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, tuple[Any, ...], list[Any]]:
-        """The output, the states of the stateful layers, and the tape of every layer."""
+    def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, tuple[Any, ...], Any]:
         states, tapes = [], []
         for k, (layer, before) in enumerate(zip(self.layers, self._states("state", state), strict=True)):
             with self._noted(str(k)):
@@ -147,42 +144,25 @@ class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
             lengths = layer.lengths_after(lengths)
         return x, tuple(states), tapes
 
-    def __call__(
-        self, x: ArrayLike, state: tuple[Any, ...] | None = None, lengths: ArrayLike | None = None
-    ) -> tuple[Array, tuple[Any, ...]]:
-        """Inference: (y, state)."""
-        y, state, _ = self._run(x, state, lengths, training=False)
-        return y, state
-
-    def forward(
-        self, x: ArrayLike, state: tuple[Any, ...] | None = None, lengths: ArrayLike | None = None
-    ) -> tuple[Array, tuple[Any, ...], Tape]:
-        """Training: (y, state, tape)."""
-        y, state, tapes = self._run(x, state, lengths, training=True)
-        return y, state, Tape(self, tapes, y.shape)
-
-    def backward(
-        self, tape: Tape, dy: ArrayLike, dstate: tuple[Any, ...] | None = None
+    def _backward(
+        self, saved: Any, dy: Any, dstate: Any, extras: dict[str, float]
     ) -> tuple[Array | None, tuple[Any, ...]]:
-        """Gradients of x and of the initial state: (dx, dstate). dx is None where x is tokens."""
-        tapes, after = open_tape(tape, self), self._states("dstate", dstate)
-        self.check_dstate(tape, dstate)  # before any layer adds to its gradients
-        dx: Any = dy
         before = []
         for k in reversed(range(len(self.layers))):
             with self._noted(str(k)):
-                dx, dbefore = self.layers[k].apply_backward(tapes[k], dx, after[k])
+                dy, dbefore = self.layers[k].apply_backward(saved[k], dy, dstate[k])
             if self.layers[k].stateful:
                 before.append(dbefore)
-        tape.close(tapes)
-        return dx, tuple(reversed(before))
+        add_extras(extras, saved)
+        return dy, tuple(reversed(before))
 
-    def check_dstate(self, tape: Tape, dstate: Any) -> None:
-        tapes, states = open_tape(tape, self), self._states("dstate", dstate)
+    def check_dstate(self, tape: Tape, dstate: Any) -> list[Any]:
+        (tapes,), states = open_tape(tape, self), self._states("dstate", dstate)
         for k, layer in enumerate(self.layers):
             if layer.stateful:
                 with self._noted(str(k)):
                     layer.check_dstate(tapes[k], states[k])
+        return states
 
 
 def check_features(layers: tuple[Layer, ...]) -> None:

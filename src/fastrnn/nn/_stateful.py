@@ -16,8 +16,8 @@ State = TypeVar("State")
 class StatefulLayer(Layer, Generic[State]):
     """Base of layers that read sequences and take and return a state.
 
-    A subclass defines the three passes. Sequences are (T, N, features), with `batch_first` (N, T, features), or
-    unbatched (T, features).
+    A subclass defines `_forward` and `_backward`, its mathematics, and `check_dstate`. Sequences are (T, N,
+    features), with `batch_first` (N, T, features), or unbatched (T, features).
     """
 
     @property
@@ -29,20 +29,82 @@ class StatefulLayer(Layer, Generic[State]):
         return True
 
     @abstractmethod
+    def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, State, Any]:
+        """y, the state after it, and what `_backward` needs of this pass. Checks its arguments."""
+
+    @abstractmethod
+    def _backward(self, saved: Any, dy: Array, dstate: Any, extras: dict[str, float]) -> tuple[Any, State]:
+        """The gradients of x and of the initial state; adds those of the parameters into `grads`.
+
+        `dstate` is what `check_dstate` returned; `extras` takes what the layer reports besides gradients.
+        """
+
     def __call__(
         self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None
     ) -> tuple[Array, State]:
-        """Inference: (y, state). Keeps nothing."""
+        """Inference: (y, state). Keeps nothing.
 
-    @abstractmethod
+        Parameters
+        ----------
+        x : array_like, shape (T, N, features), with `batch_first` (N, T, features), or unbatched (T, features)
+        state : array_like or tuple, optional
+            In the form that the layer returns. Zero by default.
+        lengths : array_like of int, shape (N,), optional
+            How many steps of each row count, 0..T, in any order.
+
+        Returns
+        -------
+        y : ndarray
+            In x's layout; 0 beyond a row's length.
+        state
+            The state after each row's own last step.
+
+        Raises
+        ------
+        TypeError, ValueError
+            An argument has the wrong dtype or shape; the message names it, what was expected and what came.
+        """
+        return self._forward(x, state, lengths, training=False)[:2]
+
     def forward(
         self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None
     ) -> tuple[Array, State, Tape]:
-        """Training: (y, state, tape)."""
+        """Training: like a call, with what is random, and saving what `backward` needs: (y, state, tape).
 
-    @abstractmethod
+        The tape is for one call of `backward`. It may refer to `x` and `y` instead of copying them: `x` must not be
+        changed before `backward`, and `y` may be read-only (copy it to change it).
+        """
+        y, state, saved = self._forward(x, state, lengths, training=True)
+        return y, state, Tape(self, (saved,), y.shape)
+
     def backward(self, tape: Tape, dy: ArrayLike, dstate: State | None = None) -> tuple[Any, State]:
-        """The gradients of x and of the initial state; those of the parameters are added into `grads`."""
+        """Back-propagation through time; the gradients of the parameters are added into `grads`.
+
+        Parameters
+        ----------
+        tape : Tape
+            From this layer's `forward`; used up.
+        dy : array_like
+            Gradient of the loss with respect to y, of y's shape.
+        dstate : array_like or tuple, optional
+            Gradient with respect to the final state, in the form of the state. Zero by default.
+
+        Returns
+        -------
+        dx : ndarray or None
+            Gradient with respect to x, 0 beyond a row's length; None where x is tokens.
+        dstate
+            Gradient with respect to the initial state.
+
+        Raises
+        ------
+        TypeError, ValueError
+            The tape is used or another layer's, or a gradient has the wrong dtype or shape. Nothing is added then.
+        """
+        (saved,), checked = self._opened(tape, dy)
+        dfinal = self.check_dstate(tape, dstate)
+        tape.close()
+        return self._backward(saved, checked, dfinal, tape.extras)
 
     def apply(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, State, Tape | None]:
         if training:

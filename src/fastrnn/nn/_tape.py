@@ -37,9 +37,7 @@ class Tape:
     def close(self, inner: Iterable["Tape | None"] = ()) -> None:
         """Release the content, after which the tape cannot be opened, and add up the extras of `inner` tapes."""
         self._content = None
-        for tape in inner:
-            for name, value in ({} if tape is None else tape.extras).items():
-                self.extras[name] = self.extras.get(name, 0.0) + value
+        add_extras(self.extras, inner)
 
 
 def open_tape(tape: Any, layer: Any) -> Any:
@@ -53,6 +51,13 @@ def open_tape(tape: Any, layer: Any) -> Any:
     if tape._content is None:
         raise ValueError("tape: it has been used by an earlier backward; a tape can be used once")
     return tape._content
+
+
+def add_extras(extras: dict[str, float], tapes: Iterable[Tape | None]) -> None:
+    """Add what `tapes` report besides gradients to `extras`, by name."""
+    for tape in tapes:
+        for name, value in ({} if tape is None else tape.extras).items():
+            extras[name] = extras.get(name, 0.0) + value
 
 
 def _nbytes(content: Any) -> int:

@@ -23,7 +23,7 @@ each_option = pytest.mark.parametrize("options", REGULARIZATION.values(), ids=RE
 
 def drawn(tape, layer):
     """The state update and the mask of w_hh that a forward pass drew for each layer and direction."""
-    _, trained = open_tape(tape, layer)
+    ((_, trained),) = open_tape(tape, layer)
     updates = [saved.recurrence.state_update for saved in itertools.chain(*trained.saved)]
     return updates, list(itertools.chain(*trained.weight_masks))
 

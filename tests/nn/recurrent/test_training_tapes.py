@@ -62,7 +62,8 @@ def test_the_memory_of_a_tape_is_used_again_by_the_next(rng):
 
     def step():
         y, _, tape = lstm.forward(x)
-        address = open_tape(tape, lstm)[1].saved[0][0].gates.ctypes.data
+        ((_, trained),) = open_tape(tape, lstm)
+        address = trained.saved[0][0].gates.ctypes.data
         return address, lstm.backward(tape, np.ones_like(y))[0]
 
     first, dx = step()

@@ -106,7 +106,7 @@ class Attention(Container):
     def parameter_shapes(cls, **config: Any) -> Shapes:
         return ((f"{name}.weight", shape) for name, shape in scores.matrices(**config))
 
-    # -- all queries of a batch ----------------------------------------------------------------------------------------
+    # -- all queries of a batch --------------------------------------------------------------------------------------
 
     def _run(
         self, query: ArrayLike, memory: ArrayLike, lengths: ArrayLike | None, keep: bool
@@ -141,7 +141,6 @@ class Attention(Container):
             0 for a row of length 0.
         weights : ndarray, shape (S, N, T), (N, S, T) or (S, T)
             Of each query, over the steps of the memory: they sum to 1, and are 0 beyond a row's length.
-
         """
         return self._run(query, memory, lengths, keep=False)[:2]
 
@@ -192,8 +191,7 @@ class Attention(Container):
         dmemory = self.prepare_back(prepared, gradients)
         return layout.laid_out(dquery), layout.laid_out(dmemory)
 
-    # -- what precedes the scores, and the way back
-    # ----------------------------------------------------------------------
+    # -- what precedes the scores, and the way back ------------------------------------------------------------------
 
     def prepare(self, memory: ArrayLike, lengths: Any, layout: Layout, N: int, *, keep: bool) -> AttentionMemory:
         """The memory, prepared once for all queries.

@@ -99,7 +99,7 @@ class AttentionDecoder(Container):
             return [("layer", self.layer, step.layer_tape) for step in steps]
         return [(name, layer, inner) for (name, layer), inner in zip(self.children().items(), saved, strict=True)]
 
-    # -- the passes ----------------------------------------------------------------------------------------------------
+    # -- the passes --------------------------------------------------------------------------------------------------
 
     def _checked(self, x: Any, memory: Any, lengths: Any, memory_lengths: Any) -> tuple[Any, ...]:
         """The arguments as arrays in the caller's layout, and which (T, N) positions are padding, or None."""

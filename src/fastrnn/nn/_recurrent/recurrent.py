@@ -16,10 +16,11 @@ from .._option import KW_ONLY
 from .._options import DType, Flag, Number, OptionalNumber, Probabilities, Seed, Size
 from .._stateful import State, StatefulLayer
 from .._tape import Tape, open_tape
-from . import parameters, training
+from . import parameters
 from .regularization import DELTA_CLIP, RECURRENT_DROPOUT, WEIGHT_DROP, ZONEOUT, Regularization
 from .stack import Stack
 from .stream import Stream
+from .training import Downstream, Random, Upstream, backward, forward
 
 
 class Recurrent(StatefulLayer[State]):
@@ -146,87 +147,40 @@ class Recurrent(StatefulLayer[State]):
         """
         if lengths is None and (result := self._fast_path(x, state)) is not None:
             return result  # type: ignore[return-value]
+        return super().__call__(x, state, lengths)
+
+    def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, State, Any]:
         x, layout, initial, lengths = self.stack.enter(x, state, lengths, self.batch_first)
-        y, final = self._results(x, layout)
-        self.stack.infer(x, layout.time_major(y), initial, final, lengths)
-        return y, self._state(final, layout)
+        T, N, _ = x.shape
+        y = np.empty(layout.shape(T, N, self.num_directions * self.hidden_size), self.dtype)
+        final, saved = self.stack.empty_state(N), None
+        if training:
+            random = Random(self._rng, self.dropout, None if self._deterministic else self._regularization)
+            states = initial, final
+            saved = forward(self.stack, x, layout.time_major(y), states, lengths, random, self.recompute)
+            y.flags.writeable = False  # the tape refers to it
+        else:
+            self.stack.infer(x, layout.time_major(y), initial, final, lengths)
+        return y, self._state(final, layout), (layout, saved)
 
-    def forward(
-        self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None
-    ) -> tuple[Array, State, Tape]:
-        """Training: like a call, with dropout between the layers, and saving what `backward` needs.
-
-        The tape refers to `x` and `y` instead of copying them: `y` is therefore read-only (copy it to change it), and
-        `x` must not be changed before `backward`. The arguments are those of a call.
-
-        Returns
-        -------
-        y : ndarray, read-only
-        state : ndarray or tuple
-        tape : Tape
-            For one call of `backward`.
-        """
-        x, layout, initial, lengths = self.stack.enter(x, state, lengths, self.batch_first)
-        y, final = self._results(x, layout)
-        random = training.Random(self._rng, self.dropout, None if self._deterministic else self._regularization)
-        saved = training.forward(self.stack, x, layout.time_major(y), (initial, final), lengths, random, self.recompute)
-        y.flags.writeable = False
-        return y, self._state(final, layout), Tape(self, (layout, saved), y.shape)
-
-    def backward(self, tape: Tape, dy: ArrayLike, dstate: State | None = None) -> tuple[Array, State]:
-        """Back-propagation through time.
-
-        Parameters
-        ----------
-        tape : Tape
-            From this layer's `forward`; used up.
-        dy : array_like
-            Gradient of the loss with respect to y, of y's shape.
-        dstate : array_like or tuple, optional
-            Gradient with respect to the final state, in the form of the state. Zero by default.
-
-        Returns
-        -------
-        dx : ndarray
-            Gradient with respect to x; 0 beyond a row's length.
-        dstate : ndarray or tuple
-            Gradient with respect to the initial state.
-
-        Raises
-        ------
-        TypeError, ValueError
-            The tape is used or another layer's, or a gradient has the wrong dtype or shape. Nothing is added then.
-
-        Notes
-        -----
-        The gradients of the parameters are added into `grads`.
-        """
-        (layout, saved), dy = self._opened(tape, dy)
-        dfinal = self.check_dstate(tape, dstate)
-        tape.close()
-        (T, N, I), dinitial = saved.x_shape, self.stack.empty_state(saved.x_shape[1])
+    def _backward(self, saved: Any, dy: Array, dstate: Any, extras: dict[str, float]) -> tuple[Array, State]:
+        layout, trained = saved
+        (T, N, I), dinitial = trained.x_shape, self.stack.empty_state(trained.x_shape[1])
         dx = np.zeros(layout.shape(T, N, I), self.dtype)
-        up = training.Upstream(readable(layout.time_major(dy)), dfinal)
-        down = training.Downstream(
-            layout.time_major(dx), dinitial, [tuple(map(self._grad_arrays.get, names)) for names in self._directions]
-        )
-        training.backward(self.stack, saved, up, down, self.dropout, self._backward_hook(tape))
+        grads = [tuple(map(self._grad_arrays.get, names)) for names in self._directions]
+        up = Upstream(readable(layout.time_major(dy)), dstate)
+        down = Downstream(layout.time_major(dx), dinitial, grads)
+        backward(self.stack, trained, up, down, self.dropout, self._backward_hook(extras))
         return dx, self._state(dinitial, layout)
 
-    def _backward_hook(self, tape: Tape) -> Any:
-        """What gives `passes.backward` further arguments, by layer and direction."""
+    def _backward_hook(self, extras: dict[str, float]) -> Any:
+        """A function of layer and direction that gives `passes.backward` further arguments."""
         return lambda k, saved: {}
 
     def check_dstate(self, tape: Tape, dstate: Any) -> StateArrays:
         """The gradient of the final state, as arrays (L*D, N, H) or None, or an error that names it."""
-        layout, saved = open_tape(tape, self)
-        return self.stack.as_states("dstate", dstate, saved.x_shape[1], layout)
-
-    def _results(self, x: Array, layout: Layout) -> tuple[Array, tuple[Array, ...]]:
-        """Arrays for y and for the final state."""
-        T, N, _ = x.shape
-        y = np.empty(layout.shape(T, N, self.num_directions * self.hidden_size), self.dtype)
-        return y, self.stack.empty_state(N)
+        ((layout, trained),) = open_tape(tape, self)
+        return self.stack.as_states("dstate", dstate, trained.x_shape[1], layout)
 
     def _state(self, arrays: tuple[Any, ...], layout: Layout) -> Any:
         """A state in the form that a caller has."""
@@ -243,6 +197,5 @@ class Recurrent(StatefulLayer[State]):
         Returns
         -------
         Stream
-
         """
         return Stream(self, batch)

@@ -7,7 +7,6 @@ from ..._engine.arguments import FRACTION, NONNEGATIVE, Array
 from ..._engine.cells import CELLS, Cell
 from .._option import KW_ONLY
 from .._options import Choice, Number
-from .._tape import Tape
 from .gradient_norm import SLOPES, add_gradient_norm
 from .recurrent import Recurrent
 
@@ -83,9 +82,9 @@ class RNN(Recurrent[Array]):
         vars(copy)["omega"] = 0.0
         return copy  # type: ignore[return-value]
 
-    def _backward_hook(self, tape: Tape) -> Any:
+    def _backward_hook(self, extras: dict[str, float]) -> Any:
         if not self.omega:
-            return super()._backward_hook(tape)
+            return super()._backward_hook(extras)
 
         def arguments(k: int, saved: Any) -> dict[str, Any]:
             w_hh = self.stack.arrays(k)[1]
@@ -93,7 +92,7 @@ class RNN(Recurrent[Array]):
 
             def regularize(deltas: Array) -> None:
                 value = add_gradient_norm(self.omega, self.nonlinearity, saved, deltas[:, 0], w_hh, dw_hh)
-                tape.extras["omega"] = tape.extras.get("omega", 0.0) + value
+                extras["omega"] = extras.get("omega", 0.0) + value
 
             return {"after": regularize}
 

@@ -73,7 +73,7 @@ def tape_lengths(layer: Any, tape: Tape) -> Array:
 
 def _saved(layer: Any, tape: Tape) -> list[list[Any]]:
     """What each layer and direction saved."""
-    _, trained = open_tape(tape, layer)
+    ((_, trained),) = open_tape(tape, layer)
     return trained.saved
 
 

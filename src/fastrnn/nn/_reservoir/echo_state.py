@@ -125,7 +125,7 @@ class EchoState(ReservoirLayer):
         y, final = self._generated(entered, steps)
         return entered[1].laid_out(y), self._state((final,), entered[1])
 
-    # -- how -----------------------------------------------------------------------------------------------------------
+    # -- how ---------------------------------------------------------------------------------------------------------
 
     def _solved(self, data: tuple[Any, Any, Any], ridge: float) -> tuple[Array, Array]:
         """Weight and bias of the readout that fits x, y and lengths."""

@@ -114,33 +114,6 @@ class ReservoirLayer(StatefulLayer[Array]):
 
     # -- the passes --------------------------------------------------------------------------------------------------
 
-    def __call__(
-        self, x: ArrayLike, state: Array | None = None, lengths: ArrayLike | None = None
-    ) -> tuple[Array, Array]:
-        """Inference: keeps nothing.
-
-        Parameters
-        ----------
-        x : array_like, shape (T, N, I), with `batch_first` (N, T, I), or unbatched (T, I)
-        state : array_like, optional
-            (L, N, H), unbatched (L, H). Zero by default.
-        lengths : array_like of int, shape (N,), optional
-            How many steps of each row count, 0..T, in any order.
-
-        Returns
-        -------
-        y : ndarray
-            O features in x's layout; 0 beyond a row's length.
-        state : ndarray
-            The state after each row's own last step, in the form of the argument `state`.
-
-        Raises
-        ------
-        TypeError, ValueError
-            An argument has the wrong dtype or shape; the message names it, what was expected and what came.
-        """
-        return self._run(x, state, lengths, self.output_size, self._readout)
-
     def features(
         self, x: ArrayLike, state: Array | None = None, lengths: ArrayLike | None = None
     ) -> tuple[Array, Array]:
@@ -159,37 +132,33 @@ class ReservoirLayer(StatefulLayer[Array]):
         (h,) = final
         return as_state([h if layout.batched else h[:, 0]])  # type: ignore[index]
 
-    def forward(
-        self, x: ArrayLike, state: Array | None = None, lengths: ArrayLike | None = None
-    ) -> tuple[Array, Array, Tape]:
-        """Training: (y, state, tape). `x` must not be changed before `backward`."""
+    def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, Array, Any]:
+        if not training:
+            return *self._run(x, state, lengths, self.output_size, self._readout), None
         x, layout, initial, lengths = self._rnn.stack.enter(x, state, lengths, self.batch_first)
         features, final, saved = self._reservoir.forward(x, initial, lengths)
         y = np.empty(layout.shape(x.shape[0], x.shape[1], self.output_size), self.dtype)
         layout.time_major(y)[...], inner = self._readout.forward(features)
         clear(layout.time_major(y), lengths)
-        return y, self._state(final, layout), Tape(self, (layout, lengths, features, saved, inner), y.shape)
+        return y, self._state(final, layout), (layout, lengths, saved, inner)
 
-    def backward(self, tape: Tape, dy: ArrayLike, dstate: Array | None = None) -> tuple[Array, Array]:
-        """Gradients of x and of the initial state, through the reservoir; the readout's go into `grads`."""
-        (layout, lengths, _, saved, inner), dy = self._opened(tape, dy)
-        dfinal = self.check_dstate(tape, dstate)
-        tape.close()
+    def _backward(self, saved: Any, dy: Array, dstate: Any, extras: dict[str, float]) -> tuple[Array, Array]:
+        layout, lengths, steps, inner = saved
         dy = readable(layout.time_major(dy))
         if lengths is not None:
             dy = dy.copy()
             clear(dy, lengths)
-        dx = np.zeros(layout.shape(*saved[0][0].x.shape), self.dtype)
+        dx = np.zeros(layout.shape(*steps[0][0].x.shape), self.dtype)
         dfeatures = self._readout.backward(inner, dy)
-        dinitial = self._reservoir.backward(saved, dfeatures, dfinal, layout.time_major(dx))
+        dinitial = self._reservoir.backward(steps, dfeatures, dstate, layout.time_major(dx))
         return dx, self._state(dinitial, layout)
 
     def child_tapes(self, tape: Tape) -> list[tuple[str, Layer, Tape]]:
-        layout, _, _, saved, _ = open_tape(tape, self)
+        ((layout, _, saved, _),) = open_tape(tape, self)
         T, N, H = saved[-1][0].y.shape
-        content = layout, Trained(saved, [], [[None]] * self.num_layers)  # as the RNN's own forward saves it
+        content = ((layout, Trained(saved, [], [[None]] * self.num_layers)),)  # as the RNN's own forward saves it
         return [("", self._rnn, Tape(self._rnn, content, layout.shape(T, N, H)))]
 
     def check_dstate(self, tape: Tape, dstate: Any) -> StateArrays:
-        layout, _, _, saved, _ = open_tape(tape, self)
+        ((layout, _, saved, _),) = open_tape(tape, self)
         return self._rnn.stack.as_states("dstate", dstate, saved[0][0].x.shape[1], layout)

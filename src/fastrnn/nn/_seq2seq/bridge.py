@@ -103,7 +103,7 @@ def _split(array: Array, layer: Any) -> list[Array]:
     return [np.ascontiguousarray(part.reshape(len(array), K, H).swapaxes(0, 1)) for part in parts]
 
 
-# -- the last recurrent layer of an encoder, which may hold several ----------------------------------------------------
+# -- the last recurrent layer of an encoder, which may hold several --------------------------------------------------
 
 
 def last_recurrent(layer: Any) -> Any:

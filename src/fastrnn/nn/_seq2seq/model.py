@@ -107,7 +107,7 @@ class Seq2Seq(Container):
         children = self.children()
         return [(name, children[name], inner) for name, inner in zip(list(children)[:4], tapes, strict=True)]
 
-    # -- the passes ----------------------------------------------------------------------------------------------------
+    # -- the passes --------------------------------------------------------------------------------------------------
 
     def _encode(self, source: ArrayLike, lengths: Any, training: bool) -> tuple[Any, ...]:
         """The memory, the lengths of its rows, the initial state of the decoder, and what the way back needs."""
@@ -168,7 +168,6 @@ class Seq2Seq(Container):
             Of the symbol of the target at each step.
         weights : ndarray, shape (T, N, T_s) or (N, T, T_s), or None
             Of the attention; 0 beyond the lengths of either.
-
         """
         return self._run((source, target), (source_lengths, target_lengths), training=False)[:2]
 
@@ -222,7 +221,7 @@ class Seq2Seq(Container):
         tape.close([encoder_tape, decoder_tape])
         return dsource
 
-    # -- one step at a time --------------------------------------------------------------------------------------------
+    # -- one step at a time ------------------------------------------------------------------------------------------
 
     def begin(self, source: ArrayLike, lengths: ArrayLike | None = None, copies: int = 1) -> tuple[Array, Any, Step]:
         """What `fastrnn.decoding` needs: the first symbols, the initial state, and a function that makes a step.
