@@ -105,8 +105,9 @@ def check_x(model: Any, x: Any, lengths: Any) -> None:
 class Probe(StatefulLayer[Any]):
     """Stands for a recurrent layer in a copy of a model: runs its recurrences, and keeps them.
 
-    `name` is the prefix of their names. `recurrences` are those of the latest forward pass, both directions of a layer
-    next to each other.
+    Its passes return what those of the layer do, but `backward` adds to no gradient of a parameter. `name` is the
+    prefix of their names. `recurrences` are those of the latest forward pass, both directions of a layer next to each
+    other.
     """
 
     def __init__(self, name: str, layer: Recurrent) -> None:
@@ -121,11 +122,7 @@ class Probe(StatefulLayer[Any]):
     def __repr__(self) -> str:
         return repr(self.layer)
 
-    def __call__(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Array, Any]:
-        return self.forward(x, state, lengths)[:2]
-
-    def forward(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Array, Any, Tape]:
-        """As the layer, by recurrences."""
+    def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, Any, Layout]:
         x, layout, initial, lengths = self.layer.stack.enter(x, state, lengths, self.batch_first)
         T, N, _ = x.shape
         lengths = np.full(N, T) if lengths is None else lengths
@@ -138,18 +135,14 @@ class Probe(StatefulLayer[Any]):
             if (k + 1) % D == 0:
                 x = np.concatenate([recurrence.outputs() for recurrence in self.recurrences[-D:]], axis=-1)
         final = [[array[-1] for array in recurrence.states] for recurrence in self.recurrences]
-        return layout.laid_out(x), stacked(final, layout), Tape(self, layout, layout.shape(*x.shape))
+        return layout.laid_out(x), stacked(final, layout), layout
 
-    def backward(self, tape: Tape, dy: Any, dstate: Any = None) -> tuple[Array, Any]:
-        """As the layer; adds to no gradient of a parameter."""
-        layout, dy = self._opened(tape, dy)
-        dfinal = self.check_dstate(tape, dstate)
-        tape.close()
+    def _backward(self, layout: Layout, dy: Any, dstate: Any, extras: dict[str, float]) -> tuple[Array, Any]:
         dy, before = layout.time_major(dy), []
         D = self.layer.num_directions
         for first in reversed(range(0, len(self.recurrences), D)):
             results = [
-                self.recurrences[k].backward(part, h_and_c(dfinal, k))
+                self.recurrences[k].backward(part, h_and_c(dstate, k))
                 for k, part in enumerate(np.split(dy, D, axis=-1), first)
             ]
             dy = sum(dx for dx, _ in results)
@@ -158,8 +151,8 @@ class Probe(StatefulLayer[Any]):
 
     def check_dstate(self, tape: Tape, dstate: Any) -> StateArrays:
         """The gradient of the final state, as arrays (L*D, N, H) or None, or an error that names it."""
-        N = len(self.recurrences[0].lengths)
-        return self.layer.stack.as_states("dstate", dstate, N, open_tape(tape, self))
+        (layout,) = open_tape(tape, self)
+        return self.layer.stack.as_states("dstate", dstate, len(self.recurrences[0].lengths), layout)
 
 
 def stacked(states: list[Any], layout: Layout) -> Any:
