@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from .. import io
-from .._engine.arguments import Array
+from .._engine.arguments import Array, as_size
 from ..io._container import replace
 from ._report.report import report
 from ._trace.tokenization import as_vocabulary, read_array, read_text
@@ -47,13 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def make_page(options: argparse.Namespace) -> str:
-    """The HTML of the page."""
-    if options.steps < 1:
-        raise ValueError(f"--steps: expected at least 1, got {options.steps}")
+    """The report on the model and the sequence that the options name, as HTML."""
+    steps = as_size("--steps", options.steps)
     model = io.load(options.model)
     vocabulary = read_vocabulary(options)
     if options.array:
-        reading = read_array(model, read_npy(options.array)[: options.steps], vocabulary)
+        reading = read_array(model, read_npy(options.array)[:steps], vocabulary)
     else:
         if vocabulary is None:
             raise ValueError(
@@ -63,7 +62,7 @@ def make_page(options: argparse.Namespace) -> str:
         text = read_file(options.text)
         if "\r" not in as_vocabulary(vocabulary):  # the model was trained on lines that end in \n
             text = text.replace("\r\n", "\n").replace("\r", "\n")
-        reading = read_text(model, text, vocabulary, options.steps)
+        reading = read_text(model, text, vocabulary, steps)
     title = f"{os.path.basename(options.model)} reads {os.path.basename(options.text or options.array)}"
     return report(model, reading, title=title, window=options.window)
 

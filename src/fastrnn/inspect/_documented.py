@@ -12,7 +12,7 @@ LATER = re.compile(r"\n\n(?:See Also|Notes|Examples)\n-")
 
 
 def documented(*, first: str = "", last: str = "") -> Callable[[Function], Function]:
-    """Decorate a function: its docstring gets more text.
+    """Decorate a function: add text to its docstring.
 
     `first` are the first entries of the section Parameters; `last` comes before See Also, Notes and Examples.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Recurrent layers in plain NumPy: the textbook, the oracle and the yardstick of the C engine.
+"""Recurrent layers in plain NumPy: what the C engine computes, to read, to test and to time against.
 
 Sizes: T time steps, N batch, I input size, H hidden size, G gates. Parameters have PyTorch's layout and gate order:
 w_ih (G*H, I), w_hh (G*H, H), b_ih and b_hh (G*H,). Below, * is elementwise, @ the matrix product, [p, q] puts blocks of

@@ -53,7 +53,7 @@ def forward(
     reverse: bool = False,
     update: StateUpdate | None = None,
 ) -> tuple[Array, Array, Array | None, Tape]:
-    """Run one layer in one direction. Shapes are not checked: this is a textbook.
+    """Run one layer in one direction. Shapes are not checked, to keep the equations readable.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def forward(
     lengths : array_like of int, shape (N,), default T for every row
         0 to T. Row n is x[:lengths[n], n]; what lies beyond is never read.
     reverse : bool, default False
-        Walk backwards in time, from each row's own last step to its first.
+        Run backwards in time, from each row's own last step to its first.
     update : StateUpdate, default StateUpdate()
         By default the state of the cell passes from step to step unchanged.
 
@@ -77,7 +77,7 @@ def forward(
     y : ndarray, shape (T, N, H)
         The h after x[t] was read; 0 beyond a row's length.
     hn, cn : ndarray, shape (N, H)
-        The state at the end of each row's walk; cn is None if the cell has no c.
+        The state after the last step that each row takes; cn is None if the cell has no c.
     tape : Tape
         For `backward`.
 

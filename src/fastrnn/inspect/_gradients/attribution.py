@@ -116,9 +116,7 @@ def occlusion(
         without = target.x[:, n]
         without[t, every] = start[t, n]
         difference = target.y[:, n].astype(np.float64) - target.run(without, n)
-        for place in range(steps.shape[1]):
-            s = steps[n, place]
-            at_s = difference[s, every]
-            value = np.linalg.norm(at_s, axis=-1) if units is None else at_s[every, units[s, n]]
-            change[n, place, t] = np.where(s >= 0, value, 0)
+        s = steps[n].T  # (S, rows)
+        value = np.linalg.norm(difference[s, every], axis=-1) if units is None else difference[s, every, units[s, n]]
+        change[n, :, t] = np.where(s >= 0, value, 0).T
     return target.result(change, at)

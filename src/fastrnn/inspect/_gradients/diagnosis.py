@@ -151,8 +151,7 @@ def _finding(recurrence: Recurrence, rng: np.random.Generator) -> Finding:
     try:
         norms = norms_by_distance(recurrence, DIRECTIONS, rng)
     except FloatingPointError:
-        remedies = _remedies(recurrence, "overflow")
-        return Finding(name, kind, "overflow", np.full(1, np.nan), np.nan, None, remedies)
+        return Finding(name, kind, "overflow", np.full(1, np.nan), np.nan, None, _remedies(recurrence, "overflow"))
     norms = norms[: T + 1, recurrence.lengths == T]
     with np.errstate(divide="ignore"):
         norms = np.exp(np.log(norms).mean(axis=1))
@@ -171,20 +170,21 @@ def _remedies(recurrence: Recurrence, verdict: Verdict) -> tuple[str, ...]:
     layer, T = recurrence.layer, max(int(recurrence.lengths.max()), 2)
     orthogonal = "fr.init.orthogonal(layer): recurrent weights that preserve the norm of a gradient"
     penalty = 'fr.add_penalty(model, l2=1e-4, names="*weight_hh*"): smaller recurrent weights'
-    chrono = f"fr.init.chrono(layer, T_max={T}): units that forget after 2 to {T} steps"
     if verdict in ("last", "fade"):
         return ()
     if verdict == "overflow":
         return 'nonlinearity="tanh": states in -1..1', orthogonal, penalty
     if verdict == "explode":
-        clip = "fr.clip_grad_norm(model, max_norm=1.0) before the optimizer's step"
-        delta_clip = "delta_clip=1.0: gradients clipped at every step back"
-        return clip, delta_clip, penalty if isinstance(layer, LSTM | GRU) else orthogonal
+        return (
+            "fr.clip_grad_norm(model, max_norm=1.0) before the optimizer's step",
+            "delta_clip=1.0: gradients clipped at every step back",
+            penalty if isinstance(layer, LSTM | GRU) else orthogonal,
+        )
     shortcut = "fr.MeanPool or fr.Attention after it: a path to the output from every step"
-    if isinstance(layer, GRU):
-        return chrono, shortcut
-    if isinstance(layer, LSTM):
-        return chrono, "fr.init.forget_bias(layer, 1.0), or more: forget gates that start open", shortcut
+    if isinstance(layer, LSTM | GRU):
+        bias = "fr.init.forget_bias(layer, 1.0), or more: forget gates that start open"
+        chrono = f"fr.init.chrono(layer, T_max={T}): units that forget after 2 to {T} steps"
+        return (chrono, bias, shortcut) if isinstance(layer, LSTM) else (chrono, shortcut)
     identity = "fr.init.identity(layer): recurrent weights that preserve a state"
     return (
         "fr.LSTM or fr.GRU instead: a state that is kept until a gate clears it",

@@ -12,7 +12,7 @@ from ..._engine.arguments import Array
 from ..._engine.layout import Layout
 from ...nn import Layer
 from .._documented import documented
-from .probes import ARGUMENTS, ERRORS, check_x, recurrences_of, with_probes
+from .probes import ARGUMENTS, ERRORS, recurrences_of, run_with_probes
 from .recurrences import Recurrence
 
 LossGradient = ArrayLike | Callable[[Array], Any]
@@ -88,9 +88,7 @@ def gradient_flow(
     0.l0 (20, 4) True
     0.l1 (20, 4) True
     """
-    copy: Any = with_probes(model)
-    check_x(model, x, lengths)
-    y, _, tape = copy.forward(x, state, lengths)
+    copy, y, tape = run_with_probes(model, x, lengths, state)
     if dy is None:
         dy = _at_the_end(copy, y)
     elif callable(dy):
@@ -112,10 +110,9 @@ def gradient_flow(
 def _at_the_end(model: Any, y: Array) -> Array:
     """A gradient of norm 1 at the last output of each row."""
     first = recurrences_of(model)[0]
-    dy = np.zeros_like(y)
     if y.ndim < 2 + first.batched:  # after pooling, where y has no steps
-        dy[:] = y.shape[-1] ** -0.5
-        return dy
+        return np.full_like(y, y.shape[-1] ** -0.5)
+    dy = np.zeros_like(y)
     steps = Layout(first.batched, bool(model.batch_first)).time_major(dy)
     S, N, F = steps.shape
     lengths = model.lengths_after(first.lengths)

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._engine.arguments import Array, as_array
-from ..._engine.layout import Layout, as_gradient, as_state
+from ..._engine.layout import Layout, StateArrays, as_state, h_and_c
 from ..._engine.ragged import as_lengths, length_mask
 from ...nn import Layer, Residual, Sequential, Tape
-from ...nn._layer import leaves
+from ...nn._layer import leaves, rebuilt
 from ...nn._recurrent.recurrent import Recurrent
+from ...nn._stateful import StatefulLayer
 from ...nn._tape import open_tape
 from .recurrences import Recurrence
 
@@ -38,23 +39,28 @@ FloatingPointError
 
 def run_recurrences(model: Layer, x: Any, lengths: ArrayLike | None = None, state: Any = None) -> list[Recurrence]:
     """Run a model, with the arguments of a call of it, and return its recurrences, from the first."""
-    copy = with_probes(model)
-    check_x(model, x, lengths)
-    copy.forward(x, state, lengths)
+    copy, _, _ = run_with_probes(model, x, lengths, state)
     return recurrences_of(copy)
 
 
-def with_probes(model: Layer) -> Layer:
-    """A copy of a model for inference, with gradients of its own and a `Probe` for each recurrent layer."""
+def run_with_probes(model: Layer, x: Any, lengths: ArrayLike | None, state: Any) -> tuple[Any, Array, Tape]:
+    """A copy of a model `with_probes`, its output and its tape."""
     check_model(model)
-    return _with_probes("", model)
+    copy = with_probes(model)
+    check_x(model, x, lengths)
+    y, _, tape = copy.forward(x, state, lengths)
+    return copy, y, tape
 
 
-def _with_probes(name: str, layer: Layer) -> Layer:
+def with_probes(layer: Layer, name: str = "") -> Layer:
+    """A copy of a model for inference, with gradients of its own and a `Probe` for each recurrent layer.
+
+    `name` is the prefix of the names of its parameters.
+    """
     if isinstance(layer, Sequential):
-        return Sequential(*[_with_probes(f"{name}{k}.", child) for k, child in enumerate(layer.layers)])
+        return Sequential(*[with_probes(child, f"{name}{k}.") for k, child in enumerate(layer.layers)])
     if isinstance(layer, Residual):
-        return Residual(_with_probes(name, layer.layer))
+        return Residual(with_probes(layer.layer, name))
     if isinstance(layer, Recurrent):
         return Probe(name, layer)
     if layer.stateful:
@@ -96,75 +102,57 @@ def check_x(model: Any, x: Any, lengths: Any) -> None:
             raise ValueError("x: expected finite values, got nan or inf")
 
 
-class Probe(Layer):
+class Probe(StatefulLayer[Any]):
     """Stands for a recurrent layer in a copy of a model: runs its recurrences, and keeps them.
 
-    `name` is the prefix of their names. `recurrences` are those of the latest forward pass, both directions of a layer
-    next to each other.
+    Its passes return what those of the layer do, but `backward` adds to no gradient of a parameter. `name` is the
+    prefix of their names. `recurrences` are those of the latest forward pass, both directions of a layer next to each
+    other.
     """
-
-    stateful = takes_lengths = True  # type: ignore[assignment]
 
     def __init__(self, name: str, layer: Recurrent) -> None:
         self.layer, self.batch_first, self.dtype = layer, layer.batch_first, layer.dtype
         self.recurrences: list[Recurrence] = []
         self._own({})
-        self._single = []
-        for index in range(layer.num_layers):
-            for direction in range(layer.num_directions):
-                label = f"{name}l{index}{'_reverse' if direction else ''}"
-                self._single.append((label, single_layer(layer, index, direction), bool(direction)))
+        self._single = [
+            (name + layer.parameter_names(*pair)[0].removeprefix("weight_ih_"), single_layer(layer, *pair), pair[1] > 0)
+            for pair in np.ndindex(layer.num_layers, layer.num_directions)
+        ]
 
     def __repr__(self) -> str:
         return repr(self.layer)
 
-    def __call__(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Array, Any]:
-        y, state, _ = self.forward(x, state, lengths)
-        return y, state
-
-    def forward(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Array, Any, Tape]:
-        """As the layer, by recurrences."""
+    def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, Any, Layout]:
         x, layout, initial, lengths = self.layer.stack.enter(x, state, lengths, self.batch_first)
         T, N, _ = x.shape
         lengths = np.full(N, T) if lengths is None else lengths
-        self.recurrences.clear()
         D = self.layer.num_directions
+        self.recurrences.clear()
         for k, (name, layer, reverse) in enumerate(self._single):
-            start = tuple(None if part is None else part[k] for part in initial)
-            self.recurrences.append(Recurrence(name, layer, x, start, lengths, reverse, layout.batched))
+            self.recurrences.append(
+                Recurrence(name, layer, x, h_and_c(initial, k), lengths, reverse, batched=layout.batched)
+            )
             if (k + 1) % D == 0:
                 x = np.concatenate([recurrence.outputs() for recurrence in self.recurrences[-D:]], axis=-1)
         final = [[array[-1] for array in recurrence.states] for recurrence in self.recurrences]
-        return layout.laid_out(x), stacked(final, layout), Tape(self, (layout, x.shape), layout.shape(*x.shape))
+        return layout.laid_out(x), stacked(final, layout), layout
 
-    def backward(self, tape: Tape, dy: Any, dstate: Any = None) -> tuple[Array, Any]:
-        """As the layer; adds to no gradient of a parameter."""
-        layout, shape = open_tape(tape, self)
-        dfinal = self.check_dstate(tape, dstate)
-        dy = as_gradient("dy", dy, layout, shape, self.dtype)
-        tape.close()
-        D, H = self.layer.num_directions, self.layer.hidden_size
-        before: list[Any] = [None] * len(self.recurrences)
-        for top in reversed(range(0, len(self.recurrences), D)):
-            dx: Any = 0
-            for d in range(D):
-                k = top + d
-                last = tuple(None if part is None else part[k] for part in dfinal)
-                below, before[k] = self.recurrences[k].backward(dy[..., d * H : (d + 1) * H], last)
-                dx = dx + below
-            dy = dx
+    def _backward(self, layout: Layout, dy: Any, dstate: Any, extras: dict[str, float]) -> tuple[Array, Any]:
+        dy, before = layout.time_major(dy), []
+        D = self.layer.num_directions
+        for first in reversed(range(0, len(self.recurrences), D)):
+            results = [
+                self.recurrences[k].backward(part, h_and_c(dstate, k))
+                for k, part in enumerate(np.split(dy, D, axis=-1), first)
+            ]
+            dy = sum(dx for dx, _ in results)
+            before[:0] = [dinitial for _, dinitial in results]
         return layout.laid_out(dy), stacked(before, layout)
 
-    def apply(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, Any, Tape]:
-        return self.forward(x, state, lengths)
-
-    def apply_backward(self, tape: Tape, dy: Any, dstate: Any) -> tuple[Array, Any]:
-        return self.backward(tape, dy, dstate)
-
-    def check_dstate(self, tape: Tape, dstate: Any) -> Any:
+    def check_dstate(self, tape: Tape, dstate: Any) -> StateArrays:
         """The gradient of the final state, as arrays (L*D, N, H) or None, or an error that names it."""
-        layout, (_, N, _) = open_tape(tape, self)
-        return self.layer.stack.as_states("dstate", dstate, N, layout)
+        (layout,) = open_tape(tape, self)
+        return self.layer.stack.as_states("dstate", dstate, len(self.recurrences[0].lengths), layout)
 
 
 def stacked(states: list[Any], layout: Layout) -> Any:
@@ -176,9 +164,7 @@ def stacked(states: list[Any], layout: Layout) -> Any:
 def single_layer(layer: Recurrent, index: int, direction: int) -> Any:
     """One layer and direction of a recurrent layer, as a layer for inference."""
     features = layer.input_size if index == 0 else layer.num_directions * layer.hidden_size
-    config: dict[str, Any] = layer.config() | {"input_size": features, "num_layers": 1, "bidirectional": False}
-    config |= {"batch_first": False, "recompute": False, "dropout": 0.0}
-    single = type(layer)(**config).inference_copy()
+    config = layer.config() | {"input_size": features, "num_layers": 1, "bidirectional": False, "batch_first": False}
     names = zip(layer.parameter_names(0, 0), layer.parameter_names(index, direction), strict=True)
-    single.load_state_dict({own: layer.params[name] for own, name in names if own in single.params})
-    return single
+    arrays = {own: layer.params[name] for own, name in names if name in layer.params}
+    return rebuilt(type(layer), config, arrays, None).inference_copy()

@@ -36,24 +36,21 @@ def qr_factors(recurrence: Recurrence, k: int, rng: np.random.Generator) -> Iter
 
 def singular_values_by_distance(recurrence: Recurrence, rng: np.random.Generator) -> Array:
     """`singular_values` of one recurrence, (T + 1, N, n)."""
-    n = recurrence.size
-    return _by_distance(recurrence, n, rng, lambda R: np.linalg.svd(R, compute_uv=False), np.ones(n))
+    return _by_distance(recurrence, recurrence.size, rng, lambda R: np.linalg.svd(R, compute_uv=False))
 
 
 def norms_by_distance(recurrence: Recurrence, k: int, rng: np.random.Generator) -> Array:
     """`jacobian_norms` of one recurrence, (T + 1, N): the root mean square of the singular values."""
     k = min(k, recurrence.size)
-    return _by_distance(recurrence, k, rng, lambda R: np.linalg.norm(R, axis=(-2, -1)) / np.sqrt(k), np.ones(()))
+    return _by_distance(recurrence, k, rng, lambda R: np.linalg.norm(R, axis=(-2, -1)) / np.sqrt(k))
 
 
-def _by_distance(
-    recurrence: Recurrence, k: int, rng: np.random.Generator, measure: Callable[[Array], Array], at_0: Array
-) -> Array:
+def _by_distance(recurrence: Recurrence, k: int, rng: np.random.Generator, measure: Callable[[Array], Array]) -> Array:
     """A measure of the product of the R over every distance, (T + 1, N, ...). It must be proportional to its scale."""
     T, N, _ = recurrence.x.shape
     product, logs = np.broadcast_to(np.eye(k), (N, k, k)), np.zeros(N)
-    measured = np.empty((T + 1, N, *at_0.shape))
-    measured[T] = at_0
+    measured = np.empty((T + 1, *measure(product).shape))
+    measured[T] = measure(product)
     for t, R in qr_factors(recurrence, k, rng):
         product = R @ product
         scale = np.abs(product).max(axis=(-2, -1))

@@ -10,7 +10,7 @@ all layers together is block-triangular, so its exponents are those of the recur
 import numpy as np
 
 from ..._engine.arguments import Array
-from ..._engine.layout import as_state, state_arrays
+from ..._engine.layout import StateArrays, as_state, state_arrays
 from ..._engine.ragged import length_mask
 from ...nn._recurrent.recurrent import Recurrent
 
@@ -31,7 +31,8 @@ class Recurrence:
     """One layer and direction, run over x.
 
     Its name is that of its parameters: ``"1.l0_reverse"`` has ``"1.weight_hh_l0_reverse"``. `layer` is a copy of one
-    layer and direction, `initial` the initial state, and `batched` says whether the x of the caller has the axis N.
+    layer and direction, `initial` the initial h and c, None for zeros, and `batched` says whether the x of the caller
+    has the axis N.
 
     Attributes
     ----------
@@ -44,7 +45,7 @@ class Recurrence:
     """
 
     def __init__(
-        self, name: str, layer: Recurrent, x: Array, initial: tuple[Array | None, ...], lengths: Array, reverse: bool,
+        self, name: str, layer: Recurrent, x: Array, initial: StateArrays, lengths: Array, reverse: bool,
         batched: bool,
     ) -> None:  # fmt: skip
         self.name, self.layer, self.lengths, self.reverse, self.batched = name, layer, lengths, reverse, batched
@@ -52,7 +53,7 @@ class Recurrence:
         T, N, _ = x.shape
         self.states = tuple(np.zeros((T + 1, N, layer.hidden_size), layer.dtype) for _ in layer.cell.parts)
         self.gradients: Arrays = ()
-        for array, first in zip(self.states, initial, strict=True):
+        for array, first in zip(self.states, initial, strict=False):
             array[0] = 0 if first is None else first
         for t in range(T):
             _, after = layer(self.x[t : t + 1], as_state(array[t : t + 1] for array in self.states), self._running(t))
@@ -85,9 +86,9 @@ class Recurrence:
 
     def check_finite(self) -> None:
         """Raise FloatingPointError if a state is not finite, since nothing after it means anything."""
-        finite = np.logical_and.reduce([np.isfinite(array).all(axis=-1) for array in self.states])
+        finite = np.isfinite(self.states).all(axis=(0, 2, 3))  # (T + 1,)
         if not finite.all():
-            step = int(np.argmin(finite.all(axis=1))) - 1
+            step = int(np.argmin(finite)) - 1
             raise FloatingPointError(
                 f"{self.name}: expected finite states, got nan or inf "
                 + (f"after step {step} in running order" if step >= 0 else "in the initial state")
@@ -117,7 +118,7 @@ class Recurrence:
         dx, before = self.layer.backward(tape, np.zeros_like(y), as_state(array[None] for array in dstate))
         return tuple(array[0] for array in state_arrays(before)), dx[0]
 
-    def backward(self, dy: Array, dfinal: tuple[Array | None, ...]) -> tuple[Array, Arrays]:
+    def backward(self, dy: Array, dfinal: StateArrays) -> tuple[Array, Arrays]:
         """dx (T, N, I) and the gradients of the initial state, given dy (T, N, H) and those of the final state, (N, H).
 
         dy and dx are in the order of x. The gradients of all states are kept in `gradients`.
@@ -128,7 +129,7 @@ class Recurrence:
         dx = np.zeros((T, N, I), self.layer.dtype)
         self.gradients = tuple(np.zeros_like(array[1:]) for array in self.states)
         dstate: Arrays = tuple(
-            np.zeros_like(array[0]) if last is None else last for array, last in zip(self.states, dfinal, strict=True)
+            np.zeros_like(array[0]) if last is None else last for array, last in zip(self.states, dfinal, strict=False)
         )
         for t in reversed(range(T)):
             dstate = (dstate[0] + dy[t], *dstate[1:])

@@ -41,8 +41,8 @@ class AttributionTarget:
             raise ValueError(
                 f"x: expected sequences, got vectors {x.shape} from which the model makes sequences {y.shape}"
             )
-        self.batch_first = bool(self.model.batch_first)
-        self.layout = Layout(x.ndim != 2, self.batch_first)
+        self.layout = Layout(x.ndim != 2, bool(self.model.batch_first))
+        self.batch_layout = self.layout._replace(batched=True)  # of the rows that a pass takes at a time
         self.x = self.layout.time_major(x)
         self.state = state if self.layout.batched else select_rows(state, np.newaxis)  # type: ignore[arg-type]
         T, N, _ = self.x.shape
@@ -57,16 +57,13 @@ class AttributionTarget:
     def steps(self, at: ArrayLike | None) -> Array:
         """The steps of y that `at` means for each row, (N, K); -1 for a step that the row does not have."""
         S = len(self.y)
-        if at is None:
-            steps = np.arange(S)
-        elif not self.has_steps:
+        if at is not None and not self.has_steps:
             raise ValueError(f"at: expected None, as y has no steps, got {at!r}")
-        else:
-            steps = np.atleast_1d(as_integers("at", at))
-            wrong = (steps < -S) | (steps >= S)
-            if steps.ndim != 1 or wrong.any():
-                got = f"shape {steps.shape}" if steps.ndim != 1 else steps[wrong][0]
-                raise ValueError(f"at: expected a step of y, or several, each in {-S}..{S - 1}, got {got}")
+        steps = np.arange(S) if at is None else np.atleast_1d(as_integers("at", at))
+        wrong = (steps < -S) | (steps >= S)
+        if steps.ndim != 1 or wrong.any():
+            got = f"shape {steps.shape}" if steps.ndim != 1 else steps[wrong][0]
+            raise ValueError(f"at: expected a step of y, or several, each in {-S}..{S - 1}, got {got}")
         steps = np.where(steps < 0, steps + self.y_lengths[:, None], steps)
         return np.where((steps >= 0) & (steps < self.y_lengths[:, None]), steps, -1)
 
@@ -79,25 +76,23 @@ class AttributionTarget:
             raise ValueError(f"output: expected an integer, or integers of shape {shape}, got shape {units.shape}")
         if ((units < 0) | (units >= F)).any():
             raise ValueError(f"output: expected features of y in 0..{F - 1}, got {units.min()}..{units.max()}")
-        if units.ndim == 0:
-            return np.broadcast_to(units, (S, N))
+        units = np.broadcast_to(units, shape)
         return self.layout.time_major(units[..., None])[..., 0] if self.has_steps else units.reshape(1, N)
 
     def baseline(self, baseline: ArrayLike | None) -> Array:
         """The input that stands for "nothing", with the shape of x."""
         if baseline is None:
             return np.zeros_like(self.x)
-        shape = self.layout.shape(*self.x.shape)
-        if self.embedding is not None:
-            values = as_integers("baseline", baseline)
-            if not broadcasts(values.shape, shape[:-1]):
-                raise ValueError(f"baseline: expected a token, or tokens {shape[:-1]}, got shape {values.shape}")
-            values = self.embedding(values)
-        else:
+        shape, expected = self.layout.shape(*self.x.shape), "an array that broadcasts to x,"
+        if self.embedding is None:
             values = as_floats("baseline", baseline, self.x.dtype)
-            if not broadcasts(values.shape, shape):
-                raise ValueError(f"baseline: expected an array that broadcasts to x, {shape}, got shape {values.shape}")
-        return self.layout.time_major(np.broadcast_to(values, shape))
+        else:
+            values, shape, expected = as_integers("baseline", baseline), shape[:-1], "a token, or tokens"
+        try:
+            values = np.broadcast_to(values, shape)
+        except ValueError:
+            raise ValueError(f"baseline: expected {expected} {shape}, got shape {values.shape}") from None
+        return self.layout.time_major(values if self.embedding is None else self.embedding(values))
 
     def result(self, array: Array, at: ArrayLike | None) -> Array:
         """A result (N, K, ...) without the axes that the arguments do not have."""
@@ -109,29 +104,28 @@ class AttributionTarget:
 
     def run(self, x: Array, rows: Array) -> Array:
         """y (S, R, F) of x (T, R, I), with the states and lengths of these rows of the batch."""
-        return self._y_time_major(self.model(self._laid_out(x), select_rows(self.state, rows), self.lengths[rows])[0])
+        y, _ = self.model(self.batch_layout.laid_out(x), select_rows(self.state, rows), self.lengths[rows])
+        return self._time_major(y)
 
     def gradients(self, x: Array, rows: Array, steps: Array, units: Array) -> Array:
         """The gradient of one number for each row with respect to x (T, R, I): feature units[r] of y at steps[r]."""
-        y, _, tape = self.model.forward(self._laid_out(x), select_rows(self.state, rows), self.lengths[rows])
+        x = self.batch_layout.laid_out(x)
+        y, _, tape = self.model.forward(x, select_rows(self.state, rows), self.lengths[rows])
         dy = np.zeros(y.shape, y.dtype)
-        self._y_time_major(dy)[steps, np.arange(len(steps)), units] = 1
+        self._time_major(dy)[steps, np.arange(len(steps)), units] = 1
         dx, _ = self.model.backward(tape, dy)
-        return self._laid_out(dx)
+        return self.batch_layout.time_major(dx)
 
     def blocks(self, rows: int) -> list[slice]:
         """Slices of that many rows, each a block that fits into memory."""
-        one = self._laid_out(self.x[:, :1])
+        one = self.batch_layout.laid_out(self.x[:, :1])
         y, _, tape = self.model.forward(one)
         step = max(1, BLOCK_BYTES // (tape.nbytes + 2 * (one.nbytes + y.nbytes)))
         return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
 
-    def _laid_out(self, x: Array) -> Array:
-        """From (T, R, I) to the layout of the model, and back."""
-        return x.swapaxes(0, 1) if self.batch_first else x
-
-    def _y_time_major(self, y: Array) -> Array:
-        return self._laid_out(y) if self.has_steps else y[None]
+    def _time_major(self, y: Array) -> Array:
+        """A view (S, R, F) of y, or of its gradient."""
+        return self.batch_layout.time_major(y) if self.has_steps else y[None]
 
 
 def split_embedding(model: Any) -> tuple[Embedding | None, Any]:
@@ -146,11 +140,3 @@ def split_embedding(model: Any) -> tuple[Embedding | None, Any]:
         return Dropout(0.0, dtype=layer.dtype)  # passes on its input
 
     return embedding, rest(model)
-
-
-def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    """Whether an array of one shape broadcasts to the other."""
-    try:
-        return np.broadcast_shapes(shape, target) == target
-    except ValueError:
-        return False

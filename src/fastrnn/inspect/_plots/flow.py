@@ -14,7 +14,7 @@ from .._gradients.jacobians import memory_length
 from . import style
 from .style import Axes
 
-FLOOR = 1e-16  # relative to the largest value: below it a curve is rounding
+FLOOR = 1e-16  # relative to the largest value: below it a curve shows rounding errors only
 GREY = "#666666"
 DECADES = 6  # of a logarithmic colour scale
 
@@ -31,7 +31,7 @@ def plot_influence(
     influence : array_like, shape (S, T), or (T,) for one output
         One row of the batch, from `influence`, `integrated_gradients` or `occlusion`.
     tokens, outputs : str or sequence of labels, optional
-        The T input steps and the S output steps; as many are written as there is room for.
+        The T input steps and the S output steps; as many are written as fit.
     log : bool, default False
         A logarithmic colour scale over at most six decades. Negative values are then not allowed, and 0 stays white.
 
@@ -43,26 +43,17 @@ def plot_influence(
     values = np.atleast_2d(style.as_matrix("influence", influence, "(T,)" if single else "(S, T)"))
     S, T = values.shape
     tokens, outputs = style.as_tokens("tokens", tokens, T), style.as_tokens("outputs", outputs, S)
-    log, signed = as_flag("log", log), (values < 0).any()
-    if log and signed:
+    if as_flag("log", log) and (values < 0).any():
         raise ValueError("log: expected False, as there are negative values, got True")
-    ax = style.new_axes(ax, style.width_for(T), 1.6 if single else float(np.clip(1.5 + 0.14 * S, 3, 9)))
-    if log:
-        colours = style.log_scale(values, DECADES)
-        values = np.where(values > 0, values, np.nan)
-    else:
-        largest = float(np.abs(values[np.isfinite(values)]).max(initial=0)) or 1.0
-        low, colour_map = (-largest, style.DIVERGING) if signed else (0, style.SEQUENTIAL)
-        colours = {"vmin": low, "vmax": largest, "cmap": colour_map}
-    image = ax.imshow(values, aspect="auto", interpolation="nearest", **colours)
-    style.label_steps(ax, tokens, T)
+    colours = style.log_scale(values, DECADES) if log else style.scale(values, least=0)
+    height = 1.6 if single else float(np.clip(1.5 + 0.14 * S, 3, 9))
+    ax = style.heat_map(ax, np.where(values > 0, values, np.nan) if log else values, height, tokens, colours)
     ax.set_xlabel("input" if tokens else "input step")
     if single:
         ax.set_yticks([])
     else:
         style.label_steps(ax, outputs, S, axis="y")
         ax.set_ylabel("output" if outputs else "output step")
-    style.colour_bar(ax, image, log=log)
     return ax
 
 
@@ -79,7 +70,7 @@ def plot_gradient_flow(
         From `gradient_flow`. For a batch, a curve is the geometric mean of the rows that have the step, and the band
         around it goes from the smallest to the largest of them.
     tokens : str or sequence of T labels, optional
-        Written along the time axis, as many as there is room for.
+        Written along the time axis, as many as fit.
     part : {None, "h", "c"}, default None
         A part of the state, or None for all of it.
     """
@@ -186,10 +177,9 @@ def _curve(ax: Axes, k: int, label: str, values: Array) -> None:
 
 def _finish(ax: Axes, curves: list[Array]) -> None:
     """Give curves (D, N) a logarithmic axis that ends where they are rounding, and a legend."""
-    style.log_axes(ax)
     ax.set_xlim(-0.5, max(map(len, curves)) - 0.5)
     means = np.concatenate([_geometric_mean(values) for values in curves])
     means = means[np.isfinite(means) & (means > 0)]
     if means.size:
         ax.set_ylim(max(means.min(), means.max() * FLOOR) / 2, means.max() * 2)
-    ax.legend(frameon=False, fontsize=9)
+    style.finish_curves(ax)

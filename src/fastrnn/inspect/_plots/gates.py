@@ -84,7 +84,7 @@ def plot_openness(
     gates : mapping of str to array_like, shape (T, units)
         For example ``trace(model, x).pick()``; "i", "f", "o" of an LSTM and "r", "z" of a GRU are drawn.
     tokens : str or sequence of T labels, optional
-        Written along the time axis, as many as there is room for.
+        Written along the time axis, as many as fit.
 
     Examples
     --------

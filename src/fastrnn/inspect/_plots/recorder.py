@@ -144,9 +144,8 @@ class FlowRecorder:
         ):
             positive = np.where(np.array(values) > 0, values, np.nan)
             ax.plot(self.steps, positive, line, color=colour, label=label, linewidth=1.6)
-        style.log_axes(ax)
+        style.finish_curves(ax)
         ax.set_xlabel("update")
-        ax.legend(frameon=False, fontsize=9)
         return ax
 
     def _check_recorded(self) -> None:

@@ -40,7 +40,7 @@ TypeError, ValueError
 
 
 def plotting(errors: str = "An argument has the wrong type or shape.") -> Callable[[Function], Function]:
-    """Decorate a plotting function: its docstring gets the parameter `ax` and the sections Returns and Raises."""
+    """Decorate a plotting function: add the parameter `ax` and the sections Returns and Raises to its docstring."""
     return documented(last=SHARED.format(errors=errors))
 
 
@@ -88,20 +88,34 @@ def width_for(steps: int) -> float:
     return float(np.clip(2 + 0.16 * steps, 5, 16))
 
 
-def log_axes(ax: Axes) -> None:
-    """Give axes of curves a logarithmic scale."""
+def finish_curves(ax: Axes) -> None:
+    """Give axes of curves a logarithmic scale and a legend."""
     ax.set_yscale("log")
     ax.grid(axis="y", color="#dddddd", linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, fontsize=9)
 
 
-def scale(values: Array) -> dict[str, Any]:
-    """Colour limits and a colour map: symmetric around 0 for both signs, else from 0 to 1, or to the largest value."""
+def heat_map(ax: Axes | None, values: Array, height: float, tokens: list[str] | None, colours: dict[str, Any]) -> Axes:
+    """Draw values (rows, T) with a colour bar and the tokens of the T steps; a new figure has this height in inches."""
+    T = values.shape[1]
+    ax = new_axes(ax, width_for(T), height)
+    image = ax.imshow(values, aspect="auto", interpolation="nearest", **colours)
+    label_steps(ax, tokens, T)
+    colour_bar(ax, image)
+    return ax
+
+
+def scale(values: Array, least: float = 1.0) -> dict[str, Any]:
+    """Colour limits and a colour map: symmetric around 0 for both signs, else from 0 to the largest, at least `least`.
+
+    Where all values are 0 the limit is 1.
+    """
     values = values[np.isfinite(values)]
     largest = float(np.abs(values).max(initial=0)) or 1.0
     if (values < 0).any():
         return {"vmin": -largest, "vmax": largest, "cmap": DIVERGING}
-    return {"vmin": 0.0, "vmax": max(1.0, largest), "cmap": SEQUENTIAL}
+    return {"vmin": 0.0, "vmax": max(least, largest), "cmap": SEQUENTIAL}
 
 
 def log_scale(values: Array, decades: int) -> dict[str, Any]:
@@ -123,19 +137,20 @@ def ink(mappable: Any, values: Array) -> list[str]:
     return np.where((luminance + 0.05) ** 2 > 1.05 * 0.05, "black", "white").tolist()
 
 
-def colour_bar(ax: Axes, mappable: Any, label: str = "", *, integer: bool = False, log: bool = False) -> None:
-    """Draw a bar a tenth of an inch wide beside the axes, with a tick every half inch at most."""
+def colour_bar(ax: Axes, mappable: Any, label: str = "", *, integer: bool = False) -> None:
+    """Draw a bar a tenth of an inch wide beside the axes, on a linear scale with a tick every half inch at most."""
+    from matplotlib.colors import LogNorm
     from matplotlib.ticker import MaxNLocator
 
     inches = ax.get_window_extent().height / ax.figure.dpi
-    ticks = None if log else MaxNLocator(nbins=max(1, int(2 * inches)), integer=integer)
+    ticks = None if isinstance(mappable.norm, LogNorm) else MaxNLocator(nbins=max(1, int(2 * inches)), integer=integer)
     ax.figure.colorbar(mappable, ax=ax, label=label, pad=0.01, fraction=0.05, aspect=10 * inches, ticks=ticks)
 
 
 def label_steps(ax: Axes, tokens: list[str] | None, count: int, axis: str = "x") -> None:
-    """Write tokens along an axis of `count` steps, as many as there is room for; without tokens, number the steps.
+    """Write tokens along an axis of `count` steps, as many as fit; without tokens, number the steps.
 
-    Tokens are written side by side if they fit, else upright. Where there is no room for that either, characters are
+    Tokens are written side by side if they fit, else upright. Where upright ones do not fit either, characters are
     joined to words, each written at its first character, and a word that would overlap the one before is left out.
     Long labels are cut.
     """
@@ -145,16 +160,14 @@ def label_steps(ax: Axes, tokens: list[str] | None, count: int, axis: str = "x")
     box = ax.get_window_extent()
     points = (box.width if axis == "x" else box.height) * 72 / ax.figure.dpi / count  # per step
     upright = axis == "x" and min(LONGEST, max(map(len, tokens))) * LETTER > points
-    room = LINE if upright or axis == "y" else 0
-    ticks: list[int] = []
-    labels: list[str] = []
-    for t, token in enumerate(tokens) if points >= room else words(tokens):
-        if not ticks or (t - ticks[-1]) * points >= room:
+    needed = LINE if upright or axis == "y" else 0
+    shown: dict[int, str] = {}
+    for t, token in enumerate(tokens) if points >= needed else words(tokens):
+        if not shown or (t - max(shown)) * points >= needed:
             label = token.translate(VISIBLE)
-            ticks.append(t)
-            labels.append(label if len(label) <= LONGEST else label[: LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}")
+            shown[t] = label if len(label) <= LONGEST else label[: LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
     font = {"fontsize": POINTS, "fontfamily": "monospace", "rotation": 90 if upright else 0}
-    getattr(ax, f"set_{axis}ticks")(ticks, labels, **font)
+    getattr(ax, f"set_{axis}ticks")([*shown], [*shown.values()], **font)
     ax.tick_params(axis=axis, length=2)  # type: ignore[arg-type]
 
 

@@ -68,7 +68,7 @@ def plot_trajectory(values: ArrayLike, tokens: Iterable[Any] | None = None, *, a
     values : array_like, shape (T, units)
         For example ``trace(model, x).pick()["h"]``; finite.
     tokens : str or sequence of T labels, optional
-        Written beside the points, where there is room.
+        Written beside the points, where they fit.
 
     See Also
     --------

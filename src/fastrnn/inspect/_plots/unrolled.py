@@ -81,7 +81,7 @@ def boxes_of(layer: RNN | LSTM | GRU, x: ArrayLike) -> list[Box]:
     if len(x) > MOST_STEPS:
         raise ValueError(f"x: expected at most {MOST_STEPS} steps for a diagram, got {len(x)}")
     arrays = trace(layer, x)
-    names = sorted(arrays, key=lambda name: ("c", "h").index(name) if name in ("c", "h") else -1)
+    names = sorted(arrays, key="ch".find)  # the gates, then c, then h
     return [{"x": x}, *({name: arrays[name][k, 0, :, 0] for name in names} for k in range(layer.num_layers))]
 
 

@@ -25,7 +25,7 @@ def plot_units(
     values : array_like, shape (T, units)
         For example ``trace(model, x).pick()["h"]``. NaN stays white.
     tokens : str or sequence of T labels, optional
-        Written along the time axis, as many as there is room for.
+        Written along the time axis, as many as fit.
     order : {None, "sorted", "clustered"}, default None
         The order of the rows from the top: by number; by the step at which each unit is furthest from its mean; or so
         that similar units are neighbours (average linkage of the distance 1 - correlation).
@@ -46,13 +46,11 @@ def plot_units(
     values = style.as_matrix("values", values)
     T, U = values.shape
     labels, units = style.as_tokens("tokens", tokens, T), order_units(values, order)
-    ax = style.new_axes(ax, style.width_for(T), float(np.clip(1.5 + 0.12 * U, 2.5, 8)))
-    image = ax.imshow(values.T[units], aspect="auto", interpolation="nearest", **style.scale(values))
-    style.label_steps(ax, labels, T)
+    height = float(np.clip(1.5 + 0.12 * U, 2.5, 8))
+    ax = style.heat_map(ax, values.T[units], height, labels, style.scale(values))
     shown = np.unique(np.linspace(0, U - 1, min(U, 12)).round().astype(int))
     ax.set_yticks(shown, [str(units[k]) for k in shown], fontsize=style.POINTS)
     ax.set_ylabel("unit" if order is None else f"unit, {order}")
-    style.colour_bar(ax, image)
     return ax
 
 
@@ -83,7 +81,7 @@ def plot_text(values: ArrayLike, text: Iterable[Any], *, width: int = 80, ax: Ax
     values = style.as_matrix("values", values, "(T,)")
     tokens = style.as_tokens("text", text, len(values)) or []
     places = cells(tokens, as_size("width", width))
-    rows, columns = places[-1][0] + 1, max(20, *(end for _, _, end in places))  # 20: some paper around a word
+    rows, columns = places[-1][0] + 1, max(20, *(end for _, _, end in places))  # 20: a margin around a short text
     grid = np.full((rows, columns), np.nan)
     for value, (row, start, end) in zip(values, places, strict=True):
         grid[row, start:end] = value
@@ -126,7 +124,7 @@ def plot_attention(
     weights : array_like, shape (T_q, T_m)
         One row of the batch, for example of the weights that `fastrnn.Attention` returns.
     queries : str or sequence of T_q labels, optional
-        The output at each step; written beside the rows, as many as there is room for.
+        The output at each step; written beside the rows, as many as fit.
     memory : str or sequence of T_m labels, optional
         The input at each step; written along the columns.
 
@@ -141,11 +139,9 @@ def plot_attention(
     weights = style.as_matrix("weights", weights, "(T_q, T_m)")
     T_q, T_m = weights.shape
     outputs, inputs = style.as_tokens("queries", queries, T_q), style.as_tokens("memory", memory, T_m)
-    ax = style.new_axes(ax, style.width_for(T_m), float(np.clip(1.2 + 0.16 * T_q, 2.5, 12)))
+    height = float(np.clip(1.2 + 0.16 * T_q, 2.5, 12))
     colours = {"vmin": 0, "vmax": np.nanmax(weights, initial=0) or 1, "cmap": style.SEQUENTIAL}
-    image = ax.imshow(weights, aspect="auto", interpolation="nearest", **colours)
-    style.label_steps(ax, inputs, T_m)
+    ax = style.heat_map(ax, weights, height, inputs, colours)
     style.label_steps(ax, outputs, T_q, axis="y")
     ax.set(xlabel="input", ylabel="output")
-    style.colour_bar(ax, image)
     return ax

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._engine.arguments import Array
-from ..._engine.layout import as_state
+from ..._engine.layout import Layout, as_state
 from ...nn import Layer, RepeatVector, Residual, Sequential
 from ...nn._layer import leaves
 from ...nn._pooling import Pool
@@ -20,9 +20,10 @@ BLOCK = 128  # windows that are processed together: some ten megabytes of tape
 
 def is_causal(model: Layer) -> bool:
     """Whether a model has an output at each step that depends on the steps up to there only."""
-    layers = leaves(model)
-    one_direction = not any(isinstance(layer, Recurrent) and layer.bidirectional for layer in layers)
-    return one_direction and not any(isinstance(layer, Pool | RepeatVector) for layer in layers)
+    return not any(
+        layer.bidirectional if isinstance(layer, Recurrent) else isinstance(layer, Pool | RepeatVector)
+        for layer in leaves(model)
+    )
 
 
 def log_softmax(logits: ArrayLike) -> Array:
@@ -45,25 +46,20 @@ def recent_influence(model: Layer, x: Array, trace: Trace, outputs: Array, windo
     """
     embedding, copy = split_embedding(model.inference_copy())
     vectors = x if embedding is None else embedding(x)
-    T, batch_first = len(vectors), bool(copy.batch_first)
+    T, time_major = len(vectors), Layout(True, bool(copy.batch_first)).time_major
     influence = np.zeros((T, window))
     for block in np.array_split(np.arange(T), -(-T // BLOCK)):
         starts = np.maximum(0, block - window + 1)
-        lengths = block - starts + 1
+        rows, last = np.arange(len(block)), block - starts
         steps = np.minimum(starts + np.arange(window)[:, None], T - 1)  # (window, rows)
-        windows = vectors[steps.T if batch_first else steps]
-        y, _, tape = copy.forward(windows, state_before(copy, "", trace, starts), lengths)
-        rows = np.arange(len(block))
-        last = (rows, lengths - 1) if batch_first else (lengths - 1, rows)
-        dy = np.zeros(y.shape, y.dtype)
-        dy[last] = -np.exp(log_softmax(y[last])) if softmax else 0
-        dy[*last, outputs[block]] += 1
+        y, _, tape = copy.forward(time_major(vectors[steps]), state_before(copy, "", trace, starts), last + 1)
+        logits, dy = time_major(y)[last, rows], np.zeros(y.shape, y.dtype)
+        time_major(dy)[last, rows] = -np.exp(log_softmax(logits)) if softmax else 0
+        time_major(dy)[last, rows, outputs[block]] += 1
         dx, _ = copy.backward(tape, dy)
-        norms = np.sqrt(np.square(dx, dtype=float).sum(axis=-1))
-        norms = norms.T if batch_first else norms
-        for k in range(window):
-            exists = lengths > k
-            influence[block[exists], k] = norms[lengths[exists] - 1 - k, rows[exists]]
+        norms = np.sqrt(np.square(time_major(dx), dtype=float).sum(axis=-1))
+        read = last - np.arange(window)[:, None]  # (window, rows): the latest step, the one before, ...
+        influence[block] = np.where(read >= 0, norms[read, rows], 0).T
     return influence
 
 
@@ -74,10 +70,6 @@ def state_before(layer: Layer, prefix: str, trace: Trace, steps: Array) -> Any:
         return tuple(state_before(child, child_prefix, trace, steps) for child, child_prefix in stateful)
     if isinstance(layer, Residual):
         return state_before(layer.layer, prefix, trace, steps)
-    state = []
-    for part in ("h", "c"):
-        if prefix + part in trace:
-            array = trace[prefix + part][:, 0, np.maximum(steps - 1, 0), 0]  # (L, rows, H)
-            array[:, steps == 0] = 0
-            state.append(array)
-    return as_state(state)
+    arrays = (trace[prefix + part] for part in ("h", "c") if prefix + part in trace)
+    before = np.maximum(steps - 1, 0)
+    return as_state(np.where(steps[:, None] == 0, 0, array[:, 0, before, 0]) for array in arrays)  # (L, rows, H)

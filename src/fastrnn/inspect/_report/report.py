@@ -13,6 +13,7 @@ import numpy as np
 from ..._engine.arguments import Array, as_size
 from ...nn import Layer
 from ...nn._layer import leaves
+from .._plots.gates import GATES
 from .._trace.record import SEVERAL_INPUTS, trace
 from .._trace.tokenization import Reading
 from .._trace.trace import STATE_AXES, Trace
@@ -20,7 +21,6 @@ from .._units.ranking import survey_units
 from .predictions import is_causal, log_softmax, recent_influence
 
 TOP = 10  # outputs that are listed at each step
-GATES = ("i", "f", "o", "r", "z")  # from 0 to 1
 NAN = -128  # as a byte
 
 Blocks = dict[str, Array]  # the arrays of a page by the id of their element
@@ -69,25 +69,31 @@ def report(model: Layer, reading: Reading, *, title: str = "fastrnn", window: in
     whole = trace(model, reading.x)
     states = aligned(whole, T)
     blocks: Blocks = {}
-    about = [" \N{RIGHTWARDS ARROW} ".join(map(summary, leaves(model)))]
-    about += [f"{sum(array.size for array in model.state_dict().values()):,} parameters", f"{T:,} steps"]
+    about = [
+        " \N{RIGHTWARDS ARROW} ".join(map(summary, leaves(model))),
+        f"{sum(array.size for array in model.state_dict().values()):,} parameters",
+        f"{T:,} steps",
+    ]
     notes = ["States and gates are shown within 1/254 of the largest magnitude of each unit."]
-    meta: dict[str, Any] = {"labels": reading.labels, "unknown": reading.unknown}
-    meta["spaced"] = max(map(len, reading.labels)) > 1
-    meta["recurrences"] = recurrences(states, blocks)
-    meta["matches"] = matches(states, reading, meta["recurrences"])
-    meta["window"], meta["predictions"] = 0, None
+    choices = recurrences(states, blocks)
+    meta: dict[str, Any] = {
+        "labels": reading.labels,
+        "unknown": reading.unknown,
+        "spaced": max(map(len, reading.labels)) > 1,
+        "recurrences": choices,
+        "matches": matches(states, reading, choices),
+        "window": 0,
+        "predictions": None,
+    }
     if whole.y.ndim == 2 and len(whole.y) == T:
         causal = is_causal(model)
-        vocabulary = reading.vocabulary if reading.tokens is not None else None
-        next_token = causal and vocabulary is not None and whole.y.shape[1] == len(vocabulary)
+        next_token = causal and reading.tokens is not None and whole.y.shape[1] == len(reading.vocabulary or ())
         meta["predictions"], outputs, loss = predictions(whole.y, reading, next_token, blocks)
         if loss is not None:
             about.append(f"{loss:.3f} nats per next token")
         if causal:
             meta["window"] = window
-            influence = recent_influence(model, reading.x, whole, outputs, window, softmax=next_token)
-            blocks["influence"] = relative(influence)
+            blocks["influence"] = relative(recent_influence(model, reading.x, whole, outputs, window, next_token))
             output = "the logarithm of the probability of the next token" if next_token else "the largest output"
             notes.append(
                 f"The orange line under the latest {window} steps is their influence: the norm of the gradient of "
@@ -139,15 +145,15 @@ def relative(influence: Array) -> Array:
 def predictions(
     y: Array, reading: Reading, next_token: bool, blocks: Blocks
 ) -> tuple[dict[str, Any], Array, float | None]:
-    """Describe the outputs: a description, the output to show the influence on, and the loss of next tokens."""
+    """A description of the outputs, the output of each step whose influence is shown, and the loss of next tokens."""
     T, V = y.shape
     values = np.exp(log_softmax(y)) if next_token else y.astype(float)
     top = min(TOP, V)
     best = np.argsort(-values, axis=1, kind="stable")[:, :top]
-    blocks["top"] = best.astype(np.uint32)
-    blocks["top-value"] = np.take_along_axis(values, best, 1).astype(np.float32)
-    about: dict[str, Any] = {"top": top, "softmax": next_token, "next": None, "title": "Largest outputs at this step"}
-    about["names"] = reading.vocabulary if next_token else [f"output {k}" for k in range(V)]
+    blocks["top"], blocks["top-value"] = best.astype(np.uint32), np.take_along_axis(values, best, 1).astype(np.float32)
+    names = reading.vocabulary if next_token else [f"output {k}" for k in range(V)]
+    title = "Largest outputs at this step"
+    about: dict[str, Any] = {"top": top, "softmax": next_token, "next": None, "title": title, "names": names}
     outputs, loss = best[:, 0].copy(), None
     if next_token and reading.tokens is not None:
         about["title"] = "Predicted next token (the actual one is highlighted)"

@@ -16,7 +16,7 @@ UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
 
 class Reading(NamedTuple):
-    """A sequence for one model, unbatched, with what to show of it. Made by `read_text` and `read_array`."""
+    """A sequence for one model, unbatched, with what a report shows of it. `read_text` and `read_array` return one."""
 
     x: Array  # tokens (T,), or features (T, I)
     labels: list[str]  # T of them
@@ -119,16 +119,16 @@ def read_array(model: Layer, array: ArrayLike, vocabulary: Sequence[str] | None 
         x = array.astype(model.dtype)  # type: ignore[attr-defined]
     if not np.isfinite(x).all():
         raise ValueError("array: expected finite numbers, got NaN or infinity")
-    low, high = float(x[:, 0].min()), float(x[:, 0].max())
-    heights = (x[:, 0].astype(float) - low) / ((high - low) or 1) * (len(BARS) - 1)
+    first = x[:, 0].astype(float)
+    heights = (first - first.min()) / (np.ptp(first) or 1) * (len(BARS) - 1)
     return Reading(x, [BARS[k] for k in heights.round().astype(int)], [], None, None)
 
 
 def as_vocabulary(vocabulary: Any) -> list[str]:
     """`vocabulary` as a list of different strings."""
-    if isinstance(vocabulary, str):
-        vocabulary = list(vocabulary)
-    if not isinstance(vocabulary, list | tuple) or not all(isinstance(token, str) and token for token in vocabulary):
+    if not isinstance(vocabulary, str | list | tuple) or not all(
+        isinstance(token, str) and token for token in vocabulary
+    ):
         raise TypeError(f"vocabulary: expected strings, got {vocabulary!r:.60}")
     if not vocabulary:
         raise ValueError("vocabulary: expected at least one token, got none")
@@ -146,7 +146,6 @@ def reads_tokens(model: Layer) -> bool:
 def input_size(model: Layer) -> int:
     """How many different tokens, or how many features, a model reads."""
     for layer in leaves(model):
-        size = layer.num_embeddings if isinstance(layer, Embedding) else layer.features_in
-        if size is not None:
+        if (size := layer.num_embeddings if isinstance(layer, Embedding) else layer.features_in) is not None:
             return size
     raise ValueError(f"model: expected a layer that declares its input size, got {model!r}")

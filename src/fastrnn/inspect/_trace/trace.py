@@ -19,7 +19,7 @@ ATTENTION_AXES: Axes = ("t", "n", "memory")
 
 
 class Trace(Mapping[str, Array]):
-    """Named arrays of what a model computed at each step. Made by `trace`.
+    """Named arrays of what a model computed at each step, as `trace` returns them.
 
     Parameters
     ----------

@@ -4,14 +4,11 @@
 import unicodedata
 from collections.abc import Callable
 from itertools import accumulate
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._engine.arguments import Array, as_array
-
-Value = TypeVar("Value")
 
 BRACKETS = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 QUOTES = {"\u201c": 1, "\u00ab": 1, "\u201d": -1, "\u00bb": -1}  # curly and angle ones
@@ -25,8 +22,8 @@ def inside_quotes(text: str) -> Array:
     >>> inside_quotes('I "am".').tolist()
     [False, False, True, True, True, False, False]
     """
-    depths = np.array(running(text, lambda depth, character: max(0, depth + QUOTES.get(character, 0)), 0), int)
-    return (np.cumsum(each(text, lambda character: character == '"')) % 2 == 1) | (depths > 0)
+    straight = np.cumsum(each(text, lambda character: character == '"')) % 2 == 1
+    return straight | (running(text, lambda depth, character: max(0, depth + QUOTES.get(character, 0))) > 0)
 
 
 def bracket_depth(text: str) -> Array:
@@ -35,7 +32,7 @@ def bracket_depth(text: str) -> Array:
     >>> bracket_depth("f(a[0])").tolist()
     [0, 1, 1, 2, 2, 1, 0]
     """
-    return np.array(running(text, lambda depth, character: max(0, depth + BRACKETS.get(character, 0)), 0), int)
+    return running(text, lambda depth, character: max(0, depth + BRACKETS.get(character, 0)))
 
 
 def inside_brackets(text: str) -> Array:
@@ -49,8 +46,8 @@ def position_in_line(text: str) -> Array:
     >>> position_in_line("ab\\ncd").tolist()
     [0, 1, 2, 0, 1]
     """
-    after = running(text, lambda count, character: 0 if character == "\n" else count + 1, 0)
-    return np.array([0, *after][: len(text)], int)
+    after = running(text, lambda count, character: 0 if character == "\n" else count + 1)
+    return np.insert(after, 0, 0)[: len(text)]
 
 
 def position_in_word(text: str) -> Array:
@@ -59,7 +56,7 @@ def position_in_word(text: str) -> Array:
     >>> position_in_word("to be").tolist()
     [1, 2, 0, 1, 2]
     """
-    return np.array(running(text, lambda count, character: 0 if character.isspace() else count + 1, 0), int)
+    return running(text, lambda count, character: 0 if character.isspace() else count + 1)
 
 
 def is_vowel(text: str) -> Array:
@@ -92,9 +89,9 @@ def each(text: str, holds: Callable[[str], bool]) -> Array:
     return np.array([holds(character) for character in as_text(text)], bool)
 
 
-def running(text: str, update: Callable[[Value, str], Value], start: Value) -> list[Value]:
-    """A value after each character, where ``update(value, character)`` is the next value."""
-    return list(accumulate(as_text(text), update, initial=start))[1:]
+def running(text: str, update: Callable[[int, str], int]) -> Array:
+    """A number after each character, ``update(number before it, character)``; 0 before the first."""
+    return np.array([*accumulate(as_text(text), update, initial=0)][1:], int)
 
 
 def as_text(text: str) -> str:

@@ -8,11 +8,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine.arguments import Array, as_array, as_size
+from ..._engine.arguments import Array, as_size
 from ..._engine.ragged import length_mask
 from .._trace.trace import STATE_AXES, Trace
 from .properties import PROPERTIES
-from .scores import auc_of_ranks, correlation, ranks
+from .scores import as_numbers, auc_of_ranks, correlation, ranks
 
 BLOCK = 1 << 22  # values that are sorted together
 
@@ -116,8 +116,9 @@ def ranked(trace: Trace, targets: Mapping[str, ArrayLike]) -> dict[str, list[Mat
         if trace.axes[name] == STATE_AXES:
             for key, match in matches_of(name, trace, targets):
                 matches[key].append(match)
-    weakness = lambda match: (np.isnan(match.strength), -match.strength)  # noqa: E731
-    return {key: sorted(unsorted, key=weakness) for key, unsorted in matches.items()}
+    for units in matches.values():
+        units.sort(key=lambda match: (np.isnan(match.strength), -match.strength))
+    return matches
 
 
 def matches_of(name: str, trace: Trace, targets: Mapping[str, ArrayLike]) -> Iterator[tuple[str, Match]]:
@@ -131,23 +132,20 @@ def matches_of(name: str, trace: Trace, targets: Mapping[str, ArrayLike]) -> Ite
         values = array[layer, direction, :, :, start : start + size][mask]  # (steps, units)
         value_ranks = ranks(values) if any(target.dtype.kind == "b" for target in masked.values()) else values
         for key, target in masked.items():
-            kind: Literal["auc", "correlation"] = "auc" if target.dtype.kind == "b" else "correlation"
-            if kind == "auc":
-                scores = auc_of_ranks(value_ranks, target)
-                strengths = np.abs(2 * scores - 1)
+            kind: Literal["auc", "correlation"]
+            if target.dtype.kind == "b":
+                kind, scores = "auc", auc_of_ranks(value_ranks, target)
             else:
                 known = ~np.isnan(target)
-                scores = correlation(values[known], target[known])
-                strengths = np.abs(scores)
+                kind, scores = "correlation", correlation(values[known], target[known])
+            strengths = np.abs(2 * scores - 1 if kind == "auc" else scores)
             for unit, (score, strength) in enumerate(zip(scores.tolist(), strengths.tolist(), strict=True), start):
                 yield key, Match(name, layer, direction, unit, kind, score, strength)
 
 
 def as_target(target: ArrayLike, name: str, T: int, N: int) -> Array:
     """`target` as booleans or floats (T, N)."""
-    target = as_array("target", target)
-    if target.dtype.kind not in "fiub":
-        raise TypeError(f"target: expected numbers, or True and False, got {target.dtype}")
+    target = as_numbers("target", target)
     target = target[:, None] if target.ndim == 1 and N == 1 else target
     if target.shape != (T, N):
         raise ValueError(f"target: expected shape {(T, N)}, the steps and rows of {name!r}, got {target.shape}")

@@ -103,12 +103,17 @@ def correlation(values: ArrayLike, target: ArrayLike) -> Array:
     return np.where(constant, 0, target_deviations @ deviations / np.where(constant, 1, sizes))
 
 
+def as_numbers(name: str, value: ArrayLike) -> Array:
+    """`value` as an array of numbers or booleans."""
+    array = as_array(name, value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name}: expected numbers, or True and False, got {array.dtype}")
+    return array
+
+
 def as_pair(values: ArrayLike, target: ArrayLike) -> tuple[Array, Array]:
     """Both as arrays of matching shapes."""
-    values, target = as_array("values", values), as_array("target", target)
-    for name, array in {"values": values, "target": target}.items():
-        if array.dtype.kind not in "fiub":
-            raise TypeError(f"{name}: expected numbers, or True and False, got {array.dtype}")
+    values, target = as_numbers("values", values), as_numbers("target", target)
     if values.ndim != 2 or target.shape != values.shape[:1]:
         raise ValueError(
             f"values, target: expected (steps, units) and (steps,), got shapes {values.shape} and {target.shape}"
