@@ -16,7 +16,7 @@ from .._hooks.clip import Clip
 from .._hooks.hook import Hook
 from .._hooks.penalty import Penalty
 from .._hooks.progress import ProgressBar
-from .._hooks.schedules import schedule_hook
+from .._hooks.schedules import ScheduleStepper
 from .._state.checkpoints import Checkpoint
 from .._state.history import History
 from .evaluation import Metric, Validation, as_metrics
@@ -155,13 +155,13 @@ def fit(
     checkpoint = None if checkpoint is None else as_checkpoint(checkpoint)
     if as_flag("resume", resume) and checkpoint is None:
         raise ValueError("resume: expected a checkpoint to resume from, got none")
-    keep = as_flag("restore_best", restore_best) and validation is not None
+    restore = as_flag("restore_best", restore_best) and validation is not None
     named = as_metrics(metrics)
     hooks: list[Hook] = [] if penalty is None else [Penalty(model, penalty)]
     hooks += [ProgressBar(progress), Callbacks(callbacks), Clip(clip, clip_value)]
-    hooks.append(BestEpoch(model, keep, None if patience is None else as_size("patience", patience)))
+    hooks.append(BestEpoch(restore, None if patience is None else as_size("patience", patience)))
     if schedule is not None:
-        hooks.append(schedule_hook(schedule))
+        hooks.append(ScheduleStepper(schedule))
     if checkpoint is not None:
         hooks.append(CheckpointWriter(checkpoint, schedule))
     training = Training(
