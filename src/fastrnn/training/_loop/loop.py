@@ -61,11 +61,6 @@ class Training:
         self.interrupts = Interrupts()
         self.commit(Cursor(data.state_dict()))
 
-    @property
-    def time_steps(self) -> int | None:
-        """In an epoch, if they are known."""
-        return self.data.steps
-
     def run(self, epochs: int) -> History:
         """Train epoch after epoch, up to number `epochs`."""
         self.epochs = epochs
@@ -74,7 +69,9 @@ class Training:
                 hook.on_begin(self)
             with self.interrupts:
                 try:
-                    while self.history.epochs < epochs and not self._is_finished() and self.epoch():
+                    while (
+                        self.history.epochs < epochs and not any(hook.finished for hook in self.hooks) and self.epoch()
+                    ):
                         pass
                 except KeyboardInterrupt:
                     self.history.interrupted = True
@@ -94,9 +91,6 @@ class Training:
             )
         return self.history
 
-    def _is_finished(self) -> bool:
-        return any(hook.finished for hook in self.hooks)
-
     def epoch(self) -> bool:
         """Train what is left of an epoch. False if there were no batches left."""
         number, start = self.history.epochs + 1, time.monotonic() - self.seconds
@@ -106,6 +100,9 @@ class Training:
                 self.seconds = time.monotonic() - start
         except (TypeError, ValueError) as error:
             error.add_note(f"in step {self.steps + 1} of fit, in epoch {number}")
+            raise
+        except FloatingPointError as error:
+            error.args = (f"step {self.steps + 1}: {error}. The parameters are those of step {self.steps}",)
             raise
         if not self.means.totals:
             if not self.steps:
@@ -140,7 +137,7 @@ class Training:
         for name in window.extras.keys() & self.metrics.keys():
             check_column(name, window.extras)
         try:
-            norm = self.update.norm(number, window.loss)
+            norm = self.update.norm(window.loss)
         except FloatingPointError as error:
             if not batch.is_finite():
                 error.add_note("x of this batch holds nan or inf")
@@ -150,9 +147,9 @@ class Training:
         step = Step(number, epoch, window.loss, norm, values, dict(window.extras), window.steps)
         for hook in self.hooks:
             if hook.on_gradients(self, step):
-                step.norm = self.update.norm(number, window.loss)
+                step.norm = self.update.norm(window.loss)
         with self.interrupts.held():
-            self.update(number, window.loss, step.norm)
+            self.update(window.loss, step.norm)
             for hook in self.hooks:
                 hook.on_step(self, step)
             self.steps = number
