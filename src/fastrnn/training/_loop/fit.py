@@ -7,7 +7,7 @@ from typing import Any
 
 from ..._engine.arguments import SeedLike, as_flag, as_size
 from ...io._container import PathType
-from ...optim import Optimizer, Schedule
+from ...optim import Adam, Optimizer, Schedule
 from .._data.source import EpochReader, as_source
 from .._hooks.best import BestEpoch
 from .._hooks.callbacks import Callback, Callbacks
@@ -19,10 +19,11 @@ from .._hooks.progress import ProgressBar
 from .._hooks.schedules import ScheduleStepper
 from .._state.checkpoints import Checkpoint
 from .._state.history import History
-from .evaluation import Metric, Validation, as_metrics
+from .evaluation import Metric, as_metrics
 from .loop import Training
 from .objective import Loss, Objective
-from .options import as_checkpoint, as_optimizer, as_truncate, as_validation, check_schedule
+from .options import as_checkpoint, as_validation, check_part
+from .truncated import as_windows
 from .update import Update
 
 
@@ -148,15 +149,15 @@ def fit(
     source = as_source(x, y, shuffle=shuffle, seed=seed, **batching)
     data = EpochReader(source, None if steps_per_epoch is None else as_size("steps_per_epoch", steps_per_epoch))
     validated = None if validation is None else as_validation(validation, epochs, **batching)
-    optimizer = as_optimizer(optimizer, model)
+    optimizer = Adam(model) if optimizer is None else optimizer
+    check_part("optimizer", optimizer, "model", model, "Adam(model)")
     if schedule is not None:
-        check_schedule(schedule, optimizer)
-    windows = None if truncate is None else as_truncate(truncate, model)
+        check_part("schedule", schedule, "optimizer", optimizer, "StepLR(optimizer, 10)")
+    windows = None if truncate is None else as_windows("truncate", truncate, model)
     checkpoint = None if checkpoint is None else as_checkpoint(checkpoint)
     if as_flag("resume", resume) and checkpoint is None:
         raise ValueError("resume: expected a checkpoint to resume from, got none")
     restore = as_flag("restore_best", restore_best) and validation is not None
-    named = as_metrics(metrics)
     hooks: list[Hook] = [] if penalty is None else [Penalty(model, penalty)]
     hooks += [ProgressBar(progress), Callbacks(callbacks), Clip(clip, clip_value)]
     hooks.append(BestEpoch(restore, None if patience is None else as_size("patience", patience)))
@@ -165,8 +166,8 @@ def fit(
     if checkpoint is not None:
         hooks.append(CheckpointWriter(checkpoint, schedule))
     training = Training(
-        objective, data, Update(model, optimizer), hooks, metrics=named, truncate=windows,
-        validation=None if validated is None else Validation(objective, named, validated, windows and windows[0]),
+        objective, data, Update(model, optimizer), hooks,
+        metrics=as_metrics(metrics), validation=validated, truncate=windows,
     )  # fmt: skip
     if resume and checkpoint is not None and os.path.exists(checkpoint.path):
         training.resume(checkpoint.path, schedule)

@@ -13,7 +13,7 @@ from .._hooks.hook import Hook, Step
 from .._state.checkpoints import load_checkpoint
 from .._state.history import History
 from .._state.parameters import random_states, set_random_states
-from .evaluation import Means, Metrics, Validation, check_column, scores
+from .evaluation import Means, Metrics, check_column, mean_scores, scores
 from .interrupts import Interrupts
 from .objective import Objective
 from .truncated import Window, windows
@@ -49,7 +49,7 @@ class Training:
         hooks: Sequence[Hook],
         *,
         metrics: Metrics,
-        validation: Validation | None,
+        validation: EpochReader | None,
         truncate: tuple[int, int] | None,
     ) -> None:
         self.objective, self.data, self.update, self.hooks = objective, data, update, hooks
@@ -110,7 +110,7 @@ class Training:
             return False
         row = {"epoch": number, "step": self.steps, **self.means.values(), "lr": self.optimizer.lr}
         if self.validation is not None:
-            row |= self.validation(number)
+            row |= self._validate(self.validation, number)
         row["seconds"] = time.monotonic() - start
         with self.interrupts.held():
             self.history.add(row)
@@ -121,6 +121,15 @@ class Training:
         for hook in self.hooks:
             hook.after_epoch(self, row)
         return True
+
+    def _validate(self, data: EpochReader, epoch: int) -> dict[str, float]:
+        """The columns of the validation, after an epoch."""
+        try:
+            means = mean_scores(self.objective, self.metrics, data, self.truncate and self.truncate[0])
+        except (TypeError, ValueError) as error:
+            error.add_note(f"in the validation of fit, after epoch {epoch}")
+            raise
+        return {f"val_{name}": value for name, value in means.items()}
 
     def _windows(self) -> Iterator[tuple[Batch, Window, Cursor]]:
         """The batches that are left of this epoch, their windows, and the cursor behind each."""

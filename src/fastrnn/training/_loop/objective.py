@@ -27,6 +27,11 @@ class Objective:
     loss : callable
         ``loss(y, target)`` returns (value, dy), the mean over the positions that count and its gradient, as
         `fastrnn.mse_loss` does. See `applied` for padded batches.
+
+    Attributes
+    ----------
+    batch_first : bool
+        Whether the rows of a batch are along its first axis; True for a layer to which time is no axis of its own.
     """
 
     def __init__(self, model: Any, loss: Loss) -> None:
@@ -38,25 +43,18 @@ class Objective:
         self.model, self.loss = model, loss
         self._takes = arguments_of(loss)
         self._inputs = inputs_of(model)
-
-    @property
-    def batch_first(self) -> bool:
-        """Whether the rows of a batch are along its first axis; True if no layer looks at time."""
-        if isinstance(self.model, Layer):
-            return getattr(self.model, "batch_first", None) is not False
-        return bool(getattr(self.model, "batch_first", False))
+        batch_first = getattr(model, "batch_first", None)
+        self.batch_first = isinstance(model, Layer) if batch_first is None else bool(batch_first)
 
     @property
     def batching(self) -> dict[str, Any]:
         """Options of `Batches` that make batches for it."""
-        takes_labels = "input_lengths" in self._takes
-        return {"batch_first": self.batch_first, "dtype": self._dtype(), "per_step": False if takes_labels else None}
-
-    def _dtype(self) -> Any:
-        """The dtype of x; None where the model reads tokens, or does not say."""
-        if not isinstance(self.model, Layer) or isinstance(leaves(self.model)[0], Embedding):
-            return None
-        return getattr(self.model, "dtype", None)
+        reads_floats = isinstance(self.model, Layer) and not isinstance(leaves(self.model)[0], Embedding)
+        return {
+            "batch_first": self.batch_first,
+            "dtype": getattr(self.model, "dtype", None) if reads_floats else None,
+            "per_step": False if "input_lengths" in self._takes else None,
+        }
 
     def forward(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Any, Any, Any]:
         """Training: (y, state, tape); the state is None if the model has none."""
@@ -93,8 +91,8 @@ class Objective:
         return method(x) if lengths is None else method(x, lengths=lengths)
 
     def lengths_after(self, lengths: Any) -> Any:
-        """The lengths of the rows of y; None if they are full, or have no time."""
-        return self.model.lengths_after(lengths) if isinstance(self.model, Layer) else lengths
+        """The lengths of the rows of y, given those of x; None if the rows are full, or have no time."""
+        return lengths if lengths is None or not isinstance(self.model, Layer) else self.model.lengths_after(lengths)
 
     def cost(self, y: Any, target: Any, lengths: Any) -> tuple[float, Array]:
         """The loss and its gradient with respect to y; 0 where nothing counts."""
