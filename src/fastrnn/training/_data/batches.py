@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..._engine.arguments import Array, SeedLike, as_dtype, as_flag, as_rng, as_size
 from .batch import Batch
-from .rows import ArrayRows, Rows, SequenceRows
+from .rows import ArrayRows, SequenceRows
 
 POOL = 64  # batches whose rows are sorted by length together: enough to fill them evenly, few enough to stay random
 
@@ -86,14 +86,15 @@ class Batches:
             if lengths is not None:
                 raise ValueError("lengths: expected none for a list of sequences, which has lengths of its own")
             float_dtype = None if dtype is None else as_dtype("dtype", dtype)
-            rows: Rows = SequenceRows(x, y, self.batch_first, collate_fn, float_dtype, per_step)
+            self._rows: ArrayRows | SequenceRows = SequenceRows(
+                x, y, self.batch_first, collate_fn, float_dtype, per_step
+            )
         else:
             if collate_fn is not None:
                 raise ValueError(f"collate_fn: expected none for an array x, only for a list, got {collate_fn!r}")
-            rows = ArrayRows(x, y, lengths, self.batch_first, per_step)
-        if not rows.count:
+            self._rows = ArrayRows(x, y, lengths, self.batch_first, per_step)
+        if not self._rows.count:
             raise ValueError("x: expected at least one row, got none")
-        self._rows = rows
         self.epoch: int = 0
         self.position: int = 0  # batches of this epoch that have been yielded
 
@@ -127,18 +128,15 @@ class Batches:
     def _parts(self) -> list[Array]:
         """The rows of each batch of this epoch."""
         count, size = self._rows.count, self.batch_size
-        if not self.shuffle:
-            return np.split(np.arange(count), range(size, count, size))
         rng = np.random.default_rng([self._entropy, self.epoch])
-        order = rng.permutation(count)
-        lengths = self._rows.lengths
-        if lengths is None:
-            return np.split(order, range(size, count, size))
-        for start in range(0, count, POOL * size):
-            pool = order[start : start + POOL * size]
-            pool[:] = pool[np.argsort(lengths[pool], kind="stable")]
+        order = rng.permutation(count) if self.shuffle else np.arange(count)
+        lengths = self._rows.lengths if self.shuffle else None
+        if lengths is not None:
+            for start in range(0, count, POOL * size):
+                pool = order[start : start + POOL * size]
+                pool[:] = pool[np.argsort(lengths[pool], kind="stable")]
         parts = np.split(order, range(size, count, size))
-        return [parts[k] for k in rng.permutation(len(parts))]
+        return parts if lengths is None else [parts[k] for k in rng.permutation(len(parts))]
 
     def state_dict(self) -> dict[str, int]:
         """The order, the epoch and the position in it. A batch counts as done once it has been yielded.
