@@ -103,14 +103,14 @@ def scores(objective: Objective, metrics: Metrics, y: Any, target: Any, lengths:
 def _outputs(objective: Objective, batch: Batch, chunk: int | None) -> Iterator[tuple[Any, Any, Any]]:
     """Output, target and lengths of a batch, in one piece or many."""
     if chunk is None:
-        y, _ = objective.infer(batch.x, None, batch.lengths)
+        y, _, _ = objective.run(batch, training=False)
         yield y, batch.y, objective.lengths_after(batch.lengths)
         return
     x, axis, state = np.asarray(batch.x), int(objective.batch_first), None
     batch = Batch(x, np.asarray(batch.y), batch.lengths)
     for begin in range(0, x.shape[axis], chunk):
         piece = between(batch, begin, begin + chunk, axis)
-        y, state = objective.infer(piece.x, state, piece.lengths)
+        y, state, _ = objective.run(piece, state, training=False)
         yield y, piece.y, piece.lengths
 
 

@@ -11,6 +11,7 @@ from ..._engine.arguments import Array
 from ...losses._masking import sequence_mask
 from ...nn._embedding import Embedding
 from ...nn._layer import Layer, leaves
+from .._data.batch import Batch
 
 Loss: TypeAlias = Callable[..., tuple[float, Array]]  # of y, target, and lengths if it takes them
 
@@ -56,19 +57,21 @@ class Objective:
             "per_step": False if "input_lengths" in self._takes else None,
         }
 
-    def forward(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Any, Any, Any]:
-        """Training: (y, state, tape); the state is None if the model has none."""
+    def run(self, batch: Batch, state: Any = None, *, training: bool) -> tuple[Any, Any, Any]:
+        """(y, state, tape) of a model that begins in a state; None for a state or a tape that it does not return."""
+        x, _, lengths = batch
         if self._is_single(x):
-            return self.model.apply(x, state, lengths, training=True)
-        y, *states, tape = self._run(self.model.forward, x, lengths)
-        return y, states[0] if states else None, tape
-
-    def infer(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Any, Any]:
-        """Inference: (y, state)."""
-        if self._is_single(x):
-            return self.model.apply(x, state, lengths, training=False)[:2]
-        y, *states = as_tuple(self._run(self.model, x, lengths))
-        return y, states[0] if states else None
+            return self.model.apply(x, state, lengths, training=training)
+        function = self.model.forward if training else self.model
+        if isinstance(x, dict):
+            results = function(**x)
+        elif isinstance(x, tuple):
+            results = function(*x)
+        else:
+            results = function(x) if lengths is None else function(x, lengths=lengths)
+        y, *others = as_tuple(results)
+        tape = others.pop() if training else None
+        return y, others[0] if others else None, tape
 
     def _is_single(self, x: Any) -> bool:
         """Whether x is the one input of a layer."""
@@ -82,13 +85,6 @@ class Objective:
                 f"{type(x).__name__}; give an iterable of (that dict, y, lengths), or Batches(..., collate_fn=...)"
             )
         return isinstance(self.model, Layer)
-
-    def _run(self, method: Callable[..., Any], x: Any, lengths: Any) -> Any:
-        if isinstance(x, dict):
-            return method(**x)
-        if isinstance(x, tuple):
-            return method(*x)
-        return method(x) if lengths is None else method(x, lengths=lengths)
 
     def lengths_after(self, lengths: Any) -> Any:
         """The lengths of the rows of y, given those of x; None if the rows are full, or have no time."""

@@ -125,7 +125,7 @@ def windows(
         yield from _cut(objective, batch, *truncate, start, first)
     elif start == 0:
         model = objective.model
-        y, state, tape = objective.forward(batch.x, None, batch.lengths)
+        y, state, tape = objective.run(batch, training=True)
         lengths = objective.lengths_after(batch.lengths)
         loss, dy = objective.cost(y, batch.y, lengths)
         model.zero_grad()
@@ -146,8 +146,7 @@ def _cut(objective: Objective, batch: Batch, k1: int, k2: int, start: int, first
         cuts = [begin, following, stop] if begin < following < stop else [begin, stop]
         outputs, tapes, states = [], [], [first]
         for a, b in pairwise(cuts):
-            piece = between(batch, a, b, axis)
-            output, state, tape = objective.forward(piece.x, states[-1], piece.lengths)
+            output, state, tape = objective.run(between(batch, a, b, axis), states[-1], training=True)
             outputs.append(output)
             tapes.append(tape)
             states.append(state)
