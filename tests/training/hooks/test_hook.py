@@ -12,7 +12,7 @@ from fastrnn.training._loop.loop import Training
 from fastrnn.training._loop.objective import Objective
 from fastrnn.training._loop.update import Update
 
-MOMENTS = "on_begin on_gradients on_step after_step on_epoch after_epoch on_end close".split()
+MOMENTS = "on_begin on_gradients on_step on_epoch after_epoch on_end close".split()
 
 
 class Recorder(Hook):
@@ -47,7 +47,7 @@ def test_the_order(data):
     log = []
     _, run = train(data, [Recorder("a", log), Recorder("b", log)])
     run()
-    step = ["a on_gradients", "b on_gradients", "a on_step", "b on_step", "a after_step", "b after_step"]
+    step = ["a on_gradients", "b on_gradients", "a on_step", "b on_step"]
     epoch = ["a on_epoch", "b on_epoch", "a after_epoch", "b after_epoch"]
     end = ["b on_end", "a on_end", "a close", "b close"]
     assert log == ["a on_begin", "b on_begin", *step, *step, *epoch, *end]

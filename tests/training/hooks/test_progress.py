@@ -37,10 +37,10 @@ def a_step(epoch, values, steps):
 def test_what_it_says(steps, capsys):
     pytest.importorskip("tqdm")
     bar, run = begin(True, 4, steps)
-    bar.after_step(run, a_step(1, {"loss": 2.0, "accuracy": 0.5}, 60))
-    bar.after_step(run, a_step(1, {"loss": 1.0, "accuracy": 1.0}, 40))
+    bar.on_step(run, a_step(1, {"loss": 2.0, "accuracy": 0.5}, 60))
+    bar.on_step(run, a_step(1, {"loss": 1.0, "accuracy": 1.0}, 40))
     bar.after_epoch(run, ROW)
-    bar.after_step(run, a_step(2, {"loss": 1.0, "accuracy": 1.0}, 10))
+    bar.on_step(run, a_step(2, {"loss": 1.0, "accuracy": 1.0}, 10))
     bar.close()
     last = capsys.readouterr().err.rpartition("\r")[2]
     assert "epoch 2/4, loss 1.902, accuracy 0.5487, val_loss 0.25" in last  # the last steps, smoothed
@@ -52,7 +52,7 @@ def test_an_unknown_length_is_known_after_an_epoch(capsys):
     """Also where earlier epochs were of another run."""
     pytest.importorskip("tqdm")
     bar, run = begin(True, 6, None, done=3)
-    bar.after_step(run, a_step(4, {"loss": 2.0}, 50))
+    bar.on_step(run, a_step(4, {"loss": 2.0}, 50))
     assert bar._bar.total is None
     bar.after_epoch(run, ROW | {"epoch": 4})
     assert bar._bar.total == 150
@@ -70,7 +70,7 @@ def test_a_resumed_training_shows_its_progress(capsys):
 
 def test_silence(capsys):
     bar, run = begin(False, 4, 100)
-    bar.after_step(run, a_step(1, {"loss": 2.0, "accuracy": 0.5}, 60))
+    bar.on_step(run, a_step(1, {"loss": 2.0, "accuracy": 0.5}, 60))
     bar.after_epoch(run, ROW)
     bar.close()
     assert capsys.readouterr() == ("", "")
@@ -79,7 +79,7 @@ def test_silence(capsys):
 def test_without_tqdm(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "tqdm", None)
     bar, run = begin(None, 4, 100)
-    bar.after_step(run, a_step(1, {"loss": 2.0}, 60))
+    bar.on_step(run, a_step(1, {"loss": 2.0}, 60))
     assert capsys.readouterr() == ("", "")
     with pytest.raises(ImportError, match=r'progress: the bar needs tqdm: pip install "fastrnn\[progress\]"'):
         ProgressBar(True)

@@ -33,8 +33,6 @@ class BestEpoch(Hook):
         Those of the best epoch, if they are to be restored.
     """
 
-    key = "best"
-
     def __init__(self, restore: bool, patience: int | None = None) -> None:
         self._restore, self._patience = restore, patience
         self.value: float = math.inf
@@ -59,8 +57,10 @@ class BestEpoch(Hook):
         run.history.best_epoch = self.epoch
 
     def state_dict(self) -> dict[str, Any]:
-        return {"value": self.value, "epoch": self.epoch, "bad": self.bad, "parameters": self.parameters}
+        best = {"value": self.value, "epoch": self.epoch, "bad": self.bad, "parameters": self.parameters}
+        return {"best": best}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.value, self.epoch, self.bad = state["value"], state["epoch"], state["bad"]
-        self.parameters = state["parameters"] if self._restore else None
+        best = state["best"]
+        self.value, self.epoch, self.bad = best["value"], best["epoch"], best["bad"]
+        self.parameters = best["parameters"] if self._restore else None

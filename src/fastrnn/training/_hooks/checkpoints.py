@@ -24,7 +24,7 @@ class CheckpointWriter(Hook):
     def __init__(self, checkpoint: Checkpoint, schedule: Schedule | None) -> None:
         self.checkpoint, self.schedule = checkpoint, schedule
 
-    def after_step(self, run: "Training", step: Step) -> None:
+    def on_step(self, run: "Training", step: Step) -> None:
         if self.checkpoint.due(step.number):
             self._write(run)
 

@@ -38,15 +38,7 @@ class Step:
 
 
 class Hook:
-    """Base of all hooks, which does nothing at any moment. Hooks act in the order of their list.
-
-    Attributes
-    ----------
-    key : str or None
-        The name of the hook's state in a checkpoint; None if it has no state.
-    """
-
-    key: str | None = None
+    """Base of all hooks, which does nothing at any moment. Hooks act in the order of their list."""
 
     @property
     def finished(self) -> bool:
@@ -63,9 +55,6 @@ class Hook:
     def on_step(self, run: "Training", step: Step) -> None:
         """The parameters have been updated. Ctrl-C waits until all hooks have acted."""
 
-    def after_step(self, run: "Training", step: Step) -> None:
-        """The step is complete."""
-
     def on_epoch(self, run: "Training", row: dict[str, Any]) -> None:
         """The history has a new row. Ctrl-C waits until all hooks have acted."""
 
@@ -79,11 +68,11 @@ class Hook:
         """After everything else, also after an error."""
 
     def state_dict(self) -> dict[str, Any]:
-        """The state, for a checkpoint."""
+        """Entries of a checkpoint."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a `state_dict`."""
+        """Continue from a checkpoint, which has the entries of all hooks."""
 
 
 def watched_loss(row: dict[str, Any]) -> float:

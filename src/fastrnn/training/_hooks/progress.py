@@ -53,7 +53,7 @@ class ProgressBar(Hook):
             mininterval=0.2 if sys.stderr.isatty() else 10,  # seconds: a log needs fewer lines
         )
 
-    def after_step(self, run: "Training", step: Step) -> None:
+    def on_step(self, run: "Training", step: Step) -> None:
         if self._bar is None:
             return
         for name, value in step.values.items():

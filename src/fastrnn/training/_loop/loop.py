@@ -142,8 +142,7 @@ class Training:
 
     def step(self, epoch: int, batch: Batch, window: Window, cursor: Cursor) -> None:
         """Update the parameters by the gradients of a window."""
-        number = self.steps + 1
-        for name in window.extras.keys() & self.metrics.keys():
+        for name in self.metrics:
             check_column(name, window.extras)
         try:
             norm = self.update.norm(window.loss)
@@ -151,21 +150,19 @@ class Training:
             if not batch.is_finite():
                 error.add_note("x of this batch holds nan or inf")
             raise
-        values = {"loss": window.loss}
-        values |= scores(self.objective, self.metrics, window.y, window.target, window.lengths)
-        step = Step(number, epoch, window.loss, norm, values, dict(window.extras), window.steps)
+        metrics = scores(self.objective, self.metrics, window.y, window.target, window.lengths)
+        values = {"loss": window.loss} | metrics
+        step = Step(self.steps + 1, epoch, window.loss, norm, values, dict(window.extras), window.steps)
         for hook in self.hooks:
             if hook.on_gradients(self, step):
                 step.norm = self.update.norm(window.loss)
         with self.interrupts.held():
             self.update(window.loss, step.norm)
+            self.steps = step.number
+            self.means.add(step.values | step.extras | {"grad_norm": step.norm}, window.positions)
+            self.commit(cursor)
             for hook in self.hooks:
                 hook.on_step(self, step)
-            self.steps = number
-            self.means.add(values | step.extras | {"grad_norm": step.norm}, window.positions)
-            self.commit(cursor)
-        for hook in self.hooks:
-            hook.after_step(self, step)
 
     # -- the state to resume from ------------------------------------------------------------------------------------
 
@@ -176,14 +173,16 @@ class Training:
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed training needs besides model, optimizer and schedule."""
-        return {
+        state = {
             "step": self.steps,
             "seconds": self.seconds,
             "place": self.cursor._asdict(),
             "history": dict(self.history),
             "means": self.means.state_dict(),
-            **{hook.key: hook.state_dict() for hook in self.hooks if hook.key is not None},
         }
+        for hook in self.hooks:
+            state |= hook.state_dict()
+        return state
 
     def resume(self, path: str, schedule: Any) -> None:
         """Continue from a checkpoint. Nothing is changed unless all of it fits."""
@@ -195,7 +194,6 @@ class Training:
         self.history.update(state["history"])
         self.means.load_state_dict(state["means"])
         for hook in self.hooks:
-            if hook.key is not None:
-                hook.load_state_dict(state[hook.key])
+            hook.load_state_dict(state)
         self.steps, self.seconds = state["step"], state["seconds"]
         self.commit(Cursor(**state["place"]))
