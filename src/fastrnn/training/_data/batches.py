@@ -30,7 +30,7 @@ class Batches:
         Targets. Of an array x: one for each step if the first two axes are those of x; otherwise one for each row,
         (N, ...), or sequences of other lengths, (S, N, ...). Of a list: an array (N, ...) has one target for each row;
         a list of sequences as long as those of x has one for each step, and is padded as x is; of any other list the
-        loss is given the rows of a batch, as they are.
+        loss receives the rows of a batch as they are.
     batch_size : int, default 32
         Rows in a batch; the last batch of an epoch may have fewer.
     lengths : array_like of int, shape (N,), optional
@@ -42,7 +42,7 @@ class Batches:
         (x, y, lengths), and nothing is padded. This is how a model of several inputs gets them: the x of its batch is a
         dict or a tuple.
     dtype : {np.float32, np.float64}, optional
-        Of the sequences of a list x that are lists of Python numbers, which have none of their own. `fit` and
+        Of the sequences of a list x that are lists of Python numbers and so have no dtype of their own. `fit` and
         `evaluate` pass that of the model if it does not read tokens. By default as NumPy does, integers or float64.
     per_step : bool, optional
         Whether y has a target for each step of x. By default the shapes decide, as described for y. False is for labels
@@ -52,7 +52,7 @@ class Batches:
         Every epoch has an order of its own: rows at random; where lengths differ, rows of similar lengths form a batch,
         so that there is little padding. Without it, the rows stay in order.
     seed : int, Generator or None, default None
-        Of the order.
+        Seed of the order.
 
     Raises
     ------

@@ -46,8 +46,8 @@ def fit(
         adds into ``grads``.
     loss : callable
         ``loss(y, target)`` returns (value, dy), as the losses of this package do. With padded batches, a loss that has
-        an argument `lengths` (and `batch_first`), or `input_lengths`, as `ctc_loss`, is given the lengths of the rows;
-        any other is given only the positions within them, y (M, ...) and target (M, ...).
+        an argument `lengths` (and `batch_first`), or `input_lengths`, as `ctc_loss`, receives the lengths of the rows;
+        any other receives only the positions within them, y (M, ...) and target (M, ...).
     x, y : array_like, or lists of sequences
         Arrays of all rows, with the rows where the model has them, or lists of sequences of any lengths: see
         `Batches`. Or, as `x` alone, `Batches`, or an iterable of batches, (x, y) or (x, y, lengths), where x may be a
@@ -55,8 +55,9 @@ def fit(
         iterable, called for every epoch. A generator gives its batches once: if it ends before the epochs are over, the
         training ends too, with a warning.
     optimizer : Optimizer, optional
-        Of this model. By default ``Adam(model)``.
+        An optimizer of this model, by default ``Adam(model)``.
     epochs : int, default 10
+        The number of the last epoch; with `resume`, those of the checkpoint count.
     batch_size : int, default 32
         Rows in a batch.
     steps_per_epoch : int, optional
@@ -66,8 +67,8 @@ def fit(
     metrics : sequence of callable, or dict of str to callable, default ()
         ``metric(y, target)`` returns a number: a column of the history, and ``"val_..."`` one of the validation.
     schedule : Schedule, optional
-        Of this optimizer. It steps after every update; `ReduceLROnPlateau` steps after every epoch, by the validation
-        loss, or without validation the loss.
+        A schedule of this optimizer. It steps after every update; `ReduceLROnPlateau` steps after every epoch, by the
+        validation loss, or without validation the loss.
     clip : float, optional
         Largest global norm of the gradients.
     clip_value : float, optional
@@ -93,12 +94,12 @@ def fit(
     checkpoint : path or Checkpoint, optional
         A file that is replaced after every epoch, as often as a `Checkpoint` requests, and on Ctrl-C.
     resume : bool, default False
-        Resume from `checkpoint`, if that file exists, to the same bits as without a break. What is not in the file
-        (data, loss, options) has to be the same.
+        Resume from `checkpoint`, if that file exists, with the same bits as a training without a break. What is not
+        in the file (data, loss, options) has to be the same.
     shuffle : bool, default True
         Whether the rows have a random order in every epoch.
     seed : int, Generator or None, default None
-        Of the order of the rows.
+        Seed of the order of the rows.
     progress : bool or None, default None
         Whether to show a progress bar, which needs tqdm. None shows it if tqdm is installed.
 

@@ -87,7 +87,7 @@ class Objective:
         return isinstance(self.model, Layer)
 
     def lengths_after(self, lengths: Any) -> Any:
-        """The lengths of the rows of y, given those of x; None if the rows are full, or have no time."""
+        """The lengths of the rows of y, given those of x; None if the rows are full or have no time axis."""
         return lengths if lengths is None or not isinstance(self.model, Layer) else self.model.lengths_after(lengths)
 
     def cost(self, y: Any, target: Any, lengths: Any) -> tuple[float, Array]:
@@ -114,8 +114,8 @@ def applied(
     Parameters
     ----------
     function : callable
-        ``function(y, target)``. If it has an argument `lengths`, it is given the lengths of a padded batch, and
-        `batch_first` if it has that; so is one with `input_lengths`, as `ctc_loss`, always. Any other sees only
+        ``function(y, target)``. If it has an argument `lengths`, it receives the lengths of a padded batch, and
+        `batch_first` if it has that; one with `input_lengths`, as `ctc_loss`, always does. Any other sees only
         the positions within their row's length, y (M, ...) and target (M, ...), one after another.
     lengths : array_like of int, shape (N,), or None
     takes : collection of str, optional
