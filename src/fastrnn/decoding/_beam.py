@@ -39,8 +39,8 @@ def beam(
     model : Seq2Seq, Sequential, or any object with `begin`
         A translator with its own source, or a language model.
     source : array_like
-        What a Seq2Seq takes as its source; for a language model the sequences to continue, tokens (T_s, N), or (N,
-        T_s) with `batch_first`, of at least one symbol each, which are not repeated in the result.
+        What a Seq2Seq takes as its source; for a language model the prefixes to continue, tokens (T_s, N), or
+        (N, T_s) with `batch_first`, of at least one symbol each, which are not repeated in the result.
     lengths : array_like of int, shape (N,), default T_s for every row
         Lengths of the rows of the source.
     stop : int or None
