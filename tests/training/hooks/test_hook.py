@@ -76,9 +76,7 @@ def test_the_norm_is_measured_again_after_a_change_only(changes, data, monkeypat
 
 def test_a_finished_hook_ends_the_training(data):
     class Finished(Hook):
-        @property
-        def finished(self):
-            return True
+        finished = True
 
     assert train(data, [Finished()], epochs=3)[1]() == {}
     assert len(train(data, [Hook()], epochs=3)[1]()["loss"]) == 3

@@ -34,15 +34,11 @@ class BestEpoch(Hook):
     """
 
     def __init__(self, restore: bool, patience: int | None = None) -> None:
-        self._restore, self._patience = restore, patience
+        self._restore, self._patience = restore, math.inf if patience is None else patience
         self.value: float = math.inf
         self.epoch: int | None = None
         self.bad = 0
         self.parameters: dict[str, Array] | None = None
-
-    @property
-    def finished(self) -> bool:
-        return self._patience is not None and self.bad >= self._patience
 
     def on_epoch(self, run: "Training", row: dict[str, Any]) -> None:
         loss = watched_loss(row)
@@ -50,6 +46,7 @@ class BestEpoch(Hook):
         if loss < self.value:  # nan is not better
             self.value, self.epoch, self.bad = loss, row["epoch"], 0
             self.parameters = parameters_of(run.model) if self._restore else None
+        self.finished = self.bad >= self._patience
 
     def on_end(self, run: "Training") -> None:
         if self.parameters is not None:
@@ -64,3 +61,4 @@ class BestEpoch(Hook):
         best = state["best"]
         self.value, self.epoch, self.bad = best["value"], best["epoch"], best["bad"]
         self.parameters = best["parameters"] if self._restore else None
+        self.finished = self.bad >= self._patience

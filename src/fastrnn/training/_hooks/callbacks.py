@@ -50,11 +50,6 @@ class Callbacks(Hook):
         self._on_step = [callback.on_step for callback in callbacks if isinstance(callback, StepCallback)]
         functions: list[Any] = [getattr(callback, "on_epoch", callback) for callback in callbacks]
         self._on_epoch = [function for function in functions if not isinstance(function, StepCallback)]
-        self._finished = False
-
-    @property
-    def finished(self) -> bool:
-        return self._finished
 
     def on_gradients(self, run: "Training", step: Step) -> bool:
         for callback in self._on_step:
@@ -63,4 +58,4 @@ class Callbacks(Hook):
 
     def after_epoch(self, run: "Training", row: dict[str, Any]) -> None:
         answers = [callback(run.model, row["epoch"], row) for callback in self._on_epoch]
-        self._finished = any(answer is True for answer in answers)
+        self.finished = any(answer is True for answer in answers)

@@ -38,12 +38,15 @@ class Step:
 
 
 class Hook:
-    """Base of all hooks, which does nothing at any moment. Hooks act in the order of their list."""
+    """Base of all hooks, which does nothing at any moment. Hooks act in the order of their list.
 
-    @property
-    def finished(self) -> bool:
-        """Whether no epoch should follow."""
-        return False
+    Attributes
+    ----------
+    finished : bool
+        Whether no epoch should follow.
+    """
+
+    finished: bool = False
 
     def on_begin(self, run: "Training") -> None:
         """Before the first epoch."""

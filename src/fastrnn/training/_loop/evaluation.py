@@ -80,7 +80,7 @@ def mean_scores(
         for y, target, lengths in _outputs(objective, batch, chunk):
             loss, _ = objective.cost(y, target, lengths)
             means.add({"loss": loss} | scores(objective, metrics, y, target, lengths), positions(y, lengths))
-    if not means.weight and not means.totals:
+    if not means.totals:
         raise ValueError("x: expected at least one batch, got none")
     return means.values()
 
