@@ -48,6 +48,7 @@ class Callbacks(Hook):
                 got = type(callback).__name__
                 raise TypeError(f"callbacks: expected functions, or objects with on_step or on_epoch, got {got}")
         self._on_step = [callback.on_step for callback in callbacks if isinstance(callback, StepCallback)]
+        # An object that has neither method is called itself, after every epoch.
         functions: list[Any] = [getattr(callback, "on_epoch", callback) for callback in callbacks]
         self._on_epoch = [function for function in functions if not isinstance(function, StepCallback)]
 

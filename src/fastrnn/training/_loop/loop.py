@@ -26,7 +26,7 @@ class Cursor(NamedTuple):
     Attributes
     ----------
     feed : dict
-        The state of the data source.
+        The position in the data: the state of the `EpochReader`. Checkpoints have this name for it.
     start : int
         The step in the next batch.
     first : object
@@ -92,7 +92,7 @@ class Training:
         return self.history
 
     def epoch(self) -> bool:
-        """Train what is left of an epoch. False if there were no batches left."""
+        """Train the rest of an epoch. Returns False if no batches remain."""
         number, start = self.history.epochs + 1, time.monotonic() - self.seconds
         try:
             for batch, window, cursor in self._windows():
@@ -132,7 +132,7 @@ class Training:
         return {f"val_{name}": value for name, value in means.items()}
 
     def _windows(self) -> Iterator[tuple[Batch, Window, Cursor]]:
-        """The batches that are left of this epoch, their windows, and the cursor behind each."""
+        """The batches that remain of this epoch, with their windows, and the cursor after each window."""
         before, start, first = self.data.state_dict(), self.cursor.start, self.cursor.first
         for batch in self.data.epoch():
             after = self.data.state_dict()
@@ -150,8 +150,8 @@ class Training:
             if not batch.is_finite():
                 error.add_note("x of this batch holds nan or inf")
             raise
-        metrics = scores(self.objective, self.metrics, window.y, window.target, window.lengths)
-        values = {"loss": window.loss} | metrics
+        values = {"loss": window.loss}
+        values |= scores(self.objective, self.metrics, window.y, window.target, window.lengths)
         step = Step(self.steps + 1, epoch, window.loss, norm, values, dict(window.extras), window.steps)
         for hook in self.hooks:
             if hook.on_gradients(self, step):

@@ -32,7 +32,8 @@ class Objective:
     Attributes
     ----------
     batch_first : bool
-        Whether the rows of a batch are along its first axis; True for a layer to which time is no axis of its own.
+        Whether the rows of a batch are along its first axis. Of a model that does not say, a layer has no time axis, so
+        that they are; any other model has time first.
     """
 
     def __init__(self, model: Any, loss: Loss) -> None:
@@ -69,7 +70,7 @@ class Objective:
             results = function(*x)
         else:
             results = function(x) if lengths is None else function(x, lengths=lengths)
-        y, *others = as_tuple(results)
+        y, *others = results if training else as_tuple(results)
         tape = others.pop() if training else None
         return y, others[0] if others else None, tape
 

@@ -176,8 +176,9 @@ def sum_extras(tapes: Iterable[Any]) -> dict[str, float]:
 
 
 def as_windows(name: str, value: Any, model: Any) -> tuple[int, int]:
-    """`value`, k1 or (k1, k2), as (k1, k2), if a sequence in pieces is to the model the same as the whole sequence."""
-    k1, k2 = (as_size(name, k) for k in (value if isinstance(value, tuple | list) and len(value) == 2 else [value] * 2))
+    """`value`, k1 or (k1, k2), as (k1, k2), for a model to which a sequence in pieces is the same as the whole."""
+    k1, k2 = value if isinstance(value, tuple | list) and len(value) == 2 else (value, value)
+    k1, k2 = as_size(name, k1), as_size(name, k2)
     if k2 < k1:
         raise ValueError(f"{name}: expected k2 >= k1, since no step may be left out, got {k1}, {k2}")
     kind = type(model).__name__
