@@ -23,10 +23,10 @@ def beam(
     width: int = 4,
     length_penalty: float = 0.0,
 ) -> Decoded:
-    """Search for the likeliest sequence of each row, extending its `width` best beginnings side by side.
+    """Search for the likeliest sequence of each row, extending its `width` best hypotheses side by side.
 
-    A beginning is a sequence that is as long as the number of steps so far, or one that has ended. Each step extends
-    every beginning that has not ended by every symbol, and keeps the best `width` of all. The search is for the largest
+    A hypothesis is a sequence with a symbol for each step so far, or one that has ended. Each step extends every
+    hypothesis that has not ended by every symbol, and keeps the best `width` of all. The search is for the largest
 
         log_prob / ((5 + length) / 6) ** length_penalty
 
@@ -39,8 +39,8 @@ def beam(
     model : Seq2Seq, Sequential, or any object with `begin`
         A translator with its own source, or a language model.
     source : array_like
-        What a Seq2Seq takes as its source; for a language model the beginnings, tokens (T_s, N), or (N, T_s) with
-        `batch_first`, of at least one symbol each, which are not repeated in the result.
+        What a Seq2Seq takes as its source; for a language model the prefixes to continue, tokens (T_s, N), or
+        (N, T_s) with `batch_first`, of at least one symbol each, which are not repeated in the result.
     lengths : array_like of int, shape (N,), default T_s for every row
         Lengths of the rows of the source.
     stop : int or None
@@ -48,7 +48,7 @@ def beam(
     max_length : int
         The largest number of steps of a row, at least 1.
     width : int, default 4
-        The number of beginnings of each row, at least 1.
+        The number of hypotheses of each row, at least 1.
     length_penalty : float, default 0.0
         Finite and at least 0; 0.6 to 1 is usual.
 
@@ -80,46 +80,37 @@ def beam(
     power = as_nonnegative("length_penalty", length_penalty)
     tokens, state, step = begin(model, source, lengths, K)
     N = len(tokens) // K
-    beams = _Beams(np.full((N, K), -np.inf), np.full((N, K), -1))
-    beams.total[:, 0] = 0  # at first there is one beginning, the empty one
-    first = np.arange(N)[:, None] * K  # of the beginnings of each row
+    total = np.full((N, K), -np.inf)  # log-probabilities; -inf in place of a hypothesis that does not exist
+    total[:, 0] = 0  # at first only one does, the empty one
+    ends = np.full((N, K), -1)  # the step of `stop`; -1 before it
+    first = np.arange(N)[:, None] * K  # of the hypotheses of each row
     history: list[_Extension] = []
-    while len(history) < max_length and not beams.finished:
+    while len(history) < max_length and ((ends < 0) & (total != -np.inf)).any():
         logits, state, weights = step(tokens, state)
         log_probs = log_softmax(logits, stop).reshape(N, K, -1)
-        beams, symbols, origin = _extend(beams, log_probs, len(history), stop, power)
+        total, ends, symbols, origin = _extend(total, ends, log_probs, len(history), stop, power)
         tokens, state = symbols.reshape(-1), select_rows(state, (first + origin).reshape(-1))
         history.append(_Extension(symbols, origin, weights))
 
-    steps = np.where(beams.ends < 0, len(history), beams.ends + 1)
-    best = _penalized(beams.total, steps, power).argmax(axis=1)
+    steps = np.where(ends < 0, len(history), ends + 1)
+    best = _penalized(total, steps, power).argmax(axis=1)
     n = np.arange(N)
-    written = np.where(beams.ends[n, best] < 0, len(history), beams.ends[n, best])
-    return as_decoded(model, *_trace_back(history, best), written, beams.total[n, best])
-
-
-class _Beams(NamedTuple):
-    """The beginnings of each row."""
-
-    total: Array  # (N, K): log-probabilities; -inf where there are fewer than K beginnings
-    ends: Array  # (N, K): the step of `stop`; -1 before it
-
-    @property
-    def finished(self) -> bool:
-        return bool(((self.ends >= 0) | (self.total == -np.inf)).all())
+    written = np.where(ends[n, best] < 0, len(history), ends[n, best])
+    return as_decoded(model, *_trace_back(history, best), written, total[n, best])
 
 
 class _Extension(NamedTuple):
-    """What one step added to the beginnings."""
+    """What one step added to the hypotheses."""
 
     symbols: Array  # (N, K)
-    origin: Array  # (N, K): the beginning that each of them extends
+    origin: Array  # (N, K): the hypothesis that each of them extends
     weights: Array | None  # (N * K, T_s): of the attention
 
 
-def _extend(beams: _Beams, log_probs: Array, t: int, stop: int, power: float) -> tuple[_Beams, Array, Array]:
-    """The best K beginnings after step t, their last symbols (N, K) and the beginnings that they extend (N, K)."""
-    total, ends = beams
+def _extend(
+    total: Array, ends: Array, log_probs: Array, t: int, stop: int, power: float
+) -> tuple[Array, Array, Array, Array]:
+    """The best K hypotheses after step t: `total`, `ends`, their last symbols and the hypotheses that they extend."""
     N, K, V = log_probs.shape
     ended = ends >= 0
     log_probs[ended] = -np.inf  # a sequence that has ended is extended by `stop` alone, at no cost
@@ -131,7 +122,7 @@ def _extend(beams: _Beams, log_probs: Array, t: int, stop: int, power: float) ->
     total = np.take_along_axis(totals.reshape(N, K * V), best, axis=1)
     ends = np.take_along_axis(ends, origin, axis=1)
     ends[(ends < 0) & (symbols == stop)] = t
-    return _Beams(total, ends), symbols, origin
+    return total, ends, symbols, origin
 
 
 def _penalized(log_probs: Array, lengths: Array, power: float) -> Array:

@@ -2,7 +2,6 @@
 """Decoding of one sequence for each row: the likeliest symbol at each step, or one drawn at random."""
 
 from collections.abc import Callable
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,8 +10,6 @@ from .._engine.arguments import Array, SeedLike, as_positive, as_rng, as_size
 from ..nn._sequential import Sequential
 from ._decoded import Decoded, as_decoded
 from ._stepping import Decodable, as_limits, begin, log_softmax
-
-Choose: TypeAlias = Callable[[Array], Array]  # log-probabilities (N, V) -> symbols (N,)
 
 
 def greedy(
@@ -30,8 +27,8 @@ def greedy(
     model : Seq2Seq, Sequential, or any object with `begin`
         A translator with its own source, or a language model.
     source : array_like
-        What a Seq2Seq takes as its source; for a language model the beginnings, tokens (T_s, N), or (N, T_s) with
-        `batch_first`, of at least one symbol each, which are not repeated in the result.
+        What a Seq2Seq takes as its source; for a language model the prefixes to continue, tokens (T_s, N), or
+        (N, T_s) with `batch_first`, of at least one symbol each, which are not repeated in the result.
     lengths : array_like of int, shape (N,), default T_s for every row
         Lengths of the rows of the source.
     stop : int or None
@@ -82,8 +79,8 @@ def sample(
     model : Seq2Seq, Sequential, or any object with `begin`
         A translator with its own source, or a language model.
     source : array_like
-        What a Seq2Seq takes as its source; for a language model the beginnings, tokens (T_s, N), or (N, T_s) with
-        `batch_first`, of at least one symbol each, which are not repeated in the result.
+        What a Seq2Seq takes as its source; for a language model the prefixes to continue, tokens (T_s, N), or
+        (N, T_s) with `batch_first`, of at least one symbol each, which are not repeated in the result.
     lengths : array_like of int, shape (N,), default T_s for every row
         Lengths of the rows of the source.
     stop : int or None
@@ -142,9 +139,9 @@ def _write(
     lengths: ArrayLike | None,
     stop: int,
     max_length: int,
-    choose: Choose,
+    choose: Callable[[Array], Array],
 ) -> Decoded:
-    """Write one sequence for each row; `choose` picks the symbols of a step."""
+    """Write one sequence for each row; `choose` picks the symbols (N,) of a step, given log-probabilities (N, V)."""
     tokens, state, step = begin(model, source, lengths, 1)
     n = np.arange(len(tokens))
     running, written, total = np.ones(len(n), bool), np.zeros(len(n), np.intp), np.zeros(len(n))

@@ -5,7 +5,7 @@ Every gate is drawn separately: the input weights of an LSTM, (4*H, I), are four
 four (H, H), and `fan_in` and `fan_out` in a formula are the columns and rows of one of them. Numbers are drawn in
 float64 and rounded to the dtype of the layer. The same `seed` (int, Generator or None) gives the same numbers.
 
-Instead of a layer, a Sequential or a Residual may be given. The layers inside that a function supports are written one
+Instead of a layer, a Sequential or a Residual may be passed. The layers inside that a function supports are written one
 after another, with the numbers of one generator; other layers (an Embedding, for example) are left unchanged.
 """
 

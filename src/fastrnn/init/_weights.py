@@ -84,8 +84,7 @@ def xavier_uniform(layer: LayerT, gain: float = 1.0, seed: SeedLike = None) -> L
 def xavier_normal(layer: LayerT, gain: float = 1.0, seed: SeedLike = None) -> LayerT:
     """Normal weights of variance ``gain**2 * 2 / (fan_in + fan_out)``; biases 0.
 
-    Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010, equation
-    16: a compromise between activations and gradients that keep their variance from layer to layer.
+    The normal distribution of the variance of `xavier_uniform`, where the formula is explained.
 
     Parameters
     ----------
@@ -158,8 +157,7 @@ def he_uniform(layer: LayerT, gain: float = 1.0, seed: SeedLike = None) -> Layer
 def he_normal(layer: LayerT, gain: float = 1.0, seed: SeedLike = None) -> LayerT:
     """Normal weights of variance ``gain**2 * 2 / fan_in``; biases 0.
 
-    For relu. He, Zhang, Ren, Sun, "Delving deep into rectifiers", ICCV 2015, equation 10: relu removes half of the
-    second moment, and the factor 2 restores it.
+    The normal distribution of the variance of `he_uniform`, where the formula is explained.
 
     Parameters
     ----------

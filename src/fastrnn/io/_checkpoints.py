@@ -28,7 +28,7 @@ def write_checkpoint(path: Any, content: Mapping[str, Any]) -> None:
     text = json.dumps(_without_arrays(content, "", arrays)).encode()
     arrays["tree"] = np.frombuffer(text, np.uint8)
     about = {"format": FORMAT, "version": __version__, "crc32": container.checksum(FORMAT, arrays)}
-    container.write(path, arrays, {"fastrnn": json.dumps(about)}, "model", "arrays")
+    container.write(path, arrays, {"fastrnn": json.dumps(about)}, "model")
 
 
 def read_checkpoint(path: Any) -> dict[str, Any]:

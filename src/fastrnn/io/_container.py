@@ -103,17 +103,14 @@ def text_checksum(text: str) -> str:
 # -- writing ---------------------------------------------------------------------------------------------------------
 
 
-def write(path: str, arrays: dict[str, Array], metadata: dict[str, str], name: str, what: str) -> None:
-    """Replace the file by a container of these arrays, unless its header would be too large to be read.
-
-    `name` and `what` are for the message: the arguments that are too large, and what the arrays are.
-    """
+def write(path: str, arrays: dict[str, Array], metadata: dict[str, str], name: str) -> None:
+    """Replace the file by a container of these arrays; ValueError of `name` if its header is too large to be read."""
     from safetensors.numpy import save as serialize
 
     content = serialize(arrays, metadata)
     if (length := int.from_bytes(content[:8], "little")) > LARGEST_HEADER:
         raise ValueError(
-            f"{name}: expected a header of at most {LARGEST_HEADER} bytes, got {length} bytes for {len(arrays)} {what}"
+            f"{name}: expected a header of at most {LARGEST_HEADER} bytes, got {length} bytes for {len(arrays)} arrays"
         )
     replace(path, content)
 

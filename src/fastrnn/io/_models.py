@@ -45,7 +45,7 @@ def save(model: Layer, path: PathType, *, notes: dict[str, Any] | None = None) -
         Usually ``*.safetensors``. What a symbolic link points to is replaced, not the link.
     notes : dict, optional
         Anything else that belongs to the model, such as its vocabulary: by name, whatever JSON can hold. `load_notes`
-        reads it. It is not for arrays: there is room for a few megabytes.
+        reads it. Not for arrays: a file can hold a few megabytes of notes.
 
     Raises
     ------
@@ -86,12 +86,9 @@ def save(model: Layer, path: PathType, *, notes: dict[str, Any] | None = None) -
         "architecture": architecture,
         "crc32": container.checksum(architecture, arrays),
     }
-    entries, name, what = {}, "model", "parameters"
-    if notes is not None:
-        entries["notes"] = as_json("notes", notes)
-        about["notes"] = container.text_checksum(entries["notes"])
-        name, what = "model, notes", "parameters and the notes"
-    container.write(path, arrays, {"fastrnn": json.dumps(about), **entries}, name, what)
+    texts = {} if notes is None else {"notes": as_json("notes", notes)}
+    about |= {name: container.text_checksum(text) for name, text in texts.items()}
+    container.write(path, arrays, {"fastrnn": json.dumps(about), **texts}, ", ".join(["model", *texts]))
 
 
 def load(path: PathType) -> Layer:
@@ -166,7 +163,7 @@ def read_metadata(metadata: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     if not isinstance(metadata, dict) or not isinstance(metadata.get("fastrnn"), str):
         raise ValueError(
             "not written by fastrnn.save: no architecture. The tensors of a safetensors file "
-            "from elsewhere can be given to load_state_dict of a layer that fits"
+            "from elsewhere can be passed to load_state_dict of a layer that fits"
         )
     about = container.from_json("metadata", metadata["fastrnn"])
     if str(about.get("format")).startswith("checkpoint"):

@@ -9,8 +9,6 @@ from numpy.typing import ArrayLike
 from .._engine.arguments import Array, as_flag
 from ._masking import as_prediction, as_target, as_weights, check_entries, masked_mean, sequence_mask
 
-__all__ = ["binary_cross_entropy_with_logits"]
-
 
 def binary_cross_entropy_with_logits(
     logits: ArrayLike,

@@ -9,8 +9,6 @@ from numpy.typing import ArrayLike
 from .._engine.arguments import UNIT, Array, as_flag, as_integer, as_integers, as_number
 from ._masking import as_prediction, as_weights, check_entries, sequence_mask
 
-__all__ = ["cross_entropy"]
-
 
 def cross_entropy(
     logits: ArrayLike,

@@ -10,8 +10,6 @@ from .._engine.arguments import Array, as_flag, as_integer, as_integers
 from .._engine.ragged import as_lengths, length_mask
 from ._masking import as_prediction, check_entries
 
-__all__ = ["ctc_loss"]
-
 
 def ctc_loss(
     logits: ArrayLike,

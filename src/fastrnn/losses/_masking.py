@@ -10,8 +10,6 @@ from numpy.typing import ArrayLike, DTypeLike
 from .._engine.arguments import FLOATS, Array, as_array
 from .._engine.ragged import as_lengths, length_mask
 
-__all__ = ["as_prediction", "as_target", "as_weights", "check_entries", "masked_mean", "sequence_mask"]
-
 
 def as_prediction(name: str, value: ArrayLike) -> Array:
     """`value` as an array of float32 or float64: the argument that a loss is differentiated by."""

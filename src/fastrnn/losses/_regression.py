@@ -10,8 +10,6 @@ from numpy.typing import ArrayLike
 from .._engine.arguments import Array, as_flag, as_positive
 from ._masking import as_prediction, as_target, masked_mean, sequence_mask
 
-__all__ = ["huber_loss", "l1_loss", "mse_loss"]
-
 
 def mse_loss(
     prediction: ArrayLike, target: ArrayLike, *, lengths: ArrayLike | None = None, batch_first: bool = False

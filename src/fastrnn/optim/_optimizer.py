@@ -27,7 +27,7 @@ class Optimizer(Configurable):
     Attributes
     ----------
     steps : int
-        Number of steps done.
+        Number of updates so far.
     state : dict
         ``state[parameter][moment]`` is an array of the shape and dtype of the parameter.
 
@@ -82,7 +82,7 @@ class Optimizer(Configurable):
     groups: Argument[Mapping[str, Mapping[str, Any]] | None] = Argument(
         "Parameters with hyper-parameters of their own: for each pattern of `fnmatch` over the names of the "
         "parameters, values by the name of the hyper-parameter. The first pattern that matches a parameter counts; "
-        "every pattern must be the first for some parameter. The `lr` of a group is kept as a multiple of the "
+        "every pattern must be the first for some parameter. The `lr` of a group is stored as a multiple of the "
         "optimizer's, so that a schedule, say, scales both.",
         "mapping of str to mapping",
         default=None,
@@ -94,8 +94,7 @@ class Optimizer(Configurable):
     def _setup(self, groups: Mapping[str, Mapping[str, Any]] | None) -> None:
         model = self.model
         check_model(model, "params", "grads")
-        if model.params.keys() != model.grads.keys():
-            odd = sorted(model.params.keys() ^ model.grads.keys())
+        if odd := sorted(model.params.keys() ^ model.grads.keys()):
             raise ValueError(f"model: expected params and grads of the same names, got {odd} in one of them only")
         for name, p in model.params.items():
             if p.dtype not in FLOATS:

@@ -50,7 +50,7 @@ class SGD(KernelOptimizer):
     momentum: Number = Number("Decay of the velocity, in [0, 1).", PROBABILITY, default=0.0)
     _: KW_ONLY
     nesterov: Flag = Flag(
-        "Nesterov's momentum (equations 3 and 4 there, in the form that needs only the gradient at `p`). Needs "
+        "Nesterov's momentum (equations 3 and 4 of the paper, in the form that needs only the gradient at `p`). Needs "
         "momentum > 0, in every group.",
         default=False,
     )

@@ -2,6 +2,7 @@
 """The best epoch of a training."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,29 +10,32 @@ from support.training import assert_same, fit, make_model
 
 import fastrnn as fr
 from fastrnn.training._hooks.best import BestEpoch
+from fastrnn.training._state.history import History
 
 
 def test_the_best_epoch_and_its_parameters():
     model = fr.Linear(1, 1, seed=0)
-    best = BestEpoch(model, keep=True)
+    run = SimpleNamespace(model=model, history=History())
+    best = BestEpoch(restore=True)
     for epoch, value in enumerate([3.0, 1.0, math.nan, 1.0, 2.0], 1):
         model.params["weight"][...] = epoch
-        best.update(value, epoch)
+        best.on_epoch(run, {"epoch": epoch, "loss": value})
     assert (best.value, best.epoch, best.bad) == (1.0, 2, 3)
-    other = BestEpoch(model, keep=True)
+    other = BestEpoch(restore=True)
     other.load_state_dict(best.state_dict())
-    other.restore()
+    other.on_end(run)
+    assert run.history.best_epoch == 2
     np.testing.assert_array_equal(model.params["weight"], 2)
     assert other.state_dict() == best.state_dict()
 
 
 def test_nothing_to_restore():
     model = fr.Linear(1, 1, seed=0)
-    before = model.state_dict()
-    for keep, value in (True, math.nan), (False, 1.0):
-        best = BestEpoch(model, keep)
-        best.update(value, 1)
-        best.restore()
+    before, run = model.state_dict(), SimpleNamespace(model=model, history=History())
+    for restore, value in (True, math.nan), (False, 1.0):
+        best = BestEpoch(restore)
+        best.on_epoch(run, {"epoch": 1, "loss": value})
+        best.on_end(run)
         np.testing.assert_array_equal(model.params["weight"], before["weight"])
 
 

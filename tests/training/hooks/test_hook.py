@@ -12,7 +12,7 @@ from fastrnn.training._loop.loop import Training
 from fastrnn.training._loop.objective import Objective
 from fastrnn.training._loop.update import Update
 
-MOMENTS = "on_begin on_gradients on_step after_step on_epoch after_epoch on_end close".split()
+MOMENTS = "on_begin on_gradients on_step on_epoch after_epoch on_end close".split()
 
 
 class Recorder(Hook):
@@ -47,7 +47,7 @@ def test_the_order(data):
     log = []
     _, run = train(data, [Recorder("a", log), Recorder("b", log)])
     run()
-    step = ["a on_gradients", "b on_gradients", "a on_step", "b on_step", "a after_step", "b after_step"]
+    step = ["a on_gradients", "b on_gradients", "a on_step", "b on_step"]
     epoch = ["a on_epoch", "b on_epoch", "a after_epoch", "b after_epoch"]
     end = ["b on_end", "a on_end", "a close", "b close"]
     assert log == ["a on_begin", "b on_begin", *step, *step, *epoch, *end]
@@ -69,16 +69,14 @@ def test_the_norm_is_measured_again_after_a_change_only(changes, data, monkeypat
     calls = []
     training, run = train(data, [Recorder("a", []), Recorder("b", [], changes)])
     norm = training.update.norm
-    monkeypatch.setattr(training.update, "norm", lambda step, loss: calls.append(step) or norm(step, loss))
+    monkeypatch.setattr(training.update, "norm", lambda loss: calls.append(training.steps) or norm(loss))
     run()
-    assert calls == ([1, 1, 2, 2] if changes else [1, 2])
+    assert calls == ([0, 0, 1, 1] if changes else [0, 1])
 
 
 def test_a_finished_hook_ends_the_training(data):
     class Finished(Hook):
-        @property
-        def finished(self):
-            return True
+        finished = True
 
     assert train(data, [Finished()], epochs=3)[1]() == {}
     assert len(train(data, [Hook()], epochs=3)[1]()["loss"]) == 3

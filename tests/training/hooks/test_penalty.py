@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The penalty of fit: that of add_penalty, beside the loss and not in it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import fastrnn as fr
+from fastrnn.training._hooks.hook import Step
 from fastrnn.training._hooks.penalty import Penalty
 
 PENALTY = {"l1": 1e-3, "l2": 1e-2, "names": "*weight_ih*"}
@@ -122,5 +125,7 @@ def test_a_custom_model():
     class Model:
         params, grads = {"w": np.array([3.0])}, {"w": np.array([1.0])}
 
-    assert Penalty(Model, {"l2": 2.0, "names": "w"}).add(1) == 9
+    step = Step(1, 1, 0.5, 1.0, {}, {}, 1)
+    assert Penalty(Model, {"l2": 2.0, "names": "w"}).on_gradients(SimpleNamespace(model=Model), step)
+    assert step.extras == {"penalty": 9}
     assert Model.grads["w"] == 7

@@ -2,10 +2,12 @@
 """The progress bar: what it says, that it is not needed, and that a missing tqdm is named."""
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-from fastrnn.training._hooks.progress import Bar
+from fastrnn.training._hooks.hook import Step
+from fastrnn.training._hooks.progress import ProgressBar
 
 ROW = {
     "epoch": 1,
@@ -19,14 +21,26 @@ ROW = {
 }
 
 
+def begin(shown, epochs, steps, done=0):
+    """A bar, and the training that it is of."""
+    run = SimpleNamespace(epochs=epochs, data=SimpleNamespace(steps=steps), history=SimpleNamespace(epochs=done))
+    bar = ProgressBar(shown)
+    bar.on_begin(run)
+    return bar, run
+
+
+def a_step(epoch, values, steps):
+    return Step(1, epoch, values["loss"], 1.0, values, {}, steps)
+
+
 @pytest.mark.parametrize("steps", [100, None])
 def test_what_it_says(steps, capsys):
     pytest.importorskip("tqdm")
-    bar = Bar(True, 4, steps)
-    bar.step(1, {"loss": 2.0, "accuracy": 0.5}, 60)
-    bar.step(1, {"loss": 1.0, "accuracy": 1.0}, 40)
-    bar.epoch(ROW)
-    bar.step(2, {"loss": 1.0, "accuracy": 1.0}, 10)
+    bar, run = begin(True, 4, steps)
+    bar.on_step(run, a_step(1, {"loss": 2.0, "accuracy": 0.5}, 60))
+    bar.on_step(run, a_step(1, {"loss": 1.0, "accuracy": 1.0}, 40))
+    bar.after_epoch(run, ROW)
+    bar.on_step(run, a_step(2, {"loss": 1.0, "accuracy": 1.0}, 10))
     bar.close()
     last = capsys.readouterr().err.rpartition("\r")[2]
     assert "epoch 2/4, loss 1.902, accuracy 0.5487, val_loss 0.25" in last  # the last steps, smoothed
@@ -37,10 +51,10 @@ def test_what_it_says(steps, capsys):
 def test_an_unknown_length_is_known_after_an_epoch(capsys):
     """Also where earlier epochs were of another run."""
     pytest.importorskip("tqdm")
-    bar = Bar(True, 6, None, done=3)
-    bar.step(4, {"loss": 2.0}, 50)
+    bar, run = begin(True, 6, None, done=3)
+    bar.on_step(run, a_step(4, {"loss": 2.0}, 50))
     assert bar._bar.total is None
-    bar.epoch(ROW | {"epoch": 4})
+    bar.after_epoch(run, ROW | {"epoch": 4})
     assert bar._bar.total == 150
     bar.close()
     assert capsys.readouterr().err
@@ -48,23 +62,24 @@ def test_an_unknown_length_is_known_after_an_epoch(capsys):
 
 def test_a_resumed_training_shows_its_progress(capsys):
     pytest.importorskip("tqdm")
-    bar = Bar(True, 4, 100, done=3)
+    bar, _ = begin(True, 4, 100, done=3)
     bar.close()
     assert (bar._bar.n, bar._bar.total) == (300, 400)
     assert capsys.readouterr().err
 
 
 def test_silence(capsys):
-    bar = Bar(False, 4, 100)
-    bar.step(1, {"loss": 2.0, "accuracy": 0.5}, 60)
-    bar.epoch(ROW)
+    bar, run = begin(False, 4, 100)
+    bar.on_step(run, a_step(1, {"loss": 2.0, "accuracy": 0.5}, 60))
+    bar.after_epoch(run, ROW)
     bar.close()
     assert capsys.readouterr() == ("", "")
 
 
 def test_without_tqdm(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "tqdm", None)
-    Bar(None, 4, 100).step(1, 2.0, 60)
+    bar, run = begin(None, 4, 100)
+    bar.on_step(run, a_step(1, {"loss": 2.0}, 60))
     assert capsys.readouterr() == ("", "")
     with pytest.raises(ImportError, match=r'progress: the bar needs tqdm: pip install "fastrnn\[progress\]"'):
-        Bar(True, 4, 100)
+        ProgressBar(True)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import fastrnn as fr
+from fastrnn.training._data.batch import Batch
 from fastrnn.training._loop.objective import Objective, applied, positions
 
 
@@ -75,9 +76,9 @@ def test_several_inputs():
     objective = Objective(TwoInputs(), squares)
     a, b = np.ones(3), np.arange(3.0)
     for x, expected in ((a, b), [1.0, 3, 5]), ({"b": b, "a": a, "scale": 2.0}, [2.0, 6, 10]):
-        y, state, tape = objective.forward(x)
+        y, state, tape = objective.run(Batch(x), training=True)
         assert y.tolist() == expected and state is None and len(tape) == 2
-        assert objective.infer(x)[0].tolist() == expected
+        assert objective.run(Batch(x), training=False)[0].tolist() == expected
 
 
 @pytest.mark.parametrize("x", [np.zeros(3), [1, 2]])
@@ -87,11 +88,11 @@ def test_one_input_where_the_model_takes_several(x):
         r"x: expected batches whose x is a dict {'a': ..., 'b': ...}, since TwoInputs takes a and b, got .*collate"
     )
     with pytest.raises(TypeError, match=expected):
-        Objective(TwoInputs(), squares).forward(x)
+        Objective(TwoInputs(), squares).run(Batch(x), training=True)
     translator = fr.Seq2Seq(fr.GRU(1, 2), fr.Embedding(3, 1), fr.GRU(1, 2), fr.Linear(2, 3))
-    for method in "forward", "infer":
+    for training in True, False:
         with pytest.raises(TypeError, match="since Seq2Seq takes source and target, got"):
-            getattr(Objective(translator, fr.cross_entropy), method)(x, None, [3])
+            Objective(translator, fr.cross_entropy).run(Batch(x, None, [3]), training=training)
 
     class Anything(TwoInputs):
         def forward(self, *inputs, lengths, **named):
@@ -100,7 +101,7 @@ def test_one_input_where_the_model_takes_several(x):
         def __call__(self, x, state, lengths):
             return x
 
-    assert Objective(Anything(), squares).forward(x, None, [1])[0] is x
+    assert Objective(Anything(), squares).run(Batch(x, None, [1]), training=True)[0] is x
 
 
 def test_layers_of_every_kind(rng):
@@ -114,8 +115,8 @@ def test_layers_of_every_kind(rng):
         (fr.Residual(fr.GRU(3, 3, seed=0)), True, lengths),
     ]:
         objective = Objective(model, fr.mse_loss)
-        y, state, tape = objective.forward(x, None, lengths)
-        again, state_again = objective.infer(x, None, lengths)
+        y, state, tape = objective.run(Batch(x, None, lengths), training=True)
+        again, state_again, _ = objective.run(Batch(x, None, lengths), training=False)
         assert (state is not None, state_again is not None) == (has_state, has_state)
         np.testing.assert_array_equal(y, again)
         assert objective.lengths_after(lengths) == after

@@ -218,4 +218,5 @@ def test_bad_input(rng):
             fr.truncated_bptt(model, fr.mse_loss, x, y, *k)
     with pytest.raises(ValueError, match=r"y: expected targets of each step of x \(11, 2, 3\).* got \(2, 2\)"):
         list(fr.truncated_bptt(model, fr.mse_loss, x, y[0], 2))
-    assert as_windows("truncate", 4) == (4, 4) and as_windows("truncate", (2, 4)) == (2, 4)
+    model = fr.GRU(1, 1)
+    assert as_windows("truncate", 4, model) == (4, 4) and as_windows("truncate", (2, 4), model) == (2, 4)

@@ -20,10 +20,10 @@ def test_it_steps(model):
     before = model.state_dict()
     update = Update(model, fr.SGD(model, lr=0.1))
     size = sum(grad.size for grad in model.grads.values())
-    norm = update.norm(1, 0.5)
+    norm = update.norm(0.5)
     np.testing.assert_allclose(norm, 0.5 * np.sqrt(size))
     assert all((grad == 0.5).all() for grad in model.grads.values())  # measuring changes nothing
-    update(1, 0.5, norm)
+    update(0.5, norm)
     for name, p in model.params.items():
         np.testing.assert_allclose(p, before[name] - 0.05, rtol=1e-5)
 
@@ -33,20 +33,18 @@ def test_a_gradient_that_is_not_finite(bad, model):
     before = model.state_dict()
     model.grads["0.weight_hh_l0"][1, 2] = bad
     with pytest.raises(FloatingPointError) as caught:
-        Update(model, fr.SGD(model)).norm(17, 0.25)
+        Update(model, fr.SGD(model)).norm(0.25)
     assert str(caught.value) == (
-        "step 17: expected a finite loss and gradient, got loss 0.25 and gradient norm nan; not finite: "
-        "the gradient of 0.weight_hh_l0. The parameters are those of step 16"
+        "expected a finite loss and gradient, got loss 0.25 and gradient norm nan; not finite: "
+        "the gradient of 0.weight_hh_l0"
     )
     for name, p in model.params.items():
         np.testing.assert_array_equal(p, before[name])
 
 
 def test_a_loss_that_is_not_finite(model):
-    with pytest.raises(
-        FloatingPointError, match="step 1: .* got loss nan and gradient norm 4.093; not finite: no gradient."
-    ):
-        Update(model, fr.SGD(model)).norm(1, np.nan)
+    with pytest.raises(FloatingPointError, match="got loss nan and gradient norm 4.093; not finite: no gradient$"):
+        Update(model, fr.SGD(model)).norm(np.nan)
 
 
 def test_every_name_up_to_some(model):
@@ -57,15 +55,13 @@ def test_every_name_up_to_some(model):
         "the gradient of 0.weight_ih_l0, 0.weight_hh_l0, 0.bias_ih_l0, 0.bias_hh_l0 and 2 more and the parameter 1.bias"
     )
     with pytest.raises(FloatingPointError, match=message):
-        Update(model, fr.SGD(model)).norm(1, np.inf)
+        Update(model, fr.SGD(model)).norm(np.inf)
 
 
 def test_an_update_that_is_too_large_is_taken_back(model):
     before = model.state_dict()
     update = Update(model, fr.SGD(model, lr=1e300))
-    with pytest.raises(
-        FloatingPointError, match="step 3: expected finite parameters, got others in 0.weight_ih_l0.* lr 1e"
-    ):
-        update(3, 0.25, update.norm(3, 0.25))
+    with pytest.raises(FloatingPointError, match="expected finite parameters, got others in 0.weight_ih_l0.* lr 1e"):
+        update(0.25, update.norm(0.25))
     for name, p in model.params.items():
         np.testing.assert_array_equal(p, before[name])

@@ -13,7 +13,7 @@ from .schedule import Schedule
 class ReduceLROnPlateau(Schedule):
     """Multiplies the learning rate by `factor` when a metric has not improved for more than `patience` steps.
 
-    An improvement is more than `threshold` of the best value so far; a metric that is nan is none. `count` is the
+    An improvement is more than `threshold` of the best value so far; nan is never an improvement. `count` is the
     number of reductions::
 
         max(lr factor**count, min_lr)

@@ -17,7 +17,7 @@ class Schedule(Configurable):
     A subclass defines ``at(lr, count)``. Nothing drifts, since no rate is computed from the one before: a resumed
     schedule gives the same bits, and past its end it stays at its last value. A schedule sets ``optimizer.lr`` and
     nothing else; groups with an `lr` of their own follow in proportion. Use one schedule for one optimizer: of several,
-    the last one to step decides.
+    the last one to step sets its rate.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Schedule(Configurable):
         raise NotImplementedError
 
     def step(self) -> None:
-        """Go on by one. Call it after each update or after each epoch: that is the unit of the schedule's options."""
+        """Advance the count by one. Call it after each update, or after each epoch: the options count in that unit."""
         self.count += 1
         self._set()
 

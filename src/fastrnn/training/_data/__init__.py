@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""From data to batches."""
+"""Data in batches, and epochs of any data source."""

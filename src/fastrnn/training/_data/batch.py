@@ -57,6 +57,17 @@ def as_batch(item: Any) -> Batch:
     raise TypeError(f"x: expected batches (x, y) or (x, y, lengths), got {got}")
 
 
+def between(batch: Batch, begin: int, end: int, axis: int) -> Batch:
+    """The steps from `begin` to `end` of a batch of arrays with time on this axis."""
+    lengths = None if batch.lengths is None else np.clip(batch.lengths, begin, end) - begin
+    return Batch(steps_of(batch.x, begin, end, axis), steps_of(batch.y, begin, end, axis), lengths)
+
+
+def steps_of(array: Any, begin: int, end: int, axis: int) -> Array:
+    """The steps from `begin` to `end` of an array with time on this axis, 0 or 1."""
+    return array[:, begin:end] if axis else array[begin:end]
+
+
 def is_timeless(x: Array) -> bool:
     """Whether an array is rows without time, floats (N, F) or (N,), and neither sequences nor tokens."""
     return x.ndim < 2 or (x.ndim == 2 and x.dtype.kind == "f")

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..._engine.arguments import Array, SeedLike, as_dtype, as_flag, as_rng, as_size
 from .batch import Batch
-from .rows import ArrayRows, Rows, SequenceRows
+from .rows import ArrayRows, SequenceRows
 
 POOL = 64  # batches whose rows are sorted by length together: enough to fill them evenly, few enough to stay random
 
@@ -30,7 +30,7 @@ class Batches:
         Targets. Of an array x: one for each step if the first two axes are those of x; otherwise one for each row,
         (N, ...), or sequences of other lengths, (S, N, ...). Of a list: an array (N, ...) has one target for each row;
         a list of sequences as long as those of x has one for each step, and is padded as x is; of any other list the
-        loss is given the rows of a batch, as they are.
+        loss receives the rows of a batch as they are.
     batch_size : int, default 32
         Rows in a batch; the last batch of an epoch may have fewer.
     lengths : array_like of int, shape (N,), optional
@@ -42,7 +42,7 @@ class Batches:
         (x, y, lengths), and nothing is padded. This is how a model of several inputs gets them: the x of its batch is a
         dict or a tuple.
     dtype : {np.float32, np.float64}, optional
-        Of the sequences of a list x that are lists of Python numbers, which have none of their own. `fit` and
+        Of the sequences of a list x that are lists of Python numbers and so have no dtype of their own. `fit` and
         `evaluate` pass that of the model if it does not read tokens. By default as NumPy does, integers or float64.
     per_step : bool, optional
         Whether y has a target for each step of x. By default the shapes decide, as described for y. False is for labels
@@ -52,7 +52,7 @@ class Batches:
         Every epoch has an order of its own: rows at random; where lengths differ, rows of similar lengths form a batch,
         so that there is little padding. Without it, the rows stay in order.
     seed : int, Generator or None, default None
-        Of the order.
+        Seed of the order.
 
     Raises
     ------
@@ -86,14 +86,15 @@ class Batches:
             if lengths is not None:
                 raise ValueError("lengths: expected none for a list of sequences, which has lengths of its own")
             float_dtype = None if dtype is None else as_dtype("dtype", dtype)
-            rows: Rows = SequenceRows(x, y, self.batch_first, collate_fn, float_dtype, per_step)
+            self._rows: ArrayRows | SequenceRows = SequenceRows(
+                x, y, self.batch_first, collate_fn, float_dtype, per_step
+            )
         else:
             if collate_fn is not None:
                 raise ValueError(f"collate_fn: expected none for an array x, only for a list, got {collate_fn!r}")
-            rows = ArrayRows(x, y, lengths, self.batch_first, per_step)
-        if not rows.count:
+            self._rows = ArrayRows(x, y, lengths, self.batch_first, per_step)
+        if not self._rows.count:
             raise ValueError("x: expected at least one row, got none")
-        self._rows = rows
         self.epoch: int = 0
         self.position: int = 0  # batches of this epoch that have been yielded
 
@@ -127,18 +128,15 @@ class Batches:
     def _parts(self) -> list[Array]:
         """The rows of each batch of this epoch."""
         count, size = self._rows.count, self.batch_size
-        if not self.shuffle:
-            return np.split(np.arange(count), range(size, count, size))
         rng = np.random.default_rng([self._entropy, self.epoch])
-        order = rng.permutation(count)
-        lengths = self._rows.lengths
-        if lengths is None:
-            return np.split(order, range(size, count, size))
-        for start in range(0, count, POOL * size):
-            pool = order[start : start + POOL * size]
-            pool[:] = pool[np.argsort(lengths[pool], kind="stable")]
+        order = rng.permutation(count) if self.shuffle else np.arange(count)
+        lengths = self._rows.lengths if self.shuffle else None
+        if lengths is not None:
+            for start in range(0, count, POOL * size):
+                pool = order[start : start + POOL * size]
+                pool[:] = pool[np.argsort(lengths[pool], kind="stable")]
         parts = np.split(order, range(size, count, size))
-        return [parts[k] for k in rng.permutation(len(parts))]
+        return parts if lengths is None else [parts[k] for k in rng.permutation(len(parts))]
 
     def state_dict(self) -> dict[str, int]:
         """The order, the epoch and the position in it. A batch counts as done once it has been yielded.

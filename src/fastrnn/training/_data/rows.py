@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The rows of a data set, from which batches are made: slices of arrays, or sequences padded to the longest."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from ..._engine.arguments import Array, as_array, as_integers
-from .batch import Batch, as_batch, is_timeless
+from ..._engine.arguments import Array, as_array
+from ..._engine.ragged import as_lengths
+from .batch import Batch, as_batch, is_timeless, steps_of
 
 
 class ArrayRows:
@@ -37,30 +38,17 @@ class ArrayRows:
         if per_step and not as_long:
             raise ValueError(f"y: expected one target for each step of x {self.x.shape}, got {self.y.shape}")
         self.per_step = as_long if per_step is None else per_step
-        self.lengths = None if lengths is None else self._checked_lengths(lengths)
-        if self.lengths is not None:
-            self.steps = int(self.lengths.sum())
-        else:
-            self.steps = self.count if self.time is None else self.count * self.x.shape[self.time]
-
-    def _checked_lengths(self, lengths: Any) -> Array:
-        if self.time is None:
+        if lengths is not None and self.time is None:
             raise ValueError(f"lengths: expected none for rows without time, x of shape {self.x.shape}")
-        array, T = as_integers("lengths", lengths), self.x.shape[self.time]
-        if array.shape != (self.count,):
-            raise ValueError(f"lengths: expected ({self.count},), got {array.shape}")
-        for n in np.flatnonzero((array < 0) | (array > T))[:1]:
-            raise ValueError(f"lengths: expected integers in 0..{T}, the steps of x, got {array[n]} at {n}")
-        return array
+        T = 1 if self.time is None else self.x.shape[self.time]
+        self.lengths = None if lengths is None else as_lengths(lengths, T, self.count)
+        self.steps = self.count * T if self.lengths is None else int(self.lengths.sum())
 
     def _target_axis(self, per_step: bool | None) -> int:
         """The axis of y that has the rows."""
         N, shape = self.count, self.y.shape
         first = self.axis == 0 or per_step is False
-        if first or shape[:2] == self.x.shape[:2]:
-            candidates = [0] if first else [1]
-        else:
-            candidates = [0, 1]
+        candidates = [0] if first else [1] if shape[:2] == self.x.shape[:2] else [0, 1]
         axes = [axis for axis in candidates if shape[axis : axis + 1] == (N,)]
         if len(axes) == 2:
             raise ValueError(f"y: expected ({N}, ...) or (S, {N}, ...) but not both, got {shape}; give lists of rows")
@@ -74,8 +62,9 @@ class ArrayRows:
         if self.lengths is None or self.time is None:
             return Batch(x, y)
         lengths = self.lengths[rows]
-        longest = (slice(None),) * self.time + (slice(int(lengths.max())),)
-        return Batch(x[longest], y[longest] if self.per_step else y, lengths)
+        longest = int(lengths.max())
+        y = steps_of(y, 0, longest, self.time) if self.per_step else y
+        return Batch(steps_of(x, 0, longest, self.time), y, lengths)
 
 
 class SequenceRows:
@@ -98,8 +87,6 @@ class SequenceRows:
         self.count = len(self.x)
         if len(y) != self.count:
             raise ValueError(f"y: expected one for each of the {self.count} sequences of x, got {len(y)}")
-        if not collate_fn:
-            _check_alike("x", self.x)
         self.lengths = np.array([len(row) for row in self.x], np.intp)
         self.steps = int(self.lengths.sum())
         self.y, self.per_step = (y, False) if collate_fn else self._targets(y, per_step)
@@ -110,16 +97,16 @@ class SequenceRows:
             if per_step:
                 raise TypeError(f"y: expected a list of sequences, as x, with per_step=True, got {type(y).__name__}")
             return as_array("y", y), False
-        others = [n for n, row in enumerate(self.x) if per_step is not False and _length(y[n]) != len(row)]
-        if per_step and others:
-            n = others[0]
-            got = "a single one" if _length(y[n]) is None else str(len(y[n]))
-            raise ValueError(f"y[{n}]: expected {len(self.x[n])} targets, one for each step of x[{n}], got {got}")
-        if per_step is False or others:
+        if per_step is False:
             return y, False
-        targets = as_rows("y", y)
-        _check_alike("y", targets)
-        return targets, True
+        for n, row in enumerate(self.x):
+            length = len(y[n]) if np.ndim(y[n]) else None
+            if length != len(row):
+                if per_step:
+                    got = "a single one" if length is None else length
+                    raise ValueError(f"y[{n}]: expected {len(row)} targets, one for each step of x[{n}], got {got}")
+                return y, False
+        return as_rows("y", y), True
 
     def batch(self, rows: Array) -> Batch:
         if self.collate_fn:
@@ -144,33 +131,24 @@ class SequenceRows:
         return padded
 
 
-Rows: TypeAlias = ArrayRows | SequenceRows
+def as_rows(name: str, rows: Sequence[Any], dtype: "np.dtype[Any] | None" = None) -> list[Array]:
+    """Sequences as arrays, all with the features and the dtype of the first.
 
-
-def _length(target: Any) -> int | None:
-    """Of a sequence; None of a single number."""
-    return len(target) if np.ndim(target) else None
-
-
-def as_rows(name: str, rows: Iterable[Any], dtype: "np.dtype[Any] | None" = None) -> list[Array]:
-    """Rows as arrays; Python numbers have no dtype of their own, and get `dtype`, or one that fits them all."""
-    rows = list(rows)
+    Lists of Python numbers have no dtype of their own, and empty lists no features: they get `dtype`, or one that fits
+    all lists, and the features of the others.
+    """
     arrays = [as_array(f"{name}[{n}]", row) for n, row in enumerate(rows)]
     plain = [n for n, row in enumerate(rows) if isinstance(row, list | tuple) and arrays[n].dtype.kind in "fiu"]
-    telling = [arrays[n] for n in plain if len(arrays[n])] or [a for a in arrays if a.ndim and len(a)]
-    if plain and telling:
-        dtype = np.result_type(*{array.dtype for array in telling}) if dtype is None else dtype
-        for n in plain:  # an empty list does not tell either that it has features
-            arrays[n] = arrays[n].astype(dtype) if len(arrays[n]) else np.zeros((0, *telling[0].shape[1:]), dtype)
-    return arrays
-
-
-def _check_alike(name: str, sequences: Sequence[Array]) -> None:
-    """Raise unless all have the features and the dtype of the first."""
-    for n, row in enumerate(sequences):
+    examples = [arrays[n] for n in plain if len(arrays[n])] or [a for a in arrays if a.ndim and len(a)]
+    if plain and examples:
+        dtype = np.result_type(*{array.dtype for array in examples}) if dtype is None else dtype
+        for n in plain:
+            arrays[n] = arrays[n].astype(dtype) if len(arrays[n]) else np.zeros((0, *examples[0].shape[1:]), dtype)
+    for n, row in enumerate(arrays):
         if not row.ndim:
             raise ValueError(f"{name}[{n}]: expected a sequence, got a single {row.dtype}")
-        if row.shape[1:] != sequences[0].shape[1:]:
-            raise ValueError(f"{name}[{n}]: expected steps of shape {sequences[0].shape[1:]}, got {row.shape[1:]}")
-        if row.dtype != sequences[0].dtype:
-            raise TypeError(f"{name}[{n}]: expected {sequences[0].dtype}, as {name}[0], got {row.dtype}")
+        if row.shape[1:] != arrays[0].shape[1:]:
+            raise ValueError(f"{name}[{n}]: expected steps of shape {arrays[0].shape[1:]}, got {row.shape[1:]}")
+        if row.dtype != arrays[0].dtype:
+            raise TypeError(f"{name}[{n}]: expected {arrays[0].dtype}, as {name}[0], got {row.dtype}")
+    return arrays

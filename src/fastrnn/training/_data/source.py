@@ -12,29 +12,27 @@ def as_source(x: Any, y: Any, *, batch_first: bool, per_step: bool | None = None
     """Arrays and lists of sequences as `Batches`, with these options; an iterable of batches as it is."""
     if y is None and is_list_of_batches(x):
         return x
-    if y is None and callable(x) and not hasattr(x, "__iter__") and not _is_array(x):
+    is_data = isinstance(x, list | tuple) or hasattr(x, "__array__") or hasattr(x, "__dlpack__")
+    is_iterable = not is_data and hasattr(x, "__iter__")
+    if y is None and callable(x) and not is_data and not is_iterable:
         return ReIterable(x)
-    if isinstance(x, Batches) or (not isinstance(x, list | tuple) and not _is_array(x) and hasattr(x, "__iter__")):
-        if y is not None:
-            raise ValueError(f"y: expected none, since {type(x).__name__} gives batches of x and y")
-        if isinstance(x, Batches) and x.has_time and x.batch_first != batch_first:
-            raise ValueError(f"x: expected Batches with batch_first={batch_first}, as the model, got {x.batch_first}")
-        if isinstance(x, Batches) and x.per_step and per_step is False:
-            raise ValueError(
-                "x: expected Batches with per_step=False, since the loss takes labels that have lengths of their own, "
-                "got targets of each step"
-            )
-        return x
-    return Batches(x, y, batch_first=batch_first, per_step=per_step, **options)
+    if not is_iterable:
+        return Batches(x, y, batch_first=batch_first, per_step=per_step, **options)
+    if y is not None:
+        raise ValueError(f"y: expected none, since {type(x).__name__} gives batches of x and y")
+    if isinstance(x, Batches) and x.has_time and x.batch_first != batch_first:
+        raise ValueError(f"x: expected Batches with batch_first={batch_first}, as the model, got {x.batch_first}")
+    if isinstance(x, Batches) and x.per_step and per_step is False:
+        raise ValueError(
+            "x: expected Batches with per_step=False, since the loss takes labels that have lengths of their own, "
+            "got targets of each step"
+        )
+    return x
 
 
 def is_list_of_batches(x: Any) -> bool:
     """Whether x is a list of tuples; sequences are arrays, or lists of steps."""
     return isinstance(x, list) and bool(x) and all(isinstance(item, tuple) for item in x)
-
-
-def _is_array(x: Any) -> bool:
-    return any(hasattr(x, name) for name in ("__array__", "__dlpack__"))
 
 
 class ReIterable:
@@ -93,7 +91,7 @@ class EpochReader:
 
     def _draw(self) -> Any:
         if self._iterator is None:
-            self._iterator, self.drawn = iter(self.source), 0
+            self._iterator = iter(self.source)
         item = next(self._iterator, None)
         if item is None:
             self._iterator, self.drawn = None, 0
@@ -118,13 +116,10 @@ class EpochReader:
         """
         if ("source" in state) != hasattr(self.source, "state_dict"):
             raise ValueError(f"x: expected the data source of the state, got {type(self.source).__name__}")
-        self._iterator = None
         if "source" in state:
             self.source.load_state_dict(state["source"])
-            self._iterator = iter(self.source)
-        else:
-            self._iterator = iter(self.source)
-            for k in range(state["drawn"]):
-                if next(self._iterator, None) is None:
-                    raise ValueError(f"x: expected at least {state['drawn']} batches, as before, got {k}")
+        self._iterator = iter(self.source)
+        for k in range(0 if "source" in state else state["drawn"]):
+            if next(self._iterator, None) is None:
+                raise ValueError(f"x: expected at least {state['drawn']} batches, as before, got {k}")
         self.taken, self.drawn = state["taken"], state["drawn"]

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The best epoch: its parameters, and the end of a training that finds no better one."""
+"""The best epoch: its parameters, and the end of a training in which no better one follows."""
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..._engine.arguments import Array
 from .._state.parameters import load_parameters, parameters_of
-from .hook import Hook, Run, watched_loss
+from .hook import Hook, watched_loss
+
+if TYPE_CHECKING:
+    from .._loop.loop import Training
 
 
 class BestEpoch(Hook):
@@ -14,9 +17,8 @@ class BestEpoch(Hook):
 
     Parameters
     ----------
-    model : object with ``params``
-    keep : bool
-        Whether to keep its parameters, and restore them at the end.
+    restore : bool
+        Whether the model gets the parameters of the best epoch in the end.
     patience : int, optional
         The training ends after this many epochs without a better one.
 
@@ -27,45 +29,36 @@ class BestEpoch(Hook):
     epoch : int or None
     bad : int
         Epochs since then.
+    parameters : dict of str to ndarray, or None
+        Those of the best epoch, if they are to be restored.
     """
 
-    key = "best"
-
-    def __init__(self, model: Any, keep: bool, patience: int | None = None) -> None:
-        self._model, self._keep, self._patience = model, keep, patience
+    def __init__(self, restore: bool, patience: int | None = None) -> None:
+        self._restore, self._patience = restore, math.inf if patience is None else patience
         self.value: float = math.inf
         self.epoch: int | None = None
         self.bad = 0
         self.parameters: dict[str, Array] | None = None
 
-    @property
-    def finished(self) -> bool:
-        return self._patience is not None and self.bad >= self._patience
+    def on_epoch(self, run: "Training", row: dict[str, Any]) -> None:
+        loss = watched_loss(row)
+        self.bad += 1
+        if loss < self.value:  # nan is not better
+            self.value, self.epoch, self.bad = loss, row["epoch"], 0
+            self.parameters = parameters_of(run.model) if self._restore else None
+        self.finished = self.bad >= self._patience
 
-    def on_epoch(self, run: Run, row: dict[str, Any]) -> None:
-        self.update(watched_loss(row), row["epoch"])
-
-    def on_end(self, run: Run) -> None:
-        self.restore()
+    def on_end(self, run: "Training") -> None:
+        if self.parameters is not None:
+            load_parameters(run.model, self.parameters)
         run.history.best_epoch = self.epoch
 
-    def update(self, value: float, epoch: int) -> None:
-        """Compare an epoch with the best one; smaller is better, nan is not."""
-        if value < self.value:
-            self.value, self.epoch, self.bad = value, epoch, 0
-            if self._keep:
-                self.parameters = parameters_of(self._model)
-        else:
-            self.bad += 1
-
-    def restore(self) -> None:
-        """Load the parameters of the best epoch into the model, if they have been kept."""
-        if self.parameters is not None:
-            load_parameters(self._model, self.parameters)
-
     def state_dict(self) -> dict[str, Any]:
-        return {"value": self.value, "epoch": self.epoch, "bad": self.bad, "parameters": self.parameters}
+        best = {"value": self.value, "epoch": self.epoch, "bad": self.bad, "parameters": self.parameters}
+        return {"best": best}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.value, self.epoch, self.bad = state["value"], state["epoch"], state["bad"]
-        self.parameters = state["parameters"] if self._keep else None
+        best = state["best"]
+        self.value, self.epoch, self.bad = best["value"], best["epoch"], best["bad"]
+        self.parameters = best["parameters"] if self._restore else None
+        self.finished = self.bad >= self._patience

@@ -2,9 +2,12 @@
 """The callbacks that a user passes to `fit`."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
-from .hook import Hook, Run, Step
+from .hook import Hook, Step
+
+if TYPE_CHECKING:
+    from .._loop.loop import Training
 
 
 @runtime_checkable
@@ -40,29 +43,20 @@ class Callbacks(Hook):
     def __init__(self, callbacks: Sequence[Callback]) -> None:
         if not isinstance(callbacks, list | tuple):
             raise TypeError(f"callbacks: expected a list, got {type(callbacks).__name__}")
-        self._on_step: list[Callable[..., Any]] = []
-        self._on_epoch: list[Callable[..., Any]] = []
-        self._finished = False
         for callback in callbacks:
-            if isinstance(callback, StepCallback):
-                self._on_step.append(callback.on_step)
-            if isinstance(callback, EpochCallback):
-                self._on_epoch.append(callback.on_epoch)
-            elif not isinstance(callback, StepCallback):
-                if not callable(callback):
-                    got = type(callback).__name__
-                    raise TypeError(f"callbacks: expected functions, or objects with on_step or on_epoch, got {got}")
-                self._on_epoch.append(callback)
+            if not (callable(callback) or isinstance(callback, StepCallback | EpochCallback)):
+                got = type(callback).__name__
+                raise TypeError(f"callbacks: expected functions, or objects with on_step or on_epoch, got {got}")
+        self._on_step = [callback.on_step for callback in callbacks if isinstance(callback, StepCallback)]
+        # An object that has neither method is called itself, after every epoch.
+        functions: list[Any] = [getattr(callback, "on_epoch", callback) for callback in callbacks]
+        self._on_epoch = [function for function in functions if not isinstance(function, StepCallback)]
 
-    @property
-    def finished(self) -> bool:
-        return self._finished
-
-    def on_gradients(self, run: Run, step: Step) -> bool:
+    def on_gradients(self, run: "Training", step: Step) -> bool:
         for callback in self._on_step:
             callback(run.model, step.number, step.loss, step.norm)
         return bool(self._on_step)
 
-    def after_epoch(self, run: Run, row: dict[str, Any]) -> None:
+    def after_epoch(self, run: "Training", row: dict[str, Any]) -> None:
         answers = [callback(run.model, row["epoch"], row) for callback in self._on_epoch]
-        self._finished = any(answer is True for answer in answers)
+        self.finished = any(answer is True for answer in answers)

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Clipping of the gradients, after all that is added to them."""
 
+from typing import TYPE_CHECKING
+
 from ..._engine.arguments import as_positive
 from ...optim import clip_grad_norm, clip_grad_value
-from .hook import Hook, Run, Step
+from .hook import Hook, Step
+
+if TYPE_CHECKING:
+    from .._loop.loop import Training
 
 
 class Clip(Hook):
@@ -21,7 +26,7 @@ class Clip(Hook):
         self.max_norm = None if max_norm is None else as_positive("clip", max_norm)
         self.max_value = None if max_value is None else as_positive("clip_value", max_value)
 
-    def on_gradients(self, run: Run, step: Step) -> bool:
+    def on_gradients(self, run: "Training", step: Step) -> bool:
         if self.max_value is not None:
             clip_grad_value(run.model, self.max_value)
         if self.max_norm is not None and step.norm > self.max_norm:

@@ -2,9 +2,10 @@
 """The moments of a training at which a hook can act."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from .._state.history import History
+if TYPE_CHECKING:
+    from .._loop.loop import Training
 
 
 @dataclass
@@ -36,79 +37,45 @@ class Step:
     time_steps: int
 
 
-class Run(Protocol):
-    """What a hook sees of a training.
-
-    Attributes
-    ----------
-    model, optimizer : object
-    history : History
-    epochs : int
-        The number of the last epoch.
-    time_steps : int or None
-        In an epoch, if they are known.
-    """
-
-    model: Any
-    optimizer: Any
-    history: History
-    epochs: int
-
-    @property
-    def time_steps(self) -> int | None: ...
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that a resumed training needs besides model, optimizer and schedule."""
-        ...
-
-
 class Hook:
     """Base of all hooks, which does nothing at any moment. Hooks act in the order of their list.
 
     Attributes
     ----------
-    key : str or None
-        The name of the hook's state in a checkpoint; None if it has no state.
+    finished : bool
+        Whether no epoch should follow.
     """
 
-    key: str | None = None
+    finished: bool = False
 
-    @property
-    def finished(self) -> bool:
-        """Whether no epoch should follow."""
-        return False
-
-    def on_begin(self, run: Run) -> None:
+    def on_begin(self, run: "Training") -> None:
         """Before the first epoch."""
 
-    def on_gradients(self, run: Run, step: Step) -> bool:
+    def on_gradients(self, run: "Training", step: Step) -> bool:
         """The gradients have been computed. Returns whether `step.norm` has to be measured again."""
         return False
 
-    def on_step(self, run: Run, step: Step) -> None:
+    def on_step(self, run: "Training", step: Step) -> None:
         """The parameters have been updated. Ctrl-C waits until all hooks have acted."""
 
-    def after_step(self, run: Run, step: Step) -> None:
-        """The step is complete."""
-
-    def on_epoch(self, run: Run, row: dict[str, Any]) -> None:
+    def on_epoch(self, run: "Training", row: dict[str, Any]) -> None:
         """The history has a new row. Ctrl-C waits until all hooks have acted."""
 
-    def after_epoch(self, run: Run, row: dict[str, Any]) -> None:
+    def after_epoch(self, run: "Training", row: dict[str, Any]) -> None:
         """The epoch is complete."""
 
-    def on_end(self, run: Run) -> None:
+    def on_end(self, run: "Training") -> None:
         """After the last epoch or Ctrl-C, but not after an error. The last hook of the list acts first."""
 
     def close(self) -> None:
         """After everything else, also after an error."""
 
     def state_dict(self) -> dict[str, Any]:
-        """The state, for a checkpoint."""
+        """Entries of a checkpoint."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a `state_dict`."""
+        """Continue from a checkpoint, which has the entries of all hooks."""
 
 
 def watched_loss(row: dict[str, Any]) -> float:

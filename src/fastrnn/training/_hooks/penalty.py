@@ -2,11 +2,14 @@
 """A penalty of the parameters: checked before a training begins, added in each of its steps."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...optim import add_penalty
 from ...optim._penalty import penalized
-from .hook import Hook, Run, Step
+from .hook import Hook, Step
+
+if TYPE_CHECKING:
+    from .._loop.loop import Training
 
 ARGUMENTS = "l1", "l2", "names"
 
@@ -28,10 +31,8 @@ class Penalty(Hook):
 
     def __init__(self, model: Any, arguments: Mapping[str, Any]) -> None:
         if not isinstance(arguments, Mapping):
-            example = "{'l2': 1e-4}"
-            raise TypeError(
-                f"penalty: expected a dict of arguments of add_penalty, as {example}, got {type(arguments).__name__}"
-            )
+            got = type(arguments).__name__
+            raise TypeError(f"penalty: expected a dict of arguments of add_penalty, as {{'l2': 1e-4}}, got {got}")
         if unknown := [name for name in arguments if name not in ARGUMENTS]:
             raise ValueError(f"penalty: expected {', '.join(ARGUMENTS)}, got {unknown[0]!r}")
         if not {"l1", "l2"} & set(arguments):
@@ -40,23 +41,11 @@ class Penalty(Hook):
             penalized(model, **arguments)
         except (TypeError, ValueError) as error:
             raise type(error)(f"penalty: {error}") from None
-        self.model, self.arguments = model, dict(arguments)
+        self.arguments = dict(arguments)
 
-    def on_gradients(self, run: Run, step: Step) -> bool:
-        step.extras["penalty"] = self.add(step.number)
-        return True
-
-    def add(self, step: int) -> float:
-        """Add the gradient of the penalty to the gradients of the model; returns its value.
-
-        Raises
-        ------
-        FloatingPointError
-            A sum does not fit the dtype. Nothing has been changed.
-        """
+    def on_gradients(self, run: "Training", step: Step) -> bool:
         try:
-            return add_penalty(self.model, **self.arguments)
+            step.extras["penalty"] = add_penalty(run.model, **self.arguments)
         except FloatingPointError as error:
-            raise FloatingPointError(
-                f"step {step}: penalty: {error}. The parameters are those of step {step - 1}"
-            ) from None
+            raise FloatingPointError(f"penalty: {error}") from None
+        return True

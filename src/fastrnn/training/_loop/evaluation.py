@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..._engine.arguments import as_size
-from .._data.batch import Batch
+from .._data.batch import Batch, between
 from .._data.source import EpochReader, as_source
 from .objective import Loss, Objective, applied, as_tuple, positions
 
@@ -71,28 +71,6 @@ def evaluate(
     return mean_scores(objective, named, EpochReader(source), None if chunk is None else as_size("chunk", chunk))
 
 
-class Validation:
-    """Evaluates after every epoch.
-
-    Parameters
-    ----------
-    chunk : int or None
-        Steps that are run at a time.
-    """
-
-    def __init__(self, objective: Objective, metrics: Metrics, data: EpochReader, chunk: int | None) -> None:
-        self.objective, self.metrics, self.data, self.chunk = objective, metrics, data, chunk
-
-    def __call__(self, epoch: int) -> dict[str, float]:
-        """The columns of the history, after epoch number `epoch`."""
-        try:
-            means = mean_scores(self.objective, self.metrics, self.data, self.chunk)
-        except (TypeError, ValueError) as error:
-            error.add_note(f"in the validation of fit, after epoch {epoch}")
-            raise
-        return {f"val_{name}": value for name, value in means.items()}
-
-
 def mean_scores(
     objective: Objective, metrics: Metrics, data: EpochReader, chunk: int | None = None
 ) -> dict[str, float]:
@@ -102,7 +80,7 @@ def mean_scores(
         for y, target, lengths in _outputs(objective, batch, chunk):
             loss, _ = objective.cost(y, target, lengths)
             means.add({"loss": loss} | scores(objective, metrics, y, target, lengths), positions(y, lengths))
-    if not means.weight and not means.totals:
+    if not means.totals:
         raise ValueError("x: expected at least one batch, got none")
     return means.values()
 
@@ -125,17 +103,15 @@ def scores(objective: Objective, metrics: Metrics, y: Any, target: Any, lengths:
 def _outputs(objective: Objective, batch: Batch, chunk: int | None) -> Iterator[tuple[Any, Any, Any]]:
     """Output, target and lengths of a batch, in one piece or many."""
     if chunk is None:
-        y, _ = objective.infer(batch.x, None, batch.lengths)
-        yield y, batch.y, None if batch.lengths is None else objective.lengths_after(batch.lengths)
+        y, _, _ = objective.run(batch, training=False)
+        yield y, batch.y, objective.lengths_after(batch.lengths)
         return
-    x, target = np.asarray(batch.x), np.asarray(batch.y)
-    axis, state = int(objective.batch_first), None
+    x, axis, state = np.asarray(batch.x), int(objective.batch_first), None
+    batch = Batch(x, np.asarray(batch.y), batch.lengths)
     for begin in range(0, x.shape[axis], chunk):
-        index = (slice(None),) * axis + (slice(begin, begin + chunk),)
-        piece = x[index]
-        lengths = None if batch.lengths is None else np.clip(np.asarray(batch.lengths) - begin, 0, piece.shape[axis])
-        y, state = objective.infer(piece, state, lengths)
-        yield y, target[index], lengths
+        piece = between(batch, begin, begin + chunk, axis)
+        y, state, _ = objective.run(piece, state, training=False)
+        yield y, piece.y, piece.lengths
 
 
 class Means:

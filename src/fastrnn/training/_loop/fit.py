@@ -7,7 +7,7 @@ from typing import Any
 
 from ..._engine.arguments import SeedLike, as_flag, as_size
 from ...io._container import PathType
-from ...optim import Optimizer, Schedule
+from ...optim import Adam, Optimizer, Schedule
 from .._data.source import EpochReader, as_source
 from .._hooks.best import BestEpoch
 from .._hooks.callbacks import Callback, Callbacks
@@ -16,13 +16,14 @@ from .._hooks.clip import Clip
 from .._hooks.hook import Hook
 from .._hooks.penalty import Penalty
 from .._hooks.progress import ProgressBar
-from .._hooks.schedules import schedule_hook
+from .._hooks.schedules import ScheduleStepper
 from .._state.checkpoints import Checkpoint
 from .._state.history import History
-from .evaluation import Metric, Validation, as_metrics
+from .evaluation import Metric, as_metrics
 from .loop import Training
 from .objective import Loss, Objective
-from .options import as_checkpoint, as_optimizer, as_truncate, as_validation, check_schedule
+from .options import as_checkpoint, as_validation, check_part
+from .truncated import as_windows
 from .update import Update
 
 
@@ -45,8 +46,8 @@ def fit(
         adds into ``grads``.
     loss : callable
         ``loss(y, target)`` returns (value, dy), as the losses of this package do. With padded batches, a loss that has
-        an argument `lengths` (and `batch_first`), or `input_lengths`, as `ctc_loss`, is given the lengths of the rows;
-        any other is given only the positions within them, y (M, ...) and target (M, ...).
+        an argument `lengths` (and `batch_first`), or `input_lengths`, as `ctc_loss`, receives the lengths of the rows;
+        any other receives only the positions within them, y (M, ...) and target (M, ...).
     x, y : array_like, or lists of sequences
         Arrays of all rows, with the rows where the model has them, or lists of sequences of any lengths: see
         `Batches`. Or, as `x` alone, `Batches`, or an iterable of batches, (x, y) or (x, y, lengths), where x may be a
@@ -54,8 +55,9 @@ def fit(
         iterable, called for every epoch. A generator gives its batches once: if it ends before the epochs are over, the
         training ends too, with a warning.
     optimizer : Optimizer, optional
-        Of this model. By default ``Adam(model)``.
+        An optimizer of this model, by default ``Adam(model)``.
     epochs : int, default 10
+        The number of the last epoch; with `resume`, those of the checkpoint count.
     batch_size : int, default 32
         Rows in a batch.
     steps_per_epoch : int, optional
@@ -65,8 +67,8 @@ def fit(
     metrics : sequence of callable, or dict of str to callable, default ()
         ``metric(y, target)`` returns a number: a column of the history, and ``"val_..."`` one of the validation.
     schedule : Schedule, optional
-        Of this optimizer. It steps after every update; `ReduceLROnPlateau` steps after every epoch, by the validation
-        loss, or without validation the loss.
+        A schedule of this optimizer. It steps after every update; `ReduceLROnPlateau` steps after every epoch, by the
+        validation loss, or without validation the loss.
     clip : float, optional
         Largest global norm of the gradients.
     clip_value : float, optional
@@ -92,12 +94,12 @@ def fit(
     checkpoint : path or Checkpoint, optional
         A file that is replaced after every epoch, as often as a `Checkpoint` requests, and on Ctrl-C.
     resume : bool, default False
-        Resume from `checkpoint`, if that file exists, to the same bits as without a break. What is not in the file
-        (data, loss, options) has to be the same.
+        Resume from `checkpoint`, if that file exists, with the same bits as a training without a break. What is not
+        in the file (data, loss, options) has to be the same.
     shuffle : bool, default True
         Whether the rows have a random order in every epoch.
     seed : int, Generator or None, default None
-        Of the order of the rows.
+        Seed of the order of the rows.
     progress : bool or None, default None
         Whether to show a progress bar, which needs tqdm. None shows it if tqdm is installed.
 
@@ -148,25 +150,25 @@ def fit(
     source = as_source(x, y, shuffle=shuffle, seed=seed, **batching)
     data = EpochReader(source, None if steps_per_epoch is None else as_size("steps_per_epoch", steps_per_epoch))
     validated = None if validation is None else as_validation(validation, epochs, **batching)
-    optimizer = as_optimizer(optimizer, model)
+    optimizer = Adam(model) if optimizer is None else optimizer
+    check_part("optimizer", optimizer, "model", model, "Adam(model)")
     if schedule is not None:
-        check_schedule(schedule, optimizer)
-    windows = None if truncate is None else as_truncate(truncate, model)
+        check_part("schedule", schedule, "optimizer", optimizer, "StepLR(optimizer, 10)")
+    windows = None if truncate is None else as_windows("truncate", truncate, model)
     checkpoint = None if checkpoint is None else as_checkpoint(checkpoint)
     if as_flag("resume", resume) and checkpoint is None:
         raise ValueError("resume: expected a checkpoint to resume from, got none")
-    keep = as_flag("restore_best", restore_best) and validation is not None
-    named = as_metrics(metrics)
+    restore = as_flag("restore_best", restore_best) and validation is not None
     hooks: list[Hook] = [] if penalty is None else [Penalty(model, penalty)]
     hooks += [ProgressBar(progress), Callbacks(callbacks), Clip(clip, clip_value)]
-    hooks.append(BestEpoch(model, keep, None if patience is None else as_size("patience", patience)))
+    hooks.append(BestEpoch(restore, None if patience is None else as_size("patience", patience)))
     if schedule is not None:
-        hooks.append(schedule_hook(schedule))
+        hooks.append(ScheduleStepper(schedule))
     if checkpoint is not None:
         hooks.append(CheckpointWriter(checkpoint, schedule))
     training = Training(
-        objective, data, Update(model, optimizer), hooks, metrics=named, truncate=windows,
-        validation=None if validated is None else Validation(objective, named, validated, windows and windows[0]),
+        objective, data, Update(model, optimizer), hooks,
+        metrics=as_metrics(metrics), validation=validated, truncate=windows,
     )  # fmt: skip
     if resume and checkpoint is not None and os.path.exists(checkpoint.path):
         training.resume(checkpoint.path, schedule)

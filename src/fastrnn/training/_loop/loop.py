@@ -13,7 +13,7 @@ from .._hooks.hook import Hook, Step
 from .._state.checkpoints import load_checkpoint
 from .._state.history import History
 from .._state.parameters import random_states, set_random_states
-from .evaluation import Means, Metrics, Validation, check_column, scores
+from .evaluation import Means, Metrics, check_column, mean_scores, scores
 from .interrupts import Interrupts
 from .objective import Objective
 from .truncated import Window, windows
@@ -26,7 +26,7 @@ class Cursor(NamedTuple):
     Attributes
     ----------
     feed : dict
-        The state of the data source.
+        The position in the data: the state of the `EpochReader`. Checkpoints have this name for it.
     start : int
         The step in the next batch.
     first : object
@@ -49,7 +49,7 @@ class Training:
         hooks: Sequence[Hook],
         *,
         metrics: Metrics,
-        validation: Validation | None,
+        validation: EpochReader | None,
         truncate: tuple[int, int] | None,
     ) -> None:
         self.objective, self.data, self.update, self.hooks = objective, data, update, hooks
@@ -61,11 +61,6 @@ class Training:
         self.interrupts = Interrupts()
         self.commit(Cursor(data.state_dict()))
 
-    @property
-    def time_steps(self) -> int | None:
-        """In an epoch, if they are known."""
-        return self.data.steps
-
     def run(self, epochs: int) -> History:
         """Train epoch after epoch, up to number `epochs`."""
         self.epochs = epochs
@@ -74,7 +69,9 @@ class Training:
                 hook.on_begin(self)
             with self.interrupts:
                 try:
-                    while self.history.epochs < epochs and not self._is_finished() and self.epoch():
+                    while (
+                        self.history.epochs < epochs and not any(hook.finished for hook in self.hooks) and self.epoch()
+                    ):
                         pass
                 except KeyboardInterrupt:
                     self.history.interrupted = True
@@ -94,11 +91,8 @@ class Training:
             )
         return self.history
 
-    def _is_finished(self) -> bool:
-        return any(hook.finished for hook in self.hooks)
-
     def epoch(self) -> bool:
-        """Train what is left of an epoch. False if there were no batches left."""
+        """Train the rest of an epoch. Returns False if no batches remain."""
         number, start = self.history.epochs + 1, time.monotonic() - self.seconds
         try:
             for batch, window, cursor in self._windows():
@@ -107,13 +101,16 @@ class Training:
         except (TypeError, ValueError) as error:
             error.add_note(f"in step {self.steps + 1} of fit, in epoch {number}")
             raise
+        except FloatingPointError as error:
+            error.args = (f"step {self.steps + 1}: {error}. The parameters are those of step {self.steps}",)
+            raise
         if not self.means.totals:
             if not self.steps:
                 raise ValueError("x: expected at least one batch, got none")
             return False
         row = {"epoch": number, "step": self.steps, **self.means.values(), "lr": self.optimizer.lr}
         if self.validation is not None:
-            row |= self.validation(number)
+            row |= self._validate(self.validation, number)
         row["seconds"] = time.monotonic() - start
         with self.interrupts.held():
             self.history.add(row)
@@ -125,8 +122,17 @@ class Training:
             hook.after_epoch(self, row)
         return True
 
+    def _validate(self, data: EpochReader, epoch: int) -> dict[str, float]:
+        """The columns of the validation, after an epoch."""
+        try:
+            means = mean_scores(self.objective, self.metrics, data, self.truncate and self.truncate[0])
+        except (TypeError, ValueError) as error:
+            error.add_note(f"in the validation of fit, after epoch {epoch}")
+            raise
+        return {f"val_{name}": value for name, value in means.items()}
+
     def _windows(self) -> Iterator[tuple[Batch, Window, Cursor]]:
-        """The batches that are left of this epoch, their windows, and the cursor behind each."""
+        """The batches that remain of this epoch, with their windows, and the cursor after each window."""
         before, start, first = self.data.state_dict(), self.cursor.start, self.cursor.first
         for batch in self.data.epoch():
             after = self.data.state_dict()
@@ -136,30 +142,27 @@ class Training:
 
     def step(self, epoch: int, batch: Batch, window: Window, cursor: Cursor) -> None:
         """Update the parameters by the gradients of a window."""
-        number = self.steps + 1
-        for name in window.extras.keys() & self.metrics.keys():
+        for name in self.metrics:
             check_column(name, window.extras)
         try:
-            norm = self.update.norm(number, window.loss)
+            norm = self.update.norm(window.loss)
         except FloatingPointError as error:
             if not batch.is_finite():
                 error.add_note("x of this batch holds nan or inf")
             raise
         values = {"loss": window.loss}
         values |= scores(self.objective, self.metrics, window.y, window.target, window.lengths)
-        step = Step(number, epoch, window.loss, norm, values, dict(window.extras), window.steps)
+        step = Step(self.steps + 1, epoch, window.loss, norm, values, dict(window.extras), window.steps)
         for hook in self.hooks:
             if hook.on_gradients(self, step):
-                step.norm = self.update.norm(number, window.loss)
+                step.norm = self.update.norm(window.loss)
         with self.interrupts.held():
-            self.update(number, window.loss, step.norm)
+            self.update(window.loss, step.norm)
+            self.steps = step.number
+            self.means.add(step.values | step.extras | {"grad_norm": step.norm}, window.positions)
+            self.commit(cursor)
             for hook in self.hooks:
                 hook.on_step(self, step)
-            self.steps = number
-            self.means.add(values | step.extras | {"grad_norm": step.norm}, window.positions)
-            self.commit(cursor)
-        for hook in self.hooks:
-            hook.after_step(self, step)
 
     # -- the state to resume from ------------------------------------------------------------------------------------
 
@@ -170,14 +173,16 @@ class Training:
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed training needs besides model, optimizer and schedule."""
-        return {
+        state = {
             "step": self.steps,
             "seconds": self.seconds,
             "place": self.cursor._asdict(),
             "history": dict(self.history),
             "means": self.means.state_dict(),
-            **{hook.key: hook.state_dict() for hook in self.hooks if hook.key is not None},
         }
+        for hook in self.hooks:
+            state |= hook.state_dict()
+        return state
 
     def resume(self, path: str, schedule: Any) -> None:
         """Continue from a checkpoint. Nothing is changed unless all of it fits."""
@@ -189,7 +194,6 @@ class Training:
         self.history.update(state["history"])
         self.means.load_state_dict(state["means"])
         for hook in self.hooks:
-            if hook.key is not None:
-                hook.load_state_dict(state[hook.key])
+            hook.load_state_dict(state)
         self.steps, self.seconds = state["step"], state["seconds"]
         self.commit(Cursor(**state["place"]))

@@ -11,6 +11,7 @@ from ..._engine.arguments import Array
 from ...losses._masking import sequence_mask
 from ...nn._embedding import Embedding
 from ...nn._layer import Layer, leaves
+from .._data.batch import Batch
 
 Loss: TypeAlias = Callable[..., tuple[float, Array]]  # of y, target, and lengths if it takes them
 
@@ -27,6 +28,12 @@ class Objective:
     loss : callable
         ``loss(y, target)`` returns (value, dy), the mean over the positions that count and its gradient, as
         `fastrnn.mse_loss` does. See `applied` for padded batches.
+
+    Attributes
+    ----------
+    batch_first : bool
+        Whether the rows of a batch are along its first axis. Of a model that does not say, a layer has no time axis, so
+        that they are; any other model has time first.
     """
 
     def __init__(self, model: Any, loss: Loss) -> None:
@@ -38,39 +45,34 @@ class Objective:
         self.model, self.loss = model, loss
         self._takes = arguments_of(loss)
         self._inputs = inputs_of(model)
-
-    @property
-    def batch_first(self) -> bool:
-        """Whether the rows of a batch are along its first axis; True if no layer looks at time."""
-        if isinstance(self.model, Layer):
-            return getattr(self.model, "batch_first", None) is not False
-        return bool(getattr(self.model, "batch_first", False))
+        batch_first = getattr(model, "batch_first", None)
+        self.batch_first = isinstance(model, Layer) if batch_first is None else bool(batch_first)
 
     @property
     def batching(self) -> dict[str, Any]:
         """Options of `Batches` that make batches for it."""
-        takes_labels = "input_lengths" in self._takes
-        return {"batch_first": self.batch_first, "dtype": self._dtype(), "per_step": False if takes_labels else None}
+        reads_floats = isinstance(self.model, Layer) and not isinstance(leaves(self.model)[0], Embedding)
+        return {
+            "batch_first": self.batch_first,
+            "dtype": getattr(self.model, "dtype", None) if reads_floats else None,
+            "per_step": False if "input_lengths" in self._takes else None,
+        }
 
-    def _dtype(self) -> Any:
-        """The dtype of x; None where the model reads tokens, or does not say."""
-        if not isinstance(self.model, Layer) or isinstance(leaves(self.model)[0], Embedding):
-            return None
-        return getattr(self.model, "dtype", None)
-
-    def forward(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Any, Any, Any]:
-        """Training: (y, state, tape); the state is None if the model has none."""
+    def run(self, batch: Batch, state: Any = None, *, training: bool) -> tuple[Any, Any, Any]:
+        """(y, state, tape) of a model that begins in a state; None for a state or a tape that it does not return."""
+        x, _, lengths = batch
         if self._is_single(x):
-            return self.model.apply(x, state, lengths, training=True)
-        y, *states, tape = self._run(self.model.forward, x, lengths)
-        return y, states[0] if states else None, tape
-
-    def infer(self, x: Any, state: Any = None, lengths: Any = None) -> tuple[Any, Any]:
-        """Inference: (y, state)."""
-        if self._is_single(x):
-            return self.model.apply(x, state, lengths, training=False)[:2]
-        y, *states = as_tuple(self._run(self.model, x, lengths))
-        return y, states[0] if states else None
+            return self.model.apply(x, state, lengths, training=training)
+        function = self.model.forward if training else self.model
+        if isinstance(x, dict):
+            results = function(**x)
+        elif isinstance(x, tuple):
+            results = function(*x)
+        else:
+            results = function(x) if lengths is None else function(x, lengths=lengths)
+        y, *others = results if training else as_tuple(results)
+        tape = others.pop() if training else None
+        return y, others[0] if others else None, tape
 
     def _is_single(self, x: Any) -> bool:
         """Whether x is the one input of a layer."""
@@ -85,16 +87,9 @@ class Objective:
             )
         return isinstance(self.model, Layer)
 
-    def _run(self, method: Callable[..., Any], x: Any, lengths: Any) -> Any:
-        if isinstance(x, dict):
-            return method(**x)
-        if isinstance(x, tuple):
-            return method(*x)
-        return method(x) if lengths is None else method(x, lengths=lengths)
-
     def lengths_after(self, lengths: Any) -> Any:
-        """The lengths of the rows of y; None if they are full, or have no time."""
-        return self.model.lengths_after(lengths) if isinstance(self.model, Layer) else lengths
+        """The lengths of the rows of y, given those of x; None if the rows are full or have no time axis."""
+        return lengths if lengths is None or not isinstance(self.model, Layer) else self.model.lengths_after(lengths)
 
     def cost(self, y: Any, target: Any, lengths: Any) -> tuple[float, Array]:
         """The loss and its gradient with respect to y; 0 where nothing counts."""
@@ -120,8 +115,8 @@ def applied(
     Parameters
     ----------
     function : callable
-        ``function(y, target)``. If it has an argument `lengths`, it is given the lengths of a padded batch, and
-        `batch_first` if it has that; so is one with `input_lengths`, as `ctc_loss`, always. Any other sees only
+        ``function(y, target)``. If it has an argument `lengths`, it receives the lengths of a padded batch, and
+        `batch_first` if it has that; one with `input_lengths`, as `ctc_loss`, always does. Any other sees only
         the positions within their row's length, y (M, ...) and target (M, ...), one after another.
     lengths : array_like of int, shape (N,), or None
     takes : collection of str, optional

@@ -5,10 +5,9 @@ import os
 from typing import Any
 
 from ..._engine.arguments import as_path
-from ...optim import Adam, Optimizer
+from ...nn._options import kind_of
 from .._data.source import EpochReader, as_source, is_list_of_batches
 from .._state.checkpoints import Checkpoint
-from .truncated import as_windows, check_cuttable
 
 
 def as_validation(validation: Any, epochs: int, **options: Any) -> EpochReader:
@@ -28,35 +27,12 @@ def as_validation(validation: Any, epochs: int, **options: Any) -> EpochReader:
     return EpochReader(source)
 
 
-def as_optimizer(optimizer: Any, model: Any) -> Optimizer:
-    """`optimizer`, which is of this model; `Adam` if it is None."""
-    if optimizer is None:
-        return Adam(model)
-    _check_steps("optimizer", optimizer, "Adam(model)")
-    if getattr(optimizer, "model", model) is not model:
-        raise ValueError("optimizer: expected one of this model, got one of another")
-    return optimizer
-
-
-def check_schedule(schedule: Any, optimizer: Any) -> None:
-    """Raise TypeError or ValueError unless it is a schedule of this optimizer."""
-    _check_steps("schedule", schedule, "StepLR(optimizer, 10)")
-    if getattr(schedule, "optimizer", optimizer) is not optimizer:
-        raise ValueError("schedule: expected one of this optimizer, got one of another")
-
-
-def _check_steps(name: str, value: Any, example: str) -> None:
-    """Raise TypeError unless it is an object that steps."""
-    if isinstance(value, type) or not hasattr(value, "step"):
-        got = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
-        raise TypeError(f"{name}: expected an object as {example} makes it, got {got}")
-
-
-def as_truncate(truncate: Any, model: Any) -> tuple[int, int]:
-    """`truncate` as (k1, k2), if the model can be cut in time."""
-    k1, k2 = as_windows("truncate", truncate)
-    check_cuttable(model)
-    return k1, k2
+def check_part(name: str, part: Any, owner_name: str, owner: Any, example: str) -> None:
+    """Raise TypeError or ValueError unless `part` is an object that steps, an optimizer or a schedule, of its owner."""
+    if isinstance(part, type) or not hasattr(part, "step"):
+        raise TypeError(f"{name}: expected an object as {example} makes it, got {kind_of(part)}")
+    if getattr(part, owner_name, owner) is not owner:
+        raise ValueError(f"{name}: expected one of this {owner_name}, got one of another")
 
 
 def as_checkpoint(checkpoint: Any) -> Checkpoint:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine.arguments import Array, as_size
+from ..._engine.arguments import as_size
 from ...nn._layer import leaves
-from .._data.batch import Batch
+from .._data.batch import Batch, between, steps_of
 from .objective import Loss, Objective, positions
 
 
@@ -113,9 +113,8 @@ def truncated_bptt(
     100 True
     """
     objective = Objective(model, loss)
-    k1, k2 = as_windows("k1, k2", (k1, k1 if k2 is None else k2))
-    check_cuttable(model)
-    return windows(objective, Batch(x, y, lengths), (k1, k2), first=state)
+    truncate = as_windows("k1, k2", (k1, k1 if k2 is None else k2), model)
+    return windows(objective, Batch(x, y, lengths), truncate, first=state)
 
 
 def windows(
@@ -126,8 +125,8 @@ def windows(
         yield from _cut(objective, batch, *truncate, start, first)
     elif start == 0:
         model = objective.model
-        y, state, tape = objective.forward(batch.x, None, batch.lengths)
-        lengths = None if batch.lengths is None else objective.lengths_after(batch.lengths)
+        y, state, tape = objective.run(batch, training=True)
+        lengths = objective.lengths_after(batch.lengths)
         loss, dy = objective.cost(y, batch.y, lengths)
         model.zero_grad()
         model.backward(tape, dy)
@@ -135,47 +134,36 @@ def windows(
 
 
 def _cut(objective: Objective, batch: Batch, k1: int, k2: int, start: int, first: Any) -> Iterator[Window]:
-    model, axis = objective.model, int(objective.batch_first)
-    x, target = np.asarray(batch.x), np.asarray(batch.y)
-    lengths = None if batch.lengths is None else np.asarray(batch.lengths)
-    if target.shape[:2] != x.shape[:2] or x.ndim < 2:
-        raise ValueError(f"y: expected targets of each step of x {x.shape}, to cut it in time, got {target.shape}")
-    T = x.shape[axis] if lengths is None else int(np.max(lengths, initial=0))
-
-    def steps(array: Array, begin: int, end: int) -> Array:
-        return array[:, begin:end] if axis else array[begin:end]
-
-    def lengths_in(begin: int, end: int) -> Array | None:
-        return None if lengths is None else np.clip(lengths, begin, end) - begin
-
+    """The windows of a batch of arrays, k1 steps each, with gradients through the last k2."""
+    x, y = np.asarray(batch.x), np.asarray(batch.y)
+    if y.shape[:2] != x.shape[:2] or x.ndim < 2:
+        raise ValueError(f"y: expected targets of each step of x {x.shape}, to cut it in time, got {y.shape}")
+    batch, axis = Batch(x, y, batch.lengths), int(objective.batch_first)
+    T = x.shape[axis] if batch.lengths is None else int(np.max(batch.lengths, initial=0))
     for t in range(start, T, k1):
         stop = min(t + k1, T)
         begin, following = max(0, t + k1 - k2), max(0, t + 2 * k1 - k2)  # of this window and the next
         cuts = [begin, following, stop] if begin < following < stop else [begin, stop]
         outputs, tapes, states = [], [], [first]
         for a, b in pairwise(cuts):
-            output, state, tape = objective.forward(steps(x, a, b), states[-1], lengths_in(a, b))
+            output, state, tape = objective.run(between(batch, a, b, axis), states[-1], training=True)
             outputs.append(output)
             tapes.append(tape)
             states.append(state)
         y = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis)
-        y, window_target, window_lengths = (
-            steps(y, t - begin, stop - begin),
-            steps(target, t, stop),
-            lengths_in(t, stop),
-        )
-        loss, dy = objective.cost(y, window_target, window_lengths)
+        y = steps_of(y, t - begin, stop - begin, axis)
+        _, target, lengths = between(batch, t, stop, axis)
+        loss, dy = objective.cost(y, target, lengths)
         if begin < t:  # no error comes from the steps before
-            dy = np.concatenate([np.zeros_like(steps(y, 0, 1)).repeat(t - begin, axis), dy], axis)
-        model.zero_grad()
+            dy = np.concatenate([np.zeros_like(steps_of(dy, 0, 1, axis)).repeat(t - begin, axis), dy], axis)
+        objective.model.zero_grad()
         dstate = None
         for (a, b), tape in zip(reversed(list(pairwise(cuts))), reversed(tapes), strict=True):
-            _, dstate = model.backward(tape, steps(dy, a - begin, b - begin), dstate)
+            _, dstate = objective.model.backward(tape, steps_of(dy, a - begin, b - begin, axis), dstate)
         first = states[cuts.index(following)] if following in cuts else states[-1]
         yield Window(
-            loss, stop, positions(y, window_lengths), stop == T, states[-1], first, y, window_target, window_lengths,
-            sum_extras(tapes),
-        )  # fmt: skip
+            loss, stop, positions(y, lengths), stop == T, states[-1], first, y, target, lengths, sum_extras(tapes)
+        )
 
 
 def sum_extras(tapes: Iterable[Any]) -> dict[str, float]:
@@ -187,23 +175,19 @@ def sum_extras(tapes: Iterable[Any]) -> dict[str, float]:
     return extras
 
 
-def as_windows(name: str, value: Any) -> tuple[int, int]:
-    """`value`, k1 or (k1, k2), as (k1, k2)."""
+def as_windows(name: str, value: Any, model: Any) -> tuple[int, int]:
+    """`value`, k1 or (k1, k2), as (k1, k2), for a model to which a sequence in pieces is the same as the whole."""
     k1, k2 = value if isinstance(value, tuple | list) and len(value) == 2 else (value, value)
     k1, k2 = as_size(name, k1), as_size(name, k2)
     if k2 < k1:
         raise ValueError(f"{name}: expected k2 >= k1, since no step may be left out, got {k1}, {k2}")
-    return k1, k2
-
-
-def check_cuttable(model: Any) -> None:
-    """Raise TypeError or ValueError if a sequence in pieces is not the same to the model as the whole sequence."""
-    name = type(model).__name__
+    kind = type(model).__name__
     if not getattr(model, "stateful", False):
-        raise TypeError(f"model: expected one with a state to carry from window to window, got {name}")
+        raise TypeError(f"model: expected one with a state to carry from window to window, got {kind}")
     if any(getattr(leaf, "bidirectional", False) and leaf.stateful for leaf in leaves(model)):
         raise ValueError(
-            f"model: expected one direction, got a bidirectional {name}, whose reverse direction starts at the end"
+            f"model: expected one direction, got a bidirectional {kind}, whose reverse direction starts at the end"
         )
     if model.lengths_after(np.ones(1, np.intp)) is None:
-        raise ValueError(f"model: expected an output for every step, got a {name} that sums up the sequence")
+        raise ValueError(f"model: expected an output for every step, got a {kind} that sums up the sequence")
+    return k1, k2

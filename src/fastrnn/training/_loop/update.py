@@ -27,7 +27,7 @@ class Update:
         self.model, self.optimizer = model, optimizer
         self._before = {name: np.empty_like(p) for name, p in model.params.items()}
 
-    def norm(self, step: int, loss: float) -> float:
+    def norm(self, loss: float) -> float:
         """The global norm of the gradients.
 
         Raises
@@ -45,11 +45,11 @@ class Update:
         causes = {"gradient of": _not_finite(self.model.grads), "parameter": _not_finite(self.model.params)}
         words = [f"the {what} {_some(names)}" for what, names in causes.items() if names]
         raise FloatingPointError(
-            f"step {step}: expected a finite loss and gradient, got loss {loss:.4g} and gradient norm {norm:.4g}; "
-            f"not finite: {' and '.join(words) or 'no gradient'}. The parameters are those of step {step - 1}"
+            f"expected a finite loss and gradient, got loss {loss:.4g} and gradient norm {norm:.4g}; "
+            f"not finite: {' and '.join(words) or 'no gradient'}"
         )
 
-    def __call__(self, step: int, loss: float, norm: float) -> None:
+    def __call__(self, loss: float, norm: float) -> None:
         """Step the optimizer.
 
         Raises
@@ -66,8 +66,8 @@ class Update:
             for name, p in params.items():
                 np.copyto(p, self._before[name])
             raise FloatingPointError(
-                f"step {step}: expected finite parameters, got others in {_some(names)} from loss {loss:.4g}, gradient "
-                f"norm {norm:.4g} and lr {self.optimizer.lr:.4g}. The parameters are those of step {step - 1}"
+                f"expected finite parameters, got others in {_some(names)} from loss {loss:.4g}, gradient norm "
+                f"{norm:.4g} and lr {self.optimizer.lr:.4g}"
             )
 
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a training keeps: checkpoints and history."""
+"""Checkpoints and the history of a training."""

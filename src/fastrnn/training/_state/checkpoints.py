@@ -46,9 +46,8 @@ class Checkpoint:
 
     def due(self, step: int) -> bool:
         """Whether a checkpoint is due after update number `step`."""
-        if self.every_n_steps is not None and step % self.every_n_steps == 0:
-            return True
-        return self.every_seconds is not None and time.monotonic() - self._written >= self.every_seconds
+        counted = self.every_n_steps is not None and step % self.every_n_steps == 0
+        return counted or (self.every_seconds is not None and time.monotonic() - self._written >= self.every_seconds)
 
     def write(self, *parts: Any, **training: Any) -> None:
         """Call `save_checkpoint` with this path."""
@@ -91,14 +90,7 @@ def save_checkpoint(
     ...     fr.load_checkpoint(path, model, adam)
     {'epoch': 3}
     """
-    content: dict[str, Any] = {
-        "architecture": architecture_of(model),
-        "model": parameters_of(model),
-        "random": random_states(model),
-    }
-    for name, part in ("optimizer", optimizer), ("schedule", schedule):
-        if part is not None:
-            content[name] = {"type": type(part).__name__, "state": part.state_dict()}
+    content = _content_of(model, {"optimizer": optimizer, "schedule": schedule})
     write_checkpoint(path, content | {"training": training})
 
 
@@ -137,17 +129,28 @@ def load_checkpoint(
         raise ValueError(f"{path}: {error}") from error
 
 
+def _content_of(model: Any, parts: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint holds of a model, and of an optimizer and a schedule that are not None."""
+    content: dict[str, Any] = {
+        "architecture": architecture_of(model),
+        "model": parameters_of(model),
+        "random": random_states(model),
+    }
+    for name, part in parts.items():
+        if part is not None:
+            content[name] = {"type": type(part).__name__, "state": part.state_dict()}
+    return content
+
+
 def _restore(content: dict[str, Any], model: Any, parts: dict[str, Any]) -> None:
     """Load all of it, or nothing."""
-    if difference := difference_of(content["architecture"], architecture_of(model)):
+    before = _content_of(model, parts)
+    if difference := difference_of(content["architecture"], before["architecture"]):
         raise ValueError(f"model: expected the architecture of the checkpoint, got another{difference}")
     for name, part in parts.items():
         saved = content.get(name, {"type": "none"})["type"]
         if part is not None and type(part).__name__ != saved:
             raise ValueError(f"{name}: expected {saved}, as in the checkpoint, got {type(part).__name__}")
-    parts = {name: part for name, part in parts.items() if part is not None}
-    before = {"model": parameters_of(model), "random": random_states(model)}
-    before |= {name: {"state": part.state_dict()} for name, part in parts.items()}
     try:
         _load(content, model, parts)
     except BaseException:
@@ -159,4 +162,5 @@ def _load(content: dict[str, Any], model: Any, parts: dict[str, Any]) -> None:
     load_parameters(model, content["model"])
     set_random_states(model, content["random"])
     for name, part in parts.items():
-        part.load_state_dict(content[name]["state"])
+        if part is not None:
+            part.load_state_dict(content[name]["state"])
