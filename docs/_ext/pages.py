@@ -36,11 +36,13 @@ def table(dotted, options=""):
 
 
 def introductions():
-    """The directive that introduces the module of each page: its docstring, if the module has one page."""
+    """What introduces the module of each page: its docstring, if the module has one page."""
     modules = [module for _, module, _ in names.PAGES]
     for k, module in enumerate(modules):
-        directive = "automodule" if module and modules.count(module) == 1 else "module"
-        yield f".. {directive}:: {f'fastrnn.{module}'.rstrip('.')}\n" if module not in modules[:k] else ""
+        directive = f".. module:: {f'fastrnn.{module}'.rstrip('.')}\n" if module not in modules[:k] else ""
+        if module and modules.count(module) == 1:
+            directive += f"\n{gallery.as_rst(names.face(module).__doc__.strip(), escape=str)}\n"
+        yield directive
 
 
 def api():
