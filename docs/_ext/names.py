@@ -33,6 +33,14 @@ PAGES = (
     ("Threads and engines", "", "*"),
 )
 
+# What the public names stand for that are neither functions nor classes, and so have no docstring.
+DATA = {
+    "fastrnn.inspect.PROPERTIES": "The properties of text that `survey_units` looks for: dict of names to functions.",
+    "fastrnn.reference.CELLS": 'The cells by name, such as ``"lstm"``: dict of str to `Cell`.',
+    "fastrnn.reference.SELU_ALPHA": "1.6732632..., the constant in `selu` (Klambauer et al. 2017).",
+    "fastrnn.reference.SELU_SCALE": "1.0507009..., the factor of `selu` (Klambauer et al. 2017).",
+}
+
 
 def face(module: str) -> ModuleType:
     """A public module by its name below `fastrnn`."""

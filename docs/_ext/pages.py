@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Generated pages: API reference, examples, copied Markdown. Written into docs/generated before Sphinx reads them."""
 
+import re
 from pathlib import Path
 
 import gallery
@@ -103,8 +104,23 @@ def skip_options(app, what, name, member, skip, options):
     return skip or (type(member).__module__.startswith("fastrnn.") and hasattr(member, "__get__")) or None
 
 
+def name_of_default(app, what, name, obj, options, signature, annotation):
+    """`np.float32` of the default <class 'numpy.float32'> in a signature."""
+    return signature and re.sub(r"<class 'numpy\.(\w+)'>", r"np.\1", signature), annotation
+
+
+def describe_values(app, what, name, obj, options, lines):
+    """Public values, whose docstrings are those of their classes, and fields of tuples."""
+    if what == "data":
+        lines[:] = [names.DATA[name]]
+    elif lines[:1] and lines[0].startswith("Alias for field number"):
+        lines.clear()
+
+
 def setup(app):
     write()
+    app.connect("autodoc-process-docstring", describe_values)
+    app.connect("autodoc-process-signature", name_of_default)
     app.connect("autodoc-skip-member", skip_options)
     app.connect("config-inited", generate_for_all)
     app.connect("missing-reference", as_code)
