@@ -113,7 +113,7 @@ def describe_values(app, what, name, obj, options, lines):
     """Public values, whose docstrings are those of their classes, and fields of tuples."""
     if what == "data":
         lines[:] = [names.DATA[name]]
-    elif lines[:1] and lines[0].startswith("Alias for field number"):
+    elif "".join(lines).strip().startswith("Alias for field number"):
         lines.clear()
 
 
