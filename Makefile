@@ -46,7 +46,7 @@ demo: $(VENV)/.demo ## train a small character LSTM and let it write
 examples: $(VENV)/.examples ## run every example and say what each showed (ARGS="steep digits": these)
 	$(VENV)/bin/python tests/run_examples.py $(ARGS)
 
-test: venv ## the quick tests, with the examples in the docstrings
+test: venv ## the quick tests, with the examples in the docstrings: about four minutes on two cores
 	$(PYTEST)
 
 test-slow: venv ## all tests
@@ -72,7 +72,7 @@ asan: ## the quick tests under the address and undefined-behaviour sanitizers, a
 	    ARGS="--capture=sys --timeout=600 --ignore-glob='*/test_example_*' $(ARGS)"
 
 # Other libraries are measured if they are installed: see benchmarks/README.md.
-bench: $(VENV)/.bench ## measure everything: half an hour, into benchmarks/ (ARGS=--quick: about three minutes)
+bench: $(VENV)/.bench ## measure everything, into benchmarks/: about half an hour (ARGS=--quick: about three minutes)
 	$(VENV)/bin/python -m fastrnn.benchmarks --out benchmarks $(ARGS)
 
 bench-check: $(VENV)/.bench ## compare with benchmarks/RESULTS.json: as fast, relative to NumPy and to the roof?

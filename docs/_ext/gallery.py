@@ -41,14 +41,14 @@ def escaped(text):
     return re.sub(r"([*`|_\\])", r"\\\1", text)
 
 
-def as_rst(text):
+def as_rst(text, escape=escaped):
     """A docstring as reStructuredText: indented paragraphs become code blocks."""
     parts = []
     for paragraph in re.split(r"\n\n+", text):
         if paragraph.startswith("    "):
             parts.append(".. code-block:: none\n\n" + paragraph)
         else:
-            parts.append(escaped(paragraph))
+            parts.append(escape(paragraph))
     return "\n\n".join(parts)
 
 

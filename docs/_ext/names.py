@@ -4,6 +4,7 @@
 import importlib
 import inspect
 from fnmatch import fnmatchcase
+from types import ModuleType
 
 import fastrnn
 
@@ -28,15 +29,29 @@ PAGES = (
     ("Text properties", "inspect", "PROPERTIES is_* inside_* position_* bracket_depth falling rising"),
     ("Gradient analysis", "inspect", "*"),
     ("Saving and loading", "io", "*"),
+    ("Reference implementation", "reference", "*"),
     ("Threads and engines", "", "*"),
 )
+
+# What the public names stand for that are neither functions nor classes, and so have no docstring.
+DATA = {
+    "fastrnn.inspect.PROPERTIES": "The properties of text that `survey_units` looks for: dict of names to functions.",
+    "fastrnn.reference.CELLS": 'The cells by name, such as ``"lstm"``: dict of str to `Cell`.',
+    "fastrnn.reference.SELU_ALPHA": "1.6732632..., the constant in `selu` (Klambauer et al. 2017).",
+    "fastrnn.reference.SELU_SCALE": "1.0507009..., the factor of `selu` (Klambauer et al. 2017).",
+}
+
+
+def face(module: str) -> ModuleType:
+    """A public module by its name below `fastrnn`."""
+    return importlib.import_module(f"fastrnn.{module}".rstrip("."))
 
 
 def dotted(module: str) -> list[str]:
     """The public names of a public module by their shortest dotted name: `fastrnn.LSTM`, not `fastrnn.nn.LSTM`."""
-    face = importlib.import_module(f"fastrnn.{module}".rstrip("."))
-    names = (name for name in face.__all__ if not inspect.ismodule(getattr(face, name)))
-    return [f"fastrnn.{name}" if name in fastrnn.__all__ else f"{face.__name__}.{name}" for name in names]
+    package = face(module)
+    names = (name for name in package.__all__ if not inspect.ismodule(getattr(package, name)))
+    return [f"fastrnn.{name}" if name in fastrnn.__all__ else f"{package.__name__}.{name}" for name in names]
 
 
 def sections() -> dict[str, list[str]]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Generated pages: API reference, examples, copied Markdown. Written into docs/generated before Sphinx reads them."""
 
+import re
 from pathlib import Path
 
 import gallery
@@ -36,11 +37,13 @@ def table(dotted, options=""):
 
 
 def introductions():
-    """The directive that introduces the module of each page: its docstring, if the module has one page."""
+    """What introduces the module of each page: its docstring, if the module has one page."""
     modules = [module for _, module, _ in names.PAGES]
     for k, module in enumerate(modules):
-        directive = "automodule" if module and modules.count(module) == 1 else "module"
-        yield f".. {directive}:: {f'fastrnn.{module}'.rstrip('.')}\n" if module not in modules[:k] else ""
+        directive = f".. module:: {f'fastrnn.{module}'.rstrip('.')}\n" if module not in modules[:k] else ""
+        if module and modules.count(module) == 1:
+            directive += f"\n{gallery.as_rst(names.face(module).__doc__.strip(), escape=str)}\n"
+        yield directive
 
 
 def api():
@@ -101,8 +104,23 @@ def skip_options(app, what, name, member, skip, options):
     return skip or (type(member).__module__.startswith("fastrnn.") and hasattr(member, "__get__")) or None
 
 
+def name_of_default(app, what, name, obj, options, signature, annotation):
+    """`np.float32` of the default <class 'numpy.float32'> in a signature."""
+    return signature and re.sub(r"<class 'numpy\.(\w+)'>", r"np.\1", signature), annotation
+
+
+def describe_values(app, what, name, obj, options, lines):
+    """Public values, whose docstrings are those of their classes, and fields of tuples."""
+    if what == "data":
+        lines[:] = [names.DATA[name]]
+    elif "".join(lines).strip().startswith("Alias for field number"):
+        lines.clear()
+
+
 def setup(app):
     write()
+    app.connect("autodoc-process-docstring", describe_values)
+    app.connect("autodoc-process-signature", name_of_default)
     app.connect("autodoc-skip-member", skip_options)
     app.connect("config-inited", generate_for_all)
     app.connect("missing-reference", as_code)

@@ -7,10 +7,10 @@ of four vectors (one row takes several panels at once), k from nothing on.
 
 import numpy as np
 import pytest
+from support.engines import VECTOR_BYTES
 
 from fastrnn import _core
 
-VECTOR_BYTES = {"avx512": 64, "avx2": 32, "baseline": 16}
 ROWS = (*range(1, 21), 24, 31, 97)
 MOST = max(ROWS)
 

@@ -2,6 +2,7 @@
 """The probes do the work that they say they did, on every engine and number of threads."""
 
 import pytest
+from support.engines import VECTOR_BYTES
 
 from fastrnn import _core
 
@@ -12,7 +13,7 @@ DTYPES = {"float32": (0, 4), "float64": (1, 8)}
 def test_fma_counts_whole_vectors_of_chains(isa, dtype, n_threads):
     """Two operations an element, as many chains as a tile has accumulators, each pass, each thread."""
     code, itemsize = DTYPES[dtype.name]
-    width = {"avx512": 64, "avx2": 32, "baseline": 16}[isa] // itemsize
+    width = VECTOR_BYTES[isa] // itemsize
     seconds, flop = _core.probe("fma", code, 512, 1000, n_threads)
     assert flop / (2 * width * 1000 * n_threads) in (12, 24)
     assert seconds > flop / 1e13

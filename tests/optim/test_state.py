@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from support.optimizers import CASES, STEPS, Model, assert_same_bits, both_dtypes, train
 
-from fastrnn.optim import SGD, Adam
+from fastrnn._engine.arguments import PROBABILITY
+from fastrnn.optim import SGD, Adam, Number
 from fastrnn.optim._state import check_names, scalar
 
 GROUPS = {"b*": {"weight_decay": 0.125, "lr": 0.003}}
@@ -46,6 +47,15 @@ def test_a_copy_goes_its_own_way(duplicate):
     assert_same_bits(optimizer.model, before)
     train(optimizer.model, optimizer, range(STEPS, 2 * STEPS))
     assert_same_bits(optimizer.model, twin.model)
+
+
+def test_a_state_of_before_an_option_existed_is_loaded():
+    class Newer(Adam):
+        omitted: Number = Number("A number that older files lack.", PROBABILITY, default=0.5, omit=True)
+
+    newer = Newer(Model(), omitted=0.25)
+    newer.load_state_dict(Adam(Model(), lr=0.125).state_dict())
+    assert (newer.lr, newer.omitted) == (0.125, 0.5)
 
 
 def test_state_dict_holds_plain_numbers_and_copies():

@@ -89,9 +89,9 @@ def test_all_python_of_a_page_is_run(page):
 
 
 def public_modules():
-    """Public modules of the package; not the benchmarks, a program, or the reference, shown in docs/maths."""
+    """Public modules of the package; not the benchmarks, a program."""
     names = {module.name for module in pkgutil.iter_modules(fr.__path__) if not module.name.startswith("_")}
-    return sorted(names - {"benchmarks", "reference"})
+    return sorted(names - {"benchmarks"})
 
 
 def test_every_public_name_is_on_one_page_of_the_reference():

@@ -10,6 +10,7 @@ import numpy as np
 from .._engine.arguments import Array, Generator, SeedLike, as_nonnegative, as_rng
 from ..nn._layer import Layer, leaves
 from ..nn._linear import Linear
+from ..nn._options import kind_of
 from ..nn._recurrent.gru import GRU
 from ..nn._recurrent.lstm import LSTM
 from ..nn._recurrent.rnn import RNN
@@ -30,7 +31,7 @@ def select(name: str, layer: Any, kinds: tuple[type[Layer], ...]) -> list[Any]:
     selected = [leaf for leaf in inner if isinstance(leaf, kinds)]
     if not selected:
         expected = ", ".join(kind.__name__ for kind in kinds)
-        got = "a Sequential of " * isinstance(layer, Sequential) + ", ".join(type(leaf).__name__ for leaf in inner)
+        got = "a Sequential of " * isinstance(layer, Sequential) + ", ".join(map(kind_of, inner))
         raise TypeError(f"{name}: expected {expected} or a Sequential that holds one, got {got}")
     return selected
 

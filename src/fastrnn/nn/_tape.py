@@ -53,11 +53,12 @@ def open_tape(tape: Any, layer: Any) -> Any:
     return tape._content
 
 
-def add_extras(extras: dict[str, float], tapes: Iterable[Tape | None]) -> None:
-    """Add what `tapes` report besides gradients to `extras`, by name."""
+def add_extras(extras: dict[str, float], tapes: Iterable[Any]) -> dict[str, float]:
+    """`extras`, to which has been added what `tapes` report besides gradients, by name."""
     for tape in tapes:
-        for name, value in ({} if tape is None else tape.extras).items():
+        for name, value in getattr(tape, "extras", {}).items():
             extras[name] = extras.get(name, 0.0) + value
+    return extras
 
 
 def _nbytes(content: Any) -> int:

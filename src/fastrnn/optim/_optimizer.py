@@ -195,7 +195,9 @@ class Optimizer(Configurable):
             this optimizer. The entry is named.
         """
         arrays, own, hyperparameters = self._arrays(), self._own_entries(), hyperparameters_of(type(self))
-        check_names(state, ["steps", *hyperparameters, *own, *arrays])
+        later = {name: option.default for name, option in hyperparameters.items() if option.omit}
+        check_names(state, ["steps", *hyperparameters, *own, *arrays], optional=later)
+        state = {**later, **state}
         loaded = {name: np.asarray(state[name]) for name in arrays}
         for name, array in arrays.items():
             _check_like(name, loaded[name], array)

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Checks of the entries of a state_dict."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 
-def check_names(state: Any, expected: Iterable[str]) -> None:
-    """Raise TypeError or ValueError unless `state` is a mapping with exactly the expected names."""
+def check_names(state: Any, expected: Iterable[str], optional: Container[str] = ()) -> None:
+    """Raise TypeError or ValueError unless `state` is a mapping with the expected names, or without `optional` ones."""
     if not isinstance(state, Mapping):
         raise TypeError(f"state: expected a mapping, as state_dict returns it, got {type(state).__name__}")
     expected = list(expected)
     for name in expected:
-        if name not in state:
+        if name not in state and name not in optional:
             raise ValueError(f"{name}: expected an entry of this name, got none")
     for name in state:
         if name not in expected:

@@ -16,7 +16,10 @@ Function: TypeAlias = Callable[[Array], Array]
 SELU_ALPHA = 1.6732632423543772848170429916717  # with these two, mean 0 and variance 1 are a
 SELU_SCALE = 1.0507009873554804934193349852946  # fixed point of the layer (Klambauer et al. 2017)
 
-tanh: Function = np.tanh
+
+def tanh(a: Array) -> Array:
+    """The hyperbolic tangent."""
+    return np.tanh(a)
 
 
 def sigmoid(a: Array) -> Array:

@@ -16,13 +16,27 @@ UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
 
 class Reading(NamedTuple):
-    """A sequence for one model, unbatched, with what a report shows of it. `read_text` and `read_array` return one."""
+    """A sequence for one model, unbatched, with what a report shows of it. `read_text` and `read_array` return one.
 
-    x: Array  # tokens (T,), or features (T, I)
-    labels: list[str]  # T of them
-    unknown: list[int]  # the steps whose token is not in the vocabulary
-    tokens: Array | None  # (T,), None for a signal
-    vocabulary: list[str] | None  # by token, None for a signal
+    Attributes
+    ----------
+    x : ndarray, shape (T,) or (T, I)
+        Tokens, or features.
+    labels : list of str
+        T of them.
+    unknown : list of int
+        The steps whose token is not in the vocabulary.
+    tokens : ndarray, shape (T,), or None
+        None for a signal.
+    vocabulary : list of str or None
+        By token; None for a signal.
+    """
+
+    x: Array
+    labels: list[str]
+    unknown: list[int]
+    tokens: Array | None
+    vocabulary: list[str] | None
 
 
 def read_text(model: Layer, text: str, vocabulary: Sequence[str], steps: int | None = None) -> Reading:

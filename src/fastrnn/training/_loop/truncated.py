@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Truncated back-propagation through time: windows of a sequence, with the state carried from one to the next."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..._engine.arguments import as_size
 from ...nn._layer import leaves
+from ...nn._tape import add_extras
 from .._data.batch import Batch, between, steps_of
 from .objective import Loss, Objective, positions
 
@@ -130,7 +131,7 @@ def windows(
         loss, dy = objective.cost(y, batch.y, lengths)
         model.zero_grad()
         model.backward(tape, dy)
-        yield Window(loss, 1, batch.steps, True, state, None, y, batch.y, lengths, sum_extras([tape]))
+        yield Window(loss, 1, batch.steps, True, state, None, y, batch.y, lengths, add_extras({}, [tape]))
 
 
 def _cut(objective: Objective, batch: Batch, k1: int, k2: int, start: int, first: Any) -> Iterator[Window]:
@@ -162,17 +163,8 @@ def _cut(objective: Objective, batch: Batch, k1: int, k2: int, start: int, first
             _, dstate = objective.model.backward(tape, steps_of(dy, a - begin, b - begin, axis), dstate)
         first = states[cuts.index(following)] if following in cuts else states[-1]
         yield Window(
-            loss, stop, positions(y, lengths), stop == T, states[-1], first, y, target, lengths, sum_extras(tapes)
+            loss, stop, positions(y, lengths), stop == T, states[-1], first, y, target, lengths, add_extras({}, tapes)
         )
-
-
-def sum_extras(tapes: Iterable[Any]) -> dict[str, float]:
-    """What tapes report besides gradients, summed by name."""
-    extras: dict[str, float] = {}
-    for tape in tapes:
-        for name, value in getattr(tape, "extras", {}).items():
-            extras[name] = extras.get(name, 0.0) + value
-    return extras
 
 
 def as_windows(name: str, value: Any, model: Any) -> tuple[int, int]:
