@@ -10,8 +10,8 @@ from support.layers import assert_same_arrays, assert_same_bits, assert_slopes, 
 
 import fastrnn as fr
 from fastrnn._engine.arguments import as_floats
+from fastrnn.nn import StatefulLayer
 from fastrnn.nn._options import DType, Size
-from fastrnn.nn._stateful import StatefulLayer
 
 
 class Sum(StatefulLayer):

@@ -9,8 +9,8 @@ import pytest
 from support.layers import assert_same_arrays, assert_slopes, refused, snapshot
 
 import fastrnn as fr
+from fastrnn.nn import StatelessLayer
 from fastrnn.nn._options import DType, Size
-from fastrnn.nn._stateless import StatelessLayer
 
 
 class Scale(StatelessLayer):

@@ -18,6 +18,8 @@ from ._recurrent.stream import Stream
 from ._repeat import RepeatVector
 from ._residual import Residual
 from ._sequential import Sequential
+from ._stateful import StatefulLayer
+from ._stateless import StatelessLayer
 from ._tape import Tape
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ __all__ = [
     "Residual",
     "Seq2Seq",
     "Sequential",
+    "StatefulLayer",
+    "StatelessLayer",
     "Stream",
     "Tape",
 ]
