@@ -18,9 +18,12 @@ from ._models import FORMAT as MODEL_FORMAT
 
 FORMAT = "checkpoint 1"
 
+# What a safetensors file of NumPy arrays holds in every version that the package accepts.
+DTYPES = tuple(np.dtype(code) for code in "?bhilqBHILQefd")
+
 
 def write_checkpoint(path: Any, content: Mapping[str, Any]) -> None:
-    """Write nested dicts, lists, numbers, strings, None and arrays."""
+    """Write nested dicts, lists, numbers, strings, None and arrays; TypeError names what would not come back equal."""
     from .. import __version__
 
     arrays: dict[str, Array] = {}
@@ -56,7 +59,7 @@ def _without_arrays(part: Any, name: str, arrays: dict[str, Array]) -> Any:
         key = name
         while key in arrays or key == "tree":  # of "a/b" in one dict and "b" in "a"
             key += "_"
-        arrays[key] = np.ascontiguousarray(part)
+        arrays[key] = _as_stored(name, part)
         return {"array": key}
     if isinstance(part, Mapping):
         if wrong := [key for key in part if not isinstance(key, str)]:
@@ -70,6 +73,16 @@ def _without_arrays(part: Any, name: str, arrays: dict[str, Array]) -> Any:
     if part is None or isinstance(part, bool | int | float | str):
         return part
     raise TypeError(f"{name}: expected numbers, strings, arrays, and lists and dicts of them, got {short(part)}")
+
+
+def _as_stored(name: str, array: Array) -> Array:
+    """The elements in the byte order and the layout of the file."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{name}: expected an array without a mask, got {type(array).__name__}; store data and mask")
+    native = array.dtype.newbyteorder("=")
+    if native not in DTYPES:
+        raise TypeError(f"{name}: expected an array of bool, integers, or floats of at most 64 bits, got {array.dtype}")
+    return np.asarray(array, native, order="C")  # keeps the shape (), which np.ascontiguousarray does not
 
 
 def _with_arrays(part: Any, arrays: Mapping[str, Array]) -> Any:
