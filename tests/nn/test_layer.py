@@ -5,7 +5,7 @@ import copy
 
 import numpy as np
 import pytest
-from support.every_layer import LAYERS, call, each, inputs, memory, step
+from support.every_layer import LAYERS, call, each, first, inputs, memory, step
 from support.layers import (
     assert_same_arrays,
     assert_same_bits,
@@ -53,6 +53,20 @@ def test_backward_adds(case, make, dtype):
     _, dx_again = step(layer, x)
     assert_same_arrays(layer.grads, {name: 2 * grad for name, grad in once.items()})
     assert dx is dx_again is None or (dx == dx_again).all()
+
+
+def test_gradients_are_those_of_the_parameters_of_the_forward_pass(case, make, dtype):
+    """Parameters that change between forward and backward change no gradient: not by a bit."""
+    layer, x = make(dtype), inputs(case, dtype)
+    _, dx = step(layer, x)
+    expected = snapshot(layer.grads)
+    layer.zero_grad()
+    y, *_, tape = layer.forward(*each(x))
+    for _, array in layer.params.items():
+        array += 1
+    dx_after = first(layer.backward(tape, np.ones_like(y)))
+    assert_same_arrays(layer.grads, expected)
+    assert dx is dx_after is None or (dx == dx_after).all()
 
 
 def test_zero_grad_sets_every_gradient_to_zero_in_place(case, make):

@@ -70,16 +70,18 @@ class LayerNorm(StatelessLayer):
             centred = x - x.mean(axis=-1, keepdims=True)
             scale = 1 / np.sqrt(np.square(centred).mean(axis=-1, keepdims=True) + self.dtype.type(self.eps))
             normal = centred * scale  # mean 0 and variance 1
-            return normal * self._arrays["weight"] + self._arrays["bias"], (normal, scale)
+            weight = self._arrays["weight"]
+            saved = (normal, scale, weight.copy()) if training else None  # backward is for the weight of now
+            return normal * weight + self._arrays["bias"], saved
 
     def _backward(self, saved: Any, dy: Array) -> Array:
-        normal, scale = saved
+        normal, scale, weight = saved
         dy, positions = np.require(dy, requirements="C"), tuple(range(dy.ndim - 1))
         with np.errstate(over="ignore", invalid="ignore"):
             # In float64: there may be very many positions, and NumPy adds them one after another.
             self._grad_arrays["weight"] += (dy * normal).sum(axis=positions, dtype=np.float64).astype(self.dtype)
             self._grad_arrays["bias"] += dy.sum(axis=positions, dtype=np.float64).astype(self.dtype)
-            dnormal = dy * self._arrays["weight"]
+            dnormal = dy * weight
             shift = dnormal.mean(axis=-1, keepdims=True)
             tilt = (dnormal * normal).mean(axis=-1, keepdims=True)
             return (dnormal - shift - normal * tilt) * scale
