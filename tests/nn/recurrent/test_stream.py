@@ -51,9 +51,62 @@ def test_reset_and_state_of_a_stream(cell, rng):
     np.testing.assert_array_equal(stream.step(x), second)
     stream.reset()
     np.testing.assert_array_equal(stream.step(x), first)
-    as_tuple(stream.state)[0][...] = 99  # a copy: nothing happens
-    stream.reset()
-    np.testing.assert_array_equal(stream.step(x), first)
+
+
+def test_the_state_of_a_stream_is_a_copy_that_cannot_be_written(cell, rng):
+    """Writing into it would change nothing. It is a state like any other: for a call, and to return to."""
+    layer = make_layer(cell, 3, 6, 2, seed=1)
+    x = rng.standard_normal((2, 3)).astype(np.float32)
+    stream = layer.stream(2)
+    stream.step(x)
+    saved = stream.state
+    for part in as_tuple(saved):
+        with pytest.raises(ValueError, match="read-only"):
+            part[:, 0] = 0
+    y, _ = layer(x[None], saved)
+    np.testing.assert_array_equal(stream.step(x), y[0])
+    stream.state = saved
+    np.testing.assert_array_equal(stream.step(x), y[0])
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [[0, 2], np.array([2, 0], np.uint8), [True, False, True, False], (2, 0, 0)],
+    ids=["list", "uint8", "mask", "repeated"],
+)
+def test_rows_of_a_stream_begin_again(cell, rows, rng):
+    """They have the bits of a new stream, the others those of the old one."""
+    layer = make_layer(cell, 3, 6, 2, seed=1)
+    before, after = rng.standard_normal((2, 4, 3)).astype(np.float32)
+    stream, other, new = layer.stream(4), layer.stream(4), layer.stream(4)
+    stream.step(before)
+    other.step(before)
+    stream.reset(rows)
+    y, going_on, begun = stream.step(after), other.step(after), new.step(after)
+    np.testing.assert_array_equal(y[[0, 2]], begun[[0, 2]])
+    np.testing.assert_array_equal(y[[1, 3]], going_on[[1, 3]])
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "words"),
+    [
+        ([0, 4], ValueError, "rows: expected row numbers from 0 to 3, got 4"),
+        (-1, ValueError, "rows: expected row numbers from 0 to 3, got -1"),
+        ([True, False], ValueError, r"rows: expected a mask of shape \(4,\), one for each row, got \(2,\)"),
+        (True, ValueError, r"rows: expected a mask of shape \(4,\), one for each row, got \(\)"),
+        ([[0], [1]], ValueError, r"rows: expected row numbers of shape \(rows,\), got \(2, 1\)"),
+        ([0.0, 1.0], TypeError, "rows: expected a mask of bool or row numbers, got float64"),
+        ("0", TypeError, "rows: expected a mask of bool or row numbers, got <U1"),
+    ],
+)
+def test_wrong_rows_are_refused_and_change_nothing(rows, error, words):
+    stream = fr.GRU(3, 6, seed=1).stream(4)
+    stream.step(np.ones((4, 3), np.float32))
+    before = stream.state
+    with pytest.raises(error, match=words):
+        stream.reset(rows)
+    stream.reset([])
+    assert_same_state(stream.state, before)
 
 
 def test_a_stream_allocates_nothing_with_out(cell):

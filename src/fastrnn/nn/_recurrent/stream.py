@@ -93,8 +93,14 @@ class Stream:
 
     @property
     def state(self) -> Any:
-        """The current state in the form that the layer's calls take and return: h or (h, c), each (L, N, H). A copy."""
-        return as_state(array.copy() for array in self._state)
+        """The current state in the form that the layer's calls take and return: h or (h, c), each (L, N, H).
+
+        The arrays are copies that cannot be written, as that would change nothing here: assign a state, or `reset`.
+        """
+        copies = [array.copy() for array in self._state]
+        for copy in copies:
+            copy.flags.writeable = False
+        return as_state(copies)
 
     @state.setter
     def state(self, value: Any) -> None:
@@ -103,6 +109,36 @@ class Stream:
         for array, new in zip(self._state, arrays, strict=True):
             array[...] = 0 if new is None else new
 
-    def reset(self) -> None:
-        """Return to the zero state."""
-        self.state = None
+    def reset(self, rows: ArrayLike | None = None) -> None:
+        """Return to the zero state.
+
+        Parameters
+        ----------
+        rows : array_like of bool, shape (N,), or of int, optional
+            Only these rows of the batch, as a mask or by their numbers 0..N-1: those whose sequence has ended.
+
+        Raises
+        ------
+        TypeError, ValueError
+            `rows` is neither, or a number is out of range. Nothing is changed then.
+        """
+        chosen = slice(None) if rows is None else _as_rows("rows", rows, self.batch)
+        for array in self._state:
+            array[:, chosen] = 0
+
+
+def _as_rows(name: str, rows: ArrayLike, N: int) -> Array:
+    """A mask of N rows, or row numbers, as an index, or an error that begins with `name`."""
+    index = np.asarray(rows)
+    if index.size == 0 and index.dtype == float:  # []
+        index = index.astype(np.intp)
+    if index.dtype.kind not in "biu":
+        raise TypeError(f"{name}: expected a mask of bool or row numbers, got {index.dtype}")
+    if index.dtype == bool:
+        if index.shape != (N,):
+            raise ValueError(f"{name}: expected a mask of shape ({N},), one for each row, got {index.shape}")
+    elif index.ndim > 1:
+        raise ValueError(f"{name}: expected row numbers of shape (rows,), got {index.shape}")
+    elif wrong := [int(row) for row in index.flat if not 0 <= row < N]:
+        raise ValueError(f"{name}: expected row numbers from 0 to {N - 1}, got {wrong[0]}")
+    return index

@@ -167,8 +167,8 @@ class FeatureStream:
 
     @property
     def state(self) -> Array:
-        """The current state, (L, N, H)."""
-        return self._stream.state
+        """A copy of the current state, (L, N, H)."""
+        return self._stream.state.copy()
 
     def step(self, x: Array) -> None:
         """Read x (N, I)."""
