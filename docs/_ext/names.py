@@ -13,7 +13,7 @@ PAGES = (
     ("Recurrent layers", "nn", "RNN LSTM GRU Stream"),
     ("Attention and sequence-to-sequence models", "nn", "Attention* Seq2Seq"),
     ("Echo state networks", "nn", "EchoState RLS"),
-    ("The layer contract", "nn", "Layer Parameters Tape"),
+    ("The layer contract", "nn", "Layer StatelessLayer StatefulLayer Parameters Tape"),
     ("Other layers", "nn", "*"),
     ("Losses", "losses", "*"),
     ("Gradients", "optim", "add_* clip_*"),
