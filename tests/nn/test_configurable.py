@@ -19,6 +19,7 @@ class Motor(Configurable):
     Examples
     --------
     >>> Motor(3)
+    Motor(poles=3, phases=3, rate=0.5, mode='on', dtype='float32')
     """
 
     poles: Size = Size("How many.")
