@@ -65,7 +65,9 @@ class Recurrent(StatefulLayer[State]):
         (self._rng,) = seed.spawn(1)
         sizes = self.input_size, self.hidden_size, self.num_directions
         update = self._regularization.inference(self.hidden_size, self.dtype)
-        self.stack: Stack = Stack(self.cell, *sizes, self.dtype, self._arrays, self._directions, self.params, update)
+        names = [parameters.names(k, d) for k in range(self.num_layers) for d in range(self.num_directions)]
+        self.stack: Stack = Stack(self.cell, *sizes, self.dtype, self._arrays, names, self.params, update)
+        self._weight_grads = [tuple(map(self._grad_arrays.get, four)) for four in names]  # of each layer and direction
         self._fast_path = self.stack.fast_path(self.batch_first)
 
     @classmethod
@@ -94,12 +96,6 @@ class Recurrent(StatefulLayer[State]):
         """PyTorch's default: every parameter uniform in +-1/sqrt(H)."""
         sizes = self.input_size, self.hidden_size, self.num_layers, self.num_directions
         return parameters.initial(self.cell.gates, sizes, self.bias, self.dtype, rng)
-
-    @property
-    def _directions(self) -> list[tuple[str, ...]]:
-        """The parameter names of each layer and direction."""
-        pairs = [(layer, d) for layer in range(self.num_layers) for d in range(self.num_directions)]
-        return [parameters.names(*pair) for pair in pairs]
 
     @property
     def features_in(self) -> int:
@@ -167,9 +163,8 @@ class Recurrent(StatefulLayer[State]):
         layout, trained = saved
         (T, N, I), dinitial = trained.x_shape, self.stack.empty_state(trained.x_shape[1])
         dx = np.zeros(layout.shape(T, N, I), self.dtype)
-        grads = [tuple(map(self._grad_arrays.get, names)) for names in self._directions]
         up = Upstream(readable(layout.time_major(dy)), dstate)
-        down = Downstream(layout.time_major(dx), dinitial, grads)
+        down = Downstream(layout.time_major(dx), dinitial, self._weight_grads)
         backward(self.stack, trained, up, down, self.dropout, self._backward_hook(extras))
         return dx, self._state(dinitial, layout)
 

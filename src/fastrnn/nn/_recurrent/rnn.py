@@ -88,7 +88,7 @@ class RNN(Recurrent[Array]):
 
         def arguments(k: int, saved: Any) -> dict[str, Any]:
             w_hh = self.stack.arrays(k)[1]
-            dw_hh = self._grad_arrays[self._directions[k][1]]
+            dw_hh = self._weight_grads[k][1]
 
             def regularize(deltas: Array) -> None:
                 value = add_gradient_norm(self.omega, self.nonlinearity, saved, deltas[:, 0], w_hh, dw_hh)
