@@ -190,6 +190,10 @@ def test_a_rule_without_options_takes_those_of_the_base():
     assert str(inspect.signature(Plain)) == "(model, lr, weight_decay=0.0, *, groups=None)"
 
 
-def test_the_base_class_has_no_rule():
-    with pytest.raises(NotImplementedError):
-        Optimizer(Model(), lr=0.1).step()
+def test_an_optimizer_without_a_rule_cannot_be_made():
+    class Forgotten(Optimizer):
+        moments = ("v",)
+
+    for kind in (Optimizer, Forgotten):
+        with pytest.raises(TypeError, match=f"{kind.__name__} .*abstract method .?update"):
+            kind(Model(), lr=0.1)

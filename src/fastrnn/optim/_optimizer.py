@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What optimizers share: groups, weight decay, and the state that a resumed training needs."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -15,7 +16,7 @@ from ._state import check_names, scalar
 from ._trainable import Trainable, check_model
 
 
-class Optimizer(Configurable):
+class Optimizer(Configurable, ABC):
     """Base of all optimizers: turns the gradients of a model into updates of its parameters, in place.
 
     A subclass is a rule for one parameter. It declares its hyper-parameters as options, which the constructor then
@@ -111,9 +112,9 @@ class Optimizer(Configurable):
                     raise ValueError("lr: expected a number above 0, since groups have multiples of it, got 0.0")
                 values["lr"] /= self.lr
 
+    @abstractmethod
     def update(self, p: Array, g: Array, *moments: Any, **named: Any) -> None:
         """Update the parameter `p` in place from its gradient `g`; the moments are passed by name."""
-        raise NotImplementedError
 
     def decay_weights(self, p: Array, g: Array) -> Array:
         """The gradient for `update`: `g`, or with weight decay a new array, ``g + weight_decay p``."""

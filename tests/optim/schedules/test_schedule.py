@@ -168,9 +168,13 @@ def test_options_and_counts_are_checked_later_too():
     assert repr(LinearWarmup(SGD(Model()), 4)) == "LinearWarmup(steps=4)"
 
 
-def test_the_base_class_has_no_values():
-    with pytest.raises(NotImplementedError):
-        Schedule(SGD(Model()))
+def test_a_schedule_without_values_cannot_be_made():
+    class Forgotten(Schedule):
+        pass
+
+    for kind in (Schedule, Forgotten):
+        with pytest.raises(TypeError, match=f"{kind.__name__} .*abstract method .?at"):
+            kind(SGD(Model()))
 
 
 TORCH = {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What schedules share."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -11,7 +12,7 @@ from .._optimizer import Optimizer
 from .._state import check_names, scalar
 
 
-class Schedule(Configurable):
+class Schedule(Configurable, ABC):
     """Base of all schedules: sets the learning rate of an optimizer as a function of a count.
 
     A subclass defines ``at(lr, count)``. Nothing drifts, since no rate is computed from the one before: a resumed
@@ -60,9 +61,9 @@ class Schedule(Configurable):
         self.initial_lr = self.optimizer.lr
         self._set()
 
+    @abstractmethod
     def at(self, lr: float, count: int) -> float:
-        """The learning rate after `count` steps from the learning rate `lr`. A subclass defines it."""
-        raise NotImplementedError
+        """The learning rate after `count` steps from the learning rate `lr`."""
 
     def step(self) -> None:
         """Advance the count by one. Call it after each update, or after each epoch: the options count in that unit."""
