@@ -16,8 +16,8 @@ State = TypeVar("State")
 class StatefulLayer(Layer, Generic[State]):
     """Base of layers that read sequences and take and return a state.
 
-    A subclass defines `_forward` and `_backward`, its mathematics, and `check_dstate`. Sequences are (T, N,
-    features), with `batch_first` (N, T, features), or unbatched (T, features).
+    A subclass defines `_forward` and `_backward`, its mathematics, and overrides `check_dstate` to check the gradient
+    of its state. Sequences are (T, N, features), with `batch_first` (N, T, features), or unbatched (T, features).
     """
 
     @property

@@ -95,8 +95,9 @@ def test_rows_of_a_stream_begin_again(cell, rows, rng):
         ([True, False], ValueError, r"rows: expected a mask of shape \(4,\), one for each row, got \(2,\)"),
         (True, ValueError, r"rows: expected a mask of shape \(4,\), one for each row, got \(\)"),
         ([[0], [1]], ValueError, r"rows: expected row numbers of shape \(rows,\), got \(2, 1\)"),
-        ([0.0, 1.0], TypeError, "rows: expected a mask of bool or row numbers, got float64"),
-        ("0", TypeError, "rows: expected a mask of bool or row numbers, got <U1"),
+        ([0.0, 1.0], TypeError, "rows: expected integers, got float64"),
+        ("0", TypeError, "rows: expected integers, got <U1"),
+        ([[0], [1, 2]], TypeError, "rows: expected a mask of bool or row numbers in CPU memory, got list"),
     ],
 )
 def test_wrong_rows_are_refused_and_change_nothing(rows, error, words):

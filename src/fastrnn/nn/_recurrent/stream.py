@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._engine import passes
-from ..._engine.arguments import Array, as_floats, as_size, readable
+from ..._engine.arguments import Array, as_array, as_floats, as_integers, as_size, readable
 from ..._engine.layout import as_state, as_states, h_and_c
 
 
@@ -129,16 +129,15 @@ class Stream:
 
 def _as_rows(name: str, rows: ArrayLike, N: int) -> Array:
     """A mask of N rows, or row numbers, as an index, or an error that begins with `name`."""
-    index = np.asarray(rows)
-    if index.size == 0 and index.dtype == float:  # []
-        index = index.astype(np.intp)
-    if index.dtype.kind not in "biu":
-        raise TypeError(f"{name}: expected a mask of bool or row numbers, got {index.dtype}")
-    if index.dtype == bool:
-        if index.shape != (N,):
-            raise ValueError(f"{name}: expected a mask of shape ({N},), one for each row, got {index.shape}")
-    elif index.ndim > 1:
-        raise ValueError(f"{name}: expected row numbers of shape (rows,), got {index.shape}")
-    elif wrong := [int(row) for row in index.flat if not 0 <= row < N]:
+    mask = as_array(name, rows, "a mask of bool or row numbers")
+    if mask.dtype == bool:
+        if mask.shape != (N,):
+            raise ValueError(f"{name}: expected a mask of shape ({N},), one for each row, got {mask.shape}")
+        return mask
+    numbers = as_integers(name, rows)
+    if numbers.ndim > 1:
+        raise ValueError(f"{name}: expected row numbers of shape (rows,), got {numbers.shape}")
+    wrong = numbers[(numbers < 0) | (numbers >= N)]
+    if wrong.size:
         raise ValueError(f"{name}: expected row numbers from 0 to {N - 1}, got {wrong[0]}")
-    return index
+    return numbers
