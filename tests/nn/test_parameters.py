@@ -6,7 +6,7 @@ import pytest
 from support.layers import argument_refused, assert_same_arrays, assert_same_bits, snapshot
 from support.recurrent import sequence, train
 
-from fastrnn.nn._parameters import Joined, Parameters
+from fastrnn.nn._parameters import Joined, Parameters, renamed
 
 T, N, I, H = 5, 2, 3, 4
 
@@ -98,3 +98,17 @@ def test_joined_arrays_are_those_of_the_parts(rng):
     assert one.count > before and one["a"].tolist() == [3, 4]
     with pytest.raises(KeyError, match="no parameter 'd'; the names are a, b, c"):
         joined["d"]
+
+
+def test_entries_of_a_state_dict_are_renamed():
+    arrays = {"net.rnn.weight_ih_l0": 1, "net.fc.weight": 2, "scale": 3}
+    assert renamed(arrays, {"net.rnn": "0", "net": "head", "scale": "2.weight"}) == {
+        "0.weight_ih_l0": 1,
+        "head.fc.weight": 2,
+        "2.weight": 3,
+    }
+    assert [*renamed(arrays, {"": "model", "net": ""})] == ["rnn.weight_ih_l0", "fc.weight", "model.scale"]
+    with pytest.raises(ValueError, match="rename: expected beginnings of net.rnn.weight_ih_l0, .*, got 'rnn'"):
+        renamed(arrays, {"rnn": "0"})
+    with pytest.raises(ValueError, match="rename: expected different names, got x for two entries, one of them scale"):
+        renamed(arrays, {"net.fc.weight": "x", "scale": "x"})

@@ -39,7 +39,7 @@ SIGNATURES = {  # they may grow at their ends; nothing that is there may change
     "RepeatVector": "steps, *, batch_first=False, dtype=np.float32",
     "Residual": "layer",
     "Seq2Seq": "encoder, embedding, decoder, output, bridge=None, *, start=0, seed=None",
-    "Sequential": "*layers",
+    "Sequential": "*layers, **named",
 }
 
 
@@ -82,11 +82,12 @@ def test_every_option_is_documented(name):
     assert text.count("Parameters\n----------") == 1
     for option_name, option in options_of(kind).items():
         if kind is fr.Sequential:
-            option_name = r"\*layers"
+            option_name = {"layers": r"\*layers", "names": r"\*\*named"}[option_name]
+            option = options_of(kind)["layers"]
         match = re.search(rf"^{option_name} : (.*)\n    (.*)", text, re.MULTILINE)
         assert match, option_name
         assert match[1].startswith(option.type_text) and len(match[2]) > 10
-        parameter = inspect.signature(kind).parameters[option_name.removeprefix(r"\*")]
+        parameter = inspect.signature(kind).parameters[option_name.replace(r"\*", "")]
         assert ("default" in match[1]) == (parameter.default is not inspect.Parameter.empty), option_name
 
 

@@ -4,6 +4,7 @@
 A file may say anything, so every key and every value is checked before anything is built.
 """
 
+import warnings
 from collections.abc import Iterator
 from reprlib import repr as short  # a value from a file may have megabytes
 from typing import Any
@@ -13,6 +14,7 @@ from ..nn._configurable import options_of
 from ..nn._container import Container
 from ..nn._layer import Layer
 from ..nn._options import kind_of
+from ..nn._signal import misfit
 
 # The layers that a file can hold, of `fastrnn.nn`.
 KINDS = (
@@ -61,6 +63,8 @@ def parse(architecture: Any) -> tuple[type[Layer], dict[str, Any]]:
             raise ValueError(f"architecture: {what} in {name}: {short(sorted(keys))}")
     for key, value in config.items():
         options[key].parse(f"architecture: {name}.{key}", value)
+    if kind is nn.Sequential and len(config.get("names") or config["layers"]) != len(config["layers"]):
+        raise ValueError(f"architecture: Sequential.names: expected {len(config['layers'])}, one for each layer")
     return kind, config
 
 
@@ -78,7 +82,7 @@ def build(architecture: Any) -> Layer:
     """The model, with parameters of any values."""
     kind, config = parse(architecture)
     if kind is nn.Sequential:
-        return nn.Sequential(*map(build, config["layers"]))
+        return _sequential(list(map(build, config["layers"])), config.get("names"))
     try:
         layer = kind(**{key: build(value) if isinstance(value, dict) else value for key, value in config.items()})
     except TypeError as error:
@@ -88,3 +92,12 @@ def build(architecture: Any) -> Layer:
         if plain != value and not isinstance(value, dict):
             raise ValueError(f"architecture: {kind.__name__}.{key}: expected {short(plain)}, got {short(value)}")
     return layer
+
+
+def _sequential(layers: list[Layer], names: list[str] | None) -> Layer:
+    """A Sequential, also one that version 0.1 built and that is refused today."""
+    if problem := misfit(layers, ("features",)):
+        raise ValueError(f"architecture: {problem}")
+    if problem := misfit(layers):
+        warnings.warn(f"this model would be refused today: {problem}", stacklevel=2)
+    return nn.Sequential._composed(*((), dict(zip(names, layers, strict=True))) if names else (tuple(layers), {}))

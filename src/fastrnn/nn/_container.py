@@ -55,6 +55,11 @@ class Container(Layer):
         """The arguments, by position and by name, that make a container of the same children."""
         return (), {name: getattr(self, name) for name, option in self._options.items() if option.stored}
 
+    @classmethod
+    def _composed(cls, positional: tuple[Any, ...], named: dict[str, Any]) -> Layer:
+        """A container of these arguments."""
+        return cls(*positional, **named)
+
     def __repr__(self) -> str:
         positional, named = self._arguments()
         parts = [*map(repr, positional), *(f"{name}={value!r}" for name, value in named.items())]
@@ -63,16 +68,16 @@ class Container(Layer):
     def inference_copy(self) -> Layer:
         positional, named = self._arguments()
         still = lambda value: value.inference_copy() if isinstance(value, Layer) else value  # noqa: E731
-        return type(self)(*map(still, positional), **{name: still(value) for name, value in named.items()})
+        return self._composed(tuple(map(still, positional)), {name: still(value) for name, value in named.items()})
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         """Copies and pickles: a container of copies of the children."""
         return recomposed, (type(self), *self._arguments(), self.random_state)
 
 
-def recomposed(kind: type, positional: tuple[Any, ...], named: dict[str, Any], random_state: Any) -> Layer:
+def recomposed(kind: type[Container], positional: tuple[Any, ...], named: dict[str, Any], random_state: Any) -> Layer:
     """A container of these children."""
-    layer = kind(*positional, **named)
+    layer = kind._composed(positional, named)
     layer.random_state = random_state
     return layer
 

@@ -66,6 +66,9 @@ class Embedding(StatelessLayer):
     def features_after(self, features: int | None) -> int:
         return self.embedding_dim
 
+    def directions_after(self, directions: int | None) -> int:
+        return 1
+
     @classmethod
     def parameter_shapes(cls, num_embeddings: int, embedding_dim: int, **others: Any) -> Shapes:
         yield "weight", (num_embeddings, embedding_dim)

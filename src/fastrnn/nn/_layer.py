@@ -10,13 +10,14 @@ import numpy as np
 
 from .._engine.arguments import Array, as_floats
 from ._configurable import Configurable
-from ._parameters import Joined, NamedArrays, Parameters, as_entry
+from ._parameters import Joined, NamedArrays, Parameters, as_entry, renamed
+from ._signal import Interface
 from ._tape import Tape, open_tape
 
 Shapes = Iterator[tuple[str, tuple[int, ...]]]
 
 
-class Layer(Configurable, ABC):
+class Layer(Configurable, Interface, ABC):
     """Base of every layer.
 
     A layer has `params` and `grads` (the same names and shapes), ``layer(x)`` for inference, ``layer.forward(x)`` for
@@ -35,19 +36,6 @@ class Layer(Configurable, ABC):
     def takes_lengths(self) -> bool:
         """Whether the layer takes the lengths of rows."""
         return False
-
-    @property
-    def features_in(self) -> int | None:
-        """How many features the layer reads; None if any number, or if it does not say."""
-        return None
-
-    def features_after(self, features: int | None) -> int | None:
-        """How many features y has, given those of x; either is None if it is not known."""
-        return None
-
-    def lengths_after(self, lengths: Any) -> Any:
-        """The lengths of the rows of y, given those of x; None if the rows of y are full or have no time axis."""
-        return lengths
 
     @classmethod
     def parameter_shapes(cls, *args: Any, **config: Any) -> Shapes:
@@ -162,7 +150,7 @@ class Layer(Configurable, ABC):
         """
         return {name: array.copy() for name, array in self.stored.items()}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any], *, rename: Mapping[str, str] | None = None) -> None:
         """Write the parameters.
 
         Parameters
@@ -170,16 +158,21 @@ class Layer(Configurable, ABC):
         state_dict : mapping of str to array_like
             Exactly the names of `state_dict`, with their shapes; float32 or float64, converted to the layer's dtype. A
             PyTorch state_dict turned into NumPy arrays is one.
+        rename : mapping of str to str, optional
+            New names for entries, or for what they begin with up to a dot: ``{"rnn": "0", "fc": "2"}`` makes
+            ``"0.weight_ih_l0"`` of ``"rnn.weight_ih_l0"``. "" stands before every name.
 
         Raises
         ------
         ValueError
-            A name is missing or unknown, or a shape differs. Nothing is written then.
+            A name is missing or unknown, also in `rename`, or a shape differs. Nothing is written then.
         TypeError
             An entry is not an array of floats. Nothing is written then.
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"state_dict: expected a mapping of names to arrays, got {type(state_dict).__name__}")
+        if rename is not None:
+            state_dict = renamed(state_dict, rename)
         stored = dict(self.stored.items())
         missing = [name for name in stored if name not in state_dict]
         unknown = [name for name in state_dict if name not in stored]

@@ -54,6 +54,9 @@ class LayerNorm(StatelessLayer):
     def features_after(self, features: int | None) -> int:
         return self.features
 
+    def directions_after(self, directions: int | None) -> int | None:
+        return directions
+
     @classmethod
     def parameter_shapes(cls, features: int, **others: Any) -> Shapes:
         yield "weight", (features,)

@@ -143,6 +143,23 @@ class Joined(NamedArrays):
         return sum(len(part) for _, part in self._parts)
 
 
+def renamed(arrays: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Named arrays under new names: `names` gives those of entries, or of what entries begin with up to a dot."""
+    unused, result = dict(names), {}
+    for name, array in arrays.items():
+        parts = name.split(".")
+        heads = [".".join(parts[:k]) for k in range(len(parts), -1, -1)]  # the longest first, "" last
+        head = next((head for head in heads if head in names), None)
+        new = name if head is None else ".".join(filter(None, [names[head], name[len(head) :].lstrip(".")]))
+        unused.pop(head, None)
+        if new in result:
+            raise ValueError(f"rename: expected different names, got {new} for two entries, one of them {name}")
+        result[new] = array
+    if unused:
+        raise ValueError(f"rename: expected beginnings of {', '.join(arrays)}, got {', '.join(map(repr, unused))}")
+    return result
+
+
 def as_entry(name: str, value: Any, target: Array) -> Array:
     """`value` as an array that can be written into `target` without a change of its meaning."""
     value = as_array(name, value, "float32 or float64")

@@ -13,6 +13,7 @@ from .._engine.ragged import as_lengths, length_mask
 from ._layer import Layer
 from ._option import KW_ONLY
 from ._options import DType, Flag
+from ._signal import Axes, axes_of
 from ._tape import Tape
 
 
@@ -40,6 +41,13 @@ class Pool(Layer):
 
     def features_after(self, features: int | None) -> int | None:
         return features
+
+    @property
+    def axes_in(self) -> Axes | None:
+        return axes_of(self.batch_first)
+
+    def axes_after(self, axes: Axes | None) -> Axes:
+        return "N"
 
     def lengths_after(self, lengths: Any) -> None:
         return None
@@ -124,6 +132,10 @@ class LastStep(Pool):
 
     _: KW_ONLY
     bidirectional: Flag = Flag("x comes from a layer of both directions; F is then even.", default=False)
+
+    @property
+    def directions_in(self) -> int:
+        return 2 if self.bidirectional else 1
 
     def _steps(self, lengths: Array, F: int) -> list[tuple[Array, Array, slice]]:
         """(rows, the step that each row provides, the features) of each direction."""

@@ -13,6 +13,7 @@ from ._container import Container
 from ._layer import Layer
 from ._options import Sublayer
 from ._parameters import NamedArrays
+from ._signal import Axes
 from ._stateful import State, StatefulLayer
 from ._stateless import StatelessLayer
 from ._tape import Tape, open_tape
@@ -101,6 +102,21 @@ class Residual(Container, Generic[Inner]):
 
     def features_after(self, features: int | None) -> int | None:
         return self.features_in if features is None else features
+
+    @property
+    def axes_in(self) -> Axes | None:
+        return self.layer.axes_in
+
+    @property
+    def directions_in(self) -> int | None:
+        return self.layer.directions_in
+
+    def axes_after(self, axes: Axes | None) -> Axes | None:
+        return self.layer.axes_after(axes)
+
+    def directions_after(self, directions: int | None) -> int | None:
+        added = self.layer.directions_after(directions)
+        return None if directions is None and added == 1 else added
 
     def child_tapes(self, tape: Tape) -> list[tuple[str, Layer, Tape]]:
         inner, _ = open_tape(tape, self)

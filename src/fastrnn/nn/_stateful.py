@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from .._engine.arguments import Array
 from ._layer import Layer
+from ._signal import Axes, axes_of
 from ._tape import Tape
 
 State = TypeVar("State")
@@ -27,6 +28,16 @@ class StatefulLayer(Layer, Generic[State]):
     @property
     def takes_lengths(self) -> bool:
         return True
+
+    @property
+    def axes_in(self) -> Axes | None:
+        return axes_of(getattr(self, "batch_first", None))
+
+    def axes_after(self, axes: Axes | None) -> Axes | None:
+        return self.axes_in or axes
+
+    def directions_after(self, directions: int | None) -> int | None:
+        return 1
 
     @abstractmethod
     def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, State, Any]:

@@ -104,6 +104,9 @@ class Recurrent(StatefulLayer[State]):
     def features_after(self, features: int | None) -> int:
         return (2 if self.bidirectional else 1) * self.hidden_size
 
+    def directions_after(self, directions: int | None) -> int:
+        return 2 if self.bidirectional else 1
+
     def whole_sequence_options(self) -> list[str]:
         """The options in use that refer to a sequence as a whole, so that it cannot be run step by step."""
         return [name for name in ("recurrent_dropout", "weight_drop") if getattr(self, name)]
