@@ -67,6 +67,10 @@ class Dropout(StatelessLayer):
     def axes_in(self) -> Axes | None:
         return axes_of(self.batch_first) if self.shared_steps else None
 
+    @property
+    def keeps_axes(self) -> bool:
+        return True
+
     def directions_after(self, directions: int | None) -> int | None:
         return directions
 

@@ -66,6 +66,10 @@ class Embedding(StatelessLayer):
     def features_after(self, features: int | None) -> int:
         return self.embedding_dim
 
+    @property
+    def keeps_axes(self) -> bool:
+        return True
+
     def directions_after(self, directions: int | None) -> int:
         return 1
 

@@ -54,6 +54,10 @@ class LayerNorm(StatelessLayer):
     def features_after(self, features: int | None) -> int:
         return self.features
 
+    @property
+    def keeps_axes(self) -> bool:
+        return True
+
     def directions_after(self, directions: int | None) -> int | None:
         return directions
 

@@ -151,7 +151,7 @@ def renamed(arrays: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, An
         heads = [".".join(parts[:k]) for k in range(len(parts), -1, -1)]  # the longest first, "" last
         head = next((head for head in heads if head in names), None)
         new = name if head is None else ".".join(filter(None, [names[head], name[len(head) :].lstrip(".")]))
-        unused.pop(head, None)
+        unused.pop(head or "", None)
         if new in result:
             raise ValueError(f"rename: expected different names, got {new} for two entries, one of them {name}")
         result[new] = array

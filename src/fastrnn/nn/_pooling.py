@@ -13,7 +13,7 @@ from .._engine.ragged import as_lengths, length_mask
 from ._layer import Layer
 from ._option import KW_ONLY
 from ._options import DType, Flag
-from ._signal import Axes, axes_of
+from ._signal import Axes
 from ._tape import Tape
 
 
@@ -41,10 +41,6 @@ class Pool(Layer):
 
     def features_after(self, features: int | None) -> int | None:
         return features
-
-    @property
-    def axes_in(self) -> Axes | None:
-        return axes_of(self.batch_first)
 
     def axes_after(self, axes: Axes | None) -> Axes:
         return "N"

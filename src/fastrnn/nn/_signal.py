@@ -41,12 +41,20 @@ class Interface:
 
     @property
     def axes_in(self) -> Axes | None:
-        """How x is laid out: "TN" for (T, N, ...), "NT" for (N, T, ...), "N" for rows without time; None if any way."""
-        return None
+        """How x is laid out: "TN" for (T, N, ...), "NT" for (N, T, ...), "N" for rows without time; None if any way.
+
+        By default what an attribute `batch_first` says.
+        """
+        return axes_of(getattr(self, "batch_first", None))
+
+    @property
+    def keeps_axes(self) -> bool:
+        """Whether the layer treats all positions of x alike, so that y has the axes of x before the last one."""
+        return False
 
     def axes_after(self, axes: Axes | None) -> Axes | None:
-        """How y is laid out, given how x is."""
-        return axes
+        """How y is laid out, given how x is; None if it is not known."""
+        return axes if self.keeps_axes else None
 
     @property
     def directions_in(self) -> int | None:
@@ -91,7 +99,7 @@ def signal_after(layers: Sequence[Interface], signal: Signal) -> Signal:
 def signal_in(layers: Sequence[Interface]) -> Signal:
     """What the first of these layers reads, or, where it passes on whatever it reads, the next one that says."""
     known = dict.fromkeys(Signal._fields)
-    unchanged: Any = Signal(-1, "?", -1)  # it cannot be, so that a layer which gives it passes on what it reads
+    unchanged: Any = Signal(-1, "?", -1)  # type: ignore[arg-type]  # it cannot be, so that a layer which gives it passes on what it reads
     for name in known:
         for layer in layers:
             known[name] = getattr(layer.signal_in, name)

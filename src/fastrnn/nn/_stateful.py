@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from .._engine.arguments import Array
 from ._layer import Layer
-from ._signal import Axes, axes_of
+from ._signal import Axes
 from ._tape import Tape
 
 State = TypeVar("State")
@@ -28,10 +28,6 @@ class StatefulLayer(Layer, Generic[State]):
     @property
     def takes_lengths(self) -> bool:
         return True
-
-    @property
-    def axes_in(self) -> Axes | None:
-        return axes_of(getattr(self, "batch_first", None))
 
     def axes_after(self, axes: Axes | None) -> Axes | None:
         return self.axes_in or axes

@@ -67,7 +67,7 @@ def evaluate(
     ['accuracy', 'loss']
     """
     objective, named = Objective(model, loss), as_metrics(metrics)
-    source = as_source(x, y, batch_size=batch_size, shuffle=False, **objective.batching)
+    source = as_source(x, y, objective.reading, batch_size=batch_size, shuffle=False)
     return mean_scores(objective, named, EpochReader(source), None if chunk is None else as_size("chunk", chunk))
 
 
@@ -106,7 +106,8 @@ def _outputs(objective: Objective, batch: Batch, chunk: int | None) -> Iterator[
         y, _, _ = objective.run(batch, training=False)
         yield y, batch.y, objective.lengths_after(batch.lengths)
         return
-    x, axis, state = np.asarray(batch.x), int(objective.batch_first), None
+    x, state = np.asarray(batch.x), None
+    axis = objective.time_axis(x)
     batch = Batch(x, np.asarray(batch.y), batch.lengths)
     for begin in range(0, x.shape[axis], chunk):
         piece = between(batch, begin, begin + chunk, axis)

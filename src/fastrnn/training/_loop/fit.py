@@ -146,10 +146,9 @@ def fit(
     True
     """
     objective, epochs = Objective(model, loss), as_size("epochs", epochs)
-    batching = {"batch_size": batch_size, **objective.batching}
-    source = as_source(x, y, shuffle=shuffle, seed=seed, **batching)
+    source = as_source(x, y, objective.reading, batch_size=batch_size, shuffle=shuffle, seed=seed)
     data = EpochReader(source, None if steps_per_epoch is None else as_size("steps_per_epoch", steps_per_epoch))
-    validated = None if validation is None else as_validation(validation, epochs, **batching)
+    validated = None if validation is None else as_validation(validation, epochs, objective.reading, batch_size)
     optimizer = Adam(model) if optimizer is None else optimizer
     check_part("optimizer", optimizer, "model", model, "Adam(model)")
     if schedule is not None:

@@ -9,9 +9,9 @@ import numpy as np
 
 from ..._engine.arguments import Array
 from ...losses._masking import sequence_mask
-from ...nn._embedding import Embedding
-from ...nn._layer import Layer, leaves
+from ...nn._layer import Layer
 from .._data.batch import Batch
+from .._data.reading import reading_of
 
 Loss: TypeAlias = Callable[..., tuple[float, Array]]  # of y, target, and lengths if it takes them
 
@@ -31,9 +31,10 @@ class Objective:
 
     Attributes
     ----------
+    reading : Reading
+        How the model reads data.
     batch_first : bool
-        Whether the rows of a batch are along its first axis. Of a model that does not say, a layer has no time axis, so
-        that they are; any other model has time first.
+        Whether the rows of an output, and of targets, are along its first axis.
     """
 
     def __init__(self, model: Any, loss: Loss) -> None:
@@ -45,18 +46,12 @@ class Objective:
         self.model, self.loss = model, loss
         self._takes = arguments_of(loss)
         self._inputs = inputs_of(model)
-        batch_first = getattr(model, "batch_first", None)
-        self.batch_first = isinstance(model, Layer) if batch_first is None else bool(batch_first)
+        self.reading = reading_of(model, "input_lengths" in self._takes)
+        self.batch_first = self.reading.targets_batch_first
 
-    @property
-    def batching(self) -> dict[str, Any]:
-        """Options of `Batches` that make batches for it."""
-        reads_floats = isinstance(self.model, Layer) and not isinstance(leaves(self.model)[0], Embedding)
-        return {
-            "batch_first": self.batch_first,
-            "dtype": getattr(self.model, "dtype", None) if reads_floats else None,
-            "per_step": False if "input_lengths" in self._takes else None,
-        }
+    def time_axis(self, x: Array) -> int:
+        """The axis of time in x, a batch or a single sequence."""
+        return 0 if self.reading.is_single(x) else int(self.reading.batch_first)
 
     def run(self, batch: Batch, state: Any = None, *, training: bool) -> tuple[Any, Any, Any]:
         """(y, state, tape) of a model that begins in a state; None for a state or a tape that it does not return."""

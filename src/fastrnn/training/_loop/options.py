@@ -6,16 +6,17 @@ from typing import Any
 
 from ..._engine.arguments import as_path
 from ...nn._options import kind_of
+from .._data.reading import Reading
 from .._data.source import EpochReader, as_source, is_list_of_batches
 from .._state.checkpoints import Checkpoint
 
 
-def as_validation(validation: Any, epochs: int, **options: Any) -> EpochReader:
+def as_validation(validation: Any, epochs: int, reading: Reading, batch_size: int) -> EpochReader:
     """`validation`, (x, y) or an iterable of batches, as epochs."""
     pair = isinstance(validation, tuple | list) and len(validation) == 2 and not is_list_of_batches(validation)
     x, y = validation if pair else (validation, None)
     try:
-        source = as_source(x, y, shuffle=False, **options)
+        source = as_source(x, y, reading, batch_size=batch_size, shuffle=False)
     except (TypeError, ValueError) as error:
         error.add_note("in validation, which is (x, y) or an iterable of batches")
         raise

@@ -72,7 +72,7 @@ def truncated_bptt(
     loss : callable
         ``loss(y, target)`` returns (value, dy), as `fastrnn.cross_entropy`.
     x : ndarray
-        (T, N, I), tokens (T, N), or with `batch_first` (N, T, ...).
+        (T, N, I), tokens (T, N), with `batch_first` (N, T, ...), or a single sequence (T, I) or (T,).
     y : ndarray
         Targets of each step.
     k1 : int
@@ -137,9 +137,10 @@ def windows(
 def _cut(objective: Objective, batch: Batch, k1: int, k2: int, start: int, first: Any) -> Iterator[Window]:
     """The windows of a batch of arrays, k1 steps each, with gradients through the last k2."""
     x, y = np.asarray(batch.x), np.asarray(batch.y)
-    if y.shape[:2] != x.shape[:2] or x.ndim < 2:
+    batch, axis = Batch(x, y, batch.lengths), objective.time_axis(x)
+    leading = 1 if objective.reading.is_single(x) else 2
+    if y.shape[:leading] != x.shape[:leading] or x.ndim < leading:
         raise ValueError(f"y: expected targets of each step of x {x.shape}, to cut it in time, got {y.shape}")
-    batch, axis = Batch(x, y, batch.lengths), int(objective.batch_first)
     T = x.shape[axis] if batch.lengths is None else int(np.max(batch.lengths, initial=0))
     for t in range(start, T, k1):
         stop = min(t + k1, T)
