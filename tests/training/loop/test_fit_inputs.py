@@ -5,7 +5,7 @@ import itertools
 
 import numpy as np
 import pytest
-from support.training import T, assert_same, fit, make_model
+from support.training import T, assert_same, but_seconds, fit, make_model
 
 import fastrnn as fr
 
@@ -136,3 +136,34 @@ def test_labels_as_many_as_the_steps_are_not_targets_of_each_step(as_array, rng)
     with pytest.raises(ValueError, match="x: expected Batches with per_step=False, since the model or the loss"):
         fit(model, (fr.Batches(*data, per_step=True),), fr.ctc_loss)
     assert fr.evaluate(model, fr.ctc_loss, fr.Batches(*data, per_step=False))["loss"] == pytest.approx(expected)
+
+
+def test_lengths_of_arrays(rng):
+    """Of the data, and of the validation: the same as of sequences of these lengths."""
+    x, lengths = rng.standard_normal((T, 20, 2)).astype(np.float32), rng.integers(1, T + 1, 20)
+    y, rows = x.mean(axis=0), [x[: lengths[n], n] for n in range(20)]
+    arrays, lists = make_model(), make_model()
+    options = {"shuffle": False, "restore_best": False}
+    history = fit(arrays, (x, y), lengths=lengths, validation=(x, y, lengths), **options)
+    expected = fit(lists, (rows, y), validation=(rows, y), **options)
+    assert_same(arrays, lists.params)
+    assert history["val_loss"] == expected["val_loss"]
+    assert fr.evaluate(arrays, fr.mse_loss, x, y, lengths=lengths) == fr.evaluate(lists, fr.mse_loss, rows, y)
+    with pytest.raises(ValueError, match="lengths: expected none, since list gives batches of x, y and lengths"):
+        fr.evaluate(arrays, fr.mse_loss, [(x, y)], lengths=lengths)
+    with pytest.raises(ValueError, match=r"validation: expected \(x, y\), \(x, y, lengths\) or batches, got 4 of them"):
+        fit(arrays, (x, y), validation=(x, y, lengths, 1))
+
+
+def test_a_part_of_the_data_as_validation(rng):
+    x, y = rng.standard_normal((T, 20, 2)).astype(np.float32), rng.standard_normal((20, 2))
+    split, whole = make_model(), make_model()
+    history = fit(split, (x, y), validation=0.25, restore_best=False)
+    expected = fit(whole, (x[:, :15], y[:15]), validation=(x[:, 15:], y[15:]), restore_best=False)
+    assert_same(split, whole.params)
+    assert but_seconds(history) == but_seconds(expected)
+    with pytest.raises(ValueError, match="validation: expected data, since a part of list cannot be split off"):
+        fit(make_model(), ([(x, y)],), validation=0.25)
+    for fraction in 0.0, 1.0, float("nan"), 2.5:
+        with pytest.raises(ValueError, match=r"validation: expected a number in \(0, 1\)"):
+            fit(make_model(), (x, y), validation=fraction)

@@ -84,9 +84,7 @@ def test_several_inputs():
 @pytest.mark.parametrize("x", [np.zeros(3), [1, 2]])
 def test_one_input_where_the_model_takes_several(x):
     """What works is named; state and lengths are not among them, and a model that takes anything receives it."""
-    expected = (
-        r"x: expected batches whose x is a dict {'a': ..., 'b': ...}, since TwoInputs takes a and b, got .*collate"
-    )
+    expected = r"x: expected a dict {'a': ..., 'b': ...}, since TwoInputs takes a and b, got .*collate"
     with pytest.raises(TypeError, match=expected):
         Objective(TwoInputs(), squares).run(Batch(x), training=True)
     translator = fr.Seq2Seq(fr.GRU(1, 2), fr.Embedding(3, 1), fr.GRU(1, 2), fr.Linear(2, 3))

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Data in batches: rows in an order that a seed fixes, of similar lengths together."""
 
+import copy
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from ..._engine.arguments import Array, SeedLike, as_dtype, as_flag, as_rng, as_size
+from ..._engine.arguments import Array, Interval, SeedLike, as_dtype, as_flag, as_number, as_rng, as_size
 from .batch import Batch
+from .inputs import Rows, rows_of
 from .reading import Reading
-from .rows import Collate, Rows, rows_of
+from .rows import Collate
 
 POOL = 64  # batches whose rows are sorted by length together: enough to fill them evenly, few enough to stay random
 
@@ -133,9 +135,37 @@ class Batches:
         parts = self._parts()
         while self.position < len(parts):
             self.position += 1
-            self.rows = parts[self.position - 1]
-            yield self._rows.batch(self.rows)
+            part = parts[self.position - 1]
+            self.rows = part + self._rows.start
+            yield self._rows.batch(part)
         self.epoch, self.position = self.epoch + 1, 0
+
+    def split(self, fraction: float) -> tuple[Self, Self]:
+        """Batches of the first rows, and of the last rows, in their order, as a validation needs them.
+
+        Parameters
+        ----------
+        fraction : float
+            The share of the last rows, above 0 and below 1.
+
+        Raises
+        ------
+        ValueError
+            One of the two would have no row.
+        """
+        count = self._rows.count
+        last = round(count * as_number("fraction", fraction, Interval(0, 1, "()")))
+        if not 0 < last < count:
+            raise ValueError(f"fraction: expected at least one row in both parts, got {count - last} and {last}")
+        parts = copy.copy(self), copy.copy(self)
+        for part, begin, end in zip(parts, (0, count - last), (count - last, count), strict=True):
+            part._rows = self._rows.part(begin, end)
+        parts[1].shuffle = False
+        return parts
+
+    def row(self, n: int) -> Batch:
+        """Row n of the data as a batch of its own."""
+        return self._rows.batch(np.array([n - self._rows.start]))
 
     def _parts(self) -> list[Array]:
         """The rows of each batch of this epoch."""

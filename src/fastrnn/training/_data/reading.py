@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How a model reads a data set: where it has time and rows in its input, and what its targets are of."""
 
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -11,6 +13,14 @@ from ...nn._layer import Layer, leaves
 
 # One target for each step of x; one for each row; or sequences of another length, such as a RepeatVector gives.
 Targets: TypeAlias = Literal["steps", "rows", "sequences"]
+
+
+def arguments_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """The arguments of a function by name; empty if it has no signature."""
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return {}
 
 
 class Reading(NamedTuple):
@@ -31,6 +41,8 @@ class Reading(NamedTuple):
     targets : {"steps", "rows", "sequences"} or None
     targets_batch_first : bool
         Whether a batch of targets that have time is (N, T, ...).
+    arguments : tuple of str
+        The names of the arguments of ``model.forward``.
     """
 
     batch_first: bool = False
@@ -40,6 +52,7 @@ class Reading(NamedTuple):
     dtype: Any = None
     targets: Targets | None = None
     targets_batch_first: bool = False
+    arguments: tuple[str, ...] = ()
 
     @property
     def is_flat(self) -> bool:
@@ -76,10 +89,11 @@ class Reading(NamedTuple):
 
 def reading_of(model: Any, targets_have_lengths: bool) -> Reading:
     """How a model reads data; its targets are labels of rows if the loss takes labels with lengths of their own."""
+    names = tuple(arguments_of(model.forward))
     if not isinstance(model, Layer):
         batch_first = bool(getattr(model, "batch_first", False))
         targets: Targets | None = "rows" if targets_have_lengths else None
-        return Reading(batch_first, targets=targets, targets_batch_first=batch_first)
+        return Reading(batch_first, targets=targets, targets_batch_first=batch_first, arguments=names)
     tokens = isinstance(leaves(model)[0], Embedding)
     axes = model.axes_in
     after = model.axes_after(axes or "NT")  # if it treats all positions alike, rows may come first
@@ -97,4 +111,5 @@ def reading_of(model: Any, targets_have_lengths: bool) -> Reading:
         dtype=None if tokens else getattr(model, "dtype", None),
         targets=targets,
         targets_batch_first=(after or axes) != "TN",
+        arguments=names,
     )

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The rows of a data set, from which batches are made: slices of arrays, or sequences padded to the longest."""
 
+import copy
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from ..._engine.arguments import Array, as_array
 from ..._engine.ragged import as_lengths
 from .batch import Batch, as_batch, is_timeless, steps_of
 from .reading import Reading
+from .sequences import as_rows, converted, padded
 from .targets import are_per_step, rows_of_targets
 
 Collate: TypeAlias = Callable[[list[Any], list[Any]], Any]
@@ -27,7 +29,11 @@ class ArrayRows:
         The axis of time in x.
     per_step : bool
         Whether y has a target for each step of x.
+    start : int
+        The number of the first row in the data of the caller.
     """
+
+    start: int = 0
 
     def __init__(self, x: Any, y: Any, lengths: Any, reading: Reading) -> None:
         self.x, self.y, self.dtype = as_array("x", x), as_array("y", y), reading.dtype
@@ -44,9 +50,20 @@ class ArrayRows:
         self.target_axis, self.per_step = rows_of_targets(self.y, self.x, self.axis, self.time, reading)
         if lengths is not None and self.time is None:
             raise ValueError(f"lengths: expected none for rows without time, x of shape {self.x.shape}")
-        T = 1 if self.time is None else self.x.shape[self.time]
-        self.lengths = None if lengths is None else as_lengths(lengths, T, self.count)
-        self.steps = self.count * T if self.lengths is None else int(self.lengths.sum())
+        self.T = 1 if self.time is None else self.x.shape[self.time]
+        self.lengths = None if lengths is None else as_lengths(lengths, self.T, self.count)
+
+    @property
+    def steps(self) -> int:
+        return self.count * self.T if self.lengths is None else int(self.lengths.sum())
+
+    def part(self, begin: int, end: int) -> Self:
+        """These rows, without a copy."""
+        part = copy.copy(self)
+        part.x, part.y = _between(self.x, begin, end, self.axis), _between(self.y, begin, end, self.target_axis)
+        part.lengths = None if self.lengths is None else self.lengths[begin:end]
+        part.count, part.start = end - begin, self.start + begin
+        return part
 
     def batch(self, rows: Array) -> Batch:
         x, y = np.take(self.x, rows, self.axis), np.take(self.y, rows, self.target_axis)
@@ -61,6 +78,8 @@ class ArrayRows:
 class SequenceRows:
     """Rows of lists of sequences, with the attributes of `ArrayRows`."""
 
+    start: int = 0
+
     def __init__(self, x: Sequence[Any], y: Any, reading: Reading, collate_fn: Collate | None) -> None:
         if collate_fn is not None and not callable(collate_fn):
             raise TypeError(f"collate_fn: expected a function of two lists, got {type(collate_fn).__name__}")
@@ -71,8 +90,18 @@ class SequenceRows:
         if len(y) != self.count:
             raise ValueError(f"y: expected one for each of the {self.count} sequences of x, got {len(y)}")
         self.lengths = np.array([len(row) for row in self.x], np.intp)
-        self.steps = int(self.lengths.sum())
         self.y, self.per_step = (y, False) if collate_fn else self._targets(y)
+
+    @property
+    def steps(self) -> int:
+        return int(self.lengths.sum())
+
+    def part(self, begin: int, end: int) -> Self:
+        """These rows, without a copy."""
+        part = copy.copy(self)
+        part.x, part.y, part.lengths = self.x[begin:end], self.y[begin:end], self.lengths[begin:end]
+        part.count, part.start = end - begin, self.start + begin
+        return part
 
     def _targets(self, y: Any) -> tuple[Any, bool]:
         """The targets, and whether there is one for each step of x."""
@@ -93,9 +122,9 @@ class SequenceRows:
         if self.collate_fn:
             return as_batch(self.collate_fn([self.x[n] for n in rows], [self.y[n] for n in rows]))
         lengths = self.lengths[rows]
-        x = self._padded(self.x, rows, lengths)
+        x = padded(self.x, rows, self.reading.batch_first)
         if self.per_step:
-            y = self._padded(self.y, rows, lengths)
+            y = padded(self.y, rows, self.reading.batch_first)
         elif isinstance(self.y, np.ndarray):
             y = self.y[rows]
             if self.reading.targets == "sequences" and not self.reading.targets_batch_first:
@@ -104,64 +133,7 @@ class SequenceRows:
             y = [self.y[n] for n in rows]
         return Batch(x, y, lengths)
 
-    def _padded(self, sequences: Sequence[Array], rows: Array, lengths: Array) -> Array:
-        """(T, N, ...), or (N, T, ...): 0 beyond the end of each."""
-        shape, first = (int(lengths.max()), len(rows)), sequences[0]
-        batch_first = self.reading.batch_first
-        padded = np.zeros((shape[::-1] if batch_first else shape) + first.shape[1:], first.dtype)
-        by_row = padded if batch_first else padded.swapaxes(0, 1)
-        for k, n in enumerate(rows):
-            by_row[k, : lengths[k]] = sequences[n]
-        return padded
 
-
-Rows: TypeAlias = ArrayRows | SequenceRows
-
-
-def rows_of(x: Any, y: Any, lengths: Any, reading: Reading, collate_fn: Collate | None = None) -> Rows:
-    """The rows of a data set, of arrays or of lists."""
-    if y is None:
-        raise TypeError("y: expected targets, got None")
-    if isinstance(x, list | tuple) and not (reading.is_flat and all(np.ndim(row) == 1 for row in x)):
-        if lengths is not None:
-            raise ValueError("lengths: expected none for a list of sequences, which has lengths of its own")
-        return SequenceRows(x, y, reading, collate_fn)
-    if collate_fn is not None:
-        raise ValueError(f"collate_fn: expected none for an array x, only for a list, got {collate_fn!r}")
-    return ArrayRows(x, y, lengths, reading)
-
-
-def converted(x: Array, dtype: Any) -> Array:
-    """Numbers in the dtype of the model; ValueError where one is too large for it."""
-    if dtype is None or x.dtype == dtype or x.dtype.kind not in "fiub":
-        return x
-    try:
-        with np.errstate(over="raise"):
-            return x.astype(dtype)
-    except FloatingPointError:
-        largest = np.finfo(dtype).max
-        raise ValueError(f"x: expected numbers up to {largest:.3g}, the largest of {dtype}, got larger ones") from None
-
-
-def as_rows(name: str, rows: Sequence[Any], dtype: "np.dtype[Any] | None" = None) -> list[Array]:
-    """Sequences as arrays, all with the features and the dtype of the first, converted to `dtype` if that is given.
-
-    Lists of Python numbers have no dtype of their own, and empty lists no features: they get one that fits all lists,
-    and the features of the others.
-    """
-    arrays = [as_array(f"{name}[{n}]", row) for n, row in enumerate(rows)]
-    plain = [n for n, row in enumerate(rows) if isinstance(row, list | tuple) and arrays[n].dtype.kind in "fiu"]
-    examples = [arrays[n] for n in plain if len(arrays[n])] or [a for a in arrays if a.ndim and len(a)]
-    if plain and examples:
-        common = np.result_type(*{array.dtype for array in examples}) if dtype is None else dtype
-        for n in plain:
-            arrays[n] = arrays[n].astype(common) if len(arrays[n]) else np.zeros((0, *examples[0].shape[1:]), common)
-    arrays = [converted(array, dtype) for array in arrays]
-    for n, row in enumerate(arrays):
-        if not row.ndim:
-            raise ValueError(f"{name}[{n}]: expected a sequence, got a single {row.dtype}")
-        if row.shape[1:] != arrays[0].shape[1:]:
-            raise ValueError(f"{name}[{n}]: expected steps of shape {arrays[0].shape[1:]}, got {row.shape[1:]}")
-        if row.dtype != arrays[0].dtype:
-            raise TypeError(f"{name}[{n}]: expected {arrays[0].dtype}, as {name}[0], got {row.dtype}")
-    return arrays
+def _between(array: Array, begin: int, end: int, axis: int) -> Array:
+    """A view of these places of an axis."""
+    return array[(slice(None),) * axis + (slice(begin, end),)]

@@ -7,8 +7,8 @@ from typing import Any
 from ..._engine.arguments import SeedLike
 from .batch import Batch, as_batch
 from .batches import Batches
+from .inputs import rows_of
 from .reading import Reading
-from .rows import rows_of
 
 
 def as_source(
@@ -16,11 +16,10 @@ def as_source(
     seed: SeedLike = None,
 ) -> Any:  # fmt: skip
     """Arrays and lists of sequences as `Batches`, as a model reads them; an iterable of batches as it is."""
-    if y is None and is_list_of_batches(x):
-        return x
-    is_data = isinstance(x, list | tuple) or hasattr(x, "__array__") or hasattr(x, "__dlpack__")
+    is_data = isinstance(x, list | tuple | dict) or hasattr(x, "__array__") or hasattr(x, "__dlpack__")
+    is_data = is_data and not (y is None and is_list_of_batches(x))
     is_iterable = not is_data and hasattr(x, "__iter__")
-    if y is None and callable(x) and not is_data and not is_iterable:
+    if y is None and lengths is None and callable(x) and not is_data and not is_iterable:
         return ReIterable(x)
     if not is_iterable:
         if y is None and not is_data and hasattr(x, "__getitem__"):

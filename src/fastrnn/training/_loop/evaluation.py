@@ -5,10 +5,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..._engine.arguments import as_size
 from .._data.batch import Batch, between
 from .._data.source import EpochReader, as_source
+from .blame import note_row
 from .objective import Loss, Objective, applied, as_tuple, positions
 
 Metric: TypeAlias = Callable[..., Any]
@@ -24,6 +26,7 @@ def evaluate(
     x: Any,
     y: Any = None,
     *,
+    lengths: ArrayLike | None = None,
     metrics: Sequence[Metric] | Mapping[str, Metric] = (),
     batch_size: int = 32,
     chunk: int | None = None,
@@ -32,7 +35,7 @@ def evaluate(
 
     Parameters
     ----------
-    model, loss, x, y
+    model, loss, x, y, lengths
         As `fastrnn.fit` takes them.
     metrics : sequence of callable, or dict of str to callable, default ()
         ``metric(y, target)`` returns a number, the mean over the positions. A loss is a metric too: its gradient is
@@ -67,7 +70,7 @@ def evaluate(
     ['accuracy', 'loss']
     """
     objective, named = Objective(model, loss), as_metrics(metrics)
-    source = as_source(x, y, objective.reading, batch_size=batch_size, shuffle=False)
+    source = as_source(x, y, objective.reading, lengths=lengths, batch_size=batch_size, shuffle=False)
     return mean_scores(objective, named, EpochReader(source), None if chunk is None else as_size("chunk", chunk))
 
 
@@ -77,9 +80,13 @@ def mean_scores(
     """The means over one epoch."""
     means = Means()
     for batch in data.epoch():
-        for y, target, lengths in _outputs(objective, batch, chunk):
-            loss, _ = objective.cost(y, target, lengths)
-            means.add({"loss": loss} | scores(objective, metrics, y, target, lengths), positions(y, lengths))
+        try:
+            for y, target, lengths in _outputs(objective, batch, chunk):
+                loss, _ = objective.cost(y, target, lengths)
+                means.add({"loss": loss} | scores(objective, metrics, y, target, lengths), positions(y, lengths))
+        except (TypeError, ValueError) as error:
+            note_row(error, data.source, objective)
+            raise
     if not means.totals:
         raise ValueError("x: expected at least one batch, got none")
     return means.values()

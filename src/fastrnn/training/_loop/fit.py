@@ -5,6 +5,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from ..._engine.arguments import SeedLike, as_flag, as_size
 from ...io._container import PathType
 from ...optim import Adam, Optimizer, Schedule
@@ -22,14 +24,15 @@ from .._state.history import History
 from .evaluation import Metric, as_metrics
 from .loop import Training
 from .objective import Loss, Objective
-from .options import as_checkpoint, as_validation, check_part
+from .options import as_checkpoint, as_validation, check_part, split
 from .truncated import as_windows
 from .update import Update
 
 
 def fit(
-    model: Any, loss: Loss, x: Any, y: Any = None, *, optimizer: Optimizer | None = None, epochs: int = 10,
-    batch_size: int = 32, steps_per_epoch: int | None = None, validation: Any = None,
+    model: Any, loss: Loss, x: Any, y: Any = None, *, lengths: ArrayLike | None = None,
+    optimizer: Optimizer | None = None, epochs: int = 10, batch_size: int = 32,
+    steps_per_epoch: int | None = None, validation: Any = None,
     metrics: Sequence[Metric] | Mapping[str, Metric] = (), schedule: Schedule | None = None, clip: float | None = None,
     clip_value: float | None = None, penalty: Mapping[str, Any] | None = None, patience: int | None = None,
     restore_best: bool = True, callbacks: Sequence[Callback] = (), truncate: int | tuple[int, int] | None = None,
@@ -49,11 +52,17 @@ def fit(
         an argument `lengths` (and `batch_first`), or `input_lengths`, as `ctc_loss`, receives the lengths of the rows;
         any other receives only the positions within them, y (M, ...) and target (M, ...).
     x, y : array_like, or lists of sequences
-        Arrays of all rows, with the rows where the model has them, or lists of sequences of any lengths: see
-        `Batches`. Or, as `x` alone, `Batches`, or an iterable of batches, (x, y) or (x, y, lengths), where x may be a
-        tuple or a dict of arguments of ``model.forward``, as a `Seq2Seq` needs; or a function that returns such an
-        iterable, called for every epoch. A generator gives its batches once: if it ends before the epochs are over, the
-        training ends too, with a warning.
+        Arrays of all rows, laid out as the model takes a batch, or lists of sequences of any lengths; numbers are
+        converted to the model's dtype. y has a target for each step if the output of the model has time, and one for
+        each row, (N, ...), if it has none (or if the loss takes labels with lengths of their own, as `ctc_loss`). A
+        single sequence (T, I), or (T,) of tokens, is a batch of one. A model of several inputs, such as `Seq2Seq`,
+        takes a dict of them by the names of its arguments: arrays as above, or lists of sequences, which are padded,
+        with their ``..._lengths`` if the model takes those. Or, as `x` alone, `Batches`, or an iterable of batches, (x,
+        y) or (x, y, lengths), where x may be a tuple or a dict of arguments of ``model.forward``; or a function that
+        returns such an iterable, called for every epoch. A generator gives its batches once: if it ends before the
+        epochs are over, the training ends too, with a warning.
+    lengths : array_like of int, shape (N,), optional
+        How many steps of each row of an array x count. A list of sequences has lengths of its own.
     optimizer : Optimizer, optional
         An optimizer of this model, by default ``Adam(model)``.
     epochs : int, default 10
@@ -62,8 +71,9 @@ def fit(
         Rows in a batch.
     steps_per_epoch : int, optional
         Batches in an epoch, for a data source without an end. By default an epoch ends when the data source does.
-    validation : (x, y), iterable of batches or function that returns one, optional
-        Evaluated after every epoch.
+    validation : float, (x, y), (x, y, lengths), iterable of batches or function that returns one, optional
+        Evaluated after every epoch. A fraction, above 0 and below 1, is the last rows of arrays or lists, which are
+        then not trained on.
     metrics : sequence of callable, or dict of str to callable, default ()
         ``metric(y, target)`` returns a number: a column of the history, and ``"val_..."`` one of the validation.
     schedule : Schedule, optional
@@ -146,7 +156,9 @@ def fit(
     True
     """
     objective, epochs = Objective(model, loss), as_size("epochs", epochs)
-    source = as_source(x, y, objective.reading, batch_size=batch_size, shuffle=shuffle, seed=seed)
+    source = as_source(x, y, objective.reading, lengths=lengths, batch_size=batch_size, shuffle=shuffle, seed=seed)
+    if isinstance(validation, float):
+        source, validation = split(source, validation)
     data = EpochReader(source, None if steps_per_epoch is None else as_size("steps_per_epoch", steps_per_epoch))
     validated = None if validation is None else as_validation(validation, epochs, objective.reading, batch_size)
     optimizer = Adam(model) if optimizer is None else optimizer

@@ -13,6 +13,7 @@ from .._hooks.hook import Hook, Step
 from .._state.checkpoints import load_checkpoint
 from .._state.history import History
 from .._state.parameters import random_states, set_random_states
+from .blame import note_row
 from .evaluation import Means, Metrics, check_column, mean_scores, scores
 from .interrupts import Interrupts
 from .objective import Objective
@@ -100,6 +101,7 @@ class Training:
                 self.seconds = time.monotonic() - start
         except (TypeError, ValueError) as error:
             error.add_note(f"in step {self.steps + 1} of fit, in epoch {number}")
+            note_row(error, self.data.source, self.objective)
             raise
         except FloatingPointError as error:
             error.args = (f"step {self.steps + 1}: {error}. The parameters are those of step {self.steps}",)
@@ -149,6 +151,7 @@ class Training:
         except FloatingPointError as error:
             if not batch.is_finite():
                 error.add_note("x of this batch holds nan or inf")
+                note_row(error, self.data.source, self.objective)
             raise
         values = {"loss": window.loss}
         values |= scores(self.objective, self.metrics, window.y, window.target, window.lengths)

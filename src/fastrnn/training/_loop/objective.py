@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A model and its loss as one function of a batch: which arguments each takes, and which positions count."""
 
-import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,7 +10,7 @@ from ..._engine.arguments import Array
 from ...losses._masking import sequence_mask
 from ...nn._layer import Layer
 from .._data.batch import Batch
-from .._data.reading import reading_of
+from .._data.reading import arguments_of, reading_of
 
 Loss: TypeAlias = Callable[..., tuple[float, Array]]  # of y, target, and lengths if it takes them
 
@@ -77,8 +76,8 @@ class Objective:
             kind, names = type(self.model).__name__, " and ".join(self._inputs)
             example = ", ".join(f"{name!r}: ..." for name in self._inputs)
             raise TypeError(
-                f"x: expected batches whose x is a dict {{{example}}}, since {kind} takes {names}, got "
-                f"{type(x).__name__}; give an iterable of (that dict, y, lengths), or Batches(..., collate_fn=...)"
+                f"x: expected a dict {{{example}}}, since {kind} takes {names}, got {type(x).__name__}; or batches "
+                "(that dict, y, lengths), or Batches(..., collate_fn=...)"
             )
         return isinstance(self.model, Layer)
 
@@ -138,14 +137,6 @@ def applied(
     dy = np.zeros_like(y)
     dy[counted] = result[1]
     return result[0], dy
-
-
-def arguments_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """The arguments of a function by name; empty if it has no signature."""
-    try:
-        return inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        return {}
 
 
 def inputs_of(model: Any) -> list[str]:

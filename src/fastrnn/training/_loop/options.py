@@ -4,21 +4,24 @@
 import os
 from typing import Any
 
-from ..._engine.arguments import as_path
+from ..._engine.arguments import Interval, as_number, as_path
 from ...nn._options import kind_of
+from .._data.batches import Batches
 from .._data.reading import Reading
 from .._data.source import EpochReader, as_source, is_list_of_batches
 from .._state.checkpoints import Checkpoint
 
 
 def as_validation(validation: Any, epochs: int, reading: Reading, batch_size: int) -> EpochReader:
-    """`validation`, (x, y) or an iterable of batches, as epochs."""
-    pair = isinstance(validation, tuple | list) and len(validation) == 2 and not is_list_of_batches(validation)
-    x, y = validation if pair else (validation, None)
+    """`validation`, data or an iterable of batches, as epochs."""
+    is_data = isinstance(validation, tuple) or (isinstance(validation, list) and not is_list_of_batches(validation))
     try:
-        source = as_source(x, y, reading, batch_size=batch_size, shuffle=False)
+        if is_data and len(validation) not in (2, 3):
+            raise ValueError(f"validation: expected (x, y), (x, y, lengths) or batches, got {len(validation)} of them")
+        x, y, lengths = (*validation, None)[:3] if is_data else (validation, None, None)
+        source = as_source(x, y, reading, lengths=lengths, batch_size=batch_size, shuffle=False)
     except (TypeError, ValueError) as error:
-        error.add_note("in validation, which is (x, y) or an iterable of batches")
+        error.add_note("in validation, which is (x, y), (x, y, lengths) or an iterable of batches")
         raise
     if hasattr(source, "__next__") and epochs > 1:
         raise ValueError(
@@ -26,6 +29,14 @@ def as_validation(validation: Any, epochs: int, reading: Reading, batch_size: in
             "them once; give a function that makes one"
         )
     return EpochReader(source)
+
+
+def split(source: Any, fraction: float) -> tuple[Batches, Batches]:
+    """Batches of the first rows to train on, and of the last rows, a fraction of all."""
+    fraction = as_number("validation", fraction, Interval(0, 1, "()"))
+    if not isinstance(source, Batches):
+        raise ValueError(f"validation: expected data, since a part of {type(source).__name__} cannot be split off")
+    return source.split(fraction)
 
 
 def check_part(name: str, part: Any, owner_name: str, owner: Any, example: str) -> None:
