@@ -58,7 +58,17 @@ if TYPE_CHECKING:
         clip_grad_norm,
         clip_grad_value,
     )
-    from .training import Batch, Batches, Checkpoint, evaluate, fit, load_checkpoint, save_checkpoint, truncated_bptt
+    from .training import (
+        Batch,
+        Batches,
+        Checkpoint,
+        evaluate,
+        fit,
+        load_checkpoint,
+        predict,
+        save_checkpoint,
+        truncated_bptt,
+    )
 
 __version__: str = _core.__version__
 
@@ -112,6 +122,7 @@ __all__ = [
     "load_checkpoint",
     "load_notes",
     "mse_loss",
+    "predict",
     "save",
     "save_checkpoint",
     "set_num_threads",

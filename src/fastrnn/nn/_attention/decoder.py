@@ -79,6 +79,10 @@ class AttentionDecoder(Container):
         return True
 
     @property
+    def keeps_axes(self) -> bool:
+        return True
+
+    @property
     def takes_lengths(self) -> bool:
         return True
 

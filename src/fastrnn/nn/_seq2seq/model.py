@@ -98,9 +98,8 @@ class Seq2Seq(Container):
         (self._rng,) = seed.spawn(1)
         super()._setup()
 
-    @property
-    def takes_lengths(self) -> bool:
-        return True
+    keeps_axes: bool = True  # type: ignore[assignment]
+    takes_lengths: bool = True  # type: ignore[assignment]
 
     def child_tapes(self, tape: Tape) -> list[tuple[str, Layer, Tape]]:
         *_, tapes = open_tape(tape, self)

@@ -82,6 +82,8 @@ class Batches:
         collate_fn: Collate | None = None, dtype: DTypeLike | None = None,
         per_step: bool | None = None, shuffle: bool = True, seed: SeedLike = None,
     ) -> None:  # fmt: skip
+        if y is None:
+            raise TypeError("y: expected targets, got None")
         if per_step is not None:
             per_step = as_flag("per_step", per_step)
         reading = Reading(

@@ -62,11 +62,14 @@ class InputRows:
             raise TypeError(f"x: expected a dict of inputs by name, got {dict(x)!r}")
         self.arguments = reading.arguments
         self.columns = {name: Column(name, value, reading.batch_first, reading.dtype) for name, value in x.items()}
-        self.y = Column("y", y, reading.targets_batch_first or reading.targets == "rows", None)
-        self.count = self.y.count
-        for name, column in self.columns.items():
+        self.y = None
+        if y is not None:
+            self.y = Column("y", y, reading.targets_batch_first or reading.targets == "rows", None)
+        (first, model), *others = [("y", self.y), *self.columns.items()][self.y is None :]
+        self.count: int = model.count
+        for name, column in others:
             if column.count != self.count:
-                raise ValueError(f"{name}: expected {self.count} rows, as y has, got {column.count}")
+                raise ValueError(f"{name}: expected {self.count} rows, as {first} has, got {column.count}")
 
     @property
     def lengths(self) -> Array | None:
@@ -75,13 +78,14 @@ class InputRows:
 
     @property
     def steps(self) -> int:
-        return self.count if self.y.lengths is None else int(self.y.lengths.sum())
+        return self.count if self.y is None or self.y.lengths is None else int(self.y.lengths.sum())
 
     def part(self, begin: int, end: int) -> Self:
         """These rows."""
         part = copy.copy(self)
         part.columns = {name: column.part(begin, end) for name, column in self.columns.items()}
-        part.y, part.count, part.start = self.y.part(begin, end), end - begin, self.start + begin
+        part.y = None if self.y is None else self.y.part(begin, end)
+        part.count, part.start = end - begin, self.start + begin
         return part
 
     def batch(self, rows: Array) -> Batch:
@@ -90,6 +94,8 @@ class InputRows:
             x[name] = column.take(rows)
             if column.lengths is not None and f"{name}_lengths" in self.arguments:
                 x[f"{name}_lengths"] = column.lengths[rows]
+        if self.y is None:
+            return Batch(x)
         return Batch(x, self.y.take(rows), None if self.y.lengths is None else self.y.lengths[rows])
 
 
@@ -97,9 +103,7 @@ Rows: TypeAlias = ArrayRows | SequenceRows | InputRows
 
 
 def rows_of(x: Any, y: Any, lengths: Any, reading: Reading, collate_fn: Collate | None = None) -> Rows:
-    """The rows of a data set, of arrays or of lists."""
-    if y is None:
-        raise TypeError("y: expected targets, got None")
+    """The rows of a data set, of arrays, of lists or of a dict of both; without targets if y is None."""
     if isinstance(x, dict) and collate_fn is None:
         if lengths is not None:
             raise ValueError("lengths: expected none for a dict of inputs, which has those that the model takes")

@@ -36,18 +36,22 @@ class ArrayRows:
     start: int = 0
 
     def __init__(self, x: Any, y: Any, lengths: Any, reading: Reading) -> None:
-        self.x, self.y, self.dtype = as_array("x", x), as_array("y", y), reading.dtype
+        self.x, self.y, self.dtype = as_array("x", x), None if y is None else as_array("y", y), reading.dtype
         if not self.x.ndim:
             raise ValueError("x: expected an array of rows, got shape ()")
-        if reading.is_single(self.x):  # a batch of one
+        self.is_single = reading.is_single(self.x)
+        if self.is_single:  # a batch of one
             self.x = np.expand_dims(self.x, 0 if reading.batch_first else 1)
             first = reading.targets == "rows" or reading.targets_batch_first
-            self.y = np.expand_dims(self.y, 0 if first else 1) if self.y.ndim or first else self.y
+            if self.y is not None and (self.y.ndim or first):
+                self.y = np.expand_dims(self.y, 0 if first else 1)
         timeless = is_timeless(self.x) if reading.has_time is None else not reading.has_time
         self.time = None if timeless else int(reading.batch_first)
         self.axis = 0 if timeless or reading.batch_first else 1
         self.count = self.x.shape[self.axis]
-        self.target_axis, self.per_step = rows_of_targets(self.y, self.x, self.axis, self.time, reading)
+        self.target_axis, self.per_step = 0, False
+        if self.y is not None:
+            self.target_axis, self.per_step = rows_of_targets(self.y, self.x, self.axis, self.time, reading)
         if lengths is not None and self.time is None:
             raise ValueError(f"lengths: expected none for rows without time, x of shape {self.x.shape}")
         self.T = 1 if self.time is None else self.x.shape[self.time]
@@ -60,13 +64,14 @@ class ArrayRows:
     def part(self, begin: int, end: int) -> Self:
         """These rows, without a copy."""
         part = copy.copy(self)
-        part.x, part.y = _between(self.x, begin, end, self.axis), _between(self.y, begin, end, self.target_axis)
+        part.x = _between(self.x, begin, end, self.axis)
+        part.y = None if self.y is None else _between(self.y, begin, end, self.target_axis)
         part.lengths = None if self.lengths is None else self.lengths[begin:end]
         part.count, part.start = end - begin, self.start + begin
         return part
 
     def batch(self, rows: Array) -> Batch:
-        x, y = np.take(self.x, rows, self.axis), np.take(self.y, rows, self.target_axis)
+        x, y = np.take(self.x, rows, self.axis), None if self.y is None else np.take(self.y, rows, self.target_axis)
         if self.lengths is None or self.time is None:
             return Batch(converted(x, self.dtype), y)
         lengths = self.lengths[rows]
@@ -87,10 +92,11 @@ class SequenceRows:
         self.time = None if collate_fn else int(reading.batch_first)
         self.x = list(x) if collate_fn else as_rows("x", x, reading.dtype)
         self.count = len(self.x)
-        if len(y) != self.count:
+        if y is not None and len(y) != self.count:
             raise ValueError(f"y: expected one for each of the {self.count} sequences of x, got {len(y)}")
         self.lengths = np.array([len(row) for row in self.x], np.intp)
-        self.y, self.per_step = (y, False) if collate_fn else self._targets(y)
+        self.y: Any
+        self.y, self.per_step = (y, False) if collate_fn or y is None else self._targets(y)
 
     @property
     def steps(self) -> int:
@@ -125,6 +131,8 @@ class SequenceRows:
         x = padded(self.x, rows, self.reading.batch_first)
         if self.per_step:
             y = padded(self.y, rows, self.reading.batch_first)
+        elif self.y is None:
+            y = None
         elif isinstance(self.y, np.ndarray):
             y = self.y[rows]
             if self.reading.targets == "sequences" and not self.reading.targets_batch_first:

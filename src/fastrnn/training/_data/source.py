@@ -27,6 +27,8 @@ def as_source(
                 f"x: expected arrays, lists or an iterable of batches, got {type(x).__name__}, which has __getitem__ "
                 "alone; give a function that yields batches of its items"
             )
+        if y is None:
+            raise TypeError("y: expected targets, got None")
         return Batches._of(rows_of(x, y, lengths, reading), reading.batch_first, batch_size, shuffle, seed)
     for name, value in ("y", y), ("lengths", lengths):
         if value is not None:
