@@ -40,7 +40,7 @@ def test_the_command_reads_arrays_and_vocabularies(saved):
     fr.save(tagger(), saved / "tagger.safetensors")
     np.save(saved / "x.npy", np.random.default_rng(0).standard_normal((9, 2)))
     main([str(saved / "tagger.safetensors"), "--array", str(saved / "x.npy")])
-    assert len(meta_of((saved / "tagger.html").read_text(encoding="utf-8"))["labels"]) == 9
+    assert meta_of((saved / "tagger.html").read_text(encoding="utf-8"))["steps"] == 9
     fr.save(text_model(), saved / "plain.safetensors")
     (saved / "vocabulary.json").write_text(json.dumps(VOCABULARY))
     arguments = [str(saved / "plain.safetensors"), "--text", str(saved / "text.txt")]

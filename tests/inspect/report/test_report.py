@@ -80,14 +80,6 @@ def test_signals_and_both_directions():
     assert meta["predictions"]["names"] == ["output 0", "output 1", "output 2"] and meta["predictions"]["next"] is None
 
 
-def test_a_causal_model_of_signals_has_influence():
-    x = np.random.default_rng(0).standard_normal((30, 2)).astype(np.float32)
-    model = fr.Sequential(fr.GRU(2, 5, seed=0), fr.Linear(5, 3, seed=1))
-    page = report(model, read_array(model, x))
-    assert meta_of(page)["window"] == 30 and "the largest output" in page
-    assert "nats" not in page
-
-
 def test_after_pooling_there_are_no_predictions_at_each_step():
     model = fr.Sequential(fr.RNN(2, 5, seed=0), fr.LastStep(), fr.RepeatVector(2), fr.GRU(5, 3, seed=1))
     meta = meta_of(report(model, read_array(model, np.ones((4, 2)))))
