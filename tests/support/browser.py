@@ -33,6 +33,11 @@ def shown_values(browser):
     return dict(zip(names, map(number, numbers), strict=True))
 
 
+def settled(browser):
+    """Wait until the page has been drawn again."""
+    browser.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+
+
 @contextmanager
 def dark(browser):
     """The browser as where it is dark."""

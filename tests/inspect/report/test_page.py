@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from support.browser import dark, hover, narrow, number, open_page, shown_values, texts
+from support.browser import dark, hover, narrow, number, open_page, settled, shown_values, texts
 from support.inspection import TEXT, VOCABULARY, meta_of, text_model
 
 import fastrnn as fr
@@ -125,7 +125,9 @@ def test_dark_and_narrow(browser, tmp_path):
     sides = "return ['text', 'units'].map(id => document.getElementById(id).getBoundingClientRect().left)"
     with dark(browser):
         assert browser.execute_script(background) == "rgb(24, 26, 30)"
+        settled(browser)
         assert browser.execute_script("return css(colour(0, false))") == "rgb(24,26,30)"
+    settled(browser)
     assert browser.execute_script("return css(colour(0, false))") == "rgb(255,255,255)"
     assert np.diff(browser.execute_script(sides)) > 500
     with narrow(browser, 500):

@@ -95,6 +95,17 @@ def test_a_page_loads_nothing():
     assert page.count("</script>") == page.count("<script")  # that of the text is not one
 
 
+def test_nothing_moves_by_itself():
+    """As those wish who prefer reduced motion; the browser jumps, too, where it would scroll smoothly."""
+    for model, reading in (
+        (text_model(), read_text(text_model(), TEXT, VOCABULARY)),
+        (tagger(), read_array(tagger(), np.ones((3, 2)))),
+    ):
+        assert not re.search(
+            r"transition|animat(?!ionFrame)|smooth|setInterval|setTimeout", report(model, reading), re.I
+        )
+
+
 def test_quantized():
     """127 steps to each side; NaN and infinity have a byte of their own; a unit of zeros stays 0."""
     values = np.array([[1.0, 0, np.nan], [-2.0, 0, 3], [0.5, 0, -np.inf]], np.float32)

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from support.browser import dark, narrow, number, open_page, shown_values, texts
+from support.browser import dark, narrow, number, open_page, settled, shown_values, texts
 from support.inspection import draw, tagger
 
 import fastrnn as fr
@@ -39,11 +39,6 @@ def span(browser):
     """The first and the last step in view, as the page says."""
     first, last = re.match(r"steps ([\d,]+) to ([\d,]+) of", texts(browser, "#range")[0]).groups()
     return int(first.replace(",", "")), int(last.replace(",", ""))
-
-
-def settled(browser):
-    """Wait until the page has been drawn again."""
-    browser.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
 
 
 def here(browser):
@@ -201,6 +196,7 @@ def test_other_models_and_looks(browser, tmp_path, rng):
     assert len(texts(browser, "#next td.name")) == 3 and len(texts(browser, "#outputs output")) == 3
     assert not browser.find_element("id", "influence-on").is_displayed()
     with dark(browser):
+        settled(browser)
         assert browser.execute_script("return line(0)") == "#4da6e0"
     with narrow(browser, 500):
         assert browser.execute_script("return document.documentElement.scrollWidth") <= 500

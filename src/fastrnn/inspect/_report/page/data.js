@@ -46,13 +46,14 @@ function influences() {
 
 const dark = matchMedia("(prefers-color-scheme: dark)"), styles = new Map();
 
-// A colour of the style sheet.
-function style(name) {
-  if (!styles.has(name)) styles.set(name, getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim());
-  return styles.get(name);
+// A colour of the style sheet: its text, and its red, green and blue if these are its text.
+function read(name) {
+  const text = getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+  styles.set(name, { text, parts: text.split(" ").map(Number) });
 }
 
-const rgb = name => style(name).split(" ").map(Number);
+const style = name => (styles.has(name) || read(name), styles.get(name).text);
+const rgb = name => (styles.has(name) || read(name), styles.get(name).parts);
 const line = k => style("line" + (k % 6));
 
 function colour(share, gate) {
@@ -67,7 +68,7 @@ const number = value => (Number.isNaN(value) ? "NaN" : value.toFixed(3).replace(
 // A number of any magnitude, to five digits.
 function amount(value) {
   const size = Math.abs(value), plain = size === 0 || (size >= 1e-3 && size < 1e6);
-  return (plain || !isFinite(value) ? String(Number(value.toPrecision(5))) : value.toExponential(3)).replaceAll("-", "\u2212");
+  return (plain || !isFinite(value) ? String(Number(value.toPrecision(5))) : Number(value.toPrecision(4)).toExponential()).replaceAll("-", "\u2212");
 }
 
 function element(tag, properties, ...inside) {
@@ -76,9 +77,10 @@ function element(tag, properties, ...inside) {
   return created;
 }
 
-// The pen of a cleared canvas, and its size in pixels of the page, which may have several of the screen.
-function fitted(canvas) {
-  const { clientWidth: width, clientHeight: height } = canvas, scale = devicePixelRatio || 1;
+// The pen of a cleared canvas, and its size in pixels of the page, which may have several of the screen. To measure it
+// takes a layout of the page, which is slow where steps are elements that have just changed.
+function fitted(canvas, width = canvas.clientWidth, height = canvas.clientHeight) {
+  const scale = devicePixelRatio || 1;
   [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
   const pen = canvas.getContext("2d");
   pen.scale(scale, scale);

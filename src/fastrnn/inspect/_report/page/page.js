@@ -34,8 +34,9 @@ const COLUMNS = 32, CELL = 400 / COLUMNS;
 
 function paintUnits() {
   const canvas = $("units"), array = recurrence().arrays[view.array], value = values(array);
-  canvas.style.cssText = `width:400px;height:${CELL * Math.ceil(recurrence().units / COLUMNS)}px`;
-  const { pen } = fitted(canvas), corner = u => [CELL * (u % COLUMNS), CELL * Math.floor(u / COLUMNS)];
+  const height = CELL * Math.ceil(recurrence().units / COLUMNS);
+  canvas.style.cssText = `width:400px;height:${height}px`;
+  const { pen } = fitted(canvas, 400, height), corner = u => [CELL * (u % COLUMNS), CELL * Math.floor(u / COLUMNS)];
   for (let u = 0; u < recurrence().units; u++) {
     pen.fillStyle = css(colour(value(view.t, u) / limit(array, u), array.gate));
     pen.fillRect(...corner(u), CELL - 1, CELL - 1);

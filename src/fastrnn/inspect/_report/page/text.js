@@ -41,7 +41,7 @@ function paintSequenceStep() {
 }
 
 function paintCurve() {
-  const { pen, width, height } = fitted($("curve"));
+  const { pen, width, height } = fitted($("curve"), 400, 150);
   const from = view.t - AROUND, x = t => ((t - from) / (2 * AROUND)) * width, half = height / 2;
   pen.fillStyle = style("rule");
   pen.fillRect(x(view.t) - 1, 0, 2, height);
