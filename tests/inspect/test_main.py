@@ -2,6 +2,7 @@
 """The command that writes a page."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -170,6 +171,7 @@ def test_too_little_memory(saved, monkeypatch):
         ({"units": ""}, "--units: expected only with --array"),
         ({"model": "text.txt"}, "text.txt: truncated or not a safetensors file"),
         ({"model": "none"}, "No such file"),
+        ({"model": os.devnull}, "null: expected a regular file, got a folder, pipe or device"),
     ],
 )
 def test_errors_of_the_command(change, message, saved, monkeypatch):

@@ -14,7 +14,7 @@ from typing import Any
 from .. import io
 from .._engine.arguments import as_size
 from ..io._container import replace
-from ._report.files import check_output, read_json, read_signal, read_utf8
+from ._report.files import check_output, check_regular, read_json, read_signal, read_utf8
 from ._report.report import report
 from ._trace.tokenization import Reading, as_vocabulary, read_array, read_text, reads_tokens
 
@@ -61,6 +61,7 @@ def names(given: str) -> list[str]:
 def make_page(options: argparse.Namespace) -> str:
     """The report on the model and the sequence that the options name, as HTML."""
     steps = as_size("--steps", options.steps)
+    check_regular(options.model)
     model = io.load(options.model)
     vocabulary = read_vocabulary(options)
     reading = read_sequence(model, vocabulary, steps, options)

@@ -19,10 +19,15 @@ from ...io._container import LARGEST_HEADER
 LARGEST = 1 << 28  # bytes of a text or an array
 
 
-def read_file(path: str, largest: int = LARGEST) -> bytes:
-    """All bytes of a regular file; others, such as /dev/zero, may have no end."""
-    if not stat.S_ISREG(os.stat(path).st_mode):  # before it is opened: a pipe would wait for a writer
+def check_regular(path: str) -> None:
+    """Raise unless `path` is a regular file: /dev/zero has no end, and a pipe waits for a writer."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
         raise ValueError(f"{path}: expected a regular file, got a folder, pipe or device")
+
+
+def read_file(path: str, largest: int = LARGEST) -> bytes:
+    """All bytes of a regular file."""
+    check_regular(path)
     with open(path, "rb") as file:
         content = file.read(largest + 1)
     if len(content) > largest:
