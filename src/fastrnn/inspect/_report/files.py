@@ -121,4 +121,5 @@ def check_output(out: str, inputs: Sequence[str]) -> None:
         raise ValueError(f"--out: expected a file, got the folder {out}")
     for path in inputs:
         if os.path.exists(out) and os.path.exists(path) and os.path.samefile(out, path):
-            raise ValueError(f"--out: expected a file other than those that are read, got {out}, which is {path}")
+            which = "" if out == path else f", which is {path}"
+            raise ValueError(f"--out: expected a file other than those that are read, got {out}{which}")
