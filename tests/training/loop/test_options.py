@@ -8,6 +8,7 @@ import pytest
 from support.training import assert_same, make_model
 
 import fastrnn as fr
+from fastrnn.training._hooks.best import BestEpoch
 
 ROWS_FIRST = fr.Batches([[1]], [1], batch_first=True)
 
@@ -38,13 +39,22 @@ ROWS_FIRST = fr.Batches([[1]], [1], batch_first=True)
         (FileNotFoundError, "checkpoint: expected a path in a folder", {"checkpoint": "/none/such/run"}),
         (ValueError, "x: expected Batches with batch_first=False", {"x": ROWS_FIRST, "y": None}),
         (TypeError, "callbacks: expected functions, or objects with on_step or on_epoch, got int", {"callbacks": [3]}),
+        (TypeError, "callbacks: .* got the class BestEpoch", {"callbacks": [BestEpoch]}),
+        (TypeError, r"to take \(model, epoch, row\), got .*\(epoch\): too many", {"callbacks": [lambda epoch: None]}),
         (TypeError, "callbacks: expected a list, got function", {"callbacks": lambda model, epoch, row: True}),
         (TypeError, "optimizer: expected an object as Adam.* got the class SGD", {"optimizer": fr.SGD}),
         (TypeError, "optimizer: expected .* got str", {"optimizer": "adam"}),
         (TypeError, "schedule: expected an object as StepLR.* makes it, got float", {"schedule": 0.5}),
         (TypeError, "checkpoint: expected str, bytes or os.PathLike, got int", {"checkpoint": 3}),
         (IsADirectoryError, "checkpoint: expected a path of a file, got the folder", {"checkpoint": os.curdir}),
+        (IsADirectoryError, "checkpoint: expected a path of a file, got the folder /", {"checkpoint": ""}),
+        (TypeError, r"checkpoint: .* Checkpoint\(path\), got the class Checkpoint", {"checkpoint": fr.Checkpoint}),
+        (TypeError, "loss: expected a function .* got the class Adam", {"loss": fr.Adam}),
+        (TypeError, "model: expected an object, got the class GRU", {"model": fr.GRU}),
         (TypeError, "metrics: expected", {"metrics": "accuracy"}),
+        (TypeError, "metrics: .* got the class Adam as Adam", {"metrics": [fr.Adam]}),
+        (TypeError, "metrics: expected names, got 1", {"metrics": {1: fr.mse_loss}}),
+        (ValueError, "metrics: .* than 'val_a'", {"metrics": {"a": fr.mse_loss, "val_a": fr.mse_loss}}),
         (ValueError, "validation: expected batches for each of 10 epochs, got a list_it", {"validation": iter([])}),
         (ValueError, "y: expected", {"validation": (np.zeros((4, 3, 2)), np.zeros(2))}),
     ],

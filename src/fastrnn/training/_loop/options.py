@@ -37,10 +37,13 @@ def check_part(name: str, part: Any, owner_name: str, owner: Any, example: str) 
 
 def as_checkpoint(checkpoint: Any) -> Checkpoint:
     """`checkpoint`, a path or a `Checkpoint`, where a file can be written."""
+    if isinstance(checkpoint, type):
+        raise TypeError(f"checkpoint: expected a path or an object as Checkpoint(path), got {kind_of(checkpoint)}")
     if not isinstance(checkpoint, Checkpoint):
         checkpoint = Checkpoint(as_path("checkpoint", checkpoint))
-    if not os.path.isdir(folder := os.path.dirname(os.path.realpath(checkpoint.path))):
+    path = os.path.realpath(checkpoint.path)  # of "", the working folder
+    if not os.path.isdir(folder := os.path.dirname(path)):
         raise FileNotFoundError(f"checkpoint: expected a path in a folder that exists, got one in {folder}")
-    if os.path.isdir(checkpoint.path):
-        raise IsADirectoryError(f"checkpoint: expected a path of a file, got the folder {checkpoint.path}")
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"checkpoint: expected a path of a file, got the folder {path}")
     return checkpoint

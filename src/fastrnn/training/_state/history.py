@@ -61,7 +61,9 @@ class History(dict[str, list[float]]):
             shown.add(self["epoch"].index(self.best_epoch))
         columns = [[name, *(_text(column, k) for k in sorted(shown))] for name, column in self.items()]
         widths = [max(map(len, column)) for column in columns]
-        header, *rows = [" ".join(map(str.rjust, cells, widths)) for cells in zip(*columns, strict=True)] or ["no epochs"]
+        header, *rows = [" ".join(map(str.rjust, cells, widths)) for cells in zip(*columns, strict=True)] or [
+            "no epochs"
+        ]
         lines = [header]
         for k, row in zip(sorted(shown), rows, strict=True):
             lines += ["...", row] if k and k - 1 not in shown else [row]
