@@ -3,7 +3,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from ..._engine.arguments import SeedLike, as_flag, as_size
 from ...io._container import PathType
@@ -15,7 +15,7 @@ from .._hooks.checkpoints import CheckpointWriter
 from .._hooks.clip import Clip
 from .._hooks.hook import Hook
 from .._hooks.penalty import Penalty
-from .._hooks.progress import ProgressBar
+from .._hooks.progress import progress_hook
 from .._hooks.schedules import ScheduleStepper
 from .._state.checkpoints import Checkpoint
 from .._state.history import History
@@ -34,7 +34,7 @@ def fit(
     clip_value: float | None = None, penalty: Mapping[str, Any] | None = None, patience: int | None = None,
     restore_best: bool = True, callbacks: Sequence[Callback] = (), truncate: int | tuple[int, int] | None = None,
     checkpoint: PathType | Checkpoint | None = None, resume: bool = False, shuffle: bool = True, seed: SeedLike = None,
-    progress: bool | None = None,
+    progress: bool | Literal["lines"] | None = None,
 ) -> History:  # fmt: skip
     """Train a model.
 
@@ -100,8 +100,9 @@ def fit(
         Whether the rows have a random order in every epoch.
     seed : int, Generator or None, default None
         Seed of the order of the rows.
-    progress : bool or None, default None
-        Whether to show a progress bar, which needs tqdm. None shows it if tqdm is installed.
+    progress : bool, "lines" or None, default None
+        None and True show a bar if tqdm is installed, and otherwise a line for each epoch; ``"lines"`` always shows
+        lines, as suits a log; False shows nothing. All of it goes to stderr.
 
     Returns
     -------
@@ -120,8 +121,6 @@ def fit(
         gradients and what is not finite; the parameters are those of the last good step.
     OSError
         A checkpoint cannot be written or read. The previous one and the model are intact.
-    ImportError
-        `progress` is True and tqdm is not installed.
 
     Warns
     -----
@@ -160,7 +159,7 @@ def fit(
         raise ValueError("resume: expected a checkpoint to resume from, got none")
     restore = as_flag("restore_best", restore_best) and validation is not None
     hooks: list[Hook] = [] if penalty is None else [Penalty(model, penalty)]
-    hooks += [ProgressBar(progress), Callbacks(callbacks), Clip(clip, clip_value)]
+    hooks += [progress_hook(progress), Callbacks(callbacks), Clip(clip, clip_value)]
     hooks.append(BestEpoch(restore, None if patience is None else as_size("patience", patience)))
     if schedule is not None:
         hooks.append(ScheduleStepper(schedule))
