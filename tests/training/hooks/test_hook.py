@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The moments of a training, and their order."""
 
-import numpy as np
 import pytest
 from support.training import make_model
 
 import fastrnn as fr
 from fastrnn.training._data.source import EpochReader
-from fastrnn.training._hooks.hook import Hook, watched_loss
+from fastrnn.training._hooks.hook import Hook
 from fastrnn.training._loop.loop import Training
 from fastrnn.training._loop.objective import Objective
 from fastrnn.training._loop.update import Update
@@ -80,7 +79,3 @@ def test_a_finished_hook_ends_the_training(data):
 
     assert train(data, [Finished()], epochs=3)[1]() == {}
     assert len(train(data, [Hook()], epochs=3)[1]()["loss"]) == 3
-
-
-def test_the_loss_to_watch():
-    assert watched_loss({"loss": 1.0}) == 1.0 and watched_loss({"loss": 1.0, "val_loss": np.inf}) == np.inf

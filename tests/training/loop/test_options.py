@@ -29,6 +29,10 @@ ROWS_FIRST = fr.Batches([[1]], [1], batch_first=True)
         (ValueError, "batch_size: expected at least 1, got 0", {"batch_size": 0}),
         (ValueError, "steps_per_epoch: expected at least 1, got 0", {"steps_per_epoch": 0}),
         (ValueError, "patience: expected at least 1, got 0", {"patience": 0}),
+        (ValueError, "monitor: expected a column .* with mode='max', got None", {"mode": "max"}),
+        (ValueError, "mode: expected one of min, max, got 'auto'", {"mode": "auto"}),
+        (TypeError, "monitor: expected a column of the history, got builtin_f", {"monitor": min}),
+        (ValueError, "min_delta: expected .* at least 0, got -1", {"min_delta": -1}),
         (ValueError, "clip: expected a finite number above 0, got -1", {"clip": -1}),
         (ValueError, "clip_value: expected a finite number above 0, got 0", {"clip_value": 0}),
         (ValueError, "metrics: expected names other than 'penalty'", {"metrics": {"penalty": fr.mse_loss}}),
@@ -66,3 +70,11 @@ def test_bad_input(error, message, options, data):
         fr.fit(**arguments)
     if "model" not in options:
         assert_same(arguments["model"], before.params)
+
+
+def test_a_plateau_schedule_of_another_mode(data):
+    model = make_model()
+    adam = fr.Adam(model)
+    schedule = fr.ReduceLROnPlateau(adam, mode="max")
+    with pytest.raises(ValueError, match="schedule: expected mode='min', in which fit watches loss, got 'max'"):
+        fr.fit(model, fr.mse_loss, *data, optimizer=adam, schedule=schedule, progress=False)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from ..._engine.arguments import SeedLike, as_flag, as_size
+from ..._engine.arguments import SeedLike, as_flag, as_nonnegative, as_size
 from ...io._container import PathType
 from ...optim import Adam, Optimizer, Schedule
 from .._data.source import EpochReader, as_source
@@ -22,7 +22,7 @@ from .._state.history import History
 from .evaluation import Metric, as_metrics
 from .loop import Training
 from .objective import Loss, Objective
-from .options import as_checkpoint, as_validation, check_part
+from .options import as_checkpoint, as_monitor, as_validation, check_part
 from .truncated import as_windows
 from .update import Update
 
@@ -32,7 +32,8 @@ def fit(
     batch_size: int = 32, steps_per_epoch: int | None = None, validation: Any = None,
     metrics: Sequence[Metric] | Mapping[str, Metric] = (), schedule: Schedule | None = None, clip: float | None = None,
     clip_value: float | None = None, penalty: Mapping[str, Any] | None = None, patience: int | None = None,
-    restore_best: bool = True, callbacks: Sequence[Callback] = (), truncate: int | tuple[int, int] | None = None,
+    restore_best: bool = True, monitor: str | None = None, mode: Literal["min", "max"] = "min",
+    min_delta: float = 0.0, callbacks: Sequence[Callback] = (), truncate: int | tuple[int, int] | None = None,
     checkpoint: PathType | Checkpoint | None = None, resume: bool = False, shuffle: bool = True, seed: SeedLike = None,
     progress: bool | Literal["lines"] | None = None,
 ) -> History:  # fmt: skip
@@ -68,7 +69,7 @@ def fit(
         ``metric(y, target)`` returns a number: a column of the history, and ``"val_..."`` one of the validation.
     schedule : Schedule, optional
         A schedule of this optimizer. It steps after every update; `ReduceLROnPlateau` steps after every epoch, by the
-        validation loss, or without validation the loss.
+        column that `monitor` names.
     clip : float, optional
         Largest global norm of the gradients.
     clip_value : float, optional
@@ -79,10 +80,18 @@ def fit(
         added to the gradients, and its value is the column ``penalty`` of the history. The losses in the history are
         those of the data alone.
     patience : int, optional
-        Stop after so many epochs without a smaller validation loss, or without validation a smaller loss.
+        Stop after so many epochs without a better one.
     restore_best : bool, default True
-        Leave the model with the parameters of the epoch whose validation loss was smallest, not of the last epoch.
-        Without validation, the parameters are always those of the last epoch.
+        Leave the model with the parameters of the best epoch, not of the last one. Without validation, the parameters
+        are always those of the last epoch.
+    monitor : str, optional
+        The column of the history by which epochs are compared, for `patience`, `restore_best` and
+        `ReduceLROnPlateau`: a loss, a metric, or what layers report. By default ``"val_loss"``, or without validation
+        ``"loss"``.
+    mode : {"min", "max"}, default "min"
+        Whether a smaller or a larger value is better. That of `ReduceLROnPlateau` has to be the same.
+    min_delta : float, default 0.0
+        An epoch is better than the best so far if its value is better by more than this. nan is never better.
     callbacks : sequence, default ()
         Objects with a method ``on_step(model, step, loss, norm)``, called when gradients have been computed, before
         they are clipped and the parameters updated: it may add to them, as `add_penalty` does; with a method
@@ -160,14 +169,16 @@ def fit(
     restore = as_flag("restore_best", restore_best) and validation is not None
     hooks: list[Hook] = [] if penalty is None else [Penalty(model, penalty)]
     hooks += [progress_hook(progress), Callbacks(callbacks), Clip(clip, clip_value)]
-    hooks.append(BestEpoch(restore, None if patience is None else as_size("patience", patience)))
+    monitor = as_monitor(monitor, mode, validation is not None, schedule)
+    patience = None if patience is None else as_size("patience", patience)
+    hooks.append(BestEpoch(restore, patience, mode, as_nonnegative("min_delta", min_delta)))
     if schedule is not None:
         hooks.append(ScheduleStepper(schedule))
     if checkpoint is not None:
         hooks.append(CheckpointWriter(checkpoint, schedule))
     training = Training(
         objective, data, Update(model, optimizer), hooks,
-        metrics=as_metrics(metrics), validation=validated, truncate=windows,
+        metrics=as_metrics(metrics), validation=validated, truncate=windows, monitor=monitor,
     )  # fmt: skip
     if resume and checkpoint is not None and os.path.exists(checkpoint.path):
         training.resume(checkpoint.path, schedule)

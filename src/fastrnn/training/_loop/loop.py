@@ -51,15 +51,24 @@ class Training:
         metrics: Metrics,
         validation: EpochReader | None,
         truncate: tuple[int, int] | None,
+        monitor: str = "loss",
     ) -> None:
         self.objective, self.data, self.update, self.hooks = objective, data, update, hooks
         self.metrics, self.validation, self.truncate = metrics, validation, truncate
+        self.monitor = monitor  # the column of the history by which epochs are compared
         self.model, self.optimizer = objective.model, update.optimizer
         self.history, self.means = History(), Means()
         self.epochs = 0  # the number of the last one
         self.steps, self.seconds = 0, 0.0  # updates so far; of this epoch
         self.interrupts = Interrupts()
         self.commit(Cursor(data.state_dict()))
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the history, without what layers report."""
+        added = [name for hook in self.hooks for name in hook.columns]
+        validated = [] if self.validation is None else [f"val_{name}" for name in ("loss", *self.metrics)]
+        return ["epoch", "step", "loss", *self.metrics, *added, "grad_norm", "lr", *validated, "seconds"]
 
     def run(self, epochs: int) -> History:
         """Train epoch after epoch, up to number `epochs`."""

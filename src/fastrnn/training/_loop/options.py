@@ -4,8 +4,9 @@
 import os
 from typing import Any
 
-from ..._engine.arguments import as_path
+from ..._engine.arguments import as_choice, as_path
 from ...nn._options import kind_of
+from ...optim import ReduceLROnPlateau
 from .._data.source import EpochReader, as_source, is_list_of_batches
 from .._state.checkpoints import Checkpoint
 
@@ -33,6 +34,20 @@ def check_part(name: str, part: Any, owner_name: str, owner: Any, example: str) 
         raise TypeError(f"{name}: expected an object as {example} makes it, got {kind_of(part)}")
     if getattr(part, owner_name, owner) is not owner:
         raise ValueError(f"{name}: expected one of this {owner_name}, got one of another")
+
+
+def as_monitor(monitor: Any, mode: Any, validated: bool, schedule: Any) -> str:
+    """The column of the history that is watched. Whether there is one of this name is known in the first step."""
+    mode = as_choice("mode", mode, ("min", "max"))
+    if monitor is None:
+        if mode == "max":
+            raise ValueError("monitor: expected a column of the history with mode='max', got None")
+        monitor = "val_loss" if validated else "loss"
+    if not isinstance(monitor, str):
+        raise TypeError(f"monitor: expected a column of the history, got {kind_of(monitor)}")
+    if isinstance(schedule, ReduceLROnPlateau) and schedule.mode != mode:
+        raise ValueError(f"schedule: expected mode={mode!r}, in which fit watches {monitor}, got {schedule.mode!r}")
+    return monitor
 
 
 def as_checkpoint(checkpoint: Any) -> Checkpoint:
