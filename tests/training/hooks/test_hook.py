@@ -11,7 +11,7 @@ from fastrnn.training._loop.loop import Training
 from fastrnn.training._loop.objective import Objective
 from fastrnn.training._loop.update import Update
 
-MOMENTS = "on_begin on_gradients on_step on_epoch after_epoch on_end close".split()
+MOMENTS = "on_begin on_gradients on_step on_epoch after_epoch on_failure on_end close".split()
 
 
 class Recorder(Hook):
@@ -61,6 +61,15 @@ def test_after_an_error_only_close(data):
     with pytest.raises(ValueError, match="of the loss"):
         run()
     assert log == ["a on_begin", "a close"]
+
+
+def test_after_a_validation_that_failed(data):
+    log = []
+    training, run = train(data, [Recorder("a", log)])
+    training.validation = EpochReader(3)
+    with pytest.raises(TypeError, match="not iterable"):
+        run()
+    assert log[-4:] == ["a on_gradients", "a on_step", "a on_failure", "a close"]
 
 
 @pytest.mark.parametrize("changes", [False, True])

@@ -67,6 +67,9 @@ class Hook:
     def after_epoch(self, run: "Training", row: dict[str, Any]) -> None:
         """The epoch is complete."""
 
+    def on_failure(self, run: "Training") -> None:
+        """The validation has raised an error. The updates of the epoch are complete, the history has no row of it."""
+
     def on_end(self, run: "Training") -> None:
         """After the last epoch or Ctrl-C, but not after an error. The last hook of the list acts first."""
 

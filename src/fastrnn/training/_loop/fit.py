@@ -127,7 +127,9 @@ def fit(
         An argument is wrong, or a batch does not fit the model or the loss; a note says in which step.
     FloatingPointError
         The loss, a gradient or a parameter is no longer finite. The message names the step, the loss, the norm of the
-        gradients and what is not finite; the parameters are those of the last good step.
+        gradients and what is not finite; the parameters are those of the last good step. Or the validation loss is not
+        finite; the parameters are those of the end of the epoch. A note says if x or y of a batch holds nan or inf. A
+        metric may be nan.
     OSError
         A checkpoint cannot be written or read. The previous one and the model are intact.
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The loop of `fit`: epochs of updates, with hooks for everything else, and the position from which it can resume."""
 
+import math
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -135,10 +136,27 @@ class Training:
         """The columns of the validation, after an epoch."""
         try:
             means = mean_scores(self.objective, self.metrics, data, self.truncate and self.truncate[0])
-        except (TypeError, ValueError) as error:
+            if not math.isfinite(means["loss"]):
+                raise self._not_finite(data, epoch, means["loss"])
+        except Exception as error:
             error.add_note(f"in the validation of fit, after epoch {epoch}")
+            set_random_states(self.model, self.random)  # as after the last step
+            for hook in self.hooks:
+                hook.on_failure(self)
             raise
         return {f"val_{name}": value for name, value in means.items()}
+
+    def _not_finite(self, data: EpochReader, epoch: int, loss: float) -> FloatingPointError:
+        """The error of a validation loss that is not finite. Which batch holds nan or inf is only now of interest."""
+        error = FloatingPointError(
+            f"epoch {epoch}: expected a finite validation loss, got {loss:.4g}. The parameters are those of step "
+            f"{self.steps}, the last one of this epoch"
+        )
+        batches = ((k, batch.not_finite()) for k, batch in enumerate(data.epoch(), 1))
+        number, names = next((found for found in batches if found[1]), (0, []))
+        for name in names:
+            error.add_note(f"{name} of batch {number} of the validation holds nan or inf")
+        return error
 
     def _windows(self) -> Iterator[tuple[Batch, Window, Cursor]]:
         """The batches that remain of this epoch, with their windows, and the cursor after each window."""
@@ -156,8 +174,8 @@ class Training:
         try:
             norm = self.update.norm(window.loss)
         except FloatingPointError as error:
-            if not batch.is_finite():
-                error.add_note("x of this batch holds nan or inf")
+            for name in batch.not_finite():
+                error.add_note(f"{name} of this batch holds nan or inf")
             raise
         values = {"loss": window.loss}
         values |= scores(self.objective, self.metrics, window.y, window.target, window.lengths)
