@@ -57,8 +57,7 @@ class History(dict[str, list[float]]):
     def __repr__(self) -> str:
         count = max(map(len, self.values()), default=0)
         shown = set(range(count)) if count <= SHOWN else {*range(SHOWN // 2), *range(count - SHOWN // 2, count)}
-        if self.best_epoch in self.get("epoch", ()):
-            shown.add(self["epoch"].index(self.best_epoch))
+        shown |= {k for k, epoch in enumerate(self.get("epoch", ())) if epoch == self.best_epoch}
         columns = [[name, *(_text(column, k) for k in sorted(shown))] for name, column in self.items()]
         widths = [max(map(len, column)) for column in columns]
         header, *rows = [" ".join(map(str.rjust, cells, widths)) for cells in zip(*columns, strict=True)] or [
