@@ -29,6 +29,8 @@ class Optimizer(Configurable, ABC):
     ----------
     steps : int
         Number of updates so far.
+    begun : dict or None
+        The hyper-parameters at the first update, by name. None before it.
     state : dict
         ``state[parameter][moment]`` is an array of the shape and dtype of the parameter.
 
@@ -102,6 +104,7 @@ class Optimizer(Configurable, ABC):
                 raise TypeError(f"params[{name!r}]: expected float32 or float64, got {p.dtype}")
             _check_like(f"grads[{name!r}]", model.grads[name], p)
         self.steps: int = 0
+        self.begun: dict[str, Any] | None = None
         self.state: dict[str, dict[str, Array]] = {
             name: {moment: np.zeros(p.shape, p.dtype) for moment in self.moments} for name, p in model.params.items()
         }
@@ -135,6 +138,8 @@ class Optimizer(Configurable, ABC):
         params, grads = dict(self.model.params.items()), dict(self.model.grads.items())
         for name, p in params.items():  # all of them, before one is changed
             _check_like(f"grads[{name!r}]", grads[name], p)
+        if not self.steps:
+            self.begun = self._numbers()
         self.steps += 1
         for name, p in params.items():
             rule = self._rule(name)
@@ -176,9 +181,8 @@ class Optimizer(Configurable, ABC):
             ``"hyper-parameter.parameter"`` for what a parameter has from its group (`lr` as a multiple), and
             ``"moment.parameter"`` (ndarray, a copy) for each moment of each parameter.
         """
-        numbers = {name: getattr(self, name) for name in hyperparameters_of(type(self))}
         arrays = {name: array.copy() for name, array in self._arrays().items()}
-        return {"steps": self.steps, **numbers, **self._own_entries(), **arrays}
+        return {"steps": self.steps, **self._numbers(), **self._own_entries(), **arrays}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a `state_dict`. It is checked as a whole before anything is changed.
@@ -220,6 +224,10 @@ class Optimizer(Configurable, ABC):
         rule = object.__new__(type(self))  # not copy.copy: importing fastrnn does not load that module
         vars(rule).update(vars(self) | own, lr=self.lr * own.get("lr", 1.0))
         return rule
+
+    def _numbers(self) -> dict[str, Any]:
+        """The hyper-parameters by name."""
+        return {name: getattr(self, name) for name in hyperparameters_of(type(self))}
 
     def _own_entries(self) -> dict[str, Any]:
         """What each parameter has from its group, by its name in a state_dict."""

@@ -22,7 +22,7 @@ from .._state.history import History
 from .evaluation import Metric, as_metrics
 from .loop import Training
 from .objective import Loss, Objective
-from .options import as_checkpoint, as_monitor, as_validation, check_part
+from .options import as_checkpoint, as_monitor, as_validation, check_part, own_seed, time_steps
 from .truncated import as_windows
 from .update import Update
 
@@ -103,8 +103,10 @@ def fit(
     checkpoint : path or Checkpoint, optional
         A file that is replaced after every epoch, as often as a `Checkpoint` requests, and on Ctrl-C.
     resume : bool, default False
-        Resume from `checkpoint`, if that file exists, with the same bits as a training without a break. What is not
-        in the file (data, loss, options) has to be the same.
+        Resume from `checkpoint`, if that file exists, with the same bits as a training without a break. Data, loss and
+        options have to be the same: a warning names options that are not, and which value is used, that of the
+        checkpoint (options of the optimizer, `seed`) or the one that is given (all others). `epochs`, `patience` and
+        `callbacks` may change.
     shuffle : bool, default True
         Whether the rows have a random order in every epoch.
     seed : int, Generator or None, default None
@@ -124,7 +126,8 @@ def fit(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong, or a batch does not fit the model or the loss; a note says in which step.
+        An argument is wrong, or a batch does not fit the model or the loss; a note says in which step. Or the
+        checkpoint is of other data, of metrics, validation and penalty with other columns, or of another `monitor`.
     FloatingPointError
         The loss, a gradient or a parameter is no longer finite. The message names the step, the loss, the norm of the
         gradients and what is not finite; the parameters are those of the last good step. Or the validation loss is not
@@ -136,7 +139,7 @@ def fit(
     Warns
     -----
     UserWarning
-        An iterator of batches ended before the epochs were over.
+        An iterator of batches ended before the epochs were over, or a resumed training has other options.
 
     Notes
     -----
@@ -178,9 +181,18 @@ def fit(
         hooks.append(ScheduleStepper(schedule))
     if checkpoint is not None:
         hooks.append(CheckpointWriter(checkpoint, schedule))
+    named = as_metrics(metrics)
+    options = {
+        "loss": getattr(loss, "__name__", type(loss).__name__), "steps_per_epoch": data.steps_per_epoch,
+        "time steps of x": time_steps(data), "time steps of validation": time_steps(validated),
+        "clip": clip, "clip_value": clip_value, "penalty": None if penalty is None else dict(penalty),
+        "truncate": None if windows is None else list(windows),
+        "restore_best": restore, "mode": mode, "min_delta": min_delta,
+        "seed": own_seed(source, x, seed),
+    }  # fmt: skip
     training = Training(
         objective, data, Update(model, optimizer), hooks,
-        metrics=as_metrics(metrics), validation=validated, truncate=windows, monitor=monitor,
+        metrics=named, validation=validated, truncate=windows, monitor=monitor, options=options,
     )  # fmt: skip
     if resume and checkpoint is not None and os.path.exists(checkpoint.path):
         training.resume(checkpoint.path, schedule)

@@ -4,14 +4,15 @@
 import math
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...io._checkpoints import read_checkpoint
 from .._data.batch import Batch
 from .._data.source import EpochReader
 from .._hooks.hook import Hook, Step
-from .._state.checkpoints import load_checkpoint
+from .._state.checkpoints import restore_checkpoint
+from .._state.differences import differences_of_fit, warning_of
 from .._state.history import History
 from .._state.parameters import random_states, set_random_states
 from .evaluation import Means, Metrics, check_column, mean_scores, scores
@@ -53,9 +54,11 @@ class Training:
         validation: EpochReader | None,
         truncate: tuple[int, int] | None,
         monitor: str = "loss",
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         self.objective, self.data, self.update, self.hooks = objective, data, update, hooks
         self.metrics, self.validation, self.truncate = metrics, validation, truncate
+        self.options = {} if options is None else options  # those of fit, as a checkpoint can hold them
         self.monitor = monitor  # the column of the history by which epochs are compared
         self.model, self.optimizer = objective.model, update.optimizer
         self.history, self.means = History(), Means()
@@ -206,21 +209,30 @@ class Training:
             "place": self.cursor._asdict(),
             "history": dict(self.history),
             "means": self.means.state_dict(),
+            "options": self._options(),
         }
         for hook in self.hooks:
             state |= hook.state_dict()
         return state
 
+    def _options(self) -> dict[str, Any]:
+        return {**self.options, "columns": self.columns, "monitor": self.monitor}
+
     def resume(self, path: str, schedule: Any) -> None:
-        """Continue from a checkpoint. Nothing is changed unless all of it fits."""
-        state = read_checkpoint(path).get("training", {})
+        """Continue from a checkpoint. Nothing is changed unless all of it fits; a warning names other options."""
+        content = read_checkpoint(path)
+        state = content.get("training", {})
         if "place" not in state:
             raise ValueError(f"{path}: expected a checkpoint that fit wrote, got one of save_checkpoint alone")
+        found = differences_of_fit(path, content, self._options(), schedule)
         self.data.load_state_dict(state["place"]["feed"])
-        load_checkpoint(path, self.model, self.optimizer, schedule)
+        found = restore_checkpoint(path, self.model, self.optimizer, schedule)[1] + found
         self.history.update(state["history"])
         self.means.load_state_dict(state["means"])
         for hook in self.hooks:
             hook.load_state_dict(state)
         self.steps, self.seconds = state["step"], state["seconds"]
         self.commit(Cursor(**state["place"]))
+        if found:
+            remedy = "call load_checkpoint, set them and call fit without resume"
+            warnings.warn(warning_of(path, found, remedy), stacklevel=3)  # the caller of fit

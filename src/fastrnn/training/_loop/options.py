@@ -2,11 +2,13 @@
 """Checks of the arguments of `fit`, before anything is trained."""
 
 import os
+from numbers import Integral
 from typing import Any
 
 from ..._engine.arguments import as_choice, as_path
 from ...nn._options import kind_of
 from ...optim import ReduceLROnPlateau
+from .._data.batches import Batches
 from .._data.source import EpochReader, as_source, is_list_of_batches
 from .._state.checkpoints import Checkpoint
 
@@ -26,6 +28,18 @@ def as_validation(validation: Any, epochs: int, **options: Any) -> EpochReader:
             "them once; give a function that makes one"
         )
     return EpochReader(source)
+
+
+def own_seed(source: Any, x: Any, seed: Any) -> int | None:
+    """`seed`, if it is a number and orders the rows of a source that has been made of `x`."""
+    orders = isinstance(source, Batches) and source is not x and source.shuffle
+    return int(seed) if orders and isinstance(seed, Integral) else None
+
+
+def time_steps(data: EpochReader | None) -> int | None:
+    """How many time steps an epoch has, if it is known."""
+    steps = None if data is None else data.steps
+    return int(steps) if isinstance(steps, Integral) else None
 
 
 def check_part(name: str, part: Any, owner_name: str, owner: Any, example: str) -> None:
