@@ -11,7 +11,7 @@ from .._engine.arguments import FLOATS, NONNEGATIVE, Array, as_size
 from ..nn._configurable import Configurable
 from ..nn._option import KW_ONLY
 from ..nn._options import Argument, Number
-from ._groups import group_values, hyperparameters_of
+from ._groups import group_values, hyperparameters_of, numbers_of
 from ._state import check_names, scalar
 from ._trainable import Trainable, check_model
 
@@ -138,8 +138,7 @@ class Optimizer(Configurable, ABC):
         params, grads = dict(self.model.params.items()), dict(self.model.grads.items())
         for name, p in params.items():  # all of them, before one is changed
             _check_like(f"grads[{name!r}]", grads[name], p)
-        if not self.steps:
-            self.begun = self._numbers()
+        self.begun = self.begun if self.steps else numbers_of(self)
         self.steps += 1
         for name, p in params.items():
             rule = self._rule(name)
@@ -182,7 +181,7 @@ class Optimizer(Configurable, ABC):
             ``"moment.parameter"`` (ndarray, a copy) for each moment of each parameter.
         """
         arrays = {name: array.copy() for name, array in self._arrays().items()}
-        return {"steps": self.steps, **self._numbers(), **self._own_entries(), **arrays}
+        return {"steps": self.steps, **numbers_of(self), **self._own_entries(), **arrays}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a `state_dict`. It is checked as a whole before anything is changed.
@@ -224,10 +223,6 @@ class Optimizer(Configurable, ABC):
         rule = object.__new__(type(self))  # not copy.copy: importing fastrnn does not load that module
         vars(rule).update(vars(self) | own, lr=self.lr * own.get("lr", 1.0))
         return rule
-
-    def _numbers(self) -> dict[str, Any]:
-        """The hyper-parameters by name."""
-        return {name: getattr(self, name) for name in hyperparameters_of(type(self))}
 
     def _own_entries(self) -> dict[str, Any]:
         """What each parameter has from its group, by its name in a state_dict."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ...nn._configurable import Configurable, options_of
 from ...optim import Optimizer, Schedule
-from ...optim._groups import hyperparameters_of
+from ...optim._groups import hyperparameters_of, numbers_of
 from ...optim._state import scalar
 
 FIXED = "columns", "monitor", "mode"  # of fit: a history of two kinds of rows, or a best epoch of two, means nothing
@@ -67,7 +67,7 @@ def _of_optimizer(
     options, state = hyperparameters_of(type(optimizer)), saved["state"]
     begun = saved.get("begun") or ({} if scalar("steps", state) else state)  # an earlier version did not write it
     begun = {name: option.check(name, scalar(name, begun)) for name, option in options.items() if name in begun}
-    given = {name: getattr(optimizer, name) for name in options} | (optimizer.begun or {})
+    given = numbers_of(optimizer) | (optimizer.begun or {})
     found = []
     for name, option in options.items():
         used = scalar(name, state) if name in state else option.default
