@@ -116,6 +116,18 @@ def test_lr_may_be_changed_between_steps():
     assert optimizer.lr == 0.25
 
 
+def test_it_remembers_the_hyperparameters_of_its_first_update():
+    """Not those of its constructor, which may have been changed before, nor those of later updates."""
+    model = Model()
+    optimizer = SGD(model, lr=0.5, momentum=0.9)
+    assert optimizer.begun is None
+    optimizer.lr = 0.25
+    optimizer.step()
+    optimizer.lr = 0.125
+    optimizer.step()
+    assert optimizer.begun == {"lr": 0.25, "momentum": 0.9, "nesterov": False, "weight_decay": 0.0}
+
+
 @pytest.mark.parametrize("kind", [SGD, Adagrad, RMSprop, Adam, AdamW])
 def test_lr_zero_changes_nothing(kind):
     model, before = Model(), Model()

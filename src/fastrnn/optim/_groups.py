@@ -16,6 +16,11 @@ def hyperparameters_of(kind: type[Configurable]) -> dict[str, Option[Any, Any]]:
     return {k: options[k] for k in sorted(options) if isinstance(options[k], NumberOption | SizeOption | Flag | Choice)}
 
 
+def numbers_of(optimizer: Configurable) -> dict[str, Any]:
+    """The hyper-parameters of an optimizer now, by name."""
+    return {name: getattr(optimizer, name) for name in hyperparameters_of(type(optimizer))}
+
+
 def group_values(groups: Any, kind: type[Configurable], parameters: list[str]) -> dict[str, dict[str, Any]]:
     """The hyper-parameters that each parameter has from its group.
 

@@ -11,7 +11,7 @@ from .._engine.arguments import FLOATS, NONNEGATIVE, Array, as_size
 from ..nn._configurable import Configurable
 from ..nn._option import KW_ONLY
 from ..nn._options import Argument, Number
-from ._groups import group_values, hyperparameters_of
+from ._groups import group_values, hyperparameters_of, numbers_of
 from ._state import check_names, scalar
 from ._trainable import Trainable, check_model
 
@@ -29,6 +29,8 @@ class Optimizer(Configurable, ABC):
     ----------
     steps : int
         Number of updates so far.
+    begun : dict or None
+        The hyper-parameters at the first update, by name. None before it.
     state : dict
         ``state[parameter][moment]`` is an array of the shape and dtype of the parameter.
 
@@ -102,6 +104,7 @@ class Optimizer(Configurable, ABC):
                 raise TypeError(f"params[{name!r}]: expected float32 or float64, got {p.dtype}")
             _check_like(f"grads[{name!r}]", model.grads[name], p)
         self.steps: int = 0
+        self.begun: dict[str, Any] | None = None
         self.state: dict[str, dict[str, Array]] = {
             name: {moment: np.zeros(p.shape, p.dtype) for moment in self.moments} for name, p in model.params.items()
         }
@@ -135,6 +138,7 @@ class Optimizer(Configurable, ABC):
         params, grads = dict(self.model.params.items()), dict(self.model.grads.items())
         for name, p in params.items():  # all of them, before one is changed
             _check_like(f"grads[{name!r}]", grads[name], p)
+        self.begun = self.begun if self.steps else numbers_of(self)
         self.steps += 1
         for name, p in params.items():
             rule = self._rule(name)
@@ -176,9 +180,8 @@ class Optimizer(Configurable, ABC):
             ``"hyper-parameter.parameter"`` for what a parameter has from its group (`lr` as a multiple), and
             ``"moment.parameter"`` (ndarray, a copy) for each moment of each parameter.
         """
-        numbers = {name: getattr(self, name) for name in hyperparameters_of(type(self))}
         arrays = {name: array.copy() for name, array in self._arrays().items()}
-        return {"steps": self.steps, **numbers, **self._own_entries(), **arrays}
+        return {"steps": self.steps, **numbers_of(self), **self._own_entries(), **arrays}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a `state_dict`. It is checked as a whole before anything is changed.

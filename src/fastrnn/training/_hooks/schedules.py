@@ -4,14 +4,14 @@
 from typing import TYPE_CHECKING, Any
 
 from ...optim import ReduceLROnPlateau, Schedule
-from .hook import Hook, Step, watched_loss
+from .hook import Hook, Step
 
 if TYPE_CHECKING:
     from .._loop.loop import Training
 
 
 class ScheduleStepper(Hook):
-    """Steps a schedule after every update; `ReduceLROnPlateau` after every epoch, by its loss."""
+    """Steps a schedule after every update; `ReduceLROnPlateau` after every epoch, by the column that is watched."""
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
@@ -22,4 +22,4 @@ class ScheduleStepper(Hook):
 
     def on_epoch(self, run: "Training", row: dict[str, Any]) -> None:
         if isinstance(self.schedule, ReduceLROnPlateau):
-            self.schedule.step(watched_loss(row))
+            self.schedule.step(row[run.monitor])

@@ -18,8 +18,8 @@ def note_row(error: Exception, source: Any, objective: Objective) -> None:
     for n in source.rows.tolist():
         batch = source.row(n)
         if isinstance(error, FloatingPointError):
-            if not batch.is_finite():
-                error.add_note(f"x holds nan or inf in row {n}")
+            if names := batch.not_finite():
+                error.add_note(f"{' and '.join(names)} holds nan or inf in row {n}")
                 return
             continue
         try:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._engine.arguments import as_size
+from ...nn._options import kind_of
 from .._data.batch import Batch, between
 from .._data.source import EpochReader, as_source
 from .blame import note_row
@@ -155,9 +156,11 @@ def as_metrics(metrics: Sequence[Metric] | Mapping[str, Metric]) -> Metrics:
             raise ValueError(f"metrics: expected different names, got {double[0]} twice; a dict can name them")
         metrics = dict(zip(names, metrics, strict=True))
     for name, metric in metrics.items():
-        if not callable(metric):
-            raise TypeError(f"metrics: expected functions metric(y, target), got {type(metric).__name__} as {name}")
-        check_column(name, COLUMNS)
+        if not isinstance(name, str):
+            raise TypeError(f"metrics: expected names, got {name!r}")
+        if isinstance(metric, type) or not callable(metric):
+            raise TypeError(f"metrics: expected functions metric(y, target), got {kind_of(metric)} as {name}")
+        check_column(name, {*COLUMNS, *(f"val_{other}" for other in metrics)})
     return dict(metrics)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..._engine.arguments import Array
 from ...losses._masking import sequence_mask
 from ...nn._layer import Layer
+from ...nn._options import kind_of
 from .._data.batch import Batch
 from .._data.reading import arguments_of, reading_of
 
@@ -40,8 +41,10 @@ class Objective:
         names = ("params", "grads", "zero_grad", "forward", "backward")
         if missing := [name for name in names if not hasattr(model, name)]:
             raise TypeError(f"model: expected {', '.join(names)}, got {type(model).__name__} without {missing[0]}")
-        if not callable(loss):
-            raise TypeError(f"loss: expected a function loss(y, target), got {type(loss).__name__}")
+        if isinstance(model, type):
+            raise TypeError(f"model: expected an object, got {kind_of(model)}")
+        if isinstance(loss, type) or not callable(loss):
+            raise TypeError(f"loss: expected a function loss(y, target), got {kind_of(loss)}")
         self.model, self.loss = model, loss
         self._takes = arguments_of(loss)
         self._inputs = inputs_of(model)
