@@ -9,7 +9,7 @@ from ._container import Container
 from ._layer import Layer
 from ._options import Option, described, kind_of
 from ._stateful import StatefulLayer
-from ._tape import Tape, add_extras, open_tape
+from ._tape import Tape, open_tape
 
 
 class Layers(Option[tuple[Layer, ...], tuple[Layer, ...]]):
@@ -153,7 +153,6 @@ class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
                 dy, dbefore = self.layers[k].apply_backward(saved[k], dy, dstate[k])
             if self.layers[k].stateful:
                 before.append(dbefore)
-        add_extras(extras, saved)
         return dy, tuple(reversed(before))
 
     def check_dstate(self, tape: Tape, dstate: Any) -> list[Any]:
