@@ -168,48 +168,6 @@ def test_arguments_of_a_constructor_have_to_fit(change, words, path):
         fr.load(path, custom=OWN)
 
 
-class Tupled(Scale):
-    """A config that JSON changes."""
-
-    def config(self):
-        return {"features": self.features, "gain": (1.0, 2.0)}
-
-
-class Silent(Scale):
-    """A config that does not say all."""
-
-    def config(self):
-        return {"gain": self.gain}
-
-
-class Growing(Scale):
-    """A config of another layer."""
-
-    def config(self):
-        return {"features": self.features + 1, "gain": self.gain}
-
-
-class Callable(Scale):
-    """An argument that is no plain value."""
-
-
-@pytest.mark.parametrize(
-    "layer, words",
-    [
-        (Tupled(3), "Tupled.config() to hold what JSON gives back unchanged, got tuples or other types"),
-        (Silent(3), "config() of Silent to give the arguments of an equal layer, but "),
-        (Growing(3), "config() of Growing to give the arguments of an equal layer, but "),
-        (fr.Sequential(fr.Linear(2, 3), Silent(3)), "config() of Silent"),
-        (Callable(3, np.float64(2)), "JSON gives back unchanged"),
-    ],
-    ids=["tuple", "silent", "growing", "inside", "scalar"],
-)
-def test_what_would_not_come_back_is_not_saved(layer, words, path):
-    with refused(TypeError, words):
-        fr.save(layer, path)
-    assert not path.exists()
-
-
 def test_a_class_that_names_its_shapes_is_not_built_before_the_tensors_are_compared(path, monkeypatch):
     class Shaped(Affine):
         built = False
@@ -230,6 +188,16 @@ def test_a_class_that_names_its_shapes_is_not_built_before_the_tensors_are_compa
     with pytest.raises(ValueError, match="tensor weight: expected "):
         fr.load(path, custom=[Shaped])
     assert not Shaped.built
+
+
+class Own(fr.Linear):
+    """A layer of the package with another name."""
+
+
+def test_a_subclass_of_a_layer_of_the_package_is_loaded_as_what_it_is(path):
+    fr.save(fr.Sequential(fr.Residual(Own(2, 2, seed=0))), path)
+    assert type(fr.load(path, custom=[Own]).layers[0].layer) is Own
+    file_refused(path, "a layer of another package")
 
 
 def test_a_layer_from_inside_a_function_needs_its_class(path):

@@ -161,10 +161,20 @@ def run(cell: Cell, x: Array, y: Array, state: Parts, lengths: Array, *, reverse
 
 
 def run_backward(cell: Cell, steps: list[Step], dy: Array, dstate: Parts, dx: Array) -> None:
-    """Back through `run`: adds to dx (T, N, I), and writes the gradient of the initial state over that of the final."""
-    for t, rows, saved in reversed(steps):
-        own = tuple(part[rows] for part in dstate)
-        dx_t, before = cell.checked_step_backward(saved, dy[t, rows], own)
-        dx[t, rows] += dx_t
-        for part, new in zip(dstate, before, strict=True):
-            part[rows] = new
+    """Back through `run`: adds to dx (T, N, I), and writes the gradient of the initial state over that of the final.
+
+    The gradients of the parameters are summed over the steps before they are added to what is in `grads`, so that the
+    sum does not depend on that.
+    """
+    earlier = {name: grad.copy() for name, grad in cell.grads.items()}
+    cell.zero_grad()
+    try:
+        for t, rows, saved in reversed(steps):
+            own = tuple(part[rows] for part in dstate)
+            dx_t, before = cell.checked_step_backward(saved, dy[t, rows], own)
+            dx[t, rows] += dx_t
+            for part, new in zip(dstate, before, strict=True):
+                part[rows] = new
+    finally:
+        for name, grad in cell.grads.items():
+            grad += earlier[name]
