@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from . import training as training
     from .io import load, load_notes, save
     from .losses import binary_cross_entropy_with_logits, cross_entropy, ctc_loss, huber_loss, l1_loss, mse_loss
-    from .nn import RLS, Attention, AttentionDecoder, EchoState, Seq2Seq
+    from .nn import RLS, Attention, AttentionDecoder, EchoState, Recurrent, Seq2Seq, check_gradients
     from .optim import (
         SGD,
         Adagrad,
@@ -97,6 +97,7 @@ __all__ = [
     "MaxPool",
     "MeanPool",
     "RMSprop",
+    "Recurrent",
     "ReduceLROnPlateau",
     "RepeatVector",
     "Residual",
@@ -106,6 +107,7 @@ __all__ = [
     "Stream",
     "add_penalty",
     "binary_cross_entropy_with_logits",
+    "check_gradients",
     "clip_grad_norm",
     "clip_grad_value",
     "cross_entropy",

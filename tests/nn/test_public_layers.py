@@ -4,6 +4,7 @@
 import copy
 import inspect
 import pickle
+import pkgutil
 import re
 
 import numpy as np
@@ -14,6 +15,7 @@ from support.layers import assert_same_arrays
 import fastrnn as fr
 from fastrnn.nn._configurable import options_of
 from fastrnn.nn._layer import Layer, leaves
+from fastrnn.nn._options import type_name
 
 RECURRENT = (
     "input_size, hidden_size, num_layers=1, *, bias=True, batch_first=False, dropout=0.0, bidirectional=False, "
@@ -36,6 +38,7 @@ SIGNATURES = {  # they may grow at their ends; nothing that is there may change
     "MaxPool": "*, batch_first=False, dtype=np.float32",
     "MeanPool": "*, batch_first=False, dtype=np.float32",
     "RNN": f"{RECURRENT}, nonlinearity='tanh', leak=1.0, omega=0.0",
+    "Recurrent": "cell, *, reverse_cell=None, batch_first=False",
     "RepeatVector": "steps, *, batch_first=False, dtype=np.float32",
     "Residual": "layer",
     "Seq2Seq": "encoder, embedding, decoder, output, bridge=None, *, start=0, seed=None",
@@ -57,7 +60,8 @@ def built(architecture):
     if not isinstance(architecture, dict):
         return architecture
     config = {name: built(value) for name, value in architecture.items() if name != "type"}
-    kind = getattr(fr, architecture["type"])
+    name = architecture["type"]
+    kind = pkgutil.resolve_name(name) if ":" in name else getattr(fr, name)
     return kind(*config["layers"]) if kind is fr.Sequential else kind(**config)
 
 
@@ -93,7 +97,7 @@ def test_every_option_is_documented(name):
 
 def test_a_config_makes_a_layer_that_has_the_same_config(make):
     layer = make()
-    again = built({"type": type(layer).__name__, **layer.config()})
+    again = built({"type": type_name(type(layer)), **layer.config()})
     assert again.config() == layer.config() and repr(again) == repr(layer)
 
 

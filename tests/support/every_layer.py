@@ -2,6 +2,7 @@
 """One layer of every public class and of every variant, with an input for it."""
 
 import numpy as np
+from support.cells import recurrent
 from support.layers import (
     attention_decoder,
     echo_state,
@@ -40,6 +41,7 @@ LAYERS = {
     "LastStep, both": (lambda dtype, seed: fr.LastStep(bidirectional=True, dtype=dtype), X[..., :2]),
     "MeanPool": (lambda dtype, seed: fr.MeanPool(batch_first=True, dtype=dtype), X),
     "MaxPool": (lambda dtype, seed: fr.MaxPool(dtype=dtype), X),
+    "Recurrent": (recurrent, X),
     "RepeatVector": (lambda dtype, seed: fr.RepeatVector(4, dtype=dtype), X[0]),
     "Residual": (lambda **kw: fr.Residual(fr.GRU(3, 3, **kw)), X),
     "Residual, no state": (lambda **kw: fr.Residual(fr.Linear(3, 3, **kw)), X),

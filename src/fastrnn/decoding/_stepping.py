@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from .._engine.arguments import Array, as_integers, as_size
 from .._engine.layout import Layout, select_rows
 from .._engine.ragged import as_lengths
-from ..nn._layer import leaves
+from ..nn._layer import every_layer
 from ..nn._sequential import Sequential
 
 Step: TypeAlias = Callable[[Array, Any], tuple[Array, Any, Array | None]]
@@ -45,7 +45,7 @@ def _begin_language_model(
     if tokens.ndim != 2 or layout.time_major(tokens).shape[0] == 0:
         axes = layout.axes("V").replace(", V", "")
         raise ValueError(f"source: expected tokens {axes} with T of at least 1, got {tokens.shape}")
-    if any(getattr(leaf, "bidirectional", False) for leaf in leaves(model)):
+    if any(getattr(layer, "bidirectional", False) for layer in every_layer(model)):
         raise ValueError("model: expected layers of one direction, got bidirectional=True: they read later steps")
     tokens = layout.time_major(tokens)
     T, N = tokens.shape

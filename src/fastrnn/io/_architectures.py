@@ -10,11 +10,12 @@ from reprlib import repr as short  # a value from a file may have megabytes
 from typing import Any
 
 from .. import nn
-from ..nn._configurable import options_of
+from ..nn._configurable import Configurable, options_of
 from ..nn._container import Container
 from ..nn._layer import Layer
-from ..nn._options import kind_of
+from ..nn._options import kind_of, type_name
 from ..nn._signal import misfit
+from ._custom import Find, same_json
 
 # The layers that a file can hold, of `fastrnn.nn`.
 KINDS = (
@@ -31,6 +32,7 @@ KINDS = (
     "MaxPool",
     "MeanPool",
     "RNN",
+    "Recurrent",
     "RepeatVector",
     "Residual",
     "Seq2Seq",
@@ -39,23 +41,29 @@ KINDS = (
 
 
 def check_kinds(model: Any) -> None:
-    """Raise TypeError for a model that `load` could not build."""
+    """Raise TypeError for a model that `load` could not build. Those of other packages are checked by `_custom`."""
     name = kind_of(model)
-    if name not in KINDS or getattr(nn, name) is not type(model):
+    foreign = isinstance(model, Layer) and ":" in type_name(type(model))
+    if not foreign and (name not in KINDS or getattr(nn, name) is not type(model)):
         raise TypeError(f"model: expected {', '.join(KINDS)}, got {name}")
     for layer in model.children().values():
         check_kinds(layer)
 
 
-def parse(architecture: Any) -> tuple[type[Layer], dict[str, Any]]:
+def parse(architecture: Any, find: Find) -> tuple[type[Layer], dict[str, Any]]:
     """The class that an architecture names, and its arguments: complete, and each as `config` could have written it."""
     if not isinstance(architecture, dict):
         raise ValueError(f"architecture: expected an object, got {short(architecture)}")
     config = dict(architecture)
     name = config.pop("type", None)
-    if not isinstance(name, str) or name not in KINDS:
+    if isinstance(name, str) and ":" in name:
+        kind = find(name)
+        if not is_declared(kind):
+            return kind, config
+    elif isinstance(name, str) and name in KINDS:
+        kind = getattr(nn, name)
+    else:
         raise ValueError(f"architecture: expected a type of {', '.join(KINDS)}, got {short(name)}")
-    kind: type[Layer] = getattr(nn, name)
     options = {key: option for key, option in options_of(kind).items() if option.in_config}
     required = {key for key, option in options.items() if not option.omit}
     for what, keys in ("missing", required - config.keys()), ("unknown", config.keys() - options):
@@ -68,25 +76,46 @@ def parse(architecture: Any) -> tuple[type[Layer], dict[str, Any]]:
     return kind, config
 
 
-def parameters(architecture: Any, prefix: str = "") -> Iterator[tuple[str, str, tuple[int, ...]]]:
+def is_declared(kind: type[Layer]) -> bool:
+    """Whether the config of a class follows from its options: it has no constructor and no `config` of its own."""
+    inherited = kind.__init__ in (Configurable.__init__, nn.Sequential.__init__)
+    return ":" not in type_name(kind) or (inherited and kind.config is Configurable.config)
+
+
+def parameters(architecture: Any, find: Find, prefix: str = "") -> Iterator[tuple[str, str, tuple[int, ...]]]:
     """(name, dtype, shape) of each parameter, one after another, without a model."""
-    kind, config = parse(architecture)
-    if issubclass(kind, Container):
+    kind, config = parse(architecture, find)
+    inner: set[str] = set()
+    if issubclass(kind, Container) and is_declared(kind):
         for name, child in kind.child_configs(config):
-            yield from parameters(child, f"{prefix}{name}." if name else prefix)
+            for entry in parameters(child, find, f"{prefix}{name}." if name else prefix):
+                inner.add(entry[0])
+                yield entry
+    silent = getattr(kind.parameter_shapes, "__func__", None) is vars(Layer)["parameter_shapes"].__func__
+    if silent and ":" in architecture["type"]:  # only a layer can tell
+        for name, array in build(architecture, find).stored.items():
+            if prefix + name not in inner:
+                yield prefix + name, str(array.dtype), array.shape
+        return
     for name, shape in kind.parameter_shapes(**config):
-        yield prefix + name, config["dtype"], shape
+        yield prefix + name, config.get("dtype", "float32"), shape
 
 
-def build(architecture: Any) -> Layer:
+def build(architecture: Any, find: Find) -> Layer:
     """The model, with parameters of any values."""
-    kind, config = parse(architecture)
-    if kind is nn.Sequential:
-        return _sequential(list(map(build, config["layers"])), config.get("names"))
+    kind, config = parse(architecture, find)
+    declared = is_declared(kind)
+    if declared and issubclass(kind, nn.Sequential):
+        return _sequential(kind, [build(layer, find) for layer in config["layers"]], config.get("names"))
+    layers = {key: build(value, find) for key, value in config.items() if declared and isinstance(value, dict)}
     try:
-        layer = kind(**{key: build(value) if isinstance(value, dict) else value for key, value in config.items()})
+        layer = kind(**(config | layers))
     except TypeError as error:
         raise ValueError(f"architecture: {kind.__name__}: {error}") from error
+    if not declared:
+        if not same_json(layer.config(), config):
+            raise ValueError(f"architecture: {kind.__name__}: expected the config of a layer, got {short(config)}")
+        return layer
     for key, value in config.items():  # an Embedding, for one, turns a padding_idx of -1 into V - 1
         plain = options_of(kind)[key].plain(getattr(layer, key))
         if plain != value and not isinstance(value, dict):
@@ -94,10 +123,10 @@ def build(architecture: Any) -> Layer:
     return layer
 
 
-def _sequential(layers: list[Layer], names: list[str] | None) -> Layer:
+def _sequential(kind: type[nn.Sequential], layers: list[Layer], names: list[str] | None) -> Layer:
     """A Sequential, also one that version 0.1 built and that is refused today."""
     if problem := misfit(layers, ("features",)):
         raise ValueError(f"architecture: {problem}")
     if problem := misfit(layers):
         warnings.warn(f"this model would be refused today: {problem}", stacklevel=2)
-    return nn.Sequential._composed(*((), dict(zip(names, layers, strict=True))) if names else (tuple(layers), {}))
+    return kind._composed(*((), dict(zip(names, layers, strict=True))) if names else (tuple(layers), {}))

@@ -85,7 +85,9 @@ class Configurable:
         for base in reversed(cls.__bases__):
             inherited |= getattr(base, "_options", {})
         last = {name: option for name, option in inherited.items() if option.last and name not in own}
-        cls._options = {name: option for name, option in inherited.items() if not option.last} | own | last
+        options = {name: option for name, option in inherited.items() if not option.last} | own | last
+        # A class that gives the name another meaning, such as a property, has no such option.
+        cls._options = {name: option for name, option in options.items() if isinstance(getattr(cls, name), Option)}
         required = [
             option.default is REQUIRED for option in cls._options.values() if not option.kw_only and option.init
         ]
@@ -103,7 +105,11 @@ class Configurable:
                 object.__setattr__(self, name, checked)
             else:
                 rest[name] = checked
+        self._prepare()
         self._setup(**rest)
+
+    def _prepare(self) -> None:
+        """What has to be there before `_setup`."""
 
     def _setup(self, **rest: Any) -> None:
         """What else makes an instance, once its options are set."""
@@ -140,12 +146,18 @@ class Configurable:
         -------
         dict of str to object
         """
-        plain = {
-            name: (option, option.plain(getattr(self, name)))
-            for name, option in self._options.items()
-            if option.in_config
-        }
-        return {name: value for name, (option, value) in plain.items() if not (option.omit and value == option.default)}
+        plain = {name: self._plain(name) for name in self._config_names()}
+        omit = {name: option.default for name, option in self._options.items() if option.omit}
+        return {name: value for name, value in plain.items() if not (name in omit and value == omit[name])}
+
+    @classmethod
+    def _config_names(cls) -> list[str]:
+        """The names in `config`, apart from options that may be left out."""
+        return [name for name, option in cls._options.items() if option.in_config]
+
+    def _plain(self, name: str) -> Any:
+        """A value of `config`."""
+        return self._options[name].plain(getattr(self, name))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.config().items())})"

@@ -58,7 +58,6 @@ class Dropout(StatelessLayer):
 
     def _setup(self, seed: Generator) -> None:
         (self._rng,) = seed.spawn(1)
-        self._own({})
 
     def features_after(self, features: int | None) -> int | None:
         return features

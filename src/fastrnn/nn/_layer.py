@@ -6,18 +6,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from .._engine.arguments import Array, as_floats
-from ._configurable import Configurable
 from ._parameters import Joined, NamedArrays, Parameters, as_entry, renamed
+from ._parametrized import Parametrized
 from ._signal import Interface
 from ._tape import Tape, open_tape
 
 Shapes = Iterator[tuple[str, tuple[int, ...]]]
 
 
-class Layer(Configurable, Interface, ABC):
+class Layer(Parametrized, Interface, ABC):
     """Base of every layer.
 
     A layer has `params` and `grads` (the same names and shapes), ``layer(x)`` for inference, ``layer.forward(x)`` for
@@ -106,28 +104,14 @@ class Layer(Configurable, Interface, ABC):
 
     # -- parameters --------------------------------------------------------------------------------------------------
 
-    def _own(self, arrays: dict[str, Array]) -> None:
-        """Take ownership of the parameter arrays, with gradients of zero."""
-        self._arrays = arrays
-        self._grad_arrays = {name: np.zeros_like(array) for name, array in arrays.items()}
-        self._params: NamedArrays = Parameters(self._arrays)
-        self._grads: NamedArrays = Parameters(self._grad_arrays)
-
-    @property
-    def params(self) -> NamedArrays:
-        """The parameters by name; they may be written in place."""
-        return self._params
-
-    @property
-    def grads(self) -> NamedArrays:
-        """The gradients by name, with the shapes of the parameters; `backward` adds to them."""
-        return self._grads
-
     @property
     def stored(self) -> NamedArrays:
         """What `state_dict` copies: the parameters, and random weights that do not learn."""
         children = self.children()
-        return Joined((prefix_of(name), child.stored) for name, child in children.items()) if children else self.params
+        if not children:
+            return self.params
+        own = Parameters(self._arrays)
+        return Joined([("", own), *((prefix_of(name), child.stored) for name, child in children.items())])
 
     def zero_grad(self) -> None:
         """Set every gradient to 0."""
@@ -210,13 +194,11 @@ class Layer(Configurable, Interface, ABC):
 
     def __setattr__(self, name: str, value: Any) -> None:
         known = getattr(type(self), name, None)
-        if (
-            not name.startswith("_")
-            and (name in self.__dict__ or known is not None)
-            and not getattr(known, "fset", None)
-        ):
-            raise AttributeError(f"{name}: the configuration of a layer is read-only; construct a new layer")
-        object.__setattr__(self, name, value)
+        fixed = name in self.__dict__ or not (known is None or name in self._options)
+        if not name.startswith("_") and fixed and not getattr(known, "fset", None):
+            hint = "add_parameters makes parameters" if name in ("params", "grads") else "construct a new layer"
+            raise AttributeError(f"{name}: the configuration of a layer is read-only; {hint}")
+        super().__setattr__(name, value)
 
 
 def rebuilt(kind: type, config: dict[str, Any], state_dict: dict[str, Array], random_state: Any) -> Layer:
@@ -238,3 +220,11 @@ def leaves(layer: Any) -> list[Any]:
     """The layers inside a layer that have no others in them, in order; the layer itself if it has none."""
     children = layer.children().values() if isinstance(layer, Layer) else ()
     return [leaf for child in children for leaf in leaves(child)] or [layer]
+
+
+def every_layer(layer: Any) -> Iterator[Layer]:
+    """The layer and all layers inside it, containers included; none if it is not a layer."""
+    if isinstance(layer, Layer):
+        yield layer
+        for child in layer.children().values():
+            yield from every_layer(child)

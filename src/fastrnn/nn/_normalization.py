@@ -45,7 +45,7 @@ class LayerNorm(StatelessLayer):
 
     def _setup(self) -> None:
         check_memory(2 * self.features * self.dtype.itemsize, "features")
-        self._own({"weight": np.ones(self.features, self.dtype), "bias": np.zeros(self.features, self.dtype)})
+        self.add_parameters(weight=np.ones(self.features), bias=np.zeros(self.features))
 
     @property
     def features_in(self) -> int:

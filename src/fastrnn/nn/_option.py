@@ -84,7 +84,10 @@ class Option(Generic[Provided, Value]):
     def __get__(self, instance: object, owner: type) -> Any:
         if instance is None:
             return self
-        raise AttributeError(f"{type(instance).__name__}.{self.name}: the constructor uses it and does not keep it")
+        why = "the constructor uses it and does not keep it"
+        if self.stored:
+            why = "not set yet; a constructor of your own begins with super().__init__()"
+        raise AttributeError(f"{type(instance).__name__}.{self.name}: {why}")
 
     if TYPE_CHECKING:
 

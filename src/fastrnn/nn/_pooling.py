@@ -24,9 +24,6 @@ class Pool(Layer):
     batch_first: Flag = Flag("x is (N, T, F).", default=False)
     dtype: DType = DType("Of the input and the output.", default=np.float32)
 
-    def _setup(self) -> None:
-        self._own({})
-
     @abstractmethod
     def _pool(self, x: Array, lengths: Array) -> tuple[Array, Any]:
         """y (N, F) of x (T, N, F), and what `_spread` needs."""

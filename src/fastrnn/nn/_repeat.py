@@ -45,9 +45,6 @@ class RepeatVector(StatelessLayer):
     batch_first: Flag = Flag("The output is (N, steps, F).", default=False)
     dtype: DType = DType("Of the input and the output.", default=np.float32)
 
-    def _setup(self) -> None:
-        self._own({})
-
     def features_after(self, features: int | None) -> int | None:
         return features
 

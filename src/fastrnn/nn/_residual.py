@@ -79,11 +79,6 @@ class Residual(Container, Generic[Inner]):
         return self.layer.grads
 
     @property
-    def dtype(self) -> Any:
-        """That of the layer."""
-        return self.layer.dtype  # type: ignore[attr-defined]
-
-    @property
     def stateful(self) -> bool:
         return self.layer.stateful
 
@@ -117,10 +112,6 @@ class Residual(Container, Generic[Inner]):
     def directions_after(self, directions: int | None) -> int | None:
         added = self.layer.directions_after(directions)
         return None if directions is None and added == 1 else added
-
-    def child_tapes(self, tape: Tape) -> list[tuple[str, Layer, Tape]]:
-        inner, _ = open_tape(tape, self)
-        return [("", self.layer, inner)]
 
     def _padding(self, x: Array, lengths: Any) -> tuple[Layout, Array] | None:
         """x's layout, and which (T, N) positions lie beyond their row's length; None if all belong to rows."""

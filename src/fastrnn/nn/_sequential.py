@@ -10,7 +10,7 @@ from ._layer import Layer
 from ._options import Option, described, kind_of
 from ._signal import Axes, Signal, misfit, signal_after, signal_in
 from ._stateful import StatefulLayer
-from ._tape import Tape, add_extras, open_tape
+from ._tape import Tape, open_tape
 
 
 class Layers(Option[tuple[Layer, ...], tuple[Layer, ...]]):
@@ -237,7 +237,6 @@ class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
                 dy, dbefore = layer.apply_backward(tape, dy, dafter)
             if layer.stateful:
                 before.append(dbefore)
-        add_extras(extras, saved)
         return dy, tuple(reversed(before))
 
     def check_dstate(self, tape: Tape, dstate: Any) -> list[Any]:

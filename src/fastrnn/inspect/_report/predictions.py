@@ -9,9 +9,8 @@ from numpy.typing import ArrayLike
 from ..._engine.arguments import Array
 from ..._engine.layout import Layout, as_state
 from ...nn import Layer, RepeatVector, Residual, Sequential
-from ...nn._layer import leaves
+from ...nn._layer import every_layer
 from ...nn._pooling import Pool
-from ...nn._recurrent.recurrent import Recurrent
 from .._gradients.target import split_embedding
 from .._trace.trace import Trace
 
@@ -21,8 +20,7 @@ BLOCK = 128  # windows that are processed together: some ten megabytes of tape
 def is_causal(model: Layer) -> bool:
     """Whether a model has an output at each step that depends on the steps up to there only."""
     return not any(
-        layer.bidirectional if isinstance(layer, Recurrent) else isinstance(layer, Pool | RepeatVector)
-        for layer in leaves(model)
+        isinstance(layer, Pool | RepeatVector) or getattr(layer, "bidirectional", False) for layer in every_layer(model)
     )
 
 

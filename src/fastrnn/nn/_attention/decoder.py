@@ -72,7 +72,6 @@ class AttentionDecoder(Container):
         check_fit(self)
         fed = self.combine.out_features if self.input_feeding else 0
         self.input_size: int = self.layer.input_size - fed
-        super()._setup()
 
     @property
     def stateful(self) -> bool:
@@ -85,11 +84,6 @@ class AttentionDecoder(Container):
     @property
     def takes_lengths(self) -> bool:
         return True
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """That of the layers."""
-        return self.layer.dtype
 
     @property
     def batch_first(self) -> bool:

@@ -23,7 +23,7 @@ from .stream import Stream
 from .training import Downstream, Random, Upstream, backward, forward
 
 
-class Recurrent(StatefulLayer[State]):
+class RecurrentBase(StatefulLayer[State]):
     """A stack of recurrent layers; what RNN, LSTM and GRU share."""
 
     input_size: Size = Size("I, the features of each step of x.")

@@ -122,12 +122,12 @@ class Stream:
         TypeError, ValueError
             `rows` is neither, or a number is out of range. Nothing is changed then.
         """
-        chosen = slice(None) if rows is None else _as_rows("rows", rows, self.batch)
+        chosen = slice(None) if rows is None else as_rows("rows", rows, self.batch)
         for array in self._state:
             array[:, chosen] = 0
 
 
-def _as_rows(name: str, rows: ArrayLike, N: int) -> Array:
+def as_rows(name: str, rows: ArrayLike, N: int) -> Array:
     """A mask of N rows, or row numbers, as an index, or an error that begins with `name`."""
     mask = as_array(name, rows, "a mask of bool or row numbers")
     if mask.dtype == bool:

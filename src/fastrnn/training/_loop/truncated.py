@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._engine.arguments import as_size
-from ...nn._layer import leaves
+from ...nn._layer import every_layer
 from ...nn._tape import add_extras
 from .._data.batch import Batch, between, steps_of
 from .objective import Loss, Objective, positions
@@ -177,7 +177,7 @@ def as_windows(name: str, value: Any, model: Any) -> tuple[int, int]:
     kind = type(model).__name__
     if not getattr(model, "stateful", False):
         raise TypeError(f"model: expected one with a state to carry from window to window, got {kind}")
-    if any(getattr(leaf, "bidirectional", False) and leaf.stateful for leaf in leaves(model)):
+    if any(getattr(layer, "bidirectional", False) and layer.stateful for layer in every_layer(model)):
         raise ValueError(
             f"model: expected one direction, got a bidirectional {kind}, whose reverse direction starts at the end"
         )
