@@ -14,6 +14,7 @@ PAGES = (
     ("Attention and sequence-to-sequence models", "nn", "Attention* Seq2Seq"),
     ("Echo state networks", "nn", "EchoState RLS"),
     ("The layer contract", "nn", "Layer StatelessLayer StatefulLayer Parameters Tape"),
+    ("Activation functions", "nn", "Activation sigmoid softmax log_softmax"),
     ("Other layers", "nn", "*"),
     ("Losses", "losses", "*"),
     ("Gradients", "optim", "add_* clip_*"),

@@ -20,6 +20,7 @@ from .nn import (
     GRU,
     LSTM,
     RNN,
+    Activation,
     Dropout,
     Embedding,
     LastStep,
@@ -31,6 +32,9 @@ from .nn import (
     Residual,
     Sequential,
     Stream,
+    log_softmax,
+    sigmoid,
+    softmax,
 )
 
 if TYPE_CHECKING:
@@ -68,6 +72,7 @@ __all__ = [
     "RLS",
     "RNN",
     "SGD",
+    "Activation",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -111,11 +116,14 @@ __all__ = [
     "load",
     "load_checkpoint",
     "load_notes",
+    "log_softmax",
     "mse_loss",
     "save",
     "save_checkpoint",
     "set_num_threads",
     "show_config",
+    "sigmoid",
+    "softmax",
     "threads",
     "truncated_bptt",
 ]

@@ -92,7 +92,7 @@ class Own(fr.Linear):
 )
 def test_save_refuses_what_load_could_not_build(model, path):
     with pytest.raises(
-        TypeError, match=r"^model: expected Attention, .*Sequential, got (NoneType|int|str|dict|the class Linear|Own)$"
+        TypeError, match=r"^model: expected Activation, .*Sequential, got (NoneType|int|str|dict|the class Linear|Own)$"
     ):
         fr.save(model, path)
     assert not os.listdir(path.parent)

@@ -15,6 +15,7 @@ import fastrnn as fr
 from fastrnn.io import _container as container
 
 MODELS = {
+    "activation": lambda dtype=np.float32, seed=0: fr.Activation("leaky_relu", dtype=dtype),
     "attention": lambda **own: fr.Attention(3, 3, attention_size=5, **own),
     "attention_dot": lambda **own: fr.Attention(3, 3, score="dot", batch_first=True, **own),
     "attention_general": lambda **own: fr.Attention(3, 3, score="general", **own),

@@ -16,6 +16,7 @@ from ..nn._options import kind_of
 
 # The layers that a file can hold, of `fastrnn.nn`.
 KINDS = (
+    "Activation",
     "Attention",
     "AttentionDecoder",
     "Dropout",

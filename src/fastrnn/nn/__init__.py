@@ -4,8 +4,10 @@
 from typing import TYPE_CHECKING
 
 from .._lazy import lazy as _lazy
+from ._activation import Activation
 from ._dropout import Dropout
 from ._embedding import Embedding
+from ._functional import log_softmax, sigmoid, softmax
 from ._layer import Layer
 from ._linear import Linear
 from ._normalization import LayerNorm
@@ -34,6 +36,7 @@ __all__ = [
     "LSTM",
     "RLS",
     "RNN",
+    "Activation",
     "Attention",
     "AttentionDecoder",
     "Dropout",
@@ -54,6 +57,9 @@ __all__ = [
     "StatelessLayer",
     "Stream",
     "Tape",
+    "log_softmax",
+    "sigmoid",
+    "softmax",
 ]
 
 if not TYPE_CHECKING:

@@ -4,11 +4,10 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ..._engine.arguments import Array
 from ..._engine.layout import Layout, as_state
-from ...nn import Layer, RepeatVector, Residual, Sequential
+from ...nn import Layer, RepeatVector, Residual, Sequential, log_softmax
 from ...nn._layer import leaves
 from ...nn._pooling import Pool
 from ...nn._recurrent.recurrent import Recurrent
@@ -24,13 +23,6 @@ def is_causal(model: Layer) -> bool:
         layer.bidirectional if isinstance(layer, Recurrent) else isinstance(layer, Pool | RepeatVector)
         for layer in leaves(model)
     )
-
-
-def log_softmax(logits: ArrayLike) -> Array:
-    """The logarithms of the probabilities of logits (..., V), in float64."""
-    logits = np.asarray(logits, np.float64)
-    logits = logits - logits.max(axis=-1, keepdims=True)
-    return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
 
 
 def recent_influence(model: Layer, x: Array, trace: Trace, outputs: Array, window: int, softmax: bool = False) -> Array:
@@ -54,7 +46,7 @@ def recent_influence(model: Layer, x: Array, trace: Trace, outputs: Array, windo
         steps = np.minimum(starts + np.arange(window)[:, None], T - 1)  # (window, rows)
         y, _, tape = copy.forward(time_major(vectors[steps]), state_before(copy, "", trace, starts), last + 1)
         logits, dy = time_major(y)[last, rows], np.zeros(y.shape, y.dtype)
-        time_major(dy)[last, rows] = -np.exp(log_softmax(logits)) if softmax else 0
+        time_major(dy)[last, rows] = -np.exp(log_softmax(logits.astype(np.float64))) if softmax else 0
         time_major(dy)[last, rows, outputs[block]] += 1
         dx, _ = copy.backward(tape, dy)
         norms = np.sqrt(np.square(time_major(dx), dtype=float).sum(axis=-1))
