@@ -10,8 +10,8 @@ import numpy as np
 
 from .._engine.arguments import Array, as_floats
 from ._configurable import Configurable
-from ._parameters import Joined, NamedArrays, Parameters, as_entry
-from ._tape import Tape, open_tape
+from ._parameters import Joined, NamedArrays, Parameters, load_entries
+from ._tape import Tape, has_gradient, open_tape
 
 Shapes = Iterator[tuple[str, tuple[int, ...]]]
 
@@ -107,9 +107,17 @@ class Layer(Configurable, ABC):
         """`dstate` as `_backward` takes it, or TypeError or ValueError unless it fits the state from `forward`."""
         return dstate
 
-    def _opened(self, tape: Any, dy: Any, name: str = "dy", of: str = "y") -> tuple[Any, Array]:
-        """What `forward` saved, and the gradient of its output, checked. Nothing has been changed after an error."""
+    def _opened(self, tape: Any, dy: Any, name: str = "dy", of: str = "y", others: Any = None) -> tuple[Any, Array]:
+        """What `forward` saved, and the gradient of its output, checked. Nothing has been changed after an error.
+
+        None is a gradient of zero if there is one among `others`, those of further outputs.
+        """
         content = open_tape(tape, self)
+        if dy is None and has_gradient(others):
+            dy = np.zeros(tape.shape, self.dtype)  # type: ignore[attr-defined]
+        elif dy is None:
+            also = ", and no gradient of anything else" if self.stateful else ""
+            raise TypeError(f"{name}: expected an array of shape {tape.shape}, the gradient of {of}, got None{also}")
         dy = as_floats(name, dy, self.dtype)  # type: ignore[attr-defined]
         if dy.shape != tape.shape:
             raise ValueError(f"{name}: expected {tape.shape}, the shape of {of}, got {dy.shape}")
@@ -178,23 +186,7 @@ class Layer(Configurable, ABC):
         TypeError
             An entry is not an array of floats. Nothing is written then.
         """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"state_dict: expected a mapping of names to arrays, got {type(state_dict).__name__}")
-        stored = dict(self.stored.items())
-        missing = [name for name in stored if name not in state_dict]
-        unknown = [name for name in state_dict if name not in stored]
-        if missing or unknown:
-            parts = [
-                f"{word} {', '.join(map(str, names))}"
-                for word, names in (("missing", missing), ("unknown", unknown))
-                if names
-            ]
-            raise ValueError(
-                f"state_dict: expected the names of {type(self).__name__}.state_dict(), got {'; '.join(parts)}"
-            )
-        values = {name: as_entry(name, state_dict[name], target) for name, target in stored.items()}
-        for name, value in values.items():
-            stored[name][...] = value
+        load_entries(self.stored, state_dict, type(self).__name__)
 
     # -- copies ------------------------------------------------------------------------------------------------------
 

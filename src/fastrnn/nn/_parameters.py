@@ -143,6 +143,25 @@ class Joined(NamedArrays):
         return sum(len(part) for _, part in self._parts)
 
 
+def load_entries(stored: NamedArrays, state_dict: Any, owner: str) -> None:
+    """Write the arrays of `state_dict` into those of `stored`, which it names exactly, or write nothing."""
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(f"state_dict: expected a mapping of names to arrays, got {type(state_dict).__name__}")
+    targets = dict(stored.items())
+    missing = [name for name in targets if name not in state_dict]
+    unknown = [name for name in state_dict if name not in targets]
+    if missing or unknown:
+        parts = [
+            f"{word} {', '.join(map(str, names))}"
+            for word, names in (("missing", missing), ("unknown", unknown))
+            if names
+        ]
+        raise ValueError(f"state_dict: expected the names of {owner}.state_dict(), got {'; '.join(parts)}")
+    values = {name: as_entry(name, state_dict[name], target) for name, target in targets.items()}
+    for name, value in values.items():
+        targets[name][...] = value
+
+
 def as_entry(name: str, value: Any, target: Array) -> Array:
     """`value` as an array that can be written into `target` without a change of its meaning."""
     value = as_array(name, value, "float32 or float64")
