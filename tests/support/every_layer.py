@@ -34,6 +34,7 @@ LAYERS = {
     "Dropout": (lambda **kw: fr.Dropout(0.0, **kw), X),  # without chance: with it, see test_dropout
     "Attention": (lambda **kw: fr.Attention(3, 2, **kw), (X, X[:2, :, :2])),
     "Attention, dot": (lambda **kw: fr.Attention(3, 3, score="dot", **kw), (X, X[:2])),
+    "Attention, scaled": (lambda **kw: fr.Attention(3, 3, score="scaled_dot", **kw), (X, X[:2])),
     "Attention, general": (lambda **kw: fr.Attention(3, 2, score="general", **kw), (X, X[:2, :, :2])),
     "AttentionDecoder": (attention_decoder, (X, X[:2])),
     "AttentionDecoder, fed": (lambda **kw: attention_decoder(input_feeding=True, **kw), (X, X[:2])),

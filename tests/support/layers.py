@@ -88,7 +88,7 @@ def attention_decoder(
 ):  # fmt: skip
     """x (T, N, 3) and a memory (S, N, 3) to y (T, N, 5)."""
     common = {"batch_first": batch_first, "dtype": dtype}
-    size = 3 if score == "dot" else 4
+    size = 3 if score.endswith("dot") else 4
     return fr.AttentionDecoder(
         layer(3 + 5 * input_feeding, size, num_layers, seed=seed, **common, **options),
         fr.Attention(size, 3, score=score, seed=seed + 1, **common),

@@ -18,6 +18,7 @@ MODELS = {
     "activation": lambda dtype=np.float32, seed=0: fr.Activation("leaky_relu", dtype=dtype),
     "attention": lambda **own: fr.Attention(3, 3, attention_size=5, **own),
     "attention_dot": lambda **own: fr.Attention(3, 3, score="dot", batch_first=True, **own),
+    "attention_scaled": lambda **own: fr.Attention(3, 3, score="scaled_dot", **own),
     "attention_general": lambda **own: fr.Attention(3, 3, score="general", **own),
     "attention_decoder": lambda **own: attention_decoder(input_feeding=True, num_layers=2, **own),
     "embedding": lambda **own: fr.Embedding(7, 3, **own),
