@@ -65,6 +65,15 @@ def test_load_state_dict_converts_between_the_floats(case, make, own, other):
     assert call(layer, inputs(case, own)).dtype == own
 
 
+@pytest.mark.parametrize("narrow", ["float16", "bfloat16"])
+def test_load_state_dict_widens_half_precision(case, make, dtype, narrow):
+    """Exactly: every number of 16 bits is one of float32 and of float64."""
+    kind = np.float16 if narrow == "float16" else pytest.importorskip("ml_dtypes").bfloat16
+    layer, halves = make(dtype), {name: array.astype(kind) for name, array in make(dtype, seed=7).state_dict().items()}
+    layer.load_state_dict(halves)
+    assert_same_arrays(layer.stored, {name: array.astype(dtype) for name, array in halves.items()})
+
+
 def with_last(value):
     """A state_dict with the last entry, which is checked last, made from it by `value`."""
 
@@ -84,7 +93,7 @@ BAD_STATE_DICTS = {
     "rank": (with_last(lambda array: array[..., None]), ValueError, ["expected shape", ", 1)"]),
     "scalar": (with_last(lambda array: 1.0), ValueError, ["expected shape", "got ()"]),
     "integers": (with_last(lambda array: np.ones(array.shape, int)), TypeError, ["got int64"]),
-    "half": (with_last(lambda array: array.astype(np.float16)), TypeError, ["got float16"]),
+    "other byte order": (with_last(lambda array: array.astype(">f4")), TypeError, ["got >f4"]),
     "complex": (with_last(lambda array: array + 0j), TypeError, ["got complex"]),
     "strings": (with_last(lambda array: array.astype(str)), TypeError, ["got <U"]),
     "None": (with_last(lambda array: None), TypeError, ["got None"]),

@@ -176,8 +176,8 @@ class Layer(Configurable, ABC):
         Parameters
         ----------
         state_dict : mapping of str to array_like
-            Exactly the names of `state_dict`, with their shapes; float32 or float64, converted to the layer's dtype. A
-            PyTorch state_dict turned into NumPy arrays is one.
+            Exactly the names of `state_dict`, with their shapes; float32 or float64, converted to the layer's dtype, or
+            float16 or bfloat16 (of ml_dtypes), widened to it. A PyTorch state_dict turned into NumPy arrays is one.
 
         Raises
         ------

@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike
 from .._engine.arguments import FLOATS, Array, as_array
 
 
+NARROW = ("float16", "bfloat16")  # floats that are widened when they are written; ml_dtypes has the second
+
+
 class NamedArrays(MutableMapping[str, Array]):
     """Named arrays, fixed in number, shape and dtype.
 
@@ -165,8 +168,8 @@ def load_entries(stored: NamedArrays, state_dict: Any, owner: str) -> None:
 def as_entry(name: str, value: Any, target: Array) -> Array:
     """`value` as an array that can be written into `target` without a change of its meaning."""
     value = as_array(name, value, "float32 or float64")
-    if value.dtype not in FLOATS:
-        raise TypeError(f"{name}: expected float32 or float64, got {value.dtype}")
+    if value.dtype not in FLOATS and value.dtype.name not in NARROW:
+        raise TypeError(f"{name}: expected float32 or float64 (or float16 or bfloat16, to widen), got {value.dtype}")
     if value.shape != target.shape:
         raise ValueError(f"{name}: expected shape {target.shape}, got {value.shape}")
     if not target.flags.writeable:
