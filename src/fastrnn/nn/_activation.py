@@ -2,7 +2,7 @@
 """Activation functions as a layer. Within the time loop they are an option of RNN."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike

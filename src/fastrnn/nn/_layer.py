@@ -170,14 +170,23 @@ class Layer(Configurable, ABC):
         """
         return {name: array.copy() for name, array in self.stored.items()}
 
+    def other_names(self) -> dict[str, str]:
+        """Further names that `load_state_dict` takes, each with the one that it stands for."""
+        return {
+            prefix_of(prefix) + other: prefix_of(prefix) + own
+            for prefix, child in self.children().items()
+            for other, own in child.other_names().items()
+        }
+
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Write the parameters.
 
         Parameters
         ----------
         state_dict : mapping of str to array_like
-            Exactly the names of `state_dict`, with their shapes; float32 or float64, converted to the layer's dtype, or
-            float16 or bfloat16 (of ml_dtypes), widened to it. A PyTorch state_dict turned into NumPy arrays is one.
+            Exactly the names of `state_dict`, or for them those of `other_names`, in their shapes; float32 or float64,
+            converted to the layer's dtype, or float16 or bfloat16 (of ml_dtypes), widened to it. A PyTorch state_dict
+            turned into NumPy arrays is one.
 
         Raises
         ------
@@ -186,7 +195,7 @@ class Layer(Configurable, ABC):
         TypeError
             An entry is not an array of floats. Nothing is written then.
         """
-        load_entries(self.stored, state_dict, type(self).__name__)
+        load_entries(self.stored, state_dict, type(self).__name__, self.other_names())
 
     # -- copies ------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike
 
 from .._engine.arguments import FLOATS, Array, as_array
 
-
 NARROW = ("float16", "bfloat16")  # floats that are widened when they are written; ml_dtypes has the second
 
 
@@ -146,13 +145,20 @@ class Joined(NamedArrays):
         return sum(len(part) for _, part in self._parts)
 
 
-def load_entries(stored: NamedArrays, state_dict: Any, owner: str) -> None:
-    """Write the arrays of `state_dict` into those of `stored`, which it names exactly, or write nothing."""
+def load_entries(stored: NamedArrays, state_dict: Any, owner: str, other_names: Mapping[str, str]) -> None:
+    """Write the arrays of `state_dict` into those of `stored`, which it names exactly, or write nothing.
+
+    A name in `other_names` stands for the one there, unless `state_dict` has that, too.
+    """
     if not isinstance(state_dict, Mapping):
         raise TypeError(f"state_dict: expected a mapping of names to arrays, got {type(state_dict).__name__}")
     targets = dict(stored.items())
-    missing = [name for name in targets if name not in state_dict]
-    unknown = [name for name in state_dict if name not in targets]
+    found = {own: other for other, own in other_names.items() if other in state_dict} | {
+        name: name for name in targets if name in state_dict
+    }
+    known = set(found.values())
+    missing = [name for name in targets if name not in found]
+    unknown = [name for name in state_dict if name not in known]
     if missing or unknown:
         parts = [
             f"{word} {', '.join(map(str, names))}"
@@ -160,7 +166,7 @@ def load_entries(stored: NamedArrays, state_dict: Any, owner: str) -> None:
             if names
         ]
         raise ValueError(f"state_dict: expected the names of {owner}.state_dict(), got {'; '.join(parts)}")
-    values = {name: as_entry(name, state_dict[name], target) for name, target in targets.items()}
+    values = {name: as_entry(found[name], state_dict[found[name]], target) for name, target in targets.items()}
     for name, value in values.items():
         targets[name][...] = value
 

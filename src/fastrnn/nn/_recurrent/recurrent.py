@@ -97,6 +97,11 @@ class Recurrent(StatefulLayer[State]):
         sizes = self.input_size, self.hidden_size, self.num_layers, self.num_directions
         return parameters.initial(self.cell.gates, sizes, self.bias, self.dtype, rng)
 
+    def other_names(self) -> dict[str, str]:
+        """Those of a cell of PyTorch, such as torch.nn.LSTMCell, for one layer of one direction."""
+        single = (self.num_layers, self.num_directions) == (1, 1)
+        return {name.removesuffix("_l0"): name for name in self._arrays if single and name.endswith("_l0")}
+
     @property
     def features_in(self) -> int:
         return self.input_size
