@@ -129,6 +129,20 @@ def summariser(dtype=np.float32, seed=0):
     )
 
 
+def learned_state(kind=fr.LSTM, dtype=np.float32, seed=0, **options):
+    """x (T, N, 3) to y (T, N, 4), from an initial state that is a parameter, random where it would be 0."""
+    return with_learned_state(kind(3, 4, learn_initial_state=True, dtype=dtype, seed=seed, **options), seed)
+
+
+def with_learned_state(layer, seed=0):
+    """A layer that learns its initial state, as it may be after that."""
+    rng = np.random.default_rng(seed)
+    for name in ("h0", "c0"):
+        if name in layer.params:
+            layer.params[name] = rng.standard_normal(layer.params[name].shape)
+    return layer
+
+
 def echo_state(dtype=np.float32, seed=0, **options):
     """x (T, N, 3) to y (T, N, 2), with a random readout where it would be 0."""
     esn = fr.EchoState(3, 4, 2, output_size=2, leak=0.6, bias_scaling=0.5, dtype=dtype, seed=seed, **options)

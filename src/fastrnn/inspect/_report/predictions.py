@@ -56,12 +56,16 @@ def recent_influence(model: Layer, x: Array, trace: Trace, outputs: Array, windo
 
 
 def state_before(layer: Layer, prefix: str, trace: Trace, steps: Array) -> Any:
-    """The state of a model before each of these steps, as a batch of them; zero before step 0."""
+    """The state of a model before each of these steps, as a batch of them; before step 0 the initial one."""
     if isinstance(layer, Sequential):
         stateful = [(child, f"{prefix}{k}.") for k, child in enumerate(layer.layers) if child.stateful]
         return tuple(state_before(child, child_prefix, trace, steps) for child, child_prefix in stateful)
     if isinstance(layer, Residual):
         return state_before(layer.layer, prefix, trace, steps)
-    arrays = (trace[prefix + part] for part in ("h", "c") if prefix + part in trace)
-    before = np.maximum(steps - 1, 0)
-    return as_state(np.where(steps[:, None] == 0, 0, array[:, 0, before, 0]) for array in arrays)  # (L, rows, H)
+    arrays = [trace[prefix + part] for part in ("h", "c") if prefix + part in trace]
+    initial = layer.initial_states(len(steps)) if isinstance(layer, Recurrent) else (None,) * len(arrays)
+    begins, before = steps[:, None] == 0, np.maximum(steps - 1, 0)
+    return as_state(  # (L, rows, H)
+        np.where(begins, 0 if first is None else first, array[:, 0, before, 0])
+        for first, array in zip(initial, arrays, strict=True)
+    )
