@@ -62,7 +62,17 @@ if TYPE_CHECKING:
         clip_grad_norm,
         clip_grad_value,
     )
-    from .training import Batch, Batches, Checkpoint, evaluate, fit, load_checkpoint, save_checkpoint, truncated_bptt
+    from .training import (
+        Batch,
+        Batches,
+        Checkpoint,
+        evaluate,
+        fit,
+        load_checkpoint,
+        save_checkpoint,
+        truncated_bptt,
+        windows,
+    )
 
 __version__: str = _core.__version__
 
@@ -126,6 +136,7 @@ __all__ = [
     "softmax",
     "threads",
     "truncated_bptt",
+    "windows",
 ]
 
 # Public modules. A star import leaves most of them out: `inspect` and `io` are names of the standard library, too.
