@@ -50,8 +50,8 @@ class Activation(StatelessLayer):
     ============  ===============================  ======================================================
 
     They are those of torch.nn with its default arguments, "softplus" without the threshold beyond which torch returns x
-    itself. (`cross_entropy` and `binary_cross_entropy_with_logits` take
-    logits: they need no "softmax" or "sigmoid" before them, and would learn badly behind one.)
+    itself. (`cross_entropy` and `binary_cross_entropy_with_logits` take logits: they need no "softmax" or "sigmoid"
+    before them, and would learn badly behind one.)
 
     Attributes
     ----------
