@@ -16,6 +16,7 @@ PAGES = (
     ("The layer contract", "nn", "Layer StatelessLayer StatefulLayer Container Parameters Tape"),
     ("Your own layers", "nn", "Cell Recurrent check_gradients GradientCheck"),
     ("Options of your own layers", "nn", "Choice DType Flag Interval KW_ONLY Number Seed Size Sublayer"),
+    ("Activation functions", "nn", "Activation sigmoid softmax log_softmax"),
     ("Other layers", "nn", "*"),
     ("Losses", "losses", "*"),
     ("Gradients", "optim", "add_* clip_*"),

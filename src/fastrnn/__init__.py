@@ -20,6 +20,7 @@ from .nn import (
     GRU,
     LSTM,
     RNN,
+    Activation,
     Dropout,
     Embedding,
     LastStep,
@@ -31,6 +32,9 @@ from .nn import (
     Residual,
     Sequential,
     Stream,
+    log_softmax,
+    sigmoid,
+    softmax,
 )
 
 if TYPE_CHECKING:
@@ -68,6 +72,7 @@ if TYPE_CHECKING:
         predict,
         save_checkpoint,
         truncated_bptt,
+        windows,
     )
 
 __version__: str = _core.__version__
@@ -78,6 +83,7 @@ __all__ = [
     "RLS",
     "RNN",
     "SGD",
+    "Activation",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -123,14 +129,18 @@ __all__ = [
     "load",
     "load_checkpoint",
     "load_notes",
+    "log_softmax",
     "mse_loss",
     "predict",
     "save",
     "save_checkpoint",
     "set_num_threads",
     "show_config",
+    "sigmoid",
+    "softmax",
     "threads",
     "truncated_bptt",
+    "windows",
 ]
 
 # Public modules. A star import leaves most of them out: `inspect` and `io` are names of the standard library, too.

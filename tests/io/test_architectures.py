@@ -30,7 +30,7 @@ def nested_residuals(depth):
         ("[]", "architecture: expected an object, got"),
         ("3", "architecture: expected an object, got 3"),
         ('"GRU"', "architecture: expected an object, got 'GRU'"),
-        ("{}", "architecture: expected a type of Attention, .*, got None"),
+        ("{}", "architecture: expected a type of Activation, .*, got None"),
         ({"type": "Transformer"}, "architecture: expected a type of .*GRU.*, got 'Transformer'"),
         ({"type": "os.system"}, "expected a type of"),
         ({"type": "Layer"}, "expected a type of"),

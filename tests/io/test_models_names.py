@@ -88,7 +88,7 @@ def test_the_random_state_is_not_saved(path):
 )
 def test_save_refuses_what_load_could_not_build(model, path):
     with pytest.raises(
-        TypeError, match=r"^model: expected Attention, .*Sequential, got (NoneType|int|str|dict|the class Linear)$"
+        TypeError, match=r"^model: expected Activation, .*Sequential, got (NoneType|int|str|dict|the class Linear)$"
     ):
         fr.save(model, path)
     assert not os.listdir(path.parent)

@@ -19,9 +19,11 @@ from fastrnn.nn._options import type_name
 
 RECURRENT = (
     "input_size, hidden_size, num_layers=1, *, bias=True, batch_first=False, dropout=0.0, bidirectional=False, "
-    "recompute=False, dtype=np.float32, seed=None, recurrent_dropout=0.0, zoneout=0.0, weight_drop=0.0, delta_clip=None"
+    "recompute=False, dtype=np.float32, seed=None, recurrent_dropout=0.0, zoneout=0.0, weight_drop=0.0, "
+    "delta_clip=None, learn_initial_state=False"
 )
 SIGNATURES = {  # they may grow at their ends; nothing that is there may change
+    "Activation": "nonlinearity, *, dtype=np.float32",
     "Attention": "query_size, memory_size, *, score='additive', attention_size=None, batch_first=False, "
     "dtype=np.float32, seed=None",
     "AttentionDecoder": "layer, attention, combine, *, input_feeding=False",

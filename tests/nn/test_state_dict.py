@@ -65,6 +65,25 @@ def test_load_state_dict_converts_between_the_floats(case, make, own, other):
     assert call(layer, inputs(case, own)).dtype == own
 
 
+def halved(layer, dtype):
+    """The state_dict in 16 bits, and the numbers that these are in 32 or 64: exactly."""
+    halves = {name: array.astype(dtype) for name, array in layer.state_dict().items()}
+    return halves, {name: array.astype(layer.dtype) for name, array in halves.items()}
+
+
+def test_load_state_dict_widens_float16(case, make, dtype):
+    layer, (halves, wide) = make(dtype), halved(make(dtype, seed=7), np.float16)
+    layer.load_state_dict(halves)
+    assert_same_arrays(layer.stored, wide)
+
+
+def test_load_state_dict_widens_bfloat16(dtype):
+    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    layer, (halves, wide) = fr.GRU(3, 4, dtype=dtype), halved(fr.GRU(3, 4, dtype=dtype, seed=7), bfloat16)
+    layer.load_state_dict(halves)
+    assert_same_arrays(layer.stored, wide)
+
+
 def with_last(value):
     """A state_dict with the last entry, which is checked last, made from it by `value`."""
 
@@ -84,7 +103,7 @@ BAD_STATE_DICTS = {
     "rank": (with_last(lambda array: array[..., None]), ValueError, ["expected shape", ", 1)"]),
     "scalar": (with_last(lambda array: 1.0), ValueError, ["expected shape", "got ()"]),
     "integers": (with_last(lambda array: np.ones(array.shape, int)), TypeError, ["got int64"]),
-    "half": (with_last(lambda array: array.astype(np.float16)), TypeError, ["got float16"]),
+    "other byte order": (with_last(lambda array: array.astype(">f4")), TypeError, ["got >f4"]),
     "complex": (with_last(lambda array: array + 0j), TypeError, ["got complex"]),
     "strings": (with_last(lambda array: array.astype(str)), TypeError, ["got <U"]),
     "None": (with_last(lambda array: None), TypeError, ["got None"]),

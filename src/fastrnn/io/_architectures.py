@@ -19,6 +19,7 @@ from ._custom import Find, same_json
 
 # The layers that a file can hold, of `fastrnn.nn`.
 KINDS = (
+    "Activation",
     "Attention",
     "AttentionDecoder",
     "Dropout",

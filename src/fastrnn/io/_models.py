@@ -31,6 +31,7 @@ from ._container import PathType
 from ._custom import Custom, Find, check_own, finder
 
 FORMAT = "1"
+NARROW = ("F16", "BF16")  # what other programs convert tensors to, of two bytes
 
 
 def save(model: Layer, path: PathType, *, notes: dict[str, Any] | None = None) -> None:
@@ -104,7 +105,8 @@ def load(path: PathType, *, custom: Custom | None = None, trust: bool = False) -
 
     Safe on files from any source: no code in them runs, and no more memory is allocated than a model of the file's size
     needs. (A layer of your own is built from the config in the file before its tensors are looked at, unless its class
-    defines `parameter_shapes`.)
+    defines `parameter_shapes`.) Tensors that another program has converted to float16 or bfloat16 are widened, which is
+    exact; the checksum, which is that of the original tensors, is not compared then.
 
     Parameters
     ----------
@@ -165,9 +167,10 @@ def read_model(file: BinaryIO, find: Find) -> Layer:
     header, start = container.read_header(file)
     about, _ = read_metadata(header.pop("__metadata__", None))
     architecture = about.get("architecture")
-    check_tensors(header, parameters(architecture, find), os.fstat(file.fileno()).st_size - start)
+    converted = check_tensors(header, parameters(architecture, find), os.fstat(file.fileno()).st_size - start)
     arrays = container.read_arrays(file)
-    container.check_checksum(about, architecture, arrays)
+    if not converted:
+        container.check_checksum(about, architecture, arrays)
     model = build(architecture, find)
     model.load_state_dict(arrays)
     return model
@@ -214,18 +217,26 @@ def as_json(name: str, value: Any) -> str:
     raise TypeError(f"{name}: expected a dict that JSON can hold, {problem}")
 
 
-def check_tensors(header: dict[str, Any], expected: Iterable[tuple[str, str, tuple[int, ...]]], size: int) -> None:
-    """Raise ValueError unless the header lists the architecture's parameters, no others, and they fill `size` bytes."""
-    names, end = set(), 0
+def check_tensors(header: dict[str, Any], expected: Iterable[tuple[str, str, tuple[int, ...]]], size: int) -> bool:
+    """Raise ValueError unless the header lists the architecture's parameters, no others, and they fill `size` bytes.
+
+    Whether some of them are of a narrower dtype is returned.
+    """
+    names, end, converted = set(), 0, False
     for name, dtype, shape in expected:  # maybe 10**12 of them: stop at the first missing
         if name not in header:
             raise ValueError(f"tensor {name}: the architecture has it, the file does not")
-        entry, right = header[name], {"dtype": {"float32": "F32", "float64": "F64"}[dtype], "shape": [*shape]}
+        entry = header[name]
+        narrow = isinstance(entry, dict) and entry.get("dtype") in NARROW
+        own = entry["dtype"] if narrow else {"float32": "F32", "float64": "F64"}[dtype]
+        right = {"dtype": own, "shape": [*shape]}
         if not isinstance(entry, dict) or {key: entry.get(key) for key in right} != right:
             raise ValueError(f"tensor {name}: expected {short(right)}, got {short(entry)}")
         names.add(name)
-        end += math.prod(shape) * np.dtype(dtype).itemsize
+        end += math.prod(shape) * (2 if narrow else np.dtype(dtype).itemsize)
+        converted = converted or narrow
     if unknown := header.keys() - names:
         raise ValueError(f"tensors that the architecture does not have: {short(sorted(unknown))}")
     if size != end:
         raise ValueError(f"truncated, or with an appendix: expected {end} bytes of tensors, got {size}")
+    return converted

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 from .._engine.arguments import Interval
 from .._lazy import lazy as _lazy
+from ._activation import Activation
 from ._container import Container
 from ._dropout import Dropout
 from ._embedding import Embedding
+from ._functional import log_softmax, sigmoid, softmax
 from ._layer import Layer
 from ._linear import Linear
 from ._normalization import LayerNorm
@@ -42,6 +44,7 @@ __all__ = [
     "LSTM",
     "RLS",
     "RNN",
+    "Activation",
     "Attention",
     "AttentionDecoder",
     "Cell",
@@ -75,6 +78,9 @@ __all__ = [
     "Sublayer",
     "Tape",
     "check_gradients",
+    "log_softmax",
+    "sigmoid",
+    "softmax",
 ]
 
 if not TYPE_CHECKING:

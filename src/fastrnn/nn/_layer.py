@@ -6,11 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from .._engine.arguments import Array, as_floats
-from ._parameters import Joined, NamedArrays, Parameters, as_entry, renamed
+from ._parameters import Joined, NamedArrays, Parameters, load_entries, renamed
 from ._parametrized import Parametrized
 from ._signal import Interface
-from ._tape import Tape, open_tape
+from ._tape import Tape, has_gradient, open_tape
 
 Shapes = Iterator[tuple[str, tuple[int, ...]]]
 
@@ -93,9 +95,17 @@ class Layer(Parametrized, Interface, ABC):
         """`dstate` as `_backward` takes it, or TypeError or ValueError unless it fits the state from `forward`."""
         return dstate
 
-    def _opened(self, tape: Any, dy: Any, name: str = "dy", of: str = "y") -> tuple[Any, Array]:
-        """What `forward` saved, and the gradient of its output, checked. Nothing has been changed after an error."""
+    def _opened(self, tape: Any, dy: Any, name: str = "dy", of: str = "y", others: Any = None) -> tuple[Any, Array]:
+        """What `forward` saved, and the gradient of its output, checked. Nothing has been changed after an error.
+
+        None is a gradient of zero if there is one among `others`, those of further outputs.
+        """
         content = open_tape(tape, self)
+        if dy is None and has_gradient(others):
+            dy = np.zeros(tape.shape, self.dtype)  # type: ignore[attr-defined]
+        elif dy is None:
+            also = ", and no gradient of anything else" if self.stateful else ""
+            raise TypeError(f"{name}: expected an array of shape {tape.shape}, the gradient of {of}, got None{also}")
         dy = as_floats(name, dy, self.dtype)  # type: ignore[attr-defined]
         if dy.shape != tape.shape:
             raise ValueError(f"{name}: expected {tape.shape}, the shape of {of}, got {dy.shape}")
@@ -134,14 +144,23 @@ class Layer(Parametrized, Interface, ABC):
         """
         return {name: array.copy() for name, array in self.stored.items()}
 
+    def other_names(self) -> dict[str, str]:
+        """Further names that `load_state_dict` takes, each with the one that it stands for."""
+        return {
+            prefix_of(prefix) + other: prefix_of(prefix) + own
+            for prefix, child in self.children().items()
+            for other, own in child.other_names().items()
+        }
+
     def load_state_dict(self, state_dict: Mapping[str, Any], *, rename: Mapping[str, str] | None = None) -> None:
         """Write the parameters.
 
         Parameters
         ----------
         state_dict : mapping of str to array_like
-            Exactly the names of `state_dict`, with their shapes; float32 or float64, converted to the layer's dtype. A
-            PyTorch state_dict turned into NumPy arrays is one.
+            Exactly the names of `state_dict`, or for them those of `other_names`, in their shapes; float32 or float64,
+            converted to the layer's dtype, or float16 or bfloat16 (of ml_dtypes), widened to it. A PyTorch state_dict
+            turned into NumPy arrays is one.
         rename : mapping of str to str, optional
             New names for entries, or for what they begin with up to a dot: ``{"rnn": "0", "fc": "2"}`` makes
             ``"0.weight_ih_l0"`` of ``"rnn.weight_ih_l0"``. "" stands before every name.
@@ -153,25 +172,8 @@ class Layer(Parametrized, Interface, ABC):
         TypeError
             An entry is not an array of floats. Nothing is written then.
         """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"state_dict: expected a mapping of names to arrays, got {type(state_dict).__name__}")
-        if rename is not None:
-            state_dict = renamed(state_dict, rename)
-        stored = dict(self.stored.items())
-        missing = [name for name in stored if name not in state_dict]
-        unknown = [name for name in state_dict if name not in stored]
-        if missing or unknown:
-            parts = [
-                f"{word} {', '.join(map(str, names))}"
-                for word, names in (("missing", missing), ("unknown", unknown))
-                if names
-            ]
-            raise ValueError(
-                f"state_dict: expected the names of {type(self).__name__}.state_dict(), got {'; '.join(parts)}"
-            )
-        values = {name: as_entry(name, state_dict[name], target) for name, target in stored.items()}
-        for name, value in values.items():
-            stored[name][...] = value
+        state_dict = state_dict if rename is None else renamed(state_dict, rename)
+        load_entries(self.stored, state_dict, type(self).__name__, self.other_names())
 
     # -- copies ------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike
 
 from .._engine.arguments import FLOATS, Array, as_array
 
+NARROW = ("float16", "bfloat16")  # floats that are widened when they are written; ml_dtypes has the second
+
 
 class NamedArrays(MutableMapping[str, Array]):
     """Named arrays, fixed in number, shape and dtype.
@@ -143,8 +145,15 @@ class Joined(NamedArrays):
         return sum(len(part) for _, part in self._parts)
 
 
+def check_mapping(state_dict: Any) -> None:
+    """Raise TypeError unless it is a mapping."""
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(f"state_dict: expected a mapping of names to arrays, got {type(state_dict).__name__}")
+
+
 def renamed(arrays: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """Named arrays under new names: `names` gives those of entries, or of what entries begin with up to a dot."""
+    check_mapping(arrays)
     unused, result = dict(names), {}
     for name, array in arrays.items():
         parts = name.split(".")
@@ -160,11 +169,36 @@ def renamed(arrays: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, An
     return result
 
 
+def load_entries(stored: NamedArrays, state_dict: Any, owner: str, other_names: Mapping[str, str]) -> None:
+    """Write the arrays of `state_dict` into those of `stored`, which it names exactly, or write nothing.
+
+    A name in `other_names` stands for the one there, unless `state_dict` has that, too.
+    """
+    check_mapping(state_dict)
+    targets = dict(stored.items())
+    found = {own: other for other, own in other_names.items() if other in state_dict} | {
+        name: name for name in targets if name in state_dict
+    }
+    known = set(found.values())
+    missing = [name for name in targets if name not in found]
+    unknown = [name for name in state_dict if name not in known]
+    if missing or unknown:
+        parts = [
+            f"{word} {', '.join(map(str, names))}"
+            for word, names in (("missing", missing), ("unknown", unknown))
+            if names
+        ]
+        raise ValueError(f"state_dict: expected the names of {owner}.state_dict(), got {'; '.join(parts)}")
+    values = {name: as_entry(found[name], state_dict[found[name]], target) for name, target in targets.items()}
+    for name, value in values.items():
+        targets[name][...] = value
+
+
 def as_entry(name: str, value: Any, target: Array) -> Array:
     """`value` as an array that can be written into `target` without a change of its meaning."""
     value = as_array(name, value, "float32 or float64")
-    if value.dtype not in FLOATS:
-        raise TypeError(f"{name}: expected float32 or float64, got {value.dtype}")
+    if value.dtype not in FLOATS and value.dtype.name not in NARROW:
+        raise TypeError(f"{name}: expected float32 or float64 (or float16 or bfloat16, to widen), got {value.dtype}")
     if value.shape != target.shape:
         raise ValueError(f"{name}: expected shape {target.shape}, got {value.shape}")
     if not target.flags.writeable:

@@ -131,7 +131,7 @@ class Residual(Container, Generic[Inner]):
         return y, state, Tape(self, (inner, padding), y.shape) if training else None
 
     def apply_backward(self, tape: Tape, dy: Any, dstate: Any) -> tuple[Array, Any]:
-        (inner, padding), dy = self._opened(tape, dy)
+        (inner, padding), dy = self._opened(tape, dy, others=dstate)
         if padding is not None:
             dy = without_padding(dy.copy(), padding)
         dx, dstate = self.layer.apply_backward(inner, dy, dstate)
@@ -179,12 +179,12 @@ class Residual(Container, Generic[Inner]):
 
     @overload
     def backward(
-        self: "Residual[StatefulLayer[State]]", tape: Tape, dy: ArrayLike, dstate: State | None = None
+        self: "Residual[StatefulLayer[State]]", tape: Tape, dy: ArrayLike | None, dstate: State | None = None
     ) -> tuple[Array, State]: ...
     @overload
     def backward(self: "Residual[StatelessLayer]", tape: Tape, dy: ArrayLike) -> Array: ...
-    def backward(self, tape: Tape, dy: ArrayLike, dstate: Any = None) -> Any:
-        """The gradient of x, or (dx, dstate)."""
+    def backward(self, tape: Tape, dy: ArrayLike | None, dstate: Any = None) -> Any:
+        """The gradient of x, or (dx, dstate). dy may be None, which is zero, where only the state has a gradient."""
         self._check_arguments(dstate=(dstate, self.stateful))
         return self._results(*self.apply_backward(tape, dy, dstate))
 

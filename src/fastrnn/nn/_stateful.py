@@ -92,15 +92,15 @@ class StatefulLayer(Layer, Generic[State]):
         y, final, saved = checked_output(self, self._forward(x, state, lengths, training=True), "y, state, saved")
         return y, final, Tape(self, (saved,), y.shape, getattr(x, "shape", None))
 
-    def backward(self, tape: Tape, dy: ArrayLike, dstate: State | None = None) -> tuple[Any, State]:
+    def backward(self, tape: Tape, dy: ArrayLike | None, dstate: State | None = None) -> tuple[Any, State]:
         """Back-propagation through time; the gradients of the parameters are added into `grads`.
 
         Parameters
         ----------
         tape : Tape
             From this layer's `forward`; used up.
-        dy : array_like
-            Gradient of the loss with respect to y, of y's shape.
+        dy : array_like or None
+            Gradient of the loss with respect to y, of y's shape. None, which is zero, where only the state has one.
         dstate : array_like or tuple, optional
             Gradient with respect to the final state, in the form of the state. Zero by default.
 
@@ -114,9 +114,10 @@ class StatefulLayer(Layer, Generic[State]):
         Raises
         ------
         TypeError, ValueError
-            The tape is used or another layer's, or a gradient has the wrong dtype or shape. Nothing is added then.
+            The tape is used or another layer's, a gradient has the wrong dtype or shape, or there is none. Nothing is
+            added then.
         """
-        (saved,), checked = self._opened(tape, dy)
+        (saved,), checked = self._opened(tape, dy, others=dstate)
         dfinal = self.check_dstate(tape, dstate)
         tape.close()
         result = self._backward(saved, checked, dfinal, tape.extras)

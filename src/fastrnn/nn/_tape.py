@@ -58,6 +58,11 @@ def open_tape(tape: Any, layer: Any) -> Any:
     return tape._content
 
 
+def has_gradient(gradients: Any) -> bool:
+    """Whether there is an array in gradients, however nested; None stands for zero."""
+    return any(map(has_gradient, gradients)) if isinstance(gradients, tuple | list) else gradients is not None
+
+
 def add_extras(extras: dict[str, float], tapes: Iterable[Any]) -> dict[str, float]:
     """`extras`, to which has been added what `tapes` report besides gradients, by name."""
     for tape in tapes:

@@ -3,6 +3,7 @@
 
 from ._data.batch import Batch
 from ._data.batches import Batches
+from ._data.windows import windows
 from ._loop.evaluation import evaluate
 from ._loop.fit import fit
 from ._loop.prediction import predict
@@ -19,4 +20,5 @@ __all__ = [
     "predict",
     "save_checkpoint",
     "truncated_bptt",
+    "windows",
 ]

@@ -10,7 +10,7 @@ from support.inspection import TEXT, VOCABULARY, meta_of, text_model
 
 import fastrnn as fr
 from fastrnn.inspect import influence, read_text, report, trace
-from fastrnn.inspect._report.predictions import log_softmax, recent_influence
+from fastrnn.inspect._report.predictions import recent_influence
 
 
 @pytest.mark.slow
@@ -21,7 +21,7 @@ def test_hovering_and_selecting_a_unit(browser, tmp_path):
 
     model = text_model()
     reading = read_text(model, TEXT, VOCABULARY)
-    result, p = trace(model, reading.x), np.exp(log_softmax(model(reading.x)[0]))
+    result, p = trace(model, reading.x), np.exp(fr.log_softmax(model(reading.x)[0]))
     open_page(browser, tmp_path, model, reading)
     characters = browser.execute_script("return [...document.querySelectorAll('#text i')].map(i => i.textContent)")
     assert "".join(characters) == TEXT.replace("\n", "\u21b5\n").replace("\t", "\u21e5\t")

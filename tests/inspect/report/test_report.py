@@ -10,7 +10,7 @@ from support.layers import refused
 
 import fastrnn as fr
 from fastrnn.inspect import inside_quotes, rank_units, read_array, read_text, report, trace
-from fastrnn.inspect._report.predictions import log_softmax, recent_influence
+from fastrnn.inspect._report.predictions import recent_influence
 from fastrnn.inspect._report.report import quantized
 
 
@@ -38,7 +38,7 @@ def test_the_next_token():
     model = text_model()
     reading = read_text(model, TEXT, VOCABULARY)
     page, logits = report(model, reading), model(reading.x)[0]
-    predicted, p = meta_of(page)["predictions"], np.exp(log_softmax(logits))
+    predicted, p = meta_of(page)["predictions"], np.exp(fr.log_softmax(logits))
     assert predicted["softmax"] and predicted["names"] == VOCABULARY and predicted["top"] == 10
     assert predicted["next"] == [*reading.tokens[1:].tolist(), None]
     top = block_of(page, "top", "<u4").reshape(len(TEXT), 10)

@@ -124,6 +124,7 @@ class Probe(StatefulLayer[Any]):
     def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, Any, Layout]:
         x, layout, initial, lengths = self.layer.stack.enter(x, state, lengths, self.batch_first)
         T, N, _ = x.shape
+        initial = self.layer.initial_states(N) if state is None else initial
         lengths = np.full(N, T) if lengths is None else lengths
         D = self.layer.num_directions
         self.recurrences.clear()
@@ -163,7 +164,8 @@ def stacked(states: list[Any], layout: Layout) -> Any:
 def single_layer(layer: RecurrentBase, index: int, direction: int) -> Any:
     """One layer and direction of a recurrent layer, as a layer for inference."""
     features = layer.input_size if index == 0 else layer.num_directions * layer.hidden_size
-    config = layer.config() | {"input_size": features, "num_layers": 1, "bidirectional": False, "batch_first": False}
+    config = layer.config() | {"input_size": features, "num_layers": 1}
+    config |= dict.fromkeys(("bidirectional", "batch_first", "learn_initial_state"), False)
     names = zip(layer.parameter_names(0, 0), layer.parameter_names(index, direction), strict=True)
     arrays = {own: layer.params[name] for own, name in names if name in layer.params}
     return rebuilt(type(layer), config, arrays, None).inference_copy()

@@ -114,8 +114,8 @@ class Recurrence:
         copies = len(dstate[0]) // len(self.lengths)
         state = as_state(np.repeat(array[t], copies, axis=0)[None] for array in self.states)
         x = np.repeat(self.x[t], copies, axis=0)[None]
-        y, _, tape = self.layer.forward(x, state, self._running(t, copies))
-        dx, before = self.layer.backward(tape, np.zeros_like(y), as_state(array[None] for array in dstate))
+        *_, tape = self.layer.forward(x, state, self._running(t, copies))
+        dx, before = self.layer.backward(tape, None, as_state(array[None] for array in dstate))
         return tuple(array[0] for array in state_arrays(before)), dx[0]
 
     def backward(self, dy: Array, dfinal: StateArrays) -> tuple[Array, Arrays]:

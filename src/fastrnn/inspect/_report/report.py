@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._engine.arguments import Array, as_size
-from ...nn import Layer
+from ...nn import Layer, log_softmax
 from ...nn._layer import leaves
 from .._gradients.influence import influence
 from .._plots.gates import GATES
@@ -20,7 +20,7 @@ from .._trace.record import SEVERAL_INPUTS, trace
 from .._trace.tokenization import Reading
 from .._trace.trace import STATE_AXES, Trace
 from .._units.ranking import survey_units
-from .predictions import is_causal, log_softmax, recent_influence
+from .predictions import is_causal, recent_influence
 from .signals import CURVES, Blocks, signals
 
 TOP = 10  # outputs that are listed at each step
@@ -172,7 +172,9 @@ def predictions(
 ) -> tuple[dict[str, Any], Array, float | None]:
     """A description of the outputs, the output of each step whose influence is shown, and the loss of next tokens."""
     T, V = y.shape
-    values = np.exp(log_softmax(y)) if next_token else y.astype(float)
+    values = y.astype(np.float64)
+    log_p = log_softmax(values) if next_token else values
+    values = np.exp(log_p) if next_token else values
     top = min(TOP, V)
     best = np.argsort(-values, axis=1, kind="stable")[:, :top]
     blocks["top"], blocks["top-value"] = best.astype(np.uint32), np.take_along_axis(values, best, 1).astype(np.float32)
@@ -185,7 +187,7 @@ def predictions(
         outputs[:-1] = reading.tokens[1:]
         about["next"] = [*reading.tokens[1:].tolist(), None]
         blocks["next-p"] = values[np.arange(T), outputs].astype(np.float32)
-        loss = None if T == 1 else float(-log_softmax(y)[np.arange(T - 1), outputs[:-1]].mean())
+        loss = None if T == 1 else float(-log_p[np.arange(T - 1), outputs[:-1]].mean())
     return about, outputs, loss
 
 
