@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, dataclass_transform
 
 from . import _options as options
-from ._option import KW_ONLY, REQUIRED, Option
+from ._option import KW_ONLY, REQUIRED, Converted, Option
 
 SECTION = re.compile(r"\n *(?:Attributes|Raises|Warns|See Also|Notes|References|Examples)\n *-+\n")
 
@@ -49,6 +49,7 @@ class _Signature:
     field_specifiers=(
         options.Argument,
         options.Choice,
+        Converted,
         options.DType,
         options.Flag,
         options.InferredSize,
@@ -147,8 +148,12 @@ class Configurable:
         }
         return {name: value for name, (option, value) in plain.items() if not (option.omit and value == option.default)}
 
+    def _shown(self) -> dict[str, Any]:
+        """What the repr shows, by name: the config; a subclass may add what is not part of it."""
+        return self.config()
+
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.config().items())})"
+        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self._shown().items())})"
 
 
 def _is_marker(annotation: Any) -> bool:
