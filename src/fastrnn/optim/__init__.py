@@ -8,10 +8,12 @@ from ._clipping import clip_grad_norm, clip_grad_value
 from ._deprecated import Hyperparameter
 from ._optimizer import Optimizer
 from ._penalty import add_penalty
-from ._schedules.cosine import CosineAnnealingLR
+from ._schedules.cosine import CosineAnnealingLR, CosineAnnealingWarmRestarts
+from ._schedules.lambda_lr import LambdaLR
+from ._schedules.one_cycle import OneCycleLR
 from ._schedules.plateau import ReduceLROnPlateau
 from ._schedules.schedule import Schedule
-from ._schedules.step import StepLR
+from ._schedules.step import ExponentialLR, MultiStepLR, StepLR
 from ._schedules.warmup import LinearWarmup
 from ._sgd import SGD
 from ._trainable import Trainable
@@ -23,11 +25,16 @@ __all__ = [
     "AdamW",
     "Choice",
     "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "ExponentialLR",
     "Flag",
     "Hyperparameter",
     "Interval",
+    "LambdaLR",
     "LinearWarmup",
+    "MultiStepLR",
     "Number",
+    "OneCycleLR",
     "Optimizer",
     "RMSprop",
     "ReduceLROnPlateau",
