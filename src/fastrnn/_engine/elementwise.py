@@ -2,7 +2,8 @@
 """Parameters and gradients, element by element: the step of an optimizer, and what norms are made of."""
 
 import math
-from typing import TypedDict, Unpack
+from collections.abc import Iterator, Sequence
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -62,6 +63,30 @@ def update(
     for array, used in zip(arrays.values(), walkable, strict=True):
         if used is not array and array is not None and array is not g:
             array[...] = used
+
+
+BLOCK = 16384  # elements: a few arrays of so many fit in the cache, and take longer than the calls of NumPy
+
+
+def blocks(written: Sequence[Array], read: Array) -> Iterator[tuple[Array, ...]]:
+    """Parts of at most `BLOCK` elements of arrays of one shape, in any memory layout, for rules in NumPy.
+
+    Parameters
+    ----------
+    written : sequence of ndarray
+        What is written into a part is written into the array.
+    read : ndarray
+
+    Yields
+    ------
+    parts : tuple of ndarray, each (n,)
+        Of `written`, in their order, then of `read`. Temporaries of a rule are as small as they.
+    """
+    flags: Any = [["readwrite"]] * len(written) + [["readonly"]]
+    whole: Any = np.nditer([*written, read], ["buffered", "external_loop", "zerosize_ok"], flags, buffersize=BLOCK)
+    with whole:
+        for part in whole:
+            yield part if written else (part,)  # NumPy gives a single array as it is
 
 
 def sum_of_squares(array: Array) -> float:

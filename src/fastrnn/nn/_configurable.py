@@ -146,7 +146,7 @@ class Configurable:
             for name, option in self._options.items()
             if option.in_config
         }
-        return {name: value for name, (option, value) in plain.items() if not (option.omit and value == option.default)}
+        return {name: value for name, (option, value) in plain.items() if not option.omitted(value)}
 
     def _shown(self) -> dict[str, Any]:
         """What the repr shows, by name: the config; a subclass may add what is not part of it."""

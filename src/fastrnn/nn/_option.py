@@ -98,6 +98,10 @@ class Option(Generic[Provided, Value]):
     def _check(self, name: str, value: Any) -> Any:
         return value
 
+    def omitted(self, plain: Any) -> bool:
+        """Whether files leave the value out: it is the default, and files of before the option existed lack it."""
+        return self.omit and plain == self.default
+
     def plain(self, value: Any) -> Any:
         """A checked value as JSON can hold it."""
         return value

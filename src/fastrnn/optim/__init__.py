@@ -3,11 +3,14 @@
 
 from .._engine.arguments import Interval
 from ..nn._options import Choice, Flag, Number, Size
-from ._adaptive import Adagrad, Adam, AdamW, RMSprop
+from ._adam import Adam, AdamW
+from ._adaptive import Adagrad, RMSprop
 from ._clipping import clip_grad_norm, clip_grad_value
 from ._deprecated import Hyperparameter
+from ._nadam import NAdam
 from ._optimizer import Optimizer
 from ._penalty import add_penalty
+from ._radam import RAdam
 from ._schedules.cosine import CosineAnnealingLR, CosineAnnealingWarmRestarts
 from ._schedules.lambda_lr import LambdaLR
 from ._schedules.one_cycle import OneCycleLR
@@ -33,9 +36,11 @@ __all__ = [
     "LambdaLR",
     "LinearWarmup",
     "MultiStepLR",
+    "NAdam",
     "Number",
     "OneCycleLR",
     "Optimizer",
+    "RAdam",
     "RMSprop",
     "ReduceLROnPlateau",
     "Schedule",
