@@ -94,13 +94,30 @@ def sum_of_squares(array: Array) -> float:
     return _core.sum_of_squares(_walkable(array if array.dtype in FLOATS else array.astype(np.float64)))
 
 
+def norm_of(array: Array, p: float) -> float:
+    """The norm (sum of |x|**p)**(1/p) over all elements, in float64; with p = inf the largest magnitude."""
+    if p == 2:
+        return math.sqrt(sum_of_squares(array))
+    largest = _largest(array)
+    if math.isinf(p) or not 0 < largest < math.inf:
+        return largest
+    parts = (np.abs(part, dtype=np.float64) / largest for (part,) in blocks((), array))  # powers of at most 1
+    with np.errstate(over="ignore", under="ignore"):
+        return largest * float(np.float64(sum(float((part**p).sum()) for part in parts)) ** (1 / p))
+
+
 def largest_magnitude(name: str, array: Array) -> float:
     """The largest magnitude of an element, 0 if there is none; FloatingPointError if it is not finite."""
-    with np.errstate(invalid="ignore"):
-        largest = float(max(array.max(initial=0), -array.min(initial=0)))
+    largest = _largest(array)
     if not math.isfinite(largest):
         raise FloatingPointError(f"{name}: expected finite values, got {largest}")
     return largest
+
+
+def _largest(array: Array) -> float:
+    """The largest magnitude of an element, 0 if there is none; nan if one is."""
+    with np.errstate(invalid="ignore"):
+        return float(max(array.max(initial=0), -array.min(initial=0)))
 
 
 def _walkable(array: Array) -> Array:

@@ -19,7 +19,7 @@ from ._schedules.schedule import Schedule
 from ._schedules.step import ExponentialLR, MultiStepLR, StepLR
 from ._schedules.warmup import LinearWarmup
 from ._sgd import SGD
-from ._trainable import Trainable
+from ._trainable import JoinedModels, Trainable
 
 __all__ = [
     "SGD",
@@ -33,6 +33,7 @@ __all__ = [
     "Flag",
     "Hyperparameter",
     "Interval",
+    "JoinedModels",
     "LambdaLR",
     "LinearWarmup",
     "MultiStepLR",

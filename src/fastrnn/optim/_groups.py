@@ -100,3 +100,9 @@ def group_values(groups: Mapping[str, dict[str, Any]], parameters: list[str]) ->
             raise ValueError(f"{what}: expected a parameter that no earlier pattern takes, got only those of {earlier}")
         pattern_of |= dict.fromkeys(new, pattern)
     return {name: dict(groups[pattern_of[name]]) if name in pattern_of else {} for name in parameters}
+
+
+def shown_groups(groups: Mapping[str, dict[str, Any]], lr: float) -> dict[str, dict[str, Any]]:
+    """Groups as they were given, with the `lr` of each, stored as a multiple, as it is now."""
+    lrs = {pattern: {"lr": float(f"{values['lr'] * lr:.12g}")} for pattern, values in groups.items() if "lr" in values}
+    return {pattern: values | lrs.get(pattern, {}) for pattern, values in groups.items()}

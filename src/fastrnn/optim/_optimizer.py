@@ -9,11 +9,11 @@ import numpy as np
 
 from .._engine.arguments import FLOATS, NONNEGATIVE, Array, as_size
 from ..nn._configurable import Configurable
-from ..nn._option import KW_ONLY
+from ..nn._option import KW_ONLY, Converted
 from ..nn._options import Argument, Number
-from ._groups import checked_groups, group_values, hyperparameters_of
+from ._groups import checked_groups, group_values, hyperparameters_of, shown_groups
 from ._state import check_names, scalar
-from ._trainable import Trainable, check_model
+from ._trainable import Models, Trainable, as_model
 
 
 class Optimizer(Configurable, ABC):
@@ -65,10 +65,13 @@ class Optimizer(Configurable, ABC):
     {'weight': array([0.5, 2.5]), 'bias': array([1.])}
     """
 
-    model: Argument[Trainable] = Argument(
+    model: Converted[Models, Trainable] = Converted(
         "A layer or model, or any object with `params`, `grads` and `zero_grad()`. `params` and `grads` map the same "
-        "names to float32 or float64 arrays of the same shapes. The parameters are updated in place.",
-        "Trainable",
+        "names to float32 or float64 arrays of the same shapes. The parameters are updated in place. Several models, "
+        "in a list or dict, become one: `JoinedModels`.",
+        "Trainable, or list or dict of Trainable",
+        lambda _, model: as_model(model, "params", "grads"),
+        in_config=False,
     )
     lr: Number = Number("Learning rate, of at least 0.", NONNEGATIVE)
     # ClassVar: to a type checker an option that a subclass repeats keeps its place, and this one has another in most.
@@ -94,7 +97,6 @@ class Optimizer(Configurable, ABC):
 
     def _setup(self, groups: Mapping[str, Mapping[str, Any]] | None) -> None:
         model = self.model
-        check_model(model, "params", "grads")
         if odd := sorted(model.params.keys() ^ model.grads.keys()):
             raise ValueError(f"model: expected params and grads of the same names, got {odd} in one of them only")
         for name, p in model.params.items():
@@ -230,11 +232,7 @@ class Optimizer(Configurable, ABC):
 
     def _shown(self) -> dict[str, Any]:
         """The options, and the groups if there are any, with their `lr` of now."""
-        groups = {
-            pattern: values | ({"lr": float(f"{values['lr'] * self.lr:.12g}")} if "lr" in values else {})
-            for pattern, values in self._groups.items()
-        }
-        return self.config() | ({"groups": groups} if groups else {})
+        return self.config() | ({"groups": shown_groups(self._groups, self.lr)} if self._groups else {})
 
     def _own_entries(self) -> dict[str, Any]:
         """What each parameter has from its group, by its name in a state_dict."""
