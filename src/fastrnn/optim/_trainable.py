@@ -94,14 +94,18 @@ Models: TypeAlias = Trainable | Mapping[str, Trainable] | Sequence[Trainable]
 
 def as_model(model: Any, *attributes: str) -> Trainable:
     """`model`, or several as `JoinedModels`; TypeError unless it, or each of them, has the attributes."""
-    several = isinstance(model, Mapping | list | tuple) and not all(hasattr(model, name) for name in attributes)
-    if not several:
+    is_model = all(hasattr(model, name) for name in attributes)  # whatever else it is: a list may be one
+    if is_model or not _is_set(model):
         _check("model", model, attributes)
         return model
     named = _by_name("model", model)
     for name, part in named.items():
         _check(f"model[{name!r}]" if isinstance(model, Mapping) else f"model[{name}]", part, attributes)
     return JoinedModels(named)
+
+
+def _is_set(models: Any) -> bool:
+    return isinstance(models, Mapping | list | tuple)
 
 
 def _check(what: str, model: Any, attributes: Sequence[str]) -> None:
@@ -111,7 +115,7 @@ def _check(what: str, model: Any, attributes: Sequence[str]) -> None:
 
 def _by_name(what: str, models: Any) -> dict[str, Any]:
     """Models by name, each of them once."""
-    if not isinstance(models, Mapping | list | tuple):
+    if not _is_set(models):
         raise TypeError(f"{what}: expected a list or a dict of models, got {type(models).__name__}")
     if not models:
         raise ValueError(f"{what}: expected at least one model, got none")
