@@ -20,7 +20,7 @@ PAGES = (
     ("Other layers", "nn", "*"),
     ("Losses", "losses", "*"),
     ("Gradients", "optim", "add_* clip_*"),
-    ("Schedules", "optim", "Schedule *LR *Warmup *Plateau"),
+    ("Schedules", "optim", "Schedule *LR *Restarts *Warmup *Plateau"),
     ("Options of your own optimizers", "optim", "Choice Flag Interval Number Size Hyperparameter"),
     ("Optimizers", "optim", "*"),
     ("Training", "training", "*"),

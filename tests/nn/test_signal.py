@@ -31,7 +31,7 @@ BOTH = {"bidirectional": True}
         ((fr.GRU(3, 4, **BOTH), fr.LastStep()), "layers[1]: expected bidirectional=True, as GRU at 0 gives it, got "
             "LastStep with bidirectional=False"),
         ((fr.GRU(3, 4), fr.LastStep(**BOTH)), "layers[1]: expected bidirectional=False, as GRU at 0"),
-        ((fr.GRU(3, 4, **BOTH), fr.LayerNorm(8), fr.Activation("relu"), fr.LastStep()), "layers[3]: expected bidirectional=T"),
+        ((fr.GRU(3, 4, **BOTH), fr.LayerNorm(8), fr.Activation("relu"), fr.LastStep()), "layers[3]: expected bidirec"),
         ((fr.Residual(fr.GRU(4, 2, **BOTH)), fr.LastStep()), "layers[1]: expected bidirectional=True, as Residual"),
         ((fr.GRU(3, 4, **BOTH), fr.Sequential(fr.Dropout(), fr.LastStep())), "layers[1]: expected bidirectional=True"),
         ((fr.GRU(3, 4), fr.Linear(4, 4), fr.LastStep(**BOTH)), "layers[2]: expected bidirectional=False, as Linear"),

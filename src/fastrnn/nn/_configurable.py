@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, dataclass_transform
 
 from . import _options as options
-from ._option import KW_ONLY, REQUIRED, Option
+from ._option import KW_ONLY, REQUIRED, Converted, Option
 
 SECTION = re.compile(r"\n *(?:Attributes|Raises|Warns|See Also|Notes|References|Examples)\n *-+\n")
 
@@ -49,6 +49,7 @@ class _Signature:
     field_specifiers=(
         options.Argument,
         options.Choice,
+        Converted,
         options.DType,
         options.Flag,
         options.InferredSize,
@@ -147,8 +148,8 @@ class Configurable:
         dict of str to object
         """
         plain = {name: self._plain(name) for name in self._config_names()}
-        omit = {name: option.default for name, option in self._options.items() if option.omit}
-        return {name: value for name, value in plain.items() if not (name in omit and value == omit[name])}
+        omitted = {name for name, option in self._options.items() if name in plain and option.omitted(plain[name])}
+        return {name: value for name, value in plain.items() if name not in omitted}
 
     @classmethod
     def _config_names(cls) -> list[str]:
@@ -159,8 +160,12 @@ class Configurable:
         """A value of `config`."""
         return self._options[name].plain(getattr(self, name))
 
+    def _shown(self) -> dict[str, Any]:
+        """What the repr shows, by name: the config; a subclass may add what is not part of it."""
+        return self.config()
+
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.config().items())})"
+        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self._shown().items())})"
 
 
 def _is_marker(annotation: Any) -> bool:

@@ -131,9 +131,11 @@ class Choice(Option[str, str]):
 
     json_types: tuple[type, ...] = (str,)
 
-    def __init__(self, doc: str, choices: tuple[str, ...], *, default: Any = REQUIRED) -> None:
+    def __init__(
+        self, doc: str, choices: tuple[str, ...], *, default: Any = REQUIRED, omit: bool = False, last: bool = False
+    ) -> None:
         self.type_text: str = f"{{{', '.join(map(repr, choices))}}}"
-        super().__init__(doc, default=default)
+        super().__init__(doc, default=default, omit=omit, last=last)
         self.choices: tuple[str, ...] = choices
 
     def _check(self, name: str, value: Any) -> str:

@@ -7,10 +7,10 @@ import numpy as np
 
 from .._engine.arguments import Array, as_nonnegative
 from .._engine.elementwise import largest_magnitude, sum_of_squares
-from ._trainable import Trainable, check_model
+from ._trainable import Models, as_model
 
 
-def add_penalty(model: Trainable, l1: float = 0.0, l2: float = 0.0, names: str = "*weight*") -> float:
+def add_penalty(model: Models, l1: float = 0.0, l2: float = 0.0, names: str = "*weight*") -> float:
     """Add the gradient of an L1 and L2 penalty of parameters to their gradients.
 
     ::
@@ -22,7 +22,7 @@ def add_penalty(model: Trainable, l1: float = 0.0, l2: float = 0.0, names: str =
 
     Parameters
     ----------
-    model : Trainable
+    model : Trainable, or list or dict of Trainable
         A layer or model, or any object with `params` and `grads`. The parameters are only read, the gradients are
         changed in place.
     l1, l2 : float, default 0.0
@@ -74,10 +74,10 @@ def add_penalty(model: Trainable, l1: float = 0.0, l2: float = 0.0, names: str =
 
 
 def penalized(
-    model: Trainable, l1: float = 0.0, l2: float = 0.0, names: str = "*weight*"
+    model: Models, l1: float = 0.0, l2: float = 0.0, names: str = "*weight*"
 ) -> dict[str, tuple[Array, Array]]:
     """The parameters and gradients, by name, that `add_penalty` would change; its errors for wrong arguments."""
-    check_model(model, "params", "grads")
+    model = as_model(model, "params", "grads")
     as_nonnegative("l1", l1)
     as_nonnegative("l2", l2)
     if not isinstance(names, str):

@@ -78,8 +78,8 @@ def fit(
     metrics : sequence of callable, or dict of str to callable, default ()
         ``metric(y, target)`` returns a number: a column of the history, and ``"val_..."`` one of the validation.
     schedule : Schedule, optional
-        A schedule of this optimizer. It steps after every update; `ReduceLROnPlateau` steps after every epoch, by the
-        column that `monitor` names.
+        A schedule of this optimizer. It steps after every update, or with ``per="epoch"`` after every epoch;
+        `ReduceLROnPlateau` steps after every epoch, by the column that `monitor` names.
     clip : float, optional
         Largest global norm of the gradients.
     clip_value : float, optional
