@@ -5,6 +5,7 @@ from ._data.batch import Batch
 from ._data.batches import Batches
 from ._loop.evaluation import evaluate
 from ._loop.fit import fit
+from ._loop.metrics import accuracy
 from ._loop.truncated import truncated_bptt
 from ._state.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 
@@ -12,6 +13,7 @@ __all__ = [
     "Batch",
     "Batches",
     "Checkpoint",
+    "accuracy",
     "evaluate",
     "fit",
     "load_checkpoint",

@@ -19,8 +19,8 @@ from .._hooks.progress import ProgressBar
 from .._hooks.schedules import ScheduleStepper
 from .._state.checkpoints import Checkpoint
 from .._state.history import History
-from .evaluation import Metric, as_metrics
 from .loop import Training
+from .metrics import Metric, as_metrics
 from .objective import Loss, Objective
 from .options import as_checkpoint, as_validation, check_part
 from .truncated import as_windows
@@ -45,9 +45,10 @@ def fit(
         call works: ``forward`` returns (y, tape) or (y, state, tape), a call y or (y, ...), and ``backward(tape, dy)``
         adds into ``grads``.
     loss : callable
-        ``loss(y, target)`` returns (value, dy), as the losses of this package do. With padded batches, a loss that has
-        an argument `lengths` (and `batch_first`), or `input_lengths`, as `ctc_loss`, receives the lengths of the rows;
-        any other receives only the positions within them, y (M, ...) and target (M, ...).
+        ``loss(y, target)`` returns (value, dy), as the losses of this package do: the mean over the positions, or a
+        `fastrnn.losses.Mean` over anything else, and its gradient. With padded batches, a loss that has an argument
+        `lengths` (and `batch_first`), or `input_lengths`, as `ctc_loss`, receives the lengths of the rows; any other
+        receives only the positions within them, y (M, ...) and target (M, ...).
     x, y : array_like, or lists of sequences
         Arrays of all rows, with the rows where the model has them, or lists of sequences of any lengths: see
         `Batches`. Or, as `x` alone, `Batches`, or an iterable of batches, (x, y) or (x, y, lengths), where x may be a
@@ -64,8 +65,10 @@ def fit(
         Batches in an epoch, for a data source without an end. By default an epoch ends when the data source does.
     validation : (x, y), iterable of batches or function that returns one, optional
         Evaluated after every epoch.
-    metrics : sequence of callable, or dict of str to callable, default ()
-        ``metric(y, target)`` returns a number: a column of the history, and ``"val_..."`` one of the validation.
+    metrics : sequence of callable or str, or dict of them by name, default ()
+        ``metric(y, target)`` returns a number: a column of the history, and ``"val_..."`` one of the validation. Or the
+        name of one: ``"accuracy"``, ``"mae"``, ``"mse"`` or ``"rmse"``. `evaluate` says what they are of an epoch; in
+        training, where parameters change, a plain number is the mean over the batches, weighted by positions.
     schedule : Schedule, optional
         A schedule of this optimizer. It steps after every update; `ReduceLROnPlateau` steps after every epoch, by the
         validation loss, or without validation the loss.
@@ -108,8 +111,9 @@ def fit(
     history : History
         Columns ``epoch`` (from 1), ``step`` (updates so far), ``loss``, the metrics, what layers report besides, as an
         `RNN` does its regularizer ``omega``, ``penalty``, ``grad_norm`` (before clipping, with all that is added),
-        ``lr`` (at the end of the epoch), ``val_loss``, ``val_...`` and ``seconds``. Losses, metrics, reported values
-        and norms are means over the epoch, weighted by positions; those of training are of the parameters at each step.
+        ``lr`` (at the end of the epoch), ``val_loss``, ``val_...`` and ``seconds``. Losses are means over all that they
+        average in the epoch; reported values and norms, as metrics and losses that return a plain number, are means
+        weighted by positions. Those of training are of the parameters at each step.
 
     Raises
     ------

@@ -13,8 +13,10 @@ from .._hooks.hook import Hook, Step
 from .._state.checkpoints import load_checkpoint
 from .._state.history import History
 from .._state.parameters import random_states, set_random_states
-from .evaluation import Means, Metrics, check_column, mean_scores, scores
+from .evaluation import mean_scores
 from .interrupts import Interrupts
+from .means import Means
+from .metrics import Metrics, check_column, scores
 from .objective import Objective
 from .truncated import Window, windows
 from .update import Update
