@@ -5,7 +5,21 @@ import re
 
 import numpy as np
 import pytest
-from support.losses import LOGITS, RTOL, TARGETS, WEIGHT, N, T, V, assert_close, both_dtypes, class_batch, log_softmax
+from support.foreign_arrays import OnlyDLPack
+from support.losses import (
+    LOGITS,
+    RTOL,
+    TARGETS,
+    WEIGHT,
+    N,
+    T,
+    V,
+    assert_close,
+    assert_same_bits,
+    both_dtypes,
+    class_batch,
+    log_softmax,
+)
 
 from fastrnn.losses import cross_entropy
 
@@ -106,6 +120,20 @@ ONE_HOT = "integers (5, 3), got {} (5, 3, 7); use targets.argmax(axis=-1) if the
 def test_errors_say_what_was_expected_and_what_came(targets, options, error, text):
     with pytest.raises(error, match=f"^{re.escape(text)}"):
         cross_entropy(LOGITS, targets, **options)
+
+
+def test_any_array_is_taken_and_none_is_written_to():
+    expected = cross_entropy(LOGITS, PROBABILITIES)
+    logits, targets = LOGITS.copy(), PROBABILITIES.copy()
+    for array in logits, targets:
+        array.flags.writeable = False  # a write would raise
+    for z, y in [
+        (logits, targets),
+        (logits.tolist(), targets.tolist()),
+        (np.asfortranarray(logits), np.asfortranarray(targets)),
+        (OnlyDLPack(LOGITS.copy()), OnlyDLPack(PROBABILITIES.copy())),
+    ]:
+        assert_same_bits(cross_entropy(z, y), expected)
 
 
 def test_probabilities_that_are_ignored_are_not_checked():

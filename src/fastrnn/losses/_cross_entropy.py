@@ -108,7 +108,8 @@ def cross_entropy(
     array([[ 0.5, -0.5],
            [ 0. ,  0. ]])
     """
-    logits, (targets, soft) = as_prediction("logits", logits), _as_targets(targets, np.shape(logits))
+    logits = as_prediction("logits", logits)
+    targets, soft = _as_targets(targets, logits.shape)
     _check_shapes(logits.shape, targets.shape[:-1] if soft else targets.shape)
     V, units = logits.shape[-1], logits.shape[:-1]
     options = Options(lengths, batch_first, sample_weight, reduction)
