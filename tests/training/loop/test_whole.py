@@ -147,6 +147,15 @@ def test_what_is_called_and_kept(rng):
     assert calls[-1] == ("other", 4)
 
 
+def test_arrays_that_are_filled_again(rng):
+    """Outputs and targets are kept as they were."""
+    y, target, metrics = np.zeros((2, 1)), np.zeros((2, 1)), EpochMetrics({"rms": rms}, False)
+    for value in 1.0, 3.0:
+        y[...], target[...] = value, 2 * value
+        metrics.add(y, target, None, continues=False)
+    assert metrics.values() == {"rms": pytest.approx(np.sqrt(5))}
+
+
 def test_errors_of_a_metric_come_with_all_data(rng):
     def broken(y, target):
         raise RuntimeError("of all" if len(y) == 4 else "of a part")

@@ -31,5 +31,5 @@ class Means:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a `state_dict`; that of earlier versions has one weight for all names."""
         self.totals = dict(state["totals"])
-        one = state.get("weight", 0.0)
-        self.weights = dict(state.get("weights") or dict.fromkeys(self.totals, one))
+        one_for_all = {name: state.get("weight", 0.0) for name in self.totals}
+        self.weights = one_for_all | dict(state.get("weights", {}))

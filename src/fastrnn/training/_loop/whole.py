@@ -48,7 +48,8 @@ class EpochMetrics:
             return
         if not continues:
             self._outputs.append([])
-        self._outputs[-1].append((np.asarray(y), target, lengths))
+        target = target.copy() if isinstance(target, np.ndarray) else target  # a data source may fill it again
+        self._outputs[-1].append((np.array(y), target, lengths))
 
     def _first(self, name: str, y: Any, target: Any, lengths: Any) -> Mean | None:
         """The first value of a metric, or None if it is no `Mean`.
