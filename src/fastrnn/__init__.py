@@ -46,7 +46,15 @@ if TYPE_CHECKING:
     from . import reference as reference
     from . import training as training
     from .io import load, load_notes, save
-    from .losses import binary_cross_entropy_with_logits, cross_entropy, ctc_loss, huber_loss, l1_loss, mse_loss
+    from .losses import (
+        binary_cross_entropy_with_logits,
+        cross_entropy,
+        ctc_loss,
+        huber_loss,
+        l1_loss,
+        mse_loss,
+        quantile_loss,
+    )
     from .nn import RLS, Attention, AttentionDecoder, EchoState, Recurrent, Seq2Seq, check_gradients
     from .optim import (
         SGD,
@@ -146,6 +154,7 @@ __all__ = [
     "log_softmax",
     "mse_loss",
     "predict",
+    "quantile_loss",
     "save",
     "save_checkpoint",
     "set_num_threads",

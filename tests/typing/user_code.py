@@ -60,7 +60,7 @@ def training(path: Path) -> None:
     adam = fr.Adam(model, lr=1e-3, groups={"*bias*": {"lr": 1e-2}})
     adam.lr = 0.1
     loss, dy = fr.mse_loss(y, np.ones((2, 2)))
-    assert_type(loss, float)
+    assert_type(loss, fr.losses.Mean)
     norm: float = fr.clip_grad_norm(model, 1.0)
     target = np.zeros((1, 2), np.float32)
     history = fr.fit(model, fr.mse_loss, [x[:, 0]], target, optimizer=adam, schedule=fr.StepLR(adam, 10), epochs=2)

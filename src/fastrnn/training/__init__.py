@@ -6,6 +6,7 @@ from ._data.batches import Batches
 from ._data.windows import windows
 from ._loop.evaluation import evaluate
 from ._loop.fit import fit
+from ._loop.metrics import accuracy
 from ._loop.prediction import predict
 from ._loop.truncated import truncated_bptt
 from ._state.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
@@ -14,6 +15,7 @@ __all__ = [
     "Batch",
     "Batches",
     "Checkpoint",
+    "accuracy",
     "evaluate",
     "fit",
     "load_checkpoint",

@@ -218,6 +218,8 @@ def test_bad_input(rng):
             fr.truncated_bptt(model, fr.mse_loss, x, y, *k)
     with pytest.raises(ValueError, match=r"y: expected targets of each step of x \(11, 2, 3\).* got \(2, 2\)"):
         list(fr.truncated_bptt(model, fr.mse_loss, x, y[0], 2))
+    with pytest.raises(ValueError, match=r"loss: expected one of each step, .* of whole rows \(input_lengths\)"):
+        list(fr.truncated_bptt(model, fr.ctc_loss, x, np.ones((T, N), int), 2))
     model = fr.GRU(1, 1)
     assert as_windows("truncate", 4, model) == (4, 4) and as_windows("truncate", (2, 4), model) == (2, 4)
 

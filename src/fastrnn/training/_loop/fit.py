@@ -21,8 +21,8 @@ from .._hooks.progress import progress_hook
 from .._hooks.schedules import ScheduleStepper
 from .._state.checkpoints import Checkpoint
 from .._state.history import History
-from .evaluation import Metric, as_metrics
 from .loop import Training
+from .metrics import Metric, as_metrics
 from .objective import Loss, Objective
 from .options import as_checkpoint, as_monitor, as_validation, check_part, own_seed, split, time_steps
 from .truncated import as_windows
@@ -49,9 +49,10 @@ def fit(
         call works: ``forward`` returns (y, tape) or (y, state, tape), a call y or (y, ...), and ``backward(tape, dy)``
         adds into ``grads``.
     loss : callable
-        ``loss(y, target)`` returns (value, dy), as the losses of this package do. With padded batches, a loss that has
-        an argument `lengths` (and `batch_first`), or `input_lengths`, as `ctc_loss`, receives the lengths of the rows;
-        any other receives only the positions within them, y (M, ...) and target (M, ...).
+        ``loss(y, target)`` returns (value, dy), as the losses of this package do: the mean over the positions, or a
+        `fastrnn.losses.Mean` over anything else, and its gradient. With padded batches, a loss that has an argument
+        `lengths` (and `batch_first`), or `input_lengths`, as `ctc_loss`, receives the lengths of the rows; any other
+        receives only the positions within them, y (M, ...) and target (M, ...).
     x, y : array_like, or lists of sequences
         Arrays of all rows, laid out as the model takes a batch, or lists of sequences of any lengths; numbers are
         converted to the model's dtype. y has a target for each step if the output of the model has time, and one for
@@ -75,8 +76,10 @@ def fit(
     validation : float, (x, y), (x, y, lengths), iterable of batches or function that returns one, optional
         Evaluated after every epoch. A fraction, above 0 and below 1, is the last rows of arrays or lists, which are
         then not trained on.
-    metrics : sequence of callable, or dict of str to callable, default ()
-        ``metric(y, target)`` returns a number: a column of the history, and ``"val_..."`` one of the validation.
+    metrics : sequence of callable or str, or dict of them by name, default ()
+        ``metric(y, target)`` returns a number: a column of the history, and ``"val_..."`` one of the validation. Or the
+        name of one: ``"accuracy"``, ``"mae"``, ``"mse"`` or ``"rmse"``. `evaluate` says what they are of an epoch; in
+        training, where parameters change, a plain number is the mean over the batches, weighted by positions.
     schedule : Schedule, optional
         A schedule of this optimizer. It steps after every update, or with ``per="epoch"`` after every epoch;
         `ReduceLROnPlateau` steps after every epoch, by the column that `monitor` names.
@@ -130,8 +133,9 @@ def fit(
     history : History
         Columns ``epoch`` (from 1), ``step`` (updates so far), ``loss``, the metrics, what layers report besides, as an
         `RNN` does its regularizer ``omega``, ``penalty``, ``grad_norm`` (before clipping, with all that is added),
-        ``lr`` (at the end of the epoch), ``val_loss``, ``val_...`` and ``seconds``. Losses, metrics, reported values
-        and norms are means over the epoch, weighted by positions; those of training are of the parameters at each step.
+        ``lr`` (at the end of the epoch), ``val_loss``, ``val_...`` and ``seconds``. Losses are means over all that they
+        average in the epoch; reported values and norms, as metrics and losses that return a plain number, are means
+        weighted by positions. Those of training are of the parameters at each step.
 
     Raises
     ------

@@ -16,8 +16,10 @@ from .._state.differences import differences_of_fit, warning_of
 from .._state.history import History
 from .._state.parameters import random_states, set_random_states
 from .blame import note_row
-from .evaluation import Means, Metrics, check_column, mean_scores, scores
+from .evaluation import mean_scores
 from .interrupts import Interrupts
+from .means import Means
+from .metrics import Metrics, check_column, scores
 from .objective import Objective
 from .truncated import Window, windows
 from .update import Update

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..._engine.arguments import Array
+from ...losses import Mean
 from ...losses._masking import sequence_mask
 from ...nn._layer import Layer
 from ...nn._options import kind_of
@@ -27,7 +28,7 @@ class Objective:
         tuple or a dict.
     loss : callable
         ``loss(y, target)`` returns (value, dy), the mean over the positions that count and its gradient, as
-        `fastrnn.mse_loss` does. See `applied` for padded batches.
+        `fastrnn.mse_loss` does. A mean over anything else is a `Mean`. See `applied` for padded batches.
 
     Attributes
     ----------
@@ -51,9 +52,10 @@ class Objective:
         self.reading = reading_of(model, "input_lengths" in self._takes)
         self.batch_first = self.reading.targets_batch_first
 
-    def time_axis(self, x: Array) -> int:
-        """The axis of time in x, a batch or a single sequence."""
-        return 0 if self.reading.is_single(x) else int(self.reading.batch_first)
+    @property
+    def of_rows(self) -> bool:
+        """Whether the loss is one of whole rows, as `ctc_loss`, and not of positions."""
+        return "input_lengths" in self._takes
 
     def run(self, batch: Batch, state: Any = None, *, training: bool) -> tuple[Any, Any, Any]:
         """(y, state, tape) of a model that begins in a state; None for a state or a tape that it does not return."""
@@ -89,14 +91,14 @@ class Objective:
         return lengths if lengths is None or not isinstance(self.model, Layer) else self.model.lengths_after(lengths)
 
     def cost(self, y: Any, target: Any, lengths: Any) -> tuple[float, Array]:
-        """The loss and its gradient with respect to y; 0 where nothing counts."""
-        if not positions(y, lengths):
-            return 0.0, np.zeros_like(y)
+        """The loss, a `Mean` if it returns one, and its gradient with respect to y; 0 where nothing counts."""
+        if not counts(self.loss, y, lengths):
+            return Mean(0.0, 0.0), np.zeros_like(y)
         result = applied(self.loss, y, target, lengths, self.batch_first, self._takes)
         if not isinstance(result, tuple) or len(result) != 2 or np.shape(result[1]) != np.shape(y):
             got = [f"{type(part).__name__} {np.shape(part)}" for part in as_tuple(result)]
             raise TypeError(f"loss: expected (value, dy), dy of the shape of y {np.shape(y)}, got {', '.join(got)}")
-        return float(result[0]), result[1]
+        return result[0] if isinstance(result[0], Mean) else float(result[0]), result[1]
 
 
 def applied(
@@ -131,15 +133,21 @@ def applied(
         return function(y, target)
     if "lengths" in takes:
         return function(y, target, lengths=lengths, **options)
-    counted, target = sequence_mask("y", y.shape, lengths, "...", batch_first), np.asarray(target)
-    if target.shape[:2] != counted.shape:
-        raise ValueError(f"y: expected targets {counted.shape + ('...',)}, one for each step, got {target.shape}")
-    result = function(y[counted], target[counted])
+    mask, *arguments = counted(y, target, lengths, batch_first)
+    result = function(*arguments)
     if not isinstance(result, tuple) or len(result) != 2:
         return result
     dy = np.zeros_like(y)
-    dy[counted] = result[1]
+    dy[mask] = result[1]
     return result[0], dy
+
+
+def counted(y: Any, target: Any, lengths: Any, batch_first: bool) -> tuple[Array, Array, Array]:
+    """Which positions of y are within their row's length, and y (M, ...) and target (M, ...) there."""
+    mask, target = sequence_mask("y", y.shape, lengths, "...", batch_first), np.asarray(target)
+    if target.shape[:2] != mask.shape:
+        raise ValueError(f"y: expected targets {mask.shape + ('...',)}, one for each step, got {target.shape}")
+    return mask, y[mask], target[mask]
 
 
 def inputs_of(model: Any) -> list[str]:
@@ -153,6 +161,11 @@ def inputs_of(model: Any) -> list[str]:
         and argument.kind in (argument.POSITIONAL_ONLY, argument.POSITIONAL_OR_KEYWORD)
         and name not in ("state", "lengths")
     ]
+
+
+def counts(function: Callable[..., Any], y: Any, lengths: Any) -> bool:
+    """Whether a loss or a metric has anything to say of an output: one of rows does of rows without steps, too."""
+    return positions(y, lengths) > 0 or "input_lengths" in arguments_of(function)
 
 
 def positions(y: Any, lengths: Any) -> int:
