@@ -91,7 +91,7 @@ def test_inspection_uses_the_names(rng):
     from fastrnn.inspect import gradient_flow, influence, trace
 
     model, tokens = named(), rng.integers(0, 9, (6, 2))
-    assert trace(model, tokens)["lstm.h"].shape == (2, 6, 2, 5)
+    assert trace(model, tokens)["lstm.h"].shape == (2, 1, 6, 2, 5)
     assert [flow.name for flow in gradient_flow(model, tokens)] == ["lstm.l0", "lstm.l1"]
     unnamed = fr.Sequential(*named().layers)
     np.testing.assert_array_equal(influence(model, tokens, output=1), influence(unnamed, tokens, output=1))
