@@ -61,8 +61,22 @@ class Container(Layer):
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def inference_copy(self) -> Layer:
+        return self._inference_copy({})
+
+    def _inference_copy(self, copies: dict[Layer, Layer]) -> Layer:
+        """`inference_copy`, with one copy of a layer for all its places; `copies` are those made so far."""
+
+        def still(value: Any) -> Any:
+            if not isinstance(value, Layer):
+                return value
+            if value not in copies:
+                if isinstance(value, Container) and type(value).inference_copy is Container.inference_copy:
+                    copies[value] = value._inference_copy(copies)
+                else:
+                    copies[value] = value.inference_copy()
+            return copies[value]
+
         positional, named = self._arguments()
-        still = lambda value: value.inference_copy() if isinstance(value, Layer) else value  # noqa: E731
         return type(self)(*map(still, positional), **{name: still(value) for name, value in named.items()})
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._engine.arguments import Array, as_floats
 from ._configurable import Configurable
-from ._parameters import Joined, NamedArrays, Parameters, as_entry
+from ._parameters import Joined, NamedArrays, Parameters, entries_of
 from ._tape import Tape, open_tape
 
 Shapes = Iterator[tuple[str, tuple[int, ...]]]
@@ -127,7 +127,11 @@ class Layer(Configurable, ABC):
 
     @property
     def params(self) -> NamedArrays:
-        """The parameters by name; they may be written in place."""
+        """The parameters by name; they may be written in place.
+
+        Those of a layer that is in several places of a model have several names. They are found under each of them, and
+        iteration gives them once, under the first.
+        """
         return self._params
 
     @property
@@ -158,9 +162,11 @@ class Layer(Configurable, ABC):
         Returns
         -------
         dict of str to ndarray
-            In PyTorch's names, shapes and gate order.
+            In PyTorch's names, shapes and gate order. An array that has several names, since a layer is in several
+            places, is one copy under all of them.
         """
-        return {name: array.copy() for name, array in self.stored.items()}
+        copies = {name: array.copy() for name, array in self.stored.items()}
+        return {name: copies[first] for name, first in self.stored.first_names().items()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Write the parameters.
@@ -169,31 +175,20 @@ class Layer(Configurable, ABC):
         ----------
         state_dict : mapping of str to array_like
             Exactly the names of `state_dict`, with their shapes; float32 or float64, converted to the layer's dtype. A
-            PyTorch state_dict turned into NumPy arrays is one.
+            PyTorch state_dict turned into NumPy arrays is one. Of several names of one array one is enough.
 
         Raises
         ------
         ValueError
-            A name is missing or unknown, or a shape differs. Nothing is written then.
+            A name is missing or unknown, a shape differs, or the values for two names of one array do. Nothing is
+            written then.
         TypeError
             An entry is not an array of floats. Nothing is written then.
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"state_dict: expected a mapping of names to arrays, got {type(state_dict).__name__}")
-        stored = dict(self.stored.items())
-        missing = [name for name in stored if name not in state_dict]
-        unknown = [name for name in state_dict if name not in stored]
-        if missing or unknown:
-            parts = [
-                f"{word} {', '.join(map(str, names))}"
-                for word, names in (("missing", missing), ("unknown", unknown))
-                if names
-            ]
-            raise ValueError(
-                f"state_dict: expected the names of {type(self).__name__}.state_dict(), got {'; '.join(parts)}"
-            )
-        values = {name: as_entry(name, state_dict[name], target) for name, target in stored.items()}
-        for name, value in values.items():
+        stored = self.stored
+        for name, value in entries_of(state_dict, stored, type(self).__name__).items():
             stored[name][...] = value
 
     # -- copies ------------------------------------------------------------------------------------------------------

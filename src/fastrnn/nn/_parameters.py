@@ -3,8 +3,10 @@
 
 from abc import abstractmethod
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMapping
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from .._engine.arguments import FLOATS, Array, as_array
@@ -15,6 +17,10 @@ class NamedArrays(MutableMapping[str, Array]):
 
     Reading returns the array itself, which may be written in place. Assigning writes into that array, so an array that
     somebody holds stays the layer's own.
+
+    An array may have several names, as that of a layer that a model has in two places. It is found under each of them.
+    Iteration gives it once, under its first name, so that whoever walks over all arrays acts once on each: PyTorch's
+    ``named_parameters``.
     """
 
     def __setitem__(self, name: str, value: ArrayLike) -> None:
@@ -31,6 +37,10 @@ class NamedArrays(MutableMapping[str, Array]):
     def _pairs(self) -> Iterator[tuple[str, Array]]:
         return ((name, self[name]) for name in self)
 
+    def first_names(self) -> Mapping[str, str]:
+        """For every name, the name under which iteration gives its array."""
+        return {name: name for name in self}
+
     @abstractmethod
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each array, by name."""
@@ -40,7 +50,7 @@ class NamedArrays(MutableMapping[str, Array]):
 
     def unknown(self, name: object) -> KeyError:
         """The error for a name that is not in the mapping."""
-        return KeyError(f"no parameter {name!r}; the names are {', '.join(self)}")
+        return KeyError(f"no parameter {name!r}; the names are {', '.join(self.first_names())}")
 
 
 class _Items(ItemsView[str, Array]):
@@ -105,42 +115,104 @@ class Joined(NamedArrays):
 
     def __init__(self, parts: Iterable[tuple[str, NamedArrays]]) -> None:
         self._parts = list(parts)
-        self._by_prefix: dict[str, list[NamedArrays]] = {}
-        for prefix, part in self._parts:
-            self._by_prefix.setdefault(prefix, []).append(part)
 
-    def _find(self, name: object) -> tuple[NamedArrays, str] | None:
-        """The part that has a name, and the name in that part."""
-        if isinstance(name, str):
-            head, dot, rest = name.partition(".")
-            for prefix, inner in ((head + dot, rest), ("", name)):
-                for part in self._by_prefix.get(prefix, ()):
-                    if inner in part:
-                        return part, inner
-        return None
+    # Made when they are first needed: of containers in containers most are never asked. The arrays themselves are not
+    # held, since a layer compares those that are held elsewhere with their packed copies at every call.
+
+    def _walk(self) -> Iterator[tuple[str, NamedArrays, str]]:
+        """Every name, the mapping that holds its array and joins no others, and the name in that."""
+        for prefix, part in self._parts:
+            inner = part._walk() if isinstance(part, Joined) else ((name, part, name) for name in part.first_names())
+            for name, holder, own in inner:
+                yield prefix + name, holder, own
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[NamedArrays, str]]:
+        return {name: (holder, own) for name, holder, own in self._walk()}
+
+    @cached_property
+    def _first(self) -> Mapping[str, str]:
+        return first_names({name: holder[own] for name, (holder, own) in self._places.items()})
+
+    @cached_property
+    def _distinct(self) -> list[tuple[str, NamedArrays, str]]:
+        return [(name, *self._places[name]) for name, first in self._first.items() if name == first]
 
     def __getitem__(self, name: str) -> Array:
-        match = self._find(name)
-        if match is None:
+        if name not in self:
             raise self.unknown(name)
-        part, inner = match
-        return part[inner]
+        holder, own = self._places[name]
+        return holder[own]
 
     def __contains__(self, name: object) -> bool:
-        return self._find(name) is not None
+        return isinstance(name, str) and name in self._places
+
+    def first_names(self) -> Mapping[str, str]:
+        """For every name, the name under which iteration gives its array."""
+        return self._first
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each array, by name."""
-        return {prefix + name: shape for prefix, part in self._parts for name, shape in part.shapes().items()}
+        shapes = {id(holder): holder.shapes() for _, holder, _ in self._distinct}
+        return {name: shapes[id(holder)][own] for name, holder, own in self._distinct}
 
     def __iter__(self) -> Iterator[str]:
-        return (prefix + name for prefix, part in self._parts for name in part)
+        return (name for name, _, _ in self._distinct)
 
     def _pairs(self) -> Iterator[tuple[str, Array]]:
-        return ((prefix + name, array) for prefix, part in self._parts for name, array in part.items())
+        return ((name, holder[own]) for name, holder, own in self._distinct)
 
     def __len__(self) -> int:
-        return sum(len(part) for _, part in self._parts)
+        return len(self._distinct)
+
+
+def first_names(arrays: Mapping[str, Array]) -> Mapping[str, str]:
+    """For every name of a mapping, which may be any, the first name of the same array."""
+    if isinstance(arrays, NamedArrays):
+        return arrays.first_names()
+    arrays = dict(arrays.items())  # arrays that live as long as this have ids of their own
+    first: dict[int, str] = {}
+    return {name: first.setdefault(id(array), name) for name, array in arrays.items()}
+
+
+def distinct(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Each array of a mapping, which may be any, once, under its first name."""
+    if isinstance(arrays, NamedArrays):
+        return dict(arrays.items())
+    arrays = dict(arrays.items())
+    return {name: arrays[name] for name, first in first_names(arrays).items() if name == first}
+
+
+def entries_of(state_dict: Mapping[str, Any], own: NamedArrays, kind: str) -> dict[str, Array]:
+    """The entries of a state_dict that can be written into a layer's `own` arrays, by the first name of each.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As in `Layer.load_state_dict`; `kind` is the name of the layer's class.
+    """
+    first = own.first_names()
+    unknown = [name for name in state_dict if name not in first]
+    provided = {first[name] for name in state_dict if name in first}
+    missing = [name for name in own if name not in provided]
+    if missing or unknown:
+        lists = ("missing", missing), ("unknown", unknown)
+        got = "; ".join(f"{word} {', '.join(map(str, names))}" for word, names in lists if names)
+        raise ValueError(f"state_dict: expected the names of {kind}.state_dict(), got {got}")
+    entries: dict[str, tuple[str, Array]] = {}
+    for name in first:
+        if name in state_dict:
+            target = own[first[name]]
+            value = as_entry(name, state_dict[name], target)
+            other, earlier = entries.setdefault(first[name], (name, value))
+            if value is not earlier and not same_values(value.astype(target.dtype), earlier.astype(target.dtype)):
+                raise ValueError(f"{name}: expected the values of {other}, which is the same array, got others")
+    return {name: value for name, (_, value) in entries.items()}
+
+
+def same_values(a: Any, b: Any) -> bool:
+    """Whether two arrays have the same values; nan is the same as nan."""
+    return np.array_equal(a, b, equal_nan=True)
 
 
 def as_entry(name: str, value: Any, target: Array) -> Array:
