@@ -7,6 +7,7 @@ import numpy as np
 
 from .._engine.arguments import LIMIT, as_number
 from .._engine.elementwise import largest_magnitude, sum_of_squares
+from ..nn._parameters import distinct
 from ._trainable import Trainable, check_model
 
 
@@ -56,13 +57,14 @@ def clip_grad_norm(model: Trainable, max_norm: float, *, each: bool = False) -> 
     """
     check_model(model, "grads")
     max_norm = as_number("max_norm", max_norm, LIMIT)
-    norms = {name: math.sqrt(sum_of_squares(grad)) for name, grad in model.grads.items()}
+    grads = distinct(model.grads)
+    norms = {name: math.sqrt(sum_of_squares(grad)) for name, grad in grads.items()}
     for name, norm in norms.items():
         if not math.isfinite(norm):
             raise FloatingPointError(f"grads[{name!r}]: expected a finite norm, got {norm}")
 
     total = math.hypot(*norms.values())  # the norm of the norms
-    for name, grad in model.grads.items():
+    for name, grad in grads.items():
         scale = max_norm / ((norms[name] if each else total) + 1e-6)
         if scale < 1:
             grad *= scale
@@ -106,8 +108,9 @@ def clip_grad_value(model: Trainable, limit: float) -> float:
     """
     check_model(model, "grads")
     limit = as_number("limit", limit, LIMIT)
-    largest = {name: largest_magnitude(f"grads[{name!r}]", grad) for name, grad in model.grads.items()}
-    for name, grad in model.grads.items():
+    grads = distinct(model.grads)
+    largest = {name: largest_magnitude(f"grads[{name!r}]", grad) for name, grad in grads.items()}
+    for name, grad in grads.items():
         if largest[name] > limit:
             np.clip(grad, -limit, limit, out=grad)
     return max(largest.values(), default=0.0)

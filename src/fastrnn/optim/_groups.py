@@ -16,22 +16,23 @@ def hyperparameters_of(kind: type[Configurable]) -> dict[str, Option[Any, Any]]:
     return {k: options[k] for k in sorted(options) if isinstance(options[k], NumberOption | SizeOption | Flag | Choice)}
 
 
-def group_values(groups: Any, kind: type[Configurable], parameters: list[str]) -> dict[str, dict[str, Any]]:
+def group_values(groups: Any, kind: type[Configurable], parameters: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """The hyper-parameters that each parameter has from its group.
 
     Parameters
     ----------
     groups : mapping of str to mapping
         For each pattern of `fnmatch` over the names of parameters: values of hyper-parameters, by name. A parameter
-        belongs to the first pattern that matches it.
+        belongs to the first pattern that matches it, by any of its names.
     kind : type
         The class that declares the hyper-parameters.
-    parameters : list of str
+    parameters : mapping of str to str
+        For each name the first name of the same parameter.
 
     Returns
     -------
     dict of str to dict
-        The checked values of each parameter's group; empty for a parameter of no group.
+        The checked values of each parameter's group, by its first name; empty for a parameter of no group.
 
     Raises
     ------
@@ -40,14 +41,14 @@ def group_values(groups: Any, kind: type[Configurable], parameters: list[str]) -
     """
     if not isinstance(groups, Mapping):
         raise TypeError(f"groups: expected a mapping of patterns to hyper-parameters, got {type(groups).__name__}")
-    values: dict[str, dict[str, Any]] = {name: {} for name in parameters}
+    values: dict[str, dict[str, Any]] = {first: {} for first in parameters.values()}
     pattern_of: dict[str, str] = {}
     for pattern, group in groups.items():
         what = f"groups[{pattern!r}]"
         if not isinstance(pattern, str):
             raise TypeError(f"groups: expected patterns of parameter names, got {pattern!r}")
         checked = _checked(what, group, kind)
-        matching = [name for name in parameters if fnmatchcase(name, pattern)]
+        matching = matches(parameters, pattern)
         if not matching:
             raise ValueError(f"{what}: expected a match among {', '.join(parameters)}, got none")
         new = [name for name in matching if name not in pattern_of]
@@ -57,6 +58,11 @@ def group_values(groups: Any, kind: type[Configurable], parameters: list[str]) -
         for name in new:
             values[name], pattern_of[name] = dict(checked), pattern
     return values
+
+
+def matches(parameters: Mapping[str, str], pattern: str) -> list[str]:
+    """The first name of each parameter of which any name matches a pattern of `fnmatch`."""
+    return list(dict.fromkeys(first for name, first in parameters.items() if fnmatchcase(name, pattern)))
 
 
 def _checked(what: str, group: Any, kind: type[Configurable]) -> dict[str, Any]:
