@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Models on disk: safetensors files that also say how to build the model.
 
-The tensors are stored under their PyTorch names; the file's metadata has an entry ``fastrnn``, JSON of
+The tensors are stored under their PyTorch names, each once, under the first of its names; the file's metadata has an
+entry ``fastrnn``, JSON of
 
     format        "1", the version of this format
     version       of the package that wrote the file
-    architecture  {"type": "LSTM", "input_size": 3, ...}: type and config of the model
+    architecture  {"type": "LSTM", "input_size": 3, ...}: type and config of the model, with {"same_as": "layers.0"}
+                  for a layer that is the one at ``layers.0``, too
     crc32         of the architecture and, after it, all tensors by name; eight hexadecimal digits
     notes         the CRC-32 of the entry ``notes``, JSON of the caller's notes, if there are any
 
@@ -23,9 +25,8 @@ import numpy as np
 
 from .._engine.arguments import as_path
 from ..nn._layer import Layer
-from ..nn._options import described
 from . import _container as container
-from ._architectures import build, check_kinds, parameters
+from ._architectures import build, check_kinds, check_references, describe, parameters
 from ._container import PathType
 
 FORMAT = "1"
@@ -59,8 +60,9 @@ def save(model: Layer, path: PathType, *, notes: dict[str, Any] | None = None) -
 
     Notes
     -----
-    The file holds the parameters and what `config` returns. It does not hold the random generator of dropout, and a
-    layer that occurs twice in a `Sequential` is written, and loaded, as two.
+    The file holds the parameters and what `config` returns. It does not hold the random generator of dropout. A layer
+    that is in several places of a model is written once, and is in all of them again when the file is loaded. (Files
+    that hold it several times, as earlier ones do, are loaded with several layers.)
 
     Examples
     --------
@@ -79,7 +81,8 @@ def save(model: Layer, path: PathType, *, notes: dict[str, Any] | None = None) -
 
     path = as_path("path", path)
     check_kinds(model)
-    architecture, arrays = described(model), model.state_dict()
+    architecture, arrays = describe(model), {name: array.copy() for name, array in model.stored.items()}
+    check_references(architecture)
     about = {
         "format": FORMAT,
         "version": __version__,
@@ -149,6 +152,7 @@ def read_model(file: BinaryIO) -> Layer:
     about, _ = read_metadata(header.pop("__metadata__", None))
     architecture = about.get("architecture")
     check_tensors(header, architecture, os.fstat(file.fileno()).st_size - start)
+    check_references(architecture)
     arrays = container.read_arrays(file)
     container.check_checksum(about, architecture, arrays)
     model = build(architecture)

@@ -31,11 +31,15 @@ class Container(Layer):
         return dict(self._children)
 
     @classmethod
-    def child_configs(cls, config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        """(name, architecture) of each child that a container with this `config` has."""
+    def child_configs(cls, config: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+        """(name, place, architecture) of each child that a container with this `config` has.
+
+        The place is where the architecture is in the config: ``"encoder"``, ``"layers.0"``. Given the options of a
+        container instead of a config, the children themselves take the place of their architectures.
+        """
         for name, option in cls._options.items():
             if isinstance(option, Sublayer) and config[name] is not None:
-                yield name, config[name]
+                yield name, name, config[name]
 
     @contextlib.contextmanager
     def _noted(self, name: str) -> Iterator[None]:

@@ -63,8 +63,8 @@ class Residual(Container, Generic[Inner]):
         self._adopt({"": self.layer})
 
     @classmethod
-    def child_configs(cls, config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        yield "", config["layer"]
+    def child_configs(cls, config: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+        yield "", "layer", config["layer"]
 
     def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (self.layer,), {}

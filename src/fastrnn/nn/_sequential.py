@@ -75,8 +75,8 @@ class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
         self._adopt({str(k): layer for k, layer in enumerate(layers)})
 
     @classmethod
-    def child_configs(cls, config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        return ((str(k), layer) for k, layer in enumerate(config["layers"]))
+    def child_configs(cls, config: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+        return ((str(k), f"layers.{k}", layer) for k, layer in enumerate(config["layers"]))
 
     def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return self.layers, {}
