@@ -49,7 +49,7 @@ class Data(NamedTuple):
 
     months: np.ndarray  # (T,)
     level: np.ndarray  # (T,) ppm
-    future: np.ndarray  # (T, HORIZON) levels of the months after t; NaN if unknown
+    future: np.ndarray  # (T, HORIZON) levels of the months after t; NaN if one is unknown
     x: np.ndarray  # (T, 1) the change from t-1 to t, scaled
     y: np.ndarray  # (T, HORIZON) future - level, scaled
     shift: np.ndarray  # (HORIZON,) to scale it back
@@ -67,8 +67,7 @@ def prepare(months, levels):
     change, months, level = np.diff(levels), months[1:], levels[1:]
     T = len(level)
     future = np.full((T, HORIZON), np.nan)
-    for k in range(1, HORIZON + 1):
-        future[:-k, k - 1] = level[k:]
+    future[:-HORIZON] = fr.windows(level, 1, HORIZON, batch_first=True)[1][..., 0]
     begin = [0, *np.searchsorted(months, [VALIDATION, TESTING]), T]
     # the first forecast of a part is made in the last month of the part before
     training, validation, testing = (slice(max(a - 1, 0), b - HORIZON) for a, b in zip(begin, begin[1:], strict=False))

@@ -33,7 +33,7 @@ PARTS = {
 }
 LATE = 4  # the target is the fourth symbol before the newest, whose loudest echo came two steps ago
 TAPS = 12  # values that the linear receiver reads
-UNITS, FORGETTING, DELTA, RIDGE = 60, 0.998, 0.01, 0.001  # a memory of about 500 symbols
+UNITS, FORGETTING, DELTA, RIDGE = 60, 0.998, 1e-6, 0.001  # a memory of about 500 symbols
 RESERVOIR = dict(output_size=1, spectral_radius=0.5, input_scaling=0.1, bias_scaling=1.0, density=0.3, dtype=np.float64)
 
 

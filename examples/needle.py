@@ -77,7 +77,7 @@ def plot(path, readings, scores, begin):
     above, below = figure.subplots(2, 1, sharex=True)
     above.plot(readings, color="0.3", linewidth=0.8)
     above.set(ylabel="reading")
-    below.plot(1 / (1 + np.exp(-scores)), color="#d55e00")
+    below.plot(fr.sigmoid(scores), color="#d55e00")
     below.set(xlabel="step", ylabel="probability\nof a blow so far", ylim=(-0.03, 1.03), xlim=(0, T))
     for axis in (above, below):
         axis.axvspan(begin, begin + LENGTH, color="#0072b2", alpha=0.2)

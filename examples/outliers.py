@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Losses and outliers: a sensor with spikes, whose next reading three networks predict, each with another loss.
+"""Losses and outliers: a sensor with spikes, whose next reading four networks predict, each with another loss.
 
 The signal is a sum of two waves with unknown phases and periods, read with a little noise, and one reading in twenty is
 too large by ten, because of a loose contact. Nobody can know when. So the mean of the next reading lies half a unit
@@ -8,6 +8,9 @@ above the signal (0.05 times 10), while its median is close to the signal. What 
     mse_loss      squares: the mean; an error of ten counts as much as 10,000 errors of a tenth
     l1_loss       magnitudes: the median; an error of ten counts as much as 100 errors of a tenth
     huber_loss    squares up to 1, magnitudes beyond (Huber, "Robust estimation of a location parameter", 1964)
+
+    quantile_loss three quantiles at once, of a fourth network: how large the next reading is at most in 10%, 50% and
+                  90% of all cases (Koenker and Bassett, "Regression quantiles", 1978)
 
 All networks read spikes and learn from readings only. They are compared with the true signal, which is known because it
 is simulated, but which they never see.
@@ -30,6 +33,7 @@ NOISE, SPIKE, SHARE = 0.05, 10.0, 0.05  # standard deviation; size of a spike, a
 SETTLED = 20  # steps; before them too little of a series has been read to know its waves
 LEARNING_RATE, BATCH, MAX_NORM = 1e-2, 32, 1.0
 LOSSES = {"mse_loss": fr.mse_loss, "huber_loss": fr.huber_loss, "l1_loss": fr.l1_loss}
+QUANTILES = 0.1, 0.5, 0.9
 
 
 def measure(count, rng):
@@ -41,8 +45,13 @@ def measure(count, rng):
     return signal[..., None].astype(np.float32), readings[..., None].astype(np.float32)
 
 
-def make_model(units, seed):
-    return fr.Sequential(fr.GRU(1, units, seed=seed), fr.Linear(units, 1, seed=seed + 1))
+def quantile_loss(prediction, target):
+    """The loss of predictions (T, N, Q) of a target (T, N, 1)."""
+    return fr.quantile_loss(prediction, target[..., 0], quantiles=QUANTILES)
+
+
+def make_model(units, seed, outputs=1):
+    return fr.Sequential(fr.GRU(1, units, seed=seed), fr.Linear(units, outputs, seed=seed + 1))
 
 
 def train(model, loss, readings, epochs, seed):
@@ -60,6 +69,11 @@ def judge(prediction, signal, readings):
     arrays = prediction, signal[1:], readings[1:]
     prediction, signal, readings = (array[SETTLED:].astype(np.float64) for array in arrays)
     return (prediction - signal).mean(), np.abs(prediction - signal).mean(), np.square(prediction - readings).mean()
+
+
+def shares_below(quantiles, readings):
+    """The part of the readings that lies below each predicted quantile."""
+    return (readings[1:] < quantiles)[SETTLED:].mean(axis=(0, 1))
 
 
 def plot(path, predictions, signal, readings):
@@ -103,14 +117,24 @@ def main():
         predictions[name], _ = model(readings[:-1])
         figures[name] = error, size, square = judge(predictions[name], signal, readings)
         print(f"{name:14}{error:14.3f}{size:10.3f}{square:32.3f}")
+    model = make_model(arguments.units, arguments.seed, outputs=len(QUANTILES))
+    train(model, quantile_loss, known, arguments.epochs, arguments.seed)
+    below = shares_below(model(readings[:-1])[0], readings)
     if arguments.plot:
         plot(arguments.plot, predictions, signal, readings)
 
     squares = [square for _, _, square in figures.values()]
     (mse, size, _), (huber, huber_size, _), (l1, l1_size, _) = figures.values()
-    if not (abs(l1) < abs(huber) < mse and max(huber_size, l1_size) < size / 2 and squares[0] == min(squares)):
+    calibrated = np.abs(below - QUANTILES).max() < 0.05
+    if not (
+        calibrated and abs(l1) < abs(huber) < mse and max(huber_size, l1_size) < size / 2 and squares[0] == min(squares)
+    ):
         sys.exit("This run has not shown what outliers do. Try more --epochs.")
     print("\nBy its own measure, the last column, mse_loss is the best: it does predict the mean.")
+    print(
+        f"\nOf the new readings, {', '.join(f'{share:.1%}' for share in below)} lie below the quantiles "
+        f"{', '.join(map(str, QUANTILES))} of quantile_loss."
+    )
     print(
         f"\nSpikes raise the mean of the readings by {SHARE * SPIKE:.2f}. Predictions are too large by {mse:.2f} with "
         f"mse_loss, by {huber:.2f} with huber_loss, by {l1:.2f} with l1_loss."

@@ -142,9 +142,7 @@ def plot(path, model, lines, numbers):
     figure = Figure(figsize=(9, 2.4 * len(lines)), layout="constrained")
     axes = figure.subplots(2 * len(lines), 1, height_ratios=[1, 1.2] * len(lines))
     for line, number, above, below in zip(lines, numbers, axes[::2], axes[1::2], strict=True):
-        logits = model(line[:, None])[0][:, 0].astype(np.float64)  # (T, 11)
-        p = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        p /= p.sum(axis=-1, keepdims=True)
+        p = fr.softmax(model(line[:, None])[0][:, 0])  # (T, 11)
         above.imshow(line.T, cmap="gray_r", aspect="auto")
         above.set(xticks=[], yticks=[])
         above.set_title(text(number), fontsize=9)

@@ -48,9 +48,8 @@ def influence(model, text, written):
     inner = fr.Seq2Seq(encoder, model.embedding, model.decoder, model.output, start=model.start).inference_copy()
     logits, _, tape = inner.forward(vectors, np.repeat(symbols, T, axis=1))
     s = np.arange(T)
-    chosen, dlogits = logits[s, s], np.zeros_like(logits)
-    p = np.exp(chosen - chosen.max(axis=-1, keepdims=True))
-    dlogits[s, s] = -p / p.sum(axis=-1, keepdims=True)  # d log softmax(z)_k / dz = 1_k - p
+    dlogits = np.zeros_like(logits)
+    dlogits[s, s] = -fr.softmax(logits[s, s])  # d log softmax(z)_k / dz = 1_k - p
     dlogits[s, s, symbols[:, 0]] += 1
     return np.linalg.norm(inner.backward(tape, dlogits), axis=-1).T
 

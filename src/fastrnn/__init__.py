@@ -20,6 +20,7 @@ from .nn import (
     GRU,
     LSTM,
     RNN,
+    Activation,
     Dropout,
     Embedding,
     LastStep,
@@ -31,6 +32,9 @@ from .nn import (
     Residual,
     Sequential,
     Stream,
+    log_softmax,
+    sigmoid,
+    softmax,
 )
 
 if TYPE_CHECKING:
@@ -42,15 +46,30 @@ if TYPE_CHECKING:
     from . import reference as reference
     from . import training as training
     from .io import load, load_notes, save
-    from .losses import binary_cross_entropy_with_logits, cross_entropy, ctc_loss, huber_loss, l1_loss, mse_loss
-    from .nn import RLS, Attention, AttentionDecoder, EchoState, Seq2Seq
+    from .losses import (
+        binary_cross_entropy_with_logits,
+        cross_entropy,
+        ctc_loss,
+        huber_loss,
+        l1_loss,
+        mse_loss,
+        quantile_loss,
+    )
+    from .nn import RLS, Attention, AttentionDecoder, EchoState, Recurrent, Seq2Seq, check_gradients
     from .optim import (
         SGD,
         Adagrad,
         Adam,
         AdamW,
         CosineAnnealingLR,
+        CosineAnnealingWarmRestarts,
+        ExponentialLR,
+        LambdaLR,
         LinearWarmup,
+        MultiStepLR,
+        NAdam,
+        OneCycleLR,
+        RAdam,
         ReduceLROnPlateau,
         RMSprop,
         StepLR,
@@ -58,7 +77,18 @@ if TYPE_CHECKING:
         clip_grad_norm,
         clip_grad_value,
     )
-    from .training import Batch, Batches, Checkpoint, evaluate, fit, load_checkpoint, save_checkpoint, truncated_bptt
+    from .training import (
+        Batch,
+        Batches,
+        Checkpoint,
+        evaluate,
+        fit,
+        load_checkpoint,
+        predict,
+        save_checkpoint,
+        truncated_bptt,
+        windows,
+    )
 
 __version__: str = _core.__version__
 
@@ -68,6 +98,7 @@ __all__ = [
     "RLS",
     "RNN",
     "SGD",
+    "Activation",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -77,16 +108,24 @@ __all__ = [
     "Batches",
     "Checkpoint",
     "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
     "Dropout",
     "EchoState",
     "Embedding",
+    "ExponentialLR",
+    "LambdaLR",
     "LastStep",
     "LayerNorm",
     "Linear",
     "LinearWarmup",
     "MaxPool",
     "MeanPool",
+    "MultiStepLR",
+    "NAdam",
+    "OneCycleLR",
+    "RAdam",
     "RMSprop",
+    "Recurrent",
     "ReduceLROnPlateau",
     "RepeatVector",
     "Residual",
@@ -96,6 +135,7 @@ __all__ = [
     "Stream",
     "add_penalty",
     "binary_cross_entropy_with_logits",
+    "check_gradients",
     "clip_grad_norm",
     "clip_grad_value",
     "cross_entropy",
@@ -111,13 +151,19 @@ __all__ = [
     "load",
     "load_checkpoint",
     "load_notes",
+    "log_softmax",
     "mse_loss",
+    "predict",
+    "quantile_loss",
     "save",
     "save_checkpoint",
     "set_num_threads",
     "show_config",
+    "sigmoid",
+    "softmax",
     "threads",
     "truncated_bptt",
+    "windows",
 ]
 
 # Public modules. A star import leaves most of them out: `inspect` and `io` are names of the standard library, too.

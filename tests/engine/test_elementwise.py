@@ -26,6 +26,31 @@ def test_any_layout_is_updated_in_place(layout, dtype, rng):
     assert elementwise.sum_of_squares(layout(g)) == elementwise.sum_of_squares(g)
 
 
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_blocks_cover_arrays_of_any_layout(layout, dtype, rng, monkeypatch):
+    monkeypatch.setattr(elementwise, "BLOCK", 7)
+    p, m, g = rng.standard_normal((3, 6, 5)).astype(dtype)
+    odd_p, odd_m, odd_g = layout(p), layout(m), layout(g)
+    sizes = []
+    for part, mean, gradient in elementwise.blocks((odd_p, odd_m), odd_g):
+        sizes.append(len(part))
+        assert part.dtype == mean.dtype == gradient.dtype == dtype and not gradient.flags.writeable
+        part -= gradient
+        mean += part
+    np.testing.assert_array_equal(odd_p, p - g)
+    np.testing.assert_array_equal(odd_m, m + (p - g))
+    assert max(sizes) <= 7 and sum(sizes) == 30
+
+
+@pytest.mark.parametrize("shape", [(), (0, 3), (3,)])
+def test_blocks_of_small_arrays(shape):
+    p, g = np.zeros(shape), np.ones(shape)
+    for part, gradient in elementwise.blocks((p,), g):
+        part += gradient
+    np.testing.assert_array_equal(p, g)
+    assert sum(part.size for (part,) in elementwise.blocks((), g)) == g.size
+
+
 def test_a_gradient_may_be_read_only(rng):
     p, g = rng.standard_normal((2, 8))
     g.flags.writeable = False

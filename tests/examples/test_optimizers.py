@@ -30,7 +30,12 @@ def test_every_method_differs_and_schedules_do_what_they_say(example):
     assert len(set(ends.values())) == len(ends)
     assert rates["Adam"] == [0.01] * 3
     assert rates["Adam, StepLR"] == pytest.approx([0.003, 0.0009, 0.00027])  # after each third
+    assert rates["Adam, MultiStepLR"] == pytest.approx([0.01, 0.003, 0.0009])  # after a half and three quarters
+    assert rates["Adam, ExponentialLR"] == pytest.approx([0.01, 0.008, 0.0064])  # per epoch
+    assert rates["Adam, LambdaLR"] == pytest.approx([0.01 * 2 / 3, 0.01 / 3, 0])
     assert rates["Adam, CosineAnnealingLR"][-1] == 0
+    assert rates["Adam, WarmRestarts"] == pytest.approx([0.01, 0.005, 0.01])  # of one epoch, then of two
+    assert rates["Adam, OneCycleLR"][-1] == pytest.approx(0.01 / 25e4)
     assert rates["Adam, LinearWarmup"] == [0.01] * 3
 
 
@@ -57,6 +62,7 @@ def numbers(output, method):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # about 110 s of processor time
 def test_whole_run(example, run, tmp_path):
     pytest.importorskip("matplotlib")
     output = run("--plot", tmp_path / "optimizers.png")

@@ -29,6 +29,13 @@ def test_errors_count_only_after_the_first_steps(example):
     assert example.judge(prediction, signal, readings) == (0, 2, 5)
 
 
+def test_the_share_below_each_quantile(example):
+    readings = np.zeros((101, 4, 1), np.float32)
+    readings[1:, :3, 0] = 1, 2, 3
+    quantiles = np.broadcast_to(np.array([0.5, 1.5, 9.0]), (100, 4, 3))
+    assert example.shares_below(quantiles, readings).tolist() == [0.25, 0.5, 1.0]
+
+
 def test_training_is_the_same_on_every_run_and_learns(example):
     _, readings = example.measure(64, np.random.default_rng(0))
     results = []

@@ -3,6 +3,7 @@
 
 import os
 
+import numpy as np
 import pytest
 from support.model_files import forge, refused, split
 
@@ -36,7 +37,6 @@ def test_missing_tensor(saved):
         {"shape": [-12, -3]},
         {"shape": None},
         {"dtype": "F64"},
-        {"dtype": "BF16"},
         {"dtype": "I32"},
         {"dtype": "float32"},
         {"dtype": 3},
@@ -57,6 +57,47 @@ def test_tensor_with_another_entry(change, saved):
     header["weight_ih_l0"] |= change
     forge(path, header, data)
     refused(path, "tensor weight_ih_l0: expected {.*'F32', 'shape': .12, 3.}, got {|truncated or not a safetensors")
+
+
+CONVERTED = {  # how another program stores a tensor: its dtype there, its bytes, and the values that it has then
+    "F16": lambda array: (array.astype("<f2").tobytes(), array.astype("<f2")),
+    "BF16": lambda array: (
+        (array.view("<u4") >> 16).astype("<u2").tobytes(),
+        (array.view("<u4") >> 16 << 16).view("<f4"),
+    ),
+}
+
+
+@pytest.mark.parametrize("which", ["all", "weight_hh_l0"])
+@pytest.mark.parametrize("kind", CONVERTED)
+def test_tensors_that_were_converted_to_16_bits_are_widened(kind, which, saved):
+    """The metadata, with the checksum of the original tensors, stay."""
+    path, model = saved
+    header, data, expected = split(path)[0], b"", {}
+    for name, array in model.state_dict().items():
+        content, expected[name] = array.tobytes(), array
+        if which in ("all", name):
+            header[name]["dtype"] = kind
+            content, expected[name] = CONVERTED[kind](array)
+        header[name]["data_offsets"] = [len(data), len(data) + len(content)]
+        data += content
+    forge(path, header, data)
+    loaded = fr.load(path)
+    assert loaded.config() == model.config()
+    for name, array in loaded.state_dict().items():
+        np.testing.assert_array_equal(array, expected[name])
+        assert array.dtype == np.float32 and array.any()
+    forge(path, header, data[:-2])
+    refused(path, "truncated")
+
+
+@pytest.mark.parametrize("kind", CONVERTED)
+def test_a_dtype_of_16_bits_with_the_bytes_of_32_is_refused(kind, saved):
+    path, _ = saved
+    header, data = split(path)
+    header["weight_ih_l0"]["dtype"] = kind
+    forge(path, header, data)
+    refused(path, "truncated, or with an appendix: expected")
 
 
 @pytest.mark.parametrize("entry", [None, 3, "F32", [], [1, [2]], {}], ids=repr)

@@ -89,11 +89,14 @@ LOGITS = ctc_batch(5, 2, 4)
         ({"targets": [[1], [2, 3]], "target_lengths": [2, 2]}, ValueError,
          "target_lengths: expected no more than the labels of the row, got 2 at position (0,)"),
         ({"input_lengths": [5, 1]}, ValueError,
-         "input_lengths: expected at least 2 for row 1 (2 labels, 0 of them like the one before), got 1"),
+         "input_lengths: expected at least 2 for row 1 (2 labels, 0 of them like the one before), got 1; "
+         "zero_infinity=True counts such rows as 0"),
         ({"targets": [[3, 3, 3], [1]], "input_lengths": [4, 5]}, ValueError,
-         "input_lengths: expected at least 5 for row 0 (3 labels, 2 of them like the one before), got 4"),
+         "input_lengths: expected at least 5 for row 0 (3 labels, 2 of them like the one before), got 4; "
+         "zero_infinity=True counts such rows as 0"),
         ({"targets": [[3, 3, 3, 3], [1]], "input_lengths": None}, ValueError,
-         "input_lengths: expected at least 7 for row 0 (4 labels, 3 of them like the one before), got 5"),
+         "input_lengths: expected at least 7 for row 0 (4 labels, 3 of them like the one before), got 5; "
+         "zero_infinity=True counts such rows as 0"),
     ],
 )  # fmt: skip
 def test_errors_say_what_was_expected_and_what_came(changed, error, text):

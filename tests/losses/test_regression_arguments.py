@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 from support.losses import F, N, T, assert_same_bits, both_dtypes, each_loss, regression_batch
 
-from fastrnn.losses import huber_loss
-
 
 @both_dtypes
 @each_loss
@@ -70,21 +68,3 @@ PREDICTION, TARGET = regression_batch()
 def test_errors_say_what_was_expected_and_what_came(loss_function, on_paper, prediction, target, options, error, text):
     with pytest.raises(error, match=f"^{re.escape(text)}$"):
         loss_function(prediction, target, **options)
-
-
-@pytest.mark.parametrize(
-    "delta, error",
-    [
-        (0, ValueError),
-        (-1.0, ValueError),
-        (np.inf, ValueError),
-        (np.nan, ValueError),
-        (10**400, ValueError),
-        ("1", TypeError),
-        (None, TypeError),
-    ],
-    ids=["0", "-1", "inf", "nan", "10**400", "str", "None"],
-)
-def test_delta_is_checked(delta, error):
-    with pytest.raises(error, match=f"^delta: expected a finite number above 0, got {re.escape(repr(delta))}$"):
-        huber_loss(PREDICTION, TARGET, delta=delta)

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 from support.layers import assert_same_bits, refused, snapshot
+from support.own_layers import Affine, Mixture
 from support.ties import TIED, accumulate, assert_tied_alike, containers, learn, nested, residual, twice, untied
 from support.tolerance import assert_close
 
@@ -134,3 +135,40 @@ def test_a_layer_in_two_models_is_whole_in_both():
     first, second = fr.Sequential(layer), fr.Sequential(fr.RNN(3, 3, dtype=np.float64), layer)
     first.params["0.bias"] = np.ones(3)
     assert first.params["0.weight"] is second.params["1.weight"] and (second.params["1.bias"] == 1).all()
+
+
+def test_a_parameter_that_is_added_after_a_look_at_the_others():
+    class Late(Mixture):
+        """Its constructor looks at its parameters, and adds another one."""
+
+        def _setup(self):
+            self.add_parameters(gate=[len(self.params) / 8])
+
+    layer = fr.Linear(3, 3, seed=0)
+    model = Late(layer, layer)
+    outer = fr.Sequential(model)
+    names = ["gate", "first.weight", "first.bias"]
+    assert list(model.params) == names and model.params["gate"] == [0.25] and len(outer.params) == 3
+    model.add_parameters(late=np.ones(2))
+    assert "0.late" in outer.params and list(outer.params) == [f"0.{name}" for name in ["gate", "late", *names[1:]]]
+    assert outer.params.shapes()["0.late"] == (2,) and [*outer.grads] == [*outer.params]
+
+
+class Alike(Affine):
+    """Equal to every other one of its class, and so without a hash."""
+
+    def __eq__(self, other):
+        return type(other) is type(self)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: model.inference_copy()], ids=["deepcopy", "inference"])
+def test_layers_that_are_equal_are_not_one_and_layers_of_a_users_own_stay_one(copied):
+    layer, other = Alike(3), Alike(3)
+    block = Mixture(layer, other)
+    model = fr.Sequential(block, layer, fr.Sequential(inner=block))
+    model.params["0.gate"] = [0.5]
+    model.params["0.second.bias"] = np.ones(3)
+    again = copied(model)
+    assert_tied_alike(again, model)
+    for name, p in model.params.items():
+        assert_same_bits(again.params[name], p)

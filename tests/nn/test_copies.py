@@ -7,6 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
+from support.cells import ReferenceCell
 from support.every_layer import X, call, inputs, memory, step
 from support.layers import (
     assert_same_arrays,
@@ -59,7 +60,7 @@ def test_a_copy_draws_the_next_dropout_masks(duplicate):
 
 def test_repr_evaluates_to_an_equal_layer(make, dtype):
     layer = make(dtype)
-    again = eval(repr(layer), vars(fr))
+    again = eval(repr(layer), vars(fr) | {"ReferenceCell": ReferenceCell})
     assert type(again) is type(layer)
     assert again.config() == layer.config()
     assert repr(again) == repr(layer)

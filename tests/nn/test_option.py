@@ -4,7 +4,7 @@
 import pytest
 from support.layers import refused
 
-from fastrnn.nn._option import REQUIRED, Option
+from fastrnn.nn._option import REQUIRED, Converted, Option
 
 
 class Word(Option[str, str]):
@@ -51,3 +51,18 @@ def test_a_giant_value_in_a_file_is_shortened_in_the_message():
     with refused(ValueError, "what: expected str, got ") as caught:
         Word("").parse("what", ["x" * 10**6])
     assert len(str(caught.value)) < 100
+
+
+def test_a_function_may_check_and_convert():
+    def as_pair(name, value):
+        if len(value) != 2:
+            raise ValueError(f"{name}: expected two, got {value!r}")
+        return tuple(value)
+
+    option = Converted("A pair.", "list", as_pair)
+    assert option.check("n", [1, 2]) == (1, 2) and option.type_text == "list" and option.in_config
+    assert option.plain((1, 2)) == [1, 2]  # as JSON has it
+    with refused(ValueError, "n: expected two, got [1]"):
+        option.check("n", [1])
+    assert not Converted("", "list", as_pair, in_config=False).in_config
+    assert Converted("", "list", as_pair, default=None).check("n", None) is None

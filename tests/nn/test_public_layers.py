@@ -4,6 +4,7 @@
 import copy
 import inspect
 import pickle
+import pkgutil
 import re
 
 import numpy as np
@@ -14,12 +15,15 @@ from support.layers import assert_same_arrays
 import fastrnn as fr
 from fastrnn.nn._configurable import options_of
 from fastrnn.nn._layer import Layer, leaves
+from fastrnn.nn._options import type_name
 
 RECURRENT = (
     "input_size, hidden_size, num_layers=1, *, bias=True, batch_first=False, dropout=0.0, bidirectional=False, "
-    "recompute=False, dtype=np.float32, seed=None, recurrent_dropout=0.0, zoneout=0.0, weight_drop=0.0, delta_clip=None"
+    "recompute=False, dtype=np.float32, seed=None, recurrent_dropout=0.0, zoneout=0.0, weight_drop=0.0, "
+    "delta_clip=None, learn_initial_state=False"
 )
 SIGNATURES = {  # they may grow at their ends; nothing that is there may change
+    "Activation": "nonlinearity, *, dtype=np.float32",
     "Attention": "query_size, memory_size, *, score='additive', attention_size=None, batch_first=False, "
     "dtype=np.float32, seed=None",
     "AttentionDecoder": "layer, attention, combine, *, input_feeding=False",
@@ -36,10 +40,11 @@ SIGNATURES = {  # they may grow at their ends; nothing that is there may change
     "MaxPool": "*, batch_first=False, dtype=np.float32",
     "MeanPool": "*, batch_first=False, dtype=np.float32",
     "RNN": f"{RECURRENT}, nonlinearity='tanh', leak=1.0, omega=0.0",
+    "Recurrent": "cell, *, reverse_cell=None, batch_first=False",
     "RepeatVector": "steps, *, batch_first=False, dtype=np.float32",
     "Residual": "layer",
     "Seq2Seq": "encoder, embedding, decoder, output, bridge=None, *, start=0, seed=None",
-    "Sequential": "*layers",
+    "Sequential": "*layers, **named",
 }
 
 
@@ -57,7 +62,8 @@ def built(architecture):
     if not isinstance(architecture, dict):
         return architecture
     config = {name: built(value) for name, value in architecture.items() if name != "type"}
-    kind = getattr(fr, architecture["type"])
+    name = architecture["type"]
+    kind = pkgutil.resolve_name(name) if ":" in name else getattr(fr, name)
     return kind(*config["layers"]) if kind is fr.Sequential else kind(**config)
 
 
@@ -82,17 +88,18 @@ def test_every_option_is_documented(name):
     assert text.count("Parameters\n----------") == 1
     for option_name, option in options_of(kind).items():
         if kind is fr.Sequential:
-            option_name = r"\*layers"
+            option_name = {"layers": r"\*layers", "names": r"\*\*named"}[option_name]
+            option = options_of(kind)["layers"]
         match = re.search(rf"^{option_name} : (.*)\n    (.*)", text, re.MULTILINE)
         assert match, option_name
         assert match[1].startswith(option.type_text) and len(match[2]) > 10
-        parameter = inspect.signature(kind).parameters[option_name.removeprefix(r"\*")]
+        parameter = inspect.signature(kind).parameters[option_name.replace(r"\*", "")]
         assert ("default" in match[1]) == (parameter.default is not inspect.Parameter.empty), option_name
 
 
 def test_a_config_makes_a_layer_that_has_the_same_config(make):
     layer = make()
-    again = built({"type": type(layer).__name__, **layer.config()})
+    again = built({"type": type_name(type(layer)), **layer.config()})
     assert again.config() == layer.config() and repr(again) == repr(layer)
 
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Adagrad, RMSprop, Adam and AdamW against the same rules written for one number; the rest is in test_optim."""
+"""Adagrad and RMSprop against the same rules written for one number; the rest is in test_optimizer."""
 
 import math
 
 import numpy as np
 import pytest
-from support.optimizers import CASES, RTOL, STEPS, Model, assert_matches_rule, both_dtypes, train
+from support.optimizers import CASES, RTOL, Model, assert_matches_rule, both_dtypes
 
-from fastrnn.optim._adaptive import Adagrad, Adam, AdamW, RMSprop
+from fastrnn.optim._adaptive import Adagrad, RMSprop
 
 
 def adagrad(p, gradients, lr=1e-2, lr_decay=0.0, weight_decay=0.0, eps=1e-10):
@@ -32,26 +32,7 @@ def rmsprop(p, gradients, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0.0, momen
     return p
 
 
-def adam(p, gradients, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, decoupled=0.0):
-    """Adam for one number."""
-    m = v = 0.0
-    for t, g in enumerate(gradients, start=1):
-        p = p - lr * decoupled * p
-        g = g + weight_decay * p
-        m = betas[0] * m + (1 - betas[0]) * g
-        v = betas[1] * v + (1 - betas[1]) * g**2
-        m_hat = m / (1 - betas[0] ** t)
-        v_hat = v / (1 - betas[1] ** t)
-        p = p - lr * m_hat / (math.sqrt(v_hat) + eps)
-    return p
-
-
-def adamw(p, gradients, weight_decay=1e-2, **options):
-    """AdamW for one number."""
-    return adam(p, gradients, decoupled=weight_decay, **options)
-
-
-RULES = {Adagrad: adagrad, RMSprop: rmsprop, Adam: adam, AdamW: adamw}
+RULES = {Adagrad: adagrad, RMSprop: rmsprop}
 
 
 @both_dtypes
@@ -62,9 +43,6 @@ def test_matches_the_rule_for_one_number(dtype, case):
 
 
 def test_defaults():
-    adam, adamw = Adam(Model()), AdamW(Model())
-    assert (adam.lr, adam.beta1, adam.beta2, adam.eps, adam.weight_decay) == (1e-3, 0.9, 0.999, 1e-8, 0.0)
-    assert (adamw.lr, adamw.beta1, adamw.beta2, adamw.eps, adamw.weight_decay) == (1e-3, 0.9, 0.999, 1e-8, 1e-2)
     adagrad, rmsprop = Adagrad(Model()), RMSprop(Model())
     assert (adagrad.lr, adagrad.lr_decay, adagrad.weight_decay, adagrad.eps) == (1e-2, 0.0, 0.0, 1e-10)
     assert (rmsprop.lr, rmsprop.alpha, rmsprop.eps, rmsprop.weight_decay) == (1e-2, 0.99, 1e-8, 0.0)
@@ -87,23 +65,3 @@ def test_a_variance_that_rounding_makes_negative_is_zero(dtype, alpha):
         np.testing.assert_allclose(
             before[name] - 1e-9 * 0.7 / 1e-2, model.params[name], rtol=0, atol=RTOL[dtype] * scale
         )
-
-
-def test_zero_gradients_move_nothing():
-    model, before = Model(), Model()
-    for kind in RULES:
-        optimizer = kind(model, weight_decay=0.0)
-        for _ in range(STEPS):
-            optimizer.step()
-    for name, p in model.params.items():
-        np.testing.assert_array_equal(p, before.params[name])
-
-
-def test_decoupled_decay_does_not_pass_through_the_moments():
-    """Two AdamW that differ in weight decay alone have the same moments; two Adam have not."""
-    for kind, same in ((AdamW, True), (Adam, False)):
-        some, more = kind(Model(), weight_decay=0.01), kind(Model(), weight_decay=0.1)
-        for optimizer in (some, more):
-            train(optimizer.model, optimizer, range(STEPS))
-        assert all((some.state[name]["m"] == more.state[name]["m"]).all() == same for name in some.state)
-        assert (some.model.params["weight"] != more.model.params["weight"]).all()

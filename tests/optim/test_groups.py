@@ -11,7 +11,7 @@ import fastrnn as fr
 from fastrnn.nn._configurable import Configurable
 from fastrnn.nn._options import Argument, Flag, Number, Size
 from fastrnn.optim import SGD, Adam, AdamW, Interval
-from fastrnn.optim._groups import group_values, hyperparameters_of
+from fastrnn.optim._groups import checked_groups, group_values, hyperparameters_of
 
 
 def test_a_group_has_its_own_hyperparameters():
@@ -29,7 +29,9 @@ def test_a_group_has_its_own_hyperparameters():
 
 def test_the_first_matching_pattern_counts():
     adam = Adam(Model(), groups={"bias": {"eps": 0.5}, "*i*": {"eps": 0.25, "beta1": 0.5}})
-    assert adam.hyperparameters("bias") == {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 0.5, "weight_decay": 0.0}
+    assert adam.hyperparameters("bias") == {
+        "lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 0.5, "weight_decay": 0.0, "amsgrad": False,
+    }  # fmt: skip
     assert adam.hyperparameters("gain")["eps"] == adam.hyperparameters("weight")["eps"] == 0.25
     assert adam.hyperparameters("gain")["beta1"] == 0.5
     with pytest.raises(ValueError, match="^parameter: expected one of weight, bias, gain, got 'w'$"):
@@ -98,6 +100,22 @@ def test_bad_groups(groups, error, text):
         SGD(Model(), lr=0.1, momentum=0.9, groups=groups)
 
 
+def test_a_repr_shows_groups_with_their_lr_of_now():
+    groups = {"b*": {"lr": 0.003, "momentum": 0.5}, "gain": {"weight_decay": 0.0}}
+    optimizer = SGD(Model(), lr=0.1, groups=groups)
+    options = "momentum=0.0, nesterov=False, weight_decay=0.0"
+    assert repr(optimizer) == f"SGD(lr=0.1, {options}, groups={groups})"
+    optimizer.lr = 0.2
+    groups["b*"]["lr"] = 0.006
+    assert repr(optimizer) == f"SGD(lr=0.2, {options}, groups={groups})"
+
+
+def test_a_group_with_lr_0_is_frozen():
+    model, before = Model(), Model()
+    train(model, AdamW(model, lr=0.1, groups={"bias": {"lr": 0.0}}), range(STEPS))
+    assert [(model.params[name] == p).all() for name, p in before.params.items()] == [False, True, False]
+
+
 def test_a_multiple_of_nothing():
     text = "lr: expected a number above 0, since groups have multiples of it, got 0.0"
     with pytest.raises(ValueError, match=f"^{text}$"):
@@ -125,7 +143,7 @@ def test_hyperparameters_are_the_values_of_a_class_and_its_bases():
 
 def test_values_are_checked_copies():
     groups = {"a*": {"count": np.int32(2)}}
-    values = group_values(groups, Settings, {name: name for name in ("ab", "ac", "b")})
+    values = group_values(checked_groups(groups, Settings), {name: name for name in ("ab", "ac", "b")})
     assert values == {"ab": {"count": 2}, "ac": {"count": 2}, "b": {}}
     assert type(values["ab"]["count"]) is int
     values["ab"]["count"] = 3

@@ -5,10 +5,12 @@ import copy
 import inspect
 import math
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
 from support.optimizers import (
+    CASES,
     RTOL,
     STEPS,
     Model,
@@ -18,7 +20,9 @@ from support.optimizers import (
     train,
 )
 
-from fastrnn.optim import SGD, Adagrad, Adam, AdamW, Interval, Number, Optimizer, RMSprop, add_penalty
+from fastrnn.optim import SGD, Adagrad, Adam, Interval, NAdam, Number, Optimizer, RAdam, RMSprop, add_penalty
+
+KINDS = list(dict.fromkeys(kind for kind, _ in CASES.values()))
 
 # -- the step over all parameters ------------------------------------------------------------------------------------
 
@@ -60,8 +64,8 @@ def test_strided_parameters(make):
 @every_optimizer
 def test_a_step_allocates_nothing_as_large_as_a_parameter(make):
     model = Model()
-    model.params = {"weight": np.zeros((300, 100))}
-    model.grads = {"weight": np.ones((300, 100))}
+    model.params = {"weight": np.zeros((1000, 500))}
+    model.grads = {"weight": np.ones((1000, 500))}
     optimizer = make(model)
     tracemalloc.start()
     try:
@@ -116,10 +120,31 @@ def test_lr_may_be_changed_between_steps():
     assert optimizer.lr == 0.25
 
 
-@pytest.mark.parametrize("kind", [SGD, Adagrad, RMSprop, Adam, AdamW])
+def test_it_remembers_the_hyperparameters_of_its_first_update():
+    """Not those of its constructor, which may have been changed before, nor those of later updates."""
+    model = Model()
+    optimizer = SGD(model, lr=0.5, momentum=0.9)
+    assert optimizer.begun is None
+    optimizer.lr = 0.25
+    optimizer.step()
+    optimizer.lr = 0.125
+    optimizer.step()
+    assert optimizer.begun == {"lr": 0.25, "momentum": 0.9, "nesterov": False, "weight_decay": 0.0}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_lr_zero_changes_nothing(kind):
     model, before = Model(), Model()
     train(model, kind(model, lr=0, weight_decay=0.5), range(STEPS))
+    assert_same_bits(model, before)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_zero_gradients_move_nothing(kind):
+    model, before = Model(), Model()
+    optimizer = kind(model, weight_decay=0.0)
+    for _ in range(STEPS):
+        optimizer.step()
     assert_same_bits(model, before)
 
 
@@ -130,7 +155,7 @@ def test_zero_grad():
     assert not any(grad.any() for grad in model.grads.values())
 
 
-@pytest.mark.parametrize("kind", [SGD, Adagrad, RMSprop, Adam])
+@pytest.mark.parametrize("kind", [SGD, Adagrad, RMSprop, Adam, partial(Adam, amsgrad=True), NAdam, RAdam])
 def test_weight_decay_is_an_l2_penalty(kind):
     """The same bits as with the penalty added to the gradients."""
     model, other = Model(), Model()
@@ -174,7 +199,8 @@ def test_a_new_rule_is_a_class_with_one_update():
     for name, p in model.params.items():  # one step: Adam without its bias correction, nearly
         np.testing.assert_allclose(p, adam_model.params[name], rtol=1e-3)
     assert optimizer.state_dict().keys() >= {"lr", "decay", "decay.gain", "steps", "v.weight"}
-    assert repr(optimizer) == "Running(lr=0.1, decay=0.9, weight_decay=0.5)"
+    shown = "groups={'gain': {'lr': 0.05, 'weight_decay': 0.0, 'decay': 0.75}}"
+    assert repr(optimizer) == f"Running(lr=0.1, decay=0.9, weight_decay=0.5, {shown})"
 
 
 def test_a_rule_without_options_takes_those_of_the_base():

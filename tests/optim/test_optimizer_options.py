@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from support.optimizers import Model
 
-from fastrnn.optim import SGD, Adagrad, Adam, AdamW, RMSprop
+from fastrnn.nn._configurable import options_of
+from fastrnn.optim import SGD, Adagrad, Adam, AdamW, NAdam, RAdam, RMSprop
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,14 @@ from fastrnn.optim import SGD, Adagrad, Adam, AdamW, RMSprop
         (Adam, {"betas": (0.9, -1)}, ValueError, "beta2: expected a probability in [0, 1), got -1"),
         (Adam, {"betas": 0.9}, ValueError, "betas: expected two probabilities in [0, 1), got 0.9"),
         (AdamW, {"betas": (0.9,)}, ValueError, "betas: expected two probabilities in [0, 1), got (0.9,)"),
+        (Adam, {"amsgrad": 1}, TypeError, "amsgrad: expected True or False, got 1"),
+        (
+            NAdam,
+            {"momentum_decay": -1},
+            ValueError,
+            "momentum_decay: expected a finite number of at least 0, got -1",
+        ),
+        (RAdam, {"decoupled_weight_decay": 0}, TypeError, "decoupled_weight_decay: expected True or False, got 0"),
         (Adam, {"eps": 0}, ValueError, "eps: expected a finite number above 0, got 0"),
         (AdamW, {"weight_decay": None}, TypeError, "weight_decay: expected a finite number of at least 0, got None"),
     ],
@@ -46,8 +55,16 @@ SIGNATURES = {
     SGD: "(model, lr=0.001, momentum=0.0, *, nesterov=False, weight_decay=0.0, groups=None)",
     Adagrad: "(model, lr=0.01, lr_decay=0.0, weight_decay=0.0, eps=1e-10, *, groups=None)",
     RMSprop: "(model, lr=0.01, alpha=0.99, eps=1e-08, weight_decay=0.0, momentum=0.0, centered=False, *, groups=None)",
-    Adam: "(model, lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0, *, groups=None)",
-    AdamW: "(model, lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01, *, groups=None)",
+    Adam: "(model, lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0, amsgrad=False, *, groups=None)",
+    AdamW: "(model, lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01, amsgrad=False, *, groups=None)",
+    NAdam: (
+        "(model, lr=0.002, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0, momentum_decay=0.004, "
+        "decoupled_weight_decay=False, *, groups=None)"
+    ),
+    RAdam: (
+        "(model, lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0, decoupled_weight_decay=False, *, "
+        "groups=None)"
+    ),
 }
 
 
@@ -56,7 +73,8 @@ def test_arguments_keep_their_order_and_defaults(kind):
     """Those of version 0.1: they may be passed by place."""
     signature = inspect.signature(kind)
     assert str(signature) == SIGNATURES[kind]
-    shown = [f"{p.name}={p.default!r}" for p in signature.parameters.values() if p.name not in ("model", "groups")]
+    hidden = {"model", "groups"} | {name for name, option in options_of(kind).items() if option.omit}
+    shown = [f"{p.name}={p.default!r}" for p in signature.parameters.values() if p.name not in hidden]
     assert repr(kind(Model())) == f"{kind.__name__}({', '.join(shown)})"
     assert all(f"\n{name} : " in kind.__doc__ for name in signature.parameters)
 

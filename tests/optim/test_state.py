@@ -65,7 +65,13 @@ def test_state_dict_holds_plain_numbers_and_copies():
     state = optimizer.state_dict()
     numbers = {name: value for name, value in state.items() if not isinstance(value, np.ndarray)}
     own = {"lr.bias": 0.5, "eps.bias": 0.5}
-    shared = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
+    shared = {
+        "lr": 1e-3,
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "eps": 1e-8,
+        "weight_decay": 0.0,
+    }  # no amsgrad, as in older files
     assert numbers == {"steps": STEPS, **shared, **own}
     assert state.keys() - numbers.keys() == {f"{m}.{p}" for m in "mv" for p in model.params}
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from support.layers import assert_same_bits
 from support.optimizers import CASES, RTOL, RTOL_NORM, STEPS
 from support.ties import TIED, accumulate, learn, nested, twice
 from support.tolerance import assert_close
@@ -165,3 +166,29 @@ def test_any_object_may_have_an_array_under_two_names():
     text = "grads['b']: expected that of 'a', the same parameter, got another array"
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         SGD(model)
+
+
+def test_several_models_may_share_a_layer():
+    """What acts on both acts once on what they share, as in one model of both."""
+    own = {"dtype": np.float64}
+
+    def trained(join):
+        shared = fr.Linear(3, 3, **own, seed=0)
+        parts = fr.Sequential(shared, fr.RNN(3, 3, **own, seed=1)), fr.Sequential(shared, fr.LayerNorm(3, **own))
+        target, model = join(*parts)
+        for part in parts:
+            for k, grad in enumerate(part.grads.values()):
+                grad += k + 1
+        numbers = [add_penalty(target, l2=2.0, names="*1.*"), clip_grad_norm(target, 1.0), clip_grad_value(target, 0.1)]
+        adam = Adam(target, lr=0.1, groups={"?.0.bias": {"lr": 0.2}, "[b1].0.*": {"lr": 0.3}})
+        adam.step()
+        lrs = [adam.hyperparameters(name)["lr"] for name in model.params.first_names()]
+        return numbers, lrs, [*adam.state], [p.copy() for p in model.params.values()]
+
+    numbers, lrs, names, arrays = trained(lambda a, b: ([a, b], fr.optim.JoinedModels([a, b])))
+    expected = trained(lambda a, b: [fr.Sequential(a, b)] * 2)
+    assert (numbers, lrs, names) == expected[:3]
+    for ours, theirs in zip(arrays, expected[3], strict=True):
+        assert_same_bits(ours, theirs)
+    assert names[:2] == ["0.0.weight", "0.0.bias"] and "1.0.bias" not in names
+    assert math.isclose(lrs[0], 0.3) and math.isclose(lrs[1], 0.2)

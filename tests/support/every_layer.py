@@ -2,10 +2,12 @@
 """One layer of every public class and of every variant, with an input for it."""
 
 import numpy as np
+from support.cells import recurrent
 from support.layers import (
     attention_decoder,
     echo_state,
     language_model,
+    learned_state,
     mixed_model,
     pooled_model,
     summariser,
@@ -22,6 +24,7 @@ LAYERS = {
     "RNN": (lambda **kw: fr.RNN(3, 4, nonlinearity="selu", **kw), X),
     "LSTM": (lambda **kw: fr.LSTM(3, 4, 2, bidirectional=True, **kw), X),
     "LSTM, batch first": (lambda **kw: fr.LSTM(3, 4, bias=False, batch_first=True, **kw), X),
+    "LSTM, initial state": (learned_state, X),
     "GRU": (lambda **kw: fr.GRU(3, 4, 2, **kw), X),
     "GRU, reset before": (lambda **kw: fr.GRU(3, 4, reset_after=False, **kw), X),
     "Linear": (lambda **kw: fr.Linear(3, 4, **kw), X),
@@ -29,9 +32,12 @@ LAYERS = {
     "Embedding": (lambda **kw: fr.Embedding(10, 4, **kw), TOKENS_2D),
     "Embedding, padding": (lambda **kw: fr.Embedding(10, 4, padding_idx=-1, **kw), TOKENS_2D),
     "EchoState": (echo_state, X),
+    "Activation": (lambda dtype, seed: fr.Activation("elu", dtype=dtype), X),
+    "Activation, softmax": (lambda dtype, seed: fr.Activation("softmax", dtype=dtype), X),
     "Dropout": (lambda **kw: fr.Dropout(0.0, **kw), X),  # without chance: with it, see test_dropout
     "Attention": (lambda **kw: fr.Attention(3, 2, **kw), (X, X[:2, :, :2])),
     "Attention, dot": (lambda **kw: fr.Attention(3, 3, score="dot", **kw), (X, X[:2])),
+    "Attention, scaled": (lambda **kw: fr.Attention(3, 3, score="scaled_dot", **kw), (X, X[:2])),
     "Attention, general": (lambda **kw: fr.Attention(3, 2, score="general", **kw), (X, X[:2, :, :2])),
     "AttentionDecoder": (attention_decoder, (X, X[:2])),
     "AttentionDecoder, fed": (lambda **kw: attention_decoder(input_feeding=True, **kw), (X, X[:2])),
@@ -40,6 +46,7 @@ LAYERS = {
     "LastStep, both": (lambda dtype, seed: fr.LastStep(bidirectional=True, dtype=dtype), X[..., :2]),
     "MeanPool": (lambda dtype, seed: fr.MeanPool(batch_first=True, dtype=dtype), X),
     "MaxPool": (lambda dtype, seed: fr.MaxPool(dtype=dtype), X),
+    "Recurrent": (recurrent, X),
     "RepeatVector": (lambda dtype, seed: fr.RepeatVector(4, dtype=dtype), X[0]),
     "Residual": (lambda **kw: fr.Residual(fr.GRU(3, 3, **kw)), X),
     "Residual, no state": (lambda **kw: fr.Residual(fr.Linear(3, 3, **kw)), X),

@@ -88,7 +88,7 @@ def attention_decoder(
 ):  # fmt: skip
     """x (T, N, 3) and a memory (S, N, 3) to y (T, N, 5)."""
     common = {"batch_first": batch_first, "dtype": dtype}
-    size = 3 if score == "dot" else 4
+    size = 3 if score.endswith("dot") else 4
     return fr.AttentionDecoder(
         layer(3 + 5 * input_feeding, size, num_layers, seed=seed, **common, **options),
         fr.Attention(size, 3, score=score, seed=seed + 1, **common),
@@ -127,6 +127,20 @@ def summariser(dtype=np.float32, seed=0):
         fr.Linear(3, 10, dtype=dtype, seed=seed + 4),
         bridge=fr.Linear(16, 6, dtype=dtype, seed=seed + 5),
     )
+
+
+def learned_state(kind=fr.LSTM, dtype=np.float32, seed=0, **options):
+    """x (T, N, 3) to y (T, N, 4), from an initial state that is a parameter, random where it would be 0."""
+    return with_learned_state(kind(3, 4, learn_initial_state=True, dtype=dtype, seed=seed, **options), seed)
+
+
+def with_learned_state(layer, seed=0):
+    """A layer that learns its initial state, as it may be after that."""
+    rng = np.random.default_rng(seed)
+    for name in ("h0", "c0"):
+        if name in layer.params:
+            layer.params[name] = rng.standard_normal(layer.params[name].shape)
+    return layer
 
 
 def echo_state(dtype=np.float32, seed=0, **options):

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from fastrnn.losses import huber_loss, l1_loss, mse_loss
+from fastrnn.losses import Mean, huber_loss, l1_loss, mse_loss
 
 both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -17,7 +17,7 @@ RTOL_DIFFERENCES = 1e-6
 def assert_close(result, expected, dtype, rtol):
     """The loss, and the gradient relative to its largest entry, are within rtol[dtype]."""
     (loss, gradient), (expected_loss, expected_gradient) = result, expected
-    assert type(loss) is float
+    assert isinstance(loss, Mean) and repr(loss) == repr(float(loss))
     assert gradient.dtype == dtype
     assert loss == pytest.approx(expected_loss, rel=rtol[dtype])
     scale = np.abs(expected_gradient).max()

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 import safetensors
 import safetensors.numpy
-from support.layers import attention_decoder, echo_state, pooled_model, summariser, translator
+from support.layers import attention_decoder, echo_state, learned_state, pooled_model, summariser, translator
 
 import fastrnn as fr
 from fastrnn.io import _container as container
 
 MODELS = {
+    "activation": lambda dtype=np.float32, seed=0: fr.Activation("leaky_relu", dtype=dtype),
     "attention": lambda **own: fr.Attention(3, 3, attention_size=5, **own),
     "attention_dot": lambda **own: fr.Attention(3, 3, score="dot", batch_first=True, **own),
+    "attention_scaled": lambda **own: fr.Attention(3, 3, score="scaled_dot", **own),
     "attention_general": lambda **own: fr.Attention(3, 3, score="general", **own),
     "attention_decoder": lambda **own: attention_decoder(input_feeding=True, num_layers=2, **own),
     "embedding": lambda **own: fr.Embedding(7, 3, **own),
@@ -25,6 +27,7 @@ MODELS = {
     "echo_state": lambda **own: fr.EchoState(3, 4, **own),
     "echo_state_options": echo_state,
     "gru": lambda **own: fr.GRU(3, 4, **own),
+    "gru_initial_state": lambda **own: learned_state(fr.GRU, num_layers=2, **own),
     "gru_options": lambda **own: fr.GRU(3, 4, 3, bias=False, reset_after=False, dropout=0.25, **own),
     "last_step": lambda dtype=np.float32, seed=0: fr.LastStep(dtype=dtype),
     "last_step_options": lambda dtype=np.float32, seed=0: fr.LastStep(

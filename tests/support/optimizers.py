@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fastrnn.optim import SGD, Adagrad, Adam, AdamW, RMSprop
+from fastrnn.optim import SGD, Adagrad, Adam, AdamW, NAdam, RAdam, RMSprop
 
 STEPS = 6
 # Relative to the largest parameter: about ten roundings per step, of an update near lr = 0.1.
@@ -33,8 +33,17 @@ CASES = {
     "adam": (Adam, {}),
     "adam-odd": (Adam, {"lr": 0.1, "betas": (0.5, 0.75), "eps": 1e-2, "weight_decay": 0.3}),
     "adam-no-memory": (Adam, {"lr": 0.1, "betas": (0.0, 0.0)}),
+    "amsgrad": (Adam, {"amsgrad": True}),
+    "amsgrad-odd": (Adam, {"lr": 0.1, "betas": (0.5, 0.75), "eps": 1e-2, "weight_decay": 0.3, "amsgrad": True}),
     "adamw": (AdamW, {}),
     "adamw-odd": (AdamW, {"lr": 0.1, "betas": (0.5, 0.75), "eps": 1e-2, "weight_decay": 0.5}),
+    "amsgradw": (AdamW, {"lr": 0.1, "betas": (0.5, 0.75), "weight_decay": 0.5, "amsgrad": True}),
+    "nadam": (NAdam, {}),
+    "nadam-odd": (NAdam, {"lr": 0.1, "betas": (0.5, 0.75), "eps": 1e-2, "weight_decay": 0.3, "momentum_decay": 0.5}),
+    "nadamw": (NAdam, {"lr": 0.1, "weight_decay": 0.5, "decoupled_weight_decay": True}),
+    "radam": (RAdam, {}),
+    "radam-odd": (RAdam, {"lr": 0.01, "betas": (0.5, 0.75), "eps": 1e-2, "weight_decay": 0.3}),
+    "radamw": (RAdam, {"lr": 0.01, "betas": (0.5, 0.9), "weight_decay": 0.5, "decoupled_weight_decay": True}),
 }
 every_optimizer = pytest.mark.parametrize(
     "make", [lambda model, kind=kind, o=o: kind(model, **o) for kind, o in CASES.values()], ids=CASES

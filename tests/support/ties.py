@@ -7,6 +7,7 @@ import numpy as np
 
 import fastrnn as fr
 from fastrnn.io._architectures import build
+from fastrnn.io._custom import finder
 from fastrnn.nn._options import described
 
 
@@ -55,7 +56,7 @@ TIED = {make.__name__: make for make in (twice, nested, residual, containers, dr
 
 def untied(model):
     """The same model, with the same parameters, with a layer of its own in each place."""
-    other = build(json.loads(json.dumps(described(model))))
+    other = build(json.loads(json.dumps(described(model))), finder())
     other.load_state_dict(model.state_dict())
     return other
 

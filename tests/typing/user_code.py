@@ -60,11 +60,19 @@ def training(path: Path) -> None:
     adam = fr.Adam(model, lr=1e-3, groups={"*bias*": {"lr": 1e-2}})
     adam.lr = 0.1
     loss, dy = fr.mse_loss(y, np.ones((2, 2)))
-    assert_type(loss, float)
+    assert_type(loss, fr.losses.Mean)
     norm: float = fr.clip_grad_norm(model, 1.0)
     target = np.zeros((1, 2), np.float32)
     history = fr.fit(model, fr.mse_loss, [x[:, 0]], target, optimizer=adam, schedule=fr.StepLR(adam, 10), epochs=2)
     losses: list[float] = history["loss"]
+    both = fr.SGD({"encoder": fr.GRU(3, 8), "decoder": fr.GRU(8, 3)}, lr=0.1)
+    both.model.zero_grad()
+    total: float = fr.clip_grad_norm([fr.Linear(3, 4), fr.Linear(4, 3)], 1.0, norm_type=1.0)
+    steps = fr.MultiStepLR(both, [2, 5], per="epoch")
+    assert_type(steps.milestones, tuple[int, ...])
+    fr.LinearWarmup(both, 4, after=steps, per="epoch")
+    fr.OneCycleLR(fr.NAdam(model, betas=(0.8, 0.99), momentum_decay=1e-2), 0.1, 100, pct_start=0.2)
+    fr.LambdaLR(fr.Adam(model, amsgrad=True), lambda count: 1 / (1 + count))
     batch: fr.Batch
     for batch in fr.Batches([x[:, 0]], target, batch_size=1):
         print(batch.lengths)
@@ -73,7 +81,7 @@ def training(path: Path) -> None:
     loaded: fr.nn.Layer = fr.load(path)
     with fr.threads(1):
         count: int = fr.get_num_threads()
-    print(state, dy, norm, losses, values, loaded, count)
+    print(state, dy, norm, total, losses, values, loaded, count)
 
 
 def decoding() -> None:
@@ -92,5 +100,8 @@ def errors() -> None:
     fr.LSTM(3, 4, 1, True)  # type: ignore
     fr.Linear(3)  # type: ignore
     fr.Adam(fr.Linear(3, 4), lr="fast")  # type: ignore
+    fr.Adam("model")  # type: ignore
+    fr.Adam()  # type: ignore
+    fr.MultiStepLR(fr.Adam(fr.Linear(3, 4)))  # type: ignore
     fr.GRU(3, 4)(x, lengths=[5], state=None, mask=None)  # type: ignore
     fr._core.set_isa(3)  # type: ignore

@@ -2,7 +2,8 @@
 """Parameters and gradients, element by element: the step of an optimizer, and what norms are made of."""
 
 import math
-from typing import TypedDict, Unpack
+from collections.abc import Iterator, Sequence
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -64,18 +65,59 @@ def update(
             array[...] = used
 
 
+BLOCK = 16384  # elements: a few arrays of so many fit in the cache, and take longer than the calls of NumPy
+
+
+def blocks(written: Sequence[Array], read: Array) -> Iterator[tuple[Array, ...]]:
+    """Parts of at most `BLOCK` elements of arrays of one shape, in any memory layout, for rules in NumPy.
+
+    Parameters
+    ----------
+    written : sequence of ndarray
+        What is written into a part is written into the array.
+    read : ndarray
+
+    Yields
+    ------
+    parts : tuple of ndarray, each (n,)
+        Of `written`, in their order, then of `read`. Temporaries of a rule are as small as they.
+    """
+    flags: Any = [["readwrite"]] * len(written) + [["readonly"]]
+    whole: Any = np.nditer([*written, read], ["buffered", "external_loop", "zerosize_ok"], flags, buffersize=BLOCK)
+    with whole:
+        for part in whole:
+            yield part if written else (part,)  # NumPy gives a single array as it is
+
+
 def sum_of_squares(array: Array) -> float:
     """The sum over all elements, in float64; the order of the sum depends on the size alone."""
     return _core.sum_of_squares(_walkable(array if array.dtype in FLOATS else array.astype(np.float64)))
 
 
+def norm_of(array: Array, p: float) -> float:
+    """The norm (sum of |x|**p)**(1/p) over all elements, in float64; with p = inf the largest magnitude."""
+    if p == 2:
+        return math.sqrt(sum_of_squares(array))
+    largest = _largest(array)
+    if math.isinf(p) or not 0 < largest < math.inf:
+        return largest
+    parts = (np.abs(part, dtype=np.float64) / largest for (part,) in blocks((), array))  # powers of at most 1
+    with np.errstate(over="ignore", under="ignore"):
+        return largest * float(np.float64(sum(float((part**p).sum()) for part in parts)) ** (1 / p))
+
+
 def largest_magnitude(name: str, array: Array) -> float:
     """The largest magnitude of an element, 0 if there is none; FloatingPointError if it is not finite."""
-    with np.errstate(invalid="ignore"):
-        largest = float(max(array.max(initial=0), -array.min(initial=0)))
+    largest = _largest(array)
     if not math.isfinite(largest):
         raise FloatingPointError(f"{name}: expected finite values, got {largest}")
     return largest
+
+
+def _largest(array: Array) -> float:
+    """The largest magnitude of an element, 0 if there is none; nan if one is."""
+    with np.errstate(invalid="ignore"):
+        return float(max(array.max(initial=0), -array.min(initial=0)))
 
 
 def _walkable(array: Array) -> Array:

@@ -10,7 +10,7 @@ from .._engine.arguments import Array, as_nonnegative, as_size
 from .._engine.layout import select_rows
 from ..nn._sequential import Sequential
 from ._decoded import Decoded, as_decoded
-from ._stepping import Decodable, as_limits, begin, log_softmax
+from ._stepping import Decodable, as_limits, as_log_probs, begin
 
 
 def beam(
@@ -87,7 +87,7 @@ def beam(
     history: list[_Extension] = []
     while len(history) < max_length and ((ends < 0) & (total != -np.inf)).any():
         logits, state, weights = step(tokens, state)
-        log_probs = log_softmax(logits, stop).reshape(N, K, -1)
+        log_probs = as_log_probs(logits, stop).reshape(N, K, -1)
         total, ends, symbols, origin = _extend(total, ends, log_probs, len(history), stop, power)
         tokens, state = symbols.reshape(-1), select_rows(state, (first + origin).reshape(-1))
         history.append(_Extension(symbols, origin, weights))

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from .._engine.arguments import Array, SeedLike, as_positive, as_rng, as_size
 from ..nn._sequential import Sequential
 from ._decoded import Decoded, as_decoded
-from ._stepping import Decodable, as_limits, begin, log_softmax
+from ._stepping import Decodable, as_limits, as_log_probs, begin
 
 
 def greedy(
@@ -149,7 +149,7 @@ def _write(
     weights_of_steps: list[Array | None] = []
     while running.any() and len(tokens_of_steps) < max_length:
         logits, state, weights = step(tokens, state)
-        log_probs = log_softmax(logits, stop)
+        log_probs = as_log_probs(logits, stop)
         tokens = np.where(running, choose(log_probs), stop)
         total[running] += log_probs[n, tokens][running]
         running &= tokens != stop

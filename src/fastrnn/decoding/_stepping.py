@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from .._engine.arguments import Array, as_integers, as_size
 from .._engine.layout import Layout, select_rows
 from .._engine.ragged import as_lengths
-from ..nn._layer import leaves
+from ..nn._functional import log_softmax
+from ..nn._layer import every_layer
 from ..nn._sequential import Sequential
 
 Step: TypeAlias = Callable[[Array, Any], tuple[Array, Any, Array | None]]
@@ -45,7 +46,7 @@ def _begin_language_model(
     if tokens.ndim != 2 or layout.time_major(tokens).shape[0] == 0:
         axes = layout.axes("V").replace(", V", "")
         raise ValueError(f"source: expected tokens {axes} with T of at least 1, got {tokens.shape}")
-    if any(getattr(leaf, "bidirectional", False) for leaf in leaves(model)):
+    if any(getattr(layer, "bidirectional", False) for layer in every_layer(model)):
         raise ValueError("model: expected layers of one direction, got bidirectional=True: they read later steps")
     tokens = layout.time_major(tokens)
     T, N = tokens.shape
@@ -67,16 +68,13 @@ def as_limits(stop: int | None, max_length: int) -> tuple[int, int]:
     return -1 if stop is None else as_size("stop", stop, 0), as_size("max_length", max_length)
 
 
-def log_softmax(logits: Array, stop: int) -> Array:
-    """Logarithms of probabilities (N, V)."""
+def as_log_probs(logits: Array, stop: int) -> Array:
+    """Logarithms of probabilities (N, V), in float64, of logits that a model gave."""
     V = logits.shape[-1]
     if stop >= V:
         raise ValueError(f"stop: expected at most {V - 1}, the last of the model's symbols, got {stop}")
-    log_probs = logits.astype(np.float64)
-    peak = log_probs.max(axis=-1, keepdims=True)
+    peak = logits.max(axis=-1)
     if not np.isfinite(peak).all():
-        row = int(np.isfinite(peak[:, 0]).argmin())
-        raise FloatingPointError(f"logits: expected finite values from the model, got {peak[row, 0]} in row {row}")
-    log_probs -= peak
-    log_probs -= np.log(np.exp(log_probs).sum(axis=-1, keepdims=True))
-    return log_probs
+        row = int(np.isfinite(peak).argmin())
+        raise FloatingPointError(f"logits: expected finite values from the model, got {peak[row]} in row {row}")
+    return log_softmax(logits.astype(np.float64))

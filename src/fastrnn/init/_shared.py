@@ -28,7 +28,7 @@ Distribution: TypeAlias = Callable[[Generator, float, tuple[int, int]], Array]  
 def select(name: str, layer: Any, kinds: tuple[type[Layer], ...]) -> list[Any]:
     """The layers of these kinds, each once: `layer` itself, or those inside other layers, in their order."""
     inner = leaves(layer)
-    selected = list(dict.fromkeys(leaf for leaf in inner if isinstance(leaf, kinds)))
+    selected = list({id(leaf): leaf for leaf in inner if isinstance(leaf, kinds)}.values())
     if not selected:
         expected = ", ".join(kind.__name__ for kind in kinds)
         got = "a Sequential of " * isinstance(layer, Sequential) + ", ".join(map(kind_of, inner))
@@ -53,13 +53,13 @@ def write_weights(
     kinds: tuple[type[Layer], ...] = WEIGHTED,
     name: str = "layer",
 ) -> LayerT:
-    """Write every weight, gate by gate, by a rule, and 0 to the biases; `w_hh` is the rule of recurrent weights."""
+    """Write every weight, gate by gate, by a rule, and 0 to all else; `w_hh` is the rule of recurrent weights."""
     rng = as_rng(seed)
     for part in select(name, layer, kinds):
         G, values = gates_of(part), {}
         for key, shape in part.params.shapes().items():
             rule = w_hh if w_hh and key.startswith("weight_hh") else w_ih
-            if len(shape) == 1:
+            if not key.startswith("weight"):
                 values[key] = np.zeros(shape)
             else:
                 values[key] = np.concatenate([rule(rng, shape[0] // G, shape[1]) for _ in range(G)])
@@ -81,7 +81,7 @@ def write_biases(
     for part in parts:
         values: dict[str, Any] = {}
         for key in part.params:  # each bias_hh comes after its bias_ih
-            if key.startswith("weight"):
+            if not key.startswith("bias"):
                 continue
             values = biases_of(part) if key.startswith("bias_ih") else dict.fromkeys(values, 0)
             bias = part.params[key].reshape(gates_of(part), -1).copy()

@@ -1,24 +1,27 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Architectures: a model as plain data, {"type": "LSTM", "input_size": 3, ...}, its type and its `config`.
 
-A layer that is in several places of a model is described in the first of them. In each other place is a reference to
-that one, {"same_as": "encoder.layers.0"}: the keys and positions that lead there.
-
 A file may say anything, so every key and every value is checked before anything is built.
 """
 
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Generator, Iterator, Mapping
 from reprlib import repr as short  # a value from a file may have megabytes
-from typing import Any
+from typing import Any, TypeAlias
 
 from .. import nn
 from ..nn._configurable import options_of
-from ..nn._container import Container
-from ..nn._layer import Layer
-from ..nn._options import described, kind_of
+from ..nn._layer import Layer, every_layer, prefix_of
+from ..nn._options import kind_of, type_name
+from ..nn._signal import misfit
+from ._custom import Find, check_json, finder, is_declared, own_classes, same_json
+from ._references import SAME_AS, Places, children_in, describe, inside, is_reference, with_children
+
+Entry: TypeAlias = tuple[str, str, tuple[int, ...]]
 
 # The layers that a file can hold, of `fastrnn.nn`.
 KINDS = (
+    "Activation",
     "Attention",
     "AttentionDecoder",
     "Dropout",
@@ -32,36 +35,69 @@ KINDS = (
     "MaxPool",
     "MeanPool",
     "RNN",
+    "Recurrent",
     "RepeatVector",
     "Residual",
     "Seq2Seq",
     "Sequential",
 )
 
-SAME_AS = "same_as"
-# How many layers and parameters, under names of their own, references may add to a model: each may double it, so that
-# without a limit a small file could ask for more than there is memory for.
-MOST_REPEATED = 10_000
-
 
 def check_kinds(model: Any) -> None:
-    """Raise TypeError for a model that `load` could not build."""
+    """Raise TypeError for a model that `load` could not build. Those of other packages are checked by `_custom`."""
     name = kind_of(model)
-    if name not in KINDS or getattr(nn, name) is not type(model):
+    foreign = isinstance(model, Layer) and ":" in type_name(type(model))
+    if not foreign and (name not in KINDS or getattr(nn, name) is not type(model)):
         raise TypeError(f"model: expected {', '.join(KINDS)}, got {name}")
     for layer in model.children().values():
         check_kinds(layer)
 
 
-def parse(architecture: Any) -> tuple[type[Layer], dict[str, Any]]:
+def check_own(model: Layer, architecture: dict[str, Any]) -> None:
+    """Raise TypeError unless a model with layers of other packages would come back from a file.
+
+    Their `config` is JSON, and makes an equal layer.
+    """
+    classes = own_classes(model)
+    if not classes:
+        return
+    for layer in every_layer(model):
+        if type_name(type(layer)) in classes:
+            check_json(layer)
+    find = finder(classes)
+    try:
+        with warnings.catch_warnings():  # the original has warned
+            warnings.simplefilter("ignore")
+            entries = {name: (dtype, shape) for name, dtype, shape in parameters(architecture, find)}
+            again = build(architecture, find)
+        same = describe(again) == architecture and _shapes(again) == _shapes(model) == entries
+        why = "it gives another config or other parameters"
+    except (TypeError, ValueError, AttributeError) as error:
+        same, why = False, str(error)
+    if not same:
+        names = ", ".join(kind.__name__ for kind in classes.values())
+        raise TypeError(f"model: expected config() of {names} to give the arguments of an equal layer, but {why}")
+
+
+def _shapes(layer: Layer) -> dict[str, Any]:
+    """The dtype and shape of each array that a file holds."""
+    return {name: (str(array.dtype), array.shape) for name, array in layer.stored.items()}
+
+
+def parse(architecture: Any, find: Find) -> tuple[type[Layer], dict[str, Any]]:
     """The class that an architecture names, and its arguments: complete, and each as `config` could have written it."""
     if not isinstance(architecture, dict):
         raise ValueError(f"architecture: expected an object, got {short(architecture)}")
     config = dict(architecture)
     name = config.pop("type", None)
-    if not isinstance(name, str) or name not in KINDS:
+    if isinstance(name, str) and ":" in name:
+        kind = find(name)
+        if not is_declared(kind):
+            return kind, config
+    elif isinstance(name, str) and name in KINDS:
+        kind = getattr(nn, name)
+    else:
         raise ValueError(f"architecture: expected a type of {', '.join(KINDS)}, got {short(name)}")
-    kind: type[Layer] = getattr(nn, name)
     options = {key: option for key, option in options_of(kind).items() if option.in_config}
     required = {key for key, option in options.items() if not option.omit}
     for what, keys in ("missing", required - config.keys()), ("unknown", config.keys() - options):
@@ -69,113 +105,97 @@ def parse(architecture: Any) -> tuple[type[Layer], dict[str, Any]]:
             raise ValueError(f"architecture: {what} in {name}: {short(sorted(keys))}")
     for key, value in config.items():
         options[key].parse(f"architecture: {name}.{key}", value)
+    if kind is nn.Sequential and len(config.get("names") or config["layers"]) != len(config["layers"]):
+        raise ValueError(f"architecture: Sequential.names: expected {len(config['layers'])}, one for each layer")
     return kind, config
 
 
-def is_reference(architecture: Any) -> bool:
-    """Whether this stands for a layer that is described elsewhere; where, may be anything."""
-    return isinstance(architecture, dict) and architecture.keys() == {SAME_AS}
+def parameters(architecture: Any, find: Find) -> Iterator[Entry]:
+    """(name, dtype, shape) of each parameter, one after another, without a model; each once, under its first name.
 
-
-def children_in(kind: type[Layer], values: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
-    """`Container.child_configs`; nothing for a layer that is not a container."""
-    return kind.child_configs(values) if issubclass(kind, Container) else iter(())
-
-
-def with_children(kind: type[Layer], config: dict[str, Any], children: Mapping[str, Any]) -> dict[str, Any]:
-    """A config with these in the places of the children: layers, or their architectures."""
-    return {**config, **({"layers": [*children.values()]} if issubclass(kind, nn.Sequential) else children)}
-
-
-def inside(place: str, inner: str) -> str:
-    """A place inside a layer that is itself in a place."""
-    return f"{place}.{inner}" if place else inner
-
-
-def parameters(architecture: Any, prefix: str = "") -> Iterator[tuple[str, str, tuple[int, ...]]]:
-    """(name, dtype, shape) of each parameter, one after another, without a model; each once, under its first name."""
-    if is_reference(architecture):
-        return
-    kind, config = parse(architecture)
-    for name, _, child in children_in(kind, config):
-        yield from parameters(child, f"{prefix}{name}." if name else prefix)
-    for name, shape in kind.parameter_shapes(**config):
-        yield prefix + name, config["dtype"], shape
-
-
-def check_references(architecture: Any) -> None:
-    """Raise ValueError unless each reference leads to a layer that is described before it, and they do not add up.
-
-    The parameters that are described are counted one by one: their number has to be known to be that of a file.
+    References are checked on the way. Nothing is counted before it is given out: whoever reads the entries one by one
+    can stop where they are no longer those of a file.
     """
-    sizes: dict[str, int] = {}  # layers and parameters of each layer that is described so far, by its place
-    repeated = 0
+    places = Places()
 
-    def size_of(architecture: Any, place: str) -> int:
-        nonlocal repeated
+    def entries(architecture: Any, prefix: str, place: str) -> Generator[Entry, None, int]:
         if is_reference(architecture):
-            target = architecture[SAME_AS]
-            if not isinstance(target, str) or target not in sizes:
-                raise ValueError(
-                    f"architecture: {inside(place, SAME_AS)}: expected the place of a layer that is described before, "
-                    f"got {short(target)}"
-                )
-            repeated += sizes[target]
-            if repeated > MOST_REPEATED:
-                raise ValueError(
-                    f"architecture: expected layers in several places to add at most {MOST_REPEATED} layers and "
-                    f"parameters, got more"
-                )
-            return sizes[target]
-        kind, config = parse(architecture)
-        children = sum(size_of(child, inside(place, inner)) for _, inner, child in children_in(kind, config))
-        sizes[place] = 1 + sum(1 for _ in kind.parameter_shapes(**config)) + children
-        return sizes[place]
+            return places.size_at(architecture, place)
+        kind, config = parse(architecture, find)
+        size = 1
+        for name, at, child in children_in(kind, config):
+            size += yield from entries(child, prefix + prefix_of(name), inside(place, at))
+        silent = getattr(kind.parameter_shapes, "__func__", None) is vars(Layer)["parameter_shapes"].__func__
+        if silent and ":" in architecture["type"]:  # only a layer can tell
+            own = _own_entries(build(architecture, find, places.found))
+        else:
+            own = ((name, config.get("dtype", "float32"), shape) for name, shape in kind.parameter_shapes(**config))
+        for name, dtype, shape in own:
+            size += 1
+            yield prefix + name, dtype, shape
+        places.add(place, architecture, size)
+        return size
 
-    size_of(architecture, "")
+    return entries(architecture, "", "")
 
 
-def describe(model: Layer) -> dict[str, Any]:
-    """The architecture of a model."""
-    places: dict[Layer, str] = {}
-
-    def architecture_of(layer: Layer, place: str) -> dict[str, Any]:
-        if layer in places:
-            return {SAME_AS: places[layer]}
-        kind, options = type(layer), vars(layer)
-        inner = {at: architecture_of(child, inside(place, at)) for _, at, child in children_in(kind, options)}
-        places[layer] = place
-        return with_children(kind, described(layer), inner)
-
-    return architecture_of(model, "")
+def _own_entries(layer: Layer) -> Iterator[Entry]:
+    """(name, dtype, shape) of each parameter that is not that of a layer in its config."""
+    inner = {id(array) for _, _, child in children_in(type(layer), vars(layer)) for array in child.stored.values()}
+    for name, array in layer.stored.items():
+        if id(array) not in inner:
+            yield name, str(array.dtype), array.shape
 
 
-def build(architecture: Any) -> Layer:
-    """The model, with parameters of any values; its references have been checked."""
+def build(architecture: Any, find: Find, others: Mapping[str, Any] | None = None) -> Layer:
+    """The model, with parameters of any values; its references have been checked.
+
+    Parameters
+    ----------
+    architecture : dict
+    find : callable
+        The class for the name of one of another package.
+    others : mapping of str to dict, optional
+        For a part of a model: the architectures outside of it that are referred to, by their places.
+    """
     layers: dict[str, Layer] = {}
 
     def layer_of(architecture: Any, place: str) -> Layer:
         if is_reference(architecture):
-            return layers[architecture[SAME_AS]]
-        kind, config = parse(architecture)
+            target = architecture[SAME_AS]
+            return layers[target] if target in layers else layer_of((others or {})[target], target)
+        kind, config = parse(architecture, find)
         inner = {at: layer_of(child, inside(place, at)) for _, at, child in children_in(kind, config)}
-        layers[place] = made(kind, config, inner)
+        layers[place] = _made(kind, config, inner)
         return layers[place]
 
     return layer_of(architecture, "")
 
 
-def made(kind: type[Layer], config: dict[str, Any], children: Mapping[str, Layer]) -> Layer:
+def _made(kind: type[Layer], config: dict[str, Any], children: Mapping[str, Layer]) -> Layer:
     """A layer of a class, a config and children."""
-    values = with_children(kind, config, children)
-    if kind is nn.Sequential:
-        return nn.Sequential(*values["layers"])
+    declared = is_declared(kind)
+    if declared and issubclass(kind, nn.Sequential):
+        return _sequential(kind, [*children.values()], config.get("names"))
     try:
-        layer = kind(**values)
+        layer = kind(**with_children(kind, config, children))
     except TypeError as error:
         raise ValueError(f"architecture: {kind.__name__}: {error}") from error
+    if not declared:
+        if not same_json(layer.config(), config):
+            raise ValueError(f"architecture: {kind.__name__}: expected the config of a layer, got {short(config)}")
+        return layer
     for key, value in config.items():  # an Embedding, for one, turns a padding_idx of -1 into V - 1
         plain = options_of(kind)[key].plain(getattr(layer, key))
         if plain != value and key not in children:
             raise ValueError(f"architecture: {kind.__name__}.{key}: expected {short(plain)}, got {short(value)}")
     return layer
+
+
+def _sequential(kind: type[nn.Sequential], layers: list[Layer], names: list[str] | None) -> Layer:
+    """A Sequential, also one that version 0.1 built and that is refused today."""
+    if problem := misfit(layers, ("features",)):
+        raise ValueError(f"architecture: {problem}")
+    if problem := misfit(layers):
+        warnings.warn(f"this model would be refused today: {problem}", stacklevel=2)
+    return kind._composed(*((), dict(zip(names, layers, strict=True))) if names else (tuple(layers), {}))

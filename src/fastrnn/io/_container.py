@@ -15,6 +15,8 @@ from contextlib import suppress
 from reprlib import repr as short  # what a message quotes from a file may be megabytes
 from typing import Any, BinaryIO, TypeAlias, TypeVar
 
+import numpy as np
+
 from .._engine.arguments import Array, as_path
 
 PathType: TypeAlias = str | bytes | os.PathLike[Any]
@@ -51,15 +53,22 @@ def read_header(file: BinaryIO) -> tuple[dict[str, Any], int]:
 
 
 def read_arrays(file: BinaryIO) -> dict[str, Array]:
-    """The tensors of the file by name."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as deserialize
+    """The tensors of the file by name; bfloat16, which NumPy does not have, as float32."""
+    from safetensors import SafetensorError, deserialize
 
     file.seek(0)
     try:
-        return deserialize(file.read())
-    except (SafetensorError, KeyError, TypeError) as error:
+        return {name: as_tensor(**tensor) for name, tensor in deserialize(file.read())}
+    except (SafetensorError, ValueError, TypeError) as error:
         raise ValueError(f"truncated or not a safetensors file ({error})") from error
+
+
+def as_tensor(dtype: str, shape: list[int], data: Any) -> Array:
+    """A tensor as safetensors describes it: "F32" is float32, "U8" is uint8, and so on."""
+    if dtype == "BF16":  # the upper half of the bits of a float32
+        return (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32).reshape(shape)
+    code = "?" if dtype == "BOOL" else f"<{dtype[0].lower()}{int(dtype[1:]) // 8}"
+    return np.frombuffer(data, code).reshape(shape)
 
 
 def from_json(what: str, text: str | bytes) -> dict[str, Any]:

@@ -18,18 +18,22 @@ the file, and no memory is allocated for them before the header and the size hav
 import json
 import math
 import os
+from collections.abc import Iterable
 from reprlib import repr as short
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from .._engine.arguments import as_path
+from .._engine.arguments import as_flag, as_path
 from ..nn._layer import Layer
 from . import _container as container
-from ._architectures import build, check_kinds, check_references, describe, parameters
+from ._architectures import build, check_kinds, check_own, parameters
 from ._container import PathType
+from ._custom import Custom, Find, finder, own_classes
+from ._references import describe
 
 FORMAT = "1"
+NARROW = ("F16", "BF16")  # what other programs convert tensors to, of two bytes
 
 
 def save(model: Layer, path: PathType, *, notes: dict[str, Any] | None = None) -> None:
@@ -41,7 +45,7 @@ def save(model: Layer, path: PathType, *, notes: dict[str, Any] | None = None) -
     Parameters
     ----------
     model : Layer
-        Of a class of this package.
+        Layers of your own may be in it: see Notes.
     path : str or os.PathLike
         Usually ``*.safetensors``. What a symbolic link points to is replaced, not the link.
     notes : dict, optional
@@ -51,8 +55,8 @@ def save(model: Layer, path: PathType, *, notes: dict[str, Any] | None = None) -
     Raises
     ------
     TypeError
-        `model` or a layer in it is not of this package, `path` is not a path, or `notes` is not a dict that JSON gives
-        back unchanged.
+        `model` is not a layer, or the config of a layer of your own does not give an equal one; `path` is not a path,
+        or `notes` is not a dict that JSON gives back unchanged.
     ValueError
         The model has too many layers for a file (several thousand), or the notes are too long.
     OSError
@@ -63,6 +67,11 @@ def save(model: Layer, path: PathType, *, notes: dict[str, Any] | None = None) -
     The file holds the parameters and what `config` returns. It does not hold the random generator of dropout. A layer
     that is in several places of a model is written once, and is in all of them again when the file is loaded. (Files
     that hold it several times, as earlier ones do, are loaded with several layers.)
+
+    Of a layer of your own the file holds the import path of its class and its `config`, but no code; `load` has to be
+    given the class. ``type(layer)(**layer.config())`` must make an equal layer with parameters of the same names and
+    shapes, and JSON must give the config back unchanged. Both are checked here, for which the model is built once more.
+    They hold for options that are declared, and where a constructor of your own keeps its arguments as attributes.
 
     Examples
     --------
@@ -81,8 +90,10 @@ def save(model: Layer, path: PathType, *, notes: dict[str, Any] | None = None) -
 
     path = as_path("path", path)
     check_kinds(model)
-    architecture, arrays = describe(model), {name: array.copy() for name, array in model.stored.items()}
-    check_references(architecture)
+    architecture = describe(model)
+    check_own(model, architecture)
+    entries, stored = parameters(architecture, finder(own_classes(model))), model.stored
+    arrays = {name: stored[name].copy() for name, _, _ in entries}
     about = {
         "format": FORMAT,
         "version": __version__,
@@ -94,15 +105,23 @@ def save(model: Layer, path: PathType, *, notes: dict[str, Any] | None = None) -
     container.write(path, arrays, {"fastrnn": json.dumps(about), **texts}, ", ".join(["model", *texts]))
 
 
-def load(path: PathType) -> Layer:
+def load(path: PathType, *, custom: Custom | None = None, trust: bool = False) -> Layer:
     """Read a model that `save` wrote.
 
     Safe on files from any source: no code in them runs, and no more memory is allocated than a model of the file's size
-    needs.
+    needs. (A layer of your own is built from the config in the file before its tensors are looked at, unless its class
+    defines `parameter_shapes`.) Tensors that another program has converted to float16 or bfloat16 are widened, which is
+    exact; the checksum, which is that of the original tensors, is not compared then.
 
     Parameters
     ----------
     path : str or os.PathLike
+    custom : list of classes, or dict of str to class, optional
+        The classes of your own layers in the file: ``custom=[MyLayer]``. They are found by their names; in a dict the
+        keys are the names in the file, ``"package.module:Class"`` or ``"Class"``.
+    trust : bool, default False
+        Import classes that are not in `custom` from where the file says. That runs the code of those modules: only for
+        files that you trust as you would a pickle.
 
     Returns
     -------
@@ -113,13 +132,15 @@ def load(path: PathType) -> Layer:
     Raises
     ------
     ValueError
-        The file is damaged or truncated, or `save` did not write it. The message says what is wrong.
+        The file is damaged or truncated, or `save` did not write it, or it has a layer whose class is not in `custom`.
+        The message says what is wrong.
     OSError
         The file cannot be read.
     TypeError
-        `path` is not a path.
+        `path` is not a path, `custom` holds something else than classes of layers, or `trust` is not True or False.
     """
-    return container.read_from(path, read_model)
+    find = finder(custom, as_flag("trust", trust))
+    return container.read_from(path, lambda file: read_model(file, find))
 
 
 def load_notes(path: PathType) -> dict[str, Any]:
@@ -146,16 +167,16 @@ def load_notes(path: PathType) -> dict[str, Any]:
     return container.read_from(path, lambda file: read_metadata(container.read_header(file)[0].get("__metadata__"))[1])
 
 
-def read_model(file: BinaryIO) -> Layer:
+def read_model(file: BinaryIO, find: Find) -> Layer:
     """The model in an open file."""
     header, start = container.read_header(file)
     about, _ = read_metadata(header.pop("__metadata__", None))
     architecture = about.get("architecture")
-    check_tensors(header, architecture, os.fstat(file.fileno()).st_size - start)
-    check_references(architecture)
+    converted = check_tensors(header, parameters(architecture, find), os.fstat(file.fileno()).st_size - start)
     arrays = container.read_arrays(file)
-    container.check_checksum(about, architecture, arrays)
-    model = build(architecture)
+    if not converted:
+        container.check_checksum(about, architecture, arrays)
+    model = build(architecture, find)
     model.load_state_dict(arrays)
     return model
 
@@ -201,18 +222,26 @@ def as_json(name: str, value: Any) -> str:
     raise TypeError(f"{name}: expected a dict that JSON can hold, {problem}")
 
 
-def check_tensors(header: dict[str, Any], architecture: Any, size: int) -> None:
-    """Raise ValueError unless the header lists the architecture's parameters, no others, and they fill `size` bytes."""
-    names, end = set(), 0
-    for name, dtype, shape in parameters(architecture):  # maybe 10**12 of them: stop at the first missing
+def check_tensors(header: dict[str, Any], expected: Iterable[tuple[str, str, tuple[int, ...]]], size: int) -> bool:
+    """Raise ValueError unless the header lists the architecture's parameters, no others, and they fill `size` bytes.
+
+    Whether some of them are of a narrower dtype is returned.
+    """
+    names, end, converted = set(), 0, False
+    for name, dtype, shape in expected:  # maybe 10**12 of them: stop at the first missing
         if name not in header:
             raise ValueError(f"tensor {name}: the architecture has it, the file does not")
-        entry, expected = header[name], {"dtype": {"float32": "F32", "float64": "F64"}[dtype], "shape": [*shape]}
-        if not isinstance(entry, dict) or {key: entry.get(key) for key in expected} != expected:
-            raise ValueError(f"tensor {name}: expected {short(expected)}, got {short(entry)}")
+        entry = header[name]
+        narrow = isinstance(entry, dict) and entry.get("dtype") in NARROW
+        own = entry["dtype"] if narrow else {"float32": "F32", "float64": "F64"}[dtype]
+        right = {"dtype": own, "shape": [*shape]}
+        if not isinstance(entry, dict) or {key: entry.get(key) for key in right} != right:
+            raise ValueError(f"tensor {name}: expected {short(right)}, got {short(entry)}")
         names.add(name)
-        end += math.prod(shape) * np.dtype(dtype).itemsize
+        end += math.prod(shape) * (2 if narrow else np.dtype(dtype).itemsize)
+        converted = converted or narrow
     if unknown := header.keys() - names:
         raise ValueError(f"tensors that the architecture does not have: {short(sorted(unknown))}")
     if size != end:
         raise ValueError(f"truncated, or with an appendix: expected {end} bytes of tensors, got {size}")
+    return converted

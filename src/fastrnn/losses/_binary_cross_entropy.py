@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._engine.arguments import Array, as_flag
-from ._masking import as_prediction, as_target, as_weights, check_entries, masked_mean, sequence_mask
+from .._engine.arguments import Array
+from ._masking import Options, Total, as_prediction, as_reduction, as_target, as_weights, check_entries, reduce_elements
+from ._mean import Mean
 
 
 def binary_cross_entropy_with_logits(
@@ -17,7 +18,9 @@ def binary_cross_entropy_with_logits(
     lengths: ArrayLike | None = None,
     batch_first: bool = False,
     pos_weight: ArrayLike | None = None,
-) -> tuple[float, Array]:
+    sample_weight: ArrayLike | None = None,
+    reduction: str = "mean",
+) -> tuple[Mean, Array]:
     """Mean cross-entropy of sigmoid(logits) against targets between 0 and 1, and its gradient.
 
     For yes-or-no questions that are answered independently of each other. With z one logit, y its target and c its
@@ -40,26 +43,31 @@ def binary_cross_entropy_with_logits(
         Requires logits of shape (T, N, ...). Elements of steps ``t >= lengths[n]`` are ignored, whatever logits and
         targets contain there. Each length is in 0..T, in any order. By default every row has T steps.
     batch_first : bool, default False
-        With `lengths`: logits and targets are (N, T, ...). Without `lengths` it has no effect.
+        Whether logits with time are (N, T, ...): those with `lengths`, or of three axes or more.
     pos_weight : array_like of numbers, optional
         Weight of a "yes" relative to a "no", finite and >= 0, of a shape that broadcasts to the shape of `logits`: one
         number, or one for each element of the last axis. By default 1.
+    sample_weight : array_like of numbers or bools, optional
+        Weights, finite and >= 0, of rows (N,), of positions, the shape of `logits` without its last axis, or of
+        elements, its whole shape: the number of axes says which. Where it is 0, logits and targets are not read.
+    reduction : {"mean", "sum"}, default "mean"
+        Whether the sum of the losses is divided by that of the weights, which are 1 by default.
 
     Returns
     -------
-    loss : float
-        Mean over the elements that are not ignored (not divided by weights, as in PyTorch), in nats, accumulated in
-        float64; 0.0 if all are ignored.
+    loss : Mean
+        A float: the mean over the elements that are not ignored (`pos_weight` is not among the weights that it is
+        divided by, as in PyTorch), in nats, accumulated in float64; 0.0 if all are ignored.
     dlogits : ndarray, shape and dtype of `logits`
         Gradient of `loss` with respect to `logits`; 0 at ignored elements.
 
     Raises
     ------
     TypeError
-        If `logits` is not float32 or float64, `targets` or `pos_weight` are not real numbers, or `lengths` are not
-        integers.
+        If `logits` is not float32 or float64, `targets`, `pos_weight` or `sample_weight` are not real numbers, or
+        `lengths` are not integers.
     ValueError
-        If a shape does not fit, or a target that is not ignored, a length or a weight is out of range.
+        If a shape does not fit, or a target that is not ignored, a length, a weight or `reduction` is out of range.
 
     Notes
     -----
@@ -80,15 +88,15 @@ def binary_cross_entropy_with_logits(
     """
     logits = as_prediction("logits", logits)
     targets = as_target("targets", targets, logits.shape)
-    batch_first = as_flag("batch_first", batch_first)
-    mask = None if lengths is None else sequence_mask("logits", logits.shape, lengths, "...", batch_first)
+    options = Options(lengths, batch_first, sample_weight, reduction)
+    reduced = as_reduction("logits", logits.shape, logits.shape, options)
     with np.errstate(all="ignore"):
         invalid = (targets < 0) | (targets > 1)  # NaN is neither: it goes through to the loss
-    if mask is not None:
-        invalid &= mask.reshape(*mask.shape, *(1,) * (logits.ndim - 2))
+    if reduced.mask is not None:
+        invalid &= reduced.mask.reshape(reduced.mask.shape + (1,) * (logits.ndim - reduced.mask.ndim))
     check_entries("targets", targets, invalid, "numbers in [0, 1]")
     if pos_weight is None:
-        return masked_mean(_binary_cross_entropy, mask, logits, targets)
+        return reduce_elements(_binary_cross_entropy, reduced, logits, targets)
 
     weights = as_weights("pos_weight", pos_weight, logits.dtype)
     try:
@@ -97,10 +105,10 @@ def binary_cross_entropy_with_logits(
         raise ValueError(
             f"pos_weight: expected a shape that broadcasts to {logits.shape}, got {weights.shape}"
         ) from None
-    return masked_mean(_binary_cross_entropy, mask, logits, targets, weights)
+    return reduce_elements(_binary_cross_entropy, reduced, logits, targets, weights)
 
 
-def _binary_cross_entropy(z: Array, y: Array, pos_weight: Any = 1) -> tuple[Any, Array]:
+def _binary_cross_entropy(total: Total, z: Array, y: Array, pos_weight: Any = 1) -> tuple[Any, Array]:
     """Sum of the losses of elements (M,), and the derivative of each."""
     y = y.astype(z.dtype)
     yes, no = pos_weight * y, 1 - y
@@ -110,4 +118,4 @@ def _binary_cross_entropy(z: Array, y: Array, pos_weight: Any = 1) -> tuple[Any,
     losses[np.isinf(z) & np.isnan(losses)] = 0  # 0 * inf: certain and correct
     likely, unlikely = 1 / (1 + e), e / (1 + e)  # the sigmoids of |z| and -|z|
     slope = no * np.where(z < 0, unlikely, likely) - yes * np.where(z < 0, likely, unlikely)
-    return np.sum(losses, dtype=np.float64), slope
+    return total(losses), slope

@@ -6,8 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._engine.arguments import UNIT, Array, as_flag, as_integer, as_integers, as_number
-from ._masking import as_prediction, as_weights, check_entries, sequence_mask
+from .._engine.arguments import UNIT, Array, as_array, as_integer, as_integers, as_number
+from ._masking import Options, as_prediction, as_reduction, as_weights, check_entries
+from ._mean import Mean
+from ._softmax import class_targets, soft_targets
+
+SUM_TOLERANCE = 1e-3  # of probabilities: float16 rounds them by half of that
 
 
 def cross_entropy(
@@ -19,8 +23,10 @@ def cross_entropy(
     batch_first: bool = False,
     weight: ArrayLike | None = None,
     label_smoothing: float = 0.0,
-) -> tuple[float, Array]:
-    """Mean cross-entropy of softmax(logits) against integer targets, and its gradient.
+    sample_weight: ArrayLike | None = None,
+    reduction: str = "mean",
+) -> tuple[Mean, Array]:
+    """Mean cross-entropy of softmax(logits) against classes or probabilities of classes, and its gradient.
 
     With p = softmax(z) of one position and y its target (Goodfellow, Bengio, Courville, "Deep Learning", 2016, section
     6.2.2.3; the gradient is Bishop, "Pattern Recognition and Machine Learning", 2006, equation 4.109)::
@@ -35,41 +41,52 @@ def cross_entropy(
         loss = sum of -sum_k q[k] log p[k], divided by the sum of w[y]
         dz   = (p sum_k q[k] - q) / the sum of w[y]
 
+    With probabilities y[k] of the classes as target, and the mean over the positions whatever w is, as in PyTorch::
+
+        q    = w ((1 - e) y + e / V)
+
     Parameters
     ----------
     logits : array_like, shape (..., V), float32 or float64
         Unnormalised log-probabilities of V classes, usually (T, N, V). -inf forbids a class.
-    targets : array_like of integers, shape (...)
-        The correct class of each position, 0..V-1, or `ignore_index`.
+    targets : array_like of integers, shape (...), or of floats, shape (..., V)
+        The correct class of each position, in 0..V-1; what lies outside of it is an error unless it is ignored. Or the
+        probabilities of its classes, which sum to 1 within 0.001.
     ignore_index : int, default -100
-        Positions with this target are ignored.
+        Positions with this target are ignored. Not for probabilities.
     lengths : array_like of integers, shape (N,), optional
         Requires logits of shape (T, N, V). Positions ``t >= lengths[n]`` are ignored, whatever their logits and targets
         contain. Each length is in 0..T, in any order. By default every row has T steps.
     batch_first : bool, default False
-        With `lengths`: logits are (N, T, V) and targets (N, T). Without `lengths` it has no effect.
+        Whether logits with time, of three axes or more, are (N, T, V).
     weight : array_like of numbers, shape (V,), optional
         Weight of each class, finite and >= 0. By default every class has weight 1.
     label_smoothing : float, default 0.0
         The part of each target, in [0, 1], that is spread evenly over all classes, including the correct one.
+    sample_weight : array_like of numbers or bools, optional
+        Weights, finite and >= 0, of rows (N,), or of positions (...): the number of axes says which. A position of
+        weight 0 is ignored, and its logits and target are not read.
+    reduction : {"mean", "sum"}, default "mean"
+        Whether the sum of the losses is divided by that of the weights: of the sample weight, which is 1 by default,
+        times w[y].
 
     Returns
     -------
-    loss : float
-        Mean over the positions that are not ignored, in nats, accumulated in float64. If all positions are ignored or
-        all targets have weight 0, it is 0.0 and the gradient is zero, so that an empty batch leaves the parameters and
-        running averages of a training loop finite (PyTorch returns nan).
+    loss : Mean
+        A float: the mean over the positions that are not ignored, in nats, accumulated in float64. If all positions are
+        ignored or all targets have weight 0, it is 0.0 and the gradient is zero, so that an empty batch leaves the
+        parameters and running averages of a training loop finite (PyTorch returns nan).
     dlogits : ndarray, shape and dtype of `logits`
         Gradient of `loss` with respect to `logits`; 0 at ignored positions.
 
     Raises
     ------
     TypeError
-        If `logits` is not float32 or float64, `targets`, `lengths` or `ignore_index` are not integers, or `weight` or
-        `label_smoothing` are not real numbers.
+        If `logits` is not float32 or float64, `targets` are neither integers nor probabilities, `lengths` or
+        `ignore_index` are not integers, or `weight`, `sample_weight` or `label_smoothing` are not real numbers.
     ValueError
-        If a shape does not fit, or a target that is not ignored, a length, a weight or `label_smoothing` is out of
-        range.
+        If a shape does not fit, or a target that is not ignored, a length, a weight, `label_smoothing` or `reduction`
+        is out of range.
 
     Notes
     -----
@@ -91,30 +108,63 @@ def cross_entropy(
     array([[ 0.5, -0.5],
            [ 0. ,  0. ]])
     """
-    logits, targets = as_prediction("logits", logits), as_integers("targets", targets)
-    batch_first = as_flag("batch_first", batch_first)
-    _check_shapes(logits.shape, targets.shape)
-    V = logits.shape[-1]
+    logits = as_prediction("logits", logits)
+    targets, soft = _as_targets(targets, logits.shape)
+    _check_shapes(logits.shape, targets.shape[:-1] if soft else targets.shape)
+    V, units = logits.shape[-1], logits.shape[:-1]
+    options = Options(lengths, batch_first, sample_weight, reduction)
+    reduced = as_reduction("logits", logits.shape, units, options, "V")
     smoothing = as_number("label_smoothing", label_smoothing, UNIT)
     if weight is not None:
         weight = as_weights("weight", weight, np.float64)
         if weight.shape != (V,):
             raise ValueError(f"weight: expected ({V},), got {weight.shape}")
 
-    mask = targets != as_integer("ignore_index", ignore_index)
-    if lengths is not None:
-        mask &= sequence_mask("logits", logits.shape, lengths, "V", batch_first)
-    check_entries("targets", targets, ((targets < 0) | (targets > V - 1)) & mask, f"integers in 0..{V - 1}")
+    ignored = as_integer("ignore_index", ignore_index)
+    if soft:
+        if ignored != -100:
+            raise ValueError(f"ignore_index: expected none for probabilities, which are not classes, got {ignored}")
+        mask = np.ones(units, bool) if reduced.mask is None else reduced.mask
+        _check_probabilities(targets, mask)
+    else:
+        mask = targets != ignored
+        if reduced.mask is not None:
+            mask &= reduced.mask
+        check_entries("targets", targets, ((targets < 0) | (targets > V - 1)) & mask, f"integers in 0..{V - 1}")
 
-    z, y = logits.reshape(-1, V), targets.reshape(-1)
-    selected = np.flatnonzero(mask)
-    if selected.size == y.size:
-        loss, dz = _weighted_mean(z, y, weight, smoothing)
+    z, y = logits.reshape(-1, V), targets.reshape(-1, V) if soft else targets.reshape(-1)
+    pick: Any = np.flatnonzero(mask)
+    whole = pick.size == len(z)
+    if whole:
+        pick = slice(None)
+    w = None if reduced.weights is None else reduced.weights.reshape(-1)[pick]
+    loss, dz = (soft_targets if soft else class_targets)(z[pick], y[pick], weight, smoothing, w, reduced)
+    if whole:
         return loss, dz.reshape(logits.shape)
-    loss, dz = _weighted_mean(z[selected], y[selected], weight, smoothing)  # ignored positions take no time
-    dlogits = np.zeros(logits.shape, logits.dtype)
-    dlogits.reshape(-1, V)[selected] = dz
+    dlogits = np.zeros(logits.shape, logits.dtype)  # ignored positions take no time
+    dlogits.reshape(-1, V)[pick] = dz
     return loss, dlogits
+
+
+def _as_targets(value: ArrayLike, logits: tuple[int, ...]) -> tuple[Array, bool]:
+    """Targets as integers, or as probabilities, given the shape of the logits; and whether they are the latter."""
+    targets = as_array("targets", value, "integers")
+    if not logits or targets.shape != logits or targets.dtype.kind not in "fiub":
+        return as_integers("targets", value), False
+    if targets.dtype.kind != "f":
+        raise ValueError(
+            f"targets: expected the class of each position, integers {logits[:-1]}, got {targets.dtype} "
+            f"{targets.shape}; use targets.argmax(axis=-1) if they are one-hot, targets.astype(float) if probabilities"
+        )
+    return targets, True
+
+
+def _check_probabilities(targets: Array, mask: Array) -> None:
+    """Raise ValueError unless targets (..., V) within the mask (...) are at least 0 and sum to 1."""
+    with np.errstate(all="ignore"):
+        check_entries("targets", targets, ~(targets >= 0) & mask[..., None], "probabilities >= 0")
+        sums = targets.sum(axis=-1, dtype=np.float64)
+        check_entries("targets.sum(axis=-1)", sums, ~(np.abs(sums - 1) <= SUM_TOLERANCE) & mask, "probabilities, 1")
 
 
 def _check_shapes(logits: tuple[int, ...], targets: tuple[int, ...]) -> None:
@@ -128,35 +178,3 @@ def _check_shapes(logits: tuple[int, ...], targets: tuple[int, ...]) -> None:
         )
     if targets != logits[:-1]:
         raise ValueError(f"targets: expected {logits[:-1]}, got {targets}")
-
-
-def _weighted_mean(z: Array, y: Array, weight: Array | None, smoothing: float) -> tuple[float, Array]:
-    """The loss of M positions and its gradient, given logits (M, V), targets (M,) and class weights (V,)."""
-    M, V = z.shape
-    position = np.arange(M)
-    w_y: Any = 1.0 if weight is None else weight[y]  # (M,), or one number for all
-    W = M if weight is None else w_y.sum()
-    if W == 0:
-        return 0.0, np.zeros(z.shape, z.dtype)
-    q_sum = q_target = (1 - smoothing) * w_y  # the sum of q, and the part that only the target has
-    q_each = np.zeros(V)  # the part that every class has
-    if smoothing:
-        q_each = smoothing / V * (np.ones(V) if weight is None else weight)
-        q_sum = q_target + q_each.sum()
-
-    with np.errstate(all="ignore"):  # far below the maximum exp is 0 by design; NaN stays NaN
-        p = z - z.max(axis=1, keepdims=True)  # (M, V): the only large temporary array, which becomes the gradient
-        q_dot_z = q_target * p[position, y].astype(np.float64)  # (M,)
-        if weight is not None or smoothing:
-            q_dot_z = np.where(q_target > 0, q_dot_z, 0)  # 0 * -inf is 0 here
-        if smoothing:
-            some = q_each > 0
-            q_dot_z += np.einsum("mv,v->m", p if some.all() else p[:, some], q_each[some], dtype=np.float64)
-        np.exp(p, out=p)
-        total = np.einsum("mv->m", p, dtype=np.float64)  # in 1..V; faster here than p.sum(axis=1)
-        loss = float(np.sum(q_sum * np.log(total) - q_dot_z) / W)
-        p *= (q_sum / (W * total)).astype(p.dtype)[:, None]
-        p[position, y] -= np.asarray(q_target / W, p.dtype)
-        if smoothing:
-            p -= (q_each / W).astype(p.dtype)
-    return loss, p

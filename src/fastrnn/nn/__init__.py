@@ -3,12 +3,18 @@
 
 from typing import TYPE_CHECKING
 
+from .._engine.arguments import Interval
 from .._lazy import lazy as _lazy
+from ._activation import Activation
+from ._container import Container
 from ._dropout import Dropout
 from ._embedding import Embedding
+from ._functional import log_softmax, sigmoid, softmax
 from ._layer import Layer
 from ._linear import Linear
 from ._normalization import LayerNorm
+from ._option import KW_ONLY
+from ._options import Choice, DType, Flag, Number, Seed, Size, Sublayer
 from ._parameters import Parameters
 from ._pooling import LastStep, MaxPool, MeanPool
 from ._recurrent.gru import GRU
@@ -25,38 +31,68 @@ from ._tape import Tape
 if TYPE_CHECKING:
     from ._attention.attention import Attention
     from ._attention.decoder import AttentionDecoder
+    from ._cells.cell import Cell
+    from ._cells.recurrent import Recurrent
+    from ._gradient_check.check import GradientCheck, check_gradients
     from ._reservoir.echo_state import EchoState
     from ._reservoir.rls import RLS
     from ._seq2seq.model import Seq2Seq
 
 __all__ = [
     "GRU",
+    "KW_ONLY",
     "LSTM",
     "RLS",
     "RNN",
+    "Activation",
     "Attention",
     "AttentionDecoder",
+    "Cell",
+    "Choice",
+    "Container",
+    "DType",
     "Dropout",
     "EchoState",
     "Embedding",
+    "Flag",
+    "GradientCheck",
+    "Interval",
     "LastStep",
     "Layer",
     "LayerNorm",
     "Linear",
     "MaxPool",
     "MeanPool",
+    "Number",
     "Parameters",
+    "Recurrent",
     "RepeatVector",
     "Residual",
+    "Seed",
     "Seq2Seq",
     "Sequential",
+    "Size",
     "StatefulLayer",
     "StatelessLayer",
     "Stream",
+    "Sublayer",
     "Tape",
+    "check_gradients",
+    "log_softmax",
+    "sigmoid",
+    "softmax",
 ]
 
 if not TYPE_CHECKING:
     __getattr__ = _lazy(
-        __name__, ["._attention.attention", "._attention.decoder", "._seq2seq.model", "._reservoir.rls"]
+        __name__,
+        [
+            "._attention.attention",
+            "._attention.decoder",
+            "._seq2seq.model",
+            "._reservoir.rls",
+            "._cells.cell",
+            "._cells.recurrent",
+            "._gradient_check.check",
+        ],
     )

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, dataclass_transform
 
 from . import _options as options
-from ._option import KW_ONLY, REQUIRED, Option
+from ._option import KW_ONLY, REQUIRED, Converted, Option
 
 SECTION = re.compile(r"\n *(?:Attributes|Raises|Warns|See Also|Notes|References|Examples)\n *-+\n")
 
@@ -49,6 +49,7 @@ class _Signature:
     field_specifiers=(
         options.Argument,
         options.Choice,
+        Converted,
         options.DType,
         options.Flag,
         options.InferredSize,
@@ -85,7 +86,9 @@ class Configurable:
         for base in reversed(cls.__bases__):
             inherited |= getattr(base, "_options", {})
         last = {name: option for name, option in inherited.items() if option.last and name not in own}
-        cls._options = {name: option for name, option in inherited.items() if not option.last} | own | last
+        options = {name: option for name, option in inherited.items() if not option.last} | own | last
+        # A class that gives the name another meaning, such as a property, has no such option.
+        cls._options = {name: option for name, option in options.items() if isinstance(getattr(cls, name), Option)}
         required = [
             option.default is REQUIRED for option in cls._options.values() if not option.kw_only and option.init
         ]
@@ -103,7 +106,11 @@ class Configurable:
                 object.__setattr__(self, name, checked)
             else:
                 rest[name] = checked
+        self._prepare()
         self._setup(**rest)
+
+    def _prepare(self) -> None:
+        """What has to be there before `_setup`."""
 
     def _setup(self, **rest: Any) -> None:
         """What else makes an instance, once its options are set."""
@@ -140,15 +147,25 @@ class Configurable:
         -------
         dict of str to object
         """
-        plain = {
-            name: (option, option.plain(getattr(self, name)))
-            for name, option in self._options.items()
-            if option.in_config
-        }
-        return {name: value for name, (option, value) in plain.items() if not (option.omit and value == option.default)}
+        plain = {name: self._plain(name) for name in self._config_names()}
+        omitted = {name for name, option in self._options.items() if name in plain and option.omitted(plain[name])}
+        return {name: value for name, value in plain.items() if name not in omitted}
+
+    @classmethod
+    def _config_names(cls) -> list[str]:
+        """The names in `config`, apart from options that may be left out."""
+        return [name for name, option in cls._options.items() if option.in_config]
+
+    def _plain(self, name: str) -> Any:
+        """A value of `config`."""
+        return self._options[name].plain(getattr(self, name))
+
+    def _shown(self) -> dict[str, Any]:
+        """What the repr shows, by name: the config; a subclass may add what is not part of it."""
+        return self.config()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.config().items())})"
+        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self._shown().items())})"
 
 
 def _is_marker(annotation: Any) -> bool:

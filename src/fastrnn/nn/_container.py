@@ -5,30 +5,68 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .._engine.arguments import Array
 from ._layer import Layer, prefix_of
 from ._options import Sublayer
-from ._parameters import Joined
+from ._parameters import Joined, Parameters
+from ._tape import Tape, inner_tapes, open_tape
 
 
 class Container(Layer):
     """Base of layers made of other layers, each with a name.
 
     The parameters are those of the children: ``"encoder.weight"`` is ``"weight"`` of the child ``"encoder"``. A
-    subclass declares the layers that its constructor takes as `Sublayer` options, or calls `_adopt` with others.
+    subclass declares the layers that its constructor takes as `Sublayer` options, or calls `_adopt` with others. It may
+    have parameters of its own, too (`add_parameters`).
+
+    A container of your own is a `Container` and a `StatelessLayer` or a `StatefulLayer`, in this order. It calls
+    ``child.apply`` in its `_forward`, saves the tapes, and calls ``child.apply_backward`` in its `_backward`.
+
+    Examples
+    --------
+    >>> import numpy as np, fastrnn as fr
+    >>> class Sum(fr.nn.Container, fr.nn.StatelessLayer):
+    ...     "y = first(x) + second(x)."
+    ...
+    ...     first: fr.nn.Sublayer = fr.nn.Sublayer("A layer without a state.", fr.nn.Layer)
+    ...     second: fr.nn.Sublayer = fr.nn.Sublayer("Another.", fr.nn.Layer)
+    ...
+    ...     def _forward(self, x, training):
+    ...         results = [layer.apply(x, None, None, training) for layer in (self.first, self.second)]
+    ...         return sum(y for y, _, _ in results), [tape for _, _, tape in results]
+    ...
+    ...     def _backward(self, tapes, dy):
+    ...         layers = (self.first, self.second)
+    ...         return sum(layer.apply_backward(tape, dy, None)[0] for layer, tape in zip(layers, tapes))
+    >>> both = Sum(fr.Linear(3, 4), fr.Linear(3, 4, bias=False))
+    >>> list(both.params), both(np.ones((5, 3), np.float32)).shape
+    (['first.weight', 'first.bias', 'second.weight'], (5, 4))
     """
 
-    def _setup(self) -> None:
+    def _prepare(self) -> None:
         names = [name for name, option in self._options.items() if isinstance(option, Sublayer)]
         self._adopt({name: layer for name in names if (layer := getattr(self, name)) is not None})
 
     def _adopt(self, children: Mapping[str, Layer]) -> None:
         """Take layers as children, and their parameters and gradients as the container's own."""
         self._children = dict(children)
-        self._params = Joined((prefix_of(name), child.params) for name, child in children.items())
-        self._grads = Joined((prefix_of(name), child.grads) for name, child in children.items())
+        own, own_grads = Parameters(self._arrays), Parameters(self._grad_arrays)
+        self._params = Joined([("", own), *((prefix_of(name), child.params) for name, child in children.items())])
+        self._grads = Joined([("", own_grads), *((prefix_of(name), child.grads) for name, child in children.items())])
 
     def children(self) -> dict[str, Layer]:
         return dict(self._children)
+
+    @property
+    def dtype(self) -> Any:
+        """That of the first child."""
+        return next(iter(self._children.values())).dtype  # type: ignore[attr-defined]
+
+    def child_tapes(self, tape: Tape) -> list[tuple[str, Layer, Tape]]:
+        names: dict[int, str] = {}
+        for name, child in self._children.items():
+            names.setdefault(id(child), name)
+        return [(names[id(one._layer)], one._layer, one) for one in inner_tapes(self, open_tape(tape, self))]
 
     @classmethod
     def child_configs(cls, config: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
@@ -59,6 +97,11 @@ class Container(Layer):
         """The arguments, by position and by name, that make a container of the same children."""
         return (), {name: getattr(self, name) for name, option in self._options.items() if option.stored}
 
+    @classmethod
+    def _composed(cls, positional: tuple[Any, ...], named: dict[str, Any]) -> Layer:
+        """A container of these arguments."""
+        return cls(*positional, **named)
+
     def __repr__(self) -> str:
         positional, named = self._arguments()
         parts = [*map(repr, positional), *(f"{name}={value!r}" for name, value in named.items())]
@@ -67,30 +110,39 @@ class Container(Layer):
     def inference_copy(self) -> Layer:
         return self._inference_copy({})
 
-    def _inference_copy(self, copies: dict[Layer, Layer]) -> Layer:
-        """`inference_copy`, with one copy of a layer for all its places; `copies` are those made so far."""
+    def _inference_copy(self, copies: dict[int, Layer]) -> Layer:
+        """`inference_copy`, with one copy of a layer for all its places; `copies` has those of so far, by id."""
 
         def still(value: Any) -> Any:
             if not isinstance(value, Layer):
                 return value
-            if value not in copies:
+            if id(value) not in copies:
                 if isinstance(value, Container) and type(value).inference_copy is Container.inference_copy:
-                    copies[value] = value._inference_copy(copies)
+                    copies[id(value)] = value._inference_copy(copies)
                 else:
-                    copies[value] = value.inference_copy()
-            return copies[value]
+                    copies[id(value)] = value.inference_copy()
+            return copies[id(value)]
 
         positional, named = self._arguments()
-        return type(self)(*map(still, positional), **{name: still(value) for name, value in named.items()})
+        named = {name: still(value) for name, value in named.items()}
+        return recomposed(type(self), tuple(map(still, positional)), named, self._arrays, None)
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         """Copies and pickles: a container of copies of the children."""
-        return recomposed, (type(self), *self._arguments(), self.random_state)
+        return recomposed, (type(self), *self._arguments(), self._arrays, self.random_state)
 
 
-def recomposed(kind: type, positional: tuple[Any, ...], named: dict[str, Any], random_state: Any) -> Layer:
-    """A container of these children."""
-    layer = kind(*positional, **named)
+def recomposed(
+    kind: type[Container],
+    positional: tuple[Any, ...],
+    named: dict[str, Any],
+    own: Mapping[str, Array],
+    random_state: Any,
+) -> Layer:
+    """A container of these children, with the values of parameters of its own."""
+    layer = kind._composed(positional, named)
+    for name, array in own.items():
+        layer._arrays[name][...] = array
     layer.random_state = random_state
     return layer
 

@@ -10,6 +10,7 @@ from .._engine.arguments import PROBABILITY, Array, Generator
 from .._engine.layout import Layout
 from ._option import KW_ONLY
 from ._options import DType, Flag, Number, Seed
+from ._signal import Axes, axes_of
 from ._stateless import StatelessLayer
 
 
@@ -57,10 +58,20 @@ class Dropout(StatelessLayer):
 
     def _setup(self, seed: Generator) -> None:
         (self._rng,) = seed.spawn(1)
-        self._own({})
 
     def features_after(self, features: int | None) -> int | None:
         return features
+
+    @property
+    def axes_in(self) -> Axes | None:
+        return axes_of(self.batch_first) if self.shared_steps else None
+
+    @property
+    def keeps_axes(self) -> bool:
+        return True
+
+    def directions_after(self, directions: int | None) -> int | None:
+        return directions
 
     def inference_copy(self) -> "Dropout":
         return Dropout(0.0, batch_first=self.batch_first, dtype=self.dtype)

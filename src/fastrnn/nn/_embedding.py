@@ -66,6 +66,13 @@ class Embedding(StatelessLayer):
     def features_after(self, features: int | None) -> int:
         return self.embedding_dim
 
+    @property
+    def keeps_axes(self) -> bool:
+        return True
+
+    def directions_after(self, directions: int | None) -> int:
+        return 1
+
     @classmethod
     def parameter_shapes(cls, num_embeddings: int, embedding_dim: int, **others: Any) -> Shapes:
         yield "weight", (num_embeddings, embedding_dim)

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 
 from .._engine.arguments import Array, as_floats
-from ._configurable import Configurable
-from ._parameters import Joined, NamedArrays, Parameters, entries_of
-from ._tape import Tape, open_tape
+from ._parameters import Joined, NamedArrays, Parameters
+from ._parametrized import Parametrized
+from ._signal import Interface
+from ._state_dict import load_entries, renamed
+from ._tape import Tape, has_gradient, open_tape
 
 Shapes = Iterator[tuple[str, tuple[int, ...]]]
 
 
-class Layer(Configurable, ABC):
+class Layer(Parametrized, Interface, ABC):
     """Base of every layer.
 
     A layer has `params` and `grads` (the same names and shapes), ``layer(x)`` for inference, ``layer.forward(x)`` for
@@ -35,19 +37,6 @@ class Layer(Configurable, ABC):
     def takes_lengths(self) -> bool:
         """Whether the layer takes the lengths of rows."""
         return False
-
-    @property
-    def features_in(self) -> int | None:
-        """How many features the layer reads; None if any number, or if it does not say."""
-        return None
-
-    def features_after(self, features: int | None) -> int | None:
-        """How many features y has, given those of x; either is None if it is not known."""
-        return None
-
-    def lengths_after(self, lengths: Any) -> Any:
-        """The lengths of the rows of y, given those of x; None if the rows of y are full or have no time axis."""
-        return lengths
 
     @classmethod
     def parameter_shapes(cls, *args: Any, **config: Any) -> Shapes:
@@ -107,9 +96,17 @@ class Layer(Configurable, ABC):
         """`dstate` as `_backward` takes it, or TypeError or ValueError unless it fits the state from `forward`."""
         return dstate
 
-    def _opened(self, tape: Any, dy: Any, name: str = "dy", of: str = "y") -> tuple[Any, Array]:
-        """What `forward` saved, and the gradient of its output, checked. Nothing has been changed after an error."""
+    def _opened(self, tape: Any, dy: Any, name: str = "dy", of: str = "y", others: Any = None) -> tuple[Any, Array]:
+        """What `forward` saved, and the gradient of its output, checked. Nothing has been changed after an error.
+
+        None is a gradient of zero if there is one among `others`, those of further outputs.
+        """
         content = open_tape(tape, self)
+        if dy is None and has_gradient(others):
+            dy = np.zeros(tape.shape, self.dtype)  # type: ignore[attr-defined]
+        elif dy is None:
+            also = ", and no gradient of anything else" if self.stateful else ""
+            raise TypeError(f"{name}: expected an array of shape {tape.shape}, the gradient of {of}, got None{also}")
         dy = as_floats(name, dy, self.dtype)  # type: ignore[attr-defined]
         if dy.shape != tape.shape:
             raise ValueError(f"{name}: expected {tape.shape}, the shape of {of}, got {dy.shape}")
@@ -118,32 +115,14 @@ class Layer(Configurable, ABC):
 
     # -- parameters --------------------------------------------------------------------------------------------------
 
-    def _own(self, arrays: dict[str, Array]) -> None:
-        """Take ownership of the parameter arrays, with gradients of zero."""
-        self._arrays = arrays
-        self._grad_arrays = {name: np.zeros_like(array) for name, array in arrays.items()}
-        self._params: NamedArrays = Parameters(self._arrays)
-        self._grads: NamedArrays = Parameters(self._grad_arrays)
-
-    @property
-    def params(self) -> NamedArrays:
-        """The parameters by name; they may be written in place.
-
-        Those of a layer that is in several places of a model have several names. They are found under each of them, and
-        iteration gives them once, under the first.
-        """
-        return self._params
-
-    @property
-    def grads(self) -> NamedArrays:
-        """The gradients by name, with the shapes of the parameters; `backward` adds to them."""
-        return self._grads
-
     @property
     def stored(self) -> NamedArrays:
         """What `state_dict` copies: the parameters, and random weights that do not learn."""
         children = self.children()
-        return Joined((prefix_of(name), child.stored) for name, child in children.items()) if children else self.params
+        if not children:
+            return self.params
+        own = Parameters(self._arrays)
+        return Joined([("", own), *((prefix_of(name), child.stored) for name, child in children.items())])
 
     def zero_grad(self) -> None:
         """Set every gradient to 0."""
@@ -165,31 +144,41 @@ class Layer(Configurable, ABC):
             In PyTorch's names, shapes and gate order. An array that has several names, since a layer is in several
             places, is one copy under all of them.
         """
-        copies = {name: array.copy() for name, array in self.stored.items()}
-        return {name: copies[first] for name, first in self.stored.first_names().items()}
+        stored = self.stored
+        copies = {name: array.copy() for name, array in stored.items()}
+        return {name: copies[first] for name, first in stored.first_names().items()}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def other_names(self) -> dict[str, str]:
+        """Further names that `load_state_dict` takes, each with the one that it stands for."""
+        return {
+            prefix_of(prefix) + other: prefix_of(prefix) + own
+            for prefix, child in self.children().items()
+            for other, own in child.other_names().items()
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], *, rename: Mapping[str, str] | None = None) -> None:
         """Write the parameters.
 
         Parameters
         ----------
         state_dict : mapping of str to array_like
-            Exactly the names of `state_dict`, with their shapes; float32 or float64, converted to the layer's dtype. A
-            PyTorch state_dict turned into NumPy arrays is one. Of several names of one array one is enough.
+            Exactly the names of `state_dict`, or for them those of `other_names`, in their shapes; float32 or float64,
+            converted to the layer's dtype, or float16 or bfloat16 (of ml_dtypes), widened to it. A PyTorch state_dict
+            turned into NumPy arrays is one. Of several names of one array one is enough.
+        rename : mapping of str to str, optional
+            New names for entries, or for what they begin with up to a dot: ``{"rnn": "0", "fc": "2"}`` makes
+            ``"0.weight_ih_l0"`` of ``"rnn.weight_ih_l0"``. "" stands before every name.
 
         Raises
         ------
         ValueError
-            A name is missing or unknown, a shape differs, or the values for two names of one array do. Nothing is
-            written then.
+            A name is missing or unknown, also in `rename`, a shape differs, or the values for two names of one array
+            do. Nothing is written then.
         TypeError
             An entry is not an array of floats. Nothing is written then.
         """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"state_dict: expected a mapping of names to arrays, got {type(state_dict).__name__}")
-        stored = self.stored
-        for name, value in entries_of(state_dict, stored, type(self).__name__).items():
-            stored[name][...] = value
+        state_dict = state_dict if rename is None else renamed(state_dict, rename)
+        load_entries(self.stored, state_dict, type(self).__name__, self.other_names())
 
     # -- copies ------------------------------------------------------------------------------------------------------
 
@@ -212,13 +201,11 @@ class Layer(Configurable, ABC):
 
     def __setattr__(self, name: str, value: Any) -> None:
         known = getattr(type(self), name, None)
-        if (
-            not name.startswith("_")
-            and (name in self.__dict__ or known is not None)
-            and not getattr(known, "fset", None)
-        ):
-            raise AttributeError(f"{name}: the configuration of a layer is read-only; construct a new layer")
-        object.__setattr__(self, name, value)
+        fixed = name in self.__dict__ or not (known is None or name in self._options)
+        if not name.startswith("_") and fixed and not getattr(known, "fset", None):
+            hint = "add_parameters makes parameters" if name in ("params", "grads") else "construct a new layer"
+            raise AttributeError(f"{name}: the configuration of a layer is read-only; {hint}")
+        super().__setattr__(name, value)
 
 
 def rebuilt(kind: type, config: dict[str, Any], state_dict: dict[str, Array], random_state: Any) -> Layer:
@@ -240,3 +227,11 @@ def leaves(layer: Any) -> list[Any]:
     """The layers inside a layer that have no others in them, in order; the layer itself if it has none."""
     children = layer.children().values() if isinstance(layer, Layer) else ()
     return [leaf for child in children for leaf in leaves(child)] or [layer]
+
+
+def every_layer(layer: Any) -> Iterator[Layer]:
+    """The layer and all layers inside it, containers included; none if it is not a layer."""
+    if isinstance(layer, Layer):
+        yield layer
+        for child in layer.children().values():
+            yield from every_layer(child)

@@ -60,6 +60,13 @@ class Linear(StatelessLayer):
     def features_after(self, features: int | None) -> int:
         return self.out_features
 
+    @property
+    def keeps_axes(self) -> bool:
+        return True
+
+    def directions_after(self, directions: int | None) -> int | None:
+        return 1 if directions == 1 else None  # of both, no half is of one any more
+
     @classmethod
     def parameter_shapes(cls, in_features: int, out_features: int, bias: bool, **others: Any) -> Shapes:
         yield "weight", (out_features, in_features)

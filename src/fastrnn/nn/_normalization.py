@@ -45,7 +45,7 @@ class LayerNorm(StatelessLayer):
 
     def _setup(self) -> None:
         check_memory(2 * self.features * self.dtype.itemsize, "features")
-        self._own({"weight": np.ones(self.features, self.dtype), "bias": np.zeros(self.features, self.dtype)})
+        self.add_parameters(weight=np.ones(self.features), bias=np.zeros(self.features))
 
     @property
     def features_in(self) -> int:
@@ -53,6 +53,13 @@ class LayerNorm(StatelessLayer):
 
     def features_after(self, features: int | None) -> int:
         return self.features
+
+    @property
+    def keeps_axes(self) -> bool:
+        return True
+
+    def directions_after(self, directions: int | None) -> int | None:
+        return directions
 
     @classmethod
     def parameter_shapes(cls, features: int, **others: Any) -> Shapes:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One option of a class: what `Configurable` needs to know of it."""
 
+from collections.abc import Callable
 from reprlib import repr as short  # a value from a file may have megabytes
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
@@ -84,7 +85,10 @@ class Option(Generic[Provided, Value]):
     def __get__(self, instance: object, owner: type) -> Any:
         if instance is None:
             return self
-        raise AttributeError(f"{type(instance).__name__}.{self.name}: the constructor uses it and does not keep it")
+        why = "the constructor uses it and does not keep it"
+        if self.stored:
+            why = "not set yet; a constructor of your own begins with super().__init__()"
+        raise AttributeError(f"{type(instance).__name__}.{self.name}: {why}")
 
     if TYPE_CHECKING:
 
@@ -96,6 +100,10 @@ class Option(Generic[Provided, Value]):
 
     def _check(self, name: str, value: Any) -> Any:
         return value
+
+    def omitted(self, plain: Any) -> bool:
+        """Whether files leave the value out: it is the default, and files of before the option existed lack it."""
+        return self.omit and plain == self.default
 
     def plain(self, value: Any) -> Any:
         """A checked value as JSON can hold it."""
@@ -112,3 +120,37 @@ class Option(Generic[Provided, Value]):
         except TypeError as error:
             raise ValueError(str(error)) from None
         return value
+
+
+class Converted(Option[Provided, Value]):
+    """A value that a function checks and converts; for options that no file describes.
+
+    Parameters
+    ----------
+    doc : str
+    type_text : str
+        The type of what the constructor takes.
+    convert : callable
+        ``convert(name, value)`` returns the value as the attribute holds it; its errors begin with `name`.
+    in_config : bool, default True
+    """
+
+    def __init__(
+        self,
+        doc: str,
+        type_text: str,
+        convert: Callable[[str, Provided], Value],
+        *,
+        default: Any = REQUIRED,
+        in_config: bool = True,
+    ) -> None:
+        self.type_text: str = type_text
+        self.convert: Callable[[str, Provided], Value] = convert
+        self.in_config: bool = in_config
+        super().__init__(doc, default=default)
+
+    def _check(self, name: str, value: Any) -> Any:
+        return self.convert(name, value)
+
+    def plain(self, value: Any) -> Any:
+        return list(value) if isinstance(value, tuple) else value

@@ -131,9 +131,11 @@ class Choice(Option[str, str]):
 
     json_types: tuple[type, ...] = (str,)
 
-    def __init__(self, doc: str, choices: tuple[str, ...], *, default: Any = REQUIRED) -> None:
+    def __init__(
+        self, doc: str, choices: tuple[str, ...], *, default: Any = REQUIRED, omit: bool = False, last: bool = False
+    ) -> None:
         self.type_text: str = f"{{{', '.join(map(repr, choices))}}}"
-        super().__init__(doc, default=default)
+        super().__init__(doc, default=default, omit=omit, last=last)
         self.choices: tuple[str, ...] = choices
 
     def _check(self, name: str, value: Any) -> str:
@@ -141,13 +143,15 @@ class Choice(Option[str, str]):
 
 
 class DType(Option[DTypeLike, "np.dtype[Any]"]):
-    """float32, the default, or float64."""
+    """float32 or float64; ``default=np.float32`` is usual."""
 
     type_text: str = "{np.float32, np.float64}"
     json_types: tuple[type, ...] = (str,)
 
-    def __init__(self, doc: str = "Of the parameters, the inputs and the outputs.", *, default: Any) -> None:
-        super().__init__(doc, default=default)
+    def __init__(
+        self, doc: str = "Of the parameters, the inputs and the outputs.", *, default: Any, last: bool = False
+    ) -> None:
+        super().__init__(doc, default=default, last=last)
 
     def _check(self, name: str, value: Any) -> "np.dtype[Any]":
         return arguments.as_dtype(name, value)
@@ -163,7 +167,7 @@ class DType(Option[DTypeLike, "np.dtype[Any]"]):
 
 
 class Seed(Option[SeedLike, SeedLike]):
-    """Where random numbers begin; ``_setup`` receives a generator."""
+    """Where random numbers begin. It is not kept: ``_setup(self, seed)`` receives a `numpy.random.Generator`."""
 
     type_text: str = "int, Generator or None"
     stored: bool = False
@@ -205,7 +209,7 @@ class Probabilities(Option[float | tuple[float, ...], tuple[float, ...]]):
 
 
 class Sublayer(Option[Value, Value]):
-    """A layer of one of several kinds, or None where that is the default."""
+    """A layer of one of several `kinds`, or None where that is the default: a child of a `Container`."""
 
     json_types: tuple[type, ...] = (dict,)
 
@@ -231,7 +235,13 @@ class Sublayer(Option[Value, Value]):
 
 def described(layer: Any) -> dict[str, Any]:
     """A layer as plain data: its type and its `config`."""
-    return {"type": type(layer).__name__, **layer.config()}
+    return {"type": type_name(type(layer)), **layer.config()}
+
+
+def type_name(kind: type) -> str:
+    """A class of this package by its name, "LSTM", any other by its import path, "package.module:Class"."""
+    own = kind.__module__.partition(".")[0] == __name__.partition(".")[0]
+    return kind.__name__ if own else f"{kind.__module__}:{kind.__qualname__}"
 
 
 def kind_of(value: Any) -> str:

@@ -6,10 +6,11 @@ from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMappi
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from .._engine.arguments import FLOATS, Array, as_array
+
+NARROW = ("float16", "bfloat16")  # floats that are widened when they are written; ml_dtypes has the second
 
 
 class NamedArrays(MutableMapping[str, Array]):
@@ -115,28 +116,30 @@ class Joined(NamedArrays):
 
     def __init__(self, parts: Iterable[tuple[str, NamedArrays]]) -> None:
         self._parts = list(parts)
+        self._size = -1
+        self._places: dict[str, tuple[NamedArrays, str]] = {}
+        self._first: Mapping[str, str] = {}
+        self._distinct: list[tuple[str, NamedArrays, str]] = []
 
     # Made when they are first needed: of containers in containers most are never asked. The arrays themselves are not
     # held, since a layer compares those that are held elsewhere with their packed copies at every call.
 
-    def _walk(self) -> Iterator[tuple[str, NamedArrays, str]]:
-        """Every name, the mapping that holds its array and joins no others, and the name in that."""
-        for prefix, part in self._parts:
-            inner = part._walk() if isinstance(part, Joined) else ((name, part, name) for name in part.first_names())
-            for name, holder, own in inner:
-                yield prefix + name, holder, own
-
     @cached_property
-    def _places(self) -> dict[str, tuple[NamedArrays, str]]:
-        return {name: (holder, own) for name, holder, own in self._walk()}
+    def _holders(self) -> list[tuple[str, NamedArrays]]:
+        """The mappings that hold the arrays and join no others, each with its prefix."""
+        inner = [(prefix, part._holders if isinstance(part, Joined) else [("", part)]) for prefix, part in self._parts]
+        return [(prefix + further, holder) for prefix, holders in inner for further, holder in holders]
 
-    @cached_property
-    def _first(self) -> Mapping[str, str]:
-        return first_names({name: holder[own] for name, (holder, own) in self._places.items()})
-
-    @cached_property
-    def _distinct(self) -> list[tuple[str, NamedArrays, str]]:
-        return [(name, *self._places[name]) for name, first in self._first.items() if name == first]
+    def _walk(self) -> None:
+        """Find all names, again if a layer has got another parameter."""
+        size = sum(len(holder) for _, holder in self._holders)
+        if size == self._size:
+            return
+        pairs = [(prefix, name, holder) for prefix, holder in self._holders for name in holder.first_names()]
+        self._places = {prefix + name: (holder, name) for prefix, name, holder in pairs}
+        self._first = first_names({name: holder[own] for name, (holder, own) in self._places.items()})
+        self._distinct = [(name, *self._places[name]) for name, first in self._first.items() if name == first]
+        self._size = size
 
     def __getitem__(self, name: str) -> Array:
         if name not in self:
@@ -145,24 +148,33 @@ class Joined(NamedArrays):
         return holder[own]
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name in self._places
+        if not isinstance(name, str):
+            return False
+        if name not in self._places:  # none is ever taken away
+            self._walk()
+        return name in self._places
 
     def first_names(self) -> Mapping[str, str]:
         """For every name, the name under which iteration gives its array."""
+        self._walk()
         return self._first
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each array, by name."""
+        self._walk()
         shapes = {id(holder): holder.shapes() for _, holder, _ in self._distinct}
         return {name: shapes[id(holder)][own] for name, holder, own in self._distinct}
 
     def __iter__(self) -> Iterator[str]:
+        self._walk()
         return (name for name, _, _ in self._distinct)
 
     def _pairs(self) -> Iterator[tuple[str, Array]]:
+        self._walk()
         return ((name, holder[own]) for name, holder, own in self._distinct)
 
     def __len__(self) -> int:
+        self._walk()
         return len(self._distinct)
 
 
@@ -183,43 +195,11 @@ def distinct(arrays: Mapping[str, Array]) -> dict[str, Array]:
     return {name: arrays[name] for name, first in first_names(arrays).items() if name == first}
 
 
-def entries_of(state_dict: Mapping[str, Any], own: NamedArrays, kind: str) -> dict[str, Array]:
-    """The entries of a state_dict that can be written into a layer's `own` arrays, by the first name of each.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As in `Layer.load_state_dict`; `kind` is the name of the layer's class.
-    """
-    first = own.first_names()
-    unknown = [name for name in state_dict if name not in first]
-    provided = {first[name] for name in state_dict if name in first}
-    missing = [name for name in own if name not in provided]
-    if missing or unknown:
-        lists = ("missing", missing), ("unknown", unknown)
-        got = "; ".join(f"{word} {', '.join(map(str, names))}" for word, names in lists if names)
-        raise ValueError(f"state_dict: expected the names of {kind}.state_dict(), got {got}")
-    entries: dict[str, tuple[str, Array]] = {}
-    for name in first:
-        if name in state_dict:
-            target = own[first[name]]
-            value = as_entry(name, state_dict[name], target)
-            other, earlier = entries.setdefault(first[name], (name, value))
-            if value is not earlier and not same_values(value.astype(target.dtype), earlier.astype(target.dtype)):
-                raise ValueError(f"{name}: expected the values of {other}, which is the same array, got others")
-    return {name: value for name, (_, value) in entries.items()}
-
-
-def same_values(a: Any, b: Any) -> bool:
-    """Whether two arrays have the same values; nan is the same as nan."""
-    return np.array_equal(a, b, equal_nan=True)
-
-
 def as_entry(name: str, value: Any, target: Array) -> Array:
     """`value` as an array that can be written into `target` without a change of its meaning."""
     value = as_array(name, value, "float32 or float64")
-    if value.dtype not in FLOATS:
-        raise TypeError(f"{name}: expected float32 or float64, got {value.dtype}")
+    if value.dtype not in FLOATS and value.dtype.name not in NARROW:
+        raise TypeError(f"{name}: expected float32 or float64 (or float16 or bfloat16, to widen), got {value.dtype}")
     if value.shape != target.shape:
         raise ValueError(f"{name}: expected shape {target.shape}, got {value.shape}")
     if not target.flags.writeable:

@@ -13,6 +13,7 @@ from .._engine.ragged import as_lengths, length_mask
 from ._layer import Layer
 from ._option import KW_ONLY
 from ._options import DType, Flag
+from ._signal import Axes
 from ._tape import Tape
 
 
@@ -22,9 +23,6 @@ class Pool(Layer):
     _: KW_ONLY
     batch_first: Flag = Flag("x is (N, T, F).", default=False)
     dtype: DType = DType("Of the input and the output.", default=np.float32)
-
-    def _setup(self) -> None:
-        self._own({})
 
     @abstractmethod
     def _pool(self, x: Array, lengths: Array) -> tuple[Array, Any]:
@@ -40,6 +38,9 @@ class Pool(Layer):
 
     def features_after(self, features: int | None) -> int | None:
         return features
+
+    def axes_after(self, axes: Axes | None) -> Axes:
+        return "N"
 
     def lengths_after(self, lengths: Any) -> None:
         return None
@@ -124,6 +125,10 @@ class LastStep(Pool):
 
     _: KW_ONLY
     bidirectional: Flag = Flag("x comes from a layer of both directions; F is then even.", default=False)
+
+    @property
+    def directions_in(self) -> int:
+        return 2 if self.bidirectional else 1
 
     def _steps(self, lengths: Array, F: int) -> list[tuple[Array, Array, slice]]:
         """(rows, the step that each row provides, the features) of each direction."""

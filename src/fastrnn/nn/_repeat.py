@@ -11,6 +11,7 @@ from .._engine.layout import Layout
 from ._option import KW_ONLY
 from ._options import DType, Flag, Size
 from ._pooling import sum_over_time
+from ._signal import Axes, axes_of
 from ._stateless import StatelessLayer
 
 
@@ -44,11 +45,18 @@ class RepeatVector(StatelessLayer):
     batch_first: Flag = Flag("The output is (N, steps, F).", default=False)
     dtype: DType = DType("Of the input and the output.", default=np.float32)
 
-    def _setup(self) -> None:
-        self._own({})
-
     def features_after(self, features: int | None) -> int | None:
         return features
+
+    @property
+    def axes_in(self) -> Axes:
+        return "N"
+
+    def axes_after(self, axes: Axes | None) -> Axes | None:
+        return axes_of(self.batch_first)
+
+    def directions_after(self, directions: int | None) -> int:
+        return 1
 
     def lengths_after(self, lengths: Any) -> None:
         return None

@@ -13,6 +13,7 @@ from ._container import Container
 from ._layer import Layer
 from ._options import Sublayer
 from ._parameters import NamedArrays
+from ._signal import Axes, Signal
 from ._stateful import State, StatefulLayer
 from ._stateless import StatelessLayer
 from ._tape import Tape, open_tape
@@ -78,11 +79,6 @@ class Residual(Container, Generic[Inner]):
         return self.layer.grads
 
     @property
-    def dtype(self) -> Any:
-        """That of the layer."""
-        return self.layer.dtype  # type: ignore[attr-defined]
-
-    @property
     def stateful(self) -> bool:
         return self.layer.stateful
 
@@ -102,9 +98,24 @@ class Residual(Container, Generic[Inner]):
     def features_after(self, features: int | None) -> int | None:
         return self.features_in if features is None else features
 
-    def child_tapes(self, tape: Tape) -> list[tuple[str, Layer, Tape]]:
-        inner, _ = open_tape(tape, self)
-        return [("", self.layer, inner)]
+    @property
+    def axes_in(self) -> Axes | None:
+        return self.layer.axes_in
+
+    @property
+    def directions_in(self) -> int | None:
+        return self.layer.directions_in
+
+    def axes_after(self, axes: Axes | None) -> Axes | None:
+        return self.layer.axes_after(axes)
+
+    def directions_after(self, directions: int | None) -> int | None:
+        return self.signal_after(Signal(directions=directions)).directions
+
+    def signal_after(self, signal: Signal) -> Signal:
+        added = self.layer.signal_after(signal)  # once for all: the layer may be made of others
+        directions = None if signal.directions is None and added.directions == 1 else added.directions
+        return added._replace(features=self.features_after(signal.features), directions=directions)
 
     def _padding(self, x: Array, lengths: Any) -> tuple[Layout, Array] | None:
         """x's layout, and which (T, N) positions lie beyond their row's length; None if all belong to rows."""
@@ -124,7 +135,7 @@ class Residual(Container, Generic[Inner]):
         return y, state, Tape(self, (inner, padding), y.shape) if training else None
 
     def apply_backward(self, tape: Tape, dy: Any, dstate: Any) -> tuple[Array, Any]:
-        (inner, padding), dy = self._opened(tape, dy)
+        (inner, padding), dy = self._opened(tape, dy, others=dstate)
         if padding is not None:
             dy = without_padding(dy.copy(), padding)
         dx, dstate = self.layer.apply_backward(inner, dy, dstate)
@@ -172,12 +183,12 @@ class Residual(Container, Generic[Inner]):
 
     @overload
     def backward(
-        self: "Residual[StatefulLayer[State]]", tape: Tape, dy: ArrayLike, dstate: State | None = None
+        self: "Residual[StatefulLayer[State]]", tape: Tape, dy: ArrayLike | None, dstate: State | None = None
     ) -> tuple[Array, State]: ...
     @overload
     def backward(self: "Residual[StatelessLayer]", tape: Tape, dy: ArrayLike) -> Array: ...
-    def backward(self, tape: Tape, dy: ArrayLike, dstate: Any = None) -> Any:
-        """The gradient of x, or (dx, dstate)."""
+    def backward(self, tape: Tape, dy: ArrayLike | None, dstate: Any = None) -> Any:
+        """The gradient of x, or (dx, dstate). dy may be None, which is zero, where only the state has a gradient."""
         self._check_arguments(dstate=(dstate, self.stateful))
         return self._results(*self.apply_backward(tape, dy, dstate))
 

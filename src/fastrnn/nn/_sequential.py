@@ -2,14 +2,15 @@
 """Sequential."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, overload
 
 from .._engine.arguments import Array
 from ._container import Container
 from ._layer import Layer
 from ._options import Option, described, kind_of
+from ._signal import Axes, Signal, misfit, signal_after, signal_in
 from ._stateful import StatefulLayer
-from ._tape import Tape, add_extras, open_tape
+from ._tape import Tape, open_tape
 
 
 class Layers(Option[tuple[Layer, ...], tuple[Layer, ...]]):
@@ -22,27 +23,50 @@ class Layers(Option[tuple[Layer, ...], tuple[Layer, ...]]):
         return [described(layer) for layer in value]
 
 
+class Names(Option[tuple[str, ...] | None, tuple[str, ...] | None]):
+    """The names of the layers of a Sequential."""
+
+    type_text: str = "str"
+    json_types: tuple[type, ...] = (list,)
+
+    def plain(self, value: tuple[str, ...] | None) -> list[str] | None:
+        return None if value is None else list(value)
+
+    def _check(self, name: str, value: Any) -> tuple[str, ...]:
+        for each in value:
+            if not isinstance(each, str) or not each or "." in each or value.count(each) > 1:
+                raise ValueError(f"{name}: expected different names without a dot, got {each!r}")
+        return tuple(value)
+
+
 class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
     """Layers one after another, each reading the output of the one before.
 
     Parameters
     ----------
     *layers : Layer
-        Recurrent or not, in any mixture.
+        Recurrent or not, in any mixture. They are named "0", "1", ...
+    **named : Layer
+        Or layers with names of their own, ``Sequential(embed=..., lstm=..., out=...)``, in the order in which they run:
+        the names of the attributes of a PyTorch module, so that its whole ``state_dict`` loads as it is.
 
     Attributes
     ----------
     layers : tuple of Layer
+    names : tuple of str or None
+        The names of layers that have their own.
     params, grads : mapping
-        Of all layers, named as PyTorch does: ``"0.weight"``, ``"1.weight_ih_l0"``.
+        Of all layers, named as PyTorch does: ``"0.weight"``, ``"1.weight_ih_l0"``, or ``"lstm.weight_ih_l0"``.
 
     Raises
     ------
     TypeError
-        An argument is not a layer.
+        An argument is not a layer, or there are layers with names and without.
     ValueError
-        There is no layer, or one reads another number of features than the layer before it gives. (A layer of your
-        own is checked only if it says: see `features_in` and `features_after` of `Layer`.)
+        There is no layer, a name has a dot, or a layer does not fit the one before: it reads another number of
+        features, another layout (`batch_first`, or rows without time behind a pooling), another dtype, or features of
+        another number of directions (`LastStep`). (A layer of your own is checked only if it says: see `features_in`
+        and `features_after` of `Layer`.)
 
     Notes
     -----
@@ -50,39 +74,84 @@ class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
     `lengths` go to every layer that reads them (recurrent layers, pooling), up to the first layer that changes the time
     axis: behind pooling and `RepeatVector` every row is full.
 
+    ``len(model)``, ``model[0]``, ``model["lstm"]`` and iteration give the layers; ``model[:2]`` is a Sequential of the
+    first two, which shares their parameters.
+
     Examples
     --------
     >>> import numpy as np, fastrnn as fr
-    >>> model = fr.Sequential(fr.Embedding(10, 4, seed=0), fr.LSTM(4, 8, seed=1), fr.Linear(8, 10, seed=2))
+    >>> model = fr.Sequential(
+    ...     embed=fr.Embedding(10, 4, seed=0), lstm=fr.LSTM(4, 8, seed=1), out=fr.Linear(8, 10, seed=2)
+    ... )
     >>> tokens = np.array([[3, 1], [4, 1], [5, 9]])  # (T, N)
     >>> logits, state, tape = model.forward(tokens)
     >>> loss, dlogits = fr.cross_entropy(logits[:-1], tokens[1:])
     >>> dx, dstate = model.backward(tape, np.concatenate([dlogits, np.zeros_like(logits[:1])]))
     >>> sorted(model.grads)[:2]
-    ['0.weight', '1.bias_hh_l0']
+    ['embed.weight', 'lstm.bias_hh_l0']
     """
 
     layers: Layers = Layers("In the order in which they run.")
+    names: Names = Names("Their names.", default=None, omit=True)
 
-    def __init__(self, *layers: Layer) -> None:
-        for k, layer in enumerate(layers):
+    def __init__(self, *layers: Layer, **named: Layer) -> None:
+        if layers and named:
+            raise TypeError(
+                f"layers: expected all with a name or all without, got {len(layers)} without and {[*named]}"
+            )
+        for name, layer in named.items() if named else enumerate(layers):
             if not isinstance(layer, Layer):
-                raise TypeError(f"layers: expected layers, got {kind_of(layer)} at position {k}")
-        if not layers:
-            raise ValueError("layers: expected at least one layer, got none")
-        check_features(layers)
-        vars(self)["layers"] = layers
-        self._adopt({str(k): layer for k, layer in enumerate(layers)})
+                where = f"as {name}" if named else f"at position {name}"
+                raise TypeError(f"layers: expected layers, got {kind_of(layer)} {where}")
+        if problem := misfit(layers or tuple(named.values())):
+            raise ValueError(problem)
+        self._compose(layers, named)
+
+    def _compose(self, layers: tuple[Layer, ...], named: Mapping[str, Layer]) -> None:
+        names = type(self).names.check("names", tuple(named) or None)
+        vars(self).update(layers=layers or tuple(named.values()), names=names)
+        self._adopt(dict(zip(names or map(str, range(len(layers))), self.layers, strict=True)))
+        self._signal_in = signal_in(self.layers)
+
+    @classmethod
+    def _composed(cls, positional: tuple[Any, ...], named: dict[str, Any]) -> "Sequential":
+        """Without a check of what fits: a file may hold a model that an earlier version did not refuse."""
+        model = cls.__new__(cls)
+        model._compose(positional, named)
+        return model
 
     @classmethod
     def child_configs(cls, config: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
-        return ((str(k), f"layers.{k}", layer) for k, layer in enumerate(config["layers"]))
+        layers = config["layers"]
+        names = config.get("names") or map(str, range(len(layers)))
+        return ((name, f"layers.{k}", layers[k]) for k, name in enumerate(names))
 
     def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return self.layers, {}
+        return (self.layers, {}) if self.names is None else ((), self.children())
 
     def _label(self, name: str) -> str:
         return f"layer {name}"
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    @overload
+    def __getitem__(self, key: int | str) -> Layer: ...
+    @overload
+    def __getitem__(self, key: slice) -> "Sequential": ...
+    def __getitem__(self, key: int | str | slice) -> Layer:
+        """A layer by its number or name; a slice gives a Sequential that shares the layers."""
+        if isinstance(key, str):
+            if key not in self._children:
+                raise KeyError(f"no layer {key!r}; the names are {', '.join(self._children)}")
+            return self._children[key]
+        if isinstance(key, slice):
+            named = [*self._children.items()][key]
+            return Sequential(**dict(named)) if self.names else Sequential(*self.layers[key])
+        return self.layers[key]
 
     @property
     def dtype(self) -> Any:
@@ -95,21 +164,36 @@ class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
 
     @property
     def batch_first(self) -> bool | None:
-        """That of the first layer that takes lengths; None if none does."""
-        return next((layer.batch_first for layer in self.layers if layer.takes_lengths), None)  # type: ignore[attr-defined]
+        """Whether x is (N, T, ...); None if it makes no difference to the layers."""
+        return {"NT": True, "TN": False}.get(self.axes_in or "")
+
+    @property
+    def signal_in(self) -> Signal:
+        return self._signal_in
+
+    def signal_after(self, signal: Signal) -> Signal:
+        return signal_after(self.layers, signal)
 
     @property
     def features_in(self) -> int | None:
-        """Those of the first layer that says, behind layers that pass on what they read."""
-        for layer in self.layers:
-            if layer.features_in is not None or layer.features_after(-1) != -1:
-                return layer.features_in
-        return None
+        return self.signal_in.features
 
     def features_after(self, features: int | None) -> int | None:
-        for layer in self.layers:
-            features = layer.features_after(features)
-        return features
+        return self.signal_after(Signal(features=features)).features
+
+    @property
+    def axes_in(self) -> Axes | None:
+        return self.signal_in.axes
+
+    def axes_after(self, axes: Axes | None) -> Axes | None:
+        return self.signal_after(Signal(axes=axes)).axes
+
+    @property
+    def directions_in(self) -> int | None:
+        return self.signal_in.directions
+
+    def directions_after(self, directions: int | None) -> int | None:
+        return self.signal_after(Signal(directions=directions)).directions
 
     def lengths_after(self, lengths: Any) -> Any:
         for layer in self.layers:
@@ -118,7 +202,7 @@ class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
 
     def child_tapes(self, tape: Tape) -> list[tuple[str, Layer, Tape]]:
         (tapes,) = open_tape(tape, self)
-        return [(str(k), layer, tapes[k]) for k, layer in enumerate(self.layers)]
+        return [(name, layer, each) for (name, layer), each in zip(self._children.items(), tapes, strict=True)]
 
     def _states(self, name: str, state: Any) -> list[Any]:
         """One state for each layer; None for the layers that have none."""
@@ -135,8 +219,8 @@ class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
 
     def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, tuple[Any, ...], Any]:
         states, tapes = [], []
-        for k, (layer, before) in enumerate(zip(self.layers, self._states("state", state), strict=True)):
-            with self._noted(str(k)):
+        for (name, layer), before in zip(self._children.items(), self._states("state", state), strict=True):
+            with self._noted(name):
                 x, after, tape = layer.apply(x, before, lengths, training)
             if layer.stateful:
                 states.append(after)
@@ -147,32 +231,18 @@ class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
     def _backward(
         self, saved: Any, dy: Any, dstate: Any, extras: dict[str, float]
     ) -> tuple[Array | None, tuple[Any, ...]]:
-        before = []
-        for k in reversed(range(len(self.layers))):
-            with self._noted(str(k)):
-                dy, dbefore = self.layers[k].apply_backward(saved[k], dy, dstate[k])
-            if self.layers[k].stateful:
+        before, children = [], zip(self._children.items(), saved, dstate, strict=True)
+        for (name, layer), tape, dafter in reversed([*children]):
+            with self._noted(name):
+                dy, dbefore = layer.apply_backward(tape, dy, dafter)
+            if layer.stateful:
                 before.append(dbefore)
-        add_extras(extras, saved)
         return dy, tuple(reversed(before))
 
     def check_dstate(self, tape: Tape, dstate: Any) -> list[Any]:
         (tapes,), states = open_tape(tape, self), self._states("dstate", dstate)
-        for k, layer in enumerate(self.layers):
+        for (name, layer), inner, each in zip(self._children.items(), tapes, states, strict=True):
             if layer.stateful:
-                with self._noted(str(k)):
-                    layer.check_dstate(tapes[k], states[k])
+                with self._noted(name):
+                    layer.check_dstate(inner, each)
         return states
-
-
-def check_features(layers: tuple[Layer, ...]) -> None:
-    """Raise ValueError unless each layer reads what the one before gives, as far as they say."""
-    features = None
-    for k, layer in enumerate(layers):
-        expected = layer.features_in
-        if None not in (expected, features) and expected != features:
-            raise ValueError(
-                f"layers[{k}]: expected {features} features in, which {type(layers[k - 1]).__name__} at {k - 1} gives, "
-                f"got {type(layer).__name__} with {expected}"
-            )
-        features = layer.features_after(features)

@@ -4,11 +4,16 @@
 from abc import abstractmethod
 from typing import Any, Generic, TypeVar
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from .._engine.arguments import Array
 from ._layer import Layer
-from ._tape import Tape
+from ._option import KW_ONLY
+from ._options import DType
+from ._results import checked_gradients, checked_output, checked_tuple
+from ._signal import Axes
+from ._tape import Tape, add_extras, inner_tapes
 
 State = TypeVar("State")
 
@@ -18,7 +23,11 @@ class StatefulLayer(Layer, Generic[State]):
 
     A subclass defines `_forward` and `_backward`, its mathematics, and overrides `check_dstate` to check the gradient
     of its state. Sequences are (T, N, features), with `batch_first` (N, T, features), or unbatched (T, features).
+    A layer that is the same step over and over is better a `Recurrent` of a `Cell`, which needs no time loop.
     """
+
+    _: KW_ONLY
+    dtype: DType = DType(default=np.float32, last=True)
 
     @property
     def stateful(self) -> bool:
@@ -27,6 +36,12 @@ class StatefulLayer(Layer, Generic[State]):
     @property
     def takes_lengths(self) -> bool:
         return True
+
+    def axes_after(self, axes: Axes | None) -> Axes | None:
+        return self.axes_in or axes
+
+    def directions_after(self, directions: int | None) -> int | None:
+        return 1
 
     @abstractmethod
     def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, State, Any]:
@@ -64,7 +79,7 @@ class StatefulLayer(Layer, Generic[State]):
         TypeError, ValueError
             An argument has the wrong dtype or shape; the message names it, what was expected and what came.
         """
-        return self._forward(x, state, lengths, training=False)[:2]
+        return checked_output(self, self._forward(x, state, lengths, training=False), "y, state, saved")[:2]
 
     def forward(
         self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None
@@ -74,18 +89,18 @@ class StatefulLayer(Layer, Generic[State]):
         The tape is for one call of `backward`. It may refer to `x` and `y` instead of copying them: `x` must not be
         changed before `backward`, and `y` may be read-only (copy it to change it).
         """
-        y, state, saved = self._forward(x, state, lengths, training=True)
-        return y, state, Tape(self, (saved,), y.shape)
+        y, final, saved = checked_output(self, self._forward(x, state, lengths, training=True), "y, state, saved")
+        return y, final, Tape(self, (saved,), y.shape, getattr(x, "shape", None))
 
-    def backward(self, tape: Tape, dy: ArrayLike, dstate: State | None = None) -> tuple[Any, State]:
+    def backward(self, tape: Tape, dy: ArrayLike | None, dstate: State | None = None) -> tuple[Any, State]:
         """Back-propagation through time; the gradients of the parameters are added into `grads`.
 
         Parameters
         ----------
         tape : Tape
             From this layer's `forward`; used up.
-        dy : array_like
-            Gradient of the loss with respect to y, of y's shape.
+        dy : array_like or None
+            Gradient of the loss with respect to y, of y's shape. None, which is zero, where only the state has one.
         dstate : array_like or tuple, optional
             Gradient with respect to the final state, in the form of the state. Zero by default.
 
@@ -99,12 +114,17 @@ class StatefulLayer(Layer, Generic[State]):
         Raises
         ------
         TypeError, ValueError
-            The tape is used or another layer's, or a gradient has the wrong dtype or shape. Nothing is added then.
+            The tape is used or another layer's, a gradient has the wrong dtype or shape, or there is none. Nothing is
+            added then.
         """
-        (saved,), checked = self._opened(tape, dy)
+        (saved,), checked = self._opened(tape, dy, others=dstate)
         dfinal = self.check_dstate(tape, dstate)
         tape.close()
-        return self._backward(saved, checked, dfinal, tape.extras)
+        result = self._backward(saved, checked, dfinal, tape.extras)
+        dx, dinitial = checked_tuple(self, "_backward", result, "dx, dstate")
+        checked_gradients(self, dx, tape)
+        add_extras(tape.extras, inner_tapes(self, saved))
+        return dx, dinitial
 
     def apply(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, State, Tape | None]:
         if training:

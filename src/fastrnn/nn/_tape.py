@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a forward pass saves for its backward pass."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 
@@ -12,16 +12,21 @@ class Tape:
     ----------
     shape : tuple of int
         The shape of the output.
+    x_shape : tuple of int or None
+        The shape of the input; None if the layer does not say.
     extras : dict of str to float
         After `backward`: what a layer reports besides gradients, such as the value of the regularizer ``"omega"`` of an
         RNN. A container reports the sums of its layers.
     """
 
-    __slots__ = ("_content", "_layer", "extras", "shape")
+    __slots__ = ("_content", "_layer", "extras", "shape", "x_shape")
 
-    def __init__(self, layer: Any, content: Any, shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, layer: Any, content: Any, shape: tuple[int, ...], x_shape: tuple[int, ...] | None = None
+    ) -> None:
         self._layer, self._content = layer, content
         self.shape: tuple[int, ...] = shape
+        self.x_shape: tuple[int, ...] | None = x_shape
         self.extras: dict[str, float] = {}
 
     @property
@@ -53,12 +58,31 @@ def open_tape(tape: Any, layer: Any) -> Any:
     return tape._content
 
 
+def has_gradient(gradients: Any) -> bool:
+    """Whether there is an array in gradients, however nested; None stands for zero."""
+    return any(map(has_gradient, gradients)) if isinstance(gradients, tuple | list) else gradients is not None
+
+
 def add_extras(extras: dict[str, float], tapes: Iterable[Any]) -> dict[str, float]:
     """`extras`, to which has been added what `tapes` report besides gradients, by name."""
     for tape in tapes:
         for name, value in getattr(tape, "extras", {}).items():
             extras[name] = extras.get(name, 0.0) + value
     return extras
+
+
+def inner_tapes(layer: Any, content: Any) -> list[Tape]:
+    """The tapes of a container's children, in what it saved: in tuples and lists of any depth, in their order."""
+    children = [*layer.children().values()]
+    return [tape for tape in _tapes(content) if any(tape._layer is child for child in children)] if children else []
+
+
+def _tapes(content: Any) -> Iterator[Tape]:
+    if isinstance(content, Tape):
+        yield content
+    elif isinstance(content, list | tuple):
+        for part in content:
+            yield from _tapes(part)
 
 
 def _nbytes(content: Any) -> int:

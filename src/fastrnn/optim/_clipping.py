@@ -5,29 +5,34 @@ import math
 
 import numpy as np
 
-from .._engine.arguments import LIMIT, as_number
-from .._engine.elementwise import largest_magnitude, sum_of_squares
+from .._engine.arguments import LIMIT, Interval, as_number
+from .._engine.elementwise import largest_magnitude, norm_of
 from ..nn._parameters import distinct
-from ._trainable import Trainable, check_model
+from ._trainable import Models, as_model
+
+ORDER = Interval(0, math.inf, "(]", "a number above 0")
 
 
-def clip_grad_norm(model: Trainable, max_norm: float, *, each: bool = False) -> float:
-    """Scale all gradients of a model together so that their global norm is at most `max_norm`.
+def clip_grad_norm(model: Models, max_norm: float, norm_type: float = 2.0, *, each: bool = False) -> float:
+    """Scale all gradients of a model, or of several, together so that their global norm is at most `max_norm`.
 
     Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks", ICML 2013, algorithm 1, with
     the small constant of ``torch.nn.utils.clip_grad_norm_``::
 
-        norm  = sqrt(sum of g**2 over every element of every gradient)
+        norm  = (sum of |g|**p over every element of every gradient)**(1/p)       p = norm_type, or
+        norm  = largest |g|                                                       p = inf
         scale = min(1, max_norm / (norm + 1e-6))
         g    *= scale
 
     Parameters
     ----------
-    model : Trainable
+    model : Trainable, or list or dict of Trainable
         A layer or model, or any object with `grads`, which maps names to float32 or float64 arrays. They are scaled in
-        place.
+        place. Several are scaled together: the norm is that of all their gradients.
     max_norm : float
-        Largest L2 norm allowed, of at least 0. With ``math.inf`` the norm is only measured.
+        Largest norm allowed, of at least 0. With ``math.inf`` the norm is only measured.
+    norm_type : float, default 2.0
+        p, above 0: 2 for the L2 norm, 1 for the sum of magnitudes, ``math.inf`` for the largest magnitude.
     each : bool, default False
         Scale each gradient separately, so that the norm of each is at most `max_norm`.
 
@@ -39,10 +44,10 @@ def clip_grad_norm(model: Trainable, max_norm: float, *, each: bool = False) -> 
     Raises
     ------
     FloatingPointError
-        The norm of a gradient is not finite. The message names the first such parameter, and all gradients are
-        unchanged: scaling by a norm of nan or inf would spread nan to every parameter.
+        The norm of a gradient, or of all of them, is not finite. The message names the first such parameter, and all
+        gradients are unchanged: scaling by a norm of nan or inf would spread nan to every parameter.
     TypeError, ValueError
-        `model` has no `grads`, or `max_norm` is not a number of at least 0.
+        `model` has no `grads`, `max_norm` is not a number of at least 0, or `norm_type` is not one above 0.
 
     Examples
     --------
@@ -55,15 +60,15 @@ def clip_grad_norm(model: Trainable, max_norm: float, *, each: bool = False) -> 
     >>> model.grads["w"].round(4), model.grads["b"].round(4)
     (array([0.6, 0. ]), array([0.8]))
     """
-    check_model(model, "grads")
-    max_norm = as_number("max_norm", max_norm, LIMIT)
-    grads = distinct(model.grads)
-    norms = {name: math.sqrt(sum_of_squares(grad)) for name, grad in grads.items()}
+    grads = distinct(as_model(model, "grads").grads)
+    max_norm, p = as_number("max_norm", max_norm, LIMIT), as_number("norm_type", norm_type, ORDER)
+    norms = {name: norm_of(grad, p) for name, grad in grads.items()}
     for name, norm in norms.items():
         if not math.isfinite(norm):
             raise FloatingPointError(f"grads[{name!r}]: expected a finite norm, got {norm}")
-
-    total = math.hypot(*norms.values())  # the norm of the norms
+    total = math.hypot(*norms.values()) if p == 2 else norm_of(np.array([*norms.values()]), p)  # the norm of the norms
+    if not math.isfinite(total):
+        raise FloatingPointError(f"grads: expected a finite norm of all of them, got {total}")
     for name, grad in grads.items():
         scale = max_norm / ((norms[name] if each else total) + 1e-6)
         if scale < 1:
@@ -71,12 +76,12 @@ def clip_grad_norm(model: Trainable, max_norm: float, *, each: bool = False) -> 
     return total
 
 
-def clip_grad_value(model: Trainable, limit: float) -> float:
-    """Clip every element of every gradient of a model to [-limit, limit].
+def clip_grad_value(model: Models, limit: float) -> float:
+    """Clip every element of every gradient of a model, or of several, to [-limit, limit].
 
     Parameters
     ----------
-    model : Trainable
+    model : Trainable, or list or dict of Trainable
         A layer or model, or any object with `grads`, which maps names to float32 or float64 arrays. They are clipped
         in place.
     limit : float
@@ -106,9 +111,8 @@ def clip_grad_value(model: Trainable, limit: float) -> float:
     >>> model.grads["w"], model.grads["b"]
     (array([ 1. , -0.5]), array([-1.]))
     """
-    check_model(model, "grads")
+    grads = distinct(as_model(model, "grads").grads)
     limit = as_number("limit", limit, LIMIT)
-    grads = distinct(model.grads)
     largest = {name: largest_magnitude(f"grads[{name!r}]", grad) for name, grad in grads.items()}
     for name, grad in grads.items():
         if largest[name] > limit:

@@ -9,12 +9,12 @@ import numpy as np
 
 from .._engine.arguments import NONNEGATIVE, Array, as_size
 from ..nn._configurable import Configurable
-from ..nn._option import KW_ONLY
+from ..nn._option import KW_ONLY, Converted
 from ..nn._options import Argument, Number
 from ..nn._parameters import distinct, first_names
-from ._groups import group_values, hyperparameters_of
+from ._groups import checked_groups, group_values, hyperparameters_of, numbers_of, shown_groups
 from ._state import check_names, check_repeats, scalar
-from ._trainable import Trainable, check_like, check_parameters
+from ._trainable import Models, Trainable, as_model, check_like, check_parameters
 
 
 class Optimizer(Configurable, ABC):
@@ -30,6 +30,8 @@ class Optimizer(Configurable, ABC):
     ----------
     steps : int
         Number of updates so far.
+    begun : dict or None
+        The hyper-parameters at the first update, by name. None before it.
     state : dict
         ``state[parameter][moment]`` is an array of the shape and dtype of the parameter. A parameter that has several
         names, since its layer is in several places of the model, is there and is updated once, under the first.
@@ -61,16 +63,19 @@ class Optimizer(Configurable, ABC):
     >>> model = SimpleNamespace(params=params, grads=grads)  # as in a layer
     >>> optimizer = SignSGD(model, lr=0.5, groups={"b*": {"lr": 2.0}})
     >>> optimizer
-    SignSGD(lr=0.5, decay=0.9, weight_decay=0.0)
+    SignSGD(lr=0.5, decay=0.9, weight_decay=0.0, groups={'b*': {'lr': 2.0}})
     >>> optimizer.step()
     >>> params
     {'weight': array([0.5, 2.5]), 'bias': array([1.])}
     """
 
-    model: Argument[Trainable] = Argument(
+    model: Converted[Models, Trainable] = Converted(
         "A layer or model, or any object with `params`, `grads` and `zero_grad()`. `params` and `grads` map the same "
-        "names to float32 or float64 arrays of the same shapes. The parameters are updated in place.",
-        "Trainable",
+        "names to float32 or float64 arrays of the same shapes. The parameters are updated in place. Several models, "
+        "in a list or dict, become one: `JoinedModels`.",
+        "Trainable, or list or dict of Trainable",
+        lambda _, model: as_model(model, "params", "grads"),
+        in_config=False,
     )
     lr: Number = Number("Learning rate, of at least 0.", NONNEGATIVE)
     # ClassVar: to a type checker an option that a subclass repeats keeps its place, and this one has another in most.
@@ -84,10 +89,9 @@ class Optimizer(Configurable, ABC):
     _: KW_ONLY
     groups: Argument[Mapping[str, Mapping[str, Any]] | None] = Argument(
         "Parameters with hyper-parameters of their own: for each pattern of `fnmatch` over the names of the "
-        "parameters, values by the name of the hyper-parameter. The first pattern that matches a parameter, by any of "
-        "its names, counts; "
-        "every pattern must be the first for some parameter. The `lr` of a group is stored as a multiple of the "
-        "optimizer's, so that a schedule, say, scales both.",
+        "parameters, values by name, of any option but `model` and `groups`. The first pattern that matches a "
+        "parameter, by any of its names, counts; every pattern must be the first for some parameter. The `lr` of a "
+        "group is stored as a multiple of the optimizer's, so that a schedule, say, scales both.",
         "mapping of str to mapping",
         default=None,
         stored=False,
@@ -100,28 +104,29 @@ class Optimizer(Configurable, ABC):
         check_parameters(model)
         self._first = first_names(model.params)
         self.steps: int = 0
-        self.state: dict[str, dict[str, Array]] = {
-            name: {moment: np.zeros(p.shape, p.dtype) for moment in self.moments}
-            for name, p in distinct(model.params).items()
-        }
-        self._own = group_values({} if groups is None else groups, type(self), self._first)
-        for values in self._own.values():
+        self.begun: dict[str, Any] | None = None
+        self._groups = checked_groups({} if groups is None else groups, type(self))
+        for values in self._groups.values():
             if "lr" in values:
                 if self.lr == 0:
                     raise ValueError("lr: expected a number above 0, since groups have multiples of it, got 0.0")
                 values["lr"] /= self.lr
+        self._own = group_values(self._groups, self._first)
+        self.state: dict[str, dict[str, Array]] = {
+            name: self._rule(name)._initial_state(p) for name, p in distinct(model.params).items()
+        }
 
     @abstractmethod
     def update(self, p: Array, g: Array, *moments: Any, **named: Any) -> None:
         """Update the parameter `p` in place from its gradient `g`; the moments are passed by name."""
 
+    def _initial_state(self, p: Array) -> dict[str, Array]:
+        """What is kept for the parameter `p`, before the first step."""
+        return {moment: np.zeros(p.shape, p.dtype) for moment in self.moments}
+
     def decay_weights(self, p: Array, g: Array) -> Array:
         """The gradient for `update`: `g`, or with weight decay a new array, ``g + weight_decay p``."""
-        if self.weight_decay == 0:
-            return g
-        decayed = p * self.weight_decay
-        decayed += g
-        return decayed
+        return g if self.weight_decay == 0 else p * self.weight_decay + g
 
     def step(self) -> None:
         """Update every parameter of the model, in place, from its gradient.
@@ -134,6 +139,7 @@ class Optimizer(Configurable, ABC):
         params, grads = distinct(self.model.params), dict(self.model.grads.items())
         for name, p in params.items():  # all of them, before one is changed
             check_like(f"grads[{name!r}]", grads[name], p)
+        self.begun = self.begun if self.steps else numbers_of(self)
         self.steps += 1
         for name, p in params.items():
             rule = self._rule(name)
@@ -175,7 +181,8 @@ class Optimizer(Configurable, ABC):
             ``"hyper-parameter.parameter"`` for what a parameter has from its group (`lr` as a multiple), and
             ``"moment.parameter"`` (ndarray, a copy) for each moment of each parameter.
         """
-        numbers = {name: getattr(self, name) for name in hyperparameters_of(type(self))}
+        options, numbers = hyperparameters_of(type(self)), numbers_of(self)
+        numbers = {name: value for name, value in numbers.items() if not options[name].omitted(value)}
         arrays = {name: array.copy() for name, array in self._arrays().items()}
         return {"steps": self.steps, **numbers, **self._own_entries(), **arrays}
 
@@ -207,9 +214,10 @@ class Optimizer(Configurable, ABC):
         for name, value in own.items():
             if scalar(name, state) != value:
                 raise ValueError(f"{name}: expected {value}, as in groups, got {scalar(name, state)}")
-        self.steps = as_size("steps", scalar("steps", state), 0)
+        steps = as_size("steps", scalar("steps", state), 0)
         for name, number in numbers.items():
             setattr(self, name, number)
+        self.steps = steps
         for name, array in arrays.items():
             np.copyto(array, loaded[name])
 
@@ -222,18 +230,19 @@ class Optimizer(Configurable, ABC):
         vars(rule).update(vars(self) | own, lr=self.lr * own.get("lr", 1.0))
         return rule
 
+    def _shown(self) -> dict[str, Any]:
+        """The options, and the groups if there are any, with their `lr` of now."""
+        return self.config() | ({"groups": shown_groups(self._groups, self.lr)} if self._groups else {})
+
     def _own_entries(self) -> dict[str, Any]:
         """What each parameter has from its group, by its name in a state_dict."""
         return {f"{name}.{parameter}": value for parameter, own in self._own.items() for name, value in own.items()}
 
     def _repeats(self) -> dict[str, str]:
-        """What earlier versions wrote for each name of a parameter: the entry for the first name, by that for another.
-
-        A difference is one that they made by updating the parameter as often as it has names.
-        """
-        further = [(name, first) for name, first in self._first.items() if name != first]
-        kinds = {first: [*self.moments, *own] for first, own in self._own.items()}
-        return {f"{kind}.{name}": f"{kind}.{first}" for name, first in further for kind in kinds[first]}
+        """The entries that earlier versions wrote for further names of a parameter, each with that of the first."""
+        kinds = {first: [*self.state[first], *own] for first, own in self._own.items()}
+        further = [(name, first, kinds[first]) for name, first in self._first.items() if name != first]
+        return {f"{kind}.{name}": f"{kind}.{first}" for name, first, own in further for kind in own}
 
     def _arrays(self) -> dict[str, Array]:
         """Each moment of each parameter, the array itself, by its name in a state_dict."""

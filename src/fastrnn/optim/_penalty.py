@@ -7,10 +7,10 @@ from .._engine.arguments import Array, as_nonnegative
 from .._engine.elementwise import largest_magnitude, sum_of_squares
 from ..nn._parameters import first_names
 from ._groups import matches
-from ._trainable import Trainable, check_model
+from ._trainable import Models, as_model
 
 
-def add_penalty(model: Trainable, l1: float = 0.0, l2: float = 0.0, names: str = "*weight*") -> float:
+def add_penalty(model: Models, l1: float = 0.0, l2: float = 0.0, names: str = "*weight*") -> float:
     """Add the gradient of an L1 and L2 penalty of parameters to their gradients.
 
     ::
@@ -22,7 +22,7 @@ def add_penalty(model: Trainable, l1: float = 0.0, l2: float = 0.0, names: str =
 
     Parameters
     ----------
-    model : Trainable
+    model : Trainable, or list or dict of Trainable
         A layer or model, or any object with `params` and `grads`. The parameters are only read, the gradients are
         changed in place.
     l1, l2 : float, default 0.0
@@ -74,16 +74,17 @@ def add_penalty(model: Trainable, l1: float = 0.0, l2: float = 0.0, names: str =
 
 
 def penalized(
-    model: Trainable, l1: float = 0.0, l2: float = 0.0, names: str = "*weight*"
+    model: Models, l1: float = 0.0, l2: float = 0.0, names: str = "*weight*"
 ) -> dict[str, tuple[Array, Array]]:
     """The parameters and gradients, by name, that `add_penalty` would change; its errors for wrong arguments."""
-    check_model(model, "params", "grads")
+    model = as_model(model, "params", "grads")
     as_nonnegative("l1", l1)
     as_nonnegative("l2", l2)
     if not isinstance(names, str):
         raise TypeError(f"names: expected a pattern of parameter names, got {type(names).__name__}")
-    matching = matches(first_names(model.params), names)
-    pairs = {name: (model.params[name], model.grads[name]) for name in matching}
+    params, grads = model.params, model.grads
+    first = first_names(params)
+    pairs = {name: (params[name], grads[name]) for name in matches(first, names)}
     if not pairs:
-        raise ValueError(f"names: expected a match among {', '.join(model.params)}, got none for {names!r}")
+        raise ValueError(f"names: expected a match among {', '.join(first)}, got none for {names!r}")
     return pairs

@@ -11,15 +11,15 @@ from ..nn._options import Flag, Number
 from ._optimizer import Optimizer
 
 
-class KernelOptimizer(Optimizer):
-    """An optimizer whose rule, including weight decay, runs in C: one of csrc/engine/update.h."""
+class FusedOptimizer(Optimizer):
+    """An optimizer whose rule includes the weight decay: one of csrc/engine/update.h, or a loop over small blocks."""
 
     def decay_weights(self, p: Array, g: Array) -> Array:
-        """The gradient as it is: the rule in C adds the weight decay."""
+        """The gradient as it is: the rule adds the weight decay."""
         return g
 
 
-class SGD(KernelOptimizer):
+class SGD(FusedOptimizer):
     """Stochastic gradient descent, with momentum if `momentum` > 0.
 
     In the convention of PyTorch (Sutskever, Martens, Dahl, Hinton, "On the importance of initialization and momentum in

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..nn._parameters import same_values
+from ..nn._state_dict import same_values
 
 
 def check_names(state: Any, expected: Iterable[str], optional: Container[str] = ()) -> None:

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Training: `fit`, evaluation, truncated back-propagation through time, data in batches, and checkpoints."""
+"""Training: `fit`, evaluation, prediction, truncated back-propagation through time, data, and checkpoints."""
 
 from ._data.batch import Batch
 from ._data.batches import Batches
+from ._data.windows import windows
 from ._loop.evaluation import evaluate
 from ._loop.fit import fit
+from ._loop.metrics import accuracy
+from ._loop.prediction import predict
 from ._loop.truncated import truncated_bptt
 from ._state.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 
@@ -12,9 +15,12 @@ __all__ = [
     "Batch",
     "Batches",
     "Checkpoint",
+    "accuracy",
     "evaluate",
     "fit",
     "load_checkpoint",
+    "predict",
     "save_checkpoint",
     "truncated_bptt",
+    "windows",
 ]

@@ -2,59 +2,15 @@
 """The page in a browser: what it shows, and how it reacts."""
 
 import re
-import shutil
 
 import numpy as np
 import pytest
-from support.inspection import TEXT, VOCABULARY, meta_of, tagger, text_model
+from support.browser import dark, hover, narrow, number, open_page, settled, shown_values, texts
+from support.inspection import TEXT, VOCABULARY, meta_of, text_model
 
 import fastrnn as fr
-from fastrnn.inspect import read_array, read_text, report, trace
-from fastrnn.inspect._report.predictions import log_softmax, recent_influence
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium without a window, or a skip with the reason."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: the page was not opened")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("chromium or chromedriver is not installed: the page was not opened")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage":
-        options.add_argument(argument)
-    options.add_argument("--window-size=1400,1000")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield browser
-    browser.quit()
-
-
-def open_page(browser, tmp_path, model, reading):
-    path = tmp_path / "page.html"
-    path.write_text(report(model, reading), encoding="utf-8")
-    browser.get(path.as_uri())
-    assert browser.get_log("browser") == []  # no error, nothing blocked
-
-
-def hover(browser, t):
-    from selenium.webdriver import ActionChains
-
-    ActionChains(browser).move_to_element(browser.find_element("id", f"t{t}")).perform()
-
-
-def texts(browser, selector):
-    return [element.text for element in browser.find_elements("css selector", selector)]
-
-
-def number(text):
-    return float(text.replace("\u2212", "-").removesuffix(" %"))
-
-
-def shown_values(browser):
-    names, numbers = texts(browser, "#values td.name"), texts(browser, "#values td.number")
-    return dict(zip(names, map(number, numbers), strict=True))
+from fastrnn.inspect import influence, read_text, report, trace
+from fastrnn.inspect._report.predictions import recent_influence
 
 
 @pytest.mark.slow
@@ -65,7 +21,7 @@ def test_hovering_and_selecting_a_unit(browser, tmp_path):
 
     model = text_model()
     reading = read_text(model, TEXT, VOCABULARY)
-    result, p = trace(model, reading.x), np.exp(log_softmax(model(reading.x)[0]))
+    result, p = trace(model, reading.x), np.exp(fr.log_softmax(model(reading.x)[0]))
     open_page(browser, tmp_path, model, reading)
     characters = browser.execute_script("return [...document.querySelectorAll('#text i')].map(i => i.textContent)")
     assert "".join(characters) == TEXT.replace("\n", "\u21b5\n").replace("\t", "\u21e5\t")
@@ -89,11 +45,11 @@ def test_hovering_and_selecting_a_unit(browser, tmp_path):
 
     shadow = "return getComputedStyle(document.getElementById('t' + arguments[0])).boxShadow"
     chosen = np.append(reading.tokens[1:], 0)
-    influence = recent_influence(model, reading.x, result, chosen, 40, softmax=True)[30]
+    latest = recent_influence(model, reading.x, result, chosen, 40, softmax=True)[30]
     for k in (0, 5, 12):
         alpha = re.search(r"rgba\(230, 159, 0, ([\d.]+)\)", browser.execute_script(shadow, 30 - k))
         alpha = float(alpha[1]) if alpha else 1.0  # written as rgb(...)
-        assert abs(alpha - influence[k] / influence.max()) <= 0.01
+        assert abs(alpha - latest[k] / latest.max()) <= 0.01
     assert browser.execute_script(shadow, 31) == "none"
 
     unit = browser.find_element(By.ID, "unit")
@@ -142,17 +98,42 @@ def test_pinning_a_step_and_clicking_on_units(browser, tmp_path):
 
 
 @pytest.mark.slow
-def test_pages_of_other_models_open(browser, tmp_path):
-    """Signals, both directions, one step, NaN."""
-    x = np.random.default_rng(0).standard_normal((30, 2)).astype(np.float32)
-    open_page(browser, tmp_path, tagger(), read_array(tagger(), x))
-    hover(browser, 3)
-    assert list(shown_values(browser)) == ["h", "r", "z", "n"]
-    assert len(texts(browser, "#next td.name")) == 3
-    model = fr.RNN(2, 3, nonlinearity="identity", seed=0)
-    model.params["bias_ih_l0"][...] = np.nan
-    open_page(browser, tmp_path, model, read_array(model, x[:1]))
-    assert texts(browser, "#values td.number") == ["NaN"]
+def test_a_text_with_one_output_at_its_end(browser, tmp_path):
+    """All characters are underlined by their influence on the largest output, whichever step is chosen."""
+    model = fr.Sequential(fr.Embedding(len(VOCABULARY), 4, seed=0), fr.GRU(4, 8, seed=1), fr.LastStep())
+    reading = read_text(model, TEXT[:30], VOCABULARY)
+    open_page(browser, tmp_path, model, reading)
+    expected = influence(model, reading.x, output=int(model(reading.x)[0].argmax()))
+    for t in 0, 20:
+        hover(browser, t)
+        shares = [int(re.search(r"\d+", title)[0]) for title in titles(browser)]
+        np.testing.assert_allclose(shares, 100 * expected / expected.max(), atol=0.71)
+    assert len(texts(browser, "#next td.name")) == 8 and texts(browser, "#predictions-title")[0].endswith("last step")
+
+
+def titles(browser):
+    return browser.execute_script("return [...document.querySelectorAll('#text i')].map(i => i.title)")
+
+
+@pytest.mark.slow
+def test_dark_and_narrow(browser, tmp_path):
+    """Where it is dark, colors begin at the dark paper; a narrow page has one column and no horizontal bar."""
+    model = text_model()
+    open_page(browser, tmp_path, model, read_text(model, TEXT, VOCABULARY))
+    background = "return getComputedStyle(document.body).backgroundColor"
+    width = "return [document.documentElement.scrollWidth, innerWidth]"
+    sides = "return ['text', 'units'].map(id => document.getElementById(id).getBoundingClientRect().left)"
+    with dark(browser):
+        assert browser.execute_script(background) == "rgb(24, 26, 30)"
+        settled(browser)
+        assert browser.execute_script("return css(colour(0, false))") == "rgb(24,26,30)"
+    settled(browser)
+    assert browser.execute_script("return css(colour(0, false))") == "rgb(255,255,255)"
+    assert np.diff(browser.execute_script(sides)) > 500
+    with narrow(browser, 500):
+        whole, window = browser.execute_script(width)
+        assert whole <= window == 500
+        assert np.abs(np.diff(browser.execute_script(sides))) < 20
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from support.layers import refused
 
 import fastrnn as fr
 from fastrnn.inspect import inside_quotes, rank_units, read_array, read_text, report, trace
-from fastrnn.inspect._report.predictions import log_softmax, recent_influence
+from fastrnn.inspect._report.predictions import recent_influence
 from fastrnn.inspect._report.report import quantized
 
 
@@ -38,7 +38,7 @@ def test_the_next_token():
     model = text_model()
     reading = read_text(model, TEXT, VOCABULARY)
     page, logits = report(model, reading), model(reading.x)[0]
-    predicted, p = meta_of(page)["predictions"], np.exp(log_softmax(logits))
+    predicted, p = meta_of(page)["predictions"], np.exp(fr.log_softmax(logits))
     assert predicted["softmax"] and predicted["names"] == VOCABULARY and predicted["top"] == 10
     assert predicted["next"] == [*reading.tokens[1:].tolist(), None]
     top = block_of(page, "top", "<u4").reshape(len(TEXT), 10)
@@ -80,14 +80,6 @@ def test_signals_and_both_directions():
     assert meta["predictions"]["names"] == ["output 0", "output 1", "output 2"] and meta["predictions"]["next"] is None
 
 
-def test_a_causal_model_of_signals_has_influence():
-    x = np.random.default_rng(0).standard_normal((30, 2)).astype(np.float32)
-    model = fr.Sequential(fr.GRU(2, 5, seed=0), fr.Linear(5, 3, seed=1))
-    page = report(model, read_array(model, x))
-    assert meta_of(page)["window"] == 30 and "the largest output" in page
-    assert "nats" not in page
-
-
 def test_after_pooling_there_are_no_predictions_at_each_step():
     model = fr.Sequential(fr.RNN(2, 5, seed=0), fr.LastStep(), fr.RepeatVector(2), fr.GRU(5, 3, seed=1))
     meta = meta_of(report(model, read_array(model, np.ones((4, 2)))))
@@ -101,6 +93,17 @@ def test_a_page_loads_nothing():
     assert not re.search(r"""(?:src|href)\s*=|url\(|@import|https?:""", page)
     assert "default-src 'none'" in page
     assert page.count("</script>") == page.count("<script")  # that of the text is not one
+
+
+def test_nothing_moves_by_itself():
+    """As those wish who prefer reduced motion; the browser jumps, too, where it would scroll smoothly."""
+    for model, reading in (
+        (text_model(), read_text(text_model(), TEXT, VOCABULARY)),
+        (tagger(), read_array(tagger(), np.ones((3, 2)))),
+    ):
+        assert not re.search(
+            r"transition|animat(?!ionFrame)|smooth|setInterval|setTimeout", report(model, reading), re.I
+        )
 
 
 def test_quantized():

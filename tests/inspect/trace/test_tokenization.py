@@ -88,8 +88,35 @@ def test_arrays_that_cannot_be_read():
             read_array(tokens, wrong)
     with refused(ValueError, "array: expected tokens in 0..3, got 0..4"):
         read_array(tokens, np.array([0, 4]))
-    for wrong in np.zeros(3), np.zeros((3, 3)), np.zeros((0, 2)), np.array([["a", "b"]]):
+    for wrong in np.zeros(3), np.zeros((3, 3)), np.array([["a", "b"]]), np.zeros((3, 2), object):
         with refused(ValueError, "array: expected numbers (T, 2), got", str(wrong.shape)):
             read_array(vectors, wrong)
-    with refused(ValueError, "array: expected finite numbers, got NaN or infinity"):
+    with refused(ValueError, "array: expected at least one step, got shape (0, 2)"):
+        read_array(vectors, np.zeros((0, 2)))
+    with refused(ValueError, "array: expected finite numbers, got inf in feature x1 at step 0"):
         read_array(vectors, np.array([[0, np.inf]]))
+
+
+def test_names_and_units():
+    model, array = fr.GRU(2, 3), np.ones((3, 2))
+    reading = read_array(model, array)
+    assert reading.features == ["x0", "x1"] and reading.units == ["", ""]
+    reading = read_array(model, array, features=("a", "b"), units=["V", ""])
+    assert reading.features == ["a", "b"] and reading.units == ["V", ""]
+    for name in "features", "units":
+        with refused(ValueError, f"{name}: expected 2, one for each feature, got 1: ['a']"):
+            read_array(model, array, **{name: ["a"]})
+        for wrong in "ab", [1, 2]:
+            with refused(TypeError, f"{name}: expected strings, got"):
+                read_array(model, array, **{name: wrong})
+        with refused(ValueError, f"{name}: expected none for a model of tokens"):
+            read_array(fr.Sequential(fr.Embedding(4, 3), fr.GRU(3, 2)), np.arange(3), **{name: ["a"]})
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_feature():
+    """May have no axis of its own; the labels exist for numbers whose difference is infinite, too."""
+    model = fr.GRU(1, 3, dtype=np.float64)
+    reading = read_array(model, np.array([-1.7e308, 1.7e308, 0]))
+    assert reading.x.shape == (3, 1) and reading.labels == ["\u2581", "\u2588", "\u2585"]
+    assert read_array(model, np.zeros(2)).labels == ["\u2581"] * 2

@@ -8,7 +8,7 @@ from support.tolerance import assert_close
 
 import fastrnn as fr
 
-SCORES = ("additive", "dot", "general", "concat")
+SCORES = ("additive", "dot", "general", "concat", "scaled_dot")
 LENGTHS = {"full": None, "ragged": [5, 0, 2, 4]}  # of a memory of 5 steps
 S, N, Q, T = 3, 4, 6, 5
 # S, N, Q, T, M; some where NumPy would add up along time in blocks, some where an axis has one element
@@ -22,7 +22,7 @@ def score(request):
 
 def make(score, query_size=Q, memory_size=None, **options):
     if memory_size is None:
-        memory_size = query_size if score == "dot" else query_size + 1
+        memory_size = query_size if score.endswith("dot") else query_size + 1
     return fr.Attention(query_size, memory_size, score=score, **{"seed": 0, **options})
 
 
@@ -35,8 +35,8 @@ def draw(layer, rng, S=S, N=N, T=T):
 def score_of(layer, q, m):
     """The papers' formulas, of two vectors."""
     p = {name: array.astype(np.float64) for name, array in layer.state_dict().items()}
-    if layer.score == "dot":
-        return q @ m
+    if layer.score.endswith("dot"):
+        return q @ m / (np.sqrt(len(q)) if layer.score == "scaled_dot" else 1)
     if layer.score == "general":
         return q @ p["memory.weight"] @ m
     if layer.score == "concat":
@@ -93,8 +93,8 @@ def test_pytorch_has_the_same_gradients(score, lengths, dtype, rng):
     tensor = lambda a: torch.tensor(a, dtype=torch.float64)  # noqa: E731
     q, m = (tensor(a).requires_grad_() for a in (query, memory))
     p = {name: tensor(a).requires_grad_() for name, a in layer.state_dict().items()}
-    if score == "dot":
-        scores = torch.einsum("snq,tnq->snt", q, m)
+    if score.endswith("dot"):
+        scores = torch.einsum("snq,tnq->snt", q, m) / (Q**0.5 if score == "scaled_dot" else 1)
     elif score == "general":
         scores = torch.einsum("snq,qm,tnm->snt", q, p["memory.weight"], m)
     elif score == "additive":
@@ -121,6 +121,17 @@ def test_pytorch_has_the_same_gradients(score, lengths, dtype, rng):
     close(dmemory, m, "dmemory")
     for name, array in layer.grads.items():
         close(array, p[name], name)
+
+
+@pytest.mark.parametrize("lengths", [None, [5, 1, 2, 4]], ids=["full", "ragged"])
+def test_scaled_dot_is_the_attention_of_pytorch(lengths, dtype, rng):
+    torch = pytest.importorskip("torch")
+    layer = make("scaled_dot", dtype=dtype)
+    query, memory, *_ = draw(layer, rng)
+    q, m = (torch.from_numpy(a).transpose(0, 1) for a in (query, memory))
+    mask = None if lengths is None else (torch.arange(T) < torch.tensor(lengths)[:, None])[:, None]
+    expected = torch.nn.functional.scaled_dot_product_attention(q, m, m, attn_mask=mask).transpose(0, 1)
+    assert_close(layer(query, memory, lengths)[0], expected.numpy(), dtype, terms=3 * Q, steps=1)
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=str)

@@ -8,8 +8,13 @@ from support.layers import refused
 import fastrnn as fr
 
 BAD_ARGUMENTS = {
-    "score": ({"score": "cosine"}, ValueError, ["score: expected one of additive, dot, general, concat", "'cosine'"]),
+    "score": (
+        {"score": "cosine"},
+        ValueError,
+        ["score: expected one of additive, dot, general, concat, scaled_dot", "'cosine'"],
+    ),
     "sizes of dot": ({"score": "dot"}, ValueError, ["memory_size: expected 3, the query_size, got 4"]),
+    "sizes of scaled dot": ({"score": "scaled_dot"}, ValueError, ["memory_size: expected 3, the query_size, got 4"]),
     "size of dot": ({"score": "general", "attention_size": 5}, ValueError, ["attention_size: expected None", "got 5"]),
     "size": ({"attention_size": 0}, ValueError, ["attention_size: expected at least 1, got 0"]),
     "size type": ({"attention_size": 2.5}, TypeError, ["attention_size: expected an integer, got 2.5"]),

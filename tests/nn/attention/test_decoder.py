@@ -60,7 +60,8 @@ def test_it_equals_its_layers_called_by_hand(kind, fed, ragged, rng):
 
 @pytest.mark.parametrize("ragged", [(None, None), RAGGED], ids=["full", "ragged"])
 @pytest.mark.parametrize(
-    ("layer", "score", "num_layers"), [("RNN", "dot", 1), ("LSTM", "additive", 2), ("GRU", "general", 1)]
+    ("layer", "score", "num_layers"),
+    [("RNN", "dot", 1), ("LSTM", "additive", 2), ("GRU", "general", 1), ("GRU", "scaled_dot", 1)],
 )
 def test_gradients_match_central_differences(layer, score, num_layers, fed, ragged, rng):
     """Of everything with respect to everything: y, the state and the weights; inputs, state and parameters."""

@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 from support.layers import refused, snapshot
+from support.least_squares import centred_ridge
 
 import fastrnn as fr
 
@@ -14,12 +15,8 @@ def make(**options):
 
 def stacked(esn, x, y, ridge):
     """The readout by least squares on all fitted features at once, sequence by sequence."""
-    features = [esn.features(one)[0][esn.washout :] for one in x]
-    left = np.concatenate([np.insert(f.astype(np.float64), 0, 1, axis=1) for f in features])
-    size = left.shape[1]
-    left = np.concatenate([left, np.sqrt(ridge) * np.eye(size)])
-    right = np.concatenate([*(one[esn.washout :] for one in y), np.zeros((size, esn.output_size))])
-    return np.linalg.lstsq(left, right, rcond=None)[0].T
+    features = np.concatenate([esn.features(one)[0][esn.washout :] for one in x])
+    return centred_ridge(features, np.concatenate([one[esn.washout :] for one in y]), ridge)
 
 
 def assert_fitted(esn, expected):
@@ -30,11 +27,30 @@ def assert_fitted(esn, expected):
 @pytest.mark.parametrize("ridge", [1e-3, 1.0])
 @pytest.mark.parametrize("options", [{}, {"input_to_readout": False}, {"num_layers": 3}, {"washout": 0}], ids=str)
 def test_fit_solves_least_squares_on_the_stacked_features(options, ridge, series):
-    """Behind the washout, all rows of the batch, the bias under the ridge too."""
+    """Behind the washout, all rows of the batch; the ridge leaves the bias free."""
     x, y = series
     esn = make(**options)
     assert esn.fit(x, y, ridge) is esn
     assert_fitted(esn, stacked(esn, x.swapaxes(0, 1), y.swapaxes(0, 1), ridge))
+
+
+@pytest.mark.parametrize("options", [{}, {"input_to_readout": False, "bias_scaling": 0.5}], ids=str)
+@pytest.mark.parametrize("ridge", [0.0, 1e-3, 1.0])
+@pytest.mark.parametrize("offset", [0.0, 100.0, 1e6])
+def test_fit_is_the_ridge_regression_of_scikit_learn(offset, ridge, options, series):
+    """Of several outputs and sequences, with offsets of inputs and targets, behind the washout."""
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    x, y = series[0] + offset, series[1] - offset
+    esn = make(input_scaling=0.5 / (1 + offset), **options)
+    features = np.concatenate([esn.features(x[:, k])[0][10:] for k in range(4)])
+    expected = linear_model.Ridge(alpha=ridge, solver="svd").fit(features, np.concatenate(list(y[10:].swapaxes(0, 1))))
+    esn.fit(list(x.swapaxes(0, 1)), list(y.swapaxes(0, 1)), ridge)
+    fitted, predicted = esn.predict(x)[10:], expected.predict(esn.features(x)[0][10:].reshape(200, -1))
+    np.testing.assert_allclose(fitted.reshape(200, 3), predicted, rtol=0, atol=1e-8 * (1 + offset))
+    if ridge:  # without, small features leave weights to rounding
+        atol = 1e-8 * np.abs(expected.coef_).max()
+        np.testing.assert_allclose(esn.params["weight"], expected.coef_, rtol=0, atol=atol)
+        np.testing.assert_allclose(esn.params["bias"], expected.intercept_, rtol=0, atol=atol * (1 + offset))
 
 
 def test_lists_padded_arrays_and_both_layouts_fit_the_same(series):

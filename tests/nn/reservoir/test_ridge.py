@@ -3,17 +3,18 @@
 
 import numpy as np
 import pytest
+from support.least_squares import centred_ridge
 
 from fastrnn.nn._reservoir.ridge import Ridge
 
 
-def stacked(features, targets, ridge):
-    """The same by least squares on [1, features] with rows sqrt(ridge) I below: no product of X with itself."""
-    x = np.concatenate([np.ones((len(features), 1)), features], axis=1)
-    rows = np.sqrt(ridge) * np.eye(x.shape[1])
-    below = np.zeros((x.shape[1], targets.shape[1]))
-    solution = np.linalg.lstsq(np.concatenate([x, rows]), np.concatenate([targets, below]), rcond=None)[0]
-    return solution[1:].T, solution[0]
+def fitted(features, targets, ridge, blocks=1):
+    """[bias, weight] (O, 1+F) after samples in that many blocks."""
+    regression = Ridge(features.shape[1], targets.shape[1])
+    for block in np.array_split(np.arange(len(features)), blocks):
+        regression.add(features[block], targets[block])
+    weight, bias = regression.solve(ridge)
+    return np.concatenate([bias[:, None], weight], axis=1)
 
 
 @pytest.mark.parametrize("ridge", [0.0, 1e-6, 1.0, 1e3])
@@ -21,25 +22,51 @@ def stacked(features, targets, ridge):
 def test_it_solves_what_lstsq_solves(samples, ridge, rng):
     """With fewer samples than weights too; without ridge that is the shortest solution."""
     features, targets = rng.standard_normal((samples, 11)), rng.standard_normal((samples, 3))
-    regression = Ridge(11, 3)
-    for block in np.array_split(np.arange(samples), 4):
-        regression.add(features[block], targets[block])
-    assert regression.samples == samples
-    weight, bias = regression.solve(ridge)
-    expected_weight, expected_bias = stacked(features, targets, ridge)
-    np.testing.assert_allclose(weight, expected_weight, rtol=0, atol=1e-9 * np.abs(expected_weight).max())
-    np.testing.assert_allclose(bias, expected_bias, rtol=0, atol=1e-9 * np.abs(expected_weight).max())
+    expected = centred_ridge(features, targets, ridge)
+    result = fitted(features, targets, ridge, 4)
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-9 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("offset", [0.0, 100.0, 1e6])
+@pytest.mark.parametrize("ridge", [0.0, 1e-6, 1.0, 1e3])
+def test_it_is_the_ridge_regression_of_scikit_learn(ridge, offset, rng):
+    """Weights and intercepts, whatever the offsets of features and targets: the bias is not held by the ridge."""
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    features, targets = offset + rng.standard_normal((60, 7)), rng.standard_normal((60, 3)) - 3 * offset
+    expected = linear_model.Ridge(alpha=ridge, solver="svd").fit(features, targets)
+    result, rounding = fitted(features, targets, ridge, 5), 1e-15 * (1 + offset)  # that of the numbers themselves
+    np.testing.assert_allclose(result[:, 1:], expected.coef_, rtol=0, atol=100 * rounding)
+    np.testing.assert_allclose(result[:, 0], expected.intercept_, rtol=0, atol=100 * rounding * (1 + offset))
+
+
+@pytest.mark.parametrize("ridge", [1e-3, 1.0, 1e9])
+def test_an_offset_of_the_targets_moves_the_bias_alone(ridge, rng):
+    """However strong the ridge is."""
+    features, targets = rng.standard_normal((50, 4)), rng.standard_normal((50, 2))
+    result, moved = fitted(features, targets, ridge), fitted(features, targets + 128, ridge)
+    np.testing.assert_allclose(moved - result, [[128, 0, 0, 0, 0]] * 2, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 1e-12, 1.0])
+@pytest.mark.parametrize("constant", [0.1, 100.3, 1e6 / 3])
+def test_constant_features_get_no_weight(constant, ridge, rng):
+    """They are no noise around their mean, on which a weight could grow."""
+    x = rng.standard_normal((100, 1))
+    features = np.concatenate([x, np.full((100, 1), constant)], axis=1)
+    np.testing.assert_allclose(fitted(features, 2 * x + 3, ridge, 10)[:, 2], 0, atol=1e-15)
+
+
+def test_a_single_sample_is_the_bias(rng):
+    features, targets = rng.standard_normal((1, 4)), rng.standard_normal((1, 2))
+    np.testing.assert_array_equal(fitted(features, targets, 0.0), np.insert(np.zeros((2, 4)), 0, targets[0], axis=1))
 
 
 @pytest.mark.parametrize("rows", [1, 10, 1000])
 def test_blocks_of_any_size_give_one_solution(rows, rng):
     """Single samples, a few, or more than its buffer holds."""
     features, targets = rng.standard_normal((1000, 4)), rng.standard_normal((1000, 2))
-    regression = Ridge(4, 2)
-    for start in range(0, 1000, rows):
-        regression.add(features[start : start + rows], targets[start : start + rows])
-    for result, expected in zip(regression.solve(0.1), stacked(features, targets, 0.1), strict=True):
-        np.testing.assert_allclose(result, expected, atol=1e-12)
+    result = fitted(features, targets, 0.1, 1000 // rows)
+    np.testing.assert_allclose(result, centred_ridge(features, targets, 0.1), atol=1e-12)
 
 
 def test_nearly_dependent_features_keep_their_digits():

@@ -31,27 +31,15 @@ def test_without_forgetting_it_arrives_at_ridge_regression(delta, series):
         assert error <= 1e-6 * np.abs(expected["weight"]).max(), name  # a condition of up to 1e8, in float64
 
 
-def test_forgetting_solves_the_weighted_problem(series):
-    """Against the weights that minimize the sum that the docstring names."""
-    x, y = series
-    forgetting, delta, esn = 0.97, 0.1, make()
-    features = np.concatenate([np.ones((T, 1)), esn.features(x)[0]], axis=1)[WASHOUT:]
-    weight = forgetting ** np.arange(len(features))[::-1]
-    left = features.T @ (weight[:, None] * features) + delta * forgetting ** len(features) * np.eye(18)
-    expected = np.linalg.solve(left, features.T @ (weight[:, None] * y[WASHOUT:])).T
-    fr.RLS(esn, forgetting, delta).update(x, y)
-    np.testing.assert_allclose(esn.params["bias"], expected[:, 0], atol=1e-9)
-    np.testing.assert_allclose(esn.params["weight"], expected[:, 1:], atol=1e-9)
-
-
-def test_it_starts_from_the_current_readout(series):
-    """delta keeps it there: with a large one hardly anything changes, and what does points the right way."""
+def test_it_starts_from_the_current_weights(series):
+    """delta keeps them there: with a large one hardly any changes. The bias is free to follow the targets."""
     x, y = series
     esn = make().fit(x, y)
     before = snapshot(esn.params)
+    error = (esn.predict(x) - y)[WASHOUT:].mean(axis=0)
     fr.RLS(esn, delta=1e9).update(x, y + 1)
-    assert 0 < np.abs(esn.params["bias"] - before["bias"]).max() < 1e-6
-    assert (esn.params["bias"] > before["bias"]).all()
+    assert 0 < np.abs(esn.params["weight"] - before["weight"]).max() < 1e-6
+    np.testing.assert_allclose(esn.params["bias"], before["bias"] + 1 - error, atol=1e-6)
 
 
 def test_an_output_comes_from_the_readout_before_it_learns(series):
@@ -62,6 +50,10 @@ def test_an_output_comes_from_the_readout_before_it_learns(series):
     rls = fr.RLS(esn)
     first = rls.update(x[: WASHOUT + 1], 2 * y[: WASHOUT + 1])
     np.testing.assert_allclose(first, expected[: WASHOUT + 1], atol=1e-9)
+    assert (esn.params["bias"] != before["bias"]).any()
+    assert_same_bits(esn.params["weight"], before["weight"])  # a single sample says nothing about slopes
+    expected = esn.predict(x)[WASHOUT + 1]
+    np.testing.assert_allclose(rls.update(x[WASHOUT + 1], 2 * y[WASHOUT + 1]), expected, atol=1e-9)
     assert (esn.params["weight"] != before["weight"]).any()
 
 
@@ -98,14 +90,14 @@ def test_forgetting_follows_a_change(series):
     assert error[0.95] < 1e-2 < 0.5 < error[1.0]
 
 
-@pytest.mark.parametrize("forgetting", [1.0, 0.99, 0.5])
+@pytest.mark.parametrize("forgetting", [1.0, 0.99])
 def test_inputs_that_leave_directions_open_do_no_harm(forgetting):
-    """A sine, and an input that is always 0, for 6000 steps: P grows where nothing is seen, and stays positive."""
+    """A sine, and an input that is always 0, for 6000 steps: what is left of the error is the work of the ridge."""
     x = np.stack([np.sin(0.2 * np.arange(6001)), np.zeros(6001)], axis=1)
     esn = fr.EchoState(2, 40, washout=WASHOUT, dtype=np.float64, seed=0)
-    y = fr.RLS(esn, forgetting).update(x[:-1], x[1:])
+    y = fr.RLS(esn, forgetting, delta=1e-9).update(x[:-1], x[1:])
     assert np.abs(y - x[1:])[-1000:].max() < 1e-5
-    assert np.isfinite(esn.params["weight"]).all()
+    assert np.abs(esn.params["weight"]).max() < 10
 
 
 def test_an_empty_update_changes_nothing(series):
@@ -142,6 +134,8 @@ def test_bad_steps_are_refused_and_teach_nothing(series):
         (x.astype(np.float32), y, TypeError, "x: expected float64"),
         (x, y + np.nan, ValueError, "y: expected finite numbers"),
         (np.where(x == x[30], np.inf, x), y, ValueError, "x: expected finite numbers"),
+        (x * 1e101, y, ValueError, "x: expected numbers up to 1e+100, got larger ones"),
+        (x, y * 1e101, ValueError, "y: expected numbers up to 1e+100, got larger ones"),
     ):
         with refused(error, message):
             rls.update(bad_x, bad_y)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What all schedules share: the first value, no drift, options, state; and PyTorch's learning rates."""
+"""What all schedules share: the first value, no drift, options, state; PyTorch's rates are in test_schedule_torch."""
 
 import inspect
 import math
@@ -8,9 +8,23 @@ import re
 import numpy as np
 import pytest
 from support.optimizers import Model, assert_same_bits
-from support.schedules import BY_COUNT, RTOL, run, torch_optimizer, values
+from support.schedules import BY_COUNT, run
 
-from fastrnn.optim import SGD, Adam, CosineAnnealingLR, LinearWarmup, ReduceLROnPlateau, Schedule, StepLR
+from fastrnn.optim import (
+    SGD,
+    Adagrad,
+    Adam,
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    ExponentialLR,
+    LambdaLR,
+    LinearWarmup,
+    MultiStepLR,
+    OneCycleLR,
+    ReduceLROnPlateau,
+    Schedule,
+    StepLR,
+)
 
 
 @pytest.mark.parametrize("make", [*BY_COUNT.values(), ReduceLROnPlateau], ids=[*BY_COUNT, "plateau"])
@@ -104,8 +118,25 @@ def test_a_state_that_does_not_fit_changes_nothing(entry, value, error, text):
     [
         (lambda o: StepLR(o, 0), ValueError, "step_size: expected at least 1, got 0"),
         (lambda o: StepLR(o, 2.5), TypeError, "step_size: expected an integer, got 2.5"),
-        (lambda o: StepLR(o, 2, 0), ValueError, "gamma: expected a number in (0, 1], got 0"),
-        (lambda o: StepLR(o, 2, 1.5), ValueError, "gamma: expected a number in (0, 1], got 1.5"),
+        (lambda o: StepLR(o, 2, 0), ValueError, "gamma: expected a finite number above 0, got 0"),
+        (lambda o: ExponentialLR(o, math.inf), ValueError, "gamma: expected a finite number above 0, got inf"),
+        (lambda o: MultiStepLR(o, 3), TypeError, "milestones: expected a list of integers, got int"),
+        (lambda o: MultiStepLR(o, [3, 4.5]), TypeError, "milestones[1]: expected an integer, got 4.5"),
+        (lambda o: MultiStepLR(o, [0, 4]), ValueError, "milestones[0]: expected at least 1, got 0"),
+        (lambda o: MultiStepLR(o, (4, 4)), ValueError, "milestones: expected increasing integers, got [4, 4]"),
+        (lambda o: CosineAnnealingWarmRestarts(o, 2, 0), ValueError, "T_mult: expected at least 1, got 0"),
+        (lambda o: LambdaLR(o, 0.5), TypeError, "lr_lambda: expected a function of the count, got float"),
+        (
+            lambda o: LambdaLR(o, lambda count: -1),
+            ValueError,
+            "lr_lambda(0): expected a finite number of at least 0, got -1",
+        ),
+        (lambda o: OneCycleLR(o, 0.1, 9, pct_start=1.5), ValueError, "pct_start: expected a number in [0, 1], got 1.5"),
+        (
+            lambda o: OneCycleLR(Adagrad(o.model), 0.1, 9),
+            ValueError,
+            "cycle_momentum: expected an optimizer with momentum or beta1, got Adagrad",
+        ),
         (lambda o: CosineAnnealingLR(o, 0), ValueError, "T_max: expected at least 1, got 0"),
         (lambda o: CosineAnnealingLR(o, 9, -1), ValueError, "eta_min: expected a finite number of at least 0, got -1"),
         (lambda o: LinearWarmup(o, "9"), TypeError, "steps: expected an integer, got '9'"),
@@ -124,6 +155,13 @@ def test_a_state_that_does_not_fit_changes_nothing(entry, value, error, text):
             ValueError,
             "after: expected a schedule of the same optimizer, got one of another",
         ),
+        (
+            lambda o: LinearWarmup(o, 9, after=StepLR(o, 3), per="epoch"),
+            ValueError,
+            "after: expected a schedule per epoch, as the warmup, got one per update",
+        ),
+        (lambda o: StepLR(o, 3, per="batch"), ValueError, "per: expected one of update, epoch, got 'batch'"),
+        (lambda o: ReduceLROnPlateau(o, per="update"), ValueError, "per: expected one of epoch, got 'update'"),
         (lambda o: ReduceLROnPlateau(o, 1.0), ValueError, "factor: expected a number in (0, 1), got 1.0"),
         (lambda o: ReduceLROnPlateau(o, patience=-1), ValueError, "patience: expected at least 0, got -1"),
         (lambda o: ReduceLROnPlateau(o, threshold=1), ValueError, "threshold: expected a number in [0, 1), got 1"),
@@ -143,11 +181,20 @@ def test_bad_settings_leave_the_optimizer_alone(make, error, text):
     assert optimizer.lr == 0.5
 
 
+ONE_CYCLE = (
+    "pct_start=0.3, anneal_strategy='cos', cycle_momentum=True, base_momentum=0.85, max_momentum=0.95, "
+    "div_factor=25.0, final_div_factor=10000.0, three_phase=False"
+)
 SIGNATURES = {
-    StepLR: "(optimizer, step_size, gamma=0.1)",
-    CosineAnnealingLR: "(optimizer, T_max, eta_min=0.0)",
-    LinearWarmup: "(optimizer, steps, after=None)",
-    ReduceLROnPlateau: "(optimizer, factor=0.1, patience=10, threshold=0.0001, min_lr=0.0, mode='min')",
+    StepLR: "(optimizer, step_size, gamma=0.1, *, per='update')",
+    MultiStepLR: "(optimizer, milestones, gamma=0.1, *, per='update')",
+    ExponentialLR: "(optimizer, gamma, *, per='update')",
+    CosineAnnealingLR: "(optimizer, T_max, eta_min=0.0, *, per='update')",
+    CosineAnnealingWarmRestarts: "(optimizer, T_0, T_mult=1, eta_min=0.0, *, per='update')",
+    LambdaLR: "(optimizer, lr_lambda, *, per='update')",
+    LinearWarmup: "(optimizer, steps, after=None, *, per='update')",
+    OneCycleLR: f"(optimizer, max_lr, total_steps, *, {ONE_CYCLE}, per='update')",
+    ReduceLROnPlateau: "(optimizer, factor=0.1, patience=10, threshold=0.0001, min_lr=0.0, mode='min', *, per='epoch')",
 }
 
 
@@ -165,7 +212,24 @@ def test_options_and_counts_are_checked_later_too():
         with pytest.raises((TypeError, ValueError), match=f"^{name}: expected "):
             setattr(schedule, name, math.nan)
     assert repr(schedule) == "ReduceLROnPlateau(factor=0.1, patience=3, threshold=0.0001, min_lr=0.0, mode='min')"
-    assert repr(LinearWarmup(SGD(Model()), 4)) == "LinearWarmup(steps=4)"
+
+
+def test_reprs_show_options_and_what_schedules_hold():
+    sgd = SGD(Model())
+    assert repr(LinearWarmup(sgd, 4)) == "LinearWarmup(steps=4)"
+    after = MultiStepLR(sgd, [2, 5], per="epoch")
+    shown = "LinearWarmup(steps=4, per='epoch', after=MultiStepLR(milestones=[2, 5], gamma=0.1, per='epoch'))"
+    assert repr(LinearWarmup(sgd, 4, after, per="epoch")) == shown
+    assert repr(LambdaLR(sgd, float)) == "LambdaLR(lr_lambda=<class 'float'>)"
+    assert repr(OneCycleLR(sgd, 0.1, 9)) == f"OneCycleLR(max_lr=0.1, total_steps=9, {ONE_CYCLE})"
+
+
+def test_a_rate_beyond_all_numbers_is_refused():
+    """Also where Python's power raises an error of its own."""
+    schedule = ExponentialLR(SGD(Model()), 1e200)
+    schedule.step()
+    with pytest.raises(ValueError, match="^lr: expected a finite number of at least 0, got inf$"):
+        schedule.step()
 
 
 def test_a_schedule_without_values_cannot_be_made():
@@ -175,26 +239,3 @@ def test_a_schedule_without_values_cannot_be_made():
     for kind in (Schedule, Forgotten):
         with pytest.raises(TypeError, match=f"{kind.__name__} .*abstract method .?at"):
             kind(SGD(Model()))
-
-
-TORCH = {
-    "step": lambda s, o: s.StepLR(o, 3, gamma=0.3),
-    "cosine": lambda s, o: s.CosineAnnealingLR(o, 10, eta_min=0.01),
-    "warmup": lambda s, o: s.LinearLR(o, 1 / 7, 1.0, 6),
-    "warmup-cosine": lambda s, o: s.SequentialLR(
-        o, [s.LinearLR(o, 1 / 4, 1.0, 3), s.CosineAnnealingLR(o, 10)], milestones=[4]
-    ),
-}
-
-
-@pytest.mark.parametrize("name", TORCH)
-@pytest.mark.filterwarnings("ignore:.*lr_scheduler.step")  # no optimizer step in between
-def test_torch_agrees(name):
-    """To the end of the cosine: PyTorch's rises again."""
-    torch = pytest.importorskip("torch")
-    optimizer = torch_optimizer(torch, 0.3)
-    schedule, expected = TORCH[name](torch.optim.lr_scheduler, optimizer), []
-    for _ in range({"cosine": 11, "warmup-cosine": 15}.get(name, 20)):
-        expected.append(optimizer.param_groups[0]["lr"])
-        schedule.step()
-    np.testing.assert_allclose(values(BY_COUNT[name], len(expected), lr=0.3), expected, rtol=0, atol=0.3 * RTOL)

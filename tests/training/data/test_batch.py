@@ -30,6 +30,14 @@ def test_finite(bad):
         assert not Batch(x).is_finite()
 
 
+def test_which_part_is_not_finite():
+    good, odd = np.zeros((2, 3), np.float32), np.array([0.0, np.nan])
+    assert Batch(good, np.arange(2)).not_finite() == Batch(good).not_finite() == []
+    assert Batch(odd, good).not_finite() == ["x"] and Batch(odd, odd).not_finite() == ["x", "y"]
+    for y in odd, [good, odd], {"a": (good, odd), "b": 3}, [[1.0, 2.0], [np.inf]], np.float32(np.nan):
+        assert Batch(good, y).not_finite() == ["y"]
+
+
 def test_what_is_a_batch():
     batch = Batch(1, 2, 3)
     assert as_batch(batch) is batch and as_batch((1, 2, 3)) == batch and as_batch([1, 2]) == Batch(1, 2, None)

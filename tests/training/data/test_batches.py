@@ -95,3 +95,25 @@ def test_a_state_of_other_data_is_refused():
 def test_bad_input(error, message, x, y, options):
     with pytest.raises(error, match=message):
         fr.Batches(x, y, **options)
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_a_part_of_the_last_rows(as_list):
+    x, y, lengths = np.arange(20.0).reshape(2, 10, 1), np.arange(10), np.arange(10) % 3
+    rows = [x[: lengths[n], n] for n in range(10)]
+    batches = fr.Batches(rows, y, batch_size=4, seed=0) if as_list else fr.Batches(x, y, lengths=lengths, batch_size=4)
+    first, last = batches.split(0.3)
+    assert sorted(np.concatenate([batch.y for batch in first])) == list(range(7)) and len(first) == 2
+    ((x_last, y_last, lengths_last),) = last
+    assert y_last.tolist() == last.rows.tolist() == [7, 8, 9] and lengths_last.tolist() == [1, 2, 0]
+    assert x_last[0, 1] == 8 and last.row(8).y.tolist() == [8]
+    assert first.steps + last.steps == batches.steps == lengths.sum() and not last.shuffle
+    state = first.state_dict()
+    assert state["rows"] == 7
+    for fraction, message in (
+        (0.01, "one row in both parts, got 10 and 0"),
+        (0.99, "got 0 and 10"),
+        (1.0, r"in \(0, 1\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            batches.split(fraction)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import fastrnn as fr
+from fastrnn.training._data.reading import Reading
 from fastrnn.training._data.source import EpochReader, as_source
 
 
@@ -18,6 +19,13 @@ class Again:
 
     def __iter__(self):
         return iter([(k, -k) for k in range(self.count)])
+
+
+class Items:
+    """What PyTorch calls a map-style dataset, without a way to iterate."""
+
+    def __getitem__(self, n):
+        return n, n
 
 
 def numbers(batches):
@@ -53,15 +61,15 @@ def test_a_function_makes_the_batches_of_each_epoch():
         return iter(Again(3))
 
     for steps, epochs in (None, [[0, 1, 2]] * 3), (2, [[0, 1], [2, 0], [1, 2]]):
-        reader = EpochReader(as_source(make, None, batch_first=False), steps)
+        reader = EpochReader(as_source(make, None, Reading()), steps)
         assert [numbers(reader.epoch()) for _ in range(3)] == epochs and not reader.exhausted
     assert len(calls) == 3 + 2
     with pytest.raises(TypeError, match="x: expected a function that returns batches, got one that returns int"):
-        list(EpochReader(as_source(lambda: 3, None, batch_first=False)).epoch())
+        list(EpochReader(as_source(lambda: 3, None, Reading())).epoch())
 
 
 SOURCES = {
-    "function": lambda: as_source(lambda: iter(Again(7)), None, batch_first=False),
+    "function": lambda: as_source(lambda: iter(Again(7)), None, Reading()),
     "again": lambda: Again(7),
     "iterator": lambda: iter(Again(100)),
     "batches": lambda: fr.Batches(np.arange(7.0), np.arange(7), batch_size=1, seed=0),
@@ -93,22 +101,24 @@ def test_a_source_with_fewer_batches_is_refused():
 
 
 def test_data_and_iterables_of_batches():
-    assert type(as_source([[1], [2]], [1, 2], batch_first=False)) is fr.Batches
-    assert type(as_source(np.ones(3), np.ones(3), batch_first=True)) is fr.Batches
+    assert type(as_source([[1], [2]], [1, 2], Reading())) is fr.Batches
+    assert type(as_source(np.ones(3), np.ones(3), Reading(True))) is fr.Batches
     source = Again(3)
-    assert as_source(source, None, batch_first=False) is source
-    with pytest.raises(ValueError, match="y: expected none, since Again gives batches of x and y"):
-        as_source(source, [1, 2, 3], batch_first=False)
+    assert as_source(source, None, Reading()) is source
+    with pytest.raises(ValueError, match="y: expected none, since Again gives batches of x, y and lengths"):
+        as_source(source, [1, 2, 3], Reading())
     batches = fr.Batches([[1], [2]], [1, 2])
     with pytest.raises(ValueError, match="x: expected Batches with batch_first=True, as the model, got False"):
-        as_source(batches, None, batch_first=True)
+        as_source(batches, None, Reading(True))
     rows = fr.Batches(np.ones(3), np.ones(3))  # without time, it makes no difference
-    assert as_source(rows, None, batch_first=True) is as_source(rows, None, batch_first=False) is rows
+    assert as_source(rows, None, Reading(True)) is as_source(rows, None, Reading()) is rows
     listed = [(np.ones((2, 1, 3)), [1]), (np.ones((4, 1, 3)), [0])]
-    assert as_source(listed, None, batch_first=False) is listed
+    assert as_source(listed, None, Reading()) is listed
     for sequences in [], [np.ones((2, 3))], [[[1.0], [2.0]]]:
         with pytest.raises(TypeError, match="y: expected targets, got None"):
-            as_source(sequences, None, batch_first=False)
+            as_source(sequences, None, Reading())
+    with pytest.raises(TypeError, match="got Items, which has __getitem__ alone; give a function that yields batches"):
+        as_source(Items(), None, Reading())
     for wrong in [(1,)], [3], ["ab"], [(1, 2, 3, 4)]:
         with pytest.raises(TypeError, match=r"x: expected batches \(x, y\) or \(x, y, lengths\)"):
             list(EpochReader(iter(wrong)).epoch())

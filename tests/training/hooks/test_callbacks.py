@@ -53,3 +53,23 @@ def test_what_a_callback_adds_is_clipped_too():
     moved = np.concatenate([(model.params[name] - before[name]).ravel() for name in before])
     np.testing.assert_allclose(np.linalg.norm(moved), 0.5, rtol=1e-5)
     assert history["grad_norm"][0] > 1e5
+
+
+def test_arguments_are_checked_before_the_training(data):
+    """A method with too few is named; any that takes them, or that has no signature, is called."""
+
+    class Short:
+        def on_step(self, model, step):
+            pass
+
+    model, seen = make_model(), []
+    with pytest.raises(TypeError, match=r"Short.on_step to take \(model, step, loss, norm\), got .*\(model, step\): "):
+        fit(model, data, callbacks=[Short()])
+    assert_same(model, make_model().params)
+
+    def unknown(*all):
+        seen.append(all[1])
+
+    unknown.__signature__ = 3  # inspect.signature fails, as for many functions that are written in C
+    fit(model, data, epochs=1, callbacks=[unknown, lambda *all, more=1: seen.append(all[1])])
+    assert seen == [1, 1]

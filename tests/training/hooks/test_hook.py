@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The moments of a training, and their order."""
 
-import numpy as np
 import pytest
 from support.training import make_model
 
 import fastrnn as fr
 from fastrnn.training._data.source import EpochReader
-from fastrnn.training._hooks.hook import Hook, watched_loss
+from fastrnn.training._hooks.hook import Hook
 from fastrnn.training._loop.loop import Training
 from fastrnn.training._loop.objective import Objective
 from fastrnn.training._loop.update import Update
 
-MOMENTS = "on_begin on_gradients on_step on_epoch after_epoch on_end close".split()
+MOMENTS = "on_begin on_gradients on_step on_epoch after_epoch on_failure on_end close".split()
 
 
 class Recorder(Hook):
@@ -64,6 +63,15 @@ def test_after_an_error_only_close(data):
     assert log == ["a on_begin", "a close"]
 
 
+def test_after_a_validation_that_failed(data):
+    log = []
+    training, run = train(data, [Recorder("a", log)])
+    training.validation = EpochReader(3)
+    with pytest.raises(TypeError, match="not iterable"):
+        run()
+    assert log[-4:] == ["a on_gradients", "a on_step", "a on_failure", "a close"]
+
+
 @pytest.mark.parametrize("changes", [False, True])
 def test_the_norm_is_measured_again_after_a_change_only(changes, data, monkeypatch):
     calls = []
@@ -80,7 +88,3 @@ def test_a_finished_hook_ends_the_training(data):
 
     assert train(data, [Finished()], epochs=3)[1]() == {}
     assert len(train(data, [Hook()], epochs=3)[1]()["loss"]) == 3
-
-
-def test_the_loss_to_watch():
-    assert watched_loss({"loss": 1.0}) == 1.0 and watched_loss({"loss": 1.0, "val_loss": np.inf}) == np.inf

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The progress bar: what it says, that it is not needed, and that a missing tqdm is named."""
+"""Progress: what the bar says, and the lines where there is no bar."""
 
 import sys
 from types import SimpleNamespace
 
 import pytest
+from support.training import fit, make_model
 
-from fastrnn.training._hooks.hook import Step
-from fastrnn.training._hooks.progress import ProgressBar
+import fastrnn as fr
+from fastrnn.training._hooks.hook import Hook, Step
+from fastrnn.training._hooks.progress import ProgressBar, ProgressLines, progress_hook
 
 ROW = {
     "epoch": 1,
@@ -24,7 +26,7 @@ ROW = {
 def begin(shown, epochs, steps, done=0):
     """A bar, and the training that it is of."""
     run = SimpleNamespace(epochs=epochs, data=SimpleNamespace(steps=steps), history=SimpleNamespace(epochs=done))
-    bar = ProgressBar(shown)
+    bar = progress_hook(shown)
     bar.on_begin(run)
     return bar, run
 
@@ -68,18 +70,50 @@ def test_a_resumed_training_shows_its_progress(capsys):
     assert capsys.readouterr().err
 
 
-def test_silence(capsys):
-    bar, run = begin(False, 4, 100)
-    bar.on_step(run, a_step(1, {"loss": 2.0, "accuracy": 0.5}, 60))
-    bar.after_epoch(run, ROW)
-    bar.close()
+def test_silence(data, capsys):
+    fit(make_model(), data, progress=False)
     assert capsys.readouterr() == ("", "")
 
 
-def test_without_tqdm(monkeypatch, capsys):
+@pytest.mark.parametrize("progress", [None, True, "lines"])
+def test_without_tqdm_it_prints_a_line_for_each_epoch(progress, data, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)
-    bar, run = begin(None, 4, 100)
-    bar.on_step(run, a_step(1, {"loss": 2.0}, 60))
-    assert capsys.readouterr() == ("", "")
-    with pytest.raises(ImportError, match=r'progress: the bar needs tqdm: pip install "fastrnn\[progress\]"'):
-        ProgressBar(True)
+
+    def error(y, target):
+        return 0.125
+
+    history = fit(make_model(), data, epochs=2, validation=data, metrics=[error], progress=progress)
+    out, lines = capsys.readouterr()
+    assert out == "" and lines == "".join(
+        f"epoch {epoch}/2: loss {history['loss'][k]:.4g}, error 0.125, val_loss {history['val_loss'][k]:.4g}, "
+        f"val_error 0.125, {history['seconds'][k]:.1f} s\n"
+        for k, epoch in enumerate([1, 2])
+    )
+
+
+def test_a_line_is_there_when_its_epoch_has_ended(data, capsys):
+    seen = []
+
+    def callback(model, epoch, row):
+        seen.append(capsys.readouterr().err)
+
+    fit(make_model(), data, epochs=3, callbacks=[callback], progress="lines")
+    assert [line.split(":")[0] for line in seen] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
+
+
+def test_lines_of_a_resumed_training(data, tmp_path, capsys):
+    for epochs, resume in (1, False), (2, True):
+        fit(make_model(), data, epochs=epochs, checkpoint=tmp_path / "run", resume=resume, progress="lines")
+    assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == ["epoch 1/1", "epoch 2/2"]
+
+
+def test_lines_although_there_is_tqdm():
+    assert type(progress_hook("lines")) is ProgressLines and type(progress_hook(False)) is Hook
+    pytest.importorskip("tqdm")
+    assert type(progress_hook(None)) is type(progress_hook(True)) is ProgressBar
+
+
+@pytest.mark.parametrize("error, wrong", [(ValueError, "bar"), (TypeError, 1)])
+def test_no_other_kind(error, wrong, data):
+    with pytest.raises(error, match=f"progress: expected True, False, 'lines' or None, got {wrong!r}"):
+        fr.fit(make_model(), fr.mse_loss, *data, progress=wrong)

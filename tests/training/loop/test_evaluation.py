@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import fastrnn as fr
-from fastrnn.training._loop.evaluation import as_metrics
+from fastrnn.training._loop.metrics import as_metrics
 
 
 def error(y, target):
@@ -63,7 +63,7 @@ def test_custom_batches(model, data):
 
 def test_bad_input(model, data):
     for wrong, message in [
-        (3, "metrics: expected a list or a dict of functions, got int"),
+        (3, "metrics: expected a list or a dict of functions or names, got int"),
         ([3], "metrics: expected functions .* got int as int"),
         ({"a": 1}, "got int as a"),
     ]:
@@ -81,3 +81,19 @@ def test_bad_input(model, data):
         fr.evaluate(model, fr.mse_loss, iter([]))
     with pytest.raises(ValueError, match="chunk: expected at least 1, got 0"):
         fr.evaluate(model, fr.mse_loss, *data, chunk=0)
+
+
+def test_what_cannot_be_cut_in_time(rng):
+    """A chunk would begin a reverse direction in its middle, and sum up a part."""
+    x, y = rng.standard_normal((5, 2, 3)).astype(np.float32), np.zeros((5, 2, 4), np.float32)
+    for model, message in [
+        (fr.GRU(3, 2, bidirectional=True), "model: expected one direction, got a bidirectional GRU"),
+        (fr.Sequential(fr.GRU(3, 4), fr.LastStep()), "model: expected an output for every step, got a Sequential"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            fr.evaluate(model, fr.mse_loss, x, y, chunk=2)
+    with pytest.raises(ValueError, match=r"y: expected targets of each step of x \(5, 2, 3\).* got \(2, 4\)"):
+        fr.evaluate(fr.GRU(3, 4, seed=0), fr.mse_loss, x, y[0], chunk=2)
+    steps = fr.Linear(3, 4, seed=0)  # without a state, steps stand alone
+    whole, cut = (fr.evaluate(steps, fr.mse_loss, x.swapaxes(0, 1), y.swapaxes(0, 1), chunk=k) for k in (None, 2))
+    assert whole == pytest.approx(cut)

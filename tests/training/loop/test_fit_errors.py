@@ -34,7 +34,10 @@ def test_nan_in_the_data(data):
     x[7][0, 1] = np.nan
     with pytest.raises(FloatingPointError, match="step 1: .* loss nan") as caught:
         fit(make_model(), (x, data[1]), shuffle=False)
-    assert caught.value.__notes__ == ["x of this batch holds nan or inf"]
+    assert caught.value.__notes__ == ["x of this batch holds nan or inf", "x holds nan or inf in row 7"]
+    with pytest.raises(FloatingPointError, match="step 1: .* loss inf") as caught:
+        fit(make_model(), (data[0], data[1] + np.inf), shuffle=False)
+    assert caught.value.__notes__ == ["y of this batch holds nan or inf", "y holds nan or inf in row 0"]
 
 
 def test_a_learning_rate_that_is_too_large(data):

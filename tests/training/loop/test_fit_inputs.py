@@ -5,7 +5,7 @@ import itertools
 
 import numpy as np
 import pytest
-from support.training import T, assert_same, fit, make_model
+from support.training import T, assert_same, but_seconds, fit, make_model
 
 import fastrnn as fr
 
@@ -72,9 +72,9 @@ def test_a_custom_model_with_two_inputs(rng):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_rows_as_lists_of_python_numbers(dtype):
-    """They are taken in the model's dtype, integers too; tokens stay integers, arrays of another dtype are refused."""
+    """They are taken in the model's dtype, integers too, as arrays of another dtype are; tokens stay integers."""
     make = lambda: fr.Sequential(fr.GRU(1, 4, dtype=dtype, seed=0), fr.Linear(4, 2, dtype=dtype, seed=1))  # noqa: E731
-    rows, labels = [[[0.1], [0.2]], [[0.3]], [[2], [3], [4]]], [[0, 1], [1], [0, 0, 1]]
+    rows, labels = [[[0.25], [0.5]], [[0.75]], [[2], [3], [4]]], [[0, 1], [1], [0, 0, 1]]
     model, hand = make(), make()
     fit(model, (rows, labels), fr.cross_entropy, validation=(rows, labels), restore_best=False)
     fit(hand, ([np.array(row, dtype) for row in rows], labels), fr.cross_entropy)
@@ -84,8 +84,9 @@ def test_rows_as_lists_of_python_numbers(dtype):
     )
     assert found == expected
     other = np.float32 if dtype == np.float64 else np.float64
-    with pytest.raises(TypeError, match=rf"x: expected {np.dtype(dtype)} \(the layer's dtype\), got {np.dtype(other)}"):
-        fit(make(), ([np.array(row, other) for row in rows], labels), fr.cross_entropy)
+    third = make()
+    fit(third, ([np.array(row, dtype).astype(other) for row in rows], labels), fr.cross_entropy)
+    assert_same(third, hand.params)
     reader = fr.Sequential(fr.Embedding(5, 3, dtype=dtype, seed=0), fr.Linear(3, 2, dtype=dtype, seed=1))
     assert fit(reader, ([[1, 4], [0]], [[0, 1], [1]]), fr.cross_entropy).epochs == 3
 
@@ -132,6 +133,37 @@ def test_labels_as_many_as_the_steps_are_not_targets_of_each_step(as_array, rng)
     assert fr.evaluate(model, fr.ctc_loss, *data)["loss"] == pytest.approx(expected)
     history = fit(model, data, fr.ctc_loss, optimizer=fr.SGD(model, lr=0.0), epochs=1, validation=data)
     assert [history["loss"], history["val_loss"]] == [[pytest.approx(expected)]] * 2
-    with pytest.raises(ValueError, match="x: expected Batches with per_step=False, since the loss takes labels"):
-        fit(model, (fr.Batches(*data),), fr.ctc_loss)
+    with pytest.raises(ValueError, match="x: expected Batches with per_step=False, since the model or the loss"):
+        fit(model, (fr.Batches(*data, per_step=True),), fr.ctc_loss)
     assert fr.evaluate(model, fr.ctc_loss, fr.Batches(*data, per_step=False))["loss"] == pytest.approx(expected)
+
+
+def test_lengths_of_arrays(rng):
+    """Of the data, and of the validation: the same as of sequences of these lengths."""
+    x, lengths = rng.standard_normal((T, 20, 2)).astype(np.float32), rng.integers(1, T + 1, 20)
+    y, rows = x.mean(axis=0), [x[: lengths[n], n] for n in range(20)]
+    arrays, lists = make_model(), make_model()
+    options = {"shuffle": False, "restore_best": False}
+    history = fit(arrays, (x, y), lengths=lengths, validation=(x, y, lengths), **options)
+    expected = fit(lists, (rows, y), validation=(rows, y), **options)
+    assert_same(arrays, lists.params)
+    assert history["val_loss"] == expected["val_loss"]
+    assert fr.evaluate(arrays, fr.mse_loss, x, y, lengths=lengths) == fr.evaluate(lists, fr.mse_loss, rows, y)
+    with pytest.raises(ValueError, match="lengths: expected none, since list gives batches of x, y and lengths"):
+        fr.evaluate(arrays, fr.mse_loss, [(x, y)], lengths=lengths)
+    with pytest.raises(ValueError, match=r"validation: expected \(x, y\), \(x, y, lengths\) or batches, got 4 of them"):
+        fit(arrays, (x, y), validation=(x, y, lengths, 1))
+
+
+def test_a_part_of_the_data_as_validation(rng):
+    x, y = rng.standard_normal((T, 20, 2)).astype(np.float32), rng.standard_normal((20, 2))
+    split, whole = make_model(), make_model()
+    history = fit(split, (x, y), validation=0.25, restore_best=False)
+    expected = fit(whole, (x[:, :15], y[:15]), validation=(x[:, 15:], y[15:]), restore_best=False)
+    assert_same(split, whole.params)
+    assert but_seconds(history) == but_seconds(expected)
+    with pytest.raises(ValueError, match="validation: expected data, since a part of list cannot be split off"):
+        fit(make_model(), ([(x, y)],), validation=0.25)
+    for fraction in 0.0, 1.0, float("nan"), 2.5:
+        with pytest.raises(ValueError, match=r"validation: expected a number in \(0, 1\)"):
+            fit(make_model(), (x, y), validation=fraction)

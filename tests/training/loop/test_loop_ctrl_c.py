@@ -19,6 +19,7 @@ class PressAt:
 
     def __init__(self, n):
         self.left = n
+        self.__name__ = "mse_loss"  # by which a checkpoint tells losses apart
 
     def __call__(self, y, target):
         self.left -= 1

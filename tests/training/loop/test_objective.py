@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import fastrnn as fr
+from fastrnn.losses import Mean
 from fastrnn.training._data.batch import Batch
 from fastrnn.training._loop.objective import Objective, applied, positions
 
@@ -84,9 +85,7 @@ def test_several_inputs():
 @pytest.mark.parametrize("x", [np.zeros(3), [1, 2]])
 def test_one_input_where_the_model_takes_several(x):
     """What works is named; state and lengths are not among them, and a model that takes anything receives it."""
-    expected = (
-        r"x: expected batches whose x is a dict {'a': ..., 'b': ...}, since TwoInputs takes a and b, got .*collate"
-    )
+    expected = r"x: expected a dict {'a': ..., 'b': ...}, since TwoInputs takes a and b, got .*collate"
     with pytest.raises(TypeError, match=expected):
         Objective(TwoInputs(), squares).run(Batch(x), training=True)
     translator = fr.Seq2Seq(fr.GRU(1, 2), fr.Embedding(3, 1), fr.GRU(1, 2), fr.Linear(2, 3))
@@ -139,6 +138,22 @@ def test_positions():
 def test_a_loss_without_a_gradient(loss):
     with pytest.raises(TypeError, match=r"loss: expected \(value, dy\), dy of the shape of y \(3, 1\), got float"):
         Objective(fr.Linear(1, 1), loss).cost(np.zeros((3, 1)), np.zeros((3, 1)), None)
+
+
+def test_the_value_of_a_loss():
+    """A Mean as it is, anything else as a float; nothing counts for nothing, except to a loss of rows."""
+    y, target = np.ones((3, 2, 4)), np.zeros((3, 2, 4))
+    cost = lambda loss, lengths: Objective(fr.GRU(1, 4), loss).cost(y, target, lengths)[0]  # noqa: E731
+    assert type(cost(fr.mse_loss, None)) is Mean and cost(fr.mse_loss, [3, 1]).weight == 16
+    assert type(cost(squares, [3, 1])) is float
+    assert type(cost(lambda y, target: (np.float32(2), y), None)) is float
+    for loss in squares, fr.mse_loss:
+        empty = cost(loss, [0, 0])
+        assert (empty, empty.total, empty.weight) == (0, 0, 0)
+    rows = Objective(fr.GRU(1, 4), fr.ctc_loss)
+    assert rows.of_rows and not Objective(fr.GRU(1, 4), fr.mse_loss).of_rows
+    loss, dy = rows.cost(y, [[], []], [0, 0])
+    assert (loss, loss.weight) == (0, 2) and not dy.any()
 
 
 def test_objects_that_are_not_models_or_losses():

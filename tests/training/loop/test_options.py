@@ -8,6 +8,7 @@ import pytest
 from support.training import assert_same, make_model
 
 import fastrnn as fr
+from fastrnn.training._hooks.best import BestEpoch
 
 ROWS_FIRST = fr.Batches([[1]], [1], batch_first=True)
 
@@ -28,6 +29,10 @@ ROWS_FIRST = fr.Batches([[1]], [1], batch_first=True)
         (ValueError, "batch_size: expected at least 1, got 0", {"batch_size": 0}),
         (ValueError, "steps_per_epoch: expected at least 1, got 0", {"steps_per_epoch": 0}),
         (ValueError, "patience: expected at least 1, got 0", {"patience": 0}),
+        (ValueError, "monitor: expected a column .* with mode='max', got None", {"mode": "max"}),
+        (ValueError, "mode: expected one of min, max, got 'auto'", {"mode": "auto"}),
+        (TypeError, "monitor: expected a column of the history, got builtin_f", {"monitor": min}),
+        (ValueError, "min_delta: expected .* at least 0, got -1", {"min_delta": -1}),
         (ValueError, "clip: expected a finite number above 0, got -1", {"clip": -1}),
         (ValueError, "clip_value: expected a finite number above 0, got 0", {"clip_value": 0}),
         (ValueError, "metrics: expected names other than 'penalty'", {"metrics": {"penalty": fr.mse_loss}}),
@@ -38,13 +43,22 @@ ROWS_FIRST = fr.Batches([[1]], [1], batch_first=True)
         (FileNotFoundError, "checkpoint: expected a path in a folder", {"checkpoint": "/none/such/run"}),
         (ValueError, "x: expected Batches with batch_first=False", {"x": ROWS_FIRST, "y": None}),
         (TypeError, "callbacks: expected functions, or objects with on_step or on_epoch, got int", {"callbacks": [3]}),
+        (TypeError, "callbacks: .* got the class BestEpoch", {"callbacks": [BestEpoch]}),
+        (TypeError, r"to take \(model, epoch, row\), got .*\(epoch\): too many", {"callbacks": [lambda epoch: None]}),
         (TypeError, "callbacks: expected a list, got function", {"callbacks": lambda model, epoch, row: True}),
         (TypeError, "optimizer: expected an object as Adam.* got the class SGD", {"optimizer": fr.SGD}),
         (TypeError, "optimizer: expected .* got str", {"optimizer": "adam"}),
         (TypeError, "schedule: expected an object as StepLR.* makes it, got float", {"schedule": 0.5}),
         (TypeError, "checkpoint: expected str, bytes or os.PathLike, got int", {"checkpoint": 3}),
         (IsADirectoryError, "checkpoint: expected a path of a file, got the folder", {"checkpoint": os.curdir}),
+        (IsADirectoryError, "checkpoint: expected a path of a file, got the folder /", {"checkpoint": ""}),
+        (TypeError, r"checkpoint: .* Checkpoint\(path\), got the class Checkpoint", {"checkpoint": fr.Checkpoint}),
+        (TypeError, "loss: expected a function .* got the class Adam", {"loss": fr.Adam}),
+        (TypeError, "model: expected an object, got the class GRU", {"model": fr.GRU}),
         (TypeError, "metrics: expected", {"metrics": "accuracy"}),
+        (TypeError, "metrics: .* got the class Adam as Adam", {"metrics": [fr.Adam]}),
+        (TypeError, "metrics: expected names, got 1", {"metrics": {1: fr.mse_loss}}),
+        (ValueError, "metrics: .* than 'val_a'", {"metrics": {"a": fr.mse_loss, "val_a": fr.mse_loss}}),
         (ValueError, "validation: expected batches for each of 10 epochs, got a list_it", {"validation": iter([])}),
         (ValueError, "y: expected", {"validation": (np.zeros((4, 3, 2)), np.zeros(2))}),
     ],
@@ -56,3 +70,11 @@ def test_bad_input(error, message, options, data):
         fr.fit(**arguments)
     if "model" not in options:
         assert_same(arguments["model"], before.params)
+
+
+def test_a_plateau_schedule_of_another_mode(data):
+    model = make_model()
+    adam = fr.Adam(model)
+    schedule = fr.ReduceLROnPlateau(adam, mode="max")
+    with pytest.raises(ValueError, match="schedule: expected mode='min', in which fit watches loss, got 'max'"):
+        fr.fit(model, fr.mse_loss, *data, optimizer=adam, schedule=schedule, progress=False)

@@ -218,5 +218,24 @@ def test_bad_input(rng):
             fr.truncated_bptt(model, fr.mse_loss, x, y, *k)
     with pytest.raises(ValueError, match=r"y: expected targets of each step of x \(11, 2, 3\).* got \(2, 2\)"):
         list(fr.truncated_bptt(model, fr.mse_loss, x, y[0], 2))
+    with pytest.raises(ValueError, match=r"loss: expected one of each step, .* of whole rows \(input_lengths\)"):
+        list(fr.truncated_bptt(model, fr.ctc_loss, x, np.ones((T, N), int), 2))
     model = fr.GRU(1, 1)
     assert as_windows("truncate", 4, model) == (4, 4) and as_windows("truncate", (2, 4), model) == (2, 4)
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_a_single_sequence_is_cut_in_time(batch_first):
+    """Its axis of time is the first, whatever the layout of batches."""
+    make = lambda: fr.Sequential(fr.GRU(3, 4, batch_first=batch_first, seed=0), fr.Linear(4, 3, seed=1))  # noqa: E731
+    x = np.random.default_rng(0).standard_normal((10, 3)).astype(np.float32)
+    rows = 0 if batch_first else 1
+    single, batched = (
+        [window.loss for window in fr.truncated_bptt(make(), fr.mse_loss, data, data, 4, 6)]
+        for data in (x, np.expand_dims(x, rows))
+    )
+    assert single == batched and len(single) == 3
+    values = [
+        fr.evaluate(make(), fr.mse_loss, [(data, data)], chunk=4)["loss"] for data in (x, np.expand_dims(x, rows))
+    ]
+    assert values[0] == values[1]

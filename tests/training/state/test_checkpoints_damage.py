@@ -65,6 +65,7 @@ def leaves_of(part, place=()):
     return inside or [place]
 
 
+@pytest.mark.filterwarnings("ignore:.*the options differ:UserWarning")
 def test_any_part_of_another_type_is_an_error_or_valid(saved):
     """A file that is whole but says nonsense: an error that names it, and nothing changed; or values that can be."""
     path, parts = saved

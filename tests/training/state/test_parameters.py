@@ -28,6 +28,9 @@ def test_custom_models(path):
     "saved, current, difference",
     [
         ({"type": "A", "p": 1}, {"type": "A", "p": 1}, ""),
+        ({"type": "A", "p": 1}, {"type": "here:A", "p": 1}, ""),  # of a layer of another package, wherever it is today
+        ({"type": "there.inner:A"}, {"type": "here:A"}, ""),
+        ({"type": "there:A"}, {"type": "there:B"}, ": model is A in the checkpoint, B in the model"),
         ({"type": "A", "p": 1}, {"type": "B"}, ": model is A in the checkpoint, B in the model"),
         ({"type": "A", "p": 1}, {"type": "A", "p": 2}, ": model.p is 1 in the checkpoint, 2 in the model"),
         ({"type": "A"}, {"type": "A", "q": 2}, ": model.q is None in the checkpoint, 2 in the model"),

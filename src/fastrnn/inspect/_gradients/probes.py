@@ -11,7 +11,7 @@ from ..._engine.layout import Layout, StateArrays, as_state, h_and_c
 from ..._engine.ragged import as_lengths, length_mask
 from ...nn import Layer, Residual, Sequential, Tape
 from ...nn._layer import leaves, rebuilt
-from ...nn._recurrent.recurrent import Recurrent
+from ...nn._recurrent.recurrent import RecurrentBase
 from ...nn._stateful import StatefulLayer
 from ...nn._tape import open_tape
 from .recurrences import Recurrence
@@ -61,7 +61,7 @@ def with_probes(layer: Layer, name: str = "") -> Layer:
         return Sequential(*[with_probes(child, f"{name}{k}.") for k, child in enumerate(layer.layers)])
     if isinstance(layer, Residual):
         return Residual(with_probes(layer.layer, name))
-    if isinstance(layer, Recurrent):
+    if isinstance(layer, RecurrentBase):
         return Probe(name, layer)
     if layer.stateful:
         raise ValueError(f"model: expected RNN, LSTM or GRU as its recurrent layers, got {layer!r}")
@@ -110,10 +110,9 @@ class Probe(StatefulLayer[Any]):
     other.
     """
 
-    def __init__(self, name: str, layer: Recurrent) -> None:
+    def __init__(self, name: str, layer: RecurrentBase) -> None:
         self.layer, self.batch_first, self.dtype = layer, layer.batch_first, layer.dtype
         self.recurrences: list[Recurrence] = []
-        self._own({})
         self._single = [
             (name + layer.parameter_names(*pair)[0].removeprefix("weight_ih_"), single_layer(layer, *pair), pair[1] > 0)
             for pair in np.ndindex(layer.num_layers, layer.num_directions)
@@ -125,6 +124,7 @@ class Probe(StatefulLayer[Any]):
     def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, Any, Layout]:
         x, layout, initial, lengths = self.layer.stack.enter(x, state, lengths, self.batch_first)
         T, N, _ = x.shape
+        initial = self.layer.initial_states(N) if state is None else initial
         lengths = np.full(N, T) if lengths is None else lengths
         D = self.layer.num_directions
         self.recurrences.clear()
@@ -161,10 +161,11 @@ def stacked(states: list[Any], layout: Layout) -> Any:
     return as_state(array if layout.batched else array[:, 0] for array in arrays)
 
 
-def single_layer(layer: Recurrent, index: int, direction: int) -> Any:
+def single_layer(layer: RecurrentBase, index: int, direction: int) -> Any:
     """One layer and direction of a recurrent layer, as a layer for inference."""
     features = layer.input_size if index == 0 else layer.num_directions * layer.hidden_size
-    config = layer.config() | {"input_size": features, "num_layers": 1, "bidirectional": False, "batch_first": False}
+    config = layer.config() | {"input_size": features, "num_layers": 1}
+    config |= dict.fromkeys(("bidirectional", "batch_first", "learn_initial_state"), False)
     names = zip(layer.parameter_names(0, 0), layer.parameter_names(index, direction), strict=True)
     arrays = {own: layer.params[name] for own, name in names if name in layer.params}
     return rebuilt(type(layer), config, arrays, None).inference_copy()

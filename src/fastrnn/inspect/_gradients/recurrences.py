@@ -12,7 +12,7 @@ import numpy as np
 from ..._engine.arguments import Array
 from ..._engine.layout import StateArrays, as_state, state_arrays
 from ..._engine.ragged import length_mask
-from ...nn._recurrent.recurrent import Recurrent
+from ...nn._recurrent.recurrent import RecurrentBase
 
 BLOCK_ROWS = 4096  # gradients that go back one step together: some tens of megabytes
 
@@ -45,7 +45,7 @@ class Recurrence:
     """
 
     def __init__(
-        self, name: str, layer: Recurrent, x: Array, initial: StateArrays, lengths: Array, reverse: bool,
+        self, name: str, layer: RecurrentBase, x: Array, initial: StateArrays, lengths: Array, reverse: bool,
         batched: bool,
     ) -> None:  # fmt: skip
         self.name, self.layer, self.lengths, self.reverse, self.batched = name, layer, lengths, reverse, batched
@@ -114,8 +114,8 @@ class Recurrence:
         copies = len(dstate[0]) // len(self.lengths)
         state = as_state(np.repeat(array[t], copies, axis=0)[None] for array in self.states)
         x = np.repeat(self.x[t], copies, axis=0)[None]
-        y, _, tape = self.layer.forward(x, state, self._running(t, copies))
-        dx, before = self.layer.backward(tape, np.zeros_like(y), as_state(array[None] for array in dstate))
+        *_, tape = self.layer.forward(x, state, self._running(t, copies))
+        dx, before = self.layer.backward(tape, None, as_state(array[None] for array in dstate))
         return tuple(array[0] for array in state_arrays(before)), dx[0]
 
     def backward(self, dy: Array, dfinal: StateArrays) -> tuple[Array, Arrays]:

@@ -4,14 +4,13 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ..._engine.arguments import Array
 from ..._engine.layout import Layout, as_state
-from ...nn import Layer, RepeatVector, Residual, Sequential
-from ...nn._layer import leaves
+from ...nn import Layer, RepeatVector, Residual, Sequential, log_softmax
+from ...nn._layer import every_layer
 from ...nn._pooling import Pool
-from ...nn._recurrent.recurrent import Recurrent
+from ...nn._recurrent.recurrent import RecurrentBase
 from .._gradients.target import split_embedding
 from .._trace.trace import Trace
 
@@ -21,16 +20,8 @@ BLOCK = 128  # windows that are processed together: some ten megabytes of tape
 def is_causal(model: Layer) -> bool:
     """Whether a model has an output at each step that depends on the steps up to there only."""
     return not any(
-        layer.bidirectional if isinstance(layer, Recurrent) else isinstance(layer, Pool | RepeatVector)
-        for layer in leaves(model)
+        isinstance(layer, Pool | RepeatVector) or getattr(layer, "bidirectional", False) for layer in every_layer(model)
     )
-
-
-def log_softmax(logits: ArrayLike) -> Array:
-    """The logarithms of the probabilities of logits (..., V), in float64."""
-    logits = np.asarray(logits, np.float64)
-    logits = logits - logits.max(axis=-1, keepdims=True)
-    return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
 
 
 def recent_influence(model: Layer, x: Array, trace: Trace, outputs: Array, window: int, softmax: bool = False) -> Array:
@@ -54,7 +45,7 @@ def recent_influence(model: Layer, x: Array, trace: Trace, outputs: Array, windo
         steps = np.minimum(starts + np.arange(window)[:, None], T - 1)  # (window, rows)
         y, _, tape = copy.forward(time_major(vectors[steps]), state_before(copy, "", trace, starts), last + 1)
         logits, dy = time_major(y)[last, rows], np.zeros(y.shape, y.dtype)
-        time_major(dy)[last, rows] = -np.exp(log_softmax(logits)) if softmax else 0
+        time_major(dy)[last, rows] = -np.exp(log_softmax(logits.astype(np.float64))) if softmax else 0
         time_major(dy)[last, rows, outputs[block]] += 1
         dx, _ = copy.backward(tape, dy)
         norms = np.sqrt(np.square(time_major(dx), dtype=float).sum(axis=-1))
@@ -64,12 +55,16 @@ def recent_influence(model: Layer, x: Array, trace: Trace, outputs: Array, windo
 
 
 def state_before(layer: Layer, prefix: str, trace: Trace, steps: Array) -> Any:
-    """The state of a model before each of these steps, as a batch of them; zero before step 0."""
+    """The state of a model before each of these steps, as a batch of them; before step 0 the initial one."""
     if isinstance(layer, Sequential):
         stateful = [(child, f"{prefix}{k}.") for k, child in enumerate(layer.layers) if child.stateful]
         return tuple(state_before(child, child_prefix, trace, steps) for child, child_prefix in stateful)
     if isinstance(layer, Residual):
         return state_before(layer.layer, prefix, trace, steps)
-    arrays = (trace[prefix + part] for part in ("h", "c") if prefix + part in trace)
-    before = np.maximum(steps - 1, 0)
-    return as_state(np.where(steps[:, None] == 0, 0, array[:, 0, before, 0]) for array in arrays)  # (L, rows, H)
+    arrays = [trace[prefix + part] for part in ("h", "c") if prefix + part in trace]
+    initial = layer.initial_states(len(steps)) if isinstance(layer, RecurrentBase) else (None,) * len(arrays)
+    begins, before = steps[:, None] == 0, np.maximum(steps - 1, 0)
+    return as_state(  # (L, rows, H)
+        np.where(begins, 0 if first is None else first, array[:, 0, before, 0])
+        for first, array in zip(initial, arrays, strict=True)
+    )

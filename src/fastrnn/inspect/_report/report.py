@@ -9,21 +9,22 @@ from string import Template
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..._engine.arguments import Array, as_size
-from ...nn import Layer
+from ...nn import Layer, log_softmax
 from ...nn._layer import leaves
+from .._gradients.influence import influence
 from .._plots.gates import GATES
 from .._trace.record import SEVERAL_INPUTS, trace
 from .._trace.tokenization import Reading
 from .._trace.trace import STATE_AXES, Trace
 from .._units.ranking import survey_units
-from .predictions import is_causal, log_softmax, recent_influence
+from .predictions import is_causal, recent_influence
+from .signals import CURVES, Blocks, signals
 
 TOP = 10  # outputs that are listed at each step
 NAN = -128  # as a byte
-
-Blocks = dict[str, Array]  # the arrays of a page by the id of their element
 
 
 def report(model: Layer, reading: Reading, *, title: str = "fastrnn", window: int = 40) -> str:
@@ -38,13 +39,13 @@ def report(model: Layer, reading: Reading, *, title: str = "fastrnn", window: in
     title : str, default "fastrnn"
     window : int, default 40
         How many of the latest steps to show the influence of. It is shown if the model has an output at each step that
-        depends on the steps up to there only.
+        depends on the steps up to there only. (That of all steps is shown if it has one output after all of them.)
 
     Returns
     -------
     str
-        HTML. It stores states and gates as bytes with a scale for each unit, with an error of at most 1/254 of the
-        largest magnitude of the unit.
+        HTML: a text with colors, or the curves of signals. It stores states and gates as bytes with a scale for each
+        unit, with an error of at most 1/254 of the largest magnitude of the unit.
 
     Raises
     ------
@@ -77,31 +78,55 @@ def report(model: Layer, reading: Reading, *, title: str = "fastrnn", window: in
     notes = ["States and gates are shown within 1/254 of the largest magnitude of each unit."]
     choices = recurrences(states, blocks)
     meta: dict[str, Any] = {
-        "labels": reading.labels,
-        "unknown": reading.unknown,
-        "spaced": max(map(len, reading.labels)) > 1,
+        "steps": T,
         "recurrences": choices,
         "matches": matches(states, reading, choices),
-        "window": 0,
+        "window": 0,  # how many of the latest steps have an influence that is shown; all steps have the same if "whole"
+        "whole": whole.y.ndim == 1,  # one output, after all steps
         "predictions": None,
     }
-    if whole.y.ndim == 2 and len(whole.y) == T:
+    if reading.tokens is None:
+        meta["signals"] = signals(reading, whole.y, blocks, notes)
+    else:
+        meta |= {"labels": reading.labels, "unknown": reading.unknown, "spaced": max(map(len, reading.labels)) > 1}
+    if meta["whole"] or (whole.y.ndim == 2 and len(whole.y) == T):
         causal = is_causal(model)
         next_token = causal and reading.tokens is not None and whole.y.shape[1] == len(reading.vocabulary or ())
-        meta["predictions"], outputs, loss = predictions(whole.y, reading, next_token, blocks)
+        meta["predictions"], outputs, loss = predictions(np.atleast_2d(whole.y), reading, next_token, blocks)
         if loss is not None:
             about.append(f"{loss:.3f} nats per next token")
-        if causal:
-            meta["window"] = window
-            blocks["influence"] = relative(recent_influence(model, reading.x, whole, outputs, window, next_token))
-            output = "the logarithm of the probability of the next token" if next_token else "the largest output"
-            notes.append(
-                f"The orange line under the latest {window} steps is their influence: the norm of the gradient of "
-                f"{output} with respect to the input of the step, relative to the largest of these norms."
-            )
+        meta["window"] = window if causal and not meta["whole"] else 0
+        if causal or meta["whole"]:
+            chosen = [outputs] if reading.tokens is not None else np.arange(min(CURVES, whole.y.shape[-1]))[:, None]
+            blocks["influence"] = influences(model, reading, whole, chosen, meta["window"], next_token)
+            notes.append(explanation(meta["window"], "signals" in meta, next_token))
     if reading.unknown:
         notes.append(f"{len(reading.unknown)} tokens with a dotted underline are not in the vocabulary.")
     return page(title, about, notes, meta, blocks)
+
+
+def influences(model: Layer, reading: Reading, whole: Trace, chosen: ArrayLike, window: int, next_token: bool) -> Array:
+    """The influence of steps on each of the chosen outputs (K, T) or (K, 1), the same at all steps, as bytes.
+
+    (K, T, window) of the latest steps, or without a window (K, T) of all steps on outputs after the last one.
+    """
+    T = len(reading.labels)
+    if not window:
+        return relative(np.stack([influence(model, reading.x, output=k) for (k,) in np.asarray(chosen)]))
+    rows = (np.broadcast_to(row, T) for row in np.asarray(chosen))
+    return relative(np.stack([recent_influence(model, reading.x, whole, row, window, next_token) for row in rows]))
+
+
+def explanation(window: int, curves: bool, next_token: bool) -> str:
+    """What the influence in a page is."""
+    mark = "shading behind" if curves else "line under"
+    output = "the chosen output" if curves else "the largest output"
+    output = "the logarithm of the probability of the next token" if next_token else output
+    steps = f"the latest {window} steps" if window else "the steps"
+    return (
+        f"The orange {mark} {steps} is their influence: the norm of the gradient of {output} with respect to the input "
+        "of the step, relative to the largest of these norms."
+    )
 
 
 def aligned(whole: Trace, T: int) -> Trace:
@@ -135,11 +160,11 @@ def quantized(values: Array) -> tuple[Array, Array]:
     return np.where(finite, np.clip(np.round(steps), -127, 127), NAN).astype(np.int8), scale
 
 
-def relative(influence: Array) -> Array:
-    """Influence (T, window) as bytes, relative to the largest of each row; 0 where a model has diverged."""
-    influence = np.where(np.isfinite(influence), influence, 0)
-    largest = influence.max(axis=1, keepdims=True)
-    return np.round(255 * influence / np.where(largest > 0, largest, 1)).astype(np.uint8)
+def relative(norms: Array) -> Array:
+    """Influence (..., steps) as bytes, relative to the largest of each row; 0 where a model has diverged."""
+    norms = np.where(np.isfinite(norms), norms, 0)
+    largest = norms.max(axis=-1, keepdims=True)
+    return np.round(255 * norms / np.where(largest > 0, largest, 1)).astype(np.uint8)
 
 
 def predictions(
@@ -147,12 +172,14 @@ def predictions(
 ) -> tuple[dict[str, Any], Array, float | None]:
     """A description of the outputs, the output of each step whose influence is shown, and the loss of next tokens."""
     T, V = y.shape
-    values = np.exp(log_softmax(y)) if next_token else y.astype(float)
+    values = y.astype(np.float64)
+    log_p = log_softmax(values) if next_token else values
+    values = np.exp(log_p) if next_token else values
     top = min(TOP, V)
     best = np.argsort(-values, axis=1, kind="stable")[:, :top]
     blocks["top"], blocks["top-value"] = best.astype(np.uint32), np.take_along_axis(values, best, 1).astype(np.float32)
     names = reading.vocabulary if next_token else [f"output {k}" for k in range(V)]
-    title = "Largest outputs at this step"
+    title = "Largest outputs at this step" if T == len(reading.labels) else "Largest outputs after the last step"
     about: dict[str, Any] = {"top": top, "softmax": next_token, "next": None, "title": title, "names": names}
     outputs, loss = best[:, 0].copy(), None
     if next_token and reading.tokens is not None:
@@ -160,7 +187,7 @@ def predictions(
         outputs[:-1] = reading.tokens[1:]
         about["next"] = [*reading.tokens[1:].tolist(), None]
         blocks["next-p"] = values[np.arange(T), outputs].astype(np.float32)
-        loss = None if T == 1 else float(-log_softmax(y)[np.arange(T - 1), outputs[:-1]].mean())
+        loss = None if T == 1 else float(-log_p[np.arange(T - 1), outputs[:-1]].mean())
     return about, outputs, loss
 
 
@@ -189,14 +216,15 @@ def summary(layer: Layer) -> str:
 def page(title: str, about: list[str], notes: list[str], meta: dict[str, Any], blocks: Blocks) -> str:
     """The HTML of the page."""
     folder = resources.files("fastrnn.inspect._report") / "page"
-    parts = {name: (folder / f"page.{name}").read_text(encoding="utf-8") for name in ("html", "css", "js")}
+    scripts = "data.js", *(("signals.js", "zoom.js") if "signals" in meta else ("text.js",)), "page.js"
+    files = {name: (folder / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", *scripts)}
     coded = {name: base64.b64encode(np.ascontiguousarray(array).tobytes()).decode() for name, array in blocks.items()}
-    return Template(parts["html"]).substitute(
+    return Template(files["page.html"]).substitute(
         title=html.escape(title),
         about=html.escape(" \N{MIDDLE DOT} ".join(about)),
         notes=html.escape(" ".join(notes)),
-        style=parts["css"],
-        script=parts["js"],
+        style=files["page.css"],
+        script="\n".join(files[name] for name in scripts),
         meta=json.dumps(meta).replace("<", "\\u003c"),  # so that no text can end the script
         blocks="\n".join(f'<script id="{name}" type="text/plain">{text}</script>' for name, text in coded.items()),
     )

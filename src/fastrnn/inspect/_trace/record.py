@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from ..._engine.ragged import length_mask
 from ...nn import AttentionDecoder, EchoState, Layer, Seq2Seq, Tape
 from ...nn._layer import leaves
-from ...nn._recurrent.recurrent import Recurrent
+from ...nn._recurrent.recurrent import RecurrentBase
 from ...nn._recurrent.step_values import step_values, tape_lengths
 from .trace import ATTENTION_AXES, STATE_AXES, Trace
 
@@ -70,7 +70,7 @@ def trace(model: Layer, x: Any, lengths: ArrayLike | None = None) -> Trace:
     """
     if not isinstance(model, Layer):
         raise TypeError(f"model: expected a layer of fastrnn, got {type(model).__name__}")
-    if not any(isinstance(layer, Recurrent | EchoState) for layer in leaves(model)):
+    if not any(isinstance(layer, RecurrentBase | EchoState) for layer in leaves(model)):
         raise ValueError(f"model: expected a recurrent layer in it, got {model!r}")
     inputs, named = as_arguments(model, x, lengths)
     model = model.inference_copy()
@@ -110,9 +110,9 @@ def join_names(*names: str) -> str:
     return ".".join(filter(None, names))
 
 
-def recurrent_tapes(layer: Layer, tape: Tape, name: str = "") -> Iterator[tuple[str, Recurrent[Any], Tape]]:
+def recurrent_tapes(layer: Layer, tape: Tape, name: str = "") -> Iterator[tuple[str, RecurrentBase[Any], Tape]]:
     """(name, layer, tape) of each recurrent layer in a layer, which may be one itself."""
-    if isinstance(layer, Recurrent):
+    if isinstance(layer, RecurrentBase):
         yield name, layer, tape
     for child_name, child, child_tape in layer.child_tapes(tape):
         yield from recurrent_tapes(child, child_tape, join_names(name, child_name))

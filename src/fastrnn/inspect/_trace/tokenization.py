@@ -2,6 +2,7 @@
 """Turns a text or an array into the input of a model, with a label for each step."""
 
 from collections.abc import Sequence
+from reprlib import repr as short  # of what may be large or nested deeply
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +31,8 @@ class Reading(NamedTuple):
         None for a signal.
     vocabulary : list of str or None
         By token; None for a signal.
+    features, units : list of str or None
+        Of a signal, I of each: the names of its features and their units, which may be empty; None for tokens.
     """
 
     x: Array
@@ -37,6 +40,8 @@ class Reading(NamedTuple):
     unknown: list[int]
     tokens: Array | None
     vocabulary: list[str] | None
+    features: list[str] | None = None
+    units: list[str] | None = None
 
 
 def read_text(model: Layer, text: str, vocabulary: Sequence[str], steps: int | None = None) -> Reading:
@@ -90,16 +95,24 @@ def read_text(model: Layer, text: str, vocabulary: Sequence[str], steps: int | N
     return Reading(x, labels, unknown, tokens, names + [UNKNOWN] * (size - known))
 
 
-def read_array(model: Layer, array: ArrayLike, vocabulary: Sequence[str] | None = None) -> Reading:
+def read_array(
+    model: Layer, array: ArrayLike, vocabulary: Sequence[str] | None = None, *,
+    features: Sequence[str] | None = None, units: Sequence[str] | None = None,
+) -> Reading:  # fmt: skip
     """Take an array as a sequence: integers (T,) for a model that reads tokens, else numbers (T, I).
 
     Parameters
     ----------
     model : Layer
     array : array_like
+        For a model of one feature also (T,).
     vocabulary : sequence of str, optional
-        The labels of the tokens. By default their numbers; features are labelled by the first of them, drawn as a bar
-        of eight heights.
+        The labels of the tokens. By default their numbers; the steps of a signal are labelled by its first feature,
+        drawn as a bar of eight heights.
+    features : sequence of str, optional
+        The names of the I features; by default "x0", "x1", ...
+    units : sequence of str, optional
+        The units of the I features, such as "V"; by default they have none, "".
 
     Returns
     -------
@@ -108,34 +121,59 @@ def read_array(model: Layer, array: ArrayLike, vocabulary: Sequence[str] | None 
     Raises
     ------
     TypeError, ValueError
-        The array does not fit the model or is empty.
+        The array does not fit the model or is empty, or there is not one name and one unit for each feature.
 
     Examples
     --------
     >>> import numpy as np, fastrnn as fr
     >>> from fastrnn import inspect
-    >>> "".join(inspect.read_array(fr.GRU(1, 8, seed=0), np.sin(np.arange(12.0))[:, None]).labels)
+    >>> "".join(inspect.read_array(fr.GRU(1, 8, seed=0), np.sin(np.arange(12.0))).labels)
     '▅▇█▅▂▁▄▇█▆▃▁'
     """
     array = as_array("array", array)
     size = input_size(model)
     if reads_tokens(model):
-        if array.dtype.kind not in "iu" or array.ndim != 1 or not array.size:
-            raise ValueError(f"array: expected integers (T,), the tokens, got {array.dtype} of shape {array.shape}")
-        if array.min() < 0 or array.max() >= size:
-            raise ValueError(f"array: expected tokens in 0..{size - 1}, got {array.min()}..{array.max()}")
-        names = [str(k) for k in range(size)] if vocabulary is None else as_vocabulary(vocabulary)
-        names += [UNKNOWN] * (size - len(names))
-        return Reading(array, [names[k] for k in array], [], array, names[:size])
-    if array.dtype.kind not in "fiub" or array.ndim != 2 or not array.size or array.shape[1] != size:
+        if features is not None or units is not None:
+            raise ValueError(f"{'units' if features is None else 'features'}: expected none for a model of tokens")
+        return read_tokens(array, size, vocabulary)
+    if array.ndim == 1 and size == 1:
+        array = array[:, None]
+    if array.dtype.kind not in "fiub" or array.ndim != 2 or array.shape[1] != size:
         raise ValueError(f"array: expected numbers (T, {size}), got {array.dtype} of shape {array.shape}")
+    if not len(array):
+        raise ValueError(f"array: expected at least one step, got shape {array.shape}")
+    names = as_names("features", features, [f"x{k}" for k in range(size)])
     with np.errstate(over="ignore"):  # reported below
         x = array.astype(model.dtype)  # type: ignore[attr-defined]
     if not np.isfinite(x).all():
-        raise ValueError("array: expected finite numbers, got NaN or infinity")
-    first = x[:, 0].astype(float)
+        t, k = np.argwhere(~np.isfinite(x))[0]
+        raise ValueError(f"array: expected finite numbers, got {array[t, k]} in feature {names[k]} at step {t}")
+    first = x[:, 0] / (np.abs(x[:, 0]).max() or 1)  # the difference of two numbers of float64 may overflow
     heights = (first - first.min()) / (np.ptp(first) or 1) * (len(BARS) - 1)
-    return Reading(x, [BARS[k] for k in heights.round().astype(int)], [], None, None)
+    labels = [BARS[k] for k in heights.round().astype(int)]
+    return Reading(x, labels, [], None, None, names, as_names("units", units, [""] * size))
+
+
+def read_tokens(array: Array, size: int, vocabulary: Sequence[str] | None) -> Reading:
+    """Integers (T,) as tokens below `size`."""
+    if array.dtype.kind not in "iu" or array.ndim != 1 or not array.size:
+        raise ValueError(f"array: expected integers (T,), the tokens, got {array.dtype} of shape {array.shape}")
+    if array.min() < 0 or array.max() >= size:
+        raise ValueError(f"array: expected tokens in 0..{size - 1}, got {array.min()}..{array.max()}")
+    names = [str(k) for k in range(size)] if vocabulary is None else as_vocabulary(vocabulary)
+    names += [UNKNOWN] * (size - len(names))
+    return Reading(array, [names[k] for k in array], [], array, names[:size])
+
+
+def as_names(name: str, given: Sequence[str] | None, default: list[str]) -> list[str]:
+    """Strings, one for each feature."""
+    if given is None:
+        return default
+    if not isinstance(given, list | tuple) or not all(isinstance(one, str) for one in given):
+        raise TypeError(f"{name}: expected strings, got {short(given)}")
+    if len(given) != len(default):
+        raise ValueError(f"{name}: expected {len(default)}, one for each feature, got {len(given)}: {short(given)}")
+    return list(given)
 
 
 def as_vocabulary(vocabulary: Any) -> list[str]:
@@ -143,7 +181,7 @@ def as_vocabulary(vocabulary: Any) -> list[str]:
     if not isinstance(vocabulary, str | list | tuple) or not all(
         isinstance(token, str) and token for token in vocabulary
     ):
-        raise TypeError(f"vocabulary: expected strings, got {vocabulary!r:.60}")
+        raise TypeError(f"vocabulary: expected strings, got {short(vocabulary)}")
     if not vocabulary:
         raise ValueError("vocabulary: expected at least one token, got none")
     if len(set(vocabulary)) < len(vocabulary):

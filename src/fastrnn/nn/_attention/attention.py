@@ -29,17 +29,17 @@ class Attention(Container):
 
     (Bahdanau, Cho, Bengio 2015, arXiv 1409.0473, equations 5 and 6). The scores are
 
-    ==========  =========================  ==============================================================
-    "additive"  ``v^T tanh(W q + U m)``    Bahdanau et al., section A.1.2
-    "dot"       ``q^T m``                  Luong, Pham, Manning 2015, arXiv 1508.04025, equation 8, as are
-    "general"   ``q^T W m``                this one
-    "concat"    ``v^T tanh(W [q; m])``     and this one
-    ==========  =========================  ==============================================================
+    ============  =======================  ==============================================================
+    "additive"    ``v^T tanh(W q + U m)``  Bahdanau et al., section A.1.2
+    "dot"         ``q^T m``                Luong, Pham, Manning 2015, arXiv 1508.04025, equation 8, as are
+    "general"     ``q^T W m``              this one
+    "concat"      ``v^T tanh(W [q; m])``   and this one
+    "scaled_dot"  ``q^T m / sqrt(Q)``      Vaswani et al. 2017, arXiv 1706.03762, equation 1
+    ============  =======================  ==============================================================
 
-    "concat" is the same function of q and m as "additive": the columns of its one matrix that multiply q are W, those
-    that multiply m are U, and neither has a bias. It is computed and stored in that form; only the initial values
-    differ, which are those of one matrix of Q + M columns. (The two papers differ in what they take for q: Bahdanau
-    et al. the state of the decoder before its step, Luong et al. the one after it. That is the caller's choice.)
+    "concat" is the same function as "additive": the columns of its one matrix that multiply q are W, those that
+    multiply m are U. It is computed and stored in that form; only the initial values differ, which are those of one
+    matrix of Q + M columns. (For q, Bahdanau et al. take the decoder's state before its step, Luong et al. after it.)
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Attention(Container):
     """
 
     query_size: Size = Size("Q, the features of a query.")
-    memory_size: Size = Size('M, the features of a step of the memory. For "dot" it is Q.')
+    memory_size: Size = Size('M, the features of a step of the memory. For "dot" and "scaled_dot" it is Q.')
     _: KW_ONLY
     score: Choice = Choice("The score, as above.", scores.SCORES, default="additive")
     attention_size: OptionalSize = OptionalSize(
@@ -78,8 +78,9 @@ class Attention(Container):
             vars(self)["attention_size"] = self.attention_size or self.query_size
         elif self.attention_size is not None:
             raise ValueError(f"attention_size: expected None, as {self.score!r} has none, got {self.attention_size!r}")
-        if self.score == "dot" and self.query_size != self.memory_size:
+        if self.score in scores.PLAIN and self.query_size != self.memory_size:
             raise ValueError(f"memory_size: expected {self.query_size}, the query_size, got {self.memory_size}")
+        self._scale = self.query_size**-0.5 if self.score == "scaled_dot" else 1.0
         matrices = scores.matrices(**self.config())
         children = {name: Linear(I, O, bias=False, dtype=self.dtype, seed=seed) for name, (O, I) in matrices}
         if self.score == "concat":
@@ -206,10 +207,6 @@ class Attention(Container):
             Rows of the query.
         keep : bool
             Keep what `prepare_back` needs.
-
-        Returns
-        -------
-        AttentionMemory
         """
         values = as_floats("memory", memory, self.dtype)
         expected = layout.shape("T", N, self.memory_size)
@@ -222,7 +219,7 @@ class Attention(Container):
             padding = ~length_mask(as_lengths(lengths, len(values), N, of="memory"), len(values))
             values = np.where(padding[..., None], self.dtype.type(0), values)
         values = np.require(values, requirements="C")  # so that einsum sums rows in one order
-        if self.score == "dot":
+        if self.score in scores.PLAIN:
             return AttentionMemory(values, values, None, padding, None)
         assert self.memory is not None
         keys, tape = self.memory.forward(values) if keep else (self.memory(values), None)
@@ -232,12 +229,14 @@ class Attention(Container):
     def project(self, query: Array, keep: bool) -> tuple[Array, Tape | None]:
         """The query (..., Q) in the form that the score takes, (..., K), and the tape of that."""
         if self.query is None:
-            return np.require(query, requirements="C"), None
+            return np.require(query if self._scale == 1 else query * self._scale, requirements="C"), None
         return self.query.forward(query) if keep else (self.query(query), None)
 
     def project_back(self, tape: Tape | None, dquery: Array) -> Array:
         """Back through `project`, given the tape of it."""
-        return dquery if tape is None or self.query is None else self.query.backward(tape, dquery)
+        if tape is not None and self.query is not None:
+            return self.query.backward(tape, dquery)
+        return dquery if self._scale == 1 else dquery * self._scale
 
     def prepare_back(self, prepared: AttentionMemory, gradients: MemoryGradients) -> Array:
         """Back through `prepare`: the gradient of the memory, (T, N, M)."""

@@ -72,20 +72,18 @@ class AttentionDecoder(Container):
         check_fit(self)
         fed = self.combine.out_features if self.input_feeding else 0
         self.input_size: int = self.layer.input_size - fed
-        super()._setup()
 
     @property
     def stateful(self) -> bool:
         return True
 
     @property
-    def takes_lengths(self) -> bool:
+    def keeps_axes(self) -> bool:
         return True
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        """That of the layers."""
-        return self.layer.dtype
+    def takes_lengths(self) -> bool:
+        return True
 
     @property
     def batch_first(self) -> bool:
@@ -193,7 +191,7 @@ class AttentionDecoder(Container):
         return y, state, weights, Tape(self, content, y.shape)
 
     def backward(  # type: ignore[override]
-        self, tape: Tape, dy: ArrayLike, dstate: Any = None, dweights: ArrayLike | None = None
+        self, tape: Tape, dy: ArrayLike | None, dstate: Any = None, dweights: ArrayLike | None = None
     ) -> tuple[Array, Array, Any]:
         """Back-propagation through time; the gradients of the parameters are added into `grads`.
 
@@ -201,9 +199,9 @@ class AttentionDecoder(Container):
         ----------
         tape : Tape
             From this layer's `forward`; used up.
-        dy, dstate, dweights : array_like
-            Gradients of the loss with respect to y, the final state and the weights, as these. The last two are zero by
-            default.
+        dy, dstate, dweights : array_like or None
+            Gradients of the loss with respect to y, the final state and the weights, as these. None is zero; at least
+            one is an array.
 
         Returns
         -------
@@ -215,7 +213,7 @@ class AttentionDecoder(Container):
         TypeError, ValueError
             The tape is used or another layer's, or a gradient has the wrong dtype or shape. Nothing is added then.
         """
-        (layout, y, shape, padding, saved), gradient = self._opened(tape, dy)
+        (layout, y, shape, padding, saved), gradient = self._opened(tape, dy, others=(dstate, dweights))
         dy_time_major = layout.time_major(gradient)
         if dweights is not None:
             dweights = as_gradient("dweights", dweights, layout, shape, self.dtype, "the weights")

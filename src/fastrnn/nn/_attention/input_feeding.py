@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..._engine.arguments import Array
-from ..._engine.layout import as_state, as_states
+from ..._engine.layout import StateArrays, as_state, as_states
 from .._parameters import NamedArrays
 from .._tape import Tape
 from . import scores
@@ -121,7 +121,10 @@ def forward(
     (T, N, _), S = x.shape, len(memory.values)
     y = np.empty((T, N, decoder.combine.out_features), x.dtype)
     weights = np.empty((T, N, S), x.dtype)
-    state, steps = as_decoder_states(decoder, "state", state, N), []
+    provided, steps = state, []
+    state = as_decoder_states(decoder, "state", state, N, decoder.layer.initial_states(N))
+    if T and (provided is None or provided[0] is None):
+        state = None, state[1]  # the layer begins by itself, so that an initial state that it learns gets its gradient
     for t in range(T):
         running = None if padding is None or not padding[t].any() else ~padding[t]
         y[t], state, columns, saved = step(decoder, x[t], memory, state, running, training)
@@ -163,8 +166,10 @@ def _as_sequence(array: Array, decoder: Any) -> Array:
     return np.expand_dims(array, 1 if decoder.batch_first else 0)
 
 
-def as_decoder_states(decoder: Any, name: str, state: Any, N: int) -> tuple[Any, Array]:
-    """A pair of arrays, the state of the layer and the last y (1, N, A); zeros for what is None."""
+def as_decoder_states(
+    decoder: Any, name: str, state: Any, N: int, initial: StateArrays = (None, None)
+) -> tuple[Any, Array]:
+    """A pair of arrays, the state of the layer, by default `initial`, and the last y (1, N, A); zeros for None."""
     if state is None:
         state = None, None
     if not isinstance(state, tuple | list) or len(state) != 2:
@@ -174,5 +179,6 @@ def as_decoder_states(decoder: Any, name: str, state: Any, N: int) -> tuple[Any,
     shape = (layer.num_layers, N, layer.hidden_size)
     inner = as_states(f"{name}[0]", state[0], layer.cell.parts, shape, True, layer.dtype)
     (last_y,) = as_states(f"{name}[1]", state[1], ("y",), (1, N, A), True, layer.dtype)
+    inner = tuple(other if array is None else array for array, other in zip(inner, initial, strict=False))
     layer_state = as_state(np.zeros(shape, layer.dtype) if array is None else array for array in inner)
     return layer_state, np.zeros((1, N, A), layer.dtype) if last_y is None else last_y

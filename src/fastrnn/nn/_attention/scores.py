@@ -12,7 +12,8 @@ import numpy as np
 from ..._engine.arguments import Array
 from .._tape import Tape
 
-SCORES = ("additive", "dot", "general", "concat")
+SCORES = ("additive", "dot", "general", "concat", "scaled_dot")
+PLAIN = ("dot", "scaled_dot")  # products of the query and the memory themselves, which have no parameters
 
 
 def matrices(

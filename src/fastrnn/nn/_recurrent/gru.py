@@ -7,10 +7,10 @@ from ..._engine.arguments import Array
 from ..._engine.cells import CELLS, Cell
 from .._option import KW_ONLY
 from .._options import Flag
-from .recurrent import Recurrent
+from .recurrent import RecurrentBase
 
 
-class GRU(Recurrent[Array]):
+class GRU(RecurrentBase[Array]):
     """Gated recurrent unit; torch.nn.GRU, and the form with the reset gate before the product.
 
     ``r, z = sigma(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh)``,

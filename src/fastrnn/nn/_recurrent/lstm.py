@@ -7,11 +7,11 @@ from ..._engine.arguments import Array
 from ..._engine.cells import CELLS, Cell
 from .._option import KW_ONLY
 from .._options import Probabilities
-from .recurrent import Recurrent
+from .recurrent import RecurrentBase
 from .regularization import ZONEOUT
 
 
-class LSTM(Recurrent[tuple[Array, Array]]):
+class LSTM(RecurrentBase[tuple[Array, Array]]):
     """Long short-term memory, torch.nn.LSTM (Hochreiter and Schmidhuber 1997; forget gate of Gers et al. 2000).
 
     ``i, f, g, o = sigma, sigma, tanh, sigma(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh)``,

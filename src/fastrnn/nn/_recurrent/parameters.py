@@ -31,6 +31,17 @@ def shapes(gates: int, sizes: Sizes, bias: bool) -> Shapes:
                 yield b_hh, (G * H,)
 
 
+def state_name(part: str) -> str:
+    """The name of the initial h or c, where it is learned."""
+    return f"{part}0"
+
+
+def state_shapes(parts: tuple[str, ...], sizes: Sizes) -> Shapes:
+    """(name, shape) of each part of an initial state that is learned."""
+    _, H, L, D = sizes
+    return ((state_name(part), (L * D, H)) for part in parts)
+
+
 def initial(gates: int, sizes: Sizes, bias: bool, dtype: np.dtype[Any], rng: Generator) -> dict[str, Array]:
     """PyTorch's default: every parameter uniform in +-1/sqrt(H)."""
     (I, H, L, D), G = sizes, gates

@@ -23,7 +23,7 @@ from .stream import Stream
 from .training import Downstream, Random, Upstream, backward, forward
 
 
-class Recurrent(StatefulLayer[State]):
+class RecurrentBase(StatefulLayer[State]):
     """A stack of recurrent layers; what RNN, LSTM and GRU share."""
 
     input_size: Size = Size("I, the features of each step of x.")
@@ -52,6 +52,12 @@ class Recurrent(StatefulLayer[State]):
     zoneout: Probabilities = Probabilities(ZONEOUT, ("h",), default=0.0)
     weight_drop: Number = Number(WEIGHT_DROP, PROBABILITY, default=0.0, omit=True)
     delta_clip: OptionalNumber = OptionalNumber(DELTA_CLIP, POSITIVE, default=None, omit=True)
+    learn_initial_state: Flag = Flag(
+        "Where no state is given, each row begins with parameters ``h0`` and, of an LSTM, ``c0`` (L*D, H), which are 0 "
+        "at first and learn, instead of zeros.",
+        default=False,
+        omit=True,
+    )
 
     def _setup(self, seed: Generator) -> None:
         if self.dropout and self.num_layers == 1:
@@ -68,7 +74,10 @@ class Recurrent(StatefulLayer[State]):
         names = [parameters.names(k, d) for k in range(self.num_layers) for d in range(self.num_directions)]
         self.stack: Stack = Stack(self.cell, *sizes, self.dtype, self._arrays, names, self.params, update)
         self._weight_grads = [tuple(map(self._grad_arrays.get, four)) for four in names]  # of each layer and direction
-        self._fast_path = self.stack.fast_path(self.batch_first)
+        fast_path = self.stack.fast_path(self.batch_first)
+        self._fast_path = fast_path
+        if self.learn_initial_state:  # it begins with zeros
+            self._fast_path = lambda x, state: None if state is None else fast_path(x, state)
 
     @classmethod
     @abstractmethod
@@ -87,15 +96,32 @@ class Recurrent(StatefulLayer[State]):
 
     @classmethod
     def parameter_shapes(
-        cls, input_size: int, hidden_size: int, num_layers: int, bias: bool, bidirectional: bool, **others: Any
-    ) -> Shapes:
-        gates, D = cls.cell_of(**others).gates, 2 if bidirectional else 1
-        return parameters.shapes(gates, (input_size, hidden_size, num_layers, D), bias)
+        cls, input_size: int, hidden_size: int, num_layers: int, bias: bool, bidirectional: bool,
+        learn_initial_state: bool = False, **others: Any,
+    ) -> Shapes:  # fmt: skip
+        cell, sizes = cls.cell_of(**others), (input_size, hidden_size, num_layers, 2 if bidirectional else 1)
+        yield from parameters.shapes(cell.gates, sizes, bias)
+        if learn_initial_state:
+            yield from parameters.state_shapes(cell.parts, sizes)
 
     def initial_parameters(self, rng: Generator) -> dict[str, Array]:
-        """PyTorch's default: every parameter uniform in +-1/sqrt(H)."""
+        """PyTorch's default: every parameter uniform in +-1/sqrt(H); 0 for an initial state that is learned."""
         sizes = self.input_size, self.hidden_size, self.num_layers, self.num_directions
-        return parameters.initial(self.cell.gates, sizes, self.bias, self.dtype, rng)
+        arrays = parameters.initial(self.cell.gates, sizes, self.bias, self.dtype, rng)
+        parts = self.cell.parts if self.learn_initial_state else ()
+        return arrays | {name: np.zeros(shape, self.dtype) for name, shape in parameters.state_shapes(parts, sizes)}
+
+    def initial_states(self, N: int) -> StateArrays:
+        """Where a call without a state begins: the arrays (L*D, N, H) that are learned, or None for zeros."""
+        if not self.learn_initial_state:
+            return (None,) * len(self.cell.parts)
+        arrays = (self._arrays[parameters.state_name(part)] for part in self.cell.parts)
+        return tuple(np.repeat(array[:, None], N, axis=1) for array in arrays)
+
+    def other_names(self) -> dict[str, str]:
+        """Those of a cell of PyTorch, such as torch.nn.LSTMCell, for one layer of one direction."""
+        single = (self.num_layers, self.num_directions) == (1, 1)
+        return {name.removesuffix("_l0"): name for name in self._arrays if single and name.endswith("_l0")}
 
     @property
     def features_in(self) -> int:
@@ -103,6 +129,9 @@ class Recurrent(StatefulLayer[State]):
 
     def features_after(self, features: int | None) -> int:
         return (2 if self.bidirectional else 1) * self.hidden_size
+
+    def directions_after(self, directions: int | None) -> int:
+        return 2 if self.bidirectional else 1
 
     def whole_sequence_options(self) -> list[str]:
         """The options in use that refer to a sequence as a whole, so that it cannot be run step by step."""
@@ -125,7 +154,7 @@ class Recurrent(StatefulLayer[State]):
         ----------
         x : array_like, shape (T, N, I), with `batch_first` (N, T, I), or unbatched (T, I)
         state : array_like or tuple, optional
-            h (RNN, GRU) or (h, c) (LSTM), each (L*D, N, H), unbatched (L*D, H). Zero by default.
+            h (RNN, GRU) or (h, c) (LSTM), each (L*D, N, H), unbatched (L*D, H). By default zero, or what is learned.
         lengths : array_like of int, shape (N,), optional
             How many steps of each row count, 0..T, in any order.
 
@@ -148,12 +177,14 @@ class Recurrent(StatefulLayer[State]):
     def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, State, Any]:
         x, layout, initial, lengths = self.stack.enter(x, state, lengths, self.batch_first)
         T, N, _ = x.shape
+        initial = self.initial_states(N) if state is None else initial
         y = np.empty(layout.shape(T, N, self.num_directions * self.hidden_size), self.dtype)
         final, saved = self.stack.empty_state(N), None
         if training:
             random = Random(self._rng, self.dropout, None if self._deterministic else self._regularization)
             states = initial, final
             saved = forward(self.stack, x, layout.time_major(y), states, lengths, random, self.recompute)
+            saved = saved._replace(from_parameters=self.learn_initial_state and state is None)
             y.flags.writeable = False  # the tape refers to it
         else:
             self.stack.infer(x, layout.time_major(y), initial, final, lengths)
@@ -166,6 +197,9 @@ class Recurrent(StatefulLayer[State]):
         up = Upstream(readable(layout.time_major(dy)), dstate)
         down = Downstream(layout.time_major(dx), dinitial, self._weight_grads)
         backward(self.stack, trained, up, down, self.dropout, self._backward_hook(extras))
+        if trained.from_parameters:  # each row began there
+            for part, array in zip(self.cell.parts, dinitial, strict=True):
+                self._grad_arrays[parameters.state_name(part)] += array.sum(axis=1, dtype=np.float64).astype(self.dtype)
         return dx, self._state(dinitial, layout)
 
     def _backward_hook(self, extras: dict[str, float]) -> Any:

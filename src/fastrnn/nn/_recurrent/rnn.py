@@ -8,13 +8,13 @@ from ..._engine.cells import CELLS, Cell
 from .._option import KW_ONLY
 from .._options import Choice, Number
 from .gradient_norm import SLOPES, add_gradient_norm
-from .recurrent import Recurrent
+from .recurrent import RecurrentBase
 
 CELL_OF = {cell.activation: cell for cell in CELLS.values() if cell.activation}
 NONLINEARITIES = tuple(CELL_OF)
 
 
-class RNN(Recurrent[Array]):
+class RNN(RecurrentBase[Array]):
     """Plain recurrent network (Elman 1990), torch.nn.RNN with more nonlinearities.
 
     ``h_t = act(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh)``

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from ..._engine import passes
 from ..._engine.arguments import Array, as_array, as_floats, as_integers, as_size, readable
-from ..._engine.layout import as_state, as_states, h_and_c
+from ..._engine.layout import StateArrays, as_state, as_states, h_and_c
 
 
 class Stream:
@@ -39,7 +39,8 @@ class Stream:
         self.batch: int = as_size("batch", batch)
         self._layer = layer
         L, N, H = layer.num_layers, self.batch, layer.hidden_size
-        self._state = tuple(np.zeros((L, N, H), layer.dtype) for _ in layer.cell.parts)
+        self._state = tuple(np.empty((L, N, H), layer.dtype) for _ in layer.cell.parts)
+        self.reset()
         between = [np.empty((N, H), layer.dtype) for _ in range(L - 1)]
         stack = [(weights, *h_and_c(self._state, k)) for k, weights in enumerate(layer.stack.weights)]
         self._stepper = passes.stepper(stack, between)
@@ -106,11 +107,15 @@ class Stream:
     def state(self, value: Any) -> None:
         layer = self._layer
         arrays = as_states("state", value, layer.cell.parts, self._state[0].shape, True, layer.dtype)
+        self._write(layer.initial_states(self.batch) if value is None else arrays, slice(None))
+
+    def _write(self, arrays: StateArrays, rows: Any) -> None:
+        """Write some rows of a state; None is zero."""
         for array, new in zip(self._state, arrays, strict=True):
-            array[...] = 0 if new is None else new
+            array[:, rows] = 0 if new is None else new[:, rows]
 
     def reset(self, rows: ArrayLike | None = None) -> None:
-        """Return to the zero state.
+        """Return to the initial state: zero, or the parameters of now if the layer learns it.
 
         Parameters
         ----------
@@ -122,12 +127,11 @@ class Stream:
         TypeError, ValueError
             `rows` is neither, or a number is out of range. Nothing is changed then.
         """
-        chosen = slice(None) if rows is None else _as_rows("rows", rows, self.batch)
-        for array in self._state:
-            array[:, chosen] = 0
+        chosen = slice(None) if rows is None else as_rows("rows", rows, self.batch)
+        self._write(self._layer.initial_states(self.batch), chosen)
 
 
-def _as_rows(name: str, rows: ArrayLike, N: int) -> Array:
+def as_rows(name: str, rows: ArrayLike, N: int) -> Array:
     """A mask of N rows, or row numbers, as an index, or an error that begins with `name`."""
     mask = as_array(name, rows, "a mask of bool or row numbers")
     if mask.dtype == bool:

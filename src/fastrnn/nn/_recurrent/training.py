@@ -41,6 +41,7 @@ class Trained(NamedTuple):
     saved: list[list[Any]]  # of each layer and direction
     dropped: list[Array]  # the mask of dropout behind each layer but the last, (T, N, D*H)
     weight_masks: list[list[Array | None]]  # what w_hh of each layer and direction was multiplied by
+    from_parameters: bool = False  # whether the initial state is that of the layer's parameters
 
     @property
     def x_shape(self) -> tuple[int, int, int]:

@@ -60,8 +60,8 @@ class EchoState(ReservoirLayer):
         y : array_like or list of array_like
             The targets, O features in x's layout.
         ridge : float, default 1e-6
-            At least 0. The weight of the squares of W and b beside the squared errors, both summed: ``W = Y X^T (X
-            X^T + ridge I)^-1`` (equation 9 of the guide named above).
+            At least 0. The weight of the squares of W beside the squared errors, both summed: ``W = Y X^T (X X^T +
+            ridge I)^-1`` (equation 9 of the guide named above), with X and Y less their means. The bias b is free.
         lengths : array_like of int, optional
             As in a call; not for lists.
 

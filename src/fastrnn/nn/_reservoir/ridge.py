@@ -12,7 +12,8 @@ class Ridge:
     Of the matrix [1, features, targets] with a row for each sample only the triangle of its QR decomposition is kept,
     which the next rows change (Golub and Van Loan, "Matrix computations", 4th edition, section 6.5.3). Sums of
     products, ``X^T X``, would cost a third of the time, and half of the digits: states of a reservoir are nearly
-    dependent, and the last digits decide how long a network that runs freely stays on its path.
+    dependent, and the last digits decide how long a network that runs freely stays on its path. For the same reason
+    the first sample is subtracted from all: constant features are exactly 0 then, and offsets cost no digits.
 
     Parameters
     ----------
@@ -28,11 +29,15 @@ class Ridge:
     def __init__(self, features: int, outputs: int) -> None:
         self.features, self.outputs, self.samples = features, outputs, 0
         self._triangle, self._waiting = np.empty((0, 1 + features + outputs)), []
+        self._first = np.zeros(1 + features + outputs)
 
     def add(self, features: Array, targets: Array) -> None:
         """Add samples: features (R, F) and targets (R, O), all finite."""
         rows = np.empty((len(features), 1 + self.features + self.outputs))
         rows[:, 0], rows[:, 1 : 1 + self.features], rows[:, 1 + self.features :] = 1, features, targets
+        if not self.samples and len(rows):
+            self._first[1:] = rows[0, 1:]
+        rows -= self._first
         self.samples += len(rows)
         self._waiting.append(rows)
         if sum(map(len, self._waiting)) > 2 * rows.shape[1]:  # so many that the triangle is a small part of the work
@@ -43,10 +48,11 @@ class Ridge:
         self._waiting = []
 
     def solve(self, ridge: float) -> tuple[Array, Array]:
-        """Weights that minimize the squared errors plus `ridge` times the sum of their squares, that of the bias too.
+        """Weights that minimize the squared errors plus `ridge` times the sum of their squares, and the bias.
 
         ``W = Y X^T (X X^T + ridge I)^-1``, equation 9 of Lukosevicius, "A practical guide to applying echo state
-        networks", 2012, with a column of X for each sample. Where samples and ridge leave it open, the shortest.
+        networks", 2012, with a column of X for each sample, and X and Y less their means. Where samples and ridge leave
+        it open, the shortest. At least one sample has come.
 
         Returns
         -------
@@ -55,7 +61,9 @@ class Ridge:
         """
         self._reduce()
         size = 1 + self.features
-        left = np.concatenate([self._triangle[:, :size], ridge**0.5 * np.eye(size)])
-        right = np.concatenate([self._triangle[:, size:], np.zeros((size, self.outputs))])
-        solution = np.linalg.lstsq(left, right, rcond=None)[0]
-        return solution[1:].T, solution[0]
+        means = self._first + self._triangle[0] / self._triangle[0, 0]
+        centred = self._triangle[1:]  # the triangle of [features, targets], less their means
+        left = np.concatenate([centred[:, 1:size], ridge**0.5 * np.eye(self.features)])
+        right = np.concatenate([centred[:, size:], np.zeros((self.features, self.outputs))])
+        weight = np.linalg.lstsq(left, right, rcond=None)[0].T
+        return weight, means[size:] - weight @ means[1:size]

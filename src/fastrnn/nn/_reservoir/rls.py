@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Recursive least squares: a readout that learns from one step at a time."""
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -8,16 +10,23 @@ from ..._engine.arguments import Array, as_floats, as_fraction, as_positive, che
 from .echo_state import EchoState
 from .sequences import finite
 
-LARGEST = 1e100  # of the root of P, where a feature that is always 0 lets it grow with every step
+LARGEST = 1e100  # features and targets; their squares, and those over delta, stay far from overflow
 
 
 class RLS:
     """Recursive least squares for the readout of an echo state network.
 
     After each step the readout is the one that minimizes the sum of the squared errors so far, those k steps ago
-    weighted with ``forgetting_factor**k``, and of the squared distance to the first readout, weighted with ``delta``
-    and, likewise, with ``forgetting_factor`` to the number of steps. Haykin, "Adaptive filter theory", 5th edition,
-    2014, table 10.1; for reservoirs Jaeger, "Adaptive nonlinear system identification with echo state networks", 2003.
+    weighted with ``forgetting_factor**k``, plus the ridge: `delta` times the sum of the squared distances of the
+    weights to the first ones. As in `EchoState.fit`, the ridge leaves the bias free. Haykin, "Adaptive filter theory",
+    5th edition, 2014, table 10.1; for reservoirs Jaeger, "Adaptive nonlinear system identification with echo state
+    networks", 2003.
+
+    Forgetting would wear the ridge away with the errors, and leave weights on which the inputs have said nothing for
+    some time to rounding ("windup"). So each step sets it back to `delta` for the next m of the F weights in turn,
+    where ``m = ceil(F * log(1 / forgetting_factor))``, or F if that is less (Gay, "Dynamically regularized fast RLS
+    with application to echo cancellation", ICASSP 1996). The ridge of a weight is always between ``delta / e`` and
+    `delta`.
 
     Parameters
     ----------
@@ -26,9 +35,10 @@ class RLS:
         `EchoState.fit` with ``ridge=delta``.
     forgetting_factor : float
         lambda, in (0, 1]. With 1 all steps count alike; with less the last ``1 / (1 - lambda)`` or so, which should be
-        more than there are weights to an output.
+        more than there are weights to an output; then m is 1.
     delta : float
-        Above 0; how firmly the first readout stays: P, the inverse of the correlations, is I / delta at first.
+        Above 0; the ridge, or how firmly the first weights stay: P, the inverse of the correlations, is I / delta at
+        first. It counts beside the errors of the steps that are not forgotten: the fewer, the smaller it should be.
 
     Raises
     ------
@@ -37,9 +47,9 @@ class RLS:
 
     Notes
     -----
-    In float64; a step costs some 6 F**2 operations (see `EchoState` for F). What is kept is a square root of P (in
-    Potter's form: Bierman, "Factorization methods for discrete sequential estimation", 1977, chapter II). P itself
-    would, with lambda below 1, lose its positive sign to rounding as soon as inputs leave directions open.
+    In float64; a step costs some 6 F**2 operations, and m times as many to renew the ridge (see `EchoState` for F).
+    What is kept is a square root of P (in Potter's form: Bierman, "Factorization methods for discrete sequential
+    estimation", 1977, chapter II), whose condition is only the root of P's.
 
     Examples
     --------
@@ -61,9 +71,14 @@ class RLS:
         self.delta: float = as_positive("delta", delta)
         weight, bias = layer.params["weight"], layer.params["bias"]
         self._readout = np.concatenate([bias[:, None], weight], axis=1, dtype=np.float64)  # (O, 1+F)
-        size = self._readout.shape[1]
-        check_memory(2 * size**2 * 8, "layer")
-        self._root, self._change = np.eye(size) / self.delta**0.5, np.empty((size, size))  # P = root root^T
+        self._first = weight.astype(np.float64)  # (O, F)
+        features = self._first.shape[1]
+        check_memory(2 * (1 + features) ** 2 * 8, "layer")
+        self._root, self._change = np.diag([1.0] + [self.delta**-0.5] * features), np.empty((1 + features,) * 2)
+        self._ridge = np.full(features, self.delta)
+        self._renewed = min(features, math.ceil(-features * math.log(self.forgetting_factor)))  # weights at each step
+        self._turn = 0
+        self._shift: Array | None = None  # (F,), the first features, subtracted from all: offsets cost no digits then
         self.reset()
 
     def reset(self) -> None:
@@ -88,7 +103,7 @@ class RLS:
         Raises
         ------
         TypeError, ValueError
-            x or y has the wrong dtype or shape, or is not finite. Nothing is learned then.
+            x or y has the wrong dtype or shape, is not finite, or beyond 1e100. Nothing is learned then.
         """
         layer = self.layer
         x, y = as_floats("x", x, layer.dtype), as_floats("y", y, layer.dtype)
@@ -99,27 +114,47 @@ class RLS:
             raise ValueError(f"y: expected {(*steps, layer.output_size)}, a target for each step of x, got {y.shape}")
         rows, targets = np.atleast_2d(finite("x", x)), np.atleast_2d(finite("y", y))
         features, state = layer.features(rows, self.state)
-        finite("x", features)
+        for name, array in (("x", finite("x", features)), ("y", targets)):
+            if float(np.abs(array).max(initial=0)) > LARGEST:
+                raise ValueError(f"{name}: expected numbers up to {LARGEST:g}, got larger ones")
         self.state = state
         outputs = np.empty(targets.shape)
         for t, step in enumerate(zip(features, targets, strict=True)):
             outputs[t] = self._learn(*step)
-        layer.params["weight"], layer.params["bias"] = self._readout[:, 1:], self._readout[:, 0]
+        if self._shift is not None:
+            weight = self._readout[:, 1:]
+            layer.params["weight"], layer.params["bias"] = weight, self._readout[:, 0] - weight @ self._shift
         return outputs.astype(layer.dtype).reshape(y.shape)
 
     def _learn(self, features: Array, target: Array) -> Array:
         """One step: the output for features (F,) before it learns that target (O,) is right."""
         x = np.concatenate([[1], features], dtype=np.float64)
+        if self._shift is not None:
+            x[1:] -= self._shift
         output = self._readout @ x
         self._steps += 1
-        if self._steps > self.layer.washout:
-            seen = x @ self._root
-            scale = self.forgetting_factor + seen @ seen
-            px = self._root @ seen
-            self._readout += np.outer(target - output, px / scale)
-            seen /= scale + np.sqrt(self.forgetting_factor * scale)
-            self._root -= np.outer(px, seen, out=self._change)
-            if self.forgetting_factor < 1:
-                self._root /= np.sqrt(self.forgetting_factor)
-                np.clip(self._root, -LARGEST, LARGEST, out=self._root)
+        if self._steps <= self.layer.washout:
+            return output
+        if self._shift is None:  # the bias, which nothing holds, makes the first output right, whatever the weights
+            self._shift, self._readout[:, 0] = x[1:], target
+            return output
+        self._root /= self.forgetting_factor**0.5  # P = root root^T
+        self._absorb(x @ self._root, target - output)
+        self._ridge *= self.forgetting_factor
+        self._renew()
         return output
+
+    def _renew(self) -> None:
+        """Set the ridge of the weights whose turn it is back to delta: rows of least squares, each with one weight."""
+        for _ in range(self._renewed):
+            k, self._turn = self._turn, (self._turn + 1) % len(self._ridge)
+            lost = (self.delta - self._ridge[k]) ** 0.5
+            self._absorb(lost * self._root[1 + k], lost * (self._first[:, k] - self._readout[:, 1 + k]))
+            self._ridge[k] = self.delta
+
+    def _absorb(self, seen: Array, error: Array) -> None:
+        """Take in a row x (1+F,) of least squares, given x^T root and the error (O,) of the readout in it."""
+        scale = 1 + seen @ seen
+        px = self._root @ seen
+        self._readout += np.outer(error, px / scale)
+        self._root -= np.outer(px, seen / (scale + scale**0.5), out=self._change)

@@ -9,7 +9,7 @@ from ..._engine.arguments import Array
 from ..._engine.layout import as_state, state_arrays
 from .._layer import leaves
 from .._linear import Linear
-from .._recurrent.recurrent import Recurrent
+from .._recurrent.recurrent import RecurrentBase
 from .._residual import Residual
 from .._sequential import Sequential
 
@@ -23,7 +23,7 @@ class Bridge:
 
     Parameters
     ----------
-    encoder, decoder : Recurrent
+    encoder, decoder : RecurrentBase
     linear : Linear or None
 
     Raises
@@ -108,7 +108,7 @@ def _split(array: Array, layer: Any) -> list[Array]:
 
 def last_recurrent(layer: Any) -> Any:
     """The last recurrent layer inside a layer; None if there is none."""
-    recurrent = [leaf for leaf in leaves(layer) if isinstance(leaf, Recurrent)]
+    recurrent = [leaf for leaf in leaves(layer) if isinstance(leaf, RecurrentBase)]
     return recurrent[-1] if recurrent else None
 
 

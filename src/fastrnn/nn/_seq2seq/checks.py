@@ -25,6 +25,10 @@ def check_fit(model: Any) -> None:
     recurrent, features = (decoder.layer, decoder.combine.out_features) if attends else (decoder, decoder.hidden_size)
     if recurrent.bidirectional:
         raise ValueError("decoder: expected one direction, got bidirectional=True: it cannot know its own future")
+    if recurrent.learn_initial_state:
+        raise ValueError(
+            "decoder: expected learn_initial_state=False, as it begins with the state of encoder, got True"
+        )
     V, E = embedding.num_embeddings, embedding.embedding_dim
     if decoder.input_size != E:
         raise ValueError(f"decoder: expected input_size={E}, the embedding_dim of embedding, got {decoder.input_size}")

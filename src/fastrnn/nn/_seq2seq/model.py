@@ -91,16 +91,13 @@ class Seq2Seq(Container):
     def _setup(self, seed: Generator) -> None:  # type: ignore[override]
         check_fit(self)
         self.attends: bool = isinstance(self.decoder, AttentionDecoder)
-        self.dtype: np.dtype[Any] = self.decoder.dtype
         self.batch_first: bool = self.decoder.batch_first
         recurrent = self.decoder.layer if isinstance(self.decoder, AttentionDecoder) else self.decoder
         self._bridge = Bridge(last_recurrent(self.encoder), recurrent, self.bridge)
         (self._rng,) = seed.spawn(1)
-        super()._setup()
 
-    @property
-    def takes_lengths(self) -> bool:
-        return True
+    keeps_axes: bool = True  # type: ignore[assignment]
+    takes_lengths: bool = True  # type: ignore[assignment]
 
     def child_tapes(self, tape: Tape) -> list[tuple[str, Layer, Tape]]:
         *_, tapes = open_tape(tape, self)

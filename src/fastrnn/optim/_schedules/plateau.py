@@ -6,6 +6,7 @@ from numbers import Real
 from typing import ClassVar
 
 from ..._engine.arguments import NONNEGATIVE, NUMBER, Interval
+from ...nn._option import KW_ONLY
 from ...nn._options import Choice, Number, Size
 from .schedule import Schedule
 
@@ -52,6 +53,8 @@ class ReduceLROnPlateau(Schedule):
     )
     min_lr: Number = Number("No reduction goes below this learning rate, of at least 0.", NONNEGATIVE, default=0.0)
     mode: Choice = Choice("Whether a smaller or a larger metric is better.", ("min", "max"), default="min")
+    _: KW_ONLY
+    per: Choice = Choice("`fit` calls `step` after every epoch.", ("epoch",), default="epoch", omit=True)
     best: Number = Number("The best metric so far.", NUMBER, init=False)
     bad: Size = Size("Steps since then, or since the last reduction.", low=0, default=0, init=False)
     state_names: ClassVar[tuple[str, ...]] = (*Schedule.state_names, "best", "bad")

@@ -1,15 +1,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What schedules share."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ..._engine.arguments import NONNEGATIVE
 from ...nn._configurable import Configurable, options_of
-from ...nn._options import Argument, Number, Size
+from ...nn._option import KW_ONLY, Converted
+from ...nn._options import Choice, Number, Size
 from .._optimizer import Optimizer
 from .._state import check_names, scalar
+
+
+def as_optimizer(name: str, value: Any) -> Any:
+    """`value`, which has a learning rate."""
+    if not hasattr(value, "lr"):
+        raise TypeError(f"{name}: expected an optimizer, got {type(value).__name__}")
+    return value
 
 
 class Schedule(Configurable, ABC):
@@ -17,8 +26,8 @@ class Schedule(Configurable, ABC):
 
     A subclass defines ``at(lr, count)``. Nothing drifts, since no rate is computed from the one before: a resumed
     schedule gives the same bits, and past its end it stays at its last value. A schedule sets ``optimizer.lr`` and
-    nothing else; groups with an `lr` of their own follow in proportion. Use one schedule for one optimizer: of several,
-    the last one to step sets its rate.
+    nothing else (`OneCycleLR` also a momentum); groups with an `lr` of their own follow in proportion. Use one schedule
+    for one optimizer: of several, the last one to step sets its rate.
 
     Attributes
     ----------
@@ -48,16 +57,26 @@ class Schedule(Configurable, ABC):
     0.25
     """
 
-    optimizer: Argument[Optimizer] = Argument(
-        "The schedule starts from its `lr`, and sets it to the schedule's first value at once.", "Optimizer"
+    optimizer: Converted[Optimizer, Optimizer] = Converted(
+        "The schedule starts from its `lr`, and sets it to the schedule's first value at once.",
+        "Optimizer",
+        as_optimizer,
+        in_config=False,
     )
     initial_lr: Number = Number("The learning rate that the schedule started from.", NONNEGATIVE, init=False)
     count: Size = Size("Number of calls of `step`.", low=0, default=0, init=False)
+    _: KW_ONLY
+    per: Choice = Choice(
+        "When `fit` calls `step`: after every update of the parameters, or after every epoch. The options count in "
+        "that unit. A loop of your own calls `step` itself.",
+        ("update", "epoch"),
+        default="update",
+        omit=True,
+        last=True,
+    )
     state_names: ClassVar[tuple[str, ...]] = ("initial_lr", "count")  # the entries of a state_dict
 
     def _setup(self) -> None:
-        if not hasattr(self.optimizer, "lr"):
-            raise TypeError(f"optimizer: expected an optimizer, got {type(self.optimizer).__name__}")
         self.initial_lr = self.optimizer.lr
         self._set()
 
@@ -66,7 +85,7 @@ class Schedule(Configurable, ABC):
         """The learning rate after `count` steps from the learning rate `lr`."""
 
     def step(self) -> None:
-        """Advance the count by one. Call it after each update, or after each epoch: the options count in that unit."""
+        """Advance the count by one. Call it after each update, or after each epoch, as `per` says."""
         self.count += 1
         self._set()
 
@@ -76,7 +95,7 @@ class Schedule(Configurable, ABC):
         Returns
         -------
         dict of str to int or float
-            What the schedule started from and how far it is; not its options.
+            What the schedule started from and how far it is; not its options, nor a function that it was given.
         """
         return {name: getattr(self, name) for name in self.state_names}
 
@@ -102,4 +121,11 @@ class Schedule(Configurable, ABC):
         self._set()
 
     def _set(self) -> None:
-        self.optimizer.lr = self.at(self.initial_lr, self.count)
+        try:
+            self._apply(self.initial_lr, self.count)
+        except OverflowError:  # of a power; the optimizer says which numbers it takes
+            self.optimizer.lr = math.inf
+
+    def _apply(self, lr: float, count: int) -> None:
+        """Set all that the schedule sets after `count` steps from the learning rate `lr`."""
+        self.optimizer.lr = self.at(lr, count)

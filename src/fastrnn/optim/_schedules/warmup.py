@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A learning rate that rises at first."""
 
+from typing import Any
+
 from ...nn._options import Argument, Size
 from .plateau import ReduceLROnPlateau
 from .schedule import Schedule
@@ -32,8 +34,9 @@ class LinearWarmup(Schedule):
 
     steps: Size = Size("Number of steps of the rise, at least 1; the last one is lr itself.")
     after: Argument[Schedule | None] = Argument(
-        "A schedule of the same optimizer that has not stepped. It begins, with its first value, after the rise; never "
-        "call its `step`. `ReduceLROnPlateau` is not accepted, since it does not follow a count.",
+        "A schedule of the same optimizer and the same `per` that has not stepped. It begins, with its first value, "
+        "after the rise; never call its `step`. It may be a warmup with a schedule after it. `ReduceLROnPlateau` is "
+        "not accepted, since it does not follow a count.",
         "Schedule",
         default=None,
     )
@@ -45,6 +48,8 @@ class LinearWarmup(Schedule):
                 raise TypeError(f"after: expected a schedule that follows a count, got {type(after).__name__}")
             if after.optimizer is not self.optimizer:
                 raise ValueError("after: expected a schedule of the same optimizer, got one of another")
+            if after.per != self.per:
+                raise ValueError(f"after: expected a schedule per {self.per}, as the warmup, got one per {after.per}")
             if after.count:
                 raise ValueError(f"after: expected a schedule that has not stepped, got one at count {after.count}")
             self.optimizer.lr = after.initial_lr
@@ -54,3 +59,12 @@ class LinearWarmup(Schedule):
         if count < self.steps:
             return lr * ((count + 1) / self.steps)
         return lr if self.after is None else self.after.at(lr, count - self.steps)
+
+    def _apply(self, lr: float, count: int) -> None:
+        if self.after is None or count < self.steps:
+            super()._apply(lr, count)
+        else:
+            self.after._apply(lr, count - self.steps)
+
+    def _shown(self) -> dict[str, Any]:
+        return self.config() | ({} if self.after is None else {"after": self.after})

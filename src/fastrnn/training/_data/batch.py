@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A batch: what one step of training reads."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -38,13 +39,26 @@ class Batch(NamedTuple):
 
     def is_finite(self) -> bool:
         """Whether no input holds nan or inf."""
-        arrays = map(np.asarray, self._inputs())
-        return all(np.isfinite(array).all() for array in arrays if array.dtype.kind == "f")
+        return "x" not in self.not_finite()
+
+    def not_finite(self) -> list[str]:
+        """Which of x and y hold nan or inf."""
+        parts = {"x": self._inputs(), "y": [self.y]}
+        return [name for name, part in parts.items() if not all(np.isfinite(a).all() for a in _floats(part))]
 
     def _inputs(self) -> list[Any]:
         if isinstance(self.x, dict):
             return list(self.x.values())
         return list(self.x) if isinstance(self.x, tuple) else [self.x]
+
+
+def _floats(part: Any) -> Iterator[Array]:
+    """The arrays of floats in nested lists, tuples and dicts of arrays, which need not fit each other."""
+    if isinstance(part, dict | list | tuple):
+        for item in part.values() if isinstance(part, dict) else part:
+            yield from _floats(item)
+    elif (array := np.asarray(part)).dtype.kind == "f":
+        yield array
 
 
 def as_batch(item: Any) -> Batch:

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Data in batches: rows in an order that a seed fixes, of similar lengths together."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from ..._engine.arguments import Array, SeedLike, as_dtype, as_flag, as_rng, as_size
+from ..._engine.arguments import Array, Interval, SeedLike, as_dtype, as_flag, as_number, as_rng, as_size
 from .batch import Batch
-from .rows import ArrayRows, SequenceRows
+from .inputs import Rows, rows_of
+from .reading import Reading
+from .rows import Collate
 
 POOL = 64  # batches whose rows are sorted by length together: enough to fill them evenly, few enough to stay random
 
@@ -27,10 +30,10 @@ class Batches:
         without time, floats (N, F) or (N,). Or a list of N sequences of any lengths, (T_n, F) or (T_n,): padded with
         0 to the longest of their batch, with `lengths`.
     y : array_like, or list of array_like
-        Targets. Of an array x: one for each step if the first two axes are those of x; otherwise one for each row,
-        (N, ...), or sequences of other lengths, (S, N, ...). Of a list: an array (N, ...) has one target for each row;
-        a list of sequences as long as those of x has one for each step, and is padded as x is; of any other list the
-        loss receives the rows of a batch as they are.
+        Targets; `per_step` says of what. Of an array x: one for each step, with the first two axes of x; one for each
+        row, (N, ...); or sequences of other lengths, (S, N, ...). Of a list: an array (N, ...) has one target for each
+        row; a list of sequences as long as those of x has one for each step, and is padded as x is; of any other list
+        the loss receives the rows of a batch as they are.
     batch_size : int, default 32
         Rows in a batch; the last batch of an epoch may have fewer.
     lengths : array_like of int, shape (N,), optional
@@ -42,23 +45,27 @@ class Batches:
         (x, y, lengths), and nothing is padded. This is how a model of several inputs gets them: the x of its batch is a
         dict or a tuple.
     dtype : {np.float32, np.float64}, optional
-        Of the sequences of a list x that are lists of Python numbers and so have no dtype of their own. `fit` and
-        `evaluate` pass that of the model if it does not read tokens. By default as NumPy does, integers or float64.
+        To which x is converted. By default x keeps its own; lists of Python numbers become integers or float64.
     per_step : bool, optional
-        Whether y has a target for each step of x. By default the shapes decide, as described for y. False is for labels
-        that have lengths of their own and may be as many as the steps, as those of `ctc_loss`; `fit` and `evaluate`
-        pass it for any loss that takes `input_lengths`. An array y is then (N, ...).
+        Whether y has a target for each step of x, or one for each row, as labels that have lengths of their own. By
+        default what the shapes allow; where they allow both, an error. (`fit` and `evaluate` know it from the model and
+        the loss.)
     shuffle : bool, default True
         Every epoch has an order of its own: rows at random; where lengths differ, rows of similar lengths form a batch,
         so that there is little padding. Without it, the rows stay in order.
     seed : int, Generator or None, default None
         Seed of the order.
 
+    Attributes
+    ----------
+    rows : ndarray of int
+        Which rows of x the last batch has.
+
     Raises
     ------
     TypeError, ValueError
-        An argument is of the wrong type, there is no row, x and y have different numbers of rows, a sequence differs in
-        shape or dtype from the first, or a length is out of range.
+        An argument is of the wrong type, there is no row, x and y have different numbers of rows, y may be read in two
+        ways, a sequence differs in shape or dtype from the first, or a length is out of range.
 
     Examples
     --------
@@ -72,31 +79,39 @@ class Batches:
 
     def __init__(
         self, x: Any, y: Any, *, batch_size: int = 32, lengths: ArrayLike | None = None, batch_first: bool = False,
-        collate_fn: Callable[[list[Any], list[Any]], Any] | None = None, dtype: DTypeLike | None = None,
+        collate_fn: Collate | None = None, dtype: DTypeLike | None = None,
         per_step: bool | None = None, shuffle: bool = True, seed: SeedLike = None,
     ) -> None:  # fmt: skip
-        self.batch_size: int = as_size("batch_size", batch_size)
-        self.batch_first: bool = as_flag("batch_first", batch_first)
-        self.shuffle: bool = as_flag("shuffle", shuffle)
-        self._entropy = int(as_rng(seed).spawn(1)[0].integers(1 << 63))
-        per_step = None if per_step is None else as_flag("per_step", per_step)
         if y is None:
             raise TypeError("y: expected targets, got None")
-        if isinstance(x, list | tuple):
-            if lengths is not None:
-                raise ValueError("lengths: expected none for a list of sequences, which has lengths of its own")
-            float_dtype = None if dtype is None else as_dtype("dtype", dtype)
-            self._rows: ArrayRows | SequenceRows = SequenceRows(
-                x, y, self.batch_first, collate_fn, float_dtype, per_step
-            )
-        else:
-            if collate_fn is not None:
-                raise ValueError(f"collate_fn: expected none for an array x, only for a list, got {collate_fn!r}")
-            self._rows = ArrayRows(x, y, lengths, self.batch_first, per_step)
-        if not self._rows.count:
+        if per_step is not None:
+            per_step = as_flag("per_step", per_step)
+        reading = Reading(
+            as_flag("batch_first", batch_first),
+            dtype=None if dtype is None else as_dtype("dtype", dtype),
+            targets={None: None, True: "steps", False: "rows"}[per_step],
+            targets_batch_first=batch_first,
+        )
+        self._begin(rows_of(x, y, lengths, reading, collate_fn), reading.batch_first, batch_size, shuffle, seed)
+
+    @classmethod
+    def _of(cls, rows: Rows, batch_first: bool, *options: Any) -> Self:
+        """Batches of these rows."""
+        batches = cls.__new__(cls)
+        batches._begin(rows, batch_first, *options)
+        return batches
+
+    def _begin(self, rows: Rows, batch_first: bool, batch_size: int, shuffle: bool, seed: SeedLike) -> None:
+        self._rows = rows
+        self.batch_first: bool = batch_first
+        self.batch_size: int = as_size("batch_size", batch_size)
+        self.shuffle: bool = as_flag("shuffle", shuffle)
+        self._entropy = int(as_rng(seed).spawn(1)[0].integers(1 << 63))
+        if not rows.count:
             raise ValueError("x: expected at least one row, got none")
         self.epoch: int = 0
         self.position: int = 0  # batches of this epoch that have been yielded
+        self.rows: Array = np.zeros(0, np.intp)
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -122,8 +137,37 @@ class Batches:
         parts = self._parts()
         while self.position < len(parts):
             self.position += 1
-            yield self._rows.batch(parts[self.position - 1])
+            part = parts[self.position - 1]
+            self.rows = part + self._rows.start
+            yield self._rows.batch(part)
         self.epoch, self.position = self.epoch + 1, 0
+
+    def split(self, fraction: float) -> tuple[Self, Self]:
+        """Batches of the first rows, and of the last rows, in their order, as a validation needs them.
+
+        Parameters
+        ----------
+        fraction : float
+            The share of the last rows, above 0 and below 1.
+
+        Raises
+        ------
+        ValueError
+            One of the two would have no row.
+        """
+        count = self._rows.count
+        last = round(count * as_number("fraction", fraction, Interval(0, 1, "()")))
+        if not 0 < last < count:
+            raise ValueError(f"fraction: expected at least one row in both parts, got {count - last} and {last}")
+        parts = copy.copy(self), copy.copy(self)
+        for part, begin, end in zip(parts, (0, count - last), (count - last, count), strict=True):
+            part._rows = self._rows.part(begin, end)
+        parts[1].shuffle = False
+        return parts
+
+    def row(self, n: int) -> Batch:
+        """Row n of the data as a batch of its own."""
+        return self._rows.batch(np.array([n - self._rows.start]))
 
     def _parts(self) -> list[Array]:
         """The rows of each batch of this epoch."""

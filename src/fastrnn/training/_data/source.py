@@ -4,28 +4,42 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..._engine.arguments import SeedLike
 from .batch import Batch, as_batch
 from .batches import Batches
+from .inputs import rows_of
+from .reading import Reading
 
 
-def as_source(x: Any, y: Any, *, batch_first: bool, per_step: bool | None = None, **options: Any) -> Any:
-    """Arrays and lists of sequences as `Batches`, with these options; an iterable of batches as it is."""
-    if y is None and is_list_of_batches(x):
-        return x
-    is_data = isinstance(x, list | tuple) or hasattr(x, "__array__") or hasattr(x, "__dlpack__")
+def as_source(
+    x: Any, y: Any, reading: Reading, *, lengths: Any = None, batch_size: int = 32, shuffle: bool = True,
+    seed: SeedLike = None,
+) -> Any:  # fmt: skip
+    """Arrays and lists of sequences as `Batches`, as a model reads them; an iterable of batches as it is."""
+    is_data = isinstance(x, list | tuple | dict) or hasattr(x, "__array__") or hasattr(x, "__dlpack__")
+    is_data = is_data and not (y is None and is_list_of_batches(x))
     is_iterable = not is_data and hasattr(x, "__iter__")
-    if y is None and callable(x) and not is_data and not is_iterable:
+    if y is None and lengths is None and callable(x) and not is_data and not is_iterable:
         return ReIterable(x)
     if not is_iterable:
-        return Batches(x, y, batch_first=batch_first, per_step=per_step, **options)
-    if y is not None:
-        raise ValueError(f"y: expected none, since {type(x).__name__} gives batches of x and y")
-    if isinstance(x, Batches) and x.has_time and x.batch_first != batch_first:
-        raise ValueError(f"x: expected Batches with batch_first={batch_first}, as the model, got {x.batch_first}")
-    if isinstance(x, Batches) and x.per_step and per_step is False:
+        if y is None and not is_data and hasattr(x, "__getitem__"):
+            raise TypeError(
+                f"x: expected arrays, lists or an iterable of batches, got {type(x).__name__}, which has __getitem__ "
+                "alone; give a function that yields batches of its items"
+            )
+        if y is None:
+            raise TypeError("y: expected targets, got None")
+        return Batches._of(rows_of(x, y, lengths, reading), reading.batch_first, batch_size, shuffle, seed)
+    for name, value in ("y", y), ("lengths", lengths):
+        if value is not None:
+            raise ValueError(f"{name}: expected none, since {type(x).__name__} gives batches of x, y and lengths")
+    if isinstance(x, Batches) and x.has_time and x.batch_first != reading.batch_first:
+        expected = reading.batch_first
+        raise ValueError(f"x: expected Batches with batch_first={expected}, as the model, got {x.batch_first}")
+    if isinstance(x, Batches) and x.per_step and reading.targets == "rows" and reading.has_time is not False:
         raise ValueError(
-            "x: expected Batches with per_step=False, since the loss takes labels that have lengths of their own, "
-            "got targets of each step"
+            "x: expected Batches with per_step=False, since the model or the loss has one target for each row, got "
+            "targets of each step"
         )
     return x
 

@@ -31,6 +31,9 @@ class CheckpointWriter(Hook):
     def after_epoch(self, run: "Training", row: dict[str, Any]) -> None:
         self._write(run)
 
+    def on_failure(self, run: "Training") -> None:
+        self._write(run)  # resumed, it begins with the validation
+
     def on_end(self, run: "Training") -> None:
         if run.history.interrupted:
             self._write(run)

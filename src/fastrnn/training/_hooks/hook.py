@@ -44,9 +44,12 @@ class Hook:
     ----------
     finished : bool
         Whether no epoch should follow.
+    columns : tuple of str
+        What it adds to the `extras` of every step.
     """
 
     finished: bool = False
+    columns: tuple[str, ...] = ()
 
     def on_begin(self, run: "Training") -> None:
         """Before the first epoch."""
@@ -64,6 +67,9 @@ class Hook:
     def after_epoch(self, run: "Training", row: dict[str, Any]) -> None:
         """The epoch is complete."""
 
+    def on_failure(self, run: "Training") -> None:
+        """The validation has raised an error. The updates of the epoch are complete, the history has no row of it."""
+
     def on_end(self, run: "Training") -> None:
         """After the last epoch or Ctrl-C, but not after an error. The last hook of the list acts first."""
 
@@ -76,8 +82,3 @@ class Hook:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a checkpoint, which has the entries of all hooks."""
-
-
-def watched_loss(row: dict[str, Any]) -> float:
-    """The loss by which epochs are compared: that of the validation, or without validation that of training."""
-    return row.get("val_loss", row["loss"])

@@ -29,6 +29,8 @@ class Penalty(Hook):
         `arguments` is not a mapping, has neither `l1` nor `l2`, or does not fit the model.
     """
 
+    columns: tuple[str, ...] = ("penalty",)
+
     def __init__(self, model: Any, arguments: Mapping[str, Any]) -> None:
         if not isinstance(arguments, Mapping):
             got = type(arguments).__name__

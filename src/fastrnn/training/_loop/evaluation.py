@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The mean loss and metrics of a model on data, without gradients."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-import numpy as np
+from numpy.typing import ArrayLike
 
 from ..._engine.arguments import as_size
+from ...nn._layer import Layer
 from .._data.batch import Batch, between
 from .._data.source import EpochReader, as_source
-from .objective import Loss, Objective, applied, as_tuple, positions
-
-Metric: TypeAlias = Callable[..., Any]
-Metrics: TypeAlias = dict[str, Metric]
-
-# Of every history, besides metrics and what layers report.
-COLUMNS = "epoch", "step", "loss", "penalty", "grad_norm", "lr", "val_loss", "seconds"
+from .blame import note_row
+from .means import Means
+from .metrics import Metric, Metrics, as_metrics
+from .objective import Loss, Objective, positions
+from .truncated import as_cuttable, check_steps
+from .whole import EpochMetrics
 
 
 def evaluate(
@@ -24,6 +24,7 @@ def evaluate(
     x: Any,
     y: Any = None,
     *,
+    lengths: ArrayLike | None = None,
     metrics: Sequence[Metric] | Mapping[str, Metric] = (),
     batch_size: int = 32,
     chunk: int | None = None,
@@ -32,11 +33,12 @@ def evaluate(
 
     Parameters
     ----------
-    model, loss, x, y
+    model, loss, x, y, lengths
         As `fastrnn.fit` takes them.
-    metrics : sequence of callable, or dict of str to callable, default ()
-        ``metric(y, target)`` returns a number, the mean over the positions. A loss is a metric too: its gradient is
-        ignored.
+    metrics : sequence of callable or str, or dict of them by name, default ()
+        ``metric(y, target)`` returns a number; a loss is a metric too: its gradient is ignored. Or the name of one:
+        ``"accuracy"``, see `fastrnn.training.accuracy`, ``"mae"``, ``"mse"`` or ``"rmse"``. Padded batches are passed
+        as they are to a loss.
     batch_size : int, default 32
         Rows that are run at a time.
     chunk : int, optional
@@ -47,57 +49,59 @@ def evaluate(
     Returns
     -------
     means : dict of str to float
-        ``"loss"``, and each metric under its name. Of several batches, or chunks, the mean weighted by their positions:
-        time steps of rows, or rows where the output has no time.
+        ``"loss"``, and each metric under its name. They do not depend on `batch_size` and `chunk`, up to rounding, nor
+        on how the rows are divided into batches. See Notes.
 
     Raises
     ------
     TypeError, ValueError
         An argument does not fit, or there is no data.
 
+    Notes
+    -----
+    A loss or a metric that returns a `fastrnn.losses.Mean`, as those of this package do, is the mean over all that it
+    averages. A loss of your own that returns a plain number is taken as the mean over the positions of a batch: time
+    steps of rows, or rows where the output has no time.
+
+    A metric that returns a plain number need not be a mean. It is computed once, of all data as one batch, for which
+    their outputs are kept in memory: of rows of different lengths, it receives the positions that count, one after
+    another, y (M, ...) and target (M, ...); if it has an argument `lengths` or `input_lengths`, the rows, padded to the
+    longest. To find out which it is, it is first called with the first batch.
+
     Examples
     --------
     >>> import numpy as np, fastrnn as fr
-    >>> def accuracy(logits, labels):
-    ...     return (logits.argmax(axis=-1) == labels).mean()
     >>> model = fr.Sequential(fr.GRU(3, 8, seed=0), fr.LastStep(), fr.Linear(8, 2, seed=1))
     >>> sequences = [np.ones((length, 3), np.float32) for length in (5, 2, 4)]
-    >>> means = fr.evaluate(model, fr.cross_entropy, sequences, np.array([0, 0, 0]), metrics=[accuracy])
+    >>> means = fr.evaluate(model, fr.cross_entropy, sequences, np.array([0, 0, 0]), metrics=["accuracy"])
     >>> sorted(means)
     ['accuracy', 'loss']
     """
     objective, named = Objective(model, loss), as_metrics(metrics)
-    source = as_source(x, y, batch_size=batch_size, shuffle=False, **objective.batching)
-    return mean_scores(objective, named, EpochReader(source), None if chunk is None else as_size("chunk", chunk))
+    chunk = None if chunk is None else as_size("chunk", chunk)
+    if chunk is not None and isinstance(model, Layer):
+        check_steps(model)
+    source = as_source(x, y, objective.reading, lengths=lengths, batch_size=batch_size, shuffle=False)
+    return mean_scores(objective, named, EpochReader(source), chunk)
 
 
 def mean_scores(
     objective: Objective, metrics: Metrics, data: EpochReader, chunk: int | None = None
 ) -> dict[str, float]:
     """The means over one epoch."""
-    means = Means()
+    means, others = Means(), EpochMetrics(metrics, objective.batch_first)
     for batch in data.epoch():
-        for y, target, lengths in _outputs(objective, batch, chunk):
-            loss, _ = objective.cost(y, target, lengths)
-            means.add({"loss": loss} | scores(objective, metrics, y, target, lengths), positions(y, lengths))
+        try:
+            for piece, (y, target, lengths) in enumerate(_outputs(objective, batch, chunk)):
+                loss, _ = objective.cost(y, target, lengths)
+                means.add({"loss": loss}, positions(y, lengths))
+                others.add(y, target, lengths, continues=piece > 0)
+        except (TypeError, ValueError) as error:
+            note_row(error, data.source, objective)
+            raise
     if not means.totals:
         raise ValueError("x: expected at least one batch, got none")
-    return means.values()
-
-
-def scores(objective: Objective, metrics: Metrics, y: Any, target: Any, lengths: Any) -> dict[str, float]:
-    """The metrics of one output; 0 where nothing counts."""
-    if not positions(y, lengths):
-        return dict.fromkeys(metrics, 0.0)
-    values = {
-        name: as_tuple(applied(metric, y, target, lengths, objective.batch_first))[0]
-        for name, metric in metrics.items()
-    }
-    for name, value in values.items():
-        if np.ndim(value) or np.asarray(value).dtype.kind not in "fiub":
-            got = f"shape {np.shape(value)}" if np.ndim(value) else repr(value)
-            raise TypeError(f"metrics: expected a number from {name}, got {got}")
-    return {name: float(value) for name, value in values.items()}
+    return means.values() | others.values()
 
 
 def _outputs(objective: Objective, batch: Batch, chunk: int | None) -> Iterator[tuple[Any, Any, Any]]:
@@ -106,54 +110,9 @@ def _outputs(objective: Objective, batch: Batch, chunk: int | None) -> Iterator[
         y, _, _ = objective.run(batch, training=False)
         yield y, batch.y, objective.lengths_after(batch.lengths)
         return
-    x, axis, state = np.asarray(batch.x), int(objective.batch_first), None
-    batch = Batch(x, np.asarray(batch.y), batch.lengths)
-    for begin in range(0, x.shape[axis], chunk):
+    batch, steps, axis = as_cuttable(objective, batch)
+    state = None
+    for begin in range(0, steps, chunk):
         piece = between(batch, begin, begin + chunk, axis)
         y, state, _ = objective.run(piece, state, training=False)
         yield y, piece.y, piece.lengths
-
-
-class Means:
-    """Running means of named numbers, weighted."""
-
-    def __init__(self) -> None:
-        self.totals: dict[str, float] = {}
-        self.weight = 0
-
-    def add(self, values: Mapping[str, float], weight: int) -> None:
-        for name, value in values.items():
-            self.totals[name] = self.totals.get(name, 0.0) + weight * value
-        self.weight += weight
-
-    def values(self) -> dict[str, float]:
-        """The means; 0 where nothing counted."""
-        return {name: total / max(self.weight, 1) for name, total in self.totals.items()}
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"totals": dict(self.totals), "weight": self.weight}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.totals, self.weight = dict(state["totals"]), state["weight"]
-
-
-def as_metrics(metrics: Sequence[Metric] | Mapping[str, Metric]) -> Metrics:
-    """`metrics` by name."""
-    if not isinstance(metrics, Mapping):
-        if not isinstance(metrics, list | tuple):
-            raise TypeError(f"metrics: expected a list or a dict of functions, got {type(metrics).__name__}")
-        names = [getattr(metric, "__name__", type(metric).__name__) for metric in metrics]
-        if double := [name for k, name in enumerate(names) if name in names[:k]]:
-            raise ValueError(f"metrics: expected different names, got {double[0]} twice; a dict can name them")
-        metrics = dict(zip(names, metrics, strict=True))
-    for name, metric in metrics.items():
-        if not callable(metric):
-            raise TypeError(f"metrics: expected functions metric(y, target), got {type(metric).__name__} as {name}")
-        check_column(name, COLUMNS)
-    return dict(metrics)
-
-
-def check_column(metric: str, columns: Collection[str]) -> None:
-    """Raise ValueError if the name of a metric is that of another column."""
-    if metric in columns:
-        raise ValueError(f"metrics: expected names other than {metric!r}, a column of the history of its own")

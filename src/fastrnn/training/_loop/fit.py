@@ -3,9 +3,11 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
-from ..._engine.arguments import SeedLike, as_flag, as_size
+from numpy.typing import ArrayLike
+
+from ..._engine.arguments import SeedLike, as_flag, as_nonnegative, as_size
 from ...io._container import PathType
 from ...optim import Adam, Optimizer, Schedule
 from .._data.source import EpochReader, as_source
@@ -15,26 +17,28 @@ from .._hooks.checkpoints import CheckpointWriter
 from .._hooks.clip import Clip
 from .._hooks.hook import Hook
 from .._hooks.penalty import Penalty
-from .._hooks.progress import ProgressBar
+from .._hooks.progress import progress_hook
 from .._hooks.schedules import ScheduleStepper
 from .._state.checkpoints import Checkpoint
 from .._state.history import History
-from .evaluation import Metric, as_metrics
 from .loop import Training
+from .metrics import Metric, as_metrics
 from .objective import Loss, Objective
-from .options import as_checkpoint, as_validation, check_part
+from .options import as_checkpoint, as_monitor, as_validation, check_part, own_seed, split, time_steps
 from .truncated import as_windows
 from .update import Update
 
 
 def fit(
-    model: Any, loss: Loss, x: Any, y: Any = None, *, optimizer: Optimizer | None = None, epochs: int = 10,
-    batch_size: int = 32, steps_per_epoch: int | None = None, validation: Any = None,
+    model: Any, loss: Loss, x: Any, y: Any = None, *, lengths: ArrayLike | None = None,
+    optimizer: Optimizer | None = None, epochs: int = 10, batch_size: int = 32,
+    steps_per_epoch: int | None = None, validation: Any = None,
     metrics: Sequence[Metric] | Mapping[str, Metric] = (), schedule: Schedule | None = None, clip: float | None = None,
     clip_value: float | None = None, penalty: Mapping[str, Any] | None = None, patience: int | None = None,
-    restore_best: bool = True, callbacks: Sequence[Callback] = (), truncate: int | tuple[int, int] | None = None,
+    restore_best: bool = True, monitor: str | None = None, mode: Literal["min", "max"] = "min",
+    min_delta: float = 0.0, callbacks: Sequence[Callback] = (), truncate: int | tuple[int, int] | None = None,
     checkpoint: PathType | Checkpoint | None = None, resume: bool = False, shuffle: bool = True, seed: SeedLike = None,
-    progress: bool | None = None,
+    progress: bool | Literal["lines"] | None = None,
 ) -> History:  # fmt: skip
     """Train a model.
 
@@ -45,15 +49,22 @@ def fit(
         call works: ``forward`` returns (y, tape) or (y, state, tape), a call y or (y, ...), and ``backward(tape, dy)``
         adds into ``grads``.
     loss : callable
-        ``loss(y, target)`` returns (value, dy), as the losses of this package do. With padded batches, a loss that has
-        an argument `lengths` (and `batch_first`), or `input_lengths`, as `ctc_loss`, receives the lengths of the rows;
-        any other receives only the positions within them, y (M, ...) and target (M, ...).
+        ``loss(y, target)`` returns (value, dy), as the losses of this package do: the mean over the positions, or a
+        `fastrnn.losses.Mean` over anything else, and its gradient. With padded batches, a loss that has an argument
+        `lengths` (and `batch_first`), or `input_lengths`, as `ctc_loss`, receives the lengths of the rows; any other
+        receives only the positions within them, y (M, ...) and target (M, ...).
     x, y : array_like, or lists of sequences
-        Arrays of all rows, with the rows where the model has them, or lists of sequences of any lengths: see
-        `Batches`. Or, as `x` alone, `Batches`, or an iterable of batches, (x, y) or (x, y, lengths), where x may be a
-        tuple or a dict of arguments of ``model.forward``, as a `Seq2Seq` needs; or a function that returns such an
-        iterable, called for every epoch. A generator gives its batches once: if it ends before the epochs are over, the
-        training ends too, with a warning.
+        Arrays of all rows, laid out as the model takes a batch, or lists of sequences of any lengths; numbers are
+        converted to the model's dtype. y has a target for each step if the output of the model has time, and one for
+        each row, (N, ...), if it has none (or if the loss takes labels with lengths of their own, as `ctc_loss`). A
+        single sequence (T, I), or (T,) of tokens, is a batch of one. A model of several inputs, such as `Seq2Seq`,
+        takes a dict of them by the names of its arguments: arrays as above, or lists of sequences, which are padded,
+        with their ``..._lengths`` if the model takes those. Or, as `x` alone, `Batches`, or an iterable of batches, (x,
+        y) or (x, y, lengths), where x may be a tuple or a dict of arguments of ``model.forward``; or a function that
+        returns such an iterable, called for every epoch. A generator gives its batches once: if it ends before the
+        epochs are over, the training ends too, with a warning.
+    lengths : array_like of int, shape (N,), optional
+        How many steps of each row of an array x count. A list of sequences has lengths of its own.
     optimizer : Optimizer, optional
         An optimizer of this model, by default ``Adam(model)``.
     epochs : int, default 10
@@ -62,13 +73,16 @@ def fit(
         Rows in a batch.
     steps_per_epoch : int, optional
         Batches in an epoch, for a data source without an end. By default an epoch ends when the data source does.
-    validation : (x, y), iterable of batches or function that returns one, optional
-        Evaluated after every epoch.
-    metrics : sequence of callable, or dict of str to callable, default ()
-        ``metric(y, target)`` returns a number: a column of the history, and ``"val_..."`` one of the validation.
+    validation : float, (x, y), (x, y, lengths), iterable of batches or function that returns one, optional
+        Evaluated after every epoch. A fraction, above 0 and below 1, is the last rows of arrays or lists, which are
+        then not trained on.
+    metrics : sequence of callable or str, or dict of them by name, default ()
+        ``metric(y, target)`` returns a number: a column of the history, and ``"val_..."`` one of the validation. Or the
+        name of one: ``"accuracy"``, ``"mae"``, ``"mse"`` or ``"rmse"``. `evaluate` says what they are of an epoch; in
+        training, where parameters change, a plain number is the mean over the batches, weighted by positions.
     schedule : Schedule, optional
-        A schedule of this optimizer. It steps after every update; `ReduceLROnPlateau` steps after every epoch, by the
-        validation loss, or without validation the loss.
+        A schedule of this optimizer. It steps after every update, or with ``per="epoch"`` after every epoch;
+        `ReduceLROnPlateau` steps after every epoch, by the column that `monitor` names.
     clip : float, optional
         Largest global norm of the gradients.
     clip_value : float, optional
@@ -79,10 +93,18 @@ def fit(
         added to the gradients, and its value is the column ``penalty`` of the history. The losses in the history are
         those of the data alone.
     patience : int, optional
-        Stop after so many epochs without a smaller validation loss, or without validation a smaller loss.
+        Stop after so many epochs without a better one.
     restore_best : bool, default True
-        Leave the model with the parameters of the epoch whose validation loss was smallest, not of the last epoch.
-        Without validation, the parameters are always those of the last epoch.
+        Leave the model with the parameters of the best epoch, not of the last one. Without validation, the parameters
+        are always those of the last epoch.
+    monitor : str, optional
+        The column of the history by which epochs are compared, for `patience`, `restore_best` and
+        `ReduceLROnPlateau`: a loss, a metric, or what layers report. By default ``"val_loss"``, or without validation
+        ``"loss"``.
+    mode : {"min", "max"}, default "min"
+        Whether a smaller or a larger value is better. That of `ReduceLROnPlateau` has to be the same.
+    min_delta : float, default 0.0
+        An epoch is better than the best so far if its value is better by more than this. nan is never better.
     callbacks : sequence, default ()
         Objects with a method ``on_step(model, step, loss, norm)``, called when gradients have been computed, before
         they are clipped and the parameters updated: it may add to them, as `add_penalty` does; with a method
@@ -94,39 +116,44 @@ def fit(
     checkpoint : path or Checkpoint, optional
         A file that is replaced after every epoch, as often as a `Checkpoint` requests, and on Ctrl-C.
     resume : bool, default False
-        Resume from `checkpoint`, if that file exists, with the same bits as a training without a break. What is not
-        in the file (data, loss, options) has to be the same.
+        Resume from `checkpoint`, if that file exists, with the same bits as a training without a break. Data, loss and
+        options have to be the same: a warning names options that are not, and which value is used, that of the
+        checkpoint (options of the optimizer, `seed`) or the one that is given (all others). `epochs`, `patience` and
+        `callbacks` may change.
     shuffle : bool, default True
         Whether the rows have a random order in every epoch.
     seed : int, Generator or None, default None
         Seed of the order of the rows.
-    progress : bool or None, default None
-        Whether to show a progress bar, which needs tqdm. None shows it if tqdm is installed.
+    progress : bool, "lines" or None, default None
+        None and True show a bar if tqdm is installed, and otherwise a line for each epoch; ``"lines"`` always shows
+        lines, as suits a log; False shows nothing. All of it goes to stderr.
 
     Returns
     -------
     history : History
         Columns ``epoch`` (from 1), ``step`` (updates so far), ``loss``, the metrics, what layers report besides, as an
         `RNN` does its regularizer ``omega``, ``penalty``, ``grad_norm`` (before clipping, with all that is added),
-        ``lr`` (at the end of the epoch), ``val_loss``, ``val_...`` and ``seconds``. Losses, metrics, reported values
-        and norms are means over the epoch, weighted by positions; those of training are of the parameters at each step.
+        ``lr`` (at the end of the epoch), ``val_loss``, ``val_...`` and ``seconds``. Losses are means over all that they
+        average in the epoch; reported values and norms, as metrics and losses that return a plain number, are means
+        weighted by positions. Those of training are of the parameters at each step.
 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong, or a batch does not fit the model or the loss; a note says in which step.
+        An argument is wrong, or a batch does not fit the model or the loss; a note says in which step. Or the
+        checkpoint is of other data, of metrics, validation and penalty with other columns, or of another `monitor`.
     FloatingPointError
         The loss, a gradient or a parameter is no longer finite. The message names the step, the loss, the norm of the
-        gradients and what is not finite; the parameters are those of the last good step.
+        gradients and what is not finite; the parameters are those of the last good step. Or the validation loss is not
+        finite; the parameters are those of the end of the epoch. A note says if x or y of a batch holds nan or inf. A
+        metric may be nan.
     OSError
         A checkpoint cannot be written or read. The previous one and the model are intact.
-    ImportError
-        `progress` is True and tqdm is not installed.
 
     Warns
     -----
     UserWarning
-        An iterator of batches ended before the epochs were over.
+        An iterator of batches ended before the epochs were over, or a resumed training has other options.
 
     Notes
     -----
@@ -146,10 +173,11 @@ def fit(
     True
     """
     objective, epochs = Objective(model, loss), as_size("epochs", epochs)
-    batching = {"batch_size": batch_size, **objective.batching}
-    source = as_source(x, y, shuffle=shuffle, seed=seed, **batching)
+    source = as_source(x, y, objective.reading, lengths=lengths, batch_size=batch_size, shuffle=shuffle, seed=seed)
+    if isinstance(validation, float):
+        source, validation = split(source, validation)
     data = EpochReader(source, None if steps_per_epoch is None else as_size("steps_per_epoch", steps_per_epoch))
-    validated = None if validation is None else as_validation(validation, epochs, **batching)
+    validated = None if validation is None else as_validation(validation, epochs, objective.reading, batch_size)
     optimizer = Adam(model) if optimizer is None else optimizer
     check_part("optimizer", optimizer, "model", model, "Adam(model)")
     if schedule is not None:
@@ -160,15 +188,26 @@ def fit(
         raise ValueError("resume: expected a checkpoint to resume from, got none")
     restore = as_flag("restore_best", restore_best) and validation is not None
     hooks: list[Hook] = [] if penalty is None else [Penalty(model, penalty)]
-    hooks += [ProgressBar(progress), Callbacks(callbacks), Clip(clip, clip_value)]
-    hooks.append(BestEpoch(restore, None if patience is None else as_size("patience", patience)))
+    hooks += [progress_hook(progress), Callbacks(callbacks), Clip(clip, clip_value)]
+    monitor = as_monitor(monitor, mode, validation is not None, schedule)
+    patience = None if patience is None else as_size("patience", patience)
+    hooks.append(BestEpoch(restore, patience, mode, as_nonnegative("min_delta", min_delta)))
     if schedule is not None:
         hooks.append(ScheduleStepper(schedule))
     if checkpoint is not None:
         hooks.append(CheckpointWriter(checkpoint, schedule))
+    named = as_metrics(metrics)
+    options = {
+        "loss": getattr(loss, "__name__", type(loss).__name__), "steps_per_epoch": data.steps_per_epoch,
+        "time steps of x": time_steps(data), "time steps of validation": time_steps(validated),
+        "clip": clip, "clip_value": clip_value, "penalty": None if penalty is None else dict(penalty),
+        "truncate": None if windows is None else list(windows),
+        "restore_best": restore, "mode": mode, "min_delta": min_delta,
+        "seed": own_seed(source, x, seed),
+    }  # fmt: skip
     training = Training(
         objective, data, Update(model, optimizer), hooks,
-        metrics=as_metrics(metrics), validation=validated, truncate=windows,
+        metrics=named, validation=validated, truncate=windows, monitor=monitor, options=options,
     )  # fmt: skip
     if resume and checkpoint is not None and os.path.exists(checkpoint.path):
         training.resume(checkpoint.path, schedule)

@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The loop of `fit`: epochs of updates, with hooks for everything else, and the position from which it can resume."""
 
+import math
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...io._checkpoints import read_checkpoint
 from .._data.batch import Batch
 from .._data.source import EpochReader
 from .._hooks.hook import Hook, Step
-from .._state.checkpoints import load_checkpoint
+from .._state.checkpoints import restore_checkpoint
+from .._state.differences import differences_of_fit, warning_of
 from .._state.history import History
 from .._state.parameters import random_states, set_random_states
-from .evaluation import Means, Metrics, check_column, mean_scores, scores
+from .blame import note_row
+from .evaluation import mean_scores
 from .interrupts import Interrupts
+from .means import Means
+from .metrics import Metrics, check_column, scores
 from .objective import Objective
 from .truncated import Window, windows
 from .update import Update
@@ -51,15 +56,26 @@ class Training:
         metrics: Metrics,
         validation: EpochReader | None,
         truncate: tuple[int, int] | None,
+        monitor: str = "loss",
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         self.objective, self.data, self.update, self.hooks = objective, data, update, hooks
         self.metrics, self.validation, self.truncate = metrics, validation, truncate
+        self.options = {} if options is None else options  # those of fit, as a checkpoint can hold them
+        self.monitor = monitor  # the column of the history by which epochs are compared
         self.model, self.optimizer = objective.model, update.optimizer
         self.history, self.means = History(), Means()
         self.epochs = 0  # the number of the last one
         self.steps, self.seconds = 0, 0.0  # updates so far; of this epoch
         self.interrupts = Interrupts()
         self.commit(Cursor(data.state_dict()))
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the history, without what layers report."""
+        added = [name for hook in self.hooks for name in hook.columns]
+        validated = [] if self.validation is None else [f"val_{name}" for name in ("loss", *self.metrics)]
+        return ["epoch", "step", "loss", *self.metrics, *added, "grad_norm", "lr", *validated, "seconds"]
 
     def run(self, epochs: int) -> History:
         """Train epoch after epoch, up to number `epochs`."""
@@ -100,6 +116,7 @@ class Training:
                 self.seconds = time.monotonic() - start
         except (TypeError, ValueError) as error:
             error.add_note(f"in step {self.steps + 1} of fit, in epoch {number}")
+            note_row(error, self.data.source, self.objective)
             raise
         except FloatingPointError as error:
             error.args = (f"step {self.steps + 1}: {error}. The parameters are those of step {self.steps}",)
@@ -126,10 +143,27 @@ class Training:
         """The columns of the validation, after an epoch."""
         try:
             means = mean_scores(self.objective, self.metrics, data, self.truncate and self.truncate[0])
-        except (TypeError, ValueError) as error:
+            if not math.isfinite(means["loss"]):
+                raise self._not_finite(data, epoch, means["loss"])
+        except Exception as error:
             error.add_note(f"in the validation of fit, after epoch {epoch}")
+            set_random_states(self.model, self.random)  # as after the last step
+            for hook in self.hooks:
+                hook.on_failure(self)
             raise
         return {f"val_{name}": value for name, value in means.items()}
+
+    def _not_finite(self, data: EpochReader, epoch: int, loss: float) -> FloatingPointError:
+        """The error of a validation loss that is not finite. Which batch holds nan or inf is only now of interest."""
+        error = FloatingPointError(
+            f"epoch {epoch}: expected a finite validation loss, got {loss:.4g}. The parameters are those of step "
+            f"{self.steps}, the last one of this epoch"
+        )
+        batches = ((k, batch.not_finite()) for k, batch in enumerate(data.epoch(), 1))
+        number, names = next((found for found in batches if found[1]), (0, []))
+        for name in names:
+            error.add_note(f"{name} of batch {number} of the validation holds nan or inf")
+        return error
 
     def _windows(self) -> Iterator[tuple[Batch, Window, Cursor]]:
         """The batches that remain of this epoch, with their windows, and the cursor after each window."""
@@ -147,8 +181,9 @@ class Training:
         try:
             norm = self.update.norm(window.loss)
         except FloatingPointError as error:
-            if not batch.is_finite():
-                error.add_note("x of this batch holds nan or inf")
+            for name in batch.not_finite():
+                error.add_note(f"{name} of this batch holds nan or inf")
+            note_row(error, self.data.source, self.objective)
             raise
         values = {"loss": window.loss}
         values |= scores(self.objective, self.metrics, window.y, window.target, window.lengths)
@@ -179,21 +214,30 @@ class Training:
             "place": self.cursor._asdict(),
             "history": dict(self.history),
             "means": self.means.state_dict(),
+            "options": self._options(),
         }
         for hook in self.hooks:
             state |= hook.state_dict()
         return state
 
+    def _options(self) -> dict[str, Any]:
+        return {**self.options, "columns": self.columns, "monitor": self.monitor}
+
     def resume(self, path: str, schedule: Any) -> None:
-        """Continue from a checkpoint. Nothing is changed unless all of it fits."""
-        state = read_checkpoint(path).get("training", {})
+        """Continue from a checkpoint. Nothing is changed unless all of it fits; a warning names other options."""
+        content = read_checkpoint(path)
+        state = content.get("training", {})
         if "place" not in state:
             raise ValueError(f"{path}: expected a checkpoint that fit wrote, got one of save_checkpoint alone")
+        found = differences_of_fit(path, content, self._options(), schedule)
         self.data.load_state_dict(state["place"]["feed"])
-        load_checkpoint(path, self.model, self.optimizer, schedule)
+        found = restore_checkpoint(path, self.model, self.optimizer, schedule)[1] + found
         self.history.update(state["history"])
         self.means.load_state_dict(state["means"])
         for hook in self.hooks:
             hook.load_state_dict(state)
         self.steps, self.seconds = state["step"], state["seconds"]
         self.commit(Cursor(**state["place"]))
+        if found:
+            remedy = "call load_checkpoint, set them and call fit without resume"
+            warnings.warn(warning_of(path, found, remedy), stacklevel=3)  # the caller of fit

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A model and its loss as one function of a batch: which arguments each takes, and which positions count."""
 
-import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..._engine.arguments import Array
+from ...losses import Mean
 from ...losses._masking import sequence_mask
-from ...nn._embedding import Embedding
-from ...nn._layer import Layer, leaves
+from ...nn._layer import Layer
+from ...nn._options import kind_of
 from .._data.batch import Batch
+from .._data.reading import arguments_of, reading_of
 
 Loss: TypeAlias = Callable[..., tuple[float, Array]]  # of y, target, and lengths if it takes them
 
@@ -27,36 +28,34 @@ class Objective:
         tuple or a dict.
     loss : callable
         ``loss(y, target)`` returns (value, dy), the mean over the positions that count and its gradient, as
-        `fastrnn.mse_loss` does. See `applied` for padded batches.
+        `fastrnn.mse_loss` does. A mean over anything else is a `Mean`. See `applied` for padded batches.
 
     Attributes
     ----------
+    reading : Reading
+        How the model reads data.
     batch_first : bool
-        Whether the rows of a batch are along its first axis. Of a model that does not say, a layer has no time axis, so
-        that they are; any other model has time first.
+        Whether the rows of an output, and of targets, are along its first axis.
     """
 
     def __init__(self, model: Any, loss: Loss) -> None:
         names = ("params", "grads", "zero_grad", "forward", "backward")
         if missing := [name for name in names if not hasattr(model, name)]:
             raise TypeError(f"model: expected {', '.join(names)}, got {type(model).__name__} without {missing[0]}")
-        if not callable(loss):
-            raise TypeError(f"loss: expected a function loss(y, target), got {type(loss).__name__}")
+        if isinstance(model, type):
+            raise TypeError(f"model: expected an object, got {kind_of(model)}")
+        if isinstance(loss, type) or not callable(loss):
+            raise TypeError(f"loss: expected a function loss(y, target), got {kind_of(loss)}")
         self.model, self.loss = model, loss
         self._takes = arguments_of(loss)
         self._inputs = inputs_of(model)
-        batch_first = getattr(model, "batch_first", None)
-        self.batch_first = isinstance(model, Layer) if batch_first is None else bool(batch_first)
+        self.reading = reading_of(model, "input_lengths" in self._takes)
+        self.batch_first = self.reading.targets_batch_first
 
     @property
-    def batching(self) -> dict[str, Any]:
-        """Options of `Batches` that make batches for it."""
-        reads_floats = isinstance(self.model, Layer) and not isinstance(leaves(self.model)[0], Embedding)
-        return {
-            "batch_first": self.batch_first,
-            "dtype": getattr(self.model, "dtype", None) if reads_floats else None,
-            "per_step": False if "input_lengths" in self._takes else None,
-        }
+    def of_rows(self) -> bool:
+        """Whether the loss is one of whole rows, as `ctc_loss`, and not of positions."""
+        return "input_lengths" in self._takes
 
     def run(self, batch: Batch, state: Any = None, *, training: bool) -> tuple[Any, Any, Any]:
         """(y, state, tape) of a model that begins in a state; None for a state or a tape that it does not return."""
@@ -82,8 +81,8 @@ class Objective:
             kind, names = type(self.model).__name__, " and ".join(self._inputs)
             example = ", ".join(f"{name!r}: ..." for name in self._inputs)
             raise TypeError(
-                f"x: expected batches whose x is a dict {{{example}}}, since {kind} takes {names}, got "
-                f"{type(x).__name__}; give an iterable of (that dict, y, lengths), or Batches(..., collate_fn=...)"
+                f"x: expected a dict {{{example}}}, since {kind} takes {names}, got {type(x).__name__}; or batches "
+                "(that dict, y, lengths), or Batches(..., collate_fn=...)"
             )
         return isinstance(self.model, Layer)
 
@@ -92,14 +91,14 @@ class Objective:
         return lengths if lengths is None or not isinstance(self.model, Layer) else self.model.lengths_after(lengths)
 
     def cost(self, y: Any, target: Any, lengths: Any) -> tuple[float, Array]:
-        """The loss and its gradient with respect to y; 0 where nothing counts."""
-        if not positions(y, lengths):
-            return 0.0, np.zeros_like(y)
+        """The loss, a `Mean` if it returns one, and its gradient with respect to y; 0 where nothing counts."""
+        if not counts(self.loss, y, lengths):
+            return Mean(0.0, 0.0), np.zeros_like(y)
         result = applied(self.loss, y, target, lengths, self.batch_first, self._takes)
         if not isinstance(result, tuple) or len(result) != 2 or np.shape(result[1]) != np.shape(y):
             got = [f"{type(part).__name__} {np.shape(part)}" for part in as_tuple(result)]
             raise TypeError(f"loss: expected (value, dy), dy of the shape of y {np.shape(y)}, got {', '.join(got)}")
-        return float(result[0]), result[1]
+        return result[0] if isinstance(result[0], Mean) else float(result[0]), result[1]
 
 
 def applied(
@@ -134,23 +133,21 @@ def applied(
         return function(y, target)
     if "lengths" in takes:
         return function(y, target, lengths=lengths, **options)
-    counted, target = sequence_mask("y", y.shape, lengths, "...", batch_first), np.asarray(target)
-    if target.shape[:2] != counted.shape:
-        raise ValueError(f"y: expected targets {counted.shape + ('...',)}, one for each step, got {target.shape}")
-    result = function(y[counted], target[counted])
+    mask, *arguments = counted(y, target, lengths, batch_first)
+    result = function(*arguments)
     if not isinstance(result, tuple) or len(result) != 2:
         return result
     dy = np.zeros_like(y)
-    dy[counted] = result[1]
+    dy[mask] = result[1]
     return result[0], dy
 
 
-def arguments_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """The arguments of a function by name; empty if it has no signature."""
-    try:
-        return inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        return {}
+def counted(y: Any, target: Any, lengths: Any, batch_first: bool) -> tuple[Array, Array, Array]:
+    """Which positions of y are within their row's length, and y (M, ...) and target (M, ...) there."""
+    mask, target = sequence_mask("y", y.shape, lengths, "...", batch_first), np.asarray(target)
+    if target.shape[:2] != mask.shape:
+        raise ValueError(f"y: expected targets {mask.shape + ('...',)}, one for each step, got {target.shape}")
+    return mask, y[mask], target[mask]
 
 
 def inputs_of(model: Any) -> list[str]:
@@ -164,6 +161,11 @@ def inputs_of(model: Any) -> list[str]:
         and argument.kind in (argument.POSITIONAL_ONLY, argument.POSITIONAL_OR_KEYWORD)
         and name not in ("state", "lengths")
     ]
+
+
+def counts(function: Callable[..., Any], y: Any, lengths: Any) -> bool:
+    """Whether a loss or a metric has anything to say of an output: one of rows does of rows without steps, too."""
+    return positions(y, lengths) > 0 or "input_lengths" in arguments_of(function)
 
 
 def positions(y: Any, lengths: Any) -> int:

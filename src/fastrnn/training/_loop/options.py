@@ -2,22 +2,28 @@
 """Checks of the arguments of `fit`, before anything is trained."""
 
 import os
+from numbers import Integral
 from typing import Any
 
-from ..._engine.arguments import as_path
+from ..._engine.arguments import Interval, as_choice, as_number, as_path
 from ...nn._options import kind_of
+from ...optim import ReduceLROnPlateau
+from .._data.batches import Batches
+from .._data.reading import Reading
 from .._data.source import EpochReader, as_source, is_list_of_batches
 from .._state.checkpoints import Checkpoint
 
 
-def as_validation(validation: Any, epochs: int, **options: Any) -> EpochReader:
-    """`validation`, (x, y) or an iterable of batches, as epochs."""
-    pair = isinstance(validation, tuple | list) and len(validation) == 2 and not is_list_of_batches(validation)
-    x, y = validation if pair else (validation, None)
+def as_validation(validation: Any, epochs: int, reading: Reading, batch_size: int) -> EpochReader:
+    """`validation`, data or an iterable of batches, as epochs."""
+    is_data = isinstance(validation, tuple) or (isinstance(validation, list) and not is_list_of_batches(validation))
     try:
-        source = as_source(x, y, shuffle=False, **options)
+        if is_data and len(validation) not in (2, 3):
+            raise ValueError(f"validation: expected (x, y), (x, y, lengths) or batches, got {len(validation)} of them")
+        x, y, lengths = (*validation, None)[:3] if is_data else (validation, None, None)
+        source = as_source(x, y, reading, lengths=lengths, batch_size=batch_size, shuffle=False)
     except (TypeError, ValueError) as error:
-        error.add_note("in validation, which is (x, y) or an iterable of batches")
+        error.add_note("in validation, which is (x, y), (x, y, lengths) or an iterable of batches")
         raise
     if hasattr(source, "__next__") and epochs > 1:
         raise ValueError(
@@ -25,6 +31,26 @@ def as_validation(validation: Any, epochs: int, **options: Any) -> EpochReader:
             "them once; give a function that makes one"
         )
     return EpochReader(source)
+
+
+def split(source: Any, fraction: float) -> tuple[Batches, Batches]:
+    """Batches of the first rows to train on, and of the last rows, a fraction of all."""
+    fraction = as_number("validation", fraction, Interval(0, 1, "()"))
+    if not isinstance(source, Batches):
+        raise ValueError(f"validation: expected data, since a part of {type(source).__name__} cannot be split off")
+    return source.split(fraction)
+
+
+def own_seed(source: Any, x: Any, seed: Any) -> int | None:
+    """`seed`, if it is a number and orders the rows of a source that has been made of `x`."""
+    orders = isinstance(source, Batches) and source is not x and source.shuffle
+    return int(seed) if orders and isinstance(seed, Integral) else None
+
+
+def time_steps(data: EpochReader | None) -> int | None:
+    """How many time steps an epoch has, if it is known."""
+    steps = None if data is None else data.steps
+    return int(steps) if isinstance(steps, Integral) else None
 
 
 def check_part(name: str, part: Any, owner_name: str, owner: Any, example: str) -> None:
@@ -35,12 +61,29 @@ def check_part(name: str, part: Any, owner_name: str, owner: Any, example: str) 
         raise ValueError(f"{name}: expected one of this {owner_name}, got one of another")
 
 
+def as_monitor(monitor: Any, mode: Any, validated: bool, schedule: Any) -> str:
+    """The column of the history that is watched. Whether there is one of this name is known in the first step."""
+    mode = as_choice("mode", mode, ("min", "max"))
+    if monitor is None:
+        if mode == "max":
+            raise ValueError("monitor: expected a column of the history with mode='max', got None")
+        monitor = "val_loss" if validated else "loss"
+    if not isinstance(monitor, str):
+        raise TypeError(f"monitor: expected a column of the history, got {kind_of(monitor)}")
+    if isinstance(schedule, ReduceLROnPlateau) and schedule.mode != mode:
+        raise ValueError(f"schedule: expected mode={mode!r}, in which fit watches {monitor}, got {schedule.mode!r}")
+    return monitor
+
+
 def as_checkpoint(checkpoint: Any) -> Checkpoint:
     """`checkpoint`, a path or a `Checkpoint`, where a file can be written."""
+    if isinstance(checkpoint, type):
+        raise TypeError(f"checkpoint: expected a path or an object as Checkpoint(path), got {kind_of(checkpoint)}")
     if not isinstance(checkpoint, Checkpoint):
         checkpoint = Checkpoint(as_path("checkpoint", checkpoint))
-    if not os.path.isdir(folder := os.path.dirname(os.path.realpath(checkpoint.path))):
+    path = os.path.realpath(checkpoint.path)  # of "", the working folder
+    if not os.path.isdir(folder := os.path.dirname(path)):
         raise FileNotFoundError(f"checkpoint: expected a path in a folder that exists, got one in {folder}")
-    if os.path.isdir(checkpoint.path):
-        raise IsADirectoryError(f"checkpoint: expected a path of a file, got the folder {checkpoint.path}")
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"checkpoint: expected a path of a file, got the folder {path}")
     return checkpoint

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._engine.arguments import as_size
-from ...nn._layer import leaves
+from ...nn._layer import every_layer
 from ...nn._tape import add_extras
 from .._data.batch import Batch, between, steps_of
 from .objective import Loss, Objective, positions
@@ -21,7 +21,7 @@ class Window(NamedTuple):
     Attributes
     ----------
     loss : float
-        The mean over the last k1 steps, or over fewer at the end of the batch.
+        The mean over the last k1 steps, or over fewer at the end of the batch; a `Mean` if the loss returns one.
     stop : int
         The step before which the window ends.
     steps : int
@@ -51,7 +51,7 @@ class Window(NamedTuple):
 
     @property
     def positions(self) -> int:
-        """How many positions `loss` is a mean over: steps of rows, or rows if they have no time."""
+        """How many positions it covers: steps of rows, or rows if they have no time."""
         return positions(self.y, self.lengths)
 
 
@@ -72,7 +72,7 @@ def truncated_bptt(
     loss : callable
         ``loss(y, target)`` returns (value, dy), as `fastrnn.cross_entropy`.
     x : ndarray
-        (T, N, I), tokens (T, N), or with `batch_first` (N, T, ...).
+        (T, N, I), tokens (T, N), with `batch_first` (N, T, ...), or a single sequence (T, I) or (T,).
     y : ndarray
         Targets of each step.
     k1 : int
@@ -136,11 +136,8 @@ def windows(
 
 def _cut(objective: Objective, batch: Batch, k1: int, k2: int, start: int, first: Any) -> Iterator[Window]:
     """The windows of a batch of arrays, k1 steps each, with gradients through the last k2."""
-    x, y = np.asarray(batch.x), np.asarray(batch.y)
-    if y.shape[:2] != x.shape[:2] or x.ndim < 2:
-        raise ValueError(f"y: expected targets of each step of x {x.shape}, to cut it in time, got {y.shape}")
-    batch, axis = Batch(x, y, batch.lengths), int(objective.batch_first)
-    T = x.shape[axis] if batch.lengths is None else int(np.max(batch.lengths, initial=0))
+    batch, T, axis = as_cuttable(objective, batch)
+    T = T if batch.lengths is None else int(np.max(batch.lengths, initial=0))
     for t in range(start, T, k1):
         stop = min(t + k1, T)
         begin, following = max(0, t + k1 - k2), max(0, t + 2 * k1 - k2)  # of this window and the next
@@ -167,19 +164,36 @@ def _cut(objective: Objective, batch: Batch, k1: int, k2: int, start: int, first
         )
 
 
+def as_cuttable(objective: Objective, batch: Batch) -> tuple[Batch, int, int]:
+    """A batch of arrays that can be cut in time, its steps, and their axis."""
+    if objective.of_rows:
+        raise ValueError("loss: expected one of each step, to cut it in time, got one of whole rows (input_lengths)")
+    x, y = np.asarray(batch.x), np.asarray(batch.y)
+    single = objective.reading.is_single(x)
+    leading, axis = 1 if single else 2, 0 if single else int(objective.reading.batch_first)
+    if y.shape[:leading] != x.shape[:leading] or x.ndim < leading:
+        raise ValueError(f"y: expected targets of each step of x {x.shape}, to cut it in time, got {y.shape}")
+    return Batch(x, y, batch.lengths), x.shape[axis], axis
+
+
 def as_windows(name: str, value: Any, model: Any) -> tuple[int, int]:
     """`value`, k1 or (k1, k2), as (k1, k2), for a model to which a sequence in pieces is the same as the whole."""
     k1, k2 = value if isinstance(value, tuple | list) and len(value) == 2 else (value, value)
     k1, k2 = as_size(name, k1), as_size(name, k2)
     if k2 < k1:
         raise ValueError(f"{name}: expected k2 >= k1, since no step may be left out, got {k1}, {k2}")
-    kind = type(model).__name__
     if not getattr(model, "stateful", False):
-        raise TypeError(f"model: expected one with a state to carry from window to window, got {kind}")
-    if any(getattr(leaf, "bidirectional", False) and leaf.stateful for leaf in leaves(model)):
+        raise TypeError(f"model: expected one with a state to carry from window to window, got {type(model).__name__}")
+    check_steps(model)
+    return k1, k2
+
+
+def check_steps(model: Any) -> None:
+    """Raise ValueError unless a layer runs forward in time and gives an output for every step."""
+    kind = type(model).__name__
+    if any(getattr(layer, "bidirectional", False) and layer.stateful for layer in every_layer(model)):
         raise ValueError(
             f"model: expected one direction, got a bidirectional {kind}, whose reverse direction starts at the end"
         )
     if model.lengths_after(np.ones(1, np.intp)) is None:
         raise ValueError(f"model: expected an output for every step, got a {kind} that sums up the sequence")
-    return k1, k2

@@ -2,12 +2,14 @@
 """The state of a training in one file, from which it resumes to the same bits."""
 
 import time
+import warnings
 from typing import Any
 
 from ..._engine.arguments import as_path, as_positive, as_size
 from ...io._checkpoints import read_checkpoint, write_checkpoint
 from ...io._container import PathType
 from ...optim import Optimizer, Schedule
+from .differences import Difference, differences_of_parts, options_of_schedule, warning_of
 from .parameters import (
     architecture_of,
     difference_from,
@@ -118,11 +120,27 @@ def load_checkpoint(
         The file is damaged or not a checkpoint, or of another architecture, optimizer or schedule. Nothing is changed.
     OSError
         The file cannot be read.
+
+    Warns
+    -----
+    UserWarning
+        The optimizer or the schedule has other options than those with which the training began. The options of the
+        optimizer, such as `lr` and `weight_decay`, are now those in the checkpoint; set them to change them. The
+        options of the schedule are still its own.
     """
-    content = read_checkpoint(path)
+    training, found = restore_checkpoint(path, model, optimizer, schedule)
+    if found:
+        warnings.warn(warning_of(path, found, "set them after load_checkpoint"), stacklevel=2)
+    return training
+
+
+def restore_checkpoint(
+    path: PathType, model: Any, optimizer: Optimizer | None, schedule: Schedule | None
+) -> tuple[dict[str, Any], list[Difference]]:
+    """`load_checkpoint`, with the options that differ in place of a warning."""
+    content, parts = read_checkpoint(path), {"optimizer": optimizer, "schedule": schedule}
     try:
-        _restore(content, model, {"optimizer": optimizer, "schedule": schedule})
-        return content["training"]
+        return content["training"], _restore(content, model, parts)
     except (KeyError, AttributeError, TypeError, OverflowError) as error:
         raise ValueError(f"{path}: not what save_checkpoint wrote ({type(error).__name__}: {error})") from error
     except ValueError as error:
@@ -139,11 +157,15 @@ def _content_of(model: Any, parts: dict[str, Any]) -> dict[str, Any]:
     for name, part in parts.items():
         if part is not None:
             content[name] = {"type": type(part).__name__, "state": part.state_dict()}
+    if isinstance(parts["optimizer"], Optimizer):
+        content["optimizer"]["begun"] = parts["optimizer"].begun
+    if parts["schedule"] is not None:
+        content["schedule"]["options"] = options_of_schedule(parts["schedule"])
     return content
 
 
-def _restore(content: dict[str, Any], model: Any, parts: dict[str, Any]) -> None:
-    """Load all of it, or nothing."""
+def _restore(content: dict[str, Any], model: Any, parts: dict[str, Any]) -> list[Difference]:
+    """Load all of it, or nothing. Returns how the options differed."""
     before = _content_of(model, parts)
     if difference := difference_from(content["architecture"], model):
         raise ValueError(f"model: expected the architecture of the checkpoint, got another{difference}")
@@ -151,11 +173,13 @@ def _restore(content: dict[str, Any], model: Any, parts: dict[str, Any]) -> None
         saved = content.get(name, {"type": "none"})["type"]
         if part is not None and type(part).__name__ != saved:
             raise ValueError(f"{name}: expected {saved}, as in the checkpoint, got {type(part).__name__}")
+    found = differences_of_parts(content, **parts)
     try:
         _load(content, model, parts)
     except BaseException:
         _load(before, model, parts)
         raise
+    return found
 
 
 def _load(content: dict[str, Any], model: Any, parts: dict[str, Any]) -> None:
@@ -164,3 +188,5 @@ def _load(content: dict[str, Any], model: Any, parts: dict[str, Any]) -> None:
     for name, part in parts.items():
         if part is not None:
             part.load_state_dict(content[name]["state"])
+    if isinstance(parts["optimizer"], Optimizer):
+        parts["optimizer"].begun = content["optimizer"].get("begun")  # an earlier version did not write it

@@ -2,13 +2,14 @@
 """The parts of a checkpoint that describe a model, which need not be a layer."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from reprlib import repr as short
 from typing import Any
 
 from ..._engine.arguments import Array
-from ...io._architectures import SAME_AS, describe
-from ...nn._layer import Layer
+from ...io._custom import bare_name
+from ...io._references import SAME_AS, describe
+from ...nn._layer import Layer, every_layer
 from ...nn._options import described
 
 
@@ -34,8 +35,8 @@ def difference_from(saved: Any, model: Any) -> str:
 
 def difference_of(saved: Any, current: Any, name: str = "model") -> str:
     """Where two architectures first differ, in words; empty if they do not."""
-    if isinstance(saved, dict) and isinstance(current, dict) and saved.get("type") == current.get("type"):
-        pairs = [(key, saved.get(key), current.get(key)) for key in {**saved, **current}]
+    if isinstance(saved, dict) and isinstance(current, dict) and _named(saved) == _named(current):
+        pairs = [(key, saved.get(key), current.get(key)) for key in {**saved, **current} if key != "type"]
     elif isinstance(saved, list) and isinstance(current, list) and len(saved) == len(current):
         pairs = [(k, *pair) for k, pair in enumerate(zip(saved, current, strict=True))]
     else:
@@ -50,7 +51,9 @@ def _named(part: Any) -> str:
         return f"a list of {len(part)}"
     if isinstance(part, dict) and SAME_AS in part:
         return f"the layer at {short(part[SAME_AS])}"
-    return part["type"] if isinstance(part, dict) and "type" in part else short(part)
+    if isinstance(part, dict) and isinstance(part.get("type"), str):
+        return bare_name(part["type"])  # wherever its module is today, of a layer of another package
+    return short(part)
 
 
 def parameters_of(model: Any) -> dict[str, Array]:
@@ -69,18 +72,10 @@ def load_parameters(model: Any, parameters: Mapping[str, Array]) -> None:
 
 def random_states(model: Any) -> list[Any]:
     """The state of every random generator in a model."""
-    return [layer.random_state for layer in _layers(model)]
+    return [layer.random_state for layer in every_layer(model)]
 
 
 def set_random_states(model: Any, states: list[Any]) -> None:
     """Set the random generators to these states."""
-    for layer, state in zip(_layers(model), states, strict=True):
+    for layer, state in zip(every_layer(model), states, strict=True):
         layer.random_state = state
-
-
-def _layers(model: Any) -> Iterator[Layer]:
-    """The layers of a model, containers included; empty if the model is not a layer."""
-    if isinstance(model, Layer):
-        yield model
-        for child in model.children().values():
-            yield from _layers(child)

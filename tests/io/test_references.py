@@ -11,8 +11,9 @@ from support.model_files import about_of, architecture_of, bits, forge, refused,
 from support.ties import TIED, accumulate, assert_tied_alike, containers, learn, nested, residual, translator, untied
 
 import fastrnn as fr
-from fastrnn.io import _architectures as architectures
 from fastrnn.io import _container as container
+from fastrnn.io import _references as references
+from fastrnn.io._references import describe
 
 each = pytest.mark.parametrize("make", TIED.values(), ids=TIED)
 
@@ -52,17 +53,17 @@ def test_each_tensor_is_stored_once(make, path):
 
 def test_references_are_places():
     """Keys and positions, in the order of the options; the names of parameters do not know the inside of a Residual."""
-    model = architectures.describe(residual())
+    model = describe(residual())
     assert model["layers"][1]["layers"][1]["layer"]["layer"] == {"same_as": "layers.0.layer"}
     assert model["layers"][2] == {"same_as": "layers.1.layers.0"}
-    assert architectures.describe(translator())["embedding"] == {"same_as": "encoder.layers.0"}
-    model = architectures.describe(containers())
+    assert describe(translator())["embedding"] == {"same_as": "encoder.layers.0"}
+    model = describe(containers())
     assert model["layers"][1:] == [
         {"type": "Residual", "layer": {"same_as": "layers.0"}},
         {"same_as": "layers.0.layers.0"},
     ]
     plain = untied(residual())
-    assert architectures.describe(plain) == {"type": "Sequential", **plain.config()}
+    assert describe(plain) == {"type": "Sequential", **plain.config()}
 
 
 def test_a_file_that_describes_a_shared_layer_in_each_place(path):
@@ -127,7 +128,7 @@ def test_a_reference_to_a_layer_of_another_kind(path):
 def test_tensors_of_a_reference_are_not_asked_for(path):
     """Those of the second name are unknown ones."""
     fr.save(untied(nested()), path)
-    with_architecture(path, architectures.describe(nested()))
+    with_architecture(path, describe(nested()))
     refused(path, "tensors that the architecture does not have: .'1.bias_hh_l0'")
 
 
@@ -159,7 +160,7 @@ def test_references_that_multiply(shape, path):
 
 
 def test_a_model_that_could_not_be_loaded_is_not_saved(path, monkeypatch):
-    monkeypatch.setattr(architectures, "MOST_REPEATED", 4)
+    monkeypatch.setattr(references, "MOST_REPEATED", 4)
     linear = fr.Linear(3, 3, seed=0)  # the layer, its weight and its bias: 3
     fr.save(fr.Sequential(linear, linear), path)
     with pytest.raises(ValueError, match="expected layers in several places to add at most 4 layers and parameters"):

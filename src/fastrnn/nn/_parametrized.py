@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What makes an object with options one with parameters, too."""
+
+import inspect
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._engine.arguments import Array, as_array
+from ._configurable import Configurable
+from ._parameters import NamedArrays, Parameters
+
+
+class Parametrized(Configurable):
+    """An object with options, parameters and their gradients.
+
+    A class that declares options needs no constructor. One that has its own keeps each argument as an attribute of
+    the same name, from which `config` is made, apart from `seed`; `config` may be defined instead.
+    """
+
+    def __new__(cls, *arguments: Any, **named: Any) -> Self:
+        self = super().__new__(cls)
+        self._begin()
+        return self
+
+    def _begin(self) -> None:
+        """Have no parameters: before the constructor, which may be one that forgets its base."""
+        self._arrays: dict[str, Array] = {}
+        self._grad_arrays: dict[str, Array] = {}
+        self._params: NamedArrays = Parameters(self._arrays)
+        self._grads: NamedArrays = Parameters(self._grad_arrays)
+
+    def add_parameters(self, **arrays: ArrayLike) -> None:
+        """Make parameters of copies of arrays, in the layer's dtype, with gradients of 0.
+
+        Called by a layer of your own when it is made. The arrays are then in ``params``, and what `_backward` adds to
+        in ``grads``, by these names.
+
+        Parameters
+        ----------
+        **arrays : array_like of numbers
+            The initial values, by name.
+
+        Raises
+        ------
+        TypeError, ValueError
+            A value is not an array of numbers, or the name is taken.
+        """
+        own = {}
+        for name, value in arrays.items():
+            array = as_array(name, value, "an array of numbers")
+            if array.dtype.kind not in "fiu":
+                raise TypeError(f"{name}: expected an array of numbers, got {array.dtype}")
+            if name in self._arrays:
+                raise ValueError(f"{name}: expected a new name for a parameter, got one that is taken")
+            own[name] = np.array(array, self.dtype, order="C")  # type: ignore[attr-defined]
+        self._own(own)
+
+    def _own(self, arrays: dict[str, Array]) -> None:
+        """Take ownership of parameter arrays, without a copy, with gradients of zero."""
+        self._arrays.update(arrays)
+        self._grad_arrays.update({name: np.zeros_like(array) for name, array in arrays.items()})
+
+    @property
+    def params(self) -> NamedArrays:
+        """The parameters by name; they may be written in place.
+
+        Those of a layer that is in several places of a model have several names. They are found under each of them, and
+        iteration gives them once, under the first.
+        """
+        return self._params
+
+    @property
+    def grads(self) -> NamedArrays:
+        """The gradients by name, with the shapes of the parameters; `backward` adds to them."""
+        return self._grads
+
+    @classmethod
+    def _config_names(cls) -> list[str]:
+        options = super()._config_names()
+        if cls.__init__ is Configurable.__init__:
+            return options
+        names = []
+        for name, parameter in list(inspect.signature(cls.__init__).parameters.items())[1:]:
+            names += options if parameter.kind is parameter.VAR_KEYWORD else [name]
+        kept = (name for name in dict.fromkeys(names) if name != "seed")
+        return [name for name in kept if name in options or name not in cls._options]
+
+    def _plain(self, name: str) -> Any:
+        if name in self._options:
+            return super()._plain(name)
+        if name not in vars(self):
+            kind = type(self).__name__
+            raise TypeError(
+                f"{kind}: expected an attribute {name}, as the constructor has that argument; set self.{name}, or "
+                f"define config(), which gives the arguments that make a layer like this one"
+            )
+        value = vars(self)[name]
+        return str(value) if isinstance(value, np.dtype) else value
+
+    def __repr__(self) -> str:
+        try:
+            return super().__repr__()
+        except TypeError:  # no config: a message that shows the layer still can
+            return f"{type(self).__name__}(...)"

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What flows from one layer to the next, as far as the layers say, and whether they fit together."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+Axes: TypeAlias = Literal["TN", "NT", "N"]  # (T, N, ...), (N, T, ...), and rows without time (N, ...)
+
+
+class Signal(NamedTuple):
+    """What is known of the array between two layers; None where nothing is.
+
+    Attributes
+    ----------
+    features : int or None
+        The size of the last axis.
+    axes : {"TN", "NT", "N"} or None
+        The axes before it: time first, batch first, or rows without time.
+    directions : int or None
+        2 if the second half of the features comes from a direction that begins at the end of a row; 1 if none does.
+    dtype : np.dtype or None
+    """
+
+    features: int | None = None
+    axes: Axes | None = None
+    directions: int | None = None
+    dtype: Any = None
+
+
+class Interface:
+    """What a layer says of its input and its output, so that a container can check and pass on what fits."""
+
+    @property
+    def features_in(self) -> int | None:
+        """How many features the layer reads; None if any number, or if it does not say."""
+        return None
+
+    def features_after(self, features: int | None) -> int | None:
+        """How many features y has, given those of x; either is None if it is not known."""
+        return None
+
+    @property
+    def axes_in(self) -> Axes | None:
+        """How x is laid out: "TN" for (T, N, ...), "NT" for (N, T, ...), "N" for rows without time; None if any way.
+
+        By default what an attribute `batch_first` says.
+        """
+        return axes_of(getattr(self, "batch_first", None))
+
+    @property
+    def keeps_axes(self) -> bool:
+        """Whether the layer treats all positions of x alike, so that y has the axes of x before the last one."""
+        return False
+
+    def axes_after(self, axes: Axes | None) -> Axes | None:
+        """How y is laid out, given how x is; None if it is not known."""
+        return axes if self.keeps_axes else None
+
+    @property
+    def directions_in(self) -> int | None:
+        """From how many directions of a sequence the features of x have to come; None if it does not matter."""
+        return None
+
+    def directions_after(self, directions: int | None) -> int | None:
+        """The same of the features of y, given those of x: see `Signal`; None if it is not known."""
+        return None
+
+    @property
+    def signal_in(self) -> Signal:
+        """All that the layer says of x."""
+        return Signal(self.features_in, self.axes_in, self.directions_in, getattr(self, "dtype", None))
+
+    def signal_after(self, signal: Signal) -> Signal:
+        """All that is known of y, given what is known of x."""
+        return Signal(
+            self.features_after(signal.features),
+            self.axes_after(signal.axes),
+            self.directions_after(signal.directions),
+            getattr(self, "dtype", None),
+        )
+
+    def lengths_after(self, lengths: Any) -> Any:
+        """The lengths of the rows of y, given those of x; None if the rows of y are full or have no time axis."""
+        return lengths
+
+
+def axes_of(batch_first: bool | None) -> Axes | None:
+    """The axes of sequences, given the option of that name."""
+    return None if batch_first is None else "NT" if batch_first else "TN"
+
+
+def signal_after(layers: Sequence[Interface], signal: Signal) -> Signal:
+    """What leaves the last of these layers if `signal` enters the first."""
+    for layer in layers:
+        signal = layer.signal_after(signal)
+    return signal
+
+
+def signal_in(layers: Sequence[Interface]) -> Signal:
+    """What the first of these layers reads, or, where it passes on whatever it reads, the next one that says."""
+    known: dict[str, Any] = {}
+    unchanged: Any = Signal(-1, "?", -1)  # type: ignore[arg-type]  # it cannot be, so that a layer which gives it passes on what it reads
+    for layer in layers:  # each is asked once: it may be made of layers that are made of others
+        read, after = layer.signal_in, layer.signal_after(unchanged)
+        for name in Signal._fields:
+            value = getattr(read, name)
+            if name not in known and (value is not None or getattr(after, name) != getattr(unchanged, name)):
+                known[name] = value
+        if len(known) == len(Signal._fields):
+            break
+    return Signal(**known)
+
+
+def misfit(layers: Sequence[Interface], fields: tuple[str, ...] = Signal._fields) -> str | None:
+    """The first thing about these layers that does not fit, in words; None if all does, as far as they say."""
+    if not layers:
+        return "layers: expected at least one layer, got none"
+    signal = Signal()
+    for k, layer in enumerate(layers):
+        expected = layer.signal_in
+        for name in fields:
+            given, read = getattr(signal, name), getattr(expected, name)
+            if given is not None and read is not None and given != read:  # (to NumPy, None is a dtype)
+                before, after = (type(each).__name__ for each in layers[k - 1 : k + 1])
+                return f"layers[{k}]: {WORDS[name](given, read, f'{before} at {k - 1}', after)}"
+        signal = layer.signal_after(signal)
+    return None
+
+
+def _features(given: Any, read: Any, before: str, after: str) -> str:
+    return f"expected {given} features in, which {before} gives, got {after} with {read}"
+
+
+def _axes(given: Any, read: Any, before: str, after: str) -> str:
+    if "N" in (given, read):
+        shapes = {"N": "rows without time, (N, features)", "TN": "(T, N, features)", "NT": "(N, T, features)"}
+        return f"expected a layer that reads {shapes[given]}, which {before} gives, got {after} of {shapes[read]}"
+    return f"expected batch_first={given == 'NT'}, as {before} gives it, got {after} with batch_first={read == 'NT'}"
+
+
+def _directions(given: Any, read: Any, before: str, after: str) -> str:
+    return f"expected bidirectional={given == 2}, as {before} gives it, got {after} with bidirectional={read == 2}"
+
+
+def _dtype(given: Any, read: Any, before: str, after: str) -> str:
+    return f"expected dtype=np.{given}, as {before} gives it, got {after} with dtype=np.{read}"
+
+
+WORDS = {"features": _features, "axes": _axes, "directions": _directions, "dtype": _dtype}

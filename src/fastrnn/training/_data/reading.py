@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How a model reads a data set: where it has time and rows in its input, and what its targets are of."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from ..._engine.arguments import Array
+from ...nn._embedding import Embedding
+from ...nn._layer import Layer, leaves
+
+# One target for each step of x; one for each row; or sequences of another length, such as a RepeatVector gives.
+Targets: TypeAlias = Literal["steps", "rows", "sequences"]
+
+
+def arguments_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """The arguments of a function by name; empty if it has no signature."""
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return {}
+
+
+class Reading(NamedTuple):
+    """How a model reads a data set; None for what it does not say.
+
+    Attributes
+    ----------
+    batch_first : bool
+        Whether a batch is (N, T, ...), or (N, ...) where it has no time.
+    has_time : bool or None
+        Whether x has a time axis.
+    tokens : bool
+        Whether x is tokens, without an axis of features.
+    features : int or None
+        The size of the last axis of x.
+    dtype : np.dtype or None
+        That of x, if it is not tokens.
+    targets : {"steps", "rows", "sequences"} or None
+    targets_batch_first : bool
+        Whether a batch of targets that have time is (N, T, ...).
+    arguments : tuple of str
+        The names of the arguments of ``model.forward``.
+    """
+
+    batch_first: bool = False
+    has_time: bool | None = None
+    tokens: bool = False
+    features: int | None = None
+    dtype: Any = None
+    targets: Targets | None = None
+    targets_batch_first: bool = False
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether a list of vectors is rows of features, without time."""
+        return not self.has_time and self.features is not None
+
+    def axes(self, batched: bool) -> str:
+        """The shape of a batch of x, or of a single row, in words."""
+        axes = ("N", "T") if self.batch_first else ("T", "N")
+        axes = axes if batched else ("T",)
+        features = () if self.tokens else ("features" if self.features is None else str(self.features),)
+        return f"({', '.join(axes + features)}{',' if len(axes + features) == 1 else ''})"
+
+    def is_single(self, x: Array) -> bool:
+        """Whether x is one sequence instead of a batch; ValueError if it is neither."""
+        if not self.has_time:
+            return False
+        ndim = 2 if self.tokens else 3
+        if x.ndim not in (ndim - 1, ndim) or (self.features is not None and x.shape[-1] != self.features):
+            expected = f"{self.axes(True)}, or a single sequence {self.axes(False)}"
+            raise ValueError(f"x: expected {expected}, got {x.shape}{self._hint(x)}")
+        return x.ndim == ndim - 1
+
+    def _hint(self, x: Array) -> str:
+        """What may have been meant by an x of another shape."""
+        if self.features is None or self.tokens:
+            return ""
+        if self.features == 1 and x.ndim == 2:
+            return "; series without an axis of features: x[..., None]"
+        if x.ndim > 1 and x.shape[-2] == self.features:
+            return f"; with the features last: x.swapaxes(-1, -2), of shape {x.swapaxes(-1, -2).shape}"
+        return ""
+
+
+def reading_of(model: Any, targets_have_lengths: bool) -> Reading:
+    """How a model reads data; its targets are labels of rows if the loss takes labels with lengths of their own."""
+    names = tuple(arguments_of(model.forward))
+    if not isinstance(model, Layer):
+        batch_first = bool(getattr(model, "batch_first", False))
+        targets: Targets | None = "rows" if targets_have_lengths else None
+        return Reading(batch_first, targets=targets, targets_batch_first=batch_first, arguments=names)
+    tokens = isinstance(leaves(model)[0], Embedding)
+    axes = model.axes_in
+    after = model.axes_after(axes or "NT")  # if it treats all positions alike, rows may come first
+    if targets_have_lengths or after == "N":
+        targets = "rows"
+    elif after is None:
+        targets = None
+    else:
+        targets = "sequences" if model.lengths_after(np.ones(1, np.intp)) is None else "steps"
+    return Reading(
+        batch_first=axes != "TN",
+        has_time=None if axes is None else axes != "N",
+        tokens=tokens,
+        features=None if tokens else model.features_in,
+        dtype=None if tokens else getattr(model, "dtype", None),
+        targets=targets,
+        targets_batch_first=(after or axes) != "TN",
+        arguments=names,
+    )

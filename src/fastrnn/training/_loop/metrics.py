@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Metrics by name, and functions of one's own as metrics."""
+
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..._engine.arguments import as_array, as_integer
+from ...losses import Mean, l1_loss, mse_loss
+from ...nn._options import kind_of
+from .objective import Objective, applied, as_tuple, counts
+
+Metric: TypeAlias = str | Callable[..., Any]
+Metrics: TypeAlias = dict[str, Callable[..., Any]]
+
+# Of every history, besides metrics and what layers report.
+COLUMNS = "epoch", "step", "loss", "penalty", "grad_norm", "lr", "val_loss", "seconds"
+
+
+def accuracy(y: ArrayLike, target: ArrayLike, *, ignore_index: int = -100) -> Mean:
+    """The part of the answers that are right: the metric ``"accuracy"`` of `fastrnn.fit`.
+
+    Parameters
+    ----------
+    y : array_like, shape (..., V)
+        Logits, or probabilities, of V classes, the largest of which is the answer. Or with targets of this shape, the
+        logits of answers yes or no, as of `fastrnn.binary_cross_entropy_with_logits`: yes where they are above 0.
+    target : array_like of integers, shape (...), or of numbers or bools, shape (..., V)
+        The correct classes, or the correct answers: yes where they are above 0.5.
+    ignore_index : int, default -100
+        Positions with this class are ignored.
+
+    Returns
+    -------
+    accuracy : Mean
+        In 0..1; 0.0 where nothing counts.
+
+    Raises
+    ------
+    TypeError
+        An argument is not an array of numbers, or `ignore_index` is not an integer.
+    ValueError
+        The shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn.training import accuracy
+    >>> accuracy(np.array([[1.0, 2.0], [3.0, 0.0], [1.0, 5.0]]), [1, 1, -100])
+    0.5
+    >>> accuracy(np.array([[1.0, -2.0]]), [[1, 0]])
+    1.0
+    """
+    answers, right_ones = as_array("y", y, "logits"), as_array("target", target, "classes")
+    ignored = as_integer("ignore_index", ignore_index)
+    if right_ones.shape == answers.shape and answers.ndim:
+        right = (answers > 0) == (right_ones > 0.5)
+        return Mean(np.count_nonzero(right), right.size)
+    if not answers.ndim or right_ones.shape != answers.shape[:-1] or right_ones.dtype.kind not in "iub":
+        raise ValueError(
+            f"target: expected integers {answers.shape[:-1]}, the classes, or {answers.shape}, yes or no, for y "
+            f"{answers.shape}, got {right_ones.dtype} {right_ones.shape}"
+        )
+    counted = right_ones != ignored
+    right = (answers.argmax(axis=-1) == right_ones) & counted
+    return Mean(np.count_nonzero(right), np.count_nonzero(counted))
+
+
+def rmse(prediction: ArrayLike, target: ArrayLike) -> float:
+    """Root of the mean squared error, which is no mean."""
+    return math.sqrt(mse_loss(prediction, target)[0])
+
+
+NAMED: Metrics = {"accuracy": accuracy, "mae": l1_loss, "mse": mse_loss, "rmse": rmse}
+
+
+def as_metrics(metrics: Sequence[Metric] | Mapping[str, Metric]) -> Metrics:
+    """`metrics` by name."""
+    if not isinstance(metrics, Mapping):
+        if not isinstance(metrics, list | tuple):
+            raise TypeError(f"metrics: expected a list or a dict of functions or names, got {type(metrics).__name__}")
+        names = [
+            metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
+            for metric in metrics
+        ]
+        if double := [name for k, name in enumerate(names) if name in names[:k]]:
+            raise ValueError(f"metrics: expected different names, got {double[0]} twice; a dict can name them")
+        metrics = dict(zip(names, metrics, strict=True))
+    for name in metrics:
+        if not isinstance(name, str):
+            raise TypeError(f"metrics: expected names, got {name!r}")
+        check_column(name, {*COLUMNS, *(f"val_{other}" for other in metrics)})
+    return {name: _as_metric(name, metric) for name, metric in metrics.items()}
+
+
+def _as_metric(name: str, metric: Metric) -> Callable[..., Any]:
+    if isinstance(metric, str):
+        if metric not in NAMED:
+            raise ValueError(f"metrics: expected a function or one of {', '.join(NAMED)}, got {metric!r}")
+        return NAMED[metric]
+    if isinstance(metric, type) or not callable(metric):
+        raise TypeError(f"metrics: expected functions metric(y, target) or names, got {kind_of(metric)} as {name}")
+    return metric
+
+
+def check_column(metric: str, columns: Collection[str]) -> None:
+    """Raise ValueError if the name of a metric is that of another column."""
+    if metric in columns:
+        raise ValueError(f"metrics: expected names other than {metric!r}, a column of the history of its own")
+
+
+def scores(objective: Objective, metrics: Metrics, y: Any, target: Any, lengths: Any) -> dict[str, float]:
+    """The metrics of one output; 0 where nothing counts."""
+    return {
+        name: score(name, metric, y, target, lengths, objective.batch_first) if counts(metric, y, lengths) else 0.0
+        for name, metric in metrics.items()
+    }
+
+
+def score(name: str, metric: Callable[..., Any], y: Any, target: Any, lengths: Any, batch_first: bool) -> float:
+    """A metric of one output: a `Mean` if it returns one."""
+    value = as_tuple(applied(metric, y, target, lengths, batch_first))[0]
+    if np.ndim(value) or np.asarray(value).dtype.kind not in "fiub":
+        got = f"shape {np.shape(value)}" if np.ndim(value) else repr(value)
+        raise TypeError(f"metrics: expected a number from {name}, got {got}")
+    return value if isinstance(value, Mean) else float(value)

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The output of a model for data of any size, batch by batch."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..._engine.arguments import Array, as_size
+from ..._engine.ragged import length_mask
+from .._data.batch import Batch
+from .._data.inputs import Rows, rows_of
+from .._data.reading import Reading
+from .._data.rows import ArrayRows, SequenceRows
+from .._data.source import is_list_of_batches
+from .objective import Objective
+
+
+def predict(model: Any, x: Any, lengths: ArrayLike | None = None, *, batch_size: int = 256) -> Any:
+    """The output of a model, batch by batch, so that only one batch is in the model at a time.
+
+    Parameters
+    ----------
+    model : Layer
+        Or another model, as `fastrnn.fit` takes it.
+    x : array_like, list of array_like, dict, or iterable of batches
+        An array of all rows, laid out as the model takes a batch, or a single sequence; a list of sequences of any
+        lengths; a dict of inputs by name; or an iterable of inputs of the model, such as a generator of arrays. Numbers
+        are converted to the model's dtype.
+    lengths : array_like of int, shape (N,), optional
+        Of the rows of an array x.
+    batch_size : int, default 256
+        Rows that are run at a time. It changes no bit of the result.
+
+    Returns
+    -------
+    y : ndarray, list of ndarray, or iterator of ndarray
+        For an array x the output of all rows at once, 0 beyond a row's length. For a list x an array (N, ...) if the
+        output has no time, otherwise a list with the output of each sequence. For an iterable an iterator, which runs a
+        batch when it is asked for its output. States are not returned.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument does not fit the model.
+
+    Examples
+    --------
+    >>> import numpy as np, fastrnn as fr
+    >>> model = fr.Sequential(fr.GRU(3, 8, seed=0), fr.LastStep(), fr.Linear(8, 2, seed=1))
+    >>> sequences = [np.ones((length, 3)) for length in (5, 2, 4)]
+    >>> fr.predict(model, sequences).shape
+    (3, 2)
+    >>> [len(y) for y in fr.predict(model.layers[0], sequences)]
+    [5, 2, 4]
+    """
+    objective, batch_size = Objective(model, _no_loss), as_size("batch_size", batch_size)
+    is_data = isinstance(x, list | tuple | dict) or hasattr(x, "__array__") or hasattr(x, "__dlpack__")
+    if not is_data or is_list_of_batches(x):
+        if lengths is not None or not hasattr(x, "__iter__"):
+            name = "x: expected arrays, lists or" if lengths is None else "lengths: expected none for"
+            raise TypeError(f"{name} an iterable of batches, got {type(x if lengths is None else lengths).__name__}")
+        return (objective.run(Batch(batch), training=False)[0] for batch in x)
+    rows = rows_of(x, None, lengths, objective.reading)
+    if not rows.count:
+        raise ValueError("x: expected at least one row, got none")
+    return _gathered(rows, list(_outputs(objective, rows, batch_size)), objective.reading)
+
+
+def _no_loss(y: Any, target: Any) -> Any:
+    raise NotImplementedError
+
+
+def _outputs(objective: Objective, rows: Rows, batch_size: int) -> Iterator[tuple[Array, Array, bool]]:
+    """(rows, their output with the rows first, whether it had time first) of each batch, of similar lengths."""
+    order = np.arange(rows.count) if rows.lengths is None else np.argsort(rows.lengths, kind="stable")
+    for part in np.split(order, range(batch_size, rows.count, batch_size)):
+        batch = rows.batch(part)
+        y = np.asarray(objective.run(batch, training=False)[0])
+        time_first = _has_time_first(y, batch, objective.reading)
+        yield part, y.swapaxes(0, 1) if time_first else y, time_first
+
+
+def _has_time_first(y: Array, batch: Batch, reading: Reading) -> bool:
+    """Whether an output is (T, N, ...). One of which nothing is known is laid out as x if it has as many axes."""
+    if reading.targets is None:
+        return not reading.batch_first and not isinstance(batch.x, dict) and y.ndim == np.ndim(batch.x)
+    return reading.targets != "rows" and not reading.targets_batch_first
+
+
+def _gathered(rows: Rows, outputs: list[tuple[Array, Array, bool]], reading: Reading) -> Any:
+    """The outputs of all rows, in the order and the layout of x."""
+    if isinstance(rows, SequenceRows) and reading.targets == "steps":
+        each = {n: row[: rows.lengths[n]].copy() for part, y, _ in outputs for n, row in zip(part, y, strict=True)}
+        return [each[n] for n in range(rows.count)]
+    _, first, time_first = outputs[0]
+    lengths = rows.lengths if isinstance(rows, ArrayRows) and reading.targets == "steps" else None
+    shape = first.shape[1:]
+    if shape and reading.targets != "rows":  # batches may end with their longest row
+        longest = max(y.shape[1] for _, y, _ in outputs)
+        shape = (longest if lengths is None else rows.T, *shape[1:])  # type: ignore[union-attr]
+    gathered = np.zeros((rows.count, *shape), first.dtype)
+    for part, y, _ in outputs:
+        if lengths is not None:
+            y = y.copy()  # layers without lengths, such as Linear, treat all steps alike
+            y[~length_mask(lengths[part], y.shape[1]).T] = 0
+        gathered[(part, slice(y.shape[1])) if y.ndim > 1 else part] = y
+    if isinstance(rows, ArrayRows) and rows.is_single:
+        return gathered[0]
+    return np.ascontiguousarray(gathered.swapaxes(0, 1)) if time_first else gathered
