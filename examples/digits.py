@@ -83,8 +83,7 @@ def train(model, way, images, digits, epochs, seed):
 
 def predict(model, x, steps=None):
     """The likeliest digit for each image of x (T, N, features), from its first steps."""
-    logits, _ = model(x[:steps])
-    return logits.argmax(axis=-1)
+    return fr.predict(model, x[:steps]).argmax(axis=-1)
 
 
 def plot(path, model, images, digits, wrong):

@@ -32,7 +32,7 @@ LAYERS = {
     "Embedding": (lambda **kw: fr.Embedding(10, 4, **kw), TOKENS_2D),
     "Embedding, padding": (lambda **kw: fr.Embedding(10, 4, padding_idx=-1, **kw), TOKENS_2D),
     "EchoState": (echo_state, X),
-    "Activation": (lambda dtype, seed: fr.Activation("elu", dtype=dtype), X),
+    "Activation": (lambda dtype, seed: fr.Activation("softplus", dtype=dtype), X),
     "Activation, softmax": (lambda dtype, seed: fr.Activation("softmax", dtype=dtype), X),
     "Dropout": (lambda **kw: fr.Dropout(0.0, **kw), X),  # without chance: with it, see test_dropout
     "Attention": (lambda **kw: fr.Attention(3, 2, **kw), (X, X[:2, :, :2])),

@@ -1,42 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Sequential."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, overload
 
 from .._engine.arguments import Array
 from ._container import Container
 from ._layer import Layer
-from ._options import Option, described, kind_of
+from ._named_layers import Layers, Names
+from ._options import kind_of
 from ._signal import Axes, Signal, misfit, signal_after, signal_in
 from ._stateful import StatefulLayer
 from ._tape import Tape, open_tape
-
-
-class Layers(Option[tuple[Layer, ...], tuple[Layer, ...]]):
-    """The layers of a Sequential."""
-
-    type_text: str = "Layer"
-    json_types: tuple[type, ...] = (list,)
-
-    def plain(self, value: tuple[Layer, ...]) -> list[dict[str, Any]]:
-        return [described(layer) for layer in value]
-
-
-class Names(Option[tuple[str, ...] | None, tuple[str, ...] | None]):
-    """The names of the layers of a Sequential."""
-
-    type_text: str = "str"
-    json_types: tuple[type, ...] = (list,)
-
-    def plain(self, value: tuple[str, ...] | None) -> list[str] | None:
-        return None if value is None else list(value)
-
-    def _check(self, name: str, value: Any) -> tuple[str, ...]:
-        for each in value:
-            if not isinstance(each, str) or not each or "." in each or value.count(each) > 1:
-                raise ValueError(f"{name}: expected different names without a dot, got {each!r}")
-        return tuple(value)
 
 
 class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
@@ -119,6 +94,13 @@ class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
         model = cls.__new__(cls)
         model._compose(positional, named)
         return model
+
+    def with_layers(self, layers: Iterable[Layer]) -> "Sequential":
+        """A Sequential of other layers, as many, under the same names."""
+        layers = tuple(layers)
+        return Sequential._composed(
+            *((layers, {}) if self.names is None else ((), dict(zip(self.names, layers, strict=True))))
+        )
 
     @classmethod
     def child_configs(cls, config: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:

@@ -49,7 +49,7 @@ def test_influence_on_each_output(rng):
 
 def test_influence_on_outputs_after_the_last_step(rng):
     """(output, T), of all steps; these outputs have no curve."""
-    x, model = draw(rng, 12, 2), fr.Sequential(fr.GRU(2, 5, bidirectional=True, seed=0), fr.LastStep())
+    x, model = draw(rng, 12, 2), fr.Sequential(fr.GRU(2, 5, bidirectional=True, seed=0), fr.MeanPool())
     page = report(model, read_array(model, x))
     meta, shown = meta_of(page), block_of(page, "influence", "u1").reshape(10, 12)
     for k in range(10):

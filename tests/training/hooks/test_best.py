@@ -82,10 +82,10 @@ VALUES = [0.5, 0.7, 0.75, 0.6, 0.9]
 
 def watch(data, **options):
     """A training whose validation has a metric of these values in its epochs, and the parameters after each of them."""
-    values, seen = iter(np.repeat(VALUES, 2)), []  # the metric of the training has them, too
+    seen = []
 
     def score(y, target):
-        return next(values)
+        return VALUES[min(len(seen), 4)]  # called after so many epochs
 
     model = make_model()
     adam = fr.Adam(model)

@@ -92,7 +92,7 @@ def test_what_cannot_be_cut_in_time(rng):
     ]:
         with pytest.raises(ValueError, match=message):
             fr.evaluate(model, fr.mse_loss, x, y, chunk=2)
-    with pytest.raises(ValueError, match=r"y: expected targets of each step of x \(5, 2, 3\).* got \(2, 4\)"):
+    with pytest.raises(ValueError, match=r"y: expected \(5, 2, ...\), a target for each step of x, .* got \(2, 4\)"):
         fr.evaluate(fr.GRU(3, 4, seed=0), fr.mse_loss, x, y[0], chunk=2)
     steps = fr.Linear(3, 4, seed=0)  # without a state, steps stand alone
     whole, cut = (fr.evaluate(steps, fr.mse_loss, x.swapaxes(0, 1), y.swapaxes(0, 1), chunk=k) for k in (None, 2))

@@ -38,9 +38,8 @@ def test_sequence_to_sequence(rng, tmp_path):
         adam = fr.Adam(model, lr=0.01)
         return fr.fit(model, fr.cross_entropy, batches, optimizer=adam, epochs=epochs, progress=False, **options)
 
-    with pytest.raises(TypeError, match="since Seq2Seq takes source and target, got ndarray.* collate_fn") as caught:
+    with pytest.raises(TypeError, match="since Seq2Seq takes source and target, got list; .* collate_fn"):
         fr.fit(make_translator(), fr.cross_entropy, sources, targets, progress=False)
-    assert caught.value.__notes__[0] == "in step 1 of fit, in epoch 1"
     whole, model, path = make_translator(), make_translator(), tmp_path / "run"
     history = train(whole, 6)
     assert history["loss"][-1] < 0.9 * history["loss"][0]

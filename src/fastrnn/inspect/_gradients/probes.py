@@ -58,7 +58,7 @@ def with_probes(layer: Layer, name: str = "") -> Layer:
     `name` is the prefix of the names of its parameters.
     """
     if isinstance(layer, Sequential):
-        return Sequential(*[with_probes(child, f"{name}{k}.") for k, child in enumerate(layer.layers)])
+        return layer.with_layers(with_probes(child, f"{name}{key}.") for key, child in layer.children().items())
     if isinstance(layer, Residual):
         return Residual(with_probes(layer.layer, name))
     if isinstance(layer, RecurrentBase):
@@ -120,6 +120,12 @@ class Probe(StatefulLayer[Any]):
 
     def __repr__(self) -> str:
         return repr(self.layer)
+
+    def features_after(self, features: int | None) -> int | None:
+        return self.layer.features_after(features)
+
+    def directions_after(self, directions: int | None) -> int | None:
+        return self.layer.directions_after(directions)
 
     def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, Any, Layout]:
         x, layout, initial, lengths = self.layer.stack.enter(x, state, lengths, self.batch_first)

@@ -136,7 +136,7 @@ def split_embedding(model: Any) -> tuple[Embedding | None, Any]:
 
     def rest(layer: Any) -> Layer:
         if isinstance(layer, Sequential):
-            return Sequential(rest(layer.layers[0]), *layer.layers[1:])
+            return layer.with_layers([rest(layer.layers[0]), *layer.layers[1:]])
         return Dropout(0.0, dtype=layer.dtype)  # passes on its input
 
     return embedding, rest(model)

@@ -57,7 +57,7 @@ def recent_influence(model: Layer, x: Array, trace: Trace, outputs: Array, windo
 def state_before(layer: Layer, prefix: str, trace: Trace, steps: Array) -> Any:
     """The state of a model before each of these steps, as a batch of them; before step 0 the initial one."""
     if isinstance(layer, Sequential):
-        stateful = [(child, f"{prefix}{k}.") for k, child in enumerate(layer.layers) if child.stateful]
+        stateful = [(child, f"{prefix}{name}.") for name, child in layer.children().items() if child.stateful]
         return tuple(state_before(child, child_prefix, trace, steps) for child, child_prefix in stateful)
     if isinstance(layer, Residual):
         return state_before(layer.layer, prefix, trace, steps)

@@ -108,6 +108,8 @@ def rows_of(x: Any, y: Any, lengths: Any, reading: Reading, collate_fn: Collate 
         if lengths is not None:
             raise ValueError("lengths: expected none for a dict of inputs, which has those that the model takes")
         return InputRows(x, y, reading)
+    if collate_fn is None:
+        reading.check_one_input(x)
     if isinstance(x, list | tuple) and not (reading.is_flat and all(np.ndim(row) == 1 for row in x)):
         if lengths is not None:
             raise ValueError("lengths: expected none for a list of sequences, which has lengths of its own")

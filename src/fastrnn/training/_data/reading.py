@@ -43,6 +43,10 @@ class Reading(NamedTuple):
         Whether a batch of targets that have time is (N, T, ...).
     arguments : tuple of str
         The names of the arguments of ``model.forward``.
+    inputs : tuple of str
+        Those that it requires besides a state and lengths.
+    model : str
+        The name of its class.
     """
 
     batch_first: bool = False
@@ -53,6 +57,18 @@ class Reading(NamedTuple):
     targets: Targets | None = None
     targets_batch_first: bool = False
     arguments: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    model: str = ""
+
+    def check_one_input(self, x: Any) -> None:
+        """Raise TypeError if the model takes several inputs."""
+        if len(self.inputs) > 1:
+            names = " and ".join(self.inputs)
+            example = ", ".join(f"{name!r}: ..." for name in self.inputs)
+            raise TypeError(
+                f"x: expected a dict {{{example}}}, since {self.model} takes {names}, got {type(x).__name__}; or "
+                "batches (that dict, y, lengths), or Batches(..., collate_fn=...)"
+            )
 
     @property
     def is_flat(self) -> bool:
@@ -87,13 +103,28 @@ class Reading(NamedTuple):
         return ""
 
 
+def inputs_of(model: Any) -> tuple[str, ...]:
+    """The names of the arguments that a model's forward requires besides a state and lengths."""
+    if getattr(model, "stateful", False):
+        return ("x",)
+    return tuple(
+        name
+        for name, argument in arguments_of(model.forward).items()
+        if argument.default is argument.empty
+        and argument.kind in (argument.POSITIONAL_ONLY, argument.POSITIONAL_OR_KEYWORD)
+        and name not in ("state", "lengths")
+    )
+
+
 def reading_of(model: Any, targets_have_lengths: bool) -> Reading:
     """How a model reads data; its targets are labels of rows if the loss takes labels with lengths of their own."""
-    names = tuple(arguments_of(model.forward))
+    names, inputs, kind = tuple(arguments_of(model.forward)), inputs_of(model), type(model).__name__
     if not isinstance(model, Layer):
         batch_first = bool(getattr(model, "batch_first", False))
         targets: Targets | None = "rows" if targets_have_lengths else None
-        return Reading(batch_first, targets=targets, targets_batch_first=batch_first, arguments=names)
+        return Reading(
+            batch_first, targets=targets, targets_batch_first=batch_first, arguments=names, inputs=inputs, model=kind
+        )
     tokens = isinstance(leaves(model)[0], Embedding)
     axes = model.axes_in
     after = model.axes_after(axes or "NT")  # if it treats all positions alike, rows may come first
@@ -112,4 +143,6 @@ def reading_of(model: Any, targets_have_lengths: bool) -> Reading:
         targets=targets,
         targets_batch_first=(after or axes) != "TN",
         arguments=names,
+        inputs=inputs,
+        model=kind,
     )

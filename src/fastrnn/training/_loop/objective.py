@@ -48,7 +48,6 @@ class Objective:
             raise TypeError(f"loss: expected a function loss(y, target), got {kind_of(loss)}")
         self.model, self.loss = model, loss
         self._takes = arguments_of(loss)
-        self._inputs = inputs_of(model)
         self.reading = reading_of(model, "input_lengths" in self._takes)
         self.batch_first = self.reading.targets_batch_first
 
@@ -77,13 +76,7 @@ class Objective:
         """Whether x is the one input of a layer."""
         if isinstance(x, dict | tuple):
             return False
-        if len(self._inputs) > 1:
-            kind, names = type(self.model).__name__, " and ".join(self._inputs)
-            example = ", ".join(f"{name!r}: ..." for name in self._inputs)
-            raise TypeError(
-                f"x: expected a dict {{{example}}}, since {kind} takes {names}, got {type(x).__name__}; or batches "
-                "(that dict, y, lengths), or Batches(..., collate_fn=...)"
-            )
+        self.reading.check_one_input(x)
         return isinstance(self.model, Layer)
 
     def lengths_after(self, lengths: Any) -> Any:
@@ -148,19 +141,6 @@ def counted(y: Any, target: Any, lengths: Any, batch_first: bool) -> tuple[Array
     if target.shape[:2] != mask.shape:
         raise ValueError(f"y: expected targets {mask.shape + ('...',)}, one for each step, got {target.shape}")
     return mask, y[mask], target[mask]
-
-
-def inputs_of(model: Any) -> list[str]:
-    """The names of the arguments that a model's forward requires besides a state and lengths."""
-    if getattr(model, "stateful", False):
-        return ["x"]
-    return [
-        name
-        for name, argument in arguments_of(model.forward).items()
-        if argument.default is argument.empty
-        and argument.kind in (argument.POSITIONAL_ONLY, argument.POSITIONAL_OR_KEYWORD)
-        and name not in ("state", "lengths")
-    ]
 
 
 def counts(function: Callable[..., Any], y: Any, lengths: Any) -> bool:

@@ -85,3 +85,13 @@ def test_the_state_dict_of_a_pytorch_module_loads_as_it_is():
     with refused(ValueError, "state_dict: expected the names of Sequential.state_dict(), got missing 2.weight"):
         unnamed.load_state_dict(module.state_dict(), rename={"embed": "0", "lstm": "1"})
     assert all((before[name] == p).all() for name, p in unnamed.params.items())
+
+
+def test_inspection_uses_the_names(rng):
+    from fastrnn.inspect import gradient_flow, influence, trace
+
+    model, tokens = named(), rng.integers(0, 9, (6, 2))
+    assert trace(model, tokens)["lstm.h"].shape == (2, 6, 2, 5)
+    assert [flow.name for flow in gradient_flow(model, tokens)] == ["lstm.l0", "lstm.l1"]
+    unnamed = fr.Sequential(*named().layers)
+    np.testing.assert_array_equal(influence(model, tokens, output=1), influence(unnamed, tokens, output=1))
