@@ -120,3 +120,16 @@ def test_what_stands_in_a_residual_is_written_too():
     assert fr.init.orthogonal(model, seed=0) is model
     for block in np.split(model.params["0.1.weight_hh_l0"], 3):
         np.testing.assert_allclose(block @ block.T, np.eye(4), atol=1e-6)
+
+
+@each
+def test_a_layer_in_two_places_is_written_once(initialise, kinds):
+    """As on its own, and the layers after it have the next random numbers."""
+    layer = fitting(kinds)[0]
+    other, alone, next_one = (copy.deepcopy(layer) for _ in range(3))
+    rng = np.random.default_rng(0)
+    initialise(alone, rng)
+    initialise(next_one, rng)
+    initialise(fr.Sequential(fr.Residual(layer), fr.Sequential(fr.Residual(layer), fr.Residual(other))), 0)
+    assert_same(layer, alone.params)
+    assert_same(other, next_one.params)

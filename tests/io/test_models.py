@@ -117,11 +117,3 @@ def test_a_loaded_model_trains(saved):
     y, state, tape = model.forward(np.ones((5, 2, 3), np.float32))
     model.backward(tape, np.ones_like(y))
     assert model.grads["weight_hh_l1"].any()
-
-
-def test_a_layer_that_occurs_twice_is_loaded_as_two(path):
-    layer = fr.Linear(2, 2, seed=0)
-    fr.save(fr.Sequential(layer, layer), path)
-    loaded = fr.load(path)
-    assert loaded.layers[0] is not loaded.layers[1]
-    assert bits(loaded.layers[0]) == bits(loaded.layers[1]) == bits(layer)

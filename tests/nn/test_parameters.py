@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """params and grads: mappings of names to arrays, fixed in number, shape and dtype."""
 
+from collections import UserDict
+
 import numpy as np
 import pytest
 from support.layers import argument_refused, assert_same_arrays, assert_same_bits, snapshot
 from support.recurrent import sequence, train
 
-from fastrnn.nn._parameters import Joined, Parameters, renamed
+from fastrnn.nn._parameters import Joined, Parameters, distinct, first_names
 
 T, N, I, H = 5, 2, 3, 4
 
@@ -100,15 +102,38 @@ def test_joined_arrays_are_those_of_the_parts(rng):
         joined["d"]
 
 
-def test_entries_of_a_state_dict_are_renamed():
-    arrays = {"net.rnn.weight_ih_l0": 1, "net.fc.weight": 2, "scale": 3}
-    assert renamed(arrays, {"net.rnn": "0", "net": "head", "scale": "2.weight"}) == {
-        "0.weight_ih_l0": 1,
-        "head.fc.weight": 2,
-        "2.weight": 3,
-    }
-    assert [*renamed(arrays, {"": "model", "net": ""})] == ["rnn.weight_ih_l0", "fc.weight", "model.scale"]
-    with pytest.raises(ValueError, match="rename: expected beginnings of net.rnn.weight_ih_l0, .*, got 'rnn'"):
-        renamed(arrays, {"rnn": "0"})
-    with pytest.raises(ValueError, match="rename: expected different names, got x for two entries, one of them scale"):
-        renamed(arrays, {"net.fc.weight": "x", "scale": "x"})
+def test_an_array_with_two_names_is_given_once_and_found_under_both():
+    """As by PyTorch's named_parameters; in every way of walking, through any nesting."""
+    one, two = Parameters({"a": np.zeros(2), "b": np.ones((1, 3))}), Parameters({"a": np.ones(1)})
+    inner = Joined([("0.", one), ("1.", two), ("2.", one)])
+    joined = Joined([("x.", inner), ("", one), ("y.", two)])
+    assert list(inner) == ["0.a", "0.b", "1.a"] and len(inner) == 3
+    assert list(joined) == [name for name, _ in joined.items()] == ["x.0.a", "x.0.b", "x.1.a"]
+    assert joined.shapes() == {"x.0.a": (2,), "x.0.b": (1, 3), "x.1.a": (1,)} and len(joined) == 3
+    assert repr(joined) == "Joined(x.0.a: (2,), x.0.b: (1, 3), x.1.a: (1,))"
+    for array, own in zip(joined.values(), (one["a"], one["b"], two["a"]), strict=True):
+        assert array is own
+    further = {"x.2.a": "x.0.a", "a": "x.0.a", "x.2.b": "x.0.b", "b": "x.0.b", "y.a": "x.1.a"}
+    assert joined.first_names() == {"x.0.a": "x.0.a", "x.0.b": "x.0.b", "x.1.a": "x.1.a"} | further
+    for name, first in further.items():
+        assert name in joined and joined[name] is joined[first]
+    before = one.count
+    joined["a"] = np.array([3.0, 4.0])
+    assert joined["x.0.a"].tolist() == [3, 4] and one.count > before
+    with pytest.raises(KeyError, match="the names are x.0.a, x.0.b, x.1.a, x.2.a, x.2.b, a, b, y.a"):
+        joined["c"]
+
+
+class Views(UserDict):
+    """A mapping that makes its arrays when they are asked for: two of them may lie at one address, one by one."""
+
+    def __getitem__(self, name):
+        return super().__getitem__(name).copy()
+
+
+@pytest.mark.parametrize("kind", [dict, Views])
+def test_arrays_of_any_mapping_are_told_apart(kind):
+    w = np.ones(2)
+    arrays = kind({"a": w, "b": np.ones(2), "c": w, "d": np.ones(2)})
+    assert list(distinct(arrays)) == (["a", "b", "d"] if kind is dict else ["a", "b", "c", "d"])
+    assert first_names(arrays)["c"] == ("a" if kind is dict else "c")

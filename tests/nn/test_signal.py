@@ -70,3 +70,21 @@ def test_layers_that_fit_say_what_they_read_and_give(layers, axes_in, axes_after
     model = fr.Sequential(*layers)
     assert model.axes_in == axes_in and model.axes_after(axes_in) == axes_after
     assert model.batch_first == {"TN": False, "NT": True}.get(axes_in)
+
+
+def test_layers_in_layers_are_asked_a_few_times():
+    """Not twice as often with every layer around them."""
+
+    class Counted(fr.Dropout):
+        asked = 0
+
+        def features_after(self, features):
+            type(self).asked += 1
+            return features
+
+    model: fr.nn.Layer = Counted()
+    for _ in range(20):
+        model = fr.Sequential(fr.Residual(model))
+    assert Counted.asked < 200
+    Counted.asked = 0
+    assert model.features_in is None and model.axes_after("TN") == "TN" and Counted.asked < 10

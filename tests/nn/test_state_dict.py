@@ -14,6 +14,7 @@ from support.layers import (
 )
 
 import fastrnn as fr
+from fastrnn.nn._state_dict import renamed
 
 
 def test_state_dict_is_a_copy(case, make):
@@ -134,3 +135,49 @@ def test_missing_and_unknown_names_are_all_listed():
     linear = fr.Linear(3, 4)
     with refused(ValueError, "Linear.state_dict()", "missing weight, bias", "unknown a, b"):
         linear.load_state_dict({"a": np.ones(1), "b": np.ones(1)})
+
+
+def test_entries_of_a_state_dict_are_renamed():
+    arrays = {"net.rnn.weight_ih_l0": 1, "net.fc.weight": 2, "scale": 3}
+    assert renamed(arrays, {"net.rnn": "0", "net": "head", "scale": "2.weight"}) == {
+        "0.weight_ih_l0": 1,
+        "head.fc.weight": 2,
+        "2.weight": 3,
+    }
+    assert [*renamed(arrays, {"": "model", "net": ""})] == ["rnn.weight_ih_l0", "fc.weight", "model.scale"]
+    with pytest.raises(ValueError, match="rename: expected beginnings of net.rnn.weight_ih_l0, .*, got 'rnn'"):
+        renamed(arrays, {"rnn": "0"})
+    with pytest.raises(ValueError, match="rename: expected different names, got x for two entries, one of them scale"):
+        renamed(arrays, {"net.fc.weight": "x", "scale": "x"})
+
+
+def test_other_names_and_new_names_of_an_array_with_two(rng):
+    """Each entry may have any of them; those of one array have to agree."""
+    layer = fr.RNN(3, 3, seed=0)
+    model = fr.Sequential(enc=layer, out=fr.Linear(3, 3, seed=1), dec=layer)
+    new = {name: rng.standard_normal(array.shape).astype(np.float32) for name, array in model.params.items()}
+    whole = new | {name.replace("enc", "dec"): array for name, array in new.items() if name.startswith("enc")}
+    cell = {name.removesuffix("_l0"): array for name, array in whole.items()}  # as an RNNCell names them
+    mixed = {name: array for name, array in {**whole, **cell}.items() if name.endswith("_l0") == name.startswith("enc")}
+    decoder = {name: array for name, array in cell.items() if not name.startswith("enc")}
+    for state_dict, rename in (
+        (whole, None),
+        (cell, None),
+        (mixed, None),
+        (decoder, None),
+        ({f"net.{name}": array for name, array in cell.items()}, {"net": ""}),
+        ({name.replace("dec.", "decoder.cell."): array for name, array in whole.items()}, {"decoder.cell": "dec"}),
+    ):
+        for array in model.params.values():
+            array.fill(0)
+        model.load_state_dict(state_dict, rename=rename)
+        assert_same_arrays(dict(model.params), new)
+    before = snapshot(model.params)
+    for name in ("dec.bias_hh", "dec.bias_hh_l0"):
+        with refused(ValueError, "expected the values of ", ", which is the same array, got others"):
+            model.load_state_dict(new | {name: new["enc.bias_hh_l0"] + 1})
+    with refused(ValueError, "got unknown dec.bias_hh"):
+        model.load_state_dict(whole | {"dec.bias_hh": whole["dec.bias_hh_l0"]})
+    with refused(ValueError, "got missing enc.bias_hh_l0"):
+        model.load_state_dict({name: array for name, array in decoder.items() if name != "dec.bias_hh"})
+    assert_same_arrays(dict(model.params), before)

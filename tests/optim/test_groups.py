@@ -143,7 +143,7 @@ def test_hyperparameters_are_the_values_of_a_class_and_its_bases():
 
 def test_values_are_checked_copies():
     groups = {"a*": {"count": np.int32(2)}}
-    values = group_values(checked_groups(groups, Settings), ["ab", "ac", "b"])
+    values = group_values(checked_groups(groups, Settings), {name: name for name in ("ab", "ac", "b")})
     assert values == {"ab": {"count": 2}, "ac": {"count": 2}, "b": {}}
     assert type(values["ab"]["count"]) is int
     values["ab"]["count"] = 3

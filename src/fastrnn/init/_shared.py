@@ -26,9 +26,9 @@ Distribution: TypeAlias = Callable[[Generator, float, tuple[int, int]], Array]  
 
 
 def select(name: str, layer: Any, kinds: tuple[type[Layer], ...]) -> list[Any]:
-    """The layers of these kinds: `layer` itself, or those inside a Sequential or a Residual, in their order."""
+    """The layers of these kinds, each once: `layer` itself, or those inside other layers, in their order."""
     inner = leaves(layer)
-    selected = [leaf for leaf in inner if isinstance(leaf, kinds)]
+    selected = list({id(leaf): leaf for leaf in inner if isinstance(leaf, kinds)}.values())
     if not selected:
         expected = ", ".join(kind.__name__ for kind in kinds)
         got = "a Sequential of " * isinstance(layer, Sequential) + ", ".join(map(kind_of, inner))

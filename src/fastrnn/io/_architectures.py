@@ -5,17 +5,19 @@ A file may say anything, so every key and every value is checked before anything
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
 from reprlib import repr as short  # a value from a file may have megabytes
-from typing import Any
+from typing import Any, TypeAlias
 
 from .. import nn
-from ..nn._configurable import Configurable, options_of
-from ..nn._container import Container
-from ..nn._layer import Layer
+from ..nn._configurable import options_of
+from ..nn._layer import Layer, every_layer, prefix_of
 from ..nn._options import kind_of, type_name
 from ..nn._signal import misfit
-from ._custom import Find, same_json
+from ._custom import Find, check_json, finder, is_declared, own_classes, same_json
+from ._references import SAME_AS, Places, children_in, describe, inside, is_reference, with_children
+
+Entry: TypeAlias = tuple[str, str, tuple[int, ...]]
 
 # The layers that a file can hold, of `fastrnn.nn`.
 KINDS = (
@@ -51,6 +53,37 @@ def check_kinds(model: Any) -> None:
         check_kinds(layer)
 
 
+def check_own(model: Layer, architecture: dict[str, Any]) -> None:
+    """Raise TypeError unless a model with layers of other packages would come back from a file.
+
+    Their `config` is JSON, and makes an equal layer.
+    """
+    classes = own_classes(model)
+    if not classes:
+        return
+    for layer in every_layer(model):
+        if type_name(type(layer)) in classes:
+            check_json(layer)
+    find = finder(classes)
+    try:
+        with warnings.catch_warnings():  # the original has warned
+            warnings.simplefilter("ignore")
+            entries = {name: (dtype, shape) for name, dtype, shape in parameters(architecture, find)}
+            again = build(architecture, find)
+        same = describe(again) == architecture and _shapes(again) == _shapes(model) == entries
+        why = "it gives another config or other parameters"
+    except (TypeError, ValueError, AttributeError) as error:
+        same, why = False, str(error)
+    if not same:
+        names = ", ".join(kind.__name__ for kind in classes.values())
+        raise TypeError(f"model: expected config() of {names} to give the arguments of an equal layer, but {why}")
+
+
+def _shapes(layer: Layer) -> dict[str, Any]:
+    """The dtype and shape of each array that a file holds."""
+    return {name: (str(array.dtype), array.shape) for name, array in layer.stored.items()}
+
+
 def parse(architecture: Any, find: Find) -> tuple[type[Layer], dict[str, Any]]:
     """The class that an architecture names, and its arguments: complete, and each as `config` could have written it."""
     if not isinstance(architecture, dict):
@@ -77,40 +110,75 @@ def parse(architecture: Any, find: Find) -> tuple[type[Layer], dict[str, Any]]:
     return kind, config
 
 
-def is_declared(kind: type[Layer]) -> bool:
-    """Whether the config of a class follows from its options: it has no constructor and no `config` of its own."""
-    inherited = kind.__init__ in (Configurable.__init__, nn.Sequential.__init__)
-    return ":" not in type_name(kind) or (inherited and kind.config is Configurable.config)
+def parameters(architecture: Any, find: Find) -> Iterator[Entry]:
+    """(name, dtype, shape) of each parameter, one after another, without a model; each once, under its first name.
+
+    References are checked on the way. Nothing is counted before it is given out: whoever reads the entries one by one
+    can stop where they are no longer those of a file.
+    """
+    places = Places()
+
+    def entries(architecture: Any, prefix: str, place: str) -> Generator[Entry, None, int]:
+        if is_reference(architecture):
+            return places.size_at(architecture, place)
+        kind, config = parse(architecture, find)
+        size = 1
+        for name, at, child in children_in(kind, config):
+            size += yield from entries(child, prefix + prefix_of(name), inside(place, at))
+        silent = getattr(kind.parameter_shapes, "__func__", None) is vars(Layer)["parameter_shapes"].__func__
+        if silent and ":" in architecture["type"]:  # only a layer can tell
+            own = _own_entries(build(architecture, find, places.found))
+        else:
+            own = ((name, config.get("dtype", "float32"), shape) for name, shape in kind.parameter_shapes(**config))
+        for name, dtype, shape in own:
+            size += 1
+            yield prefix + name, dtype, shape
+        places.add(place, architecture, size)
+        return size
+
+    return entries(architecture, "", "")
 
 
-def parameters(architecture: Any, find: Find, prefix: str = "") -> Iterator[tuple[str, str, tuple[int, ...]]]:
-    """(name, dtype, shape) of each parameter, one after another, without a model."""
-    kind, config = parse(architecture, find)
-    inner: set[str] = set()
-    if issubclass(kind, Container) and is_declared(kind):
-        for name, child in kind.child_configs(config):
-            for entry in parameters(child, find, f"{prefix}{name}." if name else prefix):
-                inner.add(entry[0])
-                yield entry
-    silent = getattr(kind.parameter_shapes, "__func__", None) is vars(Layer)["parameter_shapes"].__func__
-    if silent and ":" in architecture["type"]:  # only a layer can tell
-        for name, array in build(architecture, find).stored.items():
-            if prefix + name not in inner:
-                yield prefix + name, str(array.dtype), array.shape
-        return
-    for name, shape in kind.parameter_shapes(**config):
-        yield prefix + name, config.get("dtype", "float32"), shape
+def _own_entries(layer: Layer) -> Iterator[Entry]:
+    """(name, dtype, shape) of each parameter that is not that of a layer in its config."""
+    inner = {id(array) for _, _, child in children_in(type(layer), vars(layer)) for array in child.stored.values()}
+    for name, array in layer.stored.items():
+        if id(array) not in inner:
+            yield name, str(array.dtype), array.shape
 
 
-def build(architecture: Any, find: Find) -> Layer:
-    """The model, with parameters of any values."""
-    kind, config = parse(architecture, find)
+def build(architecture: Any, find: Find, others: Mapping[str, Any] | None = None) -> Layer:
+    """The model, with parameters of any values; its references have been checked.
+
+    Parameters
+    ----------
+    architecture : dict
+    find : callable
+        The class for the name of one of another package.
+    others : mapping of str to dict, optional
+        For a part of a model: the architectures outside of it that are referred to, by their places.
+    """
+    layers: dict[str, Layer] = {}
+
+    def layer_of(architecture: Any, place: str) -> Layer:
+        if is_reference(architecture):
+            target = architecture[SAME_AS]
+            return layers[target] if target in layers else layer_of((others or {})[target], target)
+        kind, config = parse(architecture, find)
+        inner = {at: layer_of(child, inside(place, at)) for _, at, child in children_in(kind, config)}
+        layers[place] = _made(kind, config, inner)
+        return layers[place]
+
+    return layer_of(architecture, "")
+
+
+def _made(kind: type[Layer], config: dict[str, Any], children: Mapping[str, Layer]) -> Layer:
+    """A layer of a class, a config and children."""
     declared = is_declared(kind)
     if declared and issubclass(kind, nn.Sequential):
-        return _sequential(kind, [build(layer, find) for layer in config["layers"]], config.get("names"))
-    layers = {key: build(value, find) for key, value in config.items() if declared and isinstance(value, dict)}
+        return _sequential(kind, [*children.values()], config.get("names"))
     try:
-        layer = kind(**(config | layers))
+        layer = kind(**with_children(kind, config, children))
     except TypeError as error:
         raise ValueError(f"architecture: {kind.__name__}: {error}") from error
     if not declared:
@@ -119,7 +187,7 @@ def build(architecture: Any, find: Find) -> Layer:
         return layer
     for key, value in config.items():  # an Embedding, for one, turns a padding_idx of -1 into V - 1
         plain = options_of(kind)[key].plain(getattr(layer, key))
-        if plain != value and not isinstance(value, dict):
+        if plain != value and key not in children:
             raise ValueError(f"architecture: {kind.__name__}.{key}: expected {short(plain)}, got {short(value)}")
     return layer
 

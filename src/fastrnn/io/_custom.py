@@ -7,13 +7,14 @@ imported unless the caller trusts the file.
 
 import json
 import re
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from reprlib import repr as short  # a value from a file may have megabytes
 from typing import Any, TypeAlias
 
+from .. import nn
+from ..nn._configurable import Configurable
 from ..nn._layer import Layer, every_layer
-from ..nn._options import described, kind_of, type_name
+from ..nn._options import kind_of, type_name
 
 PATH = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.(?:[^\W\d]\w*|<locals>))*")
 
@@ -101,29 +102,10 @@ def own_classes(model: Layer) -> dict[str, type[Layer]]:
     return {name: type(layer) for layer in every_layer(model) if ":" in (name := type_name(type(layer)))}
 
 
-def check_own(model: Layer, build: Callable[[Any, Find], Layer]) -> None:
-    """Raise TypeError unless a model with layers of other packages would come back from a file.
-
-    Their `config` is JSON, and makes an equal layer.
-    """
-    classes = own_classes(model)
-    if not classes:
-        return
-    for layer in every_layer(model):
-        if type_name(type(layer)) in classes:
-            check_json(layer)
-    architecture = described(model)
-    try:
-        with warnings.catch_warnings():  # the original has warned
-            warnings.simplefilter("ignore")
-            again = build(architecture, finder(classes))
-        same = described(again) == architecture and shapes(again) == shapes(model)
-        why = "it gives another config or other parameters"
-    except (TypeError, ValueError, AttributeError) as error:
-        same, why = False, str(error)
-    if not same:
-        names = ", ".join(kind.__name__ for kind in classes.values())
-        raise TypeError(f"model: expected config() of {names} to give the arguments of an equal layer, but {why}")
+def is_declared(kind: type[Layer]) -> bool:
+    """Whether the config of a class follows from its options: it has no constructor and no `config` of its own."""
+    inherited = kind.__init__ in (Configurable.__init__, nn.Sequential.__init__)
+    return ":" not in type_name(kind) or (inherited and kind.config is Configurable.config)
 
 
 def check_json(layer: Layer) -> None:
@@ -148,8 +130,3 @@ def same_json(a: Any, b: Any) -> bool:
     if isinstance(a, list):
         return len(a) == len(b) and all(map(same_json, a, b))
     return a == b
-
-
-def shapes(layer: Layer) -> dict[str, Any]:
-    """The shape and dtype of each array that a file holds."""
-    return {name: (array.shape, array.dtype) for name, array in layer.stored.items()}

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Models on disk: safetensors files that also say how to build the model.
 
-The tensors are stored under their PyTorch names; the file's metadata has an entry ``fastrnn``, JSON of
+The tensors are stored under their PyTorch names, each once, under the first of its names; the file's metadata has an
+entry ``fastrnn``, JSON of
 
     format        "1", the version of this format
     version       of the package that wrote the file
-    architecture  {"type": "LSTM", "input_size": 3, ...}: type and config of the model
+    architecture  {"type": "LSTM", "input_size": 3, ...}: type and config of the model, with {"same_as": "layers.0"}
+                  for a layer that is the one at ``layers.0``, too
     crc32         of the architecture and, after it, all tensors by name; eight hexadecimal digits
     notes         the CRC-32 of the entry ``notes``, JSON of the caller's notes, if there are any
 
@@ -24,11 +26,11 @@ import numpy as np
 
 from .._engine.arguments import as_flag, as_path
 from ..nn._layer import Layer
-from ..nn._options import described
 from . import _container as container
-from ._architectures import build, check_kinds, parameters
+from ._architectures import build, check_kinds, check_own, parameters
 from ._container import PathType
-from ._custom import Custom, Find, check_own, finder
+from ._custom import Custom, Find, finder, own_classes
+from ._references import describe
 
 FORMAT = "1"
 NARROW = ("F16", "BF16")  # what other programs convert tensors to, of two bytes
@@ -62,8 +64,9 @@ def save(model: Layer, path: PathType, *, notes: dict[str, Any] | None = None) -
 
     Notes
     -----
-    The file holds the parameters and what `config` returns. It does not hold the random generator of dropout, and a
-    layer that occurs twice in a `Sequential` is written, and loaded, as two.
+    The file holds the parameters and what `config` returns. It does not hold the random generator of dropout. A layer
+    that is in several places of a model is written once, and is in all of them again when the file is loaded. (Files
+    that hold it several times, as earlier ones do, are loaded with several layers.)
 
     Of a layer of your own the file holds the import path of its class and its `config`, but no code; `load` has to be
     given the class. ``type(layer)(**layer.config())`` must make an equal layer with parameters of the same names and
@@ -87,8 +90,10 @@ def save(model: Layer, path: PathType, *, notes: dict[str, Any] | None = None) -
 
     path = as_path("path", path)
     check_kinds(model)
-    check_own(model, build)
-    architecture, arrays = described(model), model.state_dict()
+    architecture = describe(model)
+    check_own(model, architecture)
+    entries, stored = parameters(architecture, finder(own_classes(model))), model.stored
+    arrays = {name: stored[name].copy() for name, _, _ in entries}
     about = {
         "format": FORMAT,
         "version": __version__,

@@ -69,11 +69,15 @@ class Container(Layer):
         return [(names[id(one._layer)], one._layer, one) for one in inner_tapes(self, open_tape(tape, self))]
 
     @classmethod
-    def child_configs(cls, config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        """(name, architecture) of each child that a container with this `config` has."""
+    def child_configs(cls, config: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+        """(name, place, architecture) of each child that a container with this `config` has.
+
+        The place is where the architecture is in the config: ``"encoder"``, ``"layers.0"``. Given the options of a
+        container instead of a config, the children themselves take the place of their architectures.
+        """
         for name, option in cls._options.items():
             if isinstance(option, Sublayer) and config[name] is not None:
-                yield name, config[name]
+                yield name, name, config[name]
 
     @contextlib.contextmanager
     def _noted(self, name: str) -> Iterator[None]:
@@ -104,8 +108,22 @@ class Container(Layer):
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def inference_copy(self) -> Layer:
+        return self._inference_copy({})
+
+    def _inference_copy(self, copies: dict[int, Layer]) -> Layer:
+        """`inference_copy`, with one copy of a layer for all its places; `copies` has those of so far, by id."""
+
+        def still(value: Any) -> Any:
+            if not isinstance(value, Layer):
+                return value
+            if id(value) not in copies:
+                if isinstance(value, Container) and type(value).inference_copy is Container.inference_copy:
+                    copies[id(value)] = value._inference_copy(copies)
+                else:
+                    copies[id(value)] = value.inference_copy()
+            return copies[id(value)]
+
         positional, named = self._arguments()
-        still = lambda value: value.inference_copy() if isinstance(value, Layer) else value  # noqa: E731
         named = {name: still(value) for name, value in named.items()}
         return recomposed(type(self), tuple(map(still, positional)), named, self._arrays, None)
 

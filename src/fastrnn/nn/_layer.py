@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from .._engine.arguments import Array, as_floats
-from ._parameters import Joined, NamedArrays, Parameters, load_entries, renamed
+from ._parameters import Joined, NamedArrays, Parameters
 from ._parametrized import Parametrized
 from ._signal import Interface
+from ._state_dict import load_entries, renamed
 from ._tape import Tape, has_gradient, open_tape
 
 Shapes = Iterator[tuple[str, tuple[int, ...]]]
@@ -140,9 +141,12 @@ class Layer(Parametrized, Interface, ABC):
         Returns
         -------
         dict of str to ndarray
-            In PyTorch's names, shapes and gate order.
+            In PyTorch's names, shapes and gate order. An array that has several names, since a layer is in several
+            places, is one copy under all of them.
         """
-        return {name: array.copy() for name, array in self.stored.items()}
+        stored = self.stored
+        copies = {name: array.copy() for name, array in stored.items()}
+        return {name: copies[first] for name, first in stored.first_names().items()}
 
     def other_names(self) -> dict[str, str]:
         """Further names that `load_state_dict` takes, each with the one that it stands for."""
@@ -160,7 +164,7 @@ class Layer(Parametrized, Interface, ABC):
         state_dict : mapping of str to array_like
             Exactly the names of `state_dict`, or for them those of `other_names`, in their shapes; float32 or float64,
             converted to the layer's dtype, or float16 or bfloat16 (of ml_dtypes), widened to it. A PyTorch state_dict
-            turned into NumPy arrays is one.
+            turned into NumPy arrays is one. Of several names of one array one is enough.
         rename : mapping of str to str, optional
             New names for entries, or for what they begin with up to a dot: ``{"rnn": "0", "fc": "2"}`` makes
             ``"0.weight_ih_l0"`` of ``"rnn.weight_ih_l0"``. "" stands before every name.
@@ -168,7 +172,8 @@ class Layer(Parametrized, Interface, ABC):
         Raises
         ------
         ValueError
-            A name is missing or unknown, also in `rename`, or a shape differs. Nothing is written then.
+            A name is missing or unknown, also in `rename`, a shape differs, or the values for two names of one array
+            do. Nothing is written then.
         TypeError
             An entry is not an array of floats. Nothing is written then.
         """

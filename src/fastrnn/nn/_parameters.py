@@ -3,6 +3,7 @@
 
 from abc import abstractmethod
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMapping
+from functools import cached_property
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -17,6 +18,10 @@ class NamedArrays(MutableMapping[str, Array]):
 
     Reading returns the array itself, which may be written in place. Assigning writes into that array, so an array that
     somebody holds stays the layer's own.
+
+    An array may have several names, as that of a layer that a model has in two places. It is found under each of them.
+    Iteration gives it once, under its first name, so that whoever walks over all arrays acts once on each: PyTorch's
+    ``named_parameters``.
     """
 
     def __setitem__(self, name: str, value: ArrayLike) -> None:
@@ -33,6 +38,10 @@ class NamedArrays(MutableMapping[str, Array]):
     def _pairs(self) -> Iterator[tuple[str, Array]]:
         return ((name, self[name]) for name in self)
 
+    def first_names(self) -> Mapping[str, str]:
+        """For every name, the name under which iteration gives its array."""
+        return {name: name for name in self}
+
     @abstractmethod
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each array, by name."""
@@ -42,7 +51,7 @@ class NamedArrays(MutableMapping[str, Array]):
 
     def unknown(self, name: object) -> KeyError:
         """The error for a name that is not in the mapping."""
-        return KeyError(f"no parameter {name!r}; the names are {', '.join(self)}")
+        return KeyError(f"no parameter {name!r}; the names are {', '.join(self.first_names())}")
 
 
 class _Items(ItemsView[str, Array]):
@@ -107,91 +116,83 @@ class Joined(NamedArrays):
 
     def __init__(self, parts: Iterable[tuple[str, NamedArrays]]) -> None:
         self._parts = list(parts)
-        self._by_prefix: dict[str, list[NamedArrays]] = {}
-        for prefix, part in self._parts:
-            self._by_prefix.setdefault(prefix, []).append(part)
+        self._size = -1
+        self._places: dict[str, tuple[NamedArrays, str]] = {}
+        self._first: Mapping[str, str] = {}
+        self._distinct: list[tuple[str, NamedArrays, str]] = []
 
-    def _find(self, name: object) -> tuple[NamedArrays, str] | None:
-        """The part that has a name, and the name in that part."""
-        if isinstance(name, str):
-            head, dot, rest = name.partition(".")
-            for prefix, inner in ((head + dot, rest), ("", name)):
-                for part in self._by_prefix.get(prefix, ()):
-                    if inner in part:
-                        return part, inner
-        return None
+    # Made when they are first needed: of containers in containers most are never asked. The arrays themselves are not
+    # held, since a layer compares those that are held elsewhere with their packed copies at every call.
+
+    @cached_property
+    def _holders(self) -> list[tuple[str, NamedArrays]]:
+        """The mappings that hold the arrays and join no others, each with its prefix."""
+        inner = [(prefix, part._holders if isinstance(part, Joined) else [("", part)]) for prefix, part in self._parts]
+        return [(prefix + further, holder) for prefix, holders in inner for further, holder in holders]
+
+    def _walk(self) -> None:
+        """Find all names, again if a layer has got another parameter."""
+        size = sum(len(holder) for _, holder in self._holders)
+        if size == self._size:
+            return
+        pairs = [(prefix, name, holder) for prefix, holder in self._holders for name in holder.first_names()]
+        self._places = {prefix + name: (holder, name) for prefix, name, holder in pairs}
+        self._first = first_names({name: holder[own] for name, (holder, own) in self._places.items()})
+        self._distinct = [(name, *self._places[name]) for name, first in self._first.items() if name == first]
+        self._size = size
 
     def __getitem__(self, name: str) -> Array:
-        match = self._find(name)
-        if match is None:
+        if name not in self:
             raise self.unknown(name)
-        part, inner = match
-        return part[inner]
+        holder, own = self._places[name]
+        return holder[own]
 
     def __contains__(self, name: object) -> bool:
-        return self._find(name) is not None
+        if not isinstance(name, str):
+            return False
+        if name not in self._places:  # none is ever taken away
+            self._walk()
+        return name in self._places
+
+    def first_names(self) -> Mapping[str, str]:
+        """For every name, the name under which iteration gives its array."""
+        self._walk()
+        return self._first
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each array, by name."""
-        return {prefix + name: shape for prefix, part in self._parts for name, shape in part.shapes().items()}
+        self._walk()
+        shapes = {id(holder): holder.shapes() for _, holder, _ in self._distinct}
+        return {name: shapes[id(holder)][own] for name, holder, own in self._distinct}
 
     def __iter__(self) -> Iterator[str]:
-        return (prefix + name for prefix, part in self._parts for name in part)
+        self._walk()
+        return (name for name, _, _ in self._distinct)
 
     def _pairs(self) -> Iterator[tuple[str, Array]]:
-        return ((prefix + name, array) for prefix, part in self._parts for name, array in part.items())
+        self._walk()
+        return ((name, holder[own]) for name, holder, own in self._distinct)
 
     def __len__(self) -> int:
-        return sum(len(part) for _, part in self._parts)
+        self._walk()
+        return len(self._distinct)
 
 
-def check_mapping(state_dict: Any) -> None:
-    """Raise TypeError unless it is a mapping."""
-    if not isinstance(state_dict, Mapping):
-        raise TypeError(f"state_dict: expected a mapping of names to arrays, got {type(state_dict).__name__}")
+def first_names(arrays: Mapping[str, Array]) -> Mapping[str, str]:
+    """For every name of a mapping, which may be any, the first name of the same array."""
+    if isinstance(arrays, NamedArrays):
+        return arrays.first_names()
+    arrays = dict(arrays.items())  # arrays that live as long as this have ids of their own
+    first: dict[int, str] = {}
+    return {name: first.setdefault(id(array), name) for name, array in arrays.items()}
 
 
-def renamed(arrays: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Named arrays under new names: `names` gives those of entries, or of what entries begin with up to a dot."""
-    check_mapping(arrays)
-    unused, result = dict(names), {}
-    for name, array in arrays.items():
-        parts = name.split(".")
-        heads = [".".join(parts[:k]) for k in range(len(parts), -1, -1)]  # the longest first, "" last
-        head = next((head for head in heads if head in names), None)
-        new = name if head is None else ".".join(filter(None, [names[head], name[len(head) :].lstrip(".")]))
-        unused.pop(head or "", None)
-        if new in result:
-            raise ValueError(f"rename: expected different names, got {new} for two entries, one of them {name}")
-        result[new] = array
-    if unused:
-        raise ValueError(f"rename: expected beginnings of {', '.join(arrays)}, got {', '.join(map(repr, unused))}")
-    return result
-
-
-def load_entries(stored: NamedArrays, state_dict: Any, owner: str, other_names: Mapping[str, str]) -> None:
-    """Write the arrays of `state_dict` into those of `stored`, which it names exactly, or write nothing.
-
-    A name in `other_names` stands for the one there, unless `state_dict` has that, too.
-    """
-    check_mapping(state_dict)
-    targets = dict(stored.items())
-    found = {own: other for other, own in other_names.items() if other in state_dict} | {
-        name: name for name in targets if name in state_dict
-    }
-    known = set(found.values())
-    missing = [name for name in targets if name not in found]
-    unknown = [name for name in state_dict if name not in known]
-    if missing or unknown:
-        parts = [
-            f"{word} {', '.join(map(str, names))}"
-            for word, names in (("missing", missing), ("unknown", unknown))
-            if names
-        ]
-        raise ValueError(f"state_dict: expected the names of {owner}.state_dict(), got {'; '.join(parts)}")
-    values = {name: as_entry(found[name], state_dict[found[name]], target) for name, target in targets.items()}
-    for name, value in values.items():
-        targets[name][...] = value
+def distinct(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Each array of a mapping, which may be any, once, under its first name."""
+    if isinstance(arrays, NamedArrays):
+        return dict(arrays.items())
+    arrays = dict(arrays.items())
+    return {name: arrays[name] for name, first in first_names(arrays).items() if name == first}
 
 
 def as_entry(name: str, value: Any, target: Array) -> Array:

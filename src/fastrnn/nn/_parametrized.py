@@ -64,7 +64,11 @@ class Parametrized(Configurable):
 
     @property
     def params(self) -> NamedArrays:
-        """The parameters by name; they may be written in place."""
+        """The parameters by name; they may be written in place.
+
+        Those of a layer that is in several places of a model have several names. They are found under each of them, and
+        iteration gives them once, under the first.
+        """
         return self._params
 
     @property

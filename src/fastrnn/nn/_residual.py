@@ -13,7 +13,7 @@ from ._container import Container
 from ._layer import Layer
 from ._options import Sublayer
 from ._parameters import NamedArrays
-from ._signal import Axes
+from ._signal import Axes, Signal
 from ._stateful import State, StatefulLayer
 from ._stateless import StatelessLayer
 from ._tape import Tape, open_tape
@@ -64,8 +64,8 @@ class Residual(Container, Generic[Inner]):
         self._adopt({"": self.layer})
 
     @classmethod
-    def child_configs(cls, config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        yield "", config["layer"]
+    def child_configs(cls, config: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+        yield "", "layer", config["layer"]
 
     def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (self.layer,), {}
@@ -110,8 +110,12 @@ class Residual(Container, Generic[Inner]):
         return self.layer.axes_after(axes)
 
     def directions_after(self, directions: int | None) -> int | None:
-        added = self.layer.directions_after(directions)
-        return None if directions is None and added == 1 else added
+        return self.signal_after(Signal(directions=directions)).directions
+
+    def signal_after(self, signal: Signal) -> Signal:
+        added = self.layer.signal_after(signal)  # once for all: the layer may be made of others
+        directions = None if signal.directions is None and added.directions == 1 else added.directions
+        return added._replace(features=self.features_after(signal.features), directions=directions)
 
     def _padding(self, x: Array, lengths: Any) -> tuple[Layout, Array] | None:
         """x's layout, and which (T, N) positions lie beyond their row's length; None if all belong to rows."""

@@ -86,6 +86,7 @@ class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
         names = type(self).names.check("names", tuple(named) or None)
         vars(self).update(layers=layers or tuple(named.values()), names=names)
         self._adopt(dict(zip(names or map(str, range(len(layers))), self.layers, strict=True)))
+        self._signal_in = signal_in(self.layers)
 
     @classmethod
     def _composed(cls, positional: tuple[Any, ...], named: dict[str, Any]) -> "Sequential":
@@ -102,8 +103,10 @@ class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
         )
 
     @classmethod
-    def child_configs(cls, config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        return zip(config.get("names") or map(str, range(len(config["layers"]))), config["layers"], strict=True)
+    def child_configs(cls, config: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+        layers = config["layers"]
+        names = config.get("names") or map(str, range(len(layers)))
+        return ((name, f"layers.{k}", layers[k]) for k, name in enumerate(names))
 
     def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (self.layers, {}) if self.names is None else ((), self.children())
@@ -128,11 +131,8 @@ class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
                 raise KeyError(f"no layer {key!r}; the names are {', '.join(self._children)}")
             return self._children[key]
         if isinstance(key, slice):
-            return (
-                Sequential(*self.layers[key])
-                if self.names is None
-                else Sequential(**dict([*self._children.items()][key]))
-            )
+            named = [*self._children.items()][key]
+            return Sequential(**dict(named)) if self.names else Sequential(*self.layers[key])
         return self.layers[key]
 
     @property
@@ -151,7 +151,7 @@ class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
 
     @property
     def signal_in(self) -> Signal:
-        return signal_in(self.layers)
+        return self._signal_in
 
     def signal_after(self, signal: Signal) -> Signal:
         return signal_after(self.layers, signal)

@@ -98,14 +98,17 @@ def signal_after(layers: Sequence[Interface], signal: Signal) -> Signal:
 
 def signal_in(layers: Sequence[Interface]) -> Signal:
     """What the first of these layers reads, or, where it passes on whatever it reads, the next one that says."""
-    known = dict.fromkeys(Signal._fields)
+    known: dict[str, Any] = {}
     unchanged: Any = Signal(-1, "?", -1)  # type: ignore[arg-type]  # it cannot be, so that a layer which gives it passes on what it reads
-    for name in known:
-        for layer in layers:
-            known[name] = getattr(layer.signal_in, name)
-            if known[name] is not None or getattr(layer.signal_after(unchanged), name) != getattr(unchanged, name):
-                break
-    return Signal(**known)  # type: ignore[arg-type]
+    for layer in layers:  # each is asked once: it may be made of layers that are made of others
+        read, after = layer.signal_in, layer.signal_after(unchanged)
+        for name in Signal._fields:
+            value = getattr(read, name)
+            if name not in known and (value is not None or getattr(after, name) != getattr(unchanged, name)):
+                known[name] = value
+        if len(known) == len(Signal._fields):
+            break
+    return Signal(**known)
 
 
 def misfit(layers: Sequence[Interface], fields: tuple[str, ...] = Signal._fields) -> str | None:

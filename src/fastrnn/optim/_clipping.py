@@ -7,6 +7,7 @@ import numpy as np
 
 from .._engine.arguments import LIMIT, Interval, as_number
 from .._engine.elementwise import largest_magnitude, norm_of
+from ..nn._parameters import distinct
 from ._trainable import Models, as_model
 
 ORDER = Interval(0, math.inf, "(]", "a number above 0")
@@ -59,16 +60,16 @@ def clip_grad_norm(model: Models, max_norm: float, norm_type: float = 2.0, *, ea
     >>> model.grads["w"].round(4), model.grads["b"].round(4)
     (array([0.6, 0. ]), array([0.8]))
     """
-    model = as_model(model, "grads")
+    grads = distinct(as_model(model, "grads").grads)
     max_norm, p = as_number("max_norm", max_norm, LIMIT), as_number("norm_type", norm_type, ORDER)
-    norms = {name: norm_of(grad, p) for name, grad in model.grads.items()}
+    norms = {name: norm_of(grad, p) for name, grad in grads.items()}
     for name, norm in norms.items():
         if not math.isfinite(norm):
             raise FloatingPointError(f"grads[{name!r}]: expected a finite norm, got {norm}")
     total = math.hypot(*norms.values()) if p == 2 else norm_of(np.array([*norms.values()]), p)  # the norm of the norms
     if not math.isfinite(total):
         raise FloatingPointError(f"grads: expected a finite norm of all of them, got {total}")
-    for name, grad in model.grads.items():
+    for name, grad in grads.items():
         scale = max_norm / ((norms[name] if each else total) + 1e-6)
         if scale < 1:
             grad *= scale
@@ -110,10 +111,10 @@ def clip_grad_value(model: Models, limit: float) -> float:
     >>> model.grads["w"], model.grads["b"]
     (array([ 1. , -0.5]), array([-1.]))
     """
-    model = as_model(model, "grads")
+    grads = distinct(as_model(model, "grads").grads)
     limit = as_number("limit", limit, LIMIT)
-    largest = {name: largest_magnitude(f"grads[{name!r}]", grad) for name, grad in model.grads.items()}
-    for name, grad in model.grads.items():
+    largest = {name: largest_magnitude(f"grads[{name!r}]", grad) for name, grad in grads.items()}
+    for name, grad in grads.items():
         if largest[name] > limit:
             np.clip(grad, -limit, limit, out=grad)
     return max(largest.values(), default=0.0)

@@ -74,19 +74,20 @@ def _checked(what: str, group: Any, kind: type[Configurable]) -> dict[str, Any]:
     return values
 
 
-def group_values(groups: Mapping[str, dict[str, Any]], parameters: list[str]) -> dict[str, dict[str, Any]]:
+def group_values(groups: Mapping[str, dict[str, Any]], parameters: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """The hyper-parameters that each parameter has from its group.
 
     Parameters
     ----------
     groups : mapping of str to dict
-        Values for each pattern. A parameter belongs to the first pattern that matches it.
-    parameters : list of str
+        Values for each pattern. A parameter belongs to the first pattern that matches it, by any of its names.
+    parameters : mapping of str to str
+        For each name the first name of the same parameter.
 
     Returns
     -------
     dict of str to dict
-        A copy of the values of each parameter's group; empty for a parameter of no group.
+        A copy of the values of each parameter's group, by its first name; empty for a parameter of no group.
 
     Raises
     ------
@@ -96,7 +97,7 @@ def group_values(groups: Mapping[str, dict[str, Any]], parameters: list[str]) ->
     pattern_of: dict[str, str] = {}
     for pattern in groups:
         what = f"groups[{pattern!r}]"
-        matching = [name for name in parameters if fnmatchcase(name, pattern)]
+        matching = matches(parameters, pattern)
         if not matching:
             raise ValueError(f"{what}: expected a match among {', '.join(parameters)}, got none")
         new = [name for name in matching if name not in pattern_of]
@@ -104,7 +105,12 @@ def group_values(groups: Mapping[str, dict[str, Any]], parameters: list[str]) ->
             earlier = ", ".join(repr(p) for p in dict.fromkeys(pattern_of[name] for name in matching))
             raise ValueError(f"{what}: expected a parameter that no earlier pattern takes, got only those of {earlier}")
         pattern_of |= dict.fromkeys(new, pattern)
-    return {name: dict(groups[pattern_of[name]]) if name in pattern_of else {} for name in parameters}
+    return {name: dict(groups[pattern_of[name]]) if name in pattern_of else {} for name in parameters.values()}
+
+
+def matches(parameters: Mapping[str, str], pattern: str) -> list[str]:
+    """The first name of each parameter of which any name matches a pattern of `fnmatch`."""
+    return list(dict.fromkeys(first for name, first in parameters.items() if fnmatchcase(name, pattern)))
 
 
 def shown_groups(groups: Mapping[str, dict[str, Any]], lr: float) -> dict[str, dict[str, Any]]:

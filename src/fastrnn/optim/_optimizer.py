@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .._engine.arguments import FLOATS, NONNEGATIVE, Array, as_size
+from .._engine.arguments import NONNEGATIVE, Array, as_size
 from ..nn._configurable import Configurable
 from ..nn._option import KW_ONLY, Converted
 from ..nn._options import Argument, Number
+from ..nn._parameters import distinct, first_names
 from ._groups import checked_groups, group_values, hyperparameters_of, numbers_of, shown_groups
-from ._state import check_names, scalar
-from ._trainable import Models, Trainable, as_model
+from ._state import check_names, check_repeats, scalar
+from ._trainable import Models, Trainable, as_model, check_like, check_parameters
 
 
 class Optimizer(Configurable, ABC):
@@ -32,7 +33,8 @@ class Optimizer(Configurable, ABC):
     begun : dict or None
         The hyper-parameters at the first update, by name. None before it.
     state : dict
-        ``state[parameter][moment]`` is an array of the shape and dtype of the parameter.
+        ``state[parameter][moment]`` is an array of the shape and dtype of the parameter. A parameter that has several
+        names, since its layer is in several places of the model, is there and is updated once, under the first.
 
     Raises
     ------
@@ -88,8 +90,8 @@ class Optimizer(Configurable, ABC):
     groups: Argument[Mapping[str, Mapping[str, Any]] | None] = Argument(
         "Parameters with hyper-parameters of their own: for each pattern of `fnmatch` over the names of the "
         "parameters, values by name, of any option but `model` and `groups`. The first pattern that matches a "
-        "parameter counts; every pattern must be the first for some parameter. The `lr` of a group is stored as a "
-        "multiple of the optimizer's, so that a schedule, say, scales both.",
+        "parameter, by any of its names, counts; every pattern must be the first for some parameter. The `lr` of a "
+        "group is stored as a multiple of the optimizer's, so that a schedule, say, scales both.",
         "mapping of str to mapping",
         default=None,
         stored=False,
@@ -99,12 +101,8 @@ class Optimizer(Configurable, ABC):
 
     def _setup(self, groups: Mapping[str, Mapping[str, Any]] | None) -> None:
         model = self.model
-        if odd := sorted(model.params.keys() ^ model.grads.keys()):
-            raise ValueError(f"model: expected params and grads of the same names, got {odd} in one of them only")
-        for name, p in model.params.items():
-            if p.dtype not in FLOATS:
-                raise TypeError(f"params[{name!r}]: expected float32 or float64, got {p.dtype}")
-            _check_like(f"grads[{name!r}]", model.grads[name], p)
+        check_parameters(model)
+        self._first = first_names(model.params)
         self.steps: int = 0
         self.begun: dict[str, Any] | None = None
         self._groups = checked_groups({} if groups is None else groups, type(self))
@@ -113,9 +111,9 @@ class Optimizer(Configurable, ABC):
                 if self.lr == 0:
                     raise ValueError("lr: expected a number above 0, since groups have multiples of it, got 0.0")
                 values["lr"] /= self.lr
-        self._own = group_values(self._groups, list(model.params))
+        self._own = group_values(self._groups, self._first)
         self.state: dict[str, dict[str, Array]] = {
-            name: self._rule(name)._initial_state(p) for name, p in model.params.items()
+            name: self._rule(name)._initial_state(p) for name, p in distinct(model.params).items()
         }
 
     @abstractmethod
@@ -138,9 +136,9 @@ class Optimizer(Configurable, ABC):
         ValueError
             A gradient no longer has the shape and dtype of its parameter. Nothing is changed then.
         """
-        params, grads = dict(self.model.params.items()), dict(self.model.grads.items())
+        params, grads = distinct(self.model.params), dict(self.model.grads.items())
         for name, p in params.items():  # all of them, before one is changed
-            _check_like(f"grads[{name!r}]", grads[name], p)
+            check_like(f"grads[{name!r}]", grads[name], p)
         self.begun = self.begun if self.steps else numbers_of(self)
         self.steps += 1
         for name, p in params.items():
@@ -168,9 +166,9 @@ class Optimizer(Configurable, ABC):
         ValueError
             The model has no such parameter.
         """
-        if parameter not in self._own:
-            raise ValueError(f"parameter: expected one of {', '.join(self._own)}, got {parameter!r}")
-        rule = self._rule(parameter)
+        if parameter not in self._first:
+            raise ValueError(f"parameter: expected one of {', '.join(self._first)}, got {parameter!r}")
+        rule = self._rule(self._first[parameter])
         return {name: getattr(rule, name) for name in hyperparameters_of(type(self))}
 
     def state_dict(self) -> dict[str, Any]:
@@ -205,11 +203,13 @@ class Optimizer(Configurable, ABC):
         """
         arrays, own, hyperparameters = self._arrays(), self._own_entries(), hyperparameters_of(type(self))
         later = {name: option.default for name, option in hyperparameters.items() if option.omit}
-        check_names(state, ["steps", *hyperparameters, *own, *arrays], optional=later)
+        repeats = self._repeats()
+        check_names(state, ["steps", *hyperparameters, *own, *arrays, *repeats], optional={**later, **repeats})
+        check_repeats(state, repeats)
         state = {**later, **state}
         loaded = {name: np.asarray(state[name]) for name in arrays}
         for name, array in arrays.items():
-            _check_like(name, loaded[name], array)
+            check_like(name, loaded[name], array)
         numbers = {name: option.check(name, scalar(name, state)) for name, option in hyperparameters.items()}
         for name, value in own.items():
             if scalar(name, state) != value:
@@ -238,12 +238,12 @@ class Optimizer(Configurable, ABC):
         """What each parameter has from its group, by its name in a state_dict."""
         return {f"{name}.{parameter}": value for parameter, own in self._own.items() for name, value in own.items()}
 
+    def _repeats(self) -> dict[str, str]:
+        """The entries that earlier versions wrote for further names of a parameter, each with that of the first."""
+        kinds = {first: [*self.state[first], *own] for first, own in self._own.items()}
+        further = [(name, first, kinds[first]) for name, first in self._first.items() if name != first]
+        return {f"{kind}.{name}": f"{kind}.{first}" for name, first, own in further for kind in own}
+
     def _arrays(self) -> dict[str, Array]:
         """Each moment of each parameter, the array itself, by its name in a state_dict."""
         return {f"{moment}.{name}": array for name, moments in self.state.items() for moment, array in moments.items()}
-
-
-def _check_like(name: str, array: Array, like: Array) -> None:
-    if array.shape != like.shape or array.dtype != like.dtype:
-        expected, got = f"{like.dtype} {like.shape}", f"{array.dtype} {array.shape}"
-        raise ValueError(f"{name}: expected {expected}, got {got}")

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """L1 and L2 penalties of parameters, between `backward` and the optimizer's step."""
 
-from fnmatch import fnmatchcase
-
 import numpy as np
 
 from .._engine.arguments import Array, as_nonnegative
 from .._engine.elementwise import largest_magnitude, sum_of_squares
+from ..nn._parameters import first_names
+from ._groups import matches
 from ._trainable import Models, as_model
 
 
@@ -28,7 +28,7 @@ def add_penalty(model: Models, l1: float = 0.0, l2: float = 0.0, names: str = "*
     l1, l2 : float, default 0.0
         Weights of the two penalties, finite and at least 0.
     names : str, default "*weight*"
-        A pattern of `fnmatch`: parameters with matching names are penalized.
+        A pattern of `fnmatch`: parameters with matching names are penalized, each once, however many names it has.
 
     Returns
     -------
@@ -82,7 +82,9 @@ def penalized(
     as_nonnegative("l2", l2)
     if not isinstance(names, str):
         raise TypeError(f"names: expected a pattern of parameter names, got {type(names).__name__}")
-    pairs = {name: (model.params[name], model.grads[name]) for name in model.params if fnmatchcase(name, names)}
+    params, grads = model.params, model.grads
+    first = first_names(params)
+    pairs = {name: (params[name], grads[name]) for name in matches(first, names)}
     if not pairs:
-        raise ValueError(f"names: expected a match among {', '.join(model.params)}, got none for {names!r}")
+        raise ValueError(f"names: expected a match among {', '.join(first)}, got none for {names!r}")
     return pairs

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..nn._state_dict import same_values
+
 
 def check_names(state: Any, expected: Iterable[str], optional: Container[str] = ()) -> None:
     """Raise TypeError or ValueError unless `state` is a mapping with the expected names, or without `optional` ones."""
@@ -18,6 +20,13 @@ def check_names(state: Any, expected: Iterable[str], optional: Container[str] = 
     for name in state:
         if name not in expected:
             raise ValueError(f"{name}: expected no entry of this name, got one")
+
+
+def check_repeats(state: Mapping[str, Any], repeats: Mapping[str, str]) -> None:
+    """Raise ValueError unless an entry that says again what another says has its values; neither need be there."""
+    for name, other in repeats.items():
+        if name in state and other in state and not same_values(state[name], state[other]):
+            raise ValueError(f"{name}: expected the values of {other}, which is of the same parameter, got others")
 
 
 def scalar(name: str, state: Mapping[str, Any]) -> Any:

@@ -4,8 +4,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
-from .._engine.arguments import Array
-from ..nn._parameters import Joined, NamedArrays, Parameters
+from .._engine.arguments import FLOATS, Array
+from ..nn._parameters import Joined, NamedArrays, Parameters, distinct, first_names
 
 
 class Trainable(Protocol):
@@ -15,7 +15,7 @@ class Trainable(Protocol):
     ----------
     params, grads : mapping of str to ndarray
         The same names; float32 or float64 arrays, the gradient of a parameter with its shape and dtype. Both are
-        written in place.
+        written in place. An array that has several names counts once, under the first.
     """
 
     @property
@@ -111,6 +111,27 @@ def _is_set(models: Any) -> bool:
 def _check(what: str, model: Any, attributes: Sequence[str]) -> None:
     if not all(hasattr(model, name) for name in attributes):
         raise TypeError(f"{what}: expected an object with {' and '.join(attributes)}, got {type(model).__name__}")
+
+
+def check_parameters(model: Trainable) -> None:
+    """Raise TypeError or ValueError unless a model has parameters that are floats, and gradients that fit them."""
+    params, grads = model.params, model.grads
+    if odd := sorted(first_names(params).keys() ^ first_names(grads).keys()):
+        raise ValueError(f"model: expected params and grads of the same names, got {odd} in one of them only")
+    for name, p in distinct(params).items():
+        if p.dtype not in FLOATS:
+            raise TypeError(f"params[{name!r}]: expected float32 or float64, got {p.dtype}")
+        check_like(f"grads[{name!r}]", grads[name], p)
+    for name, first in first_names(params).items():
+        if name != first and grads[name] is not grads[first]:
+            raise ValueError(f"grads[{name!r}]: expected that of {first!r}, the same parameter, got another array")
+
+
+def check_like(name: str, array: Array, like: Array) -> None:
+    """Raise ValueError unless an array has the shape and dtype of another."""
+    if array.shape != like.shape or array.dtype != like.dtype:
+        expected, got = f"{like.dtype} {like.shape}", f"{array.dtype} {array.shape}"
+        raise ValueError(f"{name}: expected {expected}, got {got}")
 
 
 def _by_name(what: str, models: Any) -> dict[str, Any]:

@@ -139,3 +139,11 @@ def test_a_model_that_has_diverged():
 def test_numbers_too_large_for_the_model():
     with pytest.raises(ValueError, match="array: expected finite numbers"):
         read_array(tagger(), np.full((3, 2), 1e300))
+
+
+def test_parameters_are_counted_once():
+    """A layer in two places, and the embedding and the output: V E, 4 H (E + H + 2) and V (H + 1) with E = H."""
+    V, lstm = len(VOCABULARY), fr.LSTM(4, 4, seed=0)
+    model = fr.Sequential(fr.Embedding(V, 4, seed=0), lstm, lstm, fr.Linear(4, V, seed=0))
+    page = report(model, read_text(model, TEXT, VOCABULARY))
+    assert f"{V * 4 + 16 * 10 + V * 5} parameters" in page

@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 from support.layers import refused
+from support.model_files import architecture_of, with_architecture
 from support.recurrent import make_layer
 
 import fastrnn as fr
@@ -61,10 +62,9 @@ def test_the_options_are_saved_with_the_layer(tmp_path):
     ],
     ids=str,
 )
-def test_files_with_invalid_options_are_refused(tmp_path, provided, message, monkeypatch):
-    layer = fr.LSTM(I, H)
-    config = layer.config() | provided
-    monkeypatch.setattr(fr.LSTM, "config", lambda self: config)
-    fr.save(layer, tmp_path / "model.safetensors")
+def test_files_with_invalid_options_are_refused(tmp_path, provided, message):
+    path = tmp_path / "model.safetensors"
+    fr.save(fr.LSTM(I, H), path)
+    with_architecture(path, architecture_of(path) | provided)
     with refused(ValueError, message):
-        fr.load(tmp_path / "model.safetensors")
+        fr.load(path)

@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+from support.ties import twice
 
 import fastrnn as fr
 from fastrnn.training._loop.update import Update
@@ -63,5 +64,24 @@ def test_an_update_that_is_too_large_is_taken_back(model):
     update = Update(model, fr.SGD(model, lr=1e300))
     with pytest.raises(FloatingPointError, match="expected finite parameters, got others in 0.weight_ih_l0.* lr 1e"):
         update(0.25, update.norm(0.25))
+    for name, p in model.params.items():
+        np.testing.assert_array_equal(p, before[name])
+
+
+def test_a_parameter_with_two_names():
+    """Its gradient counts once in the norm, it is set back whole, and a message names it once."""
+    model = twice()
+    for grad in model.grads.values():
+        grad.fill(0.5)
+    before, update = model.state_dict(), Update(model, fr.SGD(model, lr=0.1))
+    norm = update.norm(0.5)
+    np.testing.assert_allclose(norm, 0.5 * np.sqrt(3 * 3 * 2 + 3 * 2), rtol=1e-12)
+    update(0.5, norm)
+    for name, p in model.params.items():
+        np.testing.assert_allclose(p, before[name] - 0.05, rtol=1e-12)
+    before = model.state_dict()
+    model.grads["1.weight_hh_l0"].fill(1e308)
+    with pytest.raises(FloatingPointError, match="expected finite parameters, got others in 0.weight_hh_l0 from loss"):
+        Update(model, fr.SGD(model, lr=1e300))(0.5, norm)
     for name, p in model.params.items():
         np.testing.assert_array_equal(p, before[name])

@@ -72,7 +72,7 @@ def report(model: Layer, reading: Reading, *, title: str = "fastrnn", window: in
     blocks: Blocks = {}
     about = [
         " \N{RIGHTWARDS ARROW} ".join(map(summary, leaves(model))),
-        f"{sum(array.size for array in model.state_dict().values()):,} parameters",
+        f"{sum(array.size for array in model.stored.values()):,} parameters",
         f"{T:,} steps",
     ]
     notes = ["States and gates are shown within 1/254 of the largest magnitude of each unit."]

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..._engine.arguments import Array
 from ..._engine.elementwise import sum_of_squares
+from ...nn._parameters import distinct
 from ...optim import Optimizer, clip_grad_norm
 
 SHOWN = 4  # parameters that a message names
@@ -25,7 +26,7 @@ class Update:
 
     def __init__(self, model: Any, optimizer: Optimizer) -> None:
         self.model, self.optimizer = model, optimizer
-        self._before = {name: np.empty_like(p) for name, p in model.params.items()}
+        self._before = {name: np.empty_like(p) for name, p in distinct(model.params).items()}
 
     def norm(self, loss: float) -> float:
         """The global norm of the gradients.
@@ -42,7 +43,8 @@ class Update:
             norm = math.nan
         if math.isfinite(loss) and math.isfinite(norm):
             return norm
-        causes = {"gradient of": _not_finite(self.model.grads), "parameter": _not_finite(self.model.params)}
+        arrays = {"gradient of": self.model.grads, "parameter": self.model.params}
+        causes = {what: _not_finite(distinct(named)) for what, named in arrays.items()}
         words = [f"the {what} {_some(names)}" for what, names in causes.items() if names]
         raise FloatingPointError(
             f"expected a finite loss and gradient, got loss {loss:.4g} and gradient norm {norm:.4g}; "
@@ -57,7 +59,7 @@ class Update:
         FloatingPointError
             A parameter is no longer finite. All parameters have been set back.
         """
-        params = dict(self.model.params.items())
+        params = distinct(self.model.params)
         for name, p in params.items():
             np.copyto(self._before[name], p)
         with np.errstate(over="ignore", invalid="ignore"):  # checked below

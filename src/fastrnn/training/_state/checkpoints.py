@@ -12,7 +12,7 @@ from ...optim import Optimizer, Schedule
 from .differences import Difference, differences_of_parts, options_of_schedule, warning_of
 from .parameters import (
     architecture_of,
-    difference_of,
+    difference_from,
     load_parameters,
     parameters_of,
     random_states,
@@ -167,7 +167,7 @@ def _content_of(model: Any, parts: dict[str, Any]) -> dict[str, Any]:
 def _restore(content: dict[str, Any], model: Any, parts: dict[str, Any]) -> list[Difference]:
     """Load all of it, or nothing. Returns how the options differed."""
     before = _content_of(model, parts)
-    if difference := difference_of(content["architecture"], before["architecture"]):
+    if difference := difference_from(content["architecture"], model):
         raise ValueError(f"model: expected the architecture of the checkpoint, got another{difference}")
     for name, part in parts.items():
         saved = content.get(name, {"type": "none"})["type"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..._engine.arguments import Array
 from ...io._custom import bare_name
+from ...io._references import SAME_AS, describe
 from ...nn._layer import Layer, every_layer
 from ...nn._options import described
 
@@ -15,9 +16,21 @@ from ...nn._options import described
 def architecture_of(model: Any) -> dict[str, Any]:
     """The architecture of a model, as JSON gives it back; dtypes and shapes of its parameters if it is not a layer."""
     if isinstance(model, Layer):
-        return json.loads(json.dumps(described(model)))
+        return json.loads(json.dumps(describe(model)))
     shapes = {name: [str(p.dtype), list(p.shape)] for name, p in model.params.items()}
     return {"type": type(model).__name__, "params": shapes}
+
+
+def difference_from(saved: Any, model: Any) -> str:
+    """Where the architecture in a checkpoint first differs from that of a model, in words; empty if it does not.
+
+    Earlier checkpoints describe a layer in several places as several layers. Whether those are equal shows when their
+    parameters are loaded.
+    """
+    difference = difference_of(saved, architecture_of(model))
+    if difference and isinstance(model, Layer) and not difference_of(saved, json.loads(json.dumps(described(model)))):
+        return ""
+    return difference
 
 
 def difference_of(saved: Any, current: Any, name: str = "model") -> str:
@@ -36,14 +49,16 @@ def difference_of(saved: Any, current: Any, name: str = "model") -> str:
 def _named(part: Any) -> str:
     if isinstance(part, list):
         return f"a list of {len(part)}"
+    if isinstance(part, dict) and SAME_AS in part:
+        return f"the layer at {short(part[SAME_AS])}"
     if isinstance(part, dict) and isinstance(part.get("type"), str):
         return bare_name(part["type"])  # wherever its module is today, of a layer of another package
     return short(part)
 
 
 def parameters_of(model: Any) -> dict[str, Array]:
-    """A copy of the parameters, and of weights that do not learn."""
-    return model.state_dict() if isinstance(model, Layer) else {name: p.copy() for name, p in model.params.items()}
+    """A copy of the parameters, and of weights that do not learn; each once."""
+    return {name: array.copy() for name, array in (model.stored if isinstance(model, Layer) else model.params).items()}
 
 
 def load_parameters(model: Any, parameters: Mapping[str, Array]) -> None:
