@@ -10,6 +10,7 @@ from ._layer import Layer
 from ._options import Option, described, kind_of
 from ._signal import Axes, Signal, misfit, signal_after, signal_in
 from ._stateful import StatefulLayer
+from ._streams.sequential import Streamed
 from ._tape import Tape, open_tape
 
 
@@ -39,7 +40,7 @@ class Names(Option[tuple[str, ...] | None, tuple[str, ...] | None]):
         return tuple(value)
 
 
-class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
+class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
     """Layers one after another, each reading the output of the one before.
 
     Parameters
