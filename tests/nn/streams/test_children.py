@@ -32,6 +32,43 @@ def test_layers_that_do_not_fit_run_apart():
         stream.step(np.ones((1, 3), np.float32))
 
 
+class CountStream:
+    """Of a `Count`."""
+
+    def __init__(self):
+        self.state = 0
+
+    def step(self, x, out=None):
+        return self.steps(x, out)
+
+    def steps(self, block, out=None):
+        self.state += 1
+        return np.add(block, self.state, out=out)
+
+    def reset(self, rows=None):
+        self.state = 0
+
+
+class Count(fr.nn.StatefulLayer):
+    """A layer of a user's own whose stream adds 1 to what it reads first, then 2, and so on."""
+
+    def stream(self, batch=1):
+        return CountStream()
+
+    def _forward(self, x, state, lengths, training):
+        raise NotImplementedError
+
+    def _backward(self, saved, dy, dstate, extras):
+        raise NotImplementedError
+
+
+def test_a_layer_may_have_a_stream_of_its_own():
+    stream, x = fr.Sequential(Count(), fr.Activation("relu")).stream(), np.zeros((1, 3), np.float32)
+    assert [stream.step(x)[0, 0], stream.step(x)[0, 0], stream.state] == [1, 2, (2,)]
+    stream.reset()
+    assert stream.step(x)[0, 0] == 1
+
+
 class Silent(fr.nn.StatelessLayer):
     """It does not say that it treats all positions alike."""
 

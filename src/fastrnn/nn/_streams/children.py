@@ -11,7 +11,10 @@ from .stateless import StatelessStream
 
 
 def stream_of(layer: Any, batch: int) -> StreamBase:
-    """The stream of a layer inside a container; TypeError or ValueError if it may look into the future."""
+    """The stream of a layer inside a container; TypeError or ValueError if it may look into the future.
+
+    A layer of a user's own may have a method `stream`. What it returns has `step`, `steps`, `state` and `reset`.
+    """
     if hasattr(layer, "stream"):
         return layer.stream(batch)
     if isinstance(layer, StatelessLayer) and layer.keeps_axes:

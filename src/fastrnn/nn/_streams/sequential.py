@@ -40,7 +40,9 @@ class SequentialStream(StreamBase):
         self._widest: int = max(child.features_after(child.features_in) or 1 for child in layer.children().values())
 
     def _pieces(self) -> list[Any]:
-        return [piece for stream in self._streams.values() for piece in stream._pieces()]
+        """Those of all layers, each of which may have a stream of a class of its own."""
+        streams = self._streams.values()
+        return [piece for one in streams for piece in (one._pieces() if isinstance(one, StreamBase) else [one])]
 
     def step(self, x: ArrayLike, out: Array | None = None) -> Array:
         """Read the next step.
