@@ -47,7 +47,7 @@ def compiled(function):
 def written(cls, *methods):
     """The same of the first of these methods that the source of a class has; None if it has none."""
     text = "\n".join(path.read_text() for path in sorted((PACKAGE / "_binding").glob("*.pxi")))
-    body = re.search(rf"^cdef class {cls}:\n(.*?)(?=^\S|\Z)", text, re.DOTALL | re.MULTILINE)[1]
+    body = re.search(rf"^cdef class {cls}(?:\(\w+\))?:\n(.*?)(?=^\S|\Z)", text, re.DOTALL | re.MULTILINE)[1]
     for method in methods:
         if found := re.search(rf"^    def {method}(\(.*?\)):$", body, re.DOTALL | re.MULTILINE):
             untyped = re.sub(r"([(,]\s*)[\w.]+ (?=\w)", r"\1", found[1])  # "int cell" of Cython is "cell" here

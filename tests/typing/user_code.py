@@ -32,6 +32,7 @@ def layers() -> None:
     y, h, tape = gru.forward(np.zeros((2, 5, 3)), h)
     stream = gru.stream(batch=2)
     step: Array = stream.step(np.zeros((2, 3)))
+    whole: Array = fr.Sequential(gru, fr.Linear(4, 2)).stream(batch=2).steps(np.zeros((5, 2, 3)), out=None)
     rnn = fr.RNN(3, 4, nonlinearity="relu", leak=0.5)
     unbatched, h = rnn(np.ones((1, 3), np.float32))
 
@@ -49,7 +50,7 @@ def layers() -> None:
     esn = fr.EchoState(1, 50, washout=10).fit(series[:-1], series[1:])
     future, state = esn.generate(series[:20], 5)
     assert_type(future, Array)
-    print(dx, dh, dc, step, logits, pooled, embedded, shortcut, context, weights, state, tape)
+    print(dx, dh, dc, step, whole, logits, pooled, embedded, shortcut, context, weights, state, tape)
 
 
 def training(path: Path) -> None:

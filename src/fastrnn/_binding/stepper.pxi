@@ -1,42 +1,60 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # One step at a time.
 
-cdef class Stepper:
+cdef class Exclusive:
+    """Used as ``with exclusive:`` by one call at a time; another one meanwhile raises RuntimeError."""
+    cdef bint in_use
+
+    def __enter__(self):
+        self.enter()
+
+    def __exit__(self, *exception):
+        self.in_use = False
+
+    cdef int enter(self) except -1:
+        if self.in_use:
+            raise RuntimeError("stream: expected one call at a time, got another from a second thread; "
+                               "make a stream for each thread")
+        self.in_use = True
+        return 0
+
+
+cdef class Stepper(Exclusive):
     """A stack of one-directional layers that reads one time step per call and keeps its state between calls.
 
-    layers is a list of (Weights, h, c): h and c (or None) are (N, H) arrays that hold the state and are written in
-    place. outputs are (N, H) arrays for the outputs of all layers but the last. threads() gives the number of threads
-    to use now.
+    layers is a list of (Weights, h, c): h and c are (N, H) arrays that hold the state and are written in place; None for
+    a layer without one. threads() gives the number of threads to use now.
     """
     cdef list weights
-    cdef list held            # the arrays behind the pointers
+    cdef list held            # what is behind the pointers
     cdef Block args           # fr_forward_args of each layer
     cdef Block workspace
     cdef object threads
     cdef Py_ssize_t N, I, H, itemsize
     cdef int layers
 
-    def __init__(self, layers, outputs, threads):
-        cdef Array h, c, y
+    def __init__(self, layers, Py_ssize_t N, threads):
+        cdef Array h, c
+        cdef Block y
         cdef Weights w
         cdef fr_forward_args *a
         cdef int k
         self.weights, self.held, self.threads = [], [], threads
-        self.layers = len(layers)
+        self.layers, self.N = len(layers), N
         self.args = Block(self.layers * sizeof(fr_forward_args))
         memset(self.args.at, 0, self.args.nbytes)
         for k in range(self.layers):
             w, h_state, c_state = layers[k]
             a = <fr_forward_args *>self.args.at + k
-            h, c = Array(h_state, True), Array(c_state, c_state is not None)
+            h, c = Array(h_state, h_state is not None), Array(c_state, c_state is not None)
             a.h_0 = a.h_n = h.at()
             a.c_0 = a.c_n = c.at()
-            self.N, self.H, self.itemsize = h.view.shape[0], w.desc.H, h.view.itemsize
+            self.H, self.itemsize = w.desc.H, 4 if w.desc.dtype == FR_F32 else 8
             self.held += [h, c]
             self.weights.append(w)
             if k + 1 < self.layers:
-                y = Array(outputs[k], True)
-                a.y = y.at()
+                y = Block(N * w.desc.H * self.itemsize)
+                a.y = y.at
                 a.y_sn = w.desc.H
                 (a + 1).x = a.y
                 (a + 1).x_sn = a.y_sn
@@ -73,7 +91,11 @@ cdef class Stepper:
                 return False
             if self.overlap(&vx, &vy):
                 return False
-            self.run(&vx, &vy)
+            self.enter()
+            try:
+                self.run(&vx, &vy)
+            finally:
+                self.in_use = False
             return True
         finally:
             PyBuffer_Release(&vx)

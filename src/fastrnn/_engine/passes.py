@@ -103,17 +103,21 @@ def inference(
     return _core.Inference(weights, directions, parts, batch_first, effective, np.empty, np.ndarray, dtype)
 
 
-def stepper(stack: Sequence[tuple[Any, Any, Any]], between: Sequence[Array]) -> _core.Stepper:
+def stepper(stack: Sequence[tuple[Any, Any, Any]], N: int) -> _core.Stepper:
     """One step at a time through a stack of one-directional layers.
 
     Parameters
     ----------
     stack : list of (Weights, h, c)
-        h and c, or None, are (N, H): the state, written in place.
-    between : list of ndarray
-        (N, H) of each layer but the last, for its output.
+        h and c are (N, H): the state, written in place; None for a layer without one.
+    N : int
     """
-    return _core.Stepper(stack, between, effective)
+    return _core.Stepper(stack, N, effective)
+
+
+def exclusive() -> _core.Exclusive:
+    """What ``with exclusive:`` lets one call use at a time; a call from another thread raises RuntimeError."""
+    return _core.Exclusive()
 
 
 class Saved(NamedTuple):

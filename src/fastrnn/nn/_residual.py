@@ -16,6 +16,7 @@ from ._parameters import NamedArrays
 from ._signal import Axes, Signal
 from ._stateful import State, StatefulLayer
 from ._stateless import StatelessLayer
+from ._streams.residual import ResidualStream
 from ._tape import Tape, open_tape
 
 Inner = TypeVar("Inner", bound=Layer, covariant=True)
@@ -195,6 +196,21 @@ class Residual(Container, Generic[Inner]):
     def check_dstate(self, tape: Tape, dstate: Any) -> Any:
         inner, _ = open_tape(tape, self)
         return self.layer.check_dstate(inner, dstate)
+
+    def stream(self, batch: int = 1) -> ResidualStream:
+        """Run it one step at a time, as `Sequential.stream`; TypeError or ValueError if the layer has no stream.
+
+        Parameters
+        ----------
+        batch : int, default 1
+            N.
+
+        Returns
+        -------
+        ResidualStream
+            With the methods of `Stream`.
+        """
+        return ResidualStream(self, batch)
 
 
 def without_padding(array: Array, padding: tuple[Layout, Array] | None) -> Array:

@@ -11,10 +11,11 @@ from ._named_layers import Layers, Names
 from ._options import kind_of
 from ._signal import Axes, Signal, misfit, signal_after, signal_in
 from ._stateful import StatefulLayer
+from ._streams.sequential import Streamed
 from ._tape import Tape, open_tape
 
 
-class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
+class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
     """Layers one after another, each reading the output of the one before.
 
     Parameters

@@ -58,8 +58,10 @@ def test_wrong_arguments_are_refused():
     stream = recurrent(bidirectional=False).stream(batch=2)
     with argument_refused(ValueError, "x", "expected (2, 3), got (3,)"):
         stream.step(np.zeros(3, np.float32))
-    with argument_refused(ValueError, "out", "float32 (2, 4)", "got float64 (2, 4)"):
+    with argument_refused(TypeError, "out", "an ndarray of float32", "got float64"):
         stream.step(np.zeros((2, 3), np.float32), out=np.zeros((2, 4)))
+    with argument_refused(ValueError, "out", "shape (2, 4)", "got shape (4, 2)"):
+        stream.step(np.zeros((2, 3), np.float32), out=np.zeros((4, 2), np.float32))
     with argument_refused(ValueError, "rows", "from 0 to 1, got 2"):
         stream.reset([2])
 

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..._engine import passes
 from ..._engine.arguments import Array, as_floats, as_size
 from ..._engine.layout import as_state
-from .._recurrent.stream import as_rows
+from .._streams.base import StreamBase, as_rows, check_one_direction, check_out, check_x, frozen
 from .cell import state_parts
 
 
-class CellStream:
+class CellStream(StreamBase):
     """A `Recurrent` that reads one step per call. Made by ``layer.stream(batch)``; used like a `Stream`.
 
     Attributes
@@ -22,10 +23,10 @@ class CellStream:
     """
 
     def __init__(self, layer: Any, batch: int = 1) -> None:
-        if layer.bidirectional:
-            raise ValueError("stream: a bidirectional layer needs the end of the sequence before its first step")
+        check_one_direction(layer)
         self.batch: int = as_size("batch", batch)
-        self._cell = layer.cell
+        self._layer, self._cell = layer, layer.cell
+        self._exclusive = passes.exclusive()
         self.reset()
 
     def step(self, x: ArrayLike, out: Array | None = None) -> Array:
@@ -35,42 +36,61 @@ class CellStream:
         ----------
         x : array_like, shape (N, I), or (I,) with a batch of 1
         out : ndarray, optional
-            Where to write y, of its shape and dtype.
+            Where to write y: C-ordered, of its shape and dtype.
 
         Returns
         -------
         y : ndarray, shape (N, output_size), or (output_size,) for x (I,)
         """
+        x, y = self._checked("x", x, out)
+        with self._exclusive:
+            self._read(x, y)
+        return y
+
+    def steps(self, block: ArrayLike, out: Array | None = None) -> Array:
+        """Read the next steps, (T, N, I) or (T, I), as `Stream.steps`."""
+        x, y = self._checked("block", block, out)
+        with self._exclusive:
+            for x_t, y_t in zip(x, y, strict=True):
+                self._read(x_t, y_t)
+        return y
+
+    def _checked(self, name: str, x: ArrayLike, out: Array | None) -> tuple[Array, Array]:
+        """x, and where y goes."""
         cell = self._cell
-        x = as_floats("x", x, cell.dtype)
-        shape = (self.batch, cell.input_size)
-        if x.shape != shape and not (self.batch == 1 and x.shape == shape[1:]):
-            raise ValueError(f"x: expected {shape}{f' or {shape[1:]}' if self.batch == 1 else ''}, got {x.shape}")
-        expected = (*x.shape[:-1], cell.output_size)
-        if out is not None and (not isinstance(out, np.ndarray) or (out.shape, out.dtype) != (expected, cell.dtype)):
-            got = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
-            raise ValueError(f"out: expected an ndarray of {cell.dtype} {expected}, got {got}")
-        y, after, _ = cell.checked_step(x.reshape(shape), tuple(part[0] for part in self._state))
-        self._state = tuple(np.array(part)[None] for part in after)
+        x = as_floats(name, x, cell.dtype)
+        check_x(name, x, x.shape[:1] if name == "block" else (), self.batch, cell.input_size)
+        shape = (*x.shape[:-1], cell.output_size)
         if out is None:
-            return np.array(y).reshape(expected)
-        out[...] = y.reshape(expected)
-        return out
+            return x, np.empty(shape, cell.dtype)
+        check_out(out, shape, cell.dtype)
+        return x, out
+
+    def _read(self, x: Array, out: Array) -> None:
+        """One step of x (N, I) or (I,)."""
+        rows = x.reshape(self.batch, self._cell.input_size)
+        y, after, _ = self._cell.checked_step(rows, tuple(part[0] for part in self._state))
+        self._state = tuple(np.array(part)[None] for part in after)
+        out[...] = y.reshape(out.shape)
 
     @property
     def state(self) -> Any:
-        """A copy of the current state in the form that the layer takes and returns: arrays (1, N, ...)."""
-        return as_state(part.copy() for part in self._state)
+        """The current state in the form that the layer takes and returns, arrays (1, N, ...): read-only copies."""
+        with self._exclusive:
+            return as_state(frozen(part) for part in self._state)
 
     @state.setter
     def state(self, value: Any) -> None:
-        self._state = state_parts("state", value, self._cell.state_shapes, (1, self.batch), self._cell.dtype)
+        parts = state_parts("state", value, self._cell.state_shapes, (1, self.batch), self._cell.dtype)
+        with self._exclusive:
+            self._state = parts
 
     def reset(self, rows: ArrayLike | None = None) -> None:
         """Return to the zero state, or only some rows of the batch, as `Stream.reset`."""
         if rows is None:
-            self._state = state_parts("state", None, self._cell.state_shapes, (1, self.batch), self._cell.dtype)
+            self.state = None
             return
         chosen = as_rows("rows", rows, self.batch)
-        for part in self._state:
-            part[:, chosen] = 0
+        with self._exclusive:
+            for part in self._state:
+                part[:, chosen] = 0

@@ -173,7 +173,7 @@ class EchoState(ReservoirLayer):
         for _, features in reservoir.blocks(x, state, None, final):
             y[0] = self._readout(features[-1])
         stream = reservoir.stream(final[0])
-        stepper = passes.stepper([(self._readout.weights, np.empty((N, I), x.dtype), None)], [])
+        stepper = passes.stepper([(self._readout.weights, None, None)], N)
         for t in range(1, steps):
             stream.step(y[t - 1])
             stepper.step(stream.features, y[t])

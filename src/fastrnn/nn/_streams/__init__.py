@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Echo state networks: a random recurrent layer that stays fixed, and readouts that learn."""

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What all streams share: their methods, copies, and the checks of their arguments."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..._engine.arguments import Array, as_array, as_integers
+
+
+class StreamBase(ABC):
+    """A layer that reads one step per call, and keeps its state in between. Made by ``layer.stream(batch)``.
+
+    Attributes
+    ----------
+    batch : int
+        N.
+    """
+
+    batch: int
+    _layer: Any
+
+    @abstractmethod
+    def step(self, x: ArrayLike, out: Array | None = None) -> Array:
+        """Read the next step."""
+
+    @abstractmethod
+    def steps(self, block: ArrayLike, out: Array | None = None) -> Array:
+        """Read the next steps, with the bits of one after another."""
+
+    @property
+    @abstractmethod
+    def state(self) -> Any:
+        """The current state in the form that the layer's calls take and return: copies that cannot be written."""
+
+    @state.setter
+    @abstractmethod
+    def state(self, value: Any) -> None: ...
+
+    @abstractmethod
+    def reset(self, rows: ArrayLike | None = None) -> None:
+        """Return to the initial state, or only some rows of the batch."""
+
+    def _pieces(self) -> list[Any]:
+        """What a container runs at each step: streams, and layers of the engine that it joins (`Link`)."""
+        return [self]
+
+    def __repr__(self) -> str:
+        return f"{self._layer!r}.stream(batch={self.batch})"
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        """Copies and pickles: a stream in the same state. `copy.copy` shares the layer, as two of its streams do."""
+        return restored, (self._layer, self.batch, self.state)
+
+
+def restored(layer: Any, batch: int, state: Any) -> StreamBase:
+    """A stream of a layer, in a state."""
+    stream = layer.stream(batch)
+    stream.state = state
+    return stream
+
+
+def frozen(array: Array) -> Array:
+    """A copy that cannot be written."""
+    copy = array.copy()
+    copy.flags.writeable = False
+    return copy
+
+
+# -- arguments -------------------------------------------------------------------------------------------------------
+
+
+def check_x(name: str, x: Array, lead: tuple[int, ...], N: int, features: int) -> None:
+    """Raise ValueError unless x is (*lead, N, features), or (*lead, features) where N is 1."""
+    shapes = [(N, features), (features,)][: 2 if N == 1 else 1]
+    if x.shape not in [(*lead, *shape) for shape in shapes]:
+        words = ["(" + ", ".join(["T"] * len(lead) + [str(n) for n in shape]) + ")" for shape in shapes]
+        text = " or ".join(words) if lead else " or ".join(map(str, shapes))
+        raise ValueError(f"{name}: expected {text}, got {x.shape}")
+
+
+def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Raise TypeError or ValueError unless y can be written into `out`."""
+    if not isinstance(out, np.ndarray) or out.dtype != dtype:
+        kind = getattr(out, "dtype", type(out).__name__)
+        raise TypeError(f"out: expected an ndarray of {dtype}, got {kind}")
+    if out.shape != shape or not out.flags.carray:
+        raise ValueError(f"out: expected a writable C-ordered array of shape {shape}, got shape {out.shape}")
+
+
+def written(y: Array, out: Array | None) -> Array:
+    """y, in `out` if there is one."""
+    if out is None:
+        return y
+    check_out(out, y.shape, y.dtype)
+    out[...] = y
+    return out
+
+
+def as_rows(name: str, rows: ArrayLike, N: int) -> Array:
+    """A mask of N rows, or row numbers, as an index, or an error that begins with `name`."""
+    mask = as_array(name, rows, "a mask of bool or row numbers")
+    if mask.dtype == bool:
+        if mask.shape != (N,):
+            raise ValueError(f"{name}: expected a mask of shape ({N},), one for each row, got {mask.shape}")
+        return mask
+    numbers = as_integers(name, rows)
+    if numbers.ndim > 1:
+        raise ValueError(f"{name}: expected row numbers of shape (rows,), got {numbers.shape}")
+    wrong = numbers[(numbers < 0) | (numbers >= N)]
+    if wrong.size:
+        raise ValueError(f"{name}: expected row numbers from 0 to {N - 1}, got {wrong[0]}")
+    return numbers
+
+
+def check_one_direction(layer: Any) -> None:
+    """Raise ValueError for a bidirectional layer."""
+    if layer.bidirectional:
+        raise ValueError(
+            f"stream: a bidirectional layer needs the end of the sequence before its first step; got {layer!r}"
+        )

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Consecutive layers of the engine, run together: a step is one call of the engine's stepper."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..._engine import passes
+from ..._engine.arguments import Array, as_floats, readable
+from ..._engine.cells import Cell
+from .._recurrent.stack import time_blocks
+from .base import check_out, check_x
+
+
+class Link(NamedTuple):
+    """One layer of a run, of one direction."""
+
+    cell: Cell
+    weights: Any  # passes.weights
+    sizes: tuple[int, int]  # I and H
+    dtype: np.dtype[Any]
+    state: passes.State = (None, None)  # h and c, (N, H), written at every step; None for what the cell does not have
+    recurrence: passes.Recurrence = passes.Recurrence()
+
+
+class Run:
+    """Layers that read one step per call, each the output of the one before.
+
+    Parameters
+    ----------
+    links : sequence of Link
+        Of one dtype, each with the I that is the H of the one before.
+    batch : int
+        N.
+    """
+
+    def __init__(self, links: Sequence[Link], batch: int) -> None:
+        self.batch: int = batch
+        self._links = tuple(links)
+        self._I, self._O = links[0].sizes[0], links[-1].sizes[1]
+        self._dtype = links[0].dtype
+        self._stepper = self._exclusive = passes.stepper([(link.weights, *link.state) for link in links], batch)
+        self._between: dict[int, Array] = {}  # of `steps`: what passes between two layers
+
+    def step(self, x: ArrayLike, out: Array | None = None) -> Array:
+        """Read the next step.
+
+        Parameters
+        ----------
+        x : array_like, shape (N, I), or (I,) with a batch of 1
+        out : ndarray, optional
+            Where to write y: C-ordered, of y's shape and dtype, sharing no memory with `x`. Nothing is allocated then.
+
+        Returns
+        -------
+        y : ndarray, shape (N, H), or (H,) for x (I,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            An argument has the wrong dtype or shape; the message names it, what was expected and what came.
+        RuntimeError
+            Another thread is using the stream.
+        """
+        y = out
+        if y is None and type(x) is np.ndarray:
+            y = np.empty((*x.shape[:-1], self._O), self._dtype)
+        if y is not None and self._stepper.step(x, y):
+            return y
+        x, y = self._checked("x", x, out)
+        if not self._stepper.step(x, y):
+            raise RuntimeError("the stepper refused arguments that had been checked")
+        return y
+
+    def steps(self, block: ArrayLike, out: Array | None = None) -> Array:
+        """Read the next steps, with the bits of one after another, and faster.
+
+        Parameters
+        ----------
+        block : array_like, shape (T, N, I), or (T, I) with a batch of 1
+            Time first, also for a layer with `batch_first`.
+        out : ndarray, optional
+            Where to write y: C-ordered, of y's shape and dtype, sharing no memory with `block`.
+
+        Returns
+        -------
+        y : ndarray, shape (T, N, H), or (T, H) for a block (T, I)
+
+        Raises
+        ------
+        TypeError, ValueError, RuntimeError
+            As `step`. Nothing has been read then.
+        KeyboardInterrupt
+            Ctrl-C during a long block: part of it has been read. Set a state, or `reset`, before the next step.
+        """
+        x, y = self._checked("block", block, out)
+        x, out = (array if array.ndim == 3 else array[:, None] for array in (x, y))
+        with self._exclusive:
+            widest = max(link.sizes[1] for link in self._links)
+            for part, _ in time_blocks(len(x), self.batch, widest, None) if len(x) else ():
+                self._read(x[part], out[part])
+        return y
+
+    def _read(self, x: Array, y: Array) -> None:
+        """Write y (T, N, O) for x (T, N, I)."""
+        for k, link in enumerate(self._links):
+            out = y if k + 1 == len(self._links) else self._buffer(k % 2, (*x.shape[:2], link.sizes[1]))
+            passes.forward(link.cell, link.weights.pack(), link.recurrence, x, out, link.state, link.state)
+            x = out
+
+    def _buffer(self, k: int, shape: tuple[int, int, int]) -> Array:
+        """An array for what passes between two layers, in memory that is kept."""
+        T, N, H = shape
+        if k not in self._between or self._between[k].size < T * N * H:
+            self._between[k] = np.empty(T * N * H, self._dtype)
+        return self._between[k][: T * N * H].reshape(shape)
+
+    def _checked(self, name: str, x: ArrayLike, out: Array | None) -> tuple[Array, Array]:
+        """x and `out` as the engine takes them, or the error that says what is wrong with them."""
+        x = as_floats(name, x, self._dtype)
+        check_x(name, x, x.shape[:1] if name == "block" else (), self.batch, self._I)
+        shape = (*x.shape[:-1], self._O)
+        if out is None:
+            return readable(x), np.empty(shape, self._dtype)
+        check_out(out, shape, self._dtype)
+        if np.may_share_memory(x, out):
+            raise ValueError(f"out: expected memory of its own, got an array that overlaps {name}")
+        return readable(x), out

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What streams of every kind share: their methods, their repr, copies and pickles."""
+
+import copy
+import inspect
+import pickle
+
+import pytest
+from support.layers import assert_same_bits
+from support.streams import block_for, made, same_state
+
+import fastrnn as fr
+
+
+def test_every_stream_has_the_methods_of_a_stream(name):
+    stream = made(name).stream()
+    for method in ("step", "steps", "reset"):
+        ours, theirs = (inspect.signature(getattr(kind, method)) for kind in (type(stream), fr.Stream))
+        assert list(ours.parameters) == list(theirs.parameters)
+    assert isinstance(type(stream).state, property) and stream.batch == 1
+
+
+def test_its_repr_says_how_it_was_made(name):
+    model = made(name)
+    assert repr(model.stream(batch=3)) == f"{model!r}.stream(batch=3)"
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [copy.copy, copy.deepcopy, lambda stream: pickle.loads(pickle.dumps(stream))],
+    ids=["copy", "deep", "pickle"],
+)
+def test_a_copy_goes_on_from_the_same_state(name, copied, rng):
+    """And neither changes the other."""
+    stream, block = made(name).stream(2), block_for(name, rng)
+    stream.steps(block[:3])
+    other = copied(stream)
+    same_state(other.state, stream.state)
+    y = stream.steps(block[3:])
+    assert_same_bits(other.steps(block[3:]), y)
+    assert type(other) is type(stream) and other.batch == 2
+
+
+def test_only_copy_shares_the_layer(rng):
+    model = made("engine")
+    stream, block = model.stream(), block_for("engine", rng, batch=1)
+    shallow, deep = copy.copy(stream), copy.deepcopy(stream)
+    expected = stream.step(block[0])
+    model[2].params["bias"][...] += 1
+    assert_same_bits(deep.step(block[0]), expected)
+    assert_same_bits(shallow.step(block[0]), model(block[:1])[0][0])
+
+
+def test_a_stream_and_its_model_are_copied_together(rng):
+    """The copy of the stream belongs to the copy of the model."""
+    model = made("engine")
+    copied, stream = copy.deepcopy((model, model.stream()))
+    block = block_for("engine", rng, batch=1)
+    copied[2].params["bias"][...] += 1
+    assert_same_bits(stream.steps(block), copied(block)[0])
