@@ -94,6 +94,8 @@ class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
     layers: Layers = Layers("In the order in which they run.")
     names: Names = Names("Their names.", default=None, omit=True)
 
+    children_in_sequence: bool = True
+
     def __init__(self, *layers: Layer, **named: Layer) -> None:
         if layers and named:
             raise TypeError(
@@ -146,11 +148,8 @@ class Sequential(Container, StatefulLayer[tuple[Any, ...]]):
                 raise KeyError(f"no layer {key!r}; the names are {', '.join(self._children)}")
             return self._children[key]
         if isinstance(key, slice):
-            return (
-                Sequential(*self.layers[key])
-                if self.names is None
-                else Sequential(**dict([*self._children.items()][key]))
-            )
+            part = dict([*self._children.items()][key])
+            return Sequential(*part.values()) if self.names is None else Sequential(**part)
         return self.layers[key]
 
     @property

@@ -8,8 +8,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from ..._engine.arguments import Array
-from ...nn._embedding import Embedding
-from ...nn._layer import Layer, leaves
+from ...nn._layer import Layer
 
 # One target for each step of x; one for each row; or sequences of another length, such as a RepeatVector gives.
 Targets: TypeAlias = Literal["steps", "rows", "sequences"]
@@ -94,7 +93,7 @@ def reading_of(model: Any, targets_have_lengths: bool) -> Reading:
         batch_first = bool(getattr(model, "batch_first", False))
         targets: Targets | None = "rows" if targets_have_lengths else None
         return Reading(batch_first, targets=targets, targets_batch_first=batch_first, arguments=names)
-    tokens = isinstance(leaves(model)[0], Embedding)
+    tokens = model.reads_tokens
     axes = model.axes_in
     after = model.axes_after(axes or "NT")  # if it treats all positions alike, rows may come first
     if targets_have_lengths or after == "N":
