@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from ..._engine.arguments import Array
+from ..._engine.layout import features_hint
 from ...nn._layer import Layer
 
 # One target for each step of x; one for each row; or sequences of another length, such as a RepeatVector gives.
@@ -79,11 +80,7 @@ class Reading(NamedTuple):
         """What may have been meant by an x of another shape."""
         if self.features is None or self.tokens:
             return ""
-        if self.features == 1 and x.ndim == 2:
-            return "; series without an axis of features: x[..., None]"
-        if x.ndim > 1 and x.shape[-2] == self.features:
-            return f"; with the features last: x.swapaxes(-1, -2), of shape {x.swapaxes(-1, -2).shape}"
-        return ""
+        return features_hint("x", x.shape, self.features, self.batch_first)
 
 
 def reading_of(model: Any, targets_have_lengths: bool) -> Reading:
