@@ -10,6 +10,8 @@ from support.foreign_arrays import OnlyArray, OnlyDLPack, Subclass
 from support.layers import argument_refused, assert_same_bits
 from support.recurrent import as_state, as_tuple, random_state, sequence, train
 
+import fastrnn as fr
+
 T, N, I, H = 5, 2, 3, 4
 
 
@@ -166,6 +168,26 @@ def test_memory_that_a_conversion_cannot_have_is_a_memory_error(kind):
 
     with pytest.raises(MemoryError):
         kind(I, H)(Huge())
+
+
+@pytest.mark.parametrize("steps", [1, T])
+@pytest.mark.parametrize("readout", [fr.Linear(H, 2), fr.GRU(H, 2), fr.LastStep(), fr.Sequential(fr.Linear(H, 2))])
+def test_what_a_layer_returns_is_no_input(kind, readout, steps, rng):
+    """Not even where y and the state have the same shape, so that NumPy makes one array of them."""
+    layer, x = kind(I, H), sequence(rng, steps, N, I)
+    for result, parts in ((layer(x), "(y, state)"), (layer.forward(x), "(y, state, tape)")):
+        with argument_refused(TypeError, "x", f"got a tuple {parts} as a recurrent layer returns it: use result[0]"):
+            readout(result)
+        readout(result[0])
+    with argument_refused(TypeError, "x", "got a tuple (y, tape) as a layer's forward returns it: use result[0]"):
+        readout(fr.Linear(I, H).forward(x))
+    with argument_refused(TypeError, "x", "got a tuple (y, state) as a recurrent layer returns it"):
+        readout(fr.Sequential(fr.Linear(I, H))(x))
+
+
+def test_tuples_of_steps_are_arrays(kind, rng):
+    layer, x = kind(I, H, seed=0), sequence(rng, 2, N, I)
+    assert_same_bits(layer(tuple(x))[0], layer(x)[0])
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,8 @@ import pytest
 from support.layers import argument_refused, assert_same_arrays, assert_same_bits
 from support.recurrent import as_tuple, random_state, sequence, train, without_batch
 
+import fastrnn as fr
+
 T, N, I, H = 5, 2, 3, 4
 
 
@@ -142,3 +144,34 @@ def test_batch_first_changes_nothing_of_an_unbatched_sequence(kind, rng):
     assert_same_bits(single[2], dx[0])
     assert_same_bits(single[3], without_batch(dinitial))
     assert_same_arrays(other.grads, layer.grads)
+
+
+@pytest.mark.parametrize(
+    ("batch_first", "features", "shape", "hint"),
+    [
+        (False, 3, (2, 3, 5), "; with the features last: x.transpose(2, 0, 1), of shape (5, 2, 3), if x is (N, 3, T)"),
+        (True, 3, (2, 3, 5), "; with the features last: x.swapaxes(-1, -2), of shape (2, 5, 3)"),
+        (False, 3, (3, 5), "; with the features last: x.swapaxes(-1, -2), of shape (5, 3)"),
+        (False, 1, (5, 2), "; series without an axis of features: x[..., None]"),
+        (True, 1, (5,), "; series without an axis of features: x[..., None]"),
+        (False, 3, (3, 5, 2), ""),
+        (False, 3, (3,), ""),
+    ],
+)
+def test_an_error_says_where_the_features_are(kind, batch_first, features, shape, hint):
+    """What it says to pass is taken."""
+    layer, x = kind(features, H, batch_first=batch_first), np.zeros(shape, np.float32)
+    with pytest.raises(ValueError) as caught:
+        layer(x)
+    assert str(caught.value).endswith(f"got {shape}{hint}")
+    if hint:
+        call = hint.partition("x[" if "x[" in hint else "x.")
+        layer(eval((call[1] + call[2]).partition(", of")[0], {"x": x}))
+    else:
+        assert "last" not in str(caught.value)
+
+
+@pytest.mark.parametrize("layer", [fr.Linear(3, 4), fr.LayerNorm(3)], ids=lambda layer: type(layer).__name__)
+def test_layers_of_any_axes_say_so_too(layer):
+    with pytest.raises(ValueError, match=r"got \(2, 3, 5\); with the features last: x.swapaxes\(-1, -2\), of shape"):
+        layer(np.zeros((2, 3, 5), np.float32))

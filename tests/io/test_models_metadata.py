@@ -13,7 +13,9 @@ import fastrnn as fr
 def test_a_safetensors_file_from_elsewhere(path):
     for metadata in (None, {"format": "pt"}):
         safetensors.numpy.save_file({"weight": np.ones((2, 2), np.float32)}, path, metadata)
-        refused(path, "not written by fastrnn.save: no architecture")
+        refused(
+            path, "expected a model that fastrnn.save wrote, got a safetensors file of another program: layer.load_"
+        )
 
 
 @pytest.mark.parametrize(
@@ -23,7 +25,7 @@ def test_metadata_of_another_kind(metadata, saved):
     path, _ = saved
     header, data = split(path)
     forge(path, header | {"__metadata__": metadata}, data)
-    refused(path, "not written by fastrnn.save")
+    refused(path, "expected a model that fastrnn.save wrote, got a safetensors file")
 
 
 @pytest.mark.parametrize("about", ["", "no JSON", "[]", "3", "null", '{"format":'], ids=repr)

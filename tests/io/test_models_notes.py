@@ -114,4 +114,4 @@ def test_notes_that_are_not_an_object(text, message, path):
 
 def test_notes_of_a_file_from_elsewhere(path):
     safetensors.numpy.save_file({"a": np.zeros(3)}, path, {"notes": "{}"})
-    refused_notes(path, "not written by fastrnn.save")
+    refused_notes(path, "expected a model that fastrnn.save wrote, got a safetensors file")

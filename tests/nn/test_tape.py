@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A tape is used once, by its own layer, and survives a gradient that is refused."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from support.layers import argument_refused, assert_same_arrays, assert_same_bits, snapshot
@@ -81,3 +84,22 @@ def test_after_a_refused_gradient_the_tape_still_works(kind, case, rng):
     assert_same_bits(dx, expected[2])
     assert_same_bits(dinitial, expected[3])
     assert_same_arrays(layer.grads, other.grads)
+
+
+def test_a_tape_shows_its_layer_and_the_shape_of_its_output(kind, rng):
+    layer = kind(I, H)
+    y, _, tape = layer.forward(sequence(rng, T, N, I))
+    assert repr(tape) == f"Tape({kind.__name__}, y (5, 2, 4))"
+    layer.backward(tape, np.ones_like(y))
+    assert repr(tape) == f"Tape({kind.__name__}, y (5, 2, 4), used)"
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps], ids=lambda f: f.__name__)
+def test_a_tape_is_not_copied(duplicate, kind, rng):
+    """A copy would let one forward have two backward passes; and the tape still has its own."""
+    layer = kind(I, H, seed=0)
+    y, state, tape = layer.forward(sequence(rng, T, N, I))
+    for holder in (tape, [y, state, tape]) if duplicate is not copy.copy else (tape,):
+        with pytest.raises(TypeError, match="a tape cannot be copied or pickled: it belongs to one backward"):
+            duplicate(holder)
+    layer.backward(tape, np.ones_like(y))

@@ -29,6 +29,7 @@ def as_array(name: str, value: Any, expected: str = "an array") -> Array:
     """`value` as an ndarray, without a copy where possible: buffers, ``__array__``, DLPack CPU tensors, lists."""
     if type(value) is np.ndarray:
         return value
+    check_no_results(name, value, expected, ndim=3)  # of one step, y and a state h make an array of 4 axes
     try:
         if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
             return np.from_dlpack(value)
@@ -36,12 +37,21 @@ def as_array(name: str, value: Any, expected: str = "an array") -> Array:
     except MemoryError:
         raise
     except Exception as error:
+        check_no_results(name, value, expected)
         raise TypeError(f"{name}: expected {expected} in CPU memory, got {type(value).__name__} ({error})") from error
     if np.ma.is_masked(value):
         raise TypeError(f"{name}: expected {expected}, got one with masked values; fill them first")
     if array.dtype == object and not hasattr(value, "dtype"):
         raise TypeError(f"{name}: expected {expected}, got {'None' if value is None else type(value).__name__}")
     return array
+
+
+def check_no_results(name: str, value: Any, expected: str, ndim: int = 1) -> None:
+    """Raise TypeError for the tuple (y, state) or (y, state, tape) of a layer, with y of at least `ndim` axes."""
+    if isinstance(value, tuple) and len(value) in (2, 3) and getattr(value[0], "ndim", 0) >= ndim:
+        parts = ", ".join("tape" if type(part).__name__ == "Tape" else "state" for part in value[1:])
+        kind = "a layer's forward" if parts == "tape" else "a recurrent layer"
+        raise TypeError(f"{name}: expected {expected}, got a tuple (y, {parts}) as {kind} returns it: use result[0]")
 
 
 def as_floats(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Array:

@@ -48,8 +48,21 @@ def as_sequence(
     if array.ndim not in (2, 3) or array.shape[-1] != features:
         raise ValueError(
             f"{name}: expected {Layout(True, batch_first).axes(features)} or (T, {features}), got {array.shape}"
+            f"{features_hint(name, array.shape, features, batch_first)}"
         )
     return readable(layout.time_major(array)), layout
+
+
+def features_hint(name: str, shape: tuple[int, ...], features: int, batch_first: bool) -> str:
+    """What may have been meant by an array of another shape than sequences with so many features; "" if nothing."""
+    if features == 1 and len(shape) in (1, 2):
+        return f"; series without an axis of features: {name}[..., None]"
+    if len(shape) < 2 or shape[-2] != features:
+        return ""
+    if len(shape) == 3 and not batch_first:  # as convolutions have it
+        turned = f"{name}.transpose(2, 0, 1), of shape {(shape[2], shape[0], features)}"
+        return f"; with the features last: {turned}, if {name} is (N, {features}, T)"
+    return f"; with the features last: {name}.swapaxes(-1, -2), of shape {(*shape[:-2], shape[-1], features)}"
 
 
 def as_gradient(

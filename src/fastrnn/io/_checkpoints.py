@@ -36,7 +36,7 @@ def write_checkpoint(path: Any, content: Mapping[str, Any]) -> None:
 
 def read_checkpoint(path: Any) -> dict[str, Any]:
     """Read what `write_checkpoint` wrote; ValueError if the file is another one or damaged. Tuples become lists."""
-    return container.read_from(path, _read)
+    return container.read_from(path, container.CHECKPOINT, _read)
 
 
 def _read(file: BinaryIO) -> dict[str, Any]:
@@ -44,8 +44,10 @@ def _read(file: BinaryIO) -> dict[str, Any]:
     try:
         about = container.from_json("metadata", (header.get("__metadata__") or {}).get("fastrnn") or "{}")
         if (format := about.get("format")) != FORMAT:
-            other = "; fastrnn.load reads models" if format == MODEL_FORMAT else ""
-            raise ValueError(f"expected a checkpoint in format {FORMAT!r}, got {short(format)}{other}")
+            kinds = {MODEL_FORMAT: "a model: fastrnn.load reads it", None: container.OTHER}
+            if format in kinds:
+                raise ValueError(f"expected {container.CHECKPOINT}, got {kinds[format]}")
+            raise ValueError(f"expected a checkpoint in format {FORMAT!r}, got {short(format)}")
         arrays = container.read_arrays(file)
         container.check_checksum(about, FORMAT, arrays)
         return _with_arrays(json.loads(arrays.pop("tree").tobytes()), arrays)

@@ -6,6 +6,7 @@ A file is read, not mapped: one that shrinks while it is mapped kills the proces
 all.
 """
 
+import errno
 import json
 import os
 import stat
@@ -18,6 +19,7 @@ from typing import Any, BinaryIO, TypeAlias, TypeVar
 import numpy as np
 
 from .._engine.arguments import Array, as_path
+from ._foreign import STATE, kind_of
 
 PathType: TypeAlias = str | bytes | os.PathLike[Any]
 Result = TypeVar("Result")
@@ -25,15 +27,22 @@ Result = TypeVar("Result")
 # Bytes. Enough for some 5000 layers; parsed JSON may take 25 times the memory of its text.
 LARGEST_HEADER = 1 << 22
 
+MODEL, CHECKPOINT = "a model that fastrnn.save wrote", "a checkpoint that fastrnn.save_checkpoint wrote"
+OTHER = f"a safetensors file of another program: {STATE.format('safetensors.numpy.load_file(path)')}"
+
 
 # -- reading ---------------------------------------------------------------------------------------------------------
 
 
-def read_from(path: Any, read: Callable[[BinaryIO], Result]) -> Result:
-    """What `read` returns for the open file; its errors begin with the path."""
+def read_from(path: Any, expected: str, read: Callable[[BinaryIO], Result]) -> Result:
+    """What `read` returns for the open file, which is `expected`; its errors begin with the path."""
     path = as_path("path", path)
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, f"expected a file with {expected}, got a directory", path)
     with open(path, "rb") as file:
         try:
+            if kind := kind_of(file):
+                raise ValueError(f"expected {expected}, got {kind}")
             return read(file)
         except RecursionError:
             raise ValueError(f"{path}: nested too deeply") from None

@@ -140,7 +140,7 @@ def load(path: PathType, *, custom: Custom | None = None, trust: bool = False) -
         `path` is not a path, `custom` holds something else than classes of layers, or `trust` is not True or False.
     """
     find = finder(custom, as_flag("trust", trust))
-    return container.read_from(path, lambda file: read_model(file, find))
+    return container.read_from(path, container.MODEL, lambda file: read_model(file, find))
 
 
 def load_notes(path: PathType) -> dict[str, Any]:
@@ -164,7 +164,12 @@ def load_notes(path: PathType) -> dict[str, Any]:
     TypeError
         `path` is not a path.
     """
-    return container.read_from(path, lambda file: read_metadata(container.read_header(file)[0].get("__metadata__"))[1])
+    return container.read_from(path, container.MODEL, read_notes)
+
+
+def read_notes(file: BinaryIO) -> dict[str, Any]:
+    """The notes in an open file."""
+    return read_metadata(container.read_header(file)[0].get("__metadata__"))[1]
 
 
 def read_model(file: BinaryIO, find: Find) -> Layer:
@@ -186,14 +191,12 @@ def read_metadata(metadata: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     from .. import __version__
 
     if not isinstance(metadata, dict) or not isinstance(metadata.get("fastrnn"), str):
-        raise ValueError(
-            "not written by fastrnn.save: no architecture. The tensors of a safetensors file "
-            "from elsewhere can be passed to load_state_dict of a layer that fits"
-        )
+        raise ValueError(f"expected {container.MODEL}, got {container.OTHER}")
     about = container.from_json("metadata", metadata["fastrnn"])
     if str(about.get("format")).startswith("checkpoint"):
         raise ValueError(
-            "a checkpoint of a training: fastrnn.load_checkpoint reads it, into a model of its architecture"
+            f"expected {container.MODEL}, got a checkpoint of a training: fastrnn.load_checkpoint reads it, into a "
+            f"model of its architecture"
         )
     if about.get("format") != FORMAT:
         raise ValueError(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .._engine.arguments import FLOATS, Array, as_array, as_choice, as_flag
+from .._engine.arguments import FLOATS, Array, as_array, as_choice, as_flag, check_no_results
 from .._engine.ragged import as_lengths, length_mask
 from ._mean import Mean, Sum
 
@@ -18,11 +18,7 @@ REDUCTIONS = ("mean", "sum")
 
 def as_prediction(name: str, value: ArrayLike) -> Array:
     """`value` as an array of float32 or float64: the argument that a loss is differentiated by."""
-    if isinstance(value, tuple) and len(value) in (2, 3) and getattr(value[0], "ndim", 0) >= 2:
-        came = "(y, state)" if len(value) == 2 else "(y, state, tape)"
-        raise TypeError(
-            f"{name}: expected the output y, got a tuple {came} as a recurrent layer returns it: use result[0]"
-        )
+    check_no_results(name, value, "the output y", ndim=2)
     array = as_array(name, value, "float32 or float64")
     if array.dtype not in FLOATS:
         raise TypeError(f"{name}: expected float32 or float64, got {array.dtype}")

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ._reservoir.echo_state import EchoState
     from ._reservoir.rls import RLS
     from ._seq2seq.model import Seq2Seq
+    from ._summary import Summary
 
 __all__ = [
     "GRU",
@@ -76,6 +77,7 @@ __all__ = [
     "StatelessLayer",
     "Stream",
     "Sublayer",
+    "Summary",
     "Tape",
     "check_gradients",
     "log_softmax",
@@ -94,5 +96,6 @@ if not TYPE_CHECKING:
             "._cells.cell",
             "._cells.recurrent",
             "._gradient_check.check",
+            "._summary",
         ],
     )

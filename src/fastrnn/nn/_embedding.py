@@ -70,6 +70,10 @@ class Embedding(StatelessLayer):
     def keeps_axes(self) -> bool:
         return True
 
+    @property
+    def reads_tokens(self) -> bool:
+        return True
+
     def directions_after(self, directions: int | None) -> int:
         return 1
 

@@ -11,6 +11,7 @@ import numpy as np
 from .._engine.arguments import Array, as_floats
 from ._parameters import Joined, NamedArrays, Parameters
 from ._parametrized import Parametrized
+from ._printed import Printed
 from ._signal import Interface
 from ._state_dict import load_entries, renamed
 from ._tape import Tape, has_gradient, open_tape
@@ -18,7 +19,7 @@ from ._tape import Tape, has_gradient, open_tape
 Shapes = Iterator[tuple[str, tuple[int, ...]]]
 
 
-class Layer(Parametrized, Interface, ABC):
+class Layer(Parametrized, Interface, Printed, ABC):
     """Base of every layer.
 
     A layer has `params` and `grads` (the same names and shapes), ``layer(x)`` for inference, ``layer.forward(x)`` for

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from .._engine import passes
 from .._engine.arguments import Array, Generator, readable
 from .._engine.cells import CELLS
+from .._engine.layout import features_hint
 from ._layer import Shapes
 from ._option import KW_ONLY
 from ._options import DType, Flag, Seed, Size
@@ -82,7 +83,8 @@ class Linear(StatelessLayer):
     def _checked(self, x: ArrayLike) -> Array:
         x = super()._checked(x)
         if x.ndim == 0 or x.shape[-1] != self.in_features:
-            raise ValueError(f"x: expected (..., {self.in_features}), got {x.shape}")
+            hint = features_hint("x", x.shape, self.in_features, batch_first=True)
+            raise ValueError(f"x: expected (..., {self.in_features}), got {x.shape}{hint}")
         return x
 
     def _forward(self, x: Array, training: bool) -> tuple[Array, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._engine.arguments import POSITIVE, Array, check_memory
+from .._engine.layout import features_hint
 from ._layer import Shapes
 from ._option import KW_ONLY
 from ._options import DType, Number, Size
@@ -69,7 +70,8 @@ class LayerNorm(StatelessLayer):
     def _checked(self, x: ArrayLike) -> Array:
         x = super()._checked(x)
         if x.ndim == 0 or x.shape[-1] != self.features:
-            raise ValueError(f"x: expected (..., {self.features}), got {x.shape}")
+            hint = features_hint("x", x.shape, self.features, batch_first=True)
+            raise ValueError(f"x: expected (..., {self.features}), got {x.shape}{hint}")
         return np.require(x, requirements="C")  # so that NumPy sums each row in one order, whatever the batch
 
     def _forward(self, x: Array, training: bool) -> tuple[Array, Any]:

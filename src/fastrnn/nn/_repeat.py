@@ -55,6 +55,9 @@ class RepeatVector(StatelessLayer):
     def axes_after(self, axes: Axes | None) -> Axes | None:
         return axes_of(self.batch_first)
 
+    def steps_after(self, steps: int | None) -> int:
+        return self.steps
+
     def directions_after(self, directions: int | None) -> int:
         return 1
 

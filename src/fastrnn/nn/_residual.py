@@ -61,6 +61,8 @@ class Residual(Container, Generic[Inner]):
         Layer,
     )
 
+    children_in_sequence: bool = True
+
     def _setup(self) -> None:
         self._adopt({"": self.layer})
 

@@ -70,6 +70,8 @@ class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
     layers: Layers = Layers("In the order in which they run.")
     names: Names = Names("Their names.", default=None, omit=True)
 
+    children_in_sequence: bool = True
+
     def __init__(self, *layers: Layer, **named: Layer) -> None:
         if layers and named:
             raise TypeError(
@@ -132,8 +134,8 @@ class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
                 raise KeyError(f"no layer {key!r}; the names are {', '.join(self._children)}")
             return self._children[key]
         if isinstance(key, slice):
-            named = [*self._children.items()][key]
-            return Sequential(**dict(named)) if self.names else Sequential(*self.layers[key])
+            part = dict([*self._children.items()][key])
+            return Sequential(*part.values()) if self.names is None else Sequential(**part)
         return self.layers[key]
 
     @property

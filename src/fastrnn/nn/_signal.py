@@ -19,12 +19,15 @@ class Signal(NamedTuple):
     directions : int or None
         2 if the second half of the features comes from a direction that begins at the end of a row; 1 if none does.
     dtype : np.dtype or None
+    steps : int or None
+        T, where a layer fixes it.
     """
 
     features: int | None = None
     axes: Axes | None = None
     directions: int | None = None
     dtype: Any = None
+    steps: int | None = None
 
 
 class Interface:
@@ -65,6 +68,10 @@ class Interface:
         """The same of the features of y, given those of x: see `Signal`; None if it is not known."""
         return None
 
+    def steps_after(self, steps: int | None) -> int | None:
+        """How many steps y has, given those of x; None if it is not known."""
+        return steps
+
     @property
     def signal_in(self) -> Signal:
         """All that the layer says of x."""
@@ -77,6 +84,7 @@ class Interface:
             self.axes_after(signal.axes),
             self.directions_after(signal.directions),
             getattr(self, "dtype", None),
+            self.steps_after(signal.steps),
         )
 
     def lengths_after(self, lengths: Any) -> Any:

@@ -29,6 +29,13 @@ class Tape:
         self.x_shape: tuple[int, ...] | None = x_shape
         self.extras: dict[str, float] = {}
 
+    def __repr__(self) -> str:
+        used = ", used" if self._content is None else ""
+        return f"Tape({type(self._layer).__name__}, y {self.shape}{used})"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError("a tape cannot be copied or pickled: it belongs to one backward of one layer")
+
     @property
     def omega(self) -> float | None:
         """``extras["omega"]``, or None where no layer has that regularizer."""

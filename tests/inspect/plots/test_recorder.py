@@ -65,6 +65,7 @@ def test_a_single_sequence(x):
 
 def test_the_heat_map_shows_the_records(x):
     recorder = FlowRecorder(x[:, :3], every=2)
+    assert repr(recorder) == "FlowRecorder(every=2, 0 records)"
     train(x, recorder)
     ax = recorder.plot()
     (mesh,) = ax.collections

@@ -140,3 +140,8 @@ def test_bad_steps_are_refused_and_teach_nothing(series):
         with refused(error, message):
             rls.update(bad_x, bad_y)
     assert_same_bits(rls.update(x, y), clean.update(x, y))
+
+
+def test_it_shows_its_options():
+    layer = fr.EchoState(1, 3)
+    assert repr(fr.RLS(layer, delta=0.5)) == f"RLS({layer!r}, forgetting_factor=1.0, delta=0.5)"

@@ -44,3 +44,20 @@ def test_what_is_a_batch():
     for wrong, got in [((1,), "tuple of 1"), ([1, 2, 3, 4], "list of 4"), (3, "int"), ({"x": 1}, "dict")]:
         with pytest.raises(TypeError, match=rf"x: expected batches \(x, y\) or \(x, y, lengths\), got {got}"):
             as_batch(wrong)
+
+
+@pytest.mark.parametrize(
+    "batch, shown",
+    [
+        (
+            Batch(np.zeros((5, 2, 3), np.float32), np.arange(2), [5, 2]),
+            "x (5, 2, 3) float32, y (2,) int64, lengths 2..5",
+        ),
+        (Batch(np.zeros((10**6, 1), np.float32)), "x (1000000, 1) float32"),
+        (Batch((np.zeros(2), np.zeros(3)), [[1], [2, 3]]), "x ((2,) float64, (3,) float64), y list of 2"),
+        (Batch({"a": np.zeros(2), "b": [1.0]}, 3.0), "x {a: (2,) float64, b: list of 1}, y 3.0"),
+        (Batch(np.zeros((5, 0, 3)), None, []), "x (5, 0, 3) float64, lengths of no row"),
+    ],
+)
+def test_a_batch_shows_shapes_and_no_numbers(batch, shown):
+    assert repr(batch) == f"Batch({shown})"

@@ -117,3 +117,22 @@ def test_a_part_of_the_last_rows(as_list):
     ):
         with pytest.raises(ValueError, match=message):
             batches.split(fraction)
+
+
+def test_batches_show_what_they_have_and_where_they_are():
+    arrays = fr.Batches(np.zeros((5, 23, 2), np.float32), np.arange(23), batch_size=10, per_step=False)
+    assert repr(arrays) == (
+        "Batches(23 rows of 5 steps, batch_size=10, batch_first=False, shuffle=True, epoch=0, position=0 of 3)"
+    )
+    next(iter(arrays))
+    assert repr(arrays).endswith("epoch=0, position=1 of 3)")
+    lists = fr.Batches([np.zeros((n, 2)) for n in (3, 9, 4)], np.arange(3), batch_first=True, shuffle=False)
+    assert repr(lists) == (
+        "Batches(3 rows of 3..9 steps, batch_size=32, batch_first=True, shuffle=False, epoch=0, position=0 of 1)"
+    )
+    rows = fr.Batches(np.zeros((7, 2)), np.arange(7), batch_size=7)
+    assert repr(rows) == "Batches(7 rows, batch_size=7, shuffle=True, epoch=0, position=0 of 1)"
+    collated = fr.Batches([["a"], ["b", "c"]], [1, 2], collate_fn=lambda x, y: (x, y))
+    assert repr(collated).startswith("Batches(2 rows, batch_size=32, shuffle")
+    named = fr.Batches({"source": np.zeros((5, 4), int), "target": np.zeros((3, 4), int)}, np.zeros((3, 4), int))
+    assert repr(named).startswith("Batches(4 rows")

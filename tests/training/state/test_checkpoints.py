@@ -93,3 +93,9 @@ def test_bad_intervals(path):
         fr.Checkpoint(path, every_seconds=0)
     with pytest.raises(TypeError):
         fr.Checkpoint(3)
+
+
+def test_a_checkpoint_shows_where_and_when():
+    assert repr(fr.Checkpoint("run.checkpoint")) == "Checkpoint('run.checkpoint')"
+    shown = "Checkpoint('run.checkpoint', every_n_steps=100, every_seconds=60.0)"
+    assert repr(fr.Checkpoint("run.checkpoint", every_n_steps=100, every_seconds=60)) == shown

@@ -46,7 +46,7 @@ def test_model_files_and_checkpoints_are_told_apart(saved, tmp_path):
     with pytest.raises(ValueError, match="a checkpoint of a training: fastrnn.load_checkpoint reads it"):
         fr.load(path)
     fr.save(model, tmp_path / "model.safetensors")
-    with pytest.raises(ValueError, match="expected a checkpoint in format 'checkpoint 1', got '1'; fastrnn.load reads"):
+    with pytest.raises(ValueError, match="expected a checkpoint .* got a model: fastrnn.load reads it"):
         fr.load_checkpoint(tmp_path / "model.safetensors", model)
     with pytest.raises(FileNotFoundError):
         fr.load_checkpoint(tmp_path / "none", model)

@@ -69,6 +69,9 @@ class FlowRecorder:
         self.states: dict[str, list[Array]] = {}
         self._calls = 0
 
+    def __repr__(self) -> str:
+        return f"FlowRecorder(every={self.every}, {len(self.steps)} records)"
+
     def on_step(self, model: Layer, step: int, loss: float, norm: float) -> None:
         """Called by `fit` at every update.
 

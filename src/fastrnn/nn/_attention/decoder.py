@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._engine.arguments import Array, as_floats
-from ..._engine.layout import Layout, as_gradient
+from ..._engine.layout import Layout, as_gradient, features_hint
 from ..._engine.ragged import as_lengths, length_mask
 from .._container import Container
 from .._layer import Layer
@@ -104,7 +104,8 @@ class AttentionDecoder(Container):
         layout = Layout(True, self.batch_first)
         x, memory = as_floats("x", x, self.dtype), as_floats("memory", memory, self.dtype)
         if x.ndim != 3 or x.shape[-1] != self.input_size:
-            raise ValueError(f"x: expected {layout.axes(self.input_size)}, got {x.shape}")
+            hint = features_hint("x", x.shape, self.input_size, self.batch_first)
+            raise ValueError(f"x: expected {layout.axes(self.input_size)}, got {x.shape}{hint}")
         T, N, _ = layout.time_major(x).shape
         M = self.attention.memory_size
         if memory.ndim != 3 or layout.time_major(memory).shape[1:] != (N, M):

@@ -81,6 +81,9 @@ class RLS:
         self._shift: Array | None = None  # (F,), the first features, subtracted from all: offsets cost no digits then
         self.reset()
 
+    def __repr__(self) -> str:
+        return f"RLS({self.layer!r}, forgetting_factor={self.forgetting_factor}, delta={self.delta})"
+
     def reset(self) -> None:
         """Start another sequence: a zero state, and a washout. The readout stays."""
         self.state: Array | None = None

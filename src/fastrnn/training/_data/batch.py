@@ -2,6 +2,7 @@
 """A batch: what one step of training reads."""
 
 from collections.abc import Iterator
+from reprlib import repr as short
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -29,6 +30,13 @@ class Batch(NamedTuple):
     y: Any = None
     lengths: ArrayLike | None = None
 
+    def __repr__(self) -> str:
+        parts = [f"{name} {_described(part)}" for name, part in (("x", self.x), ("y", self.y)) if part is not None]
+        if self.lengths is not None:
+            lengths = np.asarray(self.lengths)
+            parts.append(f"lengths {lengths.min()}..{lengths.max()}" if lengths.size else "lengths of no row")
+        return f"Batch({', '.join(parts)})"
+
     @property
     def steps(self) -> int:
         """Time steps of all its rows together; rows, where nothing says that they have time."""
@@ -50,6 +58,17 @@ class Batch(NamedTuple):
         if isinstance(self.x, dict):
             return list(self.x.values())
         return list(self.x) if isinstance(self.x, tuple) else [self.x]
+
+
+def _described(part: Any) -> str:
+    """Shapes and dtypes of arrays, also of those in tuples and dicts."""
+    if isinstance(part, dict):
+        return f"{{{', '.join(f'{name}: {_described(value)}' for name, value in part.items())}}}"
+    if isinstance(part, tuple):
+        return f"({', '.join(map(_described, part))})"
+    if hasattr(part, "shape") and hasattr(part, "dtype"):
+        return f"{tuple(part.shape)} {part.dtype}"
+    return f"list of {len(part)}" if isinstance(part, list) else short(part)
 
 
 def _floats(part: Any) -> Iterator[Array]:

@@ -113,6 +113,17 @@ class Batches:
         self.position: int = 0  # batches of this epoch that have been yielded
         self.rows: Array = np.zeros(0, np.intp)
 
+    def __repr__(self) -> str:
+        lengths = self._rows.lengths if self.has_time else None
+        steps = f" of {self._rows.steps // self._rows.count} steps" if self.has_time else ""
+        if lengths is not None:
+            steps = f" of {lengths.min()}..{lengths.max()} steps"
+        layout = f", batch_first={self.batch_first}" if self.has_time else ""
+        return (
+            f"Batches({self._rows.count} rows{steps}, batch_size={self.batch_size}{layout}, shuffle={self.shuffle}, "
+            f"epoch={self.epoch}, position={self.position} of {len(self)})"
+        )
+
     def __len__(self) -> int:
         """Batches in an epoch."""
         return -(-self._rows.count // self.batch_size)

@@ -8,8 +8,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from ..._engine.arguments import Array
-from ...nn._embedding import Embedding
-from ...nn._layer import Layer, leaves
+from ..._engine.layout import features_hint
+from ...nn._layer import Layer
 
 # One target for each step of x; one for each row; or sequences of another length, such as a RepeatVector gives.
 Targets: TypeAlias = Literal["steps", "rows", "sequences"]
@@ -96,11 +96,7 @@ class Reading(NamedTuple):
         """What may have been meant by an x of another shape."""
         if self.features is None or self.tokens:
             return ""
-        if self.features == 1 and x.ndim == 2:
-            return "; series without an axis of features: x[..., None]"
-        if x.ndim > 1 and x.shape[-2] == self.features:
-            return f"; with the features last: x.swapaxes(-1, -2), of shape {x.swapaxes(-1, -2).shape}"
-        return ""
+        return features_hint("x", x.shape, self.features, self.batch_first)
 
 
 def inputs_of(model: Any) -> tuple[str, ...]:
@@ -125,7 +121,7 @@ def reading_of(model: Any, targets_have_lengths: bool) -> Reading:
         return Reading(
             batch_first, targets=targets, targets_batch_first=batch_first, arguments=names, inputs=inputs, model=kind
         )
-    tokens = isinstance(leaves(model)[0], Embedding)
+    tokens = model.reads_tokens
     axes = model.axes_in
     after = model.axes_after(axes or "NT")  # if it treats all positions alike, rows may come first
     if targets_have_lengths or after == "N":

@@ -46,6 +46,11 @@ class Checkpoint:
         )
         self._written = time.monotonic()
 
+    def __repr__(self) -> str:
+        options = {"every_n_steps": self.every_n_steps, "every_seconds": self.every_seconds}
+        given = (f", {name}={value}" for name, value in options.items() if value is not None)
+        return f"Checkpoint({self.path!r}{''.join(given)})"
+
     def due(self, step: int) -> bool:
         """Whether a checkpoint is due after update number `step`."""
         counted = self.every_n_steps is not None and step % self.every_n_steps == 0
