@@ -82,8 +82,9 @@ bench-kernels: $(VENV)/.bench ## time kernels and layers, with pytest-benchmark 
 	$(VENV)/bin/pytest benchmarks -o python_files='bench_*.py' -o python_functions='bench_*' --timeout=0 $(ARGS)
 
 # -W: a warning fails the build, at its end. -E: every page anew, because each lists its neighbours.
-docs: $(VENV)/.docs ## build the site into build/docs: open build/docs/index.html
+docs: $(VENV)/.docs ## build the site into build/docs, and say how to open it
 	$(VENV)/bin/sphinx-build -E -W --keep-going -q docs build/docs $(ARGS)
+	@echo "The site: file://$(abspath build/docs/index.html)"
 
 gallery: $(VENV)/.examples ## run the examples and keep in docs/gallery what they print and draw
 	$(VENV)/bin/python docs/_ext/gallery.py $(ARGS)

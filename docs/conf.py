@@ -8,6 +8,8 @@ import fastrnn
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
+import names  # noqa: E402
+
 project = "fastrnn"
 copyright = "The fastrnn authors"
 version = release = fastrnn.__version__
@@ -18,6 +20,8 @@ extensions = [
     "sphinx.ext.doctest",  # testcode and testoutput, which tests/project/test_docs.py runs
     "numpydoc",
     "myst_parser",
+    "sphinx_copybutton",
+    "sphinx_design",
     "comment",
     "mathml",
     "pages",
@@ -33,7 +37,9 @@ autodoc_typehints = "none"  # numpydoc states the types, with shapes and dtypes
 numpydoc_show_class_members = False  # the class template lists them
 numpydoc_xref_param_type = False
 autosummary_generate_overwrite = True
+autosummary_context = {"aliases": names.aliases()}
 highlight_language = "none"
+copybutton_selector = "div.highlight-python pre"  # code, not what it prints
 myst_heading_anchors = 3
 
 html_theme = "pydata_sphinx_theme"

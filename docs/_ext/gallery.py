@@ -9,18 +9,25 @@ import ast
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 DOCS = Path(__file__).parents[1]
 EXAMPLES, RECORDED = DOCS.parent / "examples", DOCS / "gallery"
 
 
+def topics():
+    """(topic, name, parts of the package) of each row of the table in examples/README.md."""
+    table = (EXAMPLES / "README.md").read_text()
+    return re.findall(r"^\| (.*?) \| \[.*?\]\((\w+)\.py\) \| (.*?) \|$", table, re.MULTILINE)
+
+
 def examples():
-    """The scripts that show an idea, in the order of the table of examples in the README.
+    """The scripts that show an idea, in the order of the table in examples/README.md.
 
     Helper modules begin with an underscore or have no docstring.
     """
-    links = re.findall(r"\]\(examples/(\w+)\.py\)", (DOCS.parent / "README.md").read_text())
+    links = [name for _, name, _ in topics()]
     place = {name: links.index(name) for name in links}
     for path in sorted(EXAMPLES.glob("*.py"), key=lambda path: (place.get(path.stem, len(links)), path.stem)):
         if not path.name.startswith("_") and ast.get_docstring(ast.parse(path.read_text())):
@@ -38,7 +45,11 @@ def docstring(path):
 
 
 def escaped(text):
-    return re.sub(r"([*`|_\\])", r"\\\1", text)
+    """Text of a docstring as reStructuredText, in which `x` is code."""
+    parts = re.split(r"`+([^`]+)`+", text)
+    parts[0::2] = [re.sub(r"([*`|_\\])", r"\\\1", part) for part in parts[0::2]]
+    parts[1::2] = [f"\\ ``{part}``\\ " for part in parts[1::2]]
+    return "".join(parts)
 
 
 def as_rst(text, escape=escaped):
@@ -81,21 +92,29 @@ def last_line(path):
     return recorded.read_text().rstrip().splitlines()[-1] if recorded.exists() else ""
 
 
+def card(path):
+    """The first paragraph of the docstring, the picture, and the result."""
+    first = " ".join(docstring(path).split("\n\n")[0].split())
+    lines = [escaped(first)]
+    if (RECORDED / f"{path.stem}.png").exists():
+        lines += ["", f".. image:: /gallery/{path.stem}.png", f"   :alt: {title(path)}"]
+    if figure := last_line(path):
+        lines += ["", ".. rst-class:: figure-line", "", escaped(figure)]
+    head = f".. grid-item-card:: {title(path)}\n   :link: {path.stem}\n   :link-type: doc\n\n"
+    return head + textwrap.indent("\n".join(lines), "   ")
+
+
 def index():
-    """Cards: the first paragraph of each docstring, the picture, and the result."""
-    cards = []
-    for path in examples():
-        first = " ".join(docstring(path).split("\n\n")[0].split())
-        lines = [f":doc:`{title(path)} <{path.stem}>`", "", escaped(first)]
-        if (RECORDED / f"{path.stem}.png").exists():
-            lines += ["", f".. image:: /gallery/{path.stem}.png", f"   :alt: {title(path)}"]
-        if figure := last_line(path):
-            lines += ["", ".. container:: figure-line", "", f"   {escaped(figure)}"]
-        cards.append(".. container:: card-box\n\n" + "\n".join(f"   {line}".rstrip() for line in lines))
-    listed = "\n".join(f"   {path.stem}" for path in examples())
+    """The table of topics, and a card for each example."""
+    rows = [[escaped(topic), f":doc:`{name}`", escaped(parts)] for topic, name, parts in topics()]
+    rows = ["   * - " + "\n     - ".join(row) for row in [["Topic", "Example", "Parts of the package"], *rows]]
+    table = ".. list-table::\n   :header-rows: 1\n\n" + "\n".join(rows)
+    grid = ".. grid:: 1 2 2 3\n   :gutter: 3\n\n" + "\n\n".join(textwrap.indent(card(p), "   ") for p in examples())
     intro = "Runnable scripts, one idea each. ``python examples/NAME.py`` runs one; ``--help`` lists its options."
-    grid = ".. container:: card-grid\n\n" + "\n\n".join(re.sub("^(?=.)", "   ", card, flags=re.M) for card in cards)
-    return f"Examples\n========\n\n{intro}\n\n{grid}\n\n.. toctree::\n   :hidden:\n\n{listed}\n"
+    listed = "\n".join(f"   {path.stem}" for path in examples())
+    toctree = f".. toctree::\n   :hidden:\n\n{listed}"
+    topic_section = f"By topic\n--------\n\n{table}"
+    return f"Examples\n========\n\n{intro}\n\n{grid}\n\n{topic_section}\n\n{toctree}\n"
 
 
 def record(path):

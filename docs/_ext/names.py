@@ -3,6 +3,7 @@
 
 import importlib
 import inspect
+import pkgutil
 from fnmatch import fnmatchcase
 from types import ModuleType
 
@@ -69,3 +70,13 @@ def sections() -> dict[str, list[str]]:
         placed.update(matches)
         pages[title] = matches
     return pages
+
+
+def aliases() -> dict[str, str]:
+    """Names of classes that have a page under another name: fastrnn.optim.Choice is fastrnn.nn.Choice."""
+    first, other = {}, {}
+    for name in (name for names in sections().values() for name in names):
+        value = pkgutil.resolve_name(name)
+        if inspect.isclass(value) and first.setdefault(value, name) != name:
+            other[name] = first[value]
+    return other

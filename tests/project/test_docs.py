@@ -121,6 +121,7 @@ def targets(page):
     """The documents that a page links to or lists, as paths below docs/ without a suffix."""
     text, folder = (DOCS / f"{page}.rst").read_text(), (DOCS / page).parent
     links = re.findall(r":doc:`(?:[^`<]*<)?([^`>]+)>?`", text)
+    links += re.findall(r":link: (\S+)\n +:link-type: doc$", text, re.MULTILINE)  # of cards
     for name, _, content in directives(text):
         if name == "toctree":
             links += re.findall(r"^(?:.*<)?([^<>\n]+)>?$", content, re.MULTILINE)
@@ -168,7 +169,7 @@ def test_every_example_has_a_page():
     index = gallery.index()
     for path in gallery.examples():
         assert f"literalinclude:: /../examples/{path.name}" in gallery.page(path)
-        assert f"<{path.stem}>" in index
+        assert f":link: {path.stem}\n" in index and f":doc:`{path.stem}`" in index
 
 
 def test_every_recorded_output_belongs_to_an_example():
@@ -180,15 +181,43 @@ def test_every_recorded_output_belongs_to_an_example():
 # -- the build ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
-def test_the_site_builds_without_warnings_and_needs_no_network(tmp_path):
-    pytest.importorskip("pydata_sphinx_theme", reason="needs the docs extra: pip install 'fastrnn[docs]'")
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", str(DOCS), str(tmp_path)]
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The site, built without a warning: the text of each page of HTML by its path."""
+    pytest.importorskip("sphinx_design", reason="needs the docs extra: pip install 'fastrnn[docs]'")
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", str(DOCS), str(folder)]
     built = subprocess.run(command, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*.html")}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)  # the first of these builds the site
+def test_the_site_needs_no_network(site):
     loaded = re.compile(
         r"<(?:script|img|iframe)[^>]*src=\"(?:https?:)?//|<link[^>]*rel=\"stylesheet\"[^>]*href=\"(?:https?:)?//"
     )
-    pages = list(tmp_path.rglob("*.html"))
-    assert len(pages) > len(PAGES)
-    assert [path.name for path in pages if loaded.search(path.read_text())] == []
+    assert len(site) > len(PAGES)
+    assert [page for page, html in site.items() if loaded.search(html)] == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_site_shows_no_markup(site):
+    """A backtick outside of code is a role or a literal that was not understood."""
+    for page, html in site.items():
+        text = re.sub(r"<(pre|code|script|style)\b.*?</\1>|<[^>]*>", "", html, flags=re.DOTALL)
+        assert "`" not in text, f"{page}: {text[max(text.find('`') - 60, 0) :][:120]!r}"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("word", "page"),
+    [("predict_proba", "coming_from"), ("export", "coming_from"), ("lengths", "lengths"), ("batch", "same_results")],
+)
+def test_words_of_other_libraries_are_found_where_they_are_answered(site, word, page):
+    """Headings weigh most in the search of the site."""
+    headings = re.findall(r"<h[1-4]>(.*?)<", site[f"guides/{page}.html"])
+    assert any(word in heading for heading in headings)

@@ -80,15 +80,17 @@ def test_every_public_name_is_shown_in_an_example():
     assert set(fr.__all__) - shown == IN_NO_EXAMPLE
 
 
-def test_the_readme_lists_every_example():
-    """With the part of the package that it shows; the links lead to files."""
-    text = (ROOT / "README.md").read_text()
-    table = text.partition("## Examples")[2].partition("\n## ")[0]
-    listed = re.findall(r"\]\(examples/(\w+)\.py\)", table)
+def test_the_table_of_examples_lists_each_of_them():
+    """With the part of the package that it shows."""
+    listed = re.findall(r"\]\((\w+)\.py\)", (ROOT / "examples" / "README.md").read_text())
     expected = sorted(path.stem for path in (ROOT / "examples").glob("*.py") if not path.stem.startswith("_"))
     assert sorted(listed) == expected
-    links = re.findall(r"\]\(([\w./]+)\)", text)
-    assert len(links) > len(listed) and [link for link in links if not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "examples/README.md"])
+def test_links_of_markdown_lead_to_files(name):
+    links = re.findall(r"\]\(([\w./-]+)\)", (ROOT / name).read_text())
+    assert [link for link in links if not ((ROOT / name).parent / link).exists()] == []
 
 
 def test_nothing_is_left_for_later():
