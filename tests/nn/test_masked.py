@@ -162,6 +162,19 @@ def test_tokens_and_pooling_in_a_sequential(rng):
     assert_equal(model(tokens[:, 0], mask=MASK[:, 0])[0], y[0])
 
 
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("kind", [fr.LastStep, fr.MeanPool, fr.MaxPool])
+def test_pooling_of_what_is_kept(kind, batch_first, x, rng):
+    turn = (lambda a: a.swapaxes(0, 1)) if batch_first else (lambda a: a)
+    pool, (short, left) = kind(batch_first=batch_first), compressed(x, MASK)
+    y, tape = pool.forward(turn(x), mask=turn(MASK))
+    expected, short_tape = pool.forward(turn(short), left)
+    assert_equal((y, pool(turn(x), mask=turn(MASK))), (expected, expected))
+    dy = rng.standard_normal(y.shape).astype(np.float32)
+    assert_equal(turn(pool.backward(tape, dy)), spread(turn(pool.backward(short_tape, dy)), MASK))
+    assert_equal(pool(x[:, 0], mask=MASK[:, 0]), y[0])
+
+
 def test_gradients_by_central_differences(rng):
     x, step = rng.standard_normal((T, N, I)), 1e-6
     lstm = fr.LSTM(I, 4, bidirectional=True, seed=0, dtype=np.float64)
