@@ -15,6 +15,10 @@ def make_model(*more, seed=0):
     return fr.Sequential(fr.GRU(2, 8, seed=seed), fr.LastStep(), *more, fr.Linear(8, 2, seed=seed + 1))
 
 
+def tagger(batch_first=False):
+    return fr.Sequential(fr.GRU(2, 8, batch_first=batch_first, seed=0), fr.Linear(8, 3, seed=1))
+
+
 def fit(model, data, loss=fr.mse_loss, **options):
     return fr.fit(model, loss, *data, **{"epochs": 3, "batch_size": 8, "seed": 0, "progress": False} | options)
 

@@ -104,5 +104,5 @@ def errors() -> None:
     fr.Adam("model")  # type: ignore
     fr.Adam()  # type: ignore
     fr.MultiStepLR(fr.Adam(fr.Linear(3, 4)))  # type: ignore
-    fr.GRU(3, 4)(x, lengths=[5], state=None, mask=None)  # type: ignore
+    fr.GRU(3, 4)(x, lengths=[5], state=None, masks=None)  # type: ignore
     fr._core.set_isa(3)  # type: ignore

@@ -11,6 +11,7 @@ from .._engine.arguments import Array, as_floats
 from .._engine.layout import Layout
 from .._engine.ragged import as_lengths, length_mask
 from ._layer import Layer
+from ._masked import without_masked
 from ._option import KW_ONLY
 from ._options import DType, Flag
 from ._signal import Axes
@@ -56,7 +57,7 @@ class Pool(Layer):
         y, saved = self._pool(x, lengths)
         return (y if layout.batched else y[0]), (layout, x.shape, lengths, saved)
 
-    def __call__(self, x: ArrayLike, lengths: ArrayLike | None = None) -> Array:
+    def __call__(self, x: ArrayLike, lengths: ArrayLike | None = None, mask: ArrayLike | None = None) -> Array:
         """Inference.
 
         Parameters
@@ -64,26 +65,37 @@ class Pool(Layer):
         x : array_like, shape (T, N, F), with `batch_first` (N, T, F), or unbatched (T, F)
         lengths : array_like of int, shape (N,), optional
             How many steps of each row count, 0..T; the others are not read.
+        mask : array_like of bool, shape (T, N), with `batch_first` (N, T), or unbatched (T,), optional
+            Which steps count. By default all.
 
         Returns
         -------
         y : ndarray, shape (N, F), or (F,)
-            0 for a row of length 0.
+            0 for a row of which no step counts.
         """
+        if mask is not None:
+            x, lengths, _ = without_masked(self, x, lengths, mask)
         return self._forward(x, lengths)[0]
 
-    def forward(self, x: ArrayLike, lengths: ArrayLike | None = None) -> tuple[Array, Tape]:
+    def forward(
+        self, x: ArrayLike, lengths: ArrayLike | None = None, mask: ArrayLike | None = None
+    ) -> tuple[Array, Tape]:
         """Training: (y, tape)."""
+        kept = None
+        if mask is not None:
+            x, lengths, kept = without_masked(self, x, lengths, mask)
         y, content = self._forward(x, lengths)
-        return y, Tape(self, content, y.shape)
+        tape = Tape(self, content, y.shape)
+        tape._kept = kept
+        return y, tape
 
     def backward(self, tape: Tape, dy: ArrayLike) -> Array:
-        """The gradient of x, of x's shape; 0 beyond a row's length."""
-        (layout, (T, N, F), lengths, saved), dy = self._opened(tape, dy)
+        """The gradient of x, of x's shape; 0 at steps that do not count."""
+        ((layout, (T, N, F), lengths, saved), dy), kept = self._opened(tape, dy), tape._kept
         tape.close()
         dx = np.zeros(layout.shape(T, N, F), self.dtype)
         self._spread(dy.reshape(N, F), saved, lengths, layout.time_major(dx))
-        return dx
+        return dx if kept is None else kept.scattered(dx)
 
     def apply(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, None, Tape | None]:
         y, tape = self.forward(x, lengths) if training else (self(x, lengths), None)

@@ -11,6 +11,7 @@ from .._engine.layout import Layout
 from .._engine.ragged import as_lengths, length_mask
 from ._container import Container
 from ._layer import Layer
+from ._masked import without_masked
 from ._options import Sublayer
 from ._parameters import NamedArrays
 from ._signal import Axes, Signal
@@ -40,8 +41,8 @@ class Residual(Container, Generic[Inner]):
 
     Notes
     -----
-    It takes and returns what the layer does: for a recurrent layer ``y, state = residual(x, state, lengths)``, with
-    the state of the layer. Where the layer reads `lengths`, y is 0 beyond each row's length, as recurrent layers
+    It takes and returns what the layer does: for a recurrent layer ``y, state = residual(x, state, lengths, mask)``,
+    with the state of the layer. Where the layer reads `lengths`, y is 0 beyond each row's length, as recurrent layers
     leave it, and so is the gradient of x. A layer without lengths (`Linear`) treats all positions alike, and so does
     the sum.
 
@@ -138,12 +139,26 @@ class Residual(Container, Generic[Inner]):
         return y, state, Tape(self, (inner, padding), y.shape) if training else None
 
     def apply_backward(self, tape: Tape, dy: Any, dstate: Any) -> tuple[Array, Any]:
-        (inner, padding), dy = self._opened(tape, dy, others=dstate)
+        ((inner, padding), dy), kept = self._opened(tape, dy, others=dstate), tape._kept
+        dy = dy if kept is None else kept.gathered(dy)
         if padding is not None:
             dy = without_padding(dy.copy(), padding)
         dx, dstate = self.layer.apply_backward(inner, dy, dstate)
         tape.close([inner])
-        return dx + dy, dstate
+        return dx + dy if kept is None else kept.scattered(dx + dy), dstate
+
+    def _run(self, x: Any, state: Any, lengths: Any, mask: Any, training: bool) -> tuple[Array, Any, Tape | None]:
+        """`apply` of the steps that a mask keeps."""
+        reads = self.stateful or self.takes_lengths
+        self._check_arguments(state=(state, self.stateful), lengths=(lengths, reads), mask=(mask, reads))
+        if mask is None:
+            return self.apply(x, state, lengths, training)
+        x, lengths, kept = without_masked(self, x, lengths, mask)
+        y, state, tape = self.apply(x, state, lengths, training)
+        y = kept.scattered(y)
+        if tape is not None:
+            tape.shape, tape._kept = y.shape, kept
+        return y, state, tape
 
     def _results(self, y: Array, state: Any, *rest: Any) -> Any:
         """What a caller gets, with a state where there is one."""
@@ -162,13 +177,13 @@ class Residual(Container, Generic[Inner]):
         x: ArrayLike,
         state: State | None = None,
         lengths: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
     ) -> tuple[Array, State]: ...
     @overload
     def __call__(self: "Residual[StatelessLayer]", x: ArrayLike) -> Array: ...
-    def __call__(self, x: ArrayLike, state: Any = None, lengths: ArrayLike | None = None) -> Any:
+    def __call__(self, x: ArrayLike, state: Any = None, lengths: Any = None, mask: Any = None) -> Any:
         """Inference: y, or (y, state) of a layer with a state."""
-        self._check_arguments(state=(state, self.stateful), lengths=(lengths, self.stateful or self.takes_lengths))
-        return self._results(*self.apply(x, state, lengths, training=False)[:2])
+        return self._results(*self._run(x, state, lengths, mask, training=False)[:2])
 
     @overload
     def forward(
@@ -176,13 +191,13 @@ class Residual(Container, Generic[Inner]):
         x: ArrayLike,
         state: State | None = None,
         lengths: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
     ) -> tuple[Array, State, Tape]: ...
     @overload
     def forward(self: "Residual[StatelessLayer]", x: ArrayLike) -> tuple[Array, Tape]: ...
-    def forward(self, x: ArrayLike, state: Any = None, lengths: ArrayLike | None = None) -> Any:
+    def forward(self, x: ArrayLike, state: Any = None, lengths: Any = None, mask: Any = None) -> Any:
         """Training: (y, tape), or (y, state, tape). `x` must not be changed before `backward`."""
-        self._check_arguments(state=(state, self.stateful), lengths=(lengths, self.stateful or self.takes_lengths))
-        return self._results(*self.apply(x, state, lengths, training=True))
+        return self._results(*self._run(x, state, lengths, mask, training=True))
 
     @overload
     def backward(

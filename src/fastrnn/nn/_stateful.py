@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from .._engine.arguments import Array
 from ._layer import Layer
+from ._masked import without_masked
 from ._option import KW_ONLY
 from ._options import DType
 from ._results import checked_gradients, checked_output, checked_tuple
@@ -55,7 +56,7 @@ class StatefulLayer(Layer, Generic[State]):
         """
 
     def __call__(
-        self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None
+        self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None, mask: ArrayLike | None = None
     ) -> tuple[Array, State]:
         """Inference: (y, state). Keeps nothing.
 
@@ -66,11 +67,13 @@ class StatefulLayer(Layer, Generic[State]):
             In the form that the layer returns. Zero by default.
         lengths : array_like of int, shape (N,), optional
             How many steps of each row count, 0..T, in any order.
+        mask : array_like of bool, shape (T, N), with `batch_first` (N, T), or unbatched (T,), optional
+            False leaves a step out: the state passes over it, as if the row did not have it. By default all count.
 
         Returns
         -------
         y : ndarray
-            In x's layout; 0 beyond a row's length.
+            In x's layout; 0 beyond a row's length, and at steps that are left out.
         state
             The state after each row's own last step.
 
@@ -79,18 +82,28 @@ class StatefulLayer(Layer, Generic[State]):
         TypeError, ValueError
             An argument has the wrong dtype or shape; the message names it, what was expected and what came.
         """
-        return checked_output(self, self._forward(x, state, lengths, training=False), "y, state, saved")[:2]
+        kept = None
+        if mask is not None:
+            x, lengths, kept = without_masked(self, x, lengths, mask)
+        result = checked_output(self, self._forward(x, state, lengths, training=False), "y, state, saved")
+        return result[:2] if kept is None else (kept.output(result[0]), result[1])
 
     def forward(
-        self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None
+        self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None, mask: ArrayLike | None = None
     ) -> tuple[Array, State, Tape]:
         """Training: like a call, with what is random, and saving what `backward` needs: (y, state, tape).
 
         The tape is for one call of `backward`. It may refer to `x` and `y` instead of copying them: `x` must not be
         changed before `backward`, and `y` may be read-only (copy it to change it).
         """
+        kept, x_shape = None, getattr(x, "shape", None)
+        if mask is not None:
+            x, lengths, kept = without_masked(self, x, lengths, mask)
         y, final, saved = checked_output(self, self._forward(x, state, lengths, training=True), "y, state, saved")
-        return y, final, Tape(self, (saved,), y.shape, getattr(x, "shape", None))
+        y = y if kept is None else kept.output(y)
+        tape = Tape(self, (saved,), y.shape, x_shape)
+        tape._kept = kept
+        return y, final, tape
 
     def backward(self, tape: Tape, dy: ArrayLike | None, dstate: State | None = None) -> tuple[Any, State]:
         """Back-propagation through time; the gradients of the parameters are added into `grads`.
@@ -107,7 +120,7 @@ class StatefulLayer(Layer, Generic[State]):
         Returns
         -------
         dx : ndarray or None
-            Gradient with respect to x, 0 beyond a row's length; None where x is tokens.
+            Gradient with respect to x, 0 beyond a row's length and at steps left out; None where x is tokens.
         dstate
             Gradient with respect to the initial state.
 
@@ -118,10 +131,11 @@ class StatefulLayer(Layer, Generic[State]):
             added then.
         """
         (saved,), checked = self._opened(tape, dy, others=dstate)
-        dfinal = self.check_dstate(tape, dstate)
+        dfinal, kept = self.check_dstate(tape, dstate), tape._kept
         tape.close()
-        result = self._backward(saved, checked, dfinal, tape.extras)
+        result = self._backward(saved, checked if kept is None else kept.gradient(checked), dfinal, tape.extras)
         dx, dinitial = checked_tuple(self, "_backward", result, "dx, dstate")
+        dx = dx if kept is None or dx is None else kept.scattered(dx)
         checked_gradients(self, dx, tape)
         add_extras(tape.extras, inner_tapes(self, saved))
         return dx, dinitial

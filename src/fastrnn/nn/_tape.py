@@ -19,12 +19,13 @@ class Tape:
         RNN. A container reports the sums of its layers.
     """
 
-    __slots__ = ("_content", "_layer", "extras", "shape", "x_shape")
+    __slots__ = ("_content", "_kept", "_layer", "extras", "shape", "x_shape")
 
     def __init__(
         self, layer: Any, content: Any, shape: tuple[int, ...], x_shape: tuple[int, ...] | None = None
     ) -> None:
         self._layer, self._content = layer, content
+        self._kept: Any = None  # the steps that a mask has kept, a `Kept`
         self.shape: tuple[int, ...] = shape
         self.x_shape: tuple[int, ...] | None = x_shape
         self.extras: dict[str, float] = {}
@@ -44,11 +45,11 @@ class Tape:
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays that the tape holds beyond the layer's input and output; 0 once used."""
-        return _nbytes(self._content)
+        return _nbytes(self._content) + _nbytes(self._kept)
 
     def close(self, inner: Iterable["Tape | None"] = ()) -> None:
         """Release the content, after which the tape cannot be opened, and add up the extras of `inner` tapes."""
-        self._content = None
+        self._content = self._kept = None
         add_extras(self.extras, inner)
 
 

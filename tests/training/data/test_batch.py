@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from fastrnn.training._data.batch import Batch, as_batch
+from fastrnn.training._data.batch import Batch, WeightedBatch, as_batch, between, weight_of, weighted
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,28 @@ def test_what_is_a_batch():
 )
 def test_a_batch_shows_shapes_and_no_numbers(batch, shown):
     assert repr(batch) == f"Batch({shown})"
+
+
+def test_a_batch_stays_of_three():
+    batch = weighted(Batch(1, 2, [3]), np.ones(1), 0)
+    x, y, lengths = batch
+    assert (x, y, lengths) == (1, 2, [3]) and len(batch) == 3 and isinstance(batch, Batch)
+    assert weight_of(batch).tolist() == [1] and weight_of(Batch(1, 2)) is None and WeightedBatch(1).weight is None
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_between(axis):
+    x = np.zeros((3, 4, 1) if axis else (4, 3, 1))
+    rows, steps = np.arange(3), np.arange(12).reshape(x.shape[:2])
+    for weight, expected in (rows, rows), (steps, steps[:, 1:3] if axis else steps[1:3]):
+        piece = between(weighted(Batch(x, x), weight, 1 - axis), 1, 3, axis)
+        np.testing.assert_array_equal(weight_of(piece), expected)
+
+
+@pytest.mark.parametrize("weight, finite", [([1, 0, 1], True), ([[1, 0, 1]] * 4, True), ([0, 1, 1], False)])
+def test_a_target_that_does_not_count_may_be_nan(weight, finite):
+    y = np.zeros((4, 3, 2))
+    y[2, 1] = np.nan
+    batch = weighted(Batch(np.zeros((4, 3, 2)), y), np.array(weight), 1)
+    assert batch.not_finite() == ([] if finite else ["y"])
+    assert weighted(Batch(np.zeros(2), [np.zeros(2), y[2, 1]]), np.array([1, 0]), 0).not_finite() == []

@@ -146,7 +146,7 @@ class RecurrentBase(StatefulLayer[State]):
     # -- passes ------------------------------------------------------------------------------------------------------
 
     def __call__(
-        self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None
+        self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None, mask: ArrayLike | None = None
     ) -> tuple[Array, State]:
         """Inference: keeps nothing.
 
@@ -157,11 +157,13 @@ class RecurrentBase(StatefulLayer[State]):
             h (RNN, GRU) or (h, c) (LSTM), each (L*D, N, H), unbatched (L*D, H). By default zero, or what is learned.
         lengths : array_like of int, shape (N,), optional
             How many steps of each row count, 0..T, in any order.
+        mask : array_like of bool, shape (T, N), with `batch_first` (N, T), or unbatched (T,), optional
+            False leaves a step out: the state passes over it, as if the row did not have it. By default all count.
 
         Returns
         -------
         y : ndarray
-            The output of the last layer, D*H features in x's layout; 0 beyond a row's length.
+            The output of the last layer, D*H features in x's layout; 0 beyond a row's length, and at steps left out.
         state : ndarray or tuple
             The state after each row's own last step, in the form of the argument `state`.
 
@@ -170,9 +172,9 @@ class RecurrentBase(StatefulLayer[State]):
         TypeError, ValueError
             An argument has the wrong dtype or shape; the message names it, what was expected and what came.
         """
-        if lengths is None and (result := self._fast_path(x, state)) is not None:
+        if lengths is None and mask is None and (result := self._fast_path(x, state)) is not None:
             return result  # type: ignore[return-value]
-        return super().__call__(x, state, lengths)
+        return super().__call__(x, state, lengths, mask)
 
     def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, State, Any]:
         x, layout, initial, lengths = self.stack.enter(x, state, lengths, self.batch_first)

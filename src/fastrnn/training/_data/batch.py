@@ -50,9 +50,12 @@ class Batch(NamedTuple):
         return "x" not in self.not_finite()
 
     def not_finite(self) -> list[str]:
-        """Which of x and y hold nan or inf."""
-        parts = {"x": self._inputs(), "y": [self.y]}
+        """Which of x and y, where a target counts, hold nan or inf."""
+        parts = {"x": self._inputs(), "y": [self._counted_targets()]}
         return [name for name, part in parts.items() if not all(np.isfinite(a).all() for a in _floats(part))]
+
+    def _counted_targets(self) -> Any:
+        return self.y
 
     def _inputs(self) -> list[Any]:
         if isinstance(self.x, dict):
@@ -69,6 +72,38 @@ def _described(part: Any) -> str:
     if hasattr(part, "shape") and hasattr(part, "dtype"):
         return f"{tuple(part.shape)} {part.dtype}"
     return f"list of {len(part)}" if isinstance(part, list) else short(part)
+
+
+class WeightedBatch(Batch):
+    """A batch whose targets have weights. They are no item of it: unpacked, it is (x, y, lengths) as any other."""
+
+    weight: Any = None  # of each row (N,), or laid out as y
+    row_axis: int = 0  # of y
+
+    def _counted_targets(self) -> Any:
+        if isinstance(self.y, np.ndarray):
+            return self.y[spread(self.weight, self.y.shape, self.row_axis) > 0]
+        return [target for target, weight in zip(self.y, self.weight, strict=True) if np.any(weight)]
+
+
+def weighted(batch: Batch, weight: Any, row_axis: int) -> Batch:
+    """A batch with these weights of its targets."""
+    result = WeightedBatch(*batch)
+    result.weight, result.row_axis = weight, row_axis
+    return result
+
+
+def weight_of(batch: Batch) -> Any:
+    """The weights of a batch's targets; None if all count equally."""
+    return batch.weight if isinstance(batch, WeightedBatch) else None
+
+
+def spread(weight: Array, shape: tuple[int, ...], row_axis: int) -> Array:
+    """Weights of rows (N,), or of the first axes of targets of this shape, as weights of each of their elements."""
+    before = row_axis if weight.ndim == 1 else 0
+    return np.broadcast_to(
+        weight.reshape((1,) * before + weight.shape + (1,) * (len(shape) - before - weight.ndim)), shape
+    )
 
 
 def _floats(part: Any) -> Iterator[Array]:
@@ -93,7 +128,10 @@ def as_batch(item: Any) -> Batch:
 def between(batch: Batch, begin: int, end: int, axis: int) -> Batch:
     """The steps from `begin` to `end` of a batch of arrays with time on this axis."""
     lengths = None if batch.lengths is None else np.clip(batch.lengths, begin, end) - begin
-    return Batch(steps_of(batch.x, begin, end, axis), steps_of(batch.y, begin, end, axis), lengths)
+    part = Batch(steps_of(batch.x, begin, end, axis), steps_of(batch.y, begin, end, axis), lengths)
+    if (weight := weight_of(batch)) is None:
+        return part
+    return weighted(part, weight if weight.ndim == 1 else steps_of(weight, begin, end, axis), 1 - axis)
 
 
 def steps_of(array: Any, begin: int, end: int, axis: int) -> Array:

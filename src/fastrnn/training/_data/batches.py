@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..._engine.arguments import Array, Interval, SeedLike, as_dtype, as_flag, as_number, as_rng, as_size
 from .batch import Batch
-from .inputs import Rows, rows_of
+from .inputs import rows_of
 from .reading import Reading
 from .rows import Collate
+from .weights import AnyRows
 
 POOL = 64  # batches whose rows are sorted by length together: enough to fill them evenly, few enough to stay random
 
@@ -95,13 +96,13 @@ class Batches:
         self._begin(rows_of(x, y, lengths, reading, collate_fn), reading.batch_first, batch_size, shuffle, seed)
 
     @classmethod
-    def _of(cls, rows: Rows, batch_first: bool, *options: Any) -> Self:
+    def _of(cls, rows: AnyRows, batch_first: bool, *options: Any) -> Self:
         """Batches of these rows."""
         batches = cls.__new__(cls)
         batches._begin(rows, batch_first, *options)
         return batches
 
-    def _begin(self, rows: Rows, batch_first: bool, batch_size: int, shuffle: bool, seed: SeedLike) -> None:
+    def _begin(self, rows: AnyRows, batch_first: bool, batch_size: int, shuffle: bool, seed: SeedLike) -> None:
         self._rows = rows
         self.batch_first: bool = batch_first
         self.batch_size: int = as_size("batch_size", batch_size)

@@ -29,6 +29,8 @@ class ArrayRows:
         The axis of time in x.
     per_step : bool
         Whether y has a target for each step of x.
+    targets_first : bool
+        Whether a batch of targets has its rows along its first axis.
     start : int
         The number of the first row in the data of the caller.
     """
@@ -56,6 +58,10 @@ class ArrayRows:
             raise ValueError(f"lengths: expected none for rows without time, x of shape {self.x.shape}")
         self.T = 1 if self.time is None else self.x.shape[self.time]
         self.lengths = None if lengths is None else as_lengths(lengths, self.T, self.count)
+
+    @property
+    def targets_first(self) -> bool:
+        return self.target_axis == 0
 
     @property
     def steps(self) -> int:
@@ -99,6 +105,12 @@ class SequenceRows:
         self.y, self.per_step = (y, False) if collate_fn or y is None else self._targets(y)
 
     @property
+    def targets_first(self) -> bool:
+        if self.per_step:
+            return self.reading.batch_first
+        return self.reading.targets != "sequences" or self.reading.targets_batch_first
+
+    @property
     def steps(self) -> int:
         return int(self.lengths.sum())
 
@@ -134,9 +146,7 @@ class SequenceRows:
         elif self.y is None:
             y = None
         elif isinstance(self.y, np.ndarray):
-            y = self.y[rows]
-            if self.reading.targets == "sequences" and not self.reading.targets_batch_first:
-                y = y.swapaxes(0, 1)
+            y = self.y[rows] if self.targets_first else self.y[rows].swapaxes(0, 1)
         else:
             y = [self.y[n] for n in rows]
         return Batch(x, y, lengths)

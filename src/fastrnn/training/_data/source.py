@@ -9,17 +9,18 @@ from .batch import Batch, as_batch
 from .batches import Batches
 from .inputs import rows_of
 from .reading import Reading
+from .weights import AnyRows, with_sample_weight
 
 
 def as_source(
-    x: Any, y: Any, reading: Reading, *, lengths: Any = None, batch_size: int = 32, shuffle: bool = True,
-    seed: SeedLike = None,
+    x: Any, y: Any, reading: Reading, *, lengths: Any = None, sample_weight: Any = None, batch_size: int = 32,
+    shuffle: bool = True, seed: SeedLike = None,
 ) -> Any:  # fmt: skip
     """Arrays and lists of sequences as `Batches`, as a model reads them; an iterable of batches as it is."""
     is_data = isinstance(x, list | tuple | dict) or hasattr(x, "__array__") or hasattr(x, "__dlpack__")
     is_data = is_data and not (y is None and is_list_of_batches(x))
     is_iterable = not is_data and hasattr(x, "__iter__")
-    if y is None and lengths is None and callable(x) and not is_data and not is_iterable:
+    if y is None and lengths is None and sample_weight is None and callable(x) and not is_data and not is_iterable:
         return ReIterable(x)
     if not is_iterable:
         if y is None and not is_data and hasattr(x, "__getitem__"):
@@ -29,8 +30,11 @@ def as_source(
             )
         if y is None:
             raise TypeError("y: expected targets, got None")
-        return Batches._of(rows_of(x, y, lengths, reading), reading.batch_first, batch_size, shuffle, seed)
-    for name, value in ("y", y), ("lengths", lengths):
+        rows: AnyRows = rows_of(x, y, lengths, reading)
+        if sample_weight is not None:
+            rows = with_sample_weight(rows, sample_weight)
+        return Batches._of(rows, reading.batch_first, batch_size, shuffle, seed)
+    for name, value in ("y", y), ("lengths", lengths), ("sample_weight", sample_weight):
         if value is not None:
             raise ValueError(f"{name}: expected none, since {type(x).__name__} gives batches of x, y and lengths")
     if isinstance(x, Batches) and x.has_time and x.batch_first != reading.batch_first:

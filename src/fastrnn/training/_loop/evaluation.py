@@ -8,12 +8,13 @@ from numpy.typing import ArrayLike
 
 from ..._engine.arguments import as_size
 from ...nn._layer import Layer
-from .._data.batch import Batch, between
+from .._data.batch import Batch, between, weight_of
 from .._data.source import EpochReader, as_source
 from .blame import note_row
 from .means import Means
 from .metrics import Metric, Metrics, as_metrics
 from .objective import Loss, Objective, positions
+from .options import check_takes_weights, weigh_classes
 from .truncated import as_cuttable, check_steps
 from .whole import EpochMetrics
 
@@ -28,6 +29,8 @@ def evaluate(
     metrics: Sequence[Metric] | Mapping[str, Metric] = (),
     batch_size: int = 32,
     chunk: int | None = None,
+    sample_weight: Any = None,
+    class_weight: Any = None,
 ) -> dict[str, float]:
     """Mean loss and metrics of a model on data.
 
@@ -45,6 +48,8 @@ def evaluate(
         Steps that are run at a time, the state carried from one chunk to the next: for long sequences, since the output
         of all their steps need not fit in memory. The model is recurrent in one direction, and there is a target for
         each step.
+    sample_weight, class_weight : optional
+        As `fastrnn.fit` takes them: weights of the loss, not of the metrics. ``"balanced"`` counts these targets.
 
     Returns
     -------
@@ -81,7 +86,10 @@ def evaluate(
     chunk = None if chunk is None else as_size("chunk", chunk)
     if chunk is not None and isinstance(model, Layer):
         check_steps(model)
-    source = as_source(x, y, objective.reading, lengths=lengths, batch_size=batch_size, shuffle=False)
+    check_takes_weights(objective, sample_weight=sample_weight, class_weight=class_weight)
+    options = {"lengths": lengths, "sample_weight": sample_weight, "batch_size": batch_size, "shuffle": False}
+    source = as_source(x, y, objective.reading, **options)
+    weigh_classes(source, x, class_weight, objective)
     return mean_scores(objective, named, EpochReader(source), chunk)
 
 
@@ -92,8 +100,8 @@ def mean_scores(
     means, others = Means(), EpochMetrics(metrics, objective.batch_first)
     for batch in data.epoch():
         try:
-            for piece, (y, target, lengths) in enumerate(_outputs(objective, batch, chunk)):
-                loss, _ = objective.cost(y, target, lengths)
+            for piece, (y, target, lengths, weight) in enumerate(_outputs(objective, batch, chunk)):
+                loss, _ = objective.cost(y, target, lengths, weight)
                 means.add({"loss": loss}, positions(y, lengths))
                 others.add(y, target, lengths, continues=piece > 0)
         except (TypeError, ValueError) as error:
@@ -104,15 +112,15 @@ def mean_scores(
     return means.values() | others.values()
 
 
-def _outputs(objective: Objective, batch: Batch, chunk: int | None) -> Iterator[tuple[Any, Any, Any]]:
-    """Output, target and lengths of a batch, in one piece or many."""
+def _outputs(objective: Objective, batch: Batch, chunk: int | None) -> Iterator[tuple[Any, Any, Any, Any]]:
+    """Output, target, lengths and weights of a batch, in one piece or many."""
     if chunk is None:
         y, _, _ = objective.run(batch, training=False)
-        yield y, batch.y, objective.lengths_after(batch.lengths)
+        yield y, batch.y, objective.lengths_after(batch.lengths), weight_of(batch)
         return
     batch, steps, axis = as_cuttable(objective, batch)
     state = None
     for begin in range(0, steps, chunk):
         piece = between(batch, begin, begin + chunk, axis)
         y, state, _ = objective.run(piece, state, training=False)
-        yield y, piece.y, piece.lengths
+        yield y, piece.y, piece.lengths, weight_of(piece)

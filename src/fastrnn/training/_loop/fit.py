@@ -24,7 +24,18 @@ from .._state.history import History
 from .loop import Training
 from .metrics import Metric, as_metrics
 from .objective import Loss, Objective
-from .options import as_checkpoint, as_monitor, as_validation, check_part, own_seed, split, time_steps
+from .options import (
+    as_checkpoint,
+    as_monitor,
+    as_validation,
+    check_part,
+    check_takes_weights,
+    name_of,
+    own_seed,
+    split,
+    time_steps,
+    weigh_classes,
+)
 from .truncated import as_windows
 from .update import Update
 
@@ -38,7 +49,7 @@ def fit(
     restore_best: bool = True, monitor: str | None = None, mode: Literal["min", "max"] = "min",
     min_delta: float = 0.0, callbacks: Sequence[Callback] = (), truncate: int | tuple[int, int] | None = None,
     checkpoint: PathType | Checkpoint | None = None, resume: bool = False, shuffle: bool = True, seed: SeedLike = None,
-    progress: bool | Literal["lines"] | None = None,
+    progress: bool | Literal["lines"] | None = None, sample_weight: Any = None, class_weight: Any = None,
 ) -> History:  # fmt: skip
     """Train a model.
 
@@ -127,6 +138,16 @@ def fit(
     progress : bool, "lines" or None, default None
         None and True show a bar if tqdm is installed, and otherwise a line for each epoch; ``"lines"`` always shows
         lines, as suits a log; False shows nothing. All of it goes to stderr.
+    sample_weight : array_like, or list of array_like, optional
+        Weights of the targets of arrays and lists, finite and >= 0, for a loss with an argument `sample_weight`: one
+        for each row, (N,), or laid out as y, one for each of its positions or elements; of a list of sequences a list
+        likewise. A target of weight 0 does not count and is not read, so that a missing one may be nan. `loss` is then
+        the weighted mean. A fraction as `validation` is weighted, too; other validation data and metrics are not.
+    class_weight : "balanced", dict of int to float, or array_like, shape (V,), optional
+        Weights of targets by their class, on top of `sample_weight`, for `cross_entropy` with classes as targets and
+        `binary_cross_entropy_with_logits` with answers 0 and 1. ``"balanced"`` is n / (classes * count) for the n
+        targets that count in the training, as in scikit-learn; a class that a dict does not name has weight 1. No
+        validation is weighted so: ``val_loss`` is that of the data as they are.
 
     Returns
     -------
@@ -173,9 +194,14 @@ def fit(
     True
     """
     objective, epochs = Objective(model, loss), as_size("epochs", epochs)
-    source = as_source(x, y, objective.reading, lengths=lengths, batch_size=batch_size, shuffle=shuffle, seed=seed)
+    check_takes_weights(objective, sample_weight=sample_weight, class_weight=class_weight)
+    source = as_source(
+        x, y, objective.reading, lengths=lengths, sample_weight=sample_weight,
+        batch_size=batch_size, shuffle=shuffle, seed=seed,
+    )  # fmt: skip
     if isinstance(validation, float):
         source, validation = split(source, validation)
+    weigh_classes(source, x, class_weight, objective)
     data = EpochReader(source, None if steps_per_epoch is None else as_size("steps_per_epoch", steps_per_epoch))
     validated = None if validation is None else as_validation(validation, epochs, objective.reading, batch_size)
     optimizer = Adam(model) if optimizer is None else optimizer
@@ -198,11 +224,11 @@ def fit(
         hooks.append(CheckpointWriter(checkpoint, schedule))
     named = as_metrics(metrics)
     options = {
-        "loss": getattr(loss, "__name__", type(loss).__name__), "steps_per_epoch": data.steps_per_epoch,
+        "loss": name_of(loss), "steps_per_epoch": data.steps_per_epoch,
         "time steps of x": time_steps(data), "time steps of validation": time_steps(validated),
         "clip": clip, "clip_value": clip_value, "penalty": None if penalty is None else dict(penalty),
-        "truncate": None if windows is None else list(windows),
-        "restore_best": restore, "mode": mode, "min_delta": min_delta,
+        "truncate": None if windows is None else list(windows), "restore_best": restore, "mode": mode,
+        "class_weight": None if class_weight is None else str(class_weight), "min_delta": min_delta,
         "seed": own_seed(source, x, seed),
     }  # fmt: skip
     training = Training(

@@ -11,7 +11,7 @@ from ...losses import Mean
 from ...losses._masking import sequence_mask
 from ...nn._layer import Layer
 from ...nn._options import kind_of
-from .._data.batch import Batch
+from .._data.batch import Batch, spread
 from .._data.reading import arguments_of, reading_of
 
 Loss: TypeAlias = Callable[..., tuple[float, Array]]  # of y, target, and lengths if it takes them
@@ -32,6 +32,8 @@ class Objective:
 
     Attributes
     ----------
+    takes : mapping
+        The arguments of the loss by name.
     reading : Reading
         How the model reads data.
     batch_first : bool
@@ -47,14 +49,14 @@ class Objective:
         if isinstance(loss, type) or not callable(loss):
             raise TypeError(f"loss: expected a function loss(y, target), got {kind_of(loss)}")
         self.model, self.loss = model, loss
-        self._takes = arguments_of(loss)
-        self.reading = reading_of(model, "input_lengths" in self._takes)
+        self.takes = arguments_of(loss)
+        self.reading = reading_of(model, "input_lengths" in self.takes)
         self.batch_first = self.reading.targets_batch_first
 
     @property
     def of_rows(self) -> bool:
         """Whether the loss is one of whole rows, as `ctc_loss`, and not of positions."""
-        return "input_lengths" in self._takes
+        return "input_lengths" in self.takes
 
     def run(self, batch: Batch, state: Any = None, *, training: bool) -> tuple[Any, Any, Any]:
         """(y, state, tape) of a model that begins in a state; None for a state or a tape that it does not return."""
@@ -83,11 +85,14 @@ class Objective:
         """The lengths of the rows of y, given those of x; None if the rows are full or have no time axis."""
         return lengths if lengths is None or not isinstance(self.model, Layer) else self.model.lengths_after(lengths)
 
-    def cost(self, y: Any, target: Any, lengths: Any) -> tuple[float, Array]:
-        """The loss, a `Mean` if it returns one, and its gradient with respect to y; 0 where nothing counts."""
+    def cost(self, y: Any, target: Any, lengths: Any, weight: Any = None) -> tuple[float, Array]:
+        """The loss, a `Mean` if it returns one, and its gradient with respect to y; 0 where nothing counts.
+
+        `weight` is the `sample_weight` of a loss that takes one.
+        """
         if not counts(self.loss, y, lengths):
             return Mean(0.0, 0.0), np.zeros_like(y)
-        result = applied(self.loss, y, target, lengths, self.batch_first, self._takes)
+        result = applied(self.loss, y, target, lengths, self.batch_first, self.takes, weight)
         if not isinstance(result, tuple) or len(result) != 2 or np.shape(result[1]) != np.shape(y):
             got = [f"{type(part).__name__} {np.shape(part)}" for part in as_tuple(result)]
             raise TypeError(f"loss: expected (value, dy), dy of the shape of y {np.shape(y)}, got {', '.join(got)}")
@@ -101,6 +106,7 @@ def applied(
     lengths: Any,
     batch_first: bool,
     takes: Collection[str] | None = None,
+    weight: Any = None,
 ) -> Any:
     """A loss or a metric of the positions of y that count.
 
@@ -113,21 +119,29 @@ def applied(
     lengths : array_like of int, shape (N,), or None
     takes : collection of str, optional
         The names of the function's arguments, if they are known.
+    weight : ndarray, optional
+        Of each row, or of the first axes of the target: the argument `sample_weight`.
 
     Returns
     -------
     What the function returns; a gradient in it, the second of a tuple, has the shape of y, 0 where nothing counts.
     """
     takes = arguments_of(function) if takes is None else takes  # a signature takes ten microseconds
-    options = {"batch_first": True} if batch_first and "batch_first" in takes else {}
+    options: dict[str, Any] = {"batch_first": True} if batch_first and "batch_first" in takes else {}
+    if weight is not None:
+        options["sample_weight"] = weight
     if "input_lengths" in takes:
         return function(y, target, input_lengths=lengths, **options)
     if lengths is None:
-        return function(y, target)
+        return function(y, target) if weight is None else function(y, target, **options)
     if "lengths" in takes:
         return function(y, target, lengths=lengths, **options)
     mask, *arguments = counted(y, target, lengths, batch_first)
-    result = function(*arguments)
+    named = {}
+    if weight is not None:
+        axes = max(weight.ndim, 2)
+        named["sample_weight"] = spread(weight, np.shape(target)[:axes], 0 if batch_first else 1)[mask]
+    result = function(*arguments, **named)
     if not isinstance(result, tuple) or len(result) != 2:
         return result
     dy = np.zeros_like(y)

@@ -11,7 +11,9 @@ from ...optim import ReduceLROnPlateau
 from .._data.batches import Batches
 from .._data.reading import Reading
 from .._data.source import EpochReader, as_source, is_list_of_batches
+from .._data.weights import with_class_weight
 from .._state.checkpoints import Checkpoint
+from .objective import Objective
 
 
 def as_validation(validation: Any, epochs: int, reading: Reading, batch_size: int) -> EpochReader:
@@ -39,6 +41,40 @@ def split(source: Any, fraction: float) -> tuple[Batches, Batches]:
     if not isinstance(source, Batches):
         raise ValueError(f"validation: expected data, since a part of {type(source).__name__} cannot be split off")
     return source.split(fraction)
+
+
+def check_takes_weights(objective: Objective, **weights: Any) -> None:
+    """Raise TypeError if there are weights of targets, and a loss that takes none."""
+    given = [name for name, value in weights.items() if value is not None]
+    if given and "sample_weight" not in objective.takes:
+        raise TypeError(
+            f"{given[0]}: expected a loss with an argument sample_weight, as those of fastrnn have, got "
+            f"{name_of(objective.loss)}"
+        )
+
+
+def weigh_classes(source: Any, x: Any, class_weight: Any, objective: Objective) -> None:
+    """Weight the targets of a source that has been made of `x` by their classes."""
+    if class_weight is None:
+        return
+    takes = objective.takes
+    if not {"weight", "pos_weight"} & set(takes):
+        raise TypeError(
+            "class_weight: expected a loss of classes, with an argument weight or pos_weight, as cross_entropy, got "
+            f"{name_of(objective.loss)}; give sample_weight, a weight for each target"
+        )
+    if not isinstance(source, Batches) or source is x:
+        raise ValueError(
+            f"class_weight: expected data, since {type(source).__name__} gives its own batches; give the loss the "
+            "weights: functools.partial(cross_entropy, weight=...)"
+        )
+    ignored = takes["ignore_index"].default if "ignore_index" in takes else None
+    source._rows = with_class_weight(source._rows, class_weight, "weight" not in takes, ignored)
+
+
+def name_of(loss: Any) -> str:
+    """What a loss is called."""
+    return getattr(loss, "__name__", type(loss).__name__)
 
 
 def own_seed(source: Any, x: Any, seed: Any) -> int | None:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from ..._engine.arguments import as_size
 from ...nn._layer import every_layer
 from ...nn._tape import add_extras
-from .._data.batch import Batch, between, steps_of
+from .._data.batch import Batch, between, steps_of, weight_of, weighted
 from .objective import Loss, Objective, positions
 
 
@@ -128,7 +128,7 @@ def windows(
         model = objective.model
         y, state, tape = objective.run(batch, training=True)
         lengths = objective.lengths_after(batch.lengths)
-        loss, dy = objective.cost(y, batch.y, lengths)
+        loss, dy = objective.cost(y, batch.y, lengths, weight_of(batch))
         model.zero_grad()
         model.backward(tape, dy)
         yield Window(loss, 1, batch.steps, True, state, None, y, batch.y, lengths, add_extras({}, [tape]))
@@ -150,8 +150,9 @@ def _cut(objective: Objective, batch: Batch, k1: int, k2: int, start: int, first
             states.append(state)
         y = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis)
         y = steps_of(y, t - begin, stop - begin, axis)
-        _, target, lengths = between(batch, t, stop, axis)
-        loss, dy = objective.cost(y, target, lengths)
+        piece = between(batch, t, stop, axis)
+        _, target, lengths = piece
+        loss, dy = objective.cost(y, target, lengths, weight_of(piece))
         if begin < t:  # no error comes from the steps before
             dy = np.concatenate([np.zeros_like(steps_of(dy, 0, 1, axis)).repeat(t - begin, axis), dy], axis)
         objective.model.zero_grad()
@@ -173,7 +174,8 @@ def as_cuttable(objective: Objective, batch: Batch) -> tuple[Batch, int, int]:
     leading, axis = 1 if single else 2, 0 if single else int(objective.reading.batch_first)
     if y.shape[:leading] != x.shape[:leading] or x.ndim < leading:
         raise ValueError(f"y: expected targets of each step of x {x.shape}, to cut it in time, got {y.shape}")
-    return Batch(x, y, batch.lengths), x.shape[axis], axis
+    arrays, weight = Batch(x, y, batch.lengths), weight_of(batch)
+    return arrays if weight is None else weighted(arrays, weight, 1 - axis), x.shape[axis], axis
 
 
 def as_windows(name: str, value: Any, model: Any) -> tuple[int, int]:

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Steps that a mask leaves out: the others are moved together, so that layers see rows of different lengths."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._engine.arguments import Array, as_array
+from .._engine.ragged import as_lengths, length_mask
+
+
+class Kept(NamedTuple):
+    """The steps that a layer reads, and where they lie in x.
+
+    Attributes
+    ----------
+    outside, inside : tuple of ndarray
+        The places of the kept steps in the leading axes of x, and of the same steps moved to the front of their rows.
+    outer, inner : tuple of int
+        The sizes of these axes: of x, and for the rows that have the most steps.
+    lengths : ndarray of int, shape (N,), or None
+        How many steps of each row are kept; None of a single sequence, which has no others.
+    in_time : bool
+        Whether y has a place for each step of x.
+    """
+
+    outside: tuple[Array, ...]
+    inside: tuple[Array, ...]
+    outer: tuple[int, ...]
+    inner: tuple[int, ...]
+    lengths: Array | None
+    in_time: bool
+
+    def gathered(self, array: Array) -> Array:
+        """The kept steps of an array laid out as x, moved together; 0 behind them, where x may hold nan."""
+        result = np.zeros(self.inner + array.shape[len(self.outer) :], array.dtype)
+        result[self.inside] = array[self.outside]
+        return result
+
+    def scattered(self, array: Array) -> Array:
+        """The reverse: steps at their places in x; 0 at those that are left out."""
+        result = np.zeros(self.outer + array.shape[len(self.inner) :], array.dtype)
+        result[self.outside] = array[self.inside]
+        return result
+
+    def output(self, y: Array) -> Array:
+        """The output of a layer that has read the steps moved together."""
+        return self.scattered(y) if self.in_time else y
+
+    def gradient(self, dy: Array) -> Array:
+        """Its gradient as that layer takes it."""
+        return self.gathered(dy) if self.in_time else dy
+
+
+def without_masked(layer: Any, x: Any, lengths: Any, mask: Any) -> tuple[Array, Array | None, Kept]:
+    """x with the kept steps alone, their lengths, and where they were.
+
+    Parameters
+    ----------
+    layer : Layer
+    x : array_like, laid out as the layer takes it
+    lengths : array_like of int, shape (N,), or None
+        Steps beyond them do not count, whatever the mask says.
+    mask : array_like of bool
+        The first axes of x: (T, N), with `batch_first` (N, T), or unbatched (T,).
+    """
+    array, keep = as_array("x", x), as_array("mask", mask, "bools")
+    if keep.dtype != bool:
+        raise TypeError(f"mask: expected bools, True for the steps to read, got {keep.dtype}")
+    axes = array.ndim - (array.dtype.kind not in "iu" or array.ndim == 3)  # tokens have no axis of features
+    if axes not in (1, 2) or keep.shape != array.shape[:axes]:
+        raise ValueError(f"mask: expected {array.shape[:axes]}, the steps of x {array.shape}, got {keep.shape}")
+    if isinstance(x, list | tuple) and array.dtype.kind == "f":
+        array = array.astype(layer.dtype)
+    batch_first = axes == 2 and bool(getattr(layer, "batch_first", False))
+    by_row = keep[None] if axes == 1 else keep if batch_first else keep.T  # (N, T)
+    N, T = by_row.shape
+    if lengths is not None:
+        by_row = by_row & length_mask(as_lengths(lengths, T, N), T).T
+    rows, steps = np.nonzero(by_row)  # row after row, in the order of time
+    counts = by_row.sum(axis=1, dtype=np.intp)
+    places = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    longest = int(counts.max(initial=0))
+    if axes == 1:
+        found = Kept((steps,), (places,), (T,), (longest,), None, True)
+    elif batch_first:
+        found = Kept((rows, steps), (rows, places), (N, T), (N, longest), counts, True)
+    else:
+        found = Kept((steps, rows), (places, rows), (T, N), (longest, N), counts, True)
+    found = found._replace(in_time=layer.lengths_after(counts) is not None)
+    return found.gathered(array), found.lengths, found
