@@ -240,3 +240,11 @@ def test_fit_takes_it_by_name(rng):
     for name, p in hand.params.items():
         for result in results:
             np.testing.assert_array_equal(result[name], p, err_msg=name)
+
+
+def test_x_as_lists_of_python_numbers():
+    """Integers are features, where the layer reads no tokens."""
+    gru = fr.GRU(2, 3, seed=0)
+    y, h = gru([[1, 2], [3, 4], [5, 6]], mask=[True, False, True])
+    assert_equal(h, gru([[1, 2], [5, 6]])[1])
+    assert not y[1].any()

@@ -67,10 +67,10 @@ def without_masked(layer: Any, x: Any, lengths: Any, mask: Any) -> tuple[Array, 
     array, keep = as_array("x", x), as_array("mask", mask, "bools")
     if keep.dtype != bool:
         raise TypeError(f"mask: expected bools, True for the steps to read, got {keep.dtype}")
-    axes = array.ndim - (array.dtype.kind not in "iu" or array.ndim == 3)  # tokens have no axis of features
+    axes = array.ndim - (not layer.reads_tokens)  # tokens have no axis of features
     if axes not in (1, 2) or keep.shape != array.shape[:axes]:
         raise ValueError(f"mask: expected {array.shape[:axes]}, the steps of x {array.shape}, got {keep.shape}")
-    if isinstance(x, list | tuple) and array.dtype.kind == "f":
+    if isinstance(x, list | tuple) and not layer.reads_tokens:
         array = array.astype(layer.dtype)
     batch_first = axes == 2 and bool(getattr(layer, "batch_first", False))
     by_row = keep[None] if axes == 1 else keep if batch_first else keep.T  # (N, T)
