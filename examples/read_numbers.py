@@ -92,11 +92,7 @@ def train(model, lines, numbers, epochs, seed, progress=None):
 
 def classify(model, lines):
     """The likeliest class at every column of each line: a list of (T,)."""
-    results = []
-    for x, _, lengths in fr.Batches(lines, lines, batch_size=100, shuffle=False):
-        likeliest = model(x, lengths=lengths)[0].argmax(axis=-1)  # (T, N)
-        results += [likeliest[:T, n] for n, T in enumerate(lengths)]
-    return results
+    return [logits.argmax(axis=-1) for logits in fr.predict(model, lines, batch_size=100)]
 
 
 def spell(classes):
