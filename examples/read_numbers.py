@@ -75,9 +75,9 @@ def make_model(units, seed):
     )
 
 
-def loss(logits, numbers, lengths):
-    """The CTC loss with the arguments of `fit`, in nats per digit."""
-    return fr.ctc_loss(logits, numbers, lengths, blank=BLANK)
+def loss(logits, numbers, input_lengths):
+    """The CTC loss with the arguments of `fit`, in nats per digit; `input_lengths` says that it is one of whole rows."""
+    return fr.ctc_loss(logits, numbers, input_lengths, blank=BLANK)
 
 
 def train(model, lines, numbers, epochs, seed, progress=None):

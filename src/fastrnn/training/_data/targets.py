@@ -99,7 +99,10 @@ def are_per_step(y: Any, lengths: Array, per_step: bool | None) -> bool:
         if targets != length:
             if per_step:
                 got = "a single one" if targets is None else targets
-                raise ValueError(f"y[{n}]: expected {length} targets, one for each step of x[{n}], got {got}")
+                raise ValueError(
+                    f"y[{n}]: expected {length} targets, one for each step of x[{n}], got {got}; a loss of labels with "
+                    "lengths of their own has an argument input_lengths, as ctc_loss"
+                )
             return False
     if per_step is None and len(set(lengths.tolist())) < 2:
         raise ValueError(
