@@ -76,7 +76,7 @@ def make_model(units, seed):
 
 
 def loss(logits, numbers, input_lengths):
-    """The CTC loss with the arguments of `fit`, in nats per digit; `input_lengths` says that it is one of whole rows."""
+    """The CTC loss as `fit` calls it, in nats per digit. Its `input_lengths` says that it is a loss of whole rows."""
     return fr.ctc_loss(logits, numbers, input_lengths, blank=BLANK)
 
 
