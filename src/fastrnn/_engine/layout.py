@@ -108,6 +108,8 @@ def as_states(
         got = len(provided) if isinstance(provided, tuple | list) else type(value).__name__
         raise TypeError(f"{name}: expected a tuple ({', '.join(parts)}), got {got}")
     expected = shape if batched else (shape[0], shape[2])
+    if len(parts) == 1 and isinstance(value, tuple) and value and getattr(value[0], "ndim", 0) == len(expected):
+        raise TypeError(f"{name}: expected {expected}, got a tuple of {len(value)} arrays, as (h, c) of an LSTM is")
     arrays = []
     for part, array in zip(parts, provided, strict=True):
         label = f"{name}[{part}]" if len(parts) > 1 else name
