@@ -46,7 +46,7 @@ demo: $(VENV)/.demo ## train a small character LSTM and let it write
 examples: $(VENV)/.examples ## run every example and say what each showed (ARGS="steep digits": these)
 	$(VENV)/bin/python tests/run_examples.py $(ARGS)
 
-test: venv ## the quick tests, with the examples in the docstrings: six to seven minutes on two cores
+test: venv ## the quick tests, with the examples in the docstrings: about ten minutes on two cores
 	$(PYTEST)
 
 test-slow: venv ## all tests

@@ -32,7 +32,9 @@ def layers() -> None:
     y, h, tape = gru.forward(np.zeros((2, 5, 3)), h)
     stream = gru.stream(batch=2)
     step: Array = stream.step(np.zeros((2, 3)))
-    whole: Array = fr.Sequential(gru, fr.Linear(4, 2, dtype="float64")).stream(batch=2).steps(np.zeros((5, 2, 3)), out=None)
+    whole: Array = (
+        fr.Sequential(gru, fr.Linear(4, 2, dtype="float64")).stream(batch=2).steps(np.zeros((5, 2, 3)), out=None)
+    )
     rnn = fr.RNN(3, 4, nonlinearity="relu", leak=0.5)
     unbatched, h = rnn(np.ones((1, 3), np.float32))
 
