@@ -16,7 +16,7 @@ from .._engine.arguments import as_size
 from ..io._container import replace
 from ._report.files import check_output, check_regular, read_json, read_signal, read_utf8
 from ._report.report import report
-from ._trace.tokenization import Reading, as_vocabulary, read_array, read_text, reads_tokens
+from ._trace.tokenization import Reading, as_vocabulary, read_array, read_text
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -75,7 +75,7 @@ def read_sequence(model: Any, vocabulary: Any, steps: int, options: argparse.Nam
         array, columns = read_signal(options.array)
         if len(array) > steps:
             print(f"{options.array}: the first {steps:,} of {len(array):,} steps; --steps sets how many")
-        features = options.features or (None if reads_tokens(model) else columns)
+        features = options.features or (None if model.reads_tokens else columns)
         return read_array(model, array[:steps], vocabulary, features=features, units=options.units)
     for option in "features", "units":
         if getattr(options, option) is not None:

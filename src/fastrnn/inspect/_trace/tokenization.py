@@ -91,7 +91,7 @@ def read_text(model: Layer, text: str, vocabulary: Sequence[str], steps: int | N
             "the model has no token for others"
         )
     tokens = np.array([index.get(label, known) for label in labels])
-    x = tokens if reads_tokens(model) else np.eye(size, dtype=model.dtype)[tokens]  # type: ignore[attr-defined]
+    x = tokens if model.reads_tokens else np.eye(size, dtype=model.dtype)[tokens]  # type: ignore[attr-defined]
     return Reading(x, labels, unknown, tokens, names + [UNKNOWN] * (size - known))
 
 
@@ -132,7 +132,7 @@ def read_array(
     """
     array = as_array("array", array)
     size = input_size(model)
-    if reads_tokens(model):
+    if model.reads_tokens:
         if features is not None or units is not None:
             raise ValueError(f"{'units' if features is None else 'features'}: expected none for a model of tokens")
         return read_tokens(array, size, vocabulary)
@@ -188,11 +188,6 @@ def as_vocabulary(vocabulary: Any) -> list[str]:
         repeated = next(token for token in vocabulary if vocabulary.count(token) > 1)
         raise ValueError(f"vocabulary: expected each token once, got {repeated!r} twice")
     return list(vocabulary)
-
-
-def reads_tokens(model: Layer) -> bool:
-    """Whether the first layer of a model is an embedding."""
-    return isinstance(leaves(model)[0], Embedding)
 
 
 def input_size(model: Layer) -> int:
