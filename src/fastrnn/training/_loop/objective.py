@@ -17,8 +17,8 @@ from .._data.reading import arguments_of, reading_of
 Loss: TypeAlias = Callable[..., tuple[float, Array]]  # of y, target, and lengths if it takes them
 
 
-class Objective:
-    """The loss of a model's output, and its gradients.
+class Runner:
+    """A model as a function of a batch.
 
     Parameters
     ----------
@@ -26,37 +26,26 @@ class Objective:
         A layer, or any other model with this interface. ``forward`` returns (y, tape) or (y, state, tape), a call y or
         (y, ...), and ``backward(tape, dy)`` adds into ``grads``. The x of a batch is passed as its arguments if it is a
         tuple or a dict.
-    loss : callable
-        ``loss(y, target)`` returns (value, dy), the mean over the positions that count and its gradient, as
-        `fastrnn.mse_loss` does. A mean over anything else is a `Mean`. See `applied` for padded batches.
+    targets_have_lengths : bool, default False
+        Whether targets are labels of whole rows.
 
     Attributes
     ----------
-    takes : mapping
-        The arguments of the loss by name.
     reading : Reading
         How the model reads data.
     batch_first : bool
         Whether the rows of an output, and of targets, are along its first axis.
     """
 
-    def __init__(self, model: Any, loss: Loss) -> None:
+    def __init__(self, model: Any, targets_have_lengths: bool = False) -> None:
         names = ("params", "grads", "zero_grad", "forward", "backward")
         if missing := [name for name in names if not hasattr(model, name)]:
             raise TypeError(f"model: expected {', '.join(names)}, got {type(model).__name__} without {missing[0]}")
         if isinstance(model, type):
             raise TypeError(f"model: expected an object, got {kind_of(model)}")
-        if isinstance(loss, type) or not callable(loss):
-            raise TypeError(f"loss: expected a function loss(y, target), got {kind_of(loss)}")
-        self.model, self.loss = model, loss
-        self.takes = arguments_of(loss)
-        self.reading = reading_of(model, "input_lengths" in self.takes)
+        self.model = model
+        self.reading = reading_of(model, targets_have_lengths)
         self.batch_first = self.reading.targets_batch_first
-
-    @property
-    def of_rows(self) -> bool:
-        """Whether the loss is one of whole rows, as `ctc_loss`, and not of positions."""
-        return "input_lengths" in self.takes
 
     def run(self, batch: Batch, state: Any = None, *, training: bool) -> tuple[Any, Any, Any]:
         """(y, state, tape) of a model that begins in a state; None for a state or a tape that it does not return."""
@@ -84,6 +73,35 @@ class Objective:
     def lengths_after(self, lengths: Any) -> Any:
         """The lengths of the rows of y, given those of x; None if the rows are full or have no time axis."""
         return lengths if lengths is None or not isinstance(self.model, Layer) else self.model.lengths_after(lengths)
+
+
+class Objective(Runner):
+    """The loss of a model's output, and its gradients.
+
+    Parameters
+    ----------
+    model : object
+        As of a `Runner`.
+    loss : callable
+        ``loss(y, target)`` returns (value, dy), the mean over the positions that count and its gradient, as
+        `fastrnn.mse_loss` does. A mean over anything else is a `Mean`. See `applied` for padded batches.
+
+    Attributes
+    ----------
+    takes : mapping
+        The arguments of the loss by name.
+    """
+
+    def __init__(self, model: Any, loss: Loss) -> None:
+        self.loss, self.takes = loss, arguments_of(loss)
+        super().__init__(model, self.of_rows)
+        if isinstance(loss, type) or not callable(loss):
+            raise TypeError(f"loss: expected a function loss(y, target), got {kind_of(loss)}")
+
+    @property
+    def of_rows(self) -> bool:
+        """Whether the loss is one of whole rows, as `ctc_loss`, and not of positions."""
+        return "input_lengths" in self.takes
 
     def cost(self, y: Any, target: Any, lengths: Any, weight: Any = None) -> tuple[float, Array]:
         """The loss, a `Mean` if it returns one, and its gradient with respect to y; 0 where nothing counts.

@@ -14,7 +14,7 @@ from .._data.inputs import Rows, rows_of
 from .._data.reading import Reading
 from .._data.rows import ArrayRows, SequenceRows
 from .._data.source import is_list_of_batches
-from .objective import Objective
+from .objective import Runner
 
 
 def predict(model: Any, x: Any, lengths: ArrayLike | None = None, *, batch_size: int = 256) -> Any:
@@ -55,30 +55,26 @@ def predict(model: Any, x: Any, lengths: ArrayLike | None = None, *, batch_size:
     >>> [len(y) for y in fr.predict(model.layers[0], sequences)]
     [5, 2, 4]
     """
-    objective, batch_size = Objective(model, _no_loss), as_size("batch_size", batch_size)
+    runner, batch_size = Runner(model), as_size("batch_size", batch_size)
     is_data = isinstance(x, list | tuple | dict) or hasattr(x, "__array__") or hasattr(x, "__dlpack__")
     if not is_data or is_list_of_batches(x):
         if lengths is not None or not hasattr(x, "__iter__"):
             name = "x: expected arrays, lists or" if lengths is None else "lengths: expected none for"
             raise TypeError(f"{name} an iterable of batches, got {type(x if lengths is None else lengths).__name__}")
-        return (objective.run(Batch(batch), training=False)[0] for batch in x)
-    rows = rows_of(x, None, lengths, objective.reading)
+        return (runner.run(Batch(batch), training=False)[0] for batch in x)
+    rows = rows_of(x, None, lengths, runner.reading)
     if not rows.count:
         raise ValueError("x: expected at least one row, got none")
-    return _gathered(rows, list(_outputs(objective, rows, batch_size)), objective.reading)
+    return _gathered(rows, list(_outputs(runner, rows, batch_size)), runner.reading)
 
 
-def _no_loss(y: Any, target: Any) -> Any:
-    raise NotImplementedError
-
-
-def _outputs(objective: Objective, rows: Rows, batch_size: int) -> Iterator[tuple[Array, Array, bool]]:
+def _outputs(runner: Runner, rows: Rows, batch_size: int) -> Iterator[tuple[Array, Array, bool]]:
     """(rows, their output with the rows first, whether it had time first) of each batch, of similar lengths."""
     order = np.arange(rows.count) if rows.lengths is None else np.argsort(rows.lengths, kind="stable")
     for part in np.split(order, range(batch_size, rows.count, batch_size)):
         batch = rows.batch(part)
-        y = np.asarray(objective.run(batch, training=False)[0])
-        time_first = _has_time_first(y, batch, objective.reading)
+        y = np.asarray(runner.run(batch, training=False)[0])
+        time_first = _has_time_first(y, batch, runner.reading)
         yield part, y.swapaxes(0, 1) if time_first else y, time_first
 
 
