@@ -15,7 +15,9 @@ from fastrnn.io import _container as container
 from fastrnn.io._checkpoints import read_checkpoint, write_checkpoint
 
 
-@pytest.mark.parametrize("wrong", [object(), {1, 2}, {3: 4}, b"bytes", 1j], ids=repr)
+@pytest.mark.parametrize(
+    "wrong", [object(), {1, 2}, {3: 4}, b"bytes", 1j], ids=lambda wrong: repr(wrong).partition(" at ")[0]
+)
 def test_what_cannot_be_written(wrong, saved):
     path, parts = saved
     before = path.read_bytes()
