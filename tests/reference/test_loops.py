@@ -69,6 +69,48 @@ def test_ragged_equals_each_row_alone(cell, reverse):
 
 @each_cell
 @each_direction
+def test_a_reset_begins_another_sequence(cell, reverse):
+    """Row 0 is cut before time 2, row 3 before its first step: its parts are calls of their own."""
+    args, upstream = random_arrays(cell)
+    resets = np.zeros((T, N), bool)
+    resets[2, 0] = resets[0, 3] = True
+    y, hn, _, tape = forward(cell, args, resets=resets, reverse=reverse)
+    dx, dh0, *_ = reference.backward(cell, tape, **upstream)
+    zeros = dict.fromkeys(("h0", "c0", "dhn", "dcn"), np.zeros((1, H)))
+    zeros = {name: None if name[:2] in ("c0", "dc") and not CELLS[cell].has_c else zero for name, zero in zeros.items()}
+    for n, part, at_start, at_end in (
+        (0, slice(0, 2), True, False),
+        (0, slice(2, T), False, True),
+        (3, slice(T), False, True),
+    ):
+        enters, leaves = (at_end, at_start) if reverse else (at_start, at_end)
+        own, above = (
+            {
+                name: None
+                if a is None
+                else a[part, [n]]
+                if a.ndim == 3
+                else a[[n]]
+                if name in ("h0", "c0", "dhn", "dcn")
+                else a
+                for name, a in arrays.items()
+            }
+            for arrays in (args, upstream)
+        )
+        own |= {} if enters else {name: zeros[name] for name in ("h0", "c0")}
+        above |= {} if leaves else {name: zeros[name] for name in ("dhn", "dcn")}
+        out, gradients = run(cell, own, above, reverse=reverse)
+        assert_close(y[part, [n]], out["y"], "rounding")
+        assert_close(dx[part, [n]], gradients["x"], "rounding")
+        if leaves:
+            assert_close(hn[[n]], out["hn"], "rounding")
+        if enters:
+            assert_close(dh0[[n]], gradients["h0"], "rounding")
+    assert not (hn if reverse else dh0)[3].any()
+
+
+@each_cell
+@each_direction
 def test_length_zero_returns_the_initial_state(cell, reverse):
     """A row without steps hands its state and the state's gradient through unchanged."""
     args, upstream = random_arrays(cell)

@@ -27,6 +27,8 @@ class Step(NamedTuple):
     t: int
     rows: Array
     """(N,) bool: the rows that have a step t. The other arrays are of these rows alone."""
+    reset: Array
+    """(N,) bool: the rows whose state is set to zero before time t, so after this step in reverse."""
     fractions: tuple[Array, Any]
     """k of h, and k of c or None."""
     saved: Saved
@@ -41,6 +43,13 @@ class Tape(NamedTuple):
     """w_ih, w_hh, b_ih, b_hh."""
     steps: list[Step]
     """In the order in which they were taken."""
+    reverse: bool
+
+
+def _set_to_zero(rows: Array, *states: Array | None) -> None:
+    for state in states:
+        if state is not None:
+            state[rows] = 0
 
 
 def forward(
@@ -52,6 +61,7 @@ def forward(
     lengths: ArrayLike | None = None,
     reverse: bool = False,
     update: StateUpdate | None = None,
+    resets: ArrayLike | None = None,
 ) -> tuple[Array, Array, Array | None, Tape]:
     """Run one layer in one direction. Shapes are not checked, to keep the equations readable.
 
@@ -71,6 +81,8 @@ def forward(
         Run backwards in time, from each row's own last step to its first.
     update : StateUpdate, default StateUpdate()
         By default the state of the cell passes from step to step unchanged.
+    resets : array_like of bool, shape (T, N), default none
+        No state passes between time t - 1 and time t of row n where resets[t, n], in either direction: it is zero.
 
     Returns
     -------
@@ -103,6 +115,8 @@ def forward(
     m = np.broadcast_to(m, h0.shape)
     b_ih, b_hh = (np.zeros(len(w_hh), dtype) if b is None else b for b in (b_ih, b_hh))
 
+    resets = np.zeros((T, N), bool) if resets is None else np.asarray(resets)
+
     h = h0.astype(dtype)
     k_c: Any = None
     c: Any = c0.astype(dtype) if c0 is not None and has_c else None
@@ -110,6 +124,9 @@ def forward(
     steps = []
     for t in reversed(range(T)) if reverse else range(T):
         rows = t < lengths  # (N,) bool: only the rows that have a step t take it
+        reset = rows & resets[t]
+        if not reverse:
+            _set_to_zero(reset, h, c)
         a_x = x[t, rows] @ w_ih.T + b_ih
         h_t, c_t, saved = step(a_x, h[rows], c[rows] if has_c else None, w_hh, b_hh, m[rows])
         k = fraction_h[t, rows]
@@ -117,8 +134,10 @@ def forward(
         if has_c:
             k_c = fraction_c[t, rows]
             c[rows] = k_c * c_t + (1 - k_c) * c[rows]
-        steps.append(Step(t, rows, (k, k_c), saved))
-    return y, h, c, Tape(x, weights, steps)
+        if reverse:
+            _set_to_zero(reset, h, c)
+        steps.append(Step(t, rows, reset, (k, k_c), saved))
+    return y, h, c, Tape(x, weights, steps, reverse)
 
 
 def backward(
@@ -153,13 +172,17 @@ def backward(
     dc: Any = (zeros if dcn is None else dcn).astype(dtype) if has_c else None
     dx, dw_ih, dw_hh = (np.zeros(a.shape, dtype) for a in (x, w_ih, w_hh))
     db_ih, db_hh = np.zeros(len(w_ih), dtype), np.zeros(len(w_hh), dtype)
-    for t, rows, (k, k_c), saved in reversed(tape.steps):
+    for t, rows, reset, (k, k_c), saved in reversed(tape.steps):
+        if tape.reverse:
+            _set_to_zero(reset, dh, dc)
         dh_t = dh[rows] + dy[t, rows]  # h_t went into the next step and into y
         dc_t = k_c * dc[rows] if has_c else None
         da_x, dh_prev, dc_prev, dw_hh_t, db_hh_t = step(saved, k * dh_t, dc_t, w_hh, lambda a: np.clip(a, -clip, clip))
         dh[rows] = dh_prev + (1 - k) * dh_t
         if has_c:
             dc[rows] = dc_prev + (1 - k_c) * dc[rows]
+        if not tape.reverse:
+            _set_to_zero(reset, dh, dc)
         dx[t, rows] = da_x @ w_ih  # a_x = x[t] @ w_ih.T + b_ih
         dw_ih += da_x.T @ x[t, rows]
         db_ih += da_x.sum(axis=0)
