@@ -54,6 +54,11 @@ typedef struct {
     const fr_idx *rows;    /* (N) batch rows, longest first. NULL: rows 0..N-1, all of length T */
     const fr_idx *lengths; /* (N) their lengths, not increasing. NULL with rows */
     const fr_idx *first;   /* (T+1) tape row at which a step begins; first[T] = R. NULL with rows */
+    /* Batch rows may be parts of longer ones, each with a state of its own. Row rows[i] is then time start[i] and the
+     * lengths[i] - 1 after it of row source[i] of the sequences and of the mask, which may be of any size; states
+     * remain (N, H), and y is not zeroed beyond the parts. NULL: each from time 0 of the sequences' row rows[i] */
+    const fr_idx *source; /* (N) */
+    const fr_idx *start;  /* (N) NULL with source */
 } fr_desc;
 
 /* Packed weights, in the layout of one engine. They depend on (cell, dtype, isa, I, H); T, N and rows are not read. */

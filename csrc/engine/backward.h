@@ -103,7 +103,7 @@ static void through_mask(const struct backward_call *f, const struct back_step *
 {
     const fr_idx H = f->d->H;
     for (fr_idx i = 0; i < step->n; i++) {
-        const real *mask = (const real *)f->a->state_update.mask + row_at(f->d, position(f->group, lo + i)) * H;
+        const real *mask = (const real *)f->a->state_update.mask + source_at(f->d, position(f->group, lo + i)) * H;
         for (fr_idx j = f->units.lo; j < f->units.hi; j += VL) {
             const fr_idx at = i * step->ld + j;
             store(to + at, vfma(load(step->dm + at), load_part(mask + j, H - j), load(to + at)));

@@ -176,7 +176,7 @@ INLINE void copy_row(real *to, const real *from, fr_idx n)
         memcpy(to, from, (size_t)n * sizeof(real));
 }
 
-/* After the last step: the state of each row at its own end, and zeros beyond it. */
+/* After the last step: the state of each row at its own end, and zeros beyond it if the row is a whole one. */
 static void finish_rows(const struct forward_call *f)
 {
     const fr_desc *d = f->d;
@@ -193,7 +193,7 @@ static void finish_rows(const struct forward_call *f)
                      : c_0  ? c_0 + row * H
                             : NULL,
                      H);
-        for (fr_idx t = length; t < d->T; t++)
+        for (fr_idx t = length; !d->source && t < d->T; t++)
             memset(f->y.at + t * f->y.st + row * f->y.sn, 0, (size_t)H * sizeof(real));
     }
 }

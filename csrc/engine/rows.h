@@ -4,15 +4,24 @@
  *
  * A batch row runs for as many steps as it is long. The description lists the rows longest first, so those that run at
  * a step are the first ones, and the tape is compact: step s holds tape rows first[s] .. first[s+1]-1, nothing for a
- * row that has ended. Position i is a row's place in that order. */
+ * row that has ended. Position i is a row's place in that order. A row of the batch need not be a whole row of the
+ * caller's sequences: where a state begins anew in the middle of one, there begins another row of the batch. */
 INLINE fr_idx row_at(const fr_desc *d, fr_idx i) { return d->rows ? d->rows[i] : i; }
+
+/* The row of the sequences that position i reads, and the first time of it. */
+INLINE fr_idx source_at(const fr_desc *d, fr_idx i) { return d->source ? d->source[i] : row_at(d, i); }
+
+INLINE fr_idx start_at(const fr_desc *d, fr_idx i) { return d->start ? d->start[i] : 0; }
 
 INLINE fr_idx length_at(const fr_desc *d, fr_idx i) { return d->rows ? d->lengths[i] : d->T; }
 
 INLINE fr_idx first_of(const fr_desc *d, fr_idx s) { return d->rows ? d->first[s] : s * d->N; }
 
 /* The time that position i reads at step s. */
-INLINE fr_idx time_at(const fr_desc *d, fr_idx s, fr_idx i) { return d->reverse ? length_at(d, i) - 1 - s : s; }
+INLINE fr_idx time_at(const fr_desc *d, fr_idx s, fr_idx i)
+{
+    return start_at(d, i) + (d->reverse ? length_at(d, i) - 1 - s : s);
+}
 
 /* The positions of one row group: base, base + stride, ... Ragged rows are assigned round-robin, so that every group
  * has nearly as much to do at every step; full ones stay neighbours, which keeps what a thread writes together. */
@@ -38,7 +47,7 @@ INLINE fr_idx running(const fr_desc *d, fr_idx s, struct group g, fr_idx lo, fr_
     return n < lo ? 0 : n < hi ? n - lo : hi - lo;
 }
 
-/* An array (T, N, ...) of the caller's, with its strides. */
+/* A sequence (T, N, ...) of the caller's, with its strides. */
 struct field {
     real  *at;
     fr_idx st, sn;
@@ -46,7 +55,7 @@ struct field {
 
 INLINE real *field_row(const fr_desc *d, struct field f, fr_idx s, fr_idx i)
 {
-    return f.at + time_at(d, s, i) * f.st + row_at(d, i) * f.sn;
+    return f.at + time_at(d, s, i) * f.st + source_at(d, i) * f.sn;
 }
 
 /* A field that is only read. */
@@ -64,7 +73,7 @@ INLINE const real *state_before(const fr_desc *d, struct field y, const real *h_
 /* to = from times the mask (N, H) of position i */
 INLINE const real *masked_row(const fr_desc *d, const real *mask, fr_idx i, const real *from, real *to)
 {
-    mask += row_at(d, i) * d->H;
+    mask += source_at(d, i) * d->H;
     for (fr_idx j = 0; j < d->H; j++)
         to[j] = from[j] * mask[j];
     return to;

@@ -38,6 +38,8 @@ cdef extern from "fastrnn.h" nogil:
         const fr_idx *rows
         const fr_idx *lengths
         const fr_idx *first
+        const fr_idx *source
+        const fr_idx *start
 
     int fr_pack_bytes(const fr_desc *d, fr_pass which, size_t *nbytes)
     int fr_pack(const fr_desc *d, fr_pass which, const void *w_ih, const void *w_hh, const void *b_ih, const void *b_hh,

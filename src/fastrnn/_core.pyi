@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 _Float: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 _Pair: TypeAlias = tuple[_Float | None, _Float | None]  # of h and c
 _Triple: TypeAlias = tuple[_Float | None, _Float | None, _Float | None]
-_Order: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
+_Indices: TypeAlias = NDArray[np.intp]
+_Order: TypeAlias = tuple[_Indices, _Indices, _Indices, _Indices | None, _Indices | None]
 
 class _Access(Protocol):
     count: int

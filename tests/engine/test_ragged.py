@@ -9,7 +9,7 @@ from support.foreign_arrays import OnlyDLPack
 from support.layers import argument_refused, assert_same_bits
 from support.recurrent import make_layer, random_state, sequence, train, without_batch
 
-from fastrnn._engine.ragged import length_mask, order_of, tape_rows
+from fastrnn._engine.ragged import Rows, length_mask, tape_rows
 
 T, N, I, H = 5, 2, 3, 4
 
@@ -123,7 +123,7 @@ def test_rows_of_length_0_pass_the_state_through(cell, isa, dtype, rng):
 def test_the_order_puts_the_longest_rows_first(lengths):
     """Rows of one length stay in their order; each step owns a row of the tape for each row that runs."""
     lengths, steps = np.array(lengths, int), 5
-    order = order_of(lengths, steps)
+    order = Rows(lengths, None).order(steps)
     if order is None:
         assert (lengths == steps).all()
         return
@@ -134,7 +134,7 @@ def test_the_order_puts_the_longest_rows_first(lengths):
 
 
 def test_full_rows_need_no_order():
-    assert order_of(None, 5) is order_of(np.array([5, 5]), 5) is None
+    assert Rows(None, None).order(5) is Rows(np.array([5, 5]), None).order(5) is None
     assert tape_rows(None, 5, 2) == 10
 
 

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.layers import flat
 from support.recurrent import RECURRENT_CELLS, as_state, as_tuple, make_layer, random_state
+from support.resets import random_resets, train_apart
 from support.tolerance import assert_close
 
 import fastrnn as fr
@@ -88,6 +90,17 @@ def test_a_sequence_is_its_pieces_with_carried_state(problem, data):
         piece, state = layer(x[start:stop], state, np.clip(lengths - start, 0, stop - start))
         pieces.append(piece)
     same([np.concatenate(pieces), *as_tuple(state)], [y, *as_tuple(final)])
+
+
+@given(problems())
+def test_resets_cut_rows_into_sequences_of_their_own(problem):
+    isa, layer, x, lengths, state, rng = problem
+    _core.set_isa(isa)
+    dy, dstate = upstream(layer, x, rng)
+    resets = random_resets(*x.shape[:2], rng)
+    y, final, tape = layer.forward(x, state, lengths, resets=resets)
+    cut = [y, final, *layer.backward(tape, dy, dstate)]
+    same(flat(cut), flat(train_apart(layer, x, state, lengths, resets, dy, dstate)))
 
 
 @given(problems())

@@ -4,9 +4,10 @@
 cdef class Recurrence:
     """How one call runs through time.
 
-    order is (rows, lengths, first) of fr_desc, or None where every row has T steps; reverse runs each row from its end.
+    order is (rows, lengths, first, source, start) of fr_desc, the last two None where rows are whole; or None where
+    every row has T steps. reverse runs each row from its end.
     """
-    cdef Array rows, lengths, first
+    cdef Array rows, lengths, first, source, start
     cdef StateUpdate state_update
     cdef bint reverse
     cdef int n_threads
@@ -14,6 +15,7 @@ cdef class Recurrence:
     def __init__(self, order, StateUpdate state_update, bint reverse, int n_threads):
         if order is not None:
             self.rows, self.lengths, self.first = Array(order[0]), Array(order[1]), Array(order[2])
+            self.source, self.start = Array(order[3]), Array(order[4])
         self.state_update, self.reverse, self.n_threads = state_update, reverse, n_threads
 
     cdef int describe(self, Pack pack, const Py_buffer *x, fr_desc *d) except -1:
@@ -28,6 +30,9 @@ cdef class Recurrence:
             d.rows = <const fr_idx *>self.rows.at()
             d.lengths = <const fr_idx *>self.lengths.at()
             d.first = <const fr_idx *>self.first.at()
+            if self.source.held:  # rows that are parts of those of x
+                d.T, d.N = self.first.view.shape[0] - 1, self.rows.view.shape[0]
+                d.source, d.start = <const fr_idx *>self.source.at(), <const fr_idx *>self.start.at()
         return 0
 
 

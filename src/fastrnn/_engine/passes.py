@@ -13,12 +13,9 @@ import numpy as np
 from .. import _core
 from .arguments import FLOATS, Array
 from .cells import Cell
-from .ragged import Order, tape_rows
+from .parts import State
+from .ragged import Order, length_mask, tape_rows
 from .threads import effective
-
-State = tuple[
-    Array | None, Array | None
-]  # h and c, (N, H); None is zero, and stands for a c that the cell does not have
 
 
 class StateUpdate(NamedTuple):
@@ -55,6 +52,7 @@ class Recurrence(NamedTuple):
 def _for_core(recurrence: Recurrence) -> Any:
     """A `Recurrence` as `_core` takes it."""
     order, update, reverse = recurrence
+    order = None if order is None else order[:5]
     return _core.Recurrence(order, _PLAIN if update is PLAIN else _core.StateUpdate(*update), reverse, effective())
 
 
@@ -189,7 +187,10 @@ def forward(
         Keep what `backward` needs.
     """
     T, N, H = y.shape
-    gates = c = None
+    order, gates, c = recurrence.order, None, None
+    initial, last, parts = state, final, None if order is None else order.parts
+    if parts is not None:
+        state, final = parts.of_rows(initial, not recurrence.reverse), parts.like(last)
     if keep:
         rows = tape_rows(recurrence.order, T, N)
         gates = _reused(pack, (rows, cell.saved, H), x.dtype) if cell.recurrent else None
@@ -197,6 +198,10 @@ def forward(
         h_0, c_0 = (None if array is None else array.copy() for array in state)
         state = h_0, c_0
     _core.forward(pack, _for_core(recurrence), x, y, state, final, (gates, c))
+    if order is not None and parts is not None:
+        parts.to_rows(final, initial, last, recurrence.reverse)
+        if order.of.lengths is not None:
+            y[~length_mask(order.of.lengths, T)] = 0
     return Saved(pack, x, y, *state, gates, c, recurrence) if keep else None
 
 
@@ -232,8 +237,13 @@ def backward(
     if gates is None:  # a cell without memory saves nothing: its gates exist only as gradients
         T, N, H = dy.shape
         gates = _reused(saved.pack, (T * N, cell.saved, H), dy.dtype)
+    last, initial, parts = dfinal, dstate, None if saved.order is None else saved.order.parts
+    if parts is not None:
+        dfinal, dstate = parts.of_rows(last, saved.reverse), parts.like(initial)
     arrays = (saved.x, saved.y, saved.h_0, saved.c_0, gates, saved.c)
     _core.backward(saved.pack, _for_core(saved.recurrence), arrays, (dy, *dfinal), (dx, *dstate), grads)
+    if parts is not None:
+        parts.to_rows(dstate, last, initial, not saved.reverse)
     if after is not None:
         after(gates)
     _release(saved.pack, (gates, saved.c))

@@ -1,24 +1,70 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Rows of different lengths: the lengths themselves, and which rows run at which step."""
+"""Rows of different lengths, and resets inside them: which rows run at which step."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arguments import Array, as_integers
+from .arguments import Array, as_array, as_integers
+from .layout import Layout
+from .parts import Parts, cut
+
+
+class Rows(NamedTuple):
+    """The steps of each row of a batch, and those before which its state is set to zero.
+
+    A layer passes it on in place of lengths. Where it comes from a caller nothing is checked yet: see `as_rows`.
+    """
+
+    lengths: Any  # (N,); None: every row is full
+    resets: Any  # (T, N), laid out as x; None: there are none
+
+    def inside(self, block: slice) -> "Rows":
+        """Those of a slice of time."""
+        lengths, resets = self
+        if lengths is not None:
+            lengths = np.clip(lengths - block.start, 0, block.stop - block.start)
+        return Rows(lengths, None if resets is None else resets[block])
+
+    def order(self, T: int) -> "Order | None":
+        """Which rows run at which of T steps; None if all run at all of them."""
+        lengths, resets = self
+        if resets is not None:
+            parts, steps = cut(np.full(resets.shape[1], T) if lengths is None else lengths, resets)
+            order = Order(*sorted_by_length(steps, int(steps.max(initial=0))), parts=parts, of=self)
+            return order._replace(source=parts.source[order.rows], start=parts.start[order.rows])
+        return None if lengths is None or (lengths == T).all() else Order(*sorted_by_length(lengths, T), of=self)
+
+
+FULL = Rows(None, None)
 
 
 class Order(NamedTuple):
     """Which rows run at which step: the rows longest first, so that those that run are the first ones.
 
     `rows` (N,) are the batch rows in that order, `lengths` (N,) their lengths, and step s owns the tape rows
-    ``first[s]:first[s + 1]``, one for each row that runs; `first` is (T + 1,).
+    ``first[s]:first[s + 1]``, one for each row that runs; `first` is (T + 1,). Where resets cut rows into parts,
+    the batch rows are the parts: `source` and `start` are those of `Parts`, in the order of `rows`.
     """
 
     rows: Array
     lengths: Array
     first: Array
+    source: Array | None = None
+    start: Array | None = None
+    parts: Parts | None = None
+    of: Rows = FULL
+
+
+def sorted_by_length(lengths: Array, T: int) -> tuple[Array, Array, Array]:
+    """`rows`, `lengths` and `first` of an `Order` of T steps."""
+    rows = np.argsort(-lengths, kind="stable")
+    ascending = lengths[rows][::-1]
+    running = len(rows) - np.searchsorted(ascending, np.arange(T), side="right")  # rows longer than s
+    first = np.zeros(T + 1, np.intp)
+    np.cumsum(running, out=first[1:])
+    return rows, np.ascontiguousarray(ascending[::-1]), first
 
 
 def as_lengths(lengths: ArrayLike, T: int, N: int, *, name: str = "lengths", of: str = "x") -> Array:
@@ -33,16 +79,24 @@ def as_lengths(lengths: ArrayLike, T: int, N: int, *, name: str = "lengths", of:
     return array.astype(np.intp)
 
 
-def order_of(lengths: Array | None, T: int) -> Order | None:
-    """The `Order` of a batch, or None without lengths or where every row is full."""
-    if lengths is None or (lengths == T).all():
-        return None
-    rows = np.argsort(-lengths, kind="stable")
-    ascending = lengths[rows][::-1]
-    running = len(rows) - np.searchsorted(ascending, np.arange(T), side="right")  # rows longer than s
-    first = np.zeros(T + 1, np.intp)
-    np.cumsum(running, out=first[1:])
-    return Order(rows, np.ascontiguousarray(ascending[::-1]), first)
+def as_rows(rows: Any, T: int, N: int, layout: Layout) -> Rows:
+    """The rows of a batch, checked: of lengths, or of lengths and resets laid out as x; None is every row in full."""
+    if rows is None:
+        return FULL
+    lengths, resets = rows if isinstance(rows, Rows) else (rows, None)
+    if lengths is not None:
+        lengths = as_lengths(lengths, T, N)
+    if resets is not None:
+        resets = as_array("resets", resets, "bools")
+        expected = layout.shape(T, N, 1)[:-1]
+        if resets.dtype != bool:
+            raise TypeError(
+                f"resets: expected bools, True for steps that begin with a state of zero, got {resets.dtype}"
+            )
+        if resets.shape != expected:
+            raise ValueError(f"resets: expected {expected}, the steps of x, got {resets.shape}")
+        resets = layout.time_major(resets[..., None])[..., 0] if resets.any() else None
+    return Rows(lengths, resets)
 
 
 def tape_rows(order: Order | None, T: int, N: int) -> int:

@@ -17,7 +17,6 @@ from . import passes
 from .arguments import Array
 from .cells import Cell
 from .passes import Recurrence, State
-from .ragged import Order, order_of
 
 # Large enough that a block is several chunks of the engine's backward loop and that the cost of a call is negligible;
 # small enough that its gates stay in the last cache.
@@ -50,17 +49,8 @@ def blocks(T: int, N: int, reverse: bool) -> list[slice]:
 def _inside(recurrence: Recurrence, block: slice) -> Recurrence:
     """The recurrence of a block."""
     order, update, reverse = recurrence
-    return Recurrence(_order_inside(order, block), update.steps(block), reverse)
-
-
-def _order_inside(order: Order | None, block: slice) -> Order | None:
-    """Which rows run at which step of a block."""
-    if order is None:
-        return None
-    lengths = np.empty_like(order.lengths)
-    lengths[order.rows] = order.lengths
-    steps = block.stop - block.start
-    return order_of(np.clip(lengths - block.start, 0, steps), steps)
+    order = None if order is None else order.of.inside(block).order(block.stop - block.start)
+    return Recurrence(order, update.steps(block), reverse)
 
 
 def forward(cell: Cell, pack: Any, recurrence: Recurrence, x: Array, y: Array, state: State, final: State) -> Saved:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._engine.arguments import Array, as_array
-from .._engine.ragged import as_lengths, length_mask
+from .._engine.ragged import Rows, as_lengths, length_mask
 
 
 class Kept(NamedTuple):
@@ -52,8 +52,17 @@ class Kept(NamedTuple):
         return self.gathered(dy) if self.in_time else dy
 
 
-def without_masked(layer: Any, x: Any, lengths: Any, mask: Any) -> tuple[Array, Array | None, Kept]:
-    """x with the kept steps alone, their lengths, and where they were.
+def steps_to_read(layer: Any, x: Any, lengths: Any, mask: Any, resets: Any) -> tuple[Any, Any, Kept | None]:
+    """x and its rows as a layer's `_forward` takes them, and which steps of x they are if a mask leaves some out."""
+    if resets is not None and not layer.takes_resets:
+        raise TypeError(f"resets: expected None, since {type(layer).__name__} takes none, or a layer in it")
+    if mask is not None:
+        return without_masked(layer, x, lengths, mask, resets)
+    return x, lengths if resets is None else Rows(lengths, resets), None
+
+
+def without_masked(layer: Any, x: Any, lengths: Any, mask: Any, resets: Any = None) -> tuple[Array, Any, Kept]:
+    """x with the kept steps alone, their lengths (with resets, `Rows`), and where they were.
 
     Parameters
     ----------
@@ -63,6 +72,8 @@ def without_masked(layer: Any, x: Any, lengths: Any, mask: Any) -> tuple[Array, 
         Steps beyond them do not count, whatever the mask says.
     mask : array_like of bool
         The first axes of x: (T, N), with `batch_first` (N, T), or unbatched (T,).
+    resets : array_like of bool, optional
+        Likewise; none at a step that is left out.
     """
     array, keep = as_array("x", x), as_array("mask", mask, "bools")
     if keep.dtype != bool:
@@ -88,4 +99,19 @@ def without_masked(layer: Any, x: Any, lengths: Any, mask: Any) -> tuple[Array, 
     else:
         found = Kept((steps, rows), (places, rows), (T, N), (longest, N), counts, True)
     found = found._replace(in_time=layer.lengths_after(counts) is not None)
-    return found.gathered(array), found.lengths, found
+    rows_of = found.lengths if resets is None else Rows(found.lengths, kept_resets(found, resets, keep))
+    return found.gathered(array), rows_of, found
+
+
+def kept_resets(kept: Kept, resets: Any, keep: Array) -> Array:
+    """The resets at the steps that a mask keeps, or an error that names them."""
+    resets = as_array("resets", resets, "bools")
+    if resets.dtype != bool:
+        raise TypeError(f"resets: expected bools, True for steps that begin with a state of zero, got {resets.dtype}")
+    if resets.shape != keep.shape:
+        raise ValueError(f"resets: expected {keep.shape}, the steps of x, got {resets.shape}")
+    wrong = np.argwhere(resets & ~keep)
+    if len(wrong):
+        at = tuple(map(int, wrong[0]))
+        raise ValueError(f"resets: expected False at steps that mask leaves out, got True at {at}; mark the next step")
+    return kept.gathered(resets)

@@ -8,10 +8,10 @@ from numpy.typing import ArrayLike
 
 from .._engine.arguments import Array, as_floats
 from .._engine.layout import Layout
-from .._engine.ragged import as_lengths, length_mask
+from .._engine.ragged import Rows, as_rows, length_mask
 from ._container import Container
 from ._layer import Layer
-from ._masked import without_masked
+from ._masked import steps_to_read
 from ._options import Sublayer
 from ._parameters import NamedArrays
 from ._signal import Axes, Signal
@@ -41,10 +41,9 @@ class Residual(Container, Generic[Inner]):
 
     Notes
     -----
-    It takes and returns what the layer does: for a recurrent layer ``y, state = residual(x, state, lengths, mask)``,
-    with the state of the layer. Where the layer reads `lengths`, y is 0 beyond each row's length, as recurrent layers
-    leave it, and so is the gradient of x. A layer without lengths (`Linear`) treats all positions alike, and so does
-    the sum.
+    It takes and returns what the layer does: for a recurrent layer ``y, state = residual(x, state, lengths)``, with
+    the state of the layer. Where the layer reads `lengths`, y is 0 beyond each row's length, as recurrent layers leave
+    it, and so is the gradient of x. A layer without lengths (`Linear`) treats all positions alike, and so does the sum.
 
     Examples
     --------
@@ -127,7 +126,8 @@ class Residual(Container, Generic[Inner]):
             return None
         layout = Layout(x.ndim != 2, bool(self.batch_first))
         T, N, _ = layout.time_major(x).shape
-        return layout, ~length_mask(as_lengths(lengths, T, N), T)
+        lengths = as_rows(lengths, T, N, layout).lengths
+        return None if lengths is None else (layout, ~length_mask(lengths, T))
 
     def apply(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, Any, Tape | None]:
         x = as_floats("x", x, self.dtype)
@@ -147,15 +147,18 @@ class Residual(Container, Generic[Inner]):
         tape.close([inner])
         return dx + dy if kept is None else kept.scattered(dx + dy), dstate
 
-    def _run(self, x: Any, state: Any, lengths: Any, mask: Any, training: bool) -> tuple[Array, Any, Tape | None]:
+    @property
+    def takes_resets(self) -> bool:
+        return self.layer.takes_resets
+
+    def _run(self, x: Any, state: Any, rows: Rows, mask: Any, training: bool) -> tuple[Array, Any, Tape | None]:
         """`apply` of the steps that a mask keeps."""
+        lengths, resets = rows
         reads = self.stateful or self.takes_lengths
         self._check_arguments(state=(state, self.stateful), lengths=(lengths, reads), mask=(mask, reads))
-        if mask is None:
-            return self.apply(x, state, lengths, training)
-        x, lengths, kept = without_masked(self, x, lengths, mask)
-        y, state, tape = self.apply(x, state, lengths, training)
-        y = kept.scattered(y)
+        x, read, kept = steps_to_read(self, x, lengths, mask, resets)
+        y, state, tape = self.apply(x, state, read, training)
+        y = y if kept is None else kept.scattered(y)
         if tape is not None:
             tape.shape, tape._kept = y.shape, kept
         return y, state, tape
@@ -178,12 +181,15 @@ class Residual(Container, Generic[Inner]):
         state: State | None = None,
         lengths: ArrayLike | None = None,
         mask: ArrayLike | None = None,
+        resets: ArrayLike | None = None,
     ) -> tuple[Array, State]: ...
     @overload
     def __call__(self: "Residual[StatelessLayer]", x: ArrayLike) -> Array: ...
-    def __call__(self, x: ArrayLike, state: Any = None, lengths: Any = None, mask: Any = None) -> Any:
+    def __call__(
+        self, x: ArrayLike, state: Any = None, lengths: Any = None, mask: Any = None, resets: Any = None
+    ) -> Any:
         """Inference: y, or (y, state) of a layer with a state."""
-        return self._results(*self._run(x, state, lengths, mask, training=False)[:2])
+        return self._results(*self._run(x, state, Rows(lengths, resets), mask, training=False)[:2])
 
     @overload
     def forward(
@@ -192,12 +198,15 @@ class Residual(Container, Generic[Inner]):
         state: State | None = None,
         lengths: ArrayLike | None = None,
         mask: ArrayLike | None = None,
+        resets: ArrayLike | None = None,
     ) -> tuple[Array, State, Tape]: ...
     @overload
     def forward(self: "Residual[StatelessLayer]", x: ArrayLike) -> tuple[Array, Tape]: ...
-    def forward(self, x: ArrayLike, state: Any = None, lengths: Any = None, mask: Any = None) -> Any:
+    def forward(
+        self, x: ArrayLike, state: Any = None, lengths: Any = None, mask: Any = None, resets: Any = None
+    ) -> Any:
         """Training: (y, tape), or (y, state, tape). `x` must not be changed before `backward`."""
-        return self._results(*self._run(x, state, lengths, mask, training=True))
+        return self._results(*self._run(x, state, Rows(lengths, resets), mask, training=True))
 
     @overload
     def backward(

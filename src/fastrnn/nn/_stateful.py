@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from .._engine.arguments import Array
 from ._layer import Layer
-from ._masked import without_masked
+from ._masked import steps_to_read
 from ._option import KW_ONLY
 from ._options import DType
 from ._results import checked_gradients, checked_output, checked_tuple
@@ -56,8 +56,9 @@ class StatefulLayer(Layer, Generic[State]):
         """
 
     def __call__(
-        self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None, mask: ArrayLike | None = None
-    ) -> tuple[Array, State]:
+        self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None,
+        mask: ArrayLike | None = None, resets: ArrayLike | None = None,
+    ) -> tuple[Array, State]:  # fmt: skip
         """Inference: (y, state). Keeps nothing.
 
         Parameters
@@ -69,6 +70,9 @@ class StatefulLayer(Layer, Generic[State]):
             How many steps of each row count, 0..T, in any order.
         mask : array_like of bool, shape (T, N), with `batch_first` (N, T), or unbatched (T,), optional
             False leaves a step out: the state passes over it, as if the row did not have it. By default all count.
+        resets : array_like of bool, laid out as `mask`, optional
+            The state is set to zero before each step that is True. From there on the row is another sequence: in a
+            second direction no state passes this place either.
 
         Returns
         -------
@@ -82,24 +86,22 @@ class StatefulLayer(Layer, Generic[State]):
         TypeError, ValueError
             An argument has the wrong dtype or shape; the message names it, what was expected and what came.
         """
-        kept = None
-        if mask is not None:
-            x, lengths, kept = without_masked(self, x, lengths, mask)
-        result = checked_output(self, self._forward(x, state, lengths, training=False), "y, state, saved")
+        x, rows, kept = steps_to_read(self, x, lengths, mask, resets)
+        result = checked_output(self, self._forward(x, state, rows, training=False), "y, state, saved")
         return result[:2] if kept is None else (kept.output(result[0]), result[1])
 
     def forward(
-        self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None, mask: ArrayLike | None = None
-    ) -> tuple[Array, State, Tape]:
+        self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None,
+        mask: ArrayLike | None = None, resets: ArrayLike | None = None,
+    ) -> tuple[Array, State, Tape]:  # fmt: skip
         """Training: like a call, with what is random, and saving what `backward` needs: (y, state, tape).
 
         The tape is for one call of `backward`. It may refer to `x` and `y` instead of copying them: `x` must not be
         changed before `backward`, and `y` may be read-only (copy it to change it).
         """
-        kept, x_shape = None, getattr(x, "shape", None)
-        if mask is not None:
-            x, lengths, kept = without_masked(self, x, lengths, mask)
-        y, final, saved = checked_output(self, self._forward(x, state, lengths, training=True), "y, state, saved")
+        x_shape = getattr(x, "shape", None)
+        x, rows, kept = steps_to_read(self, x, lengths, mask, resets)
+        y, final, saved = checked_output(self, self._forward(x, state, rows, training=True), "y, state, saved")
         y = y if kept is None else kept.output(y)
         tape = Tape(self, (saved,), y.shape, x_shape)
         tape._kept = kept

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..._engine.arguments import Array
 from ..._engine.layout import Layout, as_sequence, as_state
-from ..._engine.ragged import as_lengths
+from ..._engine.ragged import Rows, as_rows
 from .._container import Container
 from .._option import KW_ONLY
 from .._options import Flag, Sublayer
@@ -94,18 +94,22 @@ class Recurrent(Container, StatefulLayer[Any]):
     def features_after(self, features: int | None) -> int:
         return len(self.cells) * self.cell.output_size
 
+    @property
+    def takes_resets(self) -> bool:
+        return True
+
     # -- passes ------------------------------------------------------------------------------------------------------
 
     def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, Any, Any]:
         x, layout = as_sequence("x", x, self.cell.input_size, self.dtype, self.batch_first)
         T, N, _ = x.shape
-        lengths = np.full(N, T) if lengths is None else as_lengths(lengths, T, N)
+        rows = as_rows(lengths, T, N, layout)
         states, O = self._states("state", state, layout, N), self.cell.output_size
         y = np.zeros(layout.shape(T, N, len(self.cells) * O), self.dtype)
         steps = []
         for d, cell in enumerate(self.cells):
             out, own = layout.time_major(y)[..., d * O : (d + 1) * O], tuple(part[d] for part in states)
-            steps.append(run(cell, x, out, own, lengths, reverse=d == 1, keep=training))
+            steps.append(run(cell, x, out, own, rows, reverse=d == 1, keep=training))
         return y, self._state(states, layout), (layout, x.shape, steps)
 
     def _backward(self, saved: Any, dy: Array, dstate: Parts, extras: dict[str, float]) -> tuple[Array, Any]:
@@ -146,10 +150,25 @@ class Recurrent(Container, StatefulLayer[Any]):
         return CellStream(self, batch)
 
 
-def run(cell: Cell, x: Array, y: Array, state: Parts, lengths: Array, *, reverse: bool, keep: bool) -> list[Step]:
-    """One direction of x (T, N, I): writes y (T, N, O) and the state, and returns what is needed for the way back."""
-    steps, T = [], len(x)
+def run(cell: Cell, x: Array, y: Array, state: Parts, of: Rows, *, reverse: bool, keep: bool) -> list[Step | Array]:
+    """One direction of x (T, N, I): writes y (T, N, O) and the state, and returns what is needed for the way back.
+
+    That is, in the order of running: each step, and the rows (N,) of each reset.
+    """
+    steps: list[Step | Array] = []
+    T, N, _ = x.shape
+    lengths = np.full(N, T) if of.lengths is None else of.lengths
+
+    def reset(t: int) -> None:
+        rows = of.resets[t] & (t < lengths)
+        for part in state:
+            part[rows] = 0
+        if keep:
+            steps.append(rows)
+
     for t in reversed(range(T)) if reverse else range(T):
+        if of.resets is not None and not reverse:
+            reset(t)
         rows = t < lengths  # a mask, so that the cell gets copies, which nobody writes to
         if rows.any():
             y[t, rows], after, saved = cell.checked_step(x[t, rows], tuple(part[rows] for part in state))
@@ -157,10 +176,12 @@ def run(cell: Cell, x: Array, y: Array, state: Parts, lengths: Array, *, reverse
                 part[rows] = new
             if keep:
                 steps.append(Step(t, rows, saved))
+        if of.resets is not None and reverse:  # on the way to the step before it
+            reset(t)
     return steps
 
 
-def run_backward(cell: Cell, steps: list[Step], dy: Array, dstate: Parts, dx: Array) -> None:
+def run_backward(cell: Cell, steps: list[Step | Array], dy: Array, dstate: Parts, dx: Array) -> None:
     """Back through `run`: adds to dx (T, N, I), and writes the gradient of the initial state over that of the final.
 
     The gradients of the parameters are summed over the steps before they are added to what is in `grads`, so that the
@@ -169,7 +190,12 @@ def run_backward(cell: Cell, steps: list[Step], dy: Array, dstate: Parts, dx: Ar
     earlier = {name: grad.copy() for name, grad in cell.grads.items()}
     cell.zero_grad()
     try:
-        for t, rows, saved in reversed(steps):
+        for step in reversed(steps):
+            if not isinstance(step, Step):
+                for part in dstate:
+                    part[step] = 0
+                continue
+            t, rows, saved = step
             own = tuple(part[rows] for part in dstate)
             dx_t, before = cell.checked_step_backward(saved, dy[t, rows], own)
             dx[t, rows] += dx_t

@@ -143,11 +143,16 @@ class RecurrentBase(StatefulLayer[State]):
         copy._deterministic = True  # type: ignore[attr-defined]
         return copy
 
+    @property
+    def takes_resets(self) -> bool:
+        return not self.learn_initial_state  # the gradient of what is learned would come from every reset
+
     # -- passes ------------------------------------------------------------------------------------------------------
 
     def __call__(
-        self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None, mask: ArrayLike | None = None
-    ) -> tuple[Array, State]:
+        self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None,
+        mask: ArrayLike | None = None, resets: ArrayLike | None = None,
+    ) -> tuple[Array, State]:  # fmt: skip
         """Inference: keeps nothing.
 
         Parameters
@@ -159,6 +164,9 @@ class RecurrentBase(StatefulLayer[State]):
             How many steps of each row count, 0..T, in any order.
         mask : array_like of bool, shape (T, N), with `batch_first` (N, T), or unbatched (T,), optional
             False leaves a step out: the state passes over it, as if the row did not have it. By default all count.
+        resets : array_like of bool, laid out as `mask`, optional
+            The state is set to zero before each step that is True. From there on the row is another sequence: in a
+            second direction no state passes this place either.
 
         Returns
         -------
@@ -172,12 +180,12 @@ class RecurrentBase(StatefulLayer[State]):
         TypeError, ValueError
             An argument has the wrong dtype or shape; the message names it, what was expected and what came.
         """
-        if lengths is None and mask is None and (result := self._fast_path(x, state)) is not None:
+        if lengths is None and mask is None and resets is None and (result := self._fast_path(x, state)) is not None:
             return result  # type: ignore[return-value]
-        return super().__call__(x, state, lengths, mask)
+        return super().__call__(x, state, lengths, mask, resets)
 
     def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, State, Any]:
-        x, layout, initial, lengths = self.stack.enter(x, state, lengths, self.batch_first)
+        x, layout, initial, rows = self.stack.enter(x, state, lengths, self.batch_first)
         T, N, _ = x.shape
         initial = self.initial_states(N) if state is None else initial
         y = np.empty(layout.shape(T, N, self.num_directions * self.hidden_size), self.dtype)
@@ -185,11 +193,11 @@ class RecurrentBase(StatefulLayer[State]):
         if training:
             random = Random(self._rng, self.dropout, None if self._deterministic else self._regularization)
             states = initial, final
-            saved = forward(self.stack, x, layout.time_major(y), states, lengths, random, self.recompute)
+            saved = forward(self.stack, x, layout.time_major(y), states, rows, random, self.recompute)
             saved = saved._replace(from_parameters=self.learn_initial_state and state is None)
             y.flags.writeable = False  # the tape refers to it
         else:
-            self.stack.infer(x, layout.time_major(y), initial, final, lengths)
+            self.stack.infer(x, layout.time_major(y), initial, final, rows)
         return y, self._state(final, layout), (layout, saved)
 
     def _backward(self, saved: Any, dy: Array, dstate: Any, extras: dict[str, float]) -> tuple[Array, State]:

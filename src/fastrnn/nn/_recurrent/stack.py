@@ -15,7 +15,7 @@ from ..._engine.arguments import Array
 from ..._engine.cells import Cell
 from ..._engine.layout import Layout, StateArrays, as_sequence, as_states, h_and_c
 from ..._engine.passes import PLAIN, Recurrence, StateUpdate
-from ..._engine.ragged import Order, as_lengths, order_of
+from ..._engine.ragged import Order, Rows, as_rows
 from .._parameters import NamedArrays
 
 # Inference runs a stack in blocks of time, all layers on one block before the next, so that what passes between the
@@ -84,14 +84,12 @@ class Stack:
 
     # -- arguments ---------------------------------------------------------------------------------------------------
 
-    def enter(
-        self, x: Any, state: Any, lengths: Any, batch_first: bool
-    ) -> tuple[Array, Layout, StateArrays, Array | None]:
-        """The arguments of a call, checked: x (T, N, I), its layout, the initial state, and lengths or None."""
+    def enter(self, x: Any, state: Any, rows: Any, batch_first: bool) -> tuple[Array, Layout, StateArrays, Rows]:
+        """The arguments of a call, checked: x (T, N, I), its layout, the initial state, and its rows."""
         x, layout = as_sequence("x", x, self.I, self.dtype, batch_first)
         T, N, _ = x.shape
         states = self.as_states("state", state, N, layout)
-        return x, layout, states, None if lengths is None else as_lengths(lengths, T, N)
+        return x, layout, states, as_rows(rows, T, N, layout)
 
     def as_states(self, name: str, value: Any, N: int, layout: Layout) -> StateArrays:
         """A state, or the gradient of one, as a caller provides it."""
@@ -103,13 +101,13 @@ class Stack:
 
     # -- inference ---------------------------------------------------------------------------------------------------
 
-    def infer(self, x: Array, y: Array, state: StateArrays, final: StateArrays, lengths: Array | None) -> None:
+    def infer(self, x: Array, y: Array, state: StateArrays, final: StateArrays, rows: Rows) -> None:
         """Write y (T, N, D*H) and the final state."""
         if self.L == 1 or self.D == 2:
-            self._infer(x, y, state, final, order_of(lengths, len(x)))
+            self._infer(x, y, state, final, rows.order(len(x)))
             return
-        for block, order in time_blocks(x.shape[0], x.shape[1], self.H, lengths):
-            self._infer(x[block], y[block], state, final, order)
+        for block in time_blocks(x.shape[0], x.shape[1], self.H):
+            self._infer(x[block], y[block], state, final, rows.inside(block).order(block.stop - block.start))
             state = final
 
     def _infer(self, x: Array, y: Array, state: StateArrays, final: StateArrays, order: Order | None) -> None:
@@ -158,10 +156,8 @@ class Stack:
         return saved
 
 
-def time_blocks(T: int, N: int, features: int, lengths: Array | None) -> Iterator[tuple[slice, Order | None]]:
-    """Slices of time of some BLOCK_ELEMENTS each, and the order of the rows in each."""
+def time_blocks(T: int, N: int, features: int) -> Iterator[slice]:
+    """Slices of time of some BLOCK_ELEMENTS each."""
     steps = max(BLOCK_STEPS, BLOCK_ELEMENTS // (N * features)) if N else max(T, 1)
     for t in range(0, max(T, 1), steps):
-        block = slice(t, min(t + steps, T))
-        left = None if lengths is None else np.clip(lengths - t, 0, block.stop - t)
-        yield block, order_of(left, block.stop - t)
+        yield slice(t, min(t + steps, T))

@@ -10,7 +10,7 @@ import numpy as np
 from ..._engine import passes, recomputation
 from ..._engine.arguments import Array, Generator
 from ..._engine.layout import StateArrays, h_and_c
-from ..._engine.ragged import order_of
+from ..._engine.ragged import Rows
 from .regularization import Regularization, dropout_mask
 from .stack import Stack, WeightArrays
 
@@ -50,14 +50,14 @@ class Trained(NamedTuple):
 
 
 def forward(
-    stack: Stack, x: Array, y: Array, states: tuple[StateArrays, StateArrays], lengths: Array | None, random: Random,
+    stack: Stack, x: Array, y: Array, states: tuple[StateArrays, StateArrays], rows: Rows, random: Random,
     recompute: bool,
 ) -> Trained:  # fmt: skip
     """Write y (T, N, D*H) and the final state; `states` are the initial and the final one."""
     (T, N, _), D = x.shape, stack.D
     in_blocks = recompute and len(recomputation.blocks(T, N, False)) > 1
     run = recomputation.forward if in_blocks else partial(passes.forward, keep=True)
-    order, trained = order_of(lengths, T), Trained([], [], [])
+    order, trained = rows.order(T), Trained([], [], [])
     for layer in range(stack.L):
         last = layer == stack.L - 1
         out = y if last else np.empty((T, N, D * stack.H), stack.dtype)

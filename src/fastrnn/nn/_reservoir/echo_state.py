@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from ..._engine import passes
 from ..._engine.arguments import Array, as_nonnegative, as_size
+from ..._engine.ragged import Rows
 from .layer import ReservoirLayer
 from .ridge import Ridge
 from .sequences import as_sequences, batches, finite, groups, pad
@@ -142,7 +143,7 @@ class EchoState(ReservoirLayer):
         sizes = self.input_size, self.output_size
         for rows, targets, ends in batches(*data, sizes, self.washout, self.dtype, self.batch_first):
             final = self._reservoir.stack.empty_state(len(ends))
-            for block, features in self._reservoir.blocks(rows, (None,), ends, final):
+            for block, features in self._reservoir.blocks(rows, (None,), Rows(ends, None), final):
                 t = np.arange(block.start, block.stop)[:, None]
                 fitted = (t >= self.washout) & (t < ends)
                 yield finite("x", features[fitted]), finite("y", targets[block][fitted])
@@ -157,20 +158,20 @@ class EchoState(ReservoirLayer):
         for group in groups(sequences):
             padded, lengths = pad(sequences[group])
             y = np.empty((*padded.shape[:2], self.output_size), self.dtype)
-            self._reservoir.write(self._readout, padded, ((None,), lengths), y)
+            self._reservoir.write(self._readout, padded, ((None,), Rows(lengths, None)), y)
             outputs += [y[:length, row].copy() for row, length in enumerate(lengths)]
         return outputs
 
     def _generated(self, entered: tuple[Any, ...], steps: Any) -> tuple[Array, Array]:
         """Outputs (steps, N, I) after x, each the next input, and the state (L, N, H) before the last is read."""
         steps, reservoir = as_size("steps", steps), self._reservoir
-        x, _, state, _ = entered
+        x, _, state, rows = entered
         T, N, I = x.shape
         if not T or not N:
             raise ValueError(f"x: expected at least one step and one row, got {T} and {N}")
         y = np.empty((steps, N, I), x.dtype)
         final = reservoir.stack.empty_state(N)
-        for _, features in reservoir.blocks(x, state, None, final):
+        for _, features in reservoir.blocks(x, state, rows, final):
             y[0] = self._readout(features[-1])
         stream = reservoir.stream(final[0])
         stepper = passes.stepper([(self._readout.weights, None, None)], N)

@@ -112,6 +112,10 @@ class ReservoirLayer(StatefulLayer[Array]):
     def features_after(self, features: int | None) -> int | None:
         return self.output_size
 
+    @property
+    def takes_resets(self) -> bool:
+        return True
+
     # -- the passes --------------------------------------------------------------------------------------------------
 
     def features(
@@ -122,9 +126,9 @@ class ReservoirLayer(StatefulLayer[Array]):
 
     def _run(self, x: Any, state: Any, lengths: Any, features: int, readout: Any) -> tuple[Array, Array]:
         """A function of the features of each step, in x's layout, and the final state."""
-        x, layout, initial, lengths = self._rnn.stack.enter(x, state, lengths, self.batch_first)
+        x, layout, initial, rows = self._rnn.stack.enter(x, state, lengths, self.batch_first)
         y = np.empty(layout.shape(x.shape[0], x.shape[1], features), self.dtype)
-        final = self._reservoir.write(readout, x, (initial, lengths), layout.time_major(y))
+        final = self._reservoir.write(readout, x, (initial, rows), layout.time_major(y))
         return y, self._state(final, layout)
 
     def _state(self, final: StateArrays, layout: Any) -> Array:
@@ -135,12 +139,12 @@ class ReservoirLayer(StatefulLayer[Array]):
     def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, Array, Any]:
         if not training:
             return *self._run(x, state, lengths, self.output_size, self._readout), None
-        x, layout, initial, lengths = self._rnn.stack.enter(x, state, lengths, self.batch_first)
-        features, final, saved = self._reservoir.forward(x, initial, lengths)
+        x, layout, initial, rows = self._rnn.stack.enter(x, state, lengths, self.batch_first)
+        features, final, saved = self._reservoir.forward(x, initial, rows)
         y = np.empty(layout.shape(x.shape[0], x.shape[1], self.output_size), self.dtype)
         layout.time_major(y)[...], inner = self._readout.forward(features)
-        clear(layout.time_major(y), lengths)
-        return y, self._state(final, layout), (layout, lengths, saved, inner)
+        clear(layout.time_major(y), rows.lengths)
+        return y, self._state(final, layout), (layout, rows.lengths, saved, inner)
 
     def _backward(self, saved: Any, dy: Array, dstate: Any, extras: dict[str, float]) -> tuple[Array, Array]:
         layout, lengths, steps, inner = saved

@@ -10,7 +10,7 @@ import numpy as np
 from ..._engine import passes
 from ..._engine.arguments import Array, Generator
 from ..._engine.layout import StateArrays, h_and_c
-from ..._engine.ragged import order_of
+from ..._engine.ragged import Rows
 from .._recurrent.rnn import RNN
 from .._recurrent.stack import Stack, time_blocks
 from .sequences import clear
@@ -69,28 +69,26 @@ class Reservoir:
         x: Array,
         features: Array,
         states: tuple[StateArrays, StateArrays],
-        lengths: Array | None,
+        rows: Rows,
         forward: Callable[..., Any] = passes.forward,
     ) -> list[list[Any]]:
         """Write features, which are 0 beyond a row's length, and the final state; returns what `forward` saved."""
         if self.inputs:
             features[..., : x.shape[-1]] = x
-            clear(features[..., : x.shape[-1]], lengths)
-        order, saved = order_of(lengths, len(x)), []
+            clear(features[..., : x.shape[-1]], rows.lengths)
+        order, saved = rows.order(len(x)), []
         for layer in range(self.stack.L):
             h = self.states(features, layer)
             saved.append(self.stack.run(layer, x, h, states, order, forward))
             x = h
         return saved
 
-    def blocks(
-        self, x: Array, state: StateArrays, lengths: Array | None, final: StateArrays
-    ) -> Iterator[tuple[slice, Array]]:
+    def blocks(self, x: Array, state: StateArrays, rows: Rows, final: StateArrays) -> Iterator[tuple[slice, Array]]:
         """Run through x in blocks of time, so that memory does not grow with T.
 
         Parameters
         ----------
-        x, state, lengths
+        x, state, rows
             As `Stack.enter` returns them.
         final : tuple
             The state after each block. Written.
@@ -102,31 +100,28 @@ class Reservoir:
         features : ndarray, shape (T', N, F)
         """
         T, N, _ = x.shape
-        for block, _ in time_blocks(T, N, self.features, lengths):
+        for block in time_blocks(T, N, self.features):
             features = np.empty((block.stop - block.start, N, self.features), self.rnn.dtype)
-            left = None if lengths is None else np.clip(lengths - block.start, 0, len(features))
-            self._drive(x[block], features, (state, final), left)
+            self._drive(x[block], features, (state, final), rows.inside(block))
             state = final
             yield block, features
 
     def write(
-        self, readout: Callable[[Array], Array], x: Array, start: tuple[StateArrays, Array | None], y: Array
+        self, readout: Callable[[Array], Array], x: Array, start: tuple[StateArrays, Rows], y: Array
     ) -> StateArrays:
-        """Write the readout of each step into y (T, N, O), return the final state. `start`: a state and the lengths."""
-        state, lengths = start
+        """Write the readout of each step into y (T, N, O), return the final state. `start`: a state and the rows."""
+        state, rows = start
         final = self.stack.empty_state(x.shape[1])
-        for block, features in self.blocks(x, state, lengths, final):
+        for block, features in self.blocks(x, state, rows, final):
             y[block] = readout(features)
-        clear(y, lengths)
+        clear(y, rows.lengths)
         return final
 
-    def forward(
-        self, x: Array, state: StateArrays, lengths: Array | None
-    ) -> tuple[Array, StateArrays, list[list[Any]]]:
+    def forward(self, x: Array, state: StateArrays, rows: Rows) -> tuple[Array, StateArrays, list[list[Any]]]:
         """All features at once, the final state, and what `backward` needs."""
         T, N, _ = x.shape
         final, features = self.stack.empty_state(N), np.empty((T, N, self.features), self.rnn.dtype)
-        return features, final, self._drive(x, features, (state, final), lengths, partial(passes.forward, keep=True))
+        return features, final, self._drive(x, features, (state, final), rows, partial(passes.forward, keep=True))
 
     def backward(self, saved: list[list[Any]], dfeatures: Array, dfinal: StateArrays, dx: Array) -> StateArrays:
         """Add the gradient of x into dx (T, N, I) and return that of the initial state. `dfeatures` is overwritten."""

@@ -99,7 +99,7 @@ class Run:
         x, out = (array if array.ndim == 3 else array[:, None] for array in (x, y))
         with self._exclusive:
             widest = max(link.sizes[1] for link in self._links)
-            for part, _ in time_blocks(len(x), self.batch, widest, None) if len(x) else ():
+            for part in time_blocks(len(x), self.batch, widest) if len(x) else ():
                 self._read(x[part], out[part])
         return y
 

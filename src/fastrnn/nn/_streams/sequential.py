@@ -101,7 +101,7 @@ class SequentialStream(StreamBase):
             raise ValueError("block: expected (T, N, ...), got a scalar")
         T = len(block)
         self._check_out(out, (T,))
-        for part, _ in time_blocks(T, self.batch, self._widest, None):
+        for part in time_blocks(T, self.batch, self._widest):
             x = block[part]
             for stage in self._first:
                 x = stage.steps(x)
