@@ -39,6 +39,8 @@ static int check(const fr_desc *d, const struct fr_engine **engine)
         return FR_EISA;
     if (d->T < 0 || d->N < 0 || d->I < 1 || d->H < 1 || d->n_threads < 1)
         return FR_ESIZE;
+    if (d->packed && (!d->rows || d->source))
+        return FR_ESIZE;
     const fr_idx H = d->H + 64, I = d->I + 64, T = d->T + 1, N = d->N + 1;
     if (!fits(H, H, 1) || !fits(H, I, 1) || !fits(T, N, H) || !fits(T, N, I))
         return FR_EOVERFLOW;

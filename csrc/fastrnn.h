@@ -50,6 +50,7 @@ typedef struct {
     int           n_threads; /* >= 1 */
     int           reverse;   /* walk each row from its own end to its start */
     int           masked;    /* there is a mask, see fr_state_update */
+    int           packed;    /* x, y, dx and dy are (R, ...) in the order of the tape; their first stride is not read */
     fr_idx        T, N, I, H;
     const fr_idx *rows;    /* (N) batch rows, longest first. NULL: rows 0..N-1, all of length T */
     const fr_idx *lengths; /* (N) their lengths, not increasing. NULL with rows */

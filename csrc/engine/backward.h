@@ -195,12 +195,12 @@ static struct backward_call backward_call(const struct backward_job *job, struct
     const fr_backward_args *a = job->a;
     const struct range      vectors = partition(panel_count(d->H, 1), rank % grid.cols, grid.cols);
     struct backward_call    f = {.d = d, .a = a, .cell = &cells[d->cell], .grid = grid, .rank = rank};
-    f.x = read_field(a->x, a->x_st, a->x_sn);
-    f.y = read_field(a->y, a->y_st, a->y_sn);
-    f.dx = (struct field){a->dx, a->dx_st, a->dx_sn};
-    f.dy = read_field(a->dy, a->dy_st, a->dy_sn);
-    f.fraction_h = read_field(a->state_update.fraction_h, a->state_update.fraction_h_st, a->state_update.fraction_h_sn);
-    f.fraction_c = read_field(a->state_update.fraction_c, a->state_update.fraction_c_st, a->state_update.fraction_c_sn);
+    f.x = read_field(a->x, a->x_st, a->x_sn, d->packed);
+    f.y = read_field(a->y, a->y_st, a->y_sn, d->packed);
+    f.dx = (struct field){a->dx, a->dx_st, a->dx_sn, d->packed};
+    f.dy = read_field(a->dy, a->dy_st, a->dy_sn, d->packed);
+    f.fraction_h = read_field(a->state_update.fraction_h, a->state_update.fraction_h_st, a->state_update.fraction_h_sn, 0);
+    f.fraction_c = read_field(a->state_update.fraction_c, a->state_update.fraction_c_st, a->state_update.fraction_c_sn, 0);
     pack_layout(d, FR_BACKWARD, (real *)a->pack, f.pack);
     backward_layout(d, grid, rank, a->workspace, &f.space);
     f.group = row_group(d, rank / grid.cols, grid.rows);

@@ -193,7 +193,7 @@ static void finish_rows(const struct forward_call *f)
                      : c_0  ? c_0 + row * H
                             : NULL,
                      H);
-        for (fr_idx t = length; !d->source && t < d->T; t++)
+        for (fr_idx t = length; !d->source && !d->packed && t < d->T; t++)
             memset(f->y.at + t * f->y.st + row * f->y.sn, 0, (size_t)H * sizeof(real));
     }
 }
@@ -218,10 +218,10 @@ static void forward_thread(const void *job, struct grid grid, int rank)
     const fr_desc         *d = ((const struct forward_job *)job)->d;
     const fr_forward_args *a = ((const struct forward_job *)job)->a;
     struct forward_call    f = {.d = d, .a = a, .cell = &cells[d->cell], .grid = grid, .rank = rank};
-    f.x = (struct field){(real *)a->x, a->x_st, a->x_sn};
-    f.y = (struct field){a->y, a->y_st, a->y_sn};
-    f.fraction_h = read_field(a->state_update.fraction_h, a->state_update.fraction_h_st, a->state_update.fraction_h_sn);
-    f.fraction_c = read_field(a->state_update.fraction_c, a->state_update.fraction_c_st, a->state_update.fraction_c_sn);
+    f.x = (struct field){(real *)a->x, a->x_st, a->x_sn, d->packed};
+    f.y = (struct field){a->y, a->y_st, a->y_sn, d->packed};
+    f.fraction_h = read_field(a->state_update.fraction_h, a->state_update.fraction_h_st, a->state_update.fraction_h_sn, 0);
+    f.fraction_c = read_field(a->state_update.fraction_c, a->state_update.fraction_c_st, a->state_update.fraction_c_sn, 0);
     pack_layout(d, FR_FORWARD, (real *)a->pack, f.pack);
     forward_layout(d, grid, rank, a->workspace, &f.space);
     f.group = row_group(d, rank / grid.cols, grid.rows);

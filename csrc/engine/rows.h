@@ -47,19 +47,24 @@ INLINE fr_idx running(const fr_desc *d, fr_idx s, struct group g, fr_idx lo, fr_
     return n < lo ? 0 : n < hi ? n - lo : hi - lo;
 }
 
-/* A sequence (T, N, ...) of the caller's, with its strides. */
+/* A sequence (T, N, ...) of the caller's, with its strides; packed, (R, ...): tape row r at r*sn. */
 struct field {
     real  *at;
     fr_idx st, sn;
+    int    packed;
 };
 
 INLINE real *field_row(const fr_desc *d, struct field f, fr_idx s, fr_idx i)
 {
-    return f.at + time_at(d, s, i) * f.st + source_at(d, i) * f.sn;
+    const fr_idx t = time_at(d, s, i);
+    return f.at + (f.packed ? (first_of(d, t) + i) * f.sn : t * f.st + source_at(d, i) * f.sn);
 }
 
 /* A field that is only read. */
-INLINE struct field read_field(const void *at, fr_idx st, fr_idx sn) { return (struct field){(real *)at, st, sn}; }
+INLINE struct field read_field(const void *at, fr_idx st, fr_idx sn, int packed)
+{
+    return (struct field){(real *)at, st, sn, packed};
+}
 
 /* The state before step s: the output of the step before, or the initial state. */
 INLINE const real *state_before(const fr_desc *d, struct field y, const real *h_0, const real *zeros, fr_idx s,

@@ -33,7 +33,7 @@ cdef extern from "fastrnn.h" nogil:
     ctypedef struct fr_desc:
         fr_cell cell
         fr_dtype dtype
-        int isa, n_threads, reverse, masked
+        int isa, n_threads, reverse, masked, packed
         fr_idx T, N, I, H
         const fr_idx *rows
         const fr_idx *lengths

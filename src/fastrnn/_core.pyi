@@ -62,7 +62,9 @@ class Weights:
     def pack(self) -> Pack: ...
 
 class Recurrence:
-    def __init__(self, order: _Order | None, state_update: StateUpdate, reverse: bool, n_threads: int) -> None: ...
+    def __init__(
+        self, order: _Order | None, state_update: StateUpdate, reverse: bool, n_threads: int, packed: bool = False
+    ) -> None: ...
 
 def forward(
     pack: Pack,

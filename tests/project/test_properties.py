@@ -104,6 +104,24 @@ def test_resets_cut_rows_into_sequences_of_their_own(problem):
 
 
 @given(problems())
+def test_packed_sequences_are_padded_rows(problem):
+    isa, layer, x, lengths, state, rng = problem
+    _core.set_isa(isa)
+    dy, dstate = upstream(layer, x, rng)
+    lengths = np.maximum(lengths, 1)
+    padded, grads = train(layer, x, state, lengths, dy, dstate)
+    pack = lambda array: fr.pack_sequence([array[:T, n] for n, T in enumerate(lengths)])  # noqa: E731
+    y, final, tape = layer.forward(pack(x), state)
+    layer.zero_grad()
+    dx, dinitial = layer.backward(tape, pack(dy), dstate)
+    expected = padded.copy()
+    for place in (0, 1 + len(as_tuple(state))):  # y and dx
+        expected[place] = pack(padded[place]).data
+    same([y.data, *as_tuple(final), dx, *as_tuple(dinitial)], expected)
+    same(layer.grads.values(), grads)
+
+
+@given(problems())
 def test_what_lies_beyond_a_row_s_length_never_matters(problem):
     isa, layer, x, lengths, state, rng = problem
     _core.set_isa(isa)

@@ -65,7 +65,7 @@ def reference_steps(cell, layer, x, lengths, take_h=1.0, take_c=1.0):
             arrays = map(parameters.get, layer.parameter_names(k, d))
             how = {"lengths": lengths, "reverse": d == 1, "update": reference.StateUpdate(take_h, take_c)}
             out, _, _, tape = reference.forward(cell, y, zero, zero, *arrays, **how)
-            for t, rows, _, saved in tape.steps:
+            for t, rows, _, _, saved in tape.steps:
                 result["h"][k, d, t, rows] = out[t, rows]
                 step = dict(zip(SAVED.get(cell, ()), saved, strict=False))
                 for name in gates:

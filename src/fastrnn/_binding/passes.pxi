@@ -5,25 +5,27 @@ cdef class Recurrence:
     """How one call runs through time.
 
     order is (rows, lengths, first, source, start) of fr_desc, the last two None where rows are whole; or None where
-    every row has T steps. reverse runs each row from its end.
+    every row has T steps. reverse runs each row from its end. packed: sequences are (1, R, ...), in the tape's order.
     """
     cdef Array rows, lengths, first, source, start
     cdef StateUpdate state_update
-    cdef bint reverse
+    cdef bint reverse, packed
     cdef int n_threads
 
-    def __init__(self, order, StateUpdate state_update, bint reverse, int n_threads):
+    def __init__(self, order, StateUpdate state_update, bint reverse, int n_threads, bint packed=False):
         if order is not None:
             self.rows, self.lengths, self.first = Array(order[0]), Array(order[1]), Array(order[2])
             self.source, self.start = Array(order[3]), Array(order[4])
-        self.state_update, self.reverse, self.n_threads = state_update, reverse, n_threads
+        self.state_update, self.reverse, self.n_threads, self.packed = state_update, reverse, n_threads, packed
 
     cdef int describe(self, Pack pack, const Py_buffer *x, fr_desc *d) except -1:
         """Fills in the description of a call that reads x (T, N, I)."""
         d[0] = pack.desc
         if x.ndim != 3 or x.shape[2] != d.I:
             raise ValueError(f"x: expected (T, N, {d.I}), got {described(x)}")
-        d.T, d.N = x.shape[0], x.shape[1]
+        d.T, d.N, d.packed = x.shape[0], x.shape[1], self.packed
+        if self.packed:
+            d.T, d.N = self.first.view.shape[0] - 1, self.rows.view.shape[0]
         d.reverse, d.n_threads, d.masked = self.reverse, self.n_threads, self.state_update.mask.held
         self.state_update.check_fits(d)
         if self.rows is not None:

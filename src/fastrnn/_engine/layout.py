@@ -13,19 +13,24 @@ StateArrays = tuple[Array | None, ...]  # h, or h and c
 
 
 class Layout(NamedTuple):
-    """How a caller lays out a sequence: (T, N, features), batch first, or unbatched (T, features)."""
+    """A layout of a sequence: (T, N, features), batch first, unbatched (T, features), or packed (R, features)."""
 
     batched: bool
     batch_first: bool
+    packed: bool = False
 
     def time_major(self, array: Array) -> Array:
         """A view (T, N, features) of an array in this layout."""
+        if self.packed:
+            return array[None]
         if not self.batched:
             return array[:, None, :]
         return array.swapaxes(0, 1) if self.batch_first else array
 
     def shape(self, T: Any, N: Any, features: Any) -> tuple[Any, ...]:
-        """The shape of a sequence in this layout."""
+        """The shape of a sequence in this layout; of a packed one, N is R."""
+        if self.packed:
+            return (N, features)
         if not self.batched:
             return (T, features)
         return (N, T, features) if self.batch_first else (T, N, features)
@@ -40,11 +45,13 @@ class Layout(NamedTuple):
 
 
 def as_sequence(
-    name: str, value: ArrayLike, features: int, dtype: np.dtype[Any], batch_first: bool
+    name: str, value: ArrayLike, features: int, dtype: np.dtype[Any], batch_first: bool, packed: bool = False
 ) -> tuple[Array, Layout]:
     """A sequence as a readable time-major view (T, N, features), and its layout."""
     array = as_floats(name, value, dtype)
-    layout = Layout(array.ndim != 2, batch_first)
+    if packed and (array.ndim != 2 or array.shape[1] != features):
+        raise ValueError(f"{name}.data: expected (R, {features}), got {array.shape}")
+    layout = Layout(packed or array.ndim != 2, batch_first, packed)
     if array.ndim not in (2, 3) or array.shape[-1] != features:
         raise ValueError(
             f"{name}: expected {Layout(True, batch_first).axes(features)} or (T, {features}), got {array.shape}"

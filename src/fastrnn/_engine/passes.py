@@ -52,8 +52,10 @@ class Recurrence(NamedTuple):
 def _for_core(recurrence: Recurrence) -> Any:
     """A `Recurrence` as `_core` takes it."""
     order, update, reverse = recurrence
-    order = None if order is None else order[:5]
-    return _core.Recurrence(order, _PLAIN if update is PLAIN else _core.StateUpdate(*update), reverse, effective())
+    update = _PLAIN if update is PLAIN else _core.StateUpdate(*update)
+    if order is None:
+        return _core.Recurrence(None, update, reverse, effective())
+    return _core.Recurrence(order[:5], update, reverse, effective(), order.of.packed is not None)
 
 
 def weights(
@@ -233,15 +235,14 @@ def backward(
     after : callable, optional
         Called with the gradients of the gates, (R, S, H), before their memory serves for another call.
     """
-    gates = saved.gates
+    gates, (T, N, H) = saved.gates, dy.shape
     if gates is None:  # a cell without memory saves nothing: its gates exist only as gradients
-        T, N, H = dy.shape
         gates = _reused(saved.pack, (T * N, cell.saved, H), dy.dtype)
     last, initial, parts = dfinal, dstate, None if saved.order is None else saved.order.parts
     if parts is not None:
         dfinal, dstate = parts.of_rows(last, saved.reverse), parts.like(initial)
-    arrays = (saved.x, saved.y, saved.h_0, saved.c_0, gates, saved.c)
-    _core.backward(saved.pack, _for_core(saved.recurrence), arrays, (dy, *dfinal), (dx, *dstate), grads)
+    inputs = (saved.x, saved.y, saved.h_0, saved.c_0, gates, saved.c)
+    _core.backward(saved.pack, _for_core(saved.recurrence), inputs, (dy, *dfinal), (dx, *dstate), grads)
     if parts is not None:
         parts.to_rows(dstate, last, initial, not saved.reverse)
     if after is not None:

@@ -19,17 +19,29 @@ class Rows(NamedTuple):
 
     lengths: Any  # (N,); None: every row is full
     resets: Any  # (T, N), laid out as x; None: there are none
+    packed: Any = (
+        None  # the Order in which the steps of the rows lie in one array (R, ...); None: they lie in (T, N, ...)
+    )
+
+    def sizes(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """T and N, given the shape of the array, (T, N, ...) or (1, R, ...)."""
+        T, N, *_ = shape
+        return (T, N) if self.packed is None else (len(self.packed.first) - 1, len(self.packed.rows))
 
     def inside(self, block: slice) -> "Rows":
         """Those of a slice of time."""
-        lengths, resets = self
+        lengths, resets, packed = self
+        if packed is not None:  # whose array has one step
+            return self
         if lengths is not None:
             lengths = np.clip(lengths - block.start, 0, block.stop - block.start)
         return Rows(lengths, None if resets is None else resets[block])
 
     def order(self, T: int) -> "Order | None":
         """Which rows run at which of T steps; None if all run at all of them."""
-        lengths, resets = self
+        lengths, resets, packed = self
+        if packed is not None:
+            return packed._replace(of=self)
         if resets is not None:
             parts, steps = cut(np.full(resets.shape[1], T) if lengths is None else lengths, resets)
             order = Order(*sorted_by_length(steps, int(steps.max(initial=0))), parts=parts, of=self)
@@ -83,7 +95,9 @@ def as_rows(rows: Any, T: int, N: int, layout: Layout) -> Rows:
     """The rows of a batch, checked: of lengths, or of lengths and resets laid out as x; None is every row in full."""
     if rows is None:
         return FULL
-    lengths, resets = rows if isinstance(rows, Rows) else (rows, None)
+    lengths, resets, packed = rows if isinstance(rows, Rows) else (rows, None, None)
+    if packed is not None:
+        return rows
     if lengths is not None:
         lengths = as_lengths(lengths, T, N)
     if resets is not None:

@@ -15,6 +15,7 @@ from ._linear import Linear
 from ._normalization import LayerNorm
 from ._option import KW_ONLY
 from ._options import Choice, DType, Flag, Number, Seed, Size, Sublayer
+from ._packed import PackedSequence, pack_sequence
 from ._parameters import Parameters
 from ._pooling import LastStep, MaxPool, MeanPool
 from ._recurrent.gru import GRU
@@ -65,6 +66,7 @@ __all__ = [
     "MaxPool",
     "MeanPool",
     "Number",
+    "PackedSequence",
     "Parameters",
     "Recurrent",
     "RepeatVector",
@@ -81,6 +83,7 @@ __all__ = [
     "Tape",
     "check_gradients",
     "log_softmax",
+    "pack_sequence",
     "sigmoid",
     "softmax",
 ]

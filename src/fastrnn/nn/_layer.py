@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._engine.arguments import Array, as_floats
+from ._packed import is_packed
 from ._parameters import Joined, NamedArrays, Parameters
 from ._parametrized import Parametrized
 from ._printed import Printed
@@ -42,6 +43,11 @@ class Layer(Parametrized, Interface, Printed, ABC):
     @property
     def takes_resets(self) -> bool:
         """Whether a sequence may have resets in it: by default if nothing passes from one step to another."""
+        return self.keeps_axes and not self.stateful
+
+    @property
+    def takes_packed(self) -> bool:
+        """Whether x may be a `PackedSequence`."""
         return self.keeps_axes and not self.stateful
 
     @classmethod
@@ -113,7 +119,7 @@ class Layer(Parametrized, Interface, Printed, ABC):
         elif dy is None:
             also = ", and no gradient of anything else" if self.stateful else ""
             raise TypeError(f"{name}: expected an array of shape {tape.shape}, the gradient of {of}, got None{also}")
-        dy = as_floats(name, dy, self.dtype)  # type: ignore[attr-defined]
+        dy = as_floats(name, dy.data if is_packed(dy) else dy, self.dtype)  # type: ignore[attr-defined]
         if dy.shape != tape.shape:
             raise ValueError(f"{name}: expected {tape.shape}, the shape of {of}, got {dy.shape}")
         self.check_grads()

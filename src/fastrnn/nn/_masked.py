@@ -7,6 +7,7 @@ import numpy as np
 
 from .._engine.arguments import Array, as_array
 from .._engine.ragged import Rows, as_lengths, length_mask
+from ._packed import Packing, is_packed, opened
 
 
 class Kept(NamedTuple):
@@ -52,10 +53,17 @@ class Kept(NamedTuple):
         return self.gathered(dy) if self.in_time else dy
 
 
-def steps_to_read(layer: Any, x: Any, lengths: Any, mask: Any, resets: Any) -> tuple[Any, Any, Kept | None]:
+def steps_to_read(layer: Any, x: Any, lengths: Any, mask: Any, resets: Any) -> tuple[Any, Any, Kept | Packing | None]:
     """x and its rows as a layer's `_forward` takes them, and which steps of x they are if a mask leaves some out."""
     if resets is not None and not layer.takes_resets:
         raise TypeError(f"resets: expected None, since {type(layer).__name__} takes none, or a layer in it")
+    if is_packed(x):
+        for name, value in (("lengths", lengths), ("mask", mask), ("resets", resets)):
+            if value is not None:
+                raise TypeError(f"{name}: expected None with a packed sequence, got {type(value).__name__}")
+        if not layer.takes_packed:
+            raise TypeError(f"x: expected an array, since {type(layer).__name__} takes no packed sequence")
+        return opened(x)
     if mask is not None:
         return without_masked(layer, x, lengths, mask, resets)
     return x, lengths if resets is None else Rows(lengths, resets), None

@@ -140,7 +140,7 @@ class Residual(Container, Generic[Inner]):
 
     def apply_backward(self, tape: Tape, dy: Any, dstate: Any) -> tuple[Array, Any]:
         ((inner, padding), dy), kept = self._opened(tape, dy, others=dstate), tape._kept
-        dy = dy if kept is None else kept.gathered(dy)
+        dy = dy if kept is None else kept.gradient(dy)
         if padding is not None:
             dy = without_padding(dy.copy(), padding)
         dx, dstate = self.layer.apply_backward(inner, dy, dstate)
@@ -151,14 +151,18 @@ class Residual(Container, Generic[Inner]):
     def takes_resets(self) -> bool:
         return self.layer.takes_resets
 
+    @property
+    def takes_packed(self) -> bool:
+        return self.layer.takes_packed
+
     def _run(self, x: Any, state: Any, rows: Rows, mask: Any, training: bool) -> tuple[Array, Any, Tape | None]:
         """`apply` of the steps that a mask keeps."""
-        lengths, resets = rows
+        lengths, resets, _ = rows
         reads = self.stateful or self.takes_lengths
         self._check_arguments(state=(state, self.stateful), lengths=(lengths, reads), mask=(mask, reads))
         x, read, kept = steps_to_read(self, x, lengths, mask, resets)
         y, state, tape = self.apply(x, state, read, training)
-        y = y if kept is None else kept.scattered(y)
+        y = y if kept is None else kept.output(y)
         if tape is not None:
             tape.shape, tape._kept = y.shape, kept
         return y, state, tape

@@ -152,6 +152,10 @@ class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
         return all(layer.takes_resets for layer in self.layers)
 
     @property
+    def takes_packed(self) -> bool:
+        return all(layer.takes_packed for layer in self.layers)
+
+    @property
     def batch_first(self) -> bool | None:
         """Whether x is (N, T, ...); None if it makes no difference to the layers."""
         return {"NT": True, "TN": False}.get(self.axes_in or "")

@@ -166,6 +166,7 @@ def test_layers_that_take_none():
     x, resets = np.ones((T, N, I), np.float32), np.ones((T, N), bool)
     for layer in (
         fr.GRU(I, H, learn_initial_state=True),
+        fr.RNN(I, H, omega=0.5),
         fr.Sequential(fr.GRU(I, H), fr.MeanPool()),
         fr.Residual(fr.Sequential(fr.Linear(I, I), fr.GRU(I, I, learn_initial_state=True))),
     ):

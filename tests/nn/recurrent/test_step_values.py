@@ -4,6 +4,7 @@
 import numpy as np
 from support.layers import refused
 from support.recurrent import make_layer
+from support.resets import random_resets
 
 import fastrnn as fr
 from fastrnn.nn._recurrent.step_values import step_values as steps
@@ -40,3 +41,16 @@ def test_a_tape_without_gates_is_refused():
     *_, tape = layer.forward(np.zeros((5000, 1, 3), np.float32))
     with refused(ValueError, "tape: expected one that holds gates, got one of a layer with recompute=True"):
         steps(layer, tape)
+
+
+def test_values_at_steps_of_sequences_with_resets(rng):
+    """They are where x is, however a row is cut; h is the output."""
+    lstm = fr.LSTM(3, 4, bidirectional=True, seed=0)
+    x, resets = rng.standard_normal((9, 3, 3)).astype(np.float32), random_resets(9, 3, rng)
+    y, _, tape = lstm.forward(x, lengths=[9, 5, 7], resets=resets)
+    h = np.nan_to_num(steps(lstm, tape)["h"][0])
+    np.testing.assert_array_equal(h[0], y[..., :4])
+    np.testing.assert_array_equal(h[1], y[..., 4:])
+    _, _, tape = lstm.forward(fr.pack_sequence([x[:, 0], x[:4, 1]]))
+    with refused(TypeError, "packed sequence"):
+        steps(lstm, tape)

@@ -128,10 +128,10 @@ class Probe(StatefulLayer[Any]):
         return self.layer.directions_after(directions)
 
     def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, Any, Layout]:
-        x, layout, initial, (lengths, _) = self.layer.stack.enter(x, state, lengths, self.batch_first)
+        x, layout, initial, rows = self.layer.stack.enter(x, state, lengths, self.batch_first)
         T, N, _ = x.shape
         initial = self.layer.initial_states(N) if state is None else initial
-        lengths = np.full(N, T) if lengths is None else lengths
+        lengths = np.full(N, T) if rows.lengths is None else rows.lengths
         D = self.layer.num_directions
         self.recurrences.clear()
         for k, (name, layer, reverse) in enumerate(self._single):

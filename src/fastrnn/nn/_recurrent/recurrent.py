@@ -147,6 +147,10 @@ class RecurrentBase(StatefulLayer[State]):
     def takes_resets(self) -> bool:
         return not self.learn_initial_state  # the gradient of what is learned would come from every reset
 
+    @property
+    def takes_packed(self) -> bool:
+        return True
+
     # -- passes ------------------------------------------------------------------------------------------------------
 
     def __call__(
@@ -186,9 +190,9 @@ class RecurrentBase(StatefulLayer[State]):
 
     def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, State, Any]:
         x, layout, initial, rows = self.stack.enter(x, state, lengths, self.batch_first)
-        T, N, _ = x.shape
+        (T, R, _), (_, N) = x.shape, rows.sizes(x.shape)
         initial = self.initial_states(N) if state is None else initial
-        y = np.empty(layout.shape(T, N, self.num_directions * self.hidden_size), self.dtype)
+        y = np.empty(layout.shape(T, R, self.num_directions * self.hidden_size), self.dtype)
         final, saved = self.stack.empty_state(N), None
         if training:
             random = Random(self._rng, self.dropout, None if self._deterministic else self._regularization)
@@ -202,8 +206,7 @@ class RecurrentBase(StatefulLayer[State]):
 
     def _backward(self, saved: Any, dy: Array, dstate: Any, extras: dict[str, float]) -> tuple[Array, State]:
         layout, trained = saved
-        (T, N, I), dinitial = trained.x_shape, self.stack.empty_state(trained.x_shape[1])
-        dx = np.zeros(layout.shape(T, N, I), self.dtype)
+        dinitial, dx = self.stack.empty_state(trained.batch), np.zeros(layout.shape(*trained.x_shape), self.dtype)
         up = Upstream(readable(layout.time_major(dy)), dstate)
         down = Downstream(layout.time_major(dx), dinitial, self._weight_grads)
         backward(self.stack, trained, up, down, self.dropout, self._backward_hook(extras))
@@ -219,7 +222,7 @@ class RecurrentBase(StatefulLayer[State]):
     def check_dstate(self, tape: Tape, dstate: Any) -> StateArrays:
         """The gradient of the final state, as arrays (L*D, N, H) or None, or an error that names it."""
         ((layout, trained),) = open_tape(tape, self)
-        return self.stack.as_states("dstate", dstate, trained.x_shape[1], layout)
+        return self.stack.as_states("dstate", dstate, trained.batch, layout)
 
     def _state(self, arrays: tuple[Any, ...], layout: Layout) -> Any:
         """A state in the form that a caller has."""

@@ -86,10 +86,12 @@ class Stack:
 
     def enter(self, x: Any, state: Any, rows: Any, batch_first: bool) -> tuple[Array, Layout, StateArrays, Rows]:
         """The arguments of a call, checked: x (T, N, I), its layout, the initial state, and its rows."""
-        x, layout = as_sequence("x", x, self.I, self.dtype, batch_first)
+        packed = isinstance(rows, Rows) and rows.packed is not None
+        x, layout = as_sequence("x", x, self.I, self.dtype, batch_first, packed)
         T, N, _ = x.shape
-        states = self.as_states("state", state, N, layout)
-        return x, layout, states, as_rows(rows, T, N, layout)
+        rows = as_rows(rows, T, N, layout)
+        _, N = rows.sizes(x.shape)
+        return x, layout, self.as_states("state", state, N, layout), rows
 
     def as_states(self, name: str, value: Any, N: int, layout: Layout) -> StateArrays:
         """A state, or the gradient of one, as a caller provides it."""

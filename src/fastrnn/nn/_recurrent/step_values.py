@@ -66,9 +66,7 @@ def tape_lengths(layer: Any, tape: Tape) -> Array:
     saved = _saved(layer, tape)[0][0]
     T, N, _ = saved.x.shape
     lengths = np.full(N, T)
-    if saved.order is not None:
-        lengths[saved.order.rows] = saved.order.lengths
-    return lengths
+    return lengths if saved.order is None or saved.order.of.lengths is None else saved.order.of.lengths
 
 
 def _saved(layer: Any, tape: Tape) -> list[list[Any]]:
@@ -79,12 +77,13 @@ def _saved(layer: Any, tape: Tape) -> list[list[Any]]:
 
 def positions(saved: Any) -> tuple[Array, Array]:
     """The time t and the batch row n of each row of the tape: two arrays (R,)."""
-    T, N, _ = saved.y.shape
-    if saved.order is None:
-        s, n, lengths = np.repeat(np.arange(T), N), np.tile(np.arange(N), T), T
-    else:
-        rows, lengths, first = saved.order
-        s = np.repeat(np.arange(T), np.diff(first))
-        i = np.arange(len(s)) - first[s]
-        n, lengths = rows[i], lengths[i]
-    return (lengths - 1 - s if saved.reverse else s), n
+    (T, N, _), order = saved.y.shape, saved.order
+    if order is None:
+        s, n = np.repeat(np.arange(T), N), np.tile(np.arange(N), T)
+        return (T - 1 - s if saved.reverse else s), n
+    if order.of.packed is not None:
+        raise TypeError("x: expected an array, since values at steps have places in one, got a packed sequence")
+    s = np.repeat(np.arange(len(order.first) - 1), np.diff(order.first))
+    i = np.arange(len(s)) - order.first[s]
+    t = order.lengths[i] - 1 - s if saved.reverse else s
+    return (t, order.rows[i]) if order.source is None else (t + order.start[i], order.source[i])

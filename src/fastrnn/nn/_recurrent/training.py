@@ -10,7 +10,7 @@ import numpy as np
 from ..._engine import passes, recomputation
 from ..._engine.arguments import Array, Generator
 from ..._engine.layout import StateArrays, h_and_c
-from ..._engine.ragged import Rows
+from ..._engine.ragged import FULL, Rows
 from .regularization import Regularization, dropout_mask
 from .stack import Stack, WeightArrays
 
@@ -41,12 +41,18 @@ class Trained(NamedTuple):
     saved: list[list[Any]]  # of each layer and direction
     dropped: list[Array]  # the mask of dropout behind each layer but the last, (T, N, D*H)
     weight_masks: list[list[Array | None]]  # what w_hh of each layer and direction was multiplied by
+    rows: Rows = FULL
     from_parameters: bool = False  # whether the initial state is that of the layer's parameters
 
     @property
     def x_shape(self) -> tuple[int, int, int]:
-        """(T, N, I)."""
+        """(T, N, I); (1, R, I) of a packed sequence."""
         return self.saved[0][0].x.shape
+
+    @property
+    def batch(self) -> int:
+        """N."""
+        return self.rows.sizes(self.x_shape)[1]
 
 
 def forward(
@@ -57,11 +63,11 @@ def forward(
     (T, N, _), D = x.shape, stack.D
     in_blocks = recompute and len(recomputation.blocks(T, N, False)) > 1
     run = recomputation.forward if in_blocks else partial(passes.forward, keep=True)
-    order, trained = rows.order(T), Trained([], [], [])
+    order, trained, sizes = rows.order(T), Trained([], [], [], rows), rows.sizes(x.shape)
     for layer in range(stack.L):
         last = layer == stack.L - 1
         out = y if last else np.empty((T, N, D * stack.H), stack.dtype)
-        own = [random.pass_of(stack, layer * D + d, T, N) for d in range(D)]
+        own = [random.pass_of(stack, layer * D + d, *sizes) for d in range(D)]
         trained.saved.append(stack.run(layer, x, out, states, order, run, [one[:2] for one in own]))
         trained.weight_masks.append([one[2] for one in own])
         x = out

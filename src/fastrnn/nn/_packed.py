@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Sequences of different lengths in one array without padding."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._engine.arguments import Array, as_array, as_integers
+from .._engine.ragged import Order, Rows, sorted_by_length
+
+
+class PackedSequence(NamedTuple):
+    """Sequences in one array without padding: PyTorch's ``torch.nn.utils.rnn.PackedSequence``.
+
+    The array holds the first step of every sequence, longest first, then the second step of those that have one, and
+    so on. Recurrent layers take one in place of x, also PyTorch's on the CPU, and return one in place of y. They read
+    it as it is, since it has the order in which they keep their own steps.
+
+    Attributes
+    ----------
+    data : ndarray, shape (R, ...)
+        R is the sum of the lengths.
+    batch_sizes : ndarray of int, shape (T,)
+        How many sequences have each step; T is the largest length.
+    sorted_indices, unsorted_indices : ndarray of int, shape (N,), or None
+        ``sorted_indices[i]`` is the number of the i-th longest sequence, ``unsorted_indices`` is the inverse. None if
+        the sequences were sorted.
+
+    Examples
+    --------
+    >>> import numpy as np, fastrnn as fr
+    >>> short, long = np.ones((2, 3), np.float32), np.ones((5, 3), np.float32)
+    >>> gru = fr.GRU(3, 4, seed=0)
+    >>> y, h = gru(fr.pack_sequence([short, long]))
+    >>> [one.shape for one in y.unpack()], bool((y.unpack()[0] == gru(short)[0]).all())
+    ([(2, 4), (5, 4)], True)
+    """
+
+    data: Array
+    batch_sizes: NDArray[np.intp]
+    sorted_indices: NDArray[np.intp] | None = None
+    unsorted_indices: NDArray[np.intp] | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the array."""
+        return self.data.shape
+
+    @property
+    def lengths(self) -> NDArray[np.intp]:
+        """The length of each sequence, (N,), in their own order."""
+        sizes = np.asarray(self.batch_sizes)
+        counts = (np.arange(sizes[0] if len(sizes) else 0)[:, None] < sizes).sum(axis=1)
+        return counts if self.unsorted_indices is None else counts[self.unsorted_indices]
+
+    def unpack(self) -> list[Array]:
+        """The sequences, (T_n, ...) each, in their own order."""
+        starts = np.cumsum(self.batch_sizes) - self.batch_sizes
+        places = range(len(self.lengths)) if self.unsorted_indices is None else self.unsorted_indices
+        return [self.data[starts[:T] + i] for T, i in zip(self.lengths, places, strict=True)]
+
+
+def pack_sequence(sequences: Sequence[ArrayLike]) -> PackedSequence:
+    """Sequences of any lengths as a `PackedSequence`.
+
+    Parameters
+    ----------
+    sequences : sequence of array_like, shape (T_n, ...)
+        At least one, each of at least one step, alike but for the number of steps. In any order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        There is none, one has no steps, or their features or dtypes differ.
+    """
+    arrays = [as_array(f"sequences[{n}]", one) for n, one in enumerate(sequences)]
+    if not arrays:
+        raise ValueError("sequences: expected at least one, got none")
+    first = arrays[0]
+    for n, array in enumerate(arrays):
+        if array.ndim == 0 or not len(array):
+            raise ValueError(f"sequences[{n}]: expected at least one step, got shape {array.shape}")
+        if array.shape[1:] != first.shape[1:] or array.dtype != first.dtype:
+            expected = f"({', '.join(map(str, ('T', *first.shape[1:])))}) of {first.dtype}, as sequences[0] is"
+            raise ValueError(f"sequences[{n}]: expected {expected}, got {array.shape} of {array.dtype}")
+    lengths = np.array([len(array) for array in arrays])
+    order, _, starts = sorted_by_length(lengths, int(lengths.max()))
+    data = np.empty((int(starts[-1]), *first.shape[1:]), first.dtype)
+    for i, n in enumerate(order):
+        data[starts[: lengths[n]] + i] = arrays[n]
+    return PackedSequence(data, np.diff(starts), order, np.argsort(order))
+
+
+def is_packed(x: Any) -> bool:
+    """Whether x is a packed sequence, ours or PyTorch's."""
+    return hasattr(x, "batch_sizes") and hasattr(x, "data")
+
+
+class Packing(NamedTuple):
+    """How a layer's output is packed: as its input was. The counterpart of `Kept`."""
+
+    like: PackedSequence
+
+    def output(self, y: Array) -> Any:
+        """The output, packed."""
+        return self.like._replace(data=y)
+
+    def gradient(self, dy: Array) -> Array:
+        """Its gradient as the layer takes it."""
+        return dy
+
+    def scattered(self, dx: Array) -> Array:
+        """The gradient of the array that was packed."""
+        return dx
+
+
+def opened(x: Any) -> tuple[Array, Rows, Packing]:
+    """The array of a packed sequence, its rows as layers take them, and how to pack what they return.
+
+    Raises
+    ------
+    TypeError, ValueError
+        What should say where the steps lie does not fit the array.
+    """
+    data, sizes = as_array("x.data", x.data), as_integers("x.batch_sizes", x.batch_sizes)
+    if sizes.ndim != 1 or (sizes < 1).any() or (np.diff(sizes) > 0).any():
+        raise ValueError(f"x.batch_sizes: expected positive integers, none larger than the one before, got {sizes}")
+    if data.ndim == 0 or len(data) != sizes.sum():
+        raise ValueError(f"x.data: expected {sizes.sum()} steps, the sum of batch_sizes, got shape {data.shape}")
+    N = int(sizes[0]) if len(sizes) else 0
+    indices = x.sorted_indices
+    rows = np.arange(N) if indices is None else as_integers("x.sorted_indices", indices).astype(np.intp)
+    if not np.array_equal(np.sort(rows), np.arange(N)):
+        raise ValueError(f"x.sorted_indices: expected the numbers 0..{N - 1} in some order, got {rows}")
+    first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)
+    lengths = (np.arange(N)[:, None] < sizes).sum(axis=1).astype(np.intp)
+    unsorted = None if indices is None else np.argsort(rows)
+    like = PackedSequence(data, sizes.astype(np.intp), None if indices is None else rows, unsorted)
+    return data, Rows(None, None, Order(rows, lengths, first)), Packing(like)
