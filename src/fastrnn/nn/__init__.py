@@ -27,6 +27,7 @@ from ._residual import Residual
 from ._sequential import Sequential
 from ._stateful import StatefulLayer
 from ._stateless import StatelessLayer
+from ._streams.pool import StreamPool
 from ._tape import Tape
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ __all__ = [
     "StatefulLayer",
     "StatelessLayer",
     "Stream",
+    "StreamPool",
     "Sublayer",
     "Summary",
     "Tape",

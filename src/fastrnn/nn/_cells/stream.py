@@ -73,6 +73,12 @@ class CellStream(StreamBase):
         self._state = tuple(np.array(part)[None] for part in after)
         out[...] = y.reshape(out.shape)
 
+    def _step_rows(self, x: Array, rows: Array) -> Array:
+        y, after, _ = self._cell.checked_step(x, tuple(part[0][rows] for part in self._state))
+        for part, new in zip(self._state, after, strict=True):
+            part[0][rows] = new
+        return y
+
     @property
     def state(self) -> Any:
         """The current state in the form that the layer takes and returns, arrays (1, N, ...): read-only copies."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine.arguments import Array, as_array, as_integers
+from ..._engine.arguments import Array, as_array, as_floats, as_integers
 
 
 class StreamBase(ABC):
@@ -43,6 +43,21 @@ class StreamBase(ABC):
     def reset(self, rows: ArrayLike | None = None) -> None:
         """Return to the initial state, or only some rows of the batch."""
 
+    def _step_rows(self, x: Array, rows: Array) -> Array:
+        """`step` of some rows of the batch (k,), in any order, of x (k, I): y (k, O). The others stay as they are.
+
+        Whoever calls it lets in one thread at a time.
+        """
+        raise NotImplementedError
+
+    def _can_step_rows(self) -> bool:
+        """Whether `_step_rows` is there, in all that the stream is made of."""
+        return type(self)._step_rows is not StreamBase._step_rows
+
+    def _write_row(self, row: int, state: Any) -> None:
+        """Write the state of one row of the batch, given as that of a batch of one."""
+        self.state = with_row("state", self.state, row, state)
+
     def _pieces(self) -> list[Any]:
         """What a container runs at each step: streams, and layers of the engine that it joins (`Link`)."""
         return [self]
@@ -60,6 +75,24 @@ def restored(layer: Any, batch: int, state: Any) -> StreamBase:
     stream = layer.stream(batch)
     stream.state = state
     return stream
+
+
+def with_row(name: str, whole: Any, row: int, part: Any) -> Any:
+    """A state with one row of the batch replaced by a state for a batch of one, or an error that names it."""
+    if isinstance(whole, tuple):
+        if not isinstance(part, tuple | list) or len(part) != len(whole):
+            got = len(part) if isinstance(part, tuple | list) else type(part).__name__
+            raise TypeError(f"{name}: expected a tuple of {len(whole)}, got {got}")
+        pairs = enumerate(zip(whole, part, strict=True))
+        return tuple(with_row(f"{name}[{k}]", each, row, new) for k, (each, new) in pairs)
+    if whole is None:
+        return None
+    part, result = as_floats(name, part, whole.dtype), whole.copy()
+    expected = (whole.shape[0], 1, *whole.shape[2:])
+    if part.shape != expected:
+        raise ValueError(f"{name}: expected {expected}, got {part.shape}")
+    result[:, row] = part[:, 0]
+    return result
 
 
 def frozen(array: Array) -> Array:

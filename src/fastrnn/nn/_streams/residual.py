@@ -44,6 +44,12 @@ class ResidualStream(StreamBase):
             )
         return np.add(x, y, out=out)
 
+    def _step_rows(self, x: Array, rows: Array) -> Array:
+        return self._sum("x", x, lambda x: self._added._step_rows(x, rows), None)
+
+    def _can_step_rows(self) -> bool:
+        return isinstance(self._added, StreamBase) and self._added._can_step_rows()
+
     @property
     def state(self) -> Any:
         """That of the layer, in the form that its calls take and return; None if it has none."""

@@ -115,6 +115,14 @@ class SequentialStream(StreamBase):
                 self._last.steps(x, out[part])
         return out  # type: ignore[return-value]
 
+    def _step_rows(self, x: Array, rows: Array) -> Array:
+        for stage in self._stages:
+            x = stage._step_rows(x, rows)
+        return x
+
+    def _can_step_rows(self) -> bool:
+        return all(isinstance(stream, StreamBase) and stream._can_step_rows() for stream in self._streams.values())
+
     def _check_out(self, out: Array | None, lead: tuple[int, ...]) -> None:
         """Raise TypeError or ValueError, before anything is read, if y cannot be written into `out`."""
         if out is not None and self._features is not None:

@@ -39,6 +39,9 @@ class StatelessStream(StreamBase):
         self._check("block", np.shape(block), y.shape[1:-1])
         return written(y, out)
 
+    def _step_rows(self, x: Array, rows: Array) -> Array:
+        return self._layer(x[None])[0]
+
     def _check(self, name: str, shape: tuple[int, ...], positions: tuple[int, ...]) -> None:
         """Raise ValueError unless there is a position for each row of the batch."""
         if positions != (self.batch,) and not (self.batch == 1 and positions == ()):
