@@ -157,8 +157,7 @@ class Residual(Container, Generic[Inner]):
 
     def _run(self, x: Any, state: Any, rows: Rows, mask: Any, training: bool) -> tuple[Array, Any, Tape | None]:
         """`apply` of the steps that a mask keeps."""
-        lengths, resets, _ = rows
-        reads = self.stateful or self.takes_lengths
+        (lengths, resets, _), reads = rows, self.stateful or self.takes_lengths
         self._check_arguments(state=(state, self.stateful), lengths=(lengths, reads), mask=(mask, reads))
         x, read, kept = steps_to_read(self, x, lengths, mask, resets)
         y, state, tape = self.apply(x, state, read, training)

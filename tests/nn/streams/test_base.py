@@ -5,8 +5,10 @@ import copy
 import inspect
 import pickle
 
+import numpy as np
 import pytest
-from support.layers import assert_same_bits
+from support.cells import ReferenceCell
+from support.layers import argument_refused, assert_same_bits
 from support.streams import block_for, made, same_state
 
 import fastrnn as fr
@@ -58,3 +60,39 @@ def test_a_stream_and_its_model_are_copied_together(rng):
     block = block_for("engine", rng, batch=1)
     copied[2].params["bias"][...] += 1
     assert_same_bits(stream.steps(block), copied(block)[0])
+
+
+@pytest.mark.parametrize("kind", ["layer", "model", "residual", "cell", "stateless"])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_blocks_with_resets(rng, kind, batch):
+    """Rows return to their initial state before the steps that are marked, which may be learned."""
+    model = {
+        "layer": lambda: fr.LSTM(4, 4, 2, learn_initial_state=True, seed=0),
+        "model": lambda: fr.Sequential(fr.Linear(4, 4, seed=0), fr.LayerNorm(4), fr.GRU(4, 4, seed=1)),
+        "residual": lambda: fr.Residual(fr.GRU(4, 4, seed=0)),
+        "cell": lambda: fr.Recurrent(ReferenceCell(4, 4, seed=0)),
+        "stateless": lambda: fr.Sequential(fr.Residual(fr.Linear(4, 4, seed=0))),
+    }[kind]()
+    for _, array in model.params.items():
+        array += 0.1
+    x, resets = rng.standard_normal((9, batch, 4)).astype(np.float32), rng.random((9, batch)) < 0.3
+    stream, expected = model.stream(batch), []
+    for x_t, rows in zip(x, resets, strict=True):
+        stream.reset(rows)
+        expected.append(stream.step(x_t))
+    again, out = model.stream(batch), np.empty((9, batch, 4), np.float32)
+    assert_same_bits(again.steps(x, resets=resets), np.array(expected))
+    again.reset()
+    assert again.steps(x, out, resets) is out
+    assert_same_bits(out, np.array(expected))
+    assert_same_bits(again.state, stream.state)
+    for wrong, error, words in (
+        (resets.astype(int), TypeError, "expected bools"),
+        (resets.T[:, :5], ValueError, f"(9, {batch})"),
+        (resets[:, :0], ValueError, f"(9, {batch})"),
+    ):
+        with argument_refused(error, "resets", words):
+            again.steps(x, resets=wrong)
+    with argument_refused(ValueError, "out", "9 steps"):
+        again.steps(x, out[:4], resets)
+    assert_same_bits(again.state, stream.state)

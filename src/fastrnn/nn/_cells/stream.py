@@ -47,8 +47,10 @@ class CellStream(StreamBase):
             self._read(x, y)
         return y
 
-    def steps(self, block: ArrayLike, out: Array | None = None) -> Array:
+    def steps(self, block: ArrayLike, out: Array | None = None, resets: ArrayLike | None = None) -> Array:
         """Read the next steps, (T, N, I) or (T, I), as `Stream.steps`."""
+        if resets is not None:
+            return self._steps_between(resets, block, out)
         x, y = self._checked("block", block, out)
         with self._exclusive:
             for x_t, y_t in zip(x, y, strict=True):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine.arguments import as_size
+from ..._engine.arguments import Array, as_size
 from ..._engine.layout import StateArrays, as_state, as_states, h_and_c
 from ..._engine.passes import Recurrence
 from .._streams.base import StreamBase, as_rows, check_one_direction, frozen
@@ -72,6 +72,31 @@ class Stream(Run, StreamBase):
         with self._exclusive:
             for array, new in zip(self._state, arrays, strict=True):
                 array[:, rows] = 0 if new is None else new[:, rows]
+
+    def steps(self, block: ArrayLike, out: Array | None = None, resets: ArrayLike | None = None) -> Array:
+        """Read the next steps, with the bits of one after another, and faster.
+
+        Parameters
+        ----------
+        block : array_like, shape (T, N, I), or (T, I) with a batch of 1
+            Time first, also for a layer with `batch_first`.
+        out : ndarray, optional
+            Where to write y: C-ordered, of y's shape and dtype, sharing no memory with `block`.
+        resets : array_like of bool, shape (T, N), or (T,) with a batch of 1, optional
+            The rows to `reset` before each step.
+
+        Returns
+        -------
+        y : ndarray, shape (T, N, H), or (T, H) for a block (T, I)
+
+        Raises
+        ------
+        TypeError, ValueError, RuntimeError
+            As `step`. Nothing has been read then.
+        KeyboardInterrupt
+            Ctrl-C during a long block: part of it has been read. Set a state, or `reset`, before the next step.
+        """
+        return super().steps(block, out) if resets is None else self._steps_between(resets, block, out)
 
     def reset(self, rows: ArrayLike | None = None) -> None:
         """Return to the initial state: zero, or the parameters of now if the layer learns it.

@@ -27,7 +27,7 @@ class StreamBase(ABC):
         """Read the next step."""
 
     @abstractmethod
-    def steps(self, block: ArrayLike, out: Array | None = None) -> Array:
+    def steps(self, block: ArrayLike, out: Array | None = None, resets: ArrayLike | None = None) -> Array:
         """Read the next steps, with the bits of one after another."""
 
     @property
@@ -42,6 +42,26 @@ class StreamBase(ABC):
     @abstractmethod
     def reset(self, rows: ArrayLike | None = None) -> None:
         """Return to the initial state, or only some rows of the batch."""
+
+    def _steps_between(self, resets: ArrayLike, block: ArrayLike, out: Array | None) -> Array:
+        """`steps` of the parts of a block between resets (T, N); nothing has been read if they do not fit it."""
+        array = as_array("resets", resets, "bools")
+        x = block if isinstance(block, list | tuple) else as_array("block", block)
+        expected = {(len(x), self.batch), (len(x),)} if self.batch == 1 else {(len(x), self.batch)}
+        if array.dtype != bool:
+            raise TypeError(f"resets: expected bools, True for rows to reset before the step, got {array.dtype}")
+        if array.shape not in expected:
+            raise ValueError(f"resets: expected {max(expected)}, a row for each step of the block, got {array.shape}")
+        if out is not None and np.shape(out)[:1] != (len(x),):
+            raise ValueError(f"out: expected {len(x)} steps, as the block has, got shape {np.shape(out)}")
+        array = array.reshape(len(x), self.batch)
+        cuts = [0, *np.flatnonzero(array[1:].any(axis=1)) + 1, len(x)]
+        parts = []
+        for start, stop in zip(cuts, cuts[1:], strict=False):
+            if len(array) and array[start].any():
+                self.reset(array[start])
+            parts.append(self.steps(x[start:stop], None if out is None else out[start:stop]))
+        return np.concatenate(parts) if out is None else out
 
     def _step_rows(self, x: Array, rows: Array) -> Array:
         """`step` of some rows of the batch (k,), in any order, of x (k, I): y (k, O). The others stay as they are.

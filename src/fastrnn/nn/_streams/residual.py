@@ -29,8 +29,10 @@ class ResidualStream(StreamBase):
         """Read x (N, F), or (F,) with a batch of 1, and return y of its shape, as `Stream.step`."""
         return self._sum("x", x, self._added.step, out)
 
-    def steps(self, block: ArrayLike, out: Array | None = None) -> Array:
+    def steps(self, block: ArrayLike, out: Array | None = None, resets: ArrayLike | None = None) -> Array:
         """Read x (T, N, F), or (T, F) with a batch of 1, and return y of its shape, as `Stream.steps`."""
+        if resets is not None:
+            return self._steps_between(resets, block, out)
         return self._sum("block", block, self._added.steps, out)
 
     def _sum(self, name: str, x: ArrayLike, added: Any, out: Array | None) -> Array:

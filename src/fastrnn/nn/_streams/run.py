@@ -76,26 +76,7 @@ class Run:
         return y
 
     def steps(self, block: ArrayLike, out: Array | None = None) -> Array:
-        """Read the next steps, with the bits of one after another, and faster.
-
-        Parameters
-        ----------
-        block : array_like, shape (T, N, I), or (T, I) with a batch of 1
-            Time first, also for a layer with `batch_first`.
-        out : ndarray, optional
-            Where to write y: C-ordered, of y's shape and dtype, sharing no memory with `block`.
-
-        Returns
-        -------
-        y : ndarray, shape (T, N, H), or (T, H) for a block (T, I)
-
-        Raises
-        ------
-        TypeError, ValueError, RuntimeError
-            As `step`. Nothing has been read then.
-        KeyboardInterrupt
-            Ctrl-C during a long block: part of it has been read. Set a state, or `reset`, before the next step.
-        """
+        """`Stream.steps` without resets."""
         x, y = self._checked("block", block, out)
         x, out = (array if array.ndim == 3 else array[:, None] for array in (x, y))
         with self._exclusive:

@@ -74,7 +74,7 @@ class SequentialStream(StreamBase):
                 x = stage.step(x)
             return self._last.step(x, out)
 
-    def steps(self, block: ArrayLike, out: Array | None = None) -> Array:
+    def steps(self, block: ArrayLike, out: Array | None = None, resets: ArrayLike | None = None) -> Array:
         """Read the next steps, with the bits of one after another, and faster.
 
         Parameters
@@ -84,11 +84,15 @@ class SequentialStream(StreamBase):
             layers with `batch_first`.
         out : ndarray, optional
             As of `step`.
+        resets : array_like of bool, shape (T, N), optional
+            As of `Stream.steps`.
 
         Returns
         -------
         y : ndarray, shape (T, N, O), or (T, O) for a block without the batch
         """
+        if resets is not None:
+            return self._steps_between(resets, block, out)
         if self._run is not None:
             return self._run.steps(block, out)
         with self._exclusive:

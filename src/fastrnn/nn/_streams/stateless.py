@@ -34,7 +34,9 @@ class StatelessStream(StreamBase):
         self._check("x", np.shape(x), y.shape[:-1])
         return written(y, out)
 
-    def steps(self, block: ArrayLike, out: Array | None = None) -> Array:
+    def steps(self, block: ArrayLike, out: Array | None = None, resets: ArrayLike | None = None) -> Array:
+        if resets is not None:
+            return self._steps_between(resets, block, out)
         y = self._layer(block)
         self._check("block", np.shape(block), y.shape[1:-1])
         return written(y, out)
