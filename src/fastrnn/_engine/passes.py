@@ -4,7 +4,6 @@
 Arrays are checked and time-major: x is (T, N, I), y (T, N, H), states are (N, H).
 """
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -149,22 +148,18 @@ class Saved(NamedTuple):
         return sum(0 if array is None else array.nbytes for array in arrays)
 
 
-def _reused(pack: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """An array for a tape, in memory that an earlier tape of these weights no longer uses if that is large enough."""
-    size = math.prod(shape)
+def _tape_arrays(cell: Cell, pack: Any, rows: int, H: int, dtype: np.dtype[Any]) -> tuple[Array, Array | None]:
+    """Gates and c, in memory that an earlier tape of these weights no longer uses if that is large enough."""
+    gates = rows * cell.saved * H
+    size = gates + rows * H if cell.has_c else gates
     try:
-        flat = pack.spare.pop()  # the largest; another thread may have been quicker
+        flat = pack.spare.pop()  # another thread may have been quicker
     except IndexError:
         flat = None
     if flat is None or flat.size < size:
         flat = np.empty(size, dtype)
-    return flat[:size].reshape(shape)
-
-
-def _release(pack: Any, arrays: Sequence[Array | None]) -> None:
-    """Keep the memory of a used tape for the next one."""
-    owners = [array.base for array in arrays if array is not None]
-    pack.spare[:] = sorted((owner for owner in owners if owner.nbytes <= _core.SPARE_BYTES), key=len)  # type: ignore
+    c = flat[gates:size].reshape(rows, H) if cell.has_c else None
+    return flat[:gates].reshape(rows, cell.saved, H), c
 
 
 def forward(
@@ -188,23 +183,22 @@ def forward(
     keep : bool
         Keep what `backward` needs.
     """
-    T, N, H = y.shape
     order, gates, c = recurrence.order, None, None
     initial, last, parts = state, final, None if order is None else order.parts
     if parts is not None:
         state, final = parts.of_rows(initial, not recurrence.reverse), parts.like(last)
+    h_0, c_0 = state
     if keep:
-        rows = tape_rows(recurrence.order, T, N)
-        gates = _reused(pack, (rows, cell.saved, H), x.dtype) if cell.recurrent else None
-        c = _reused(pack, (rows, H), x.dtype) if cell.has_c else None
-        h_0, c_0 = (None if array is None else array.copy() for array in state)
-        state = h_0, c_0
-    _core.forward(pack, _for_core(recurrence), x, y, state, final, (gates, c))
+        if cell.recurrent:
+            T, N, H = y.shape
+            gates, c = _tape_arrays(cell, pack, tape_rows(order, T, N), H, x.dtype)
+        h_0, c_0 = None if h_0 is None else h_0.copy(), None if c_0 is None else c_0.copy()
+    _core.forward(pack, _for_core(recurrence), x, y, (h_0, c_0), final, (gates, c))
     if order is not None and parts is not None:
         parts.to_rows(final, initial, last, recurrence.reverse)
         if order.of.lengths is not None:
-            y[~length_mask(order.of.lengths, T)] = 0
-    return Saved(pack, x, y, *state, gates, c, recurrence) if keep else None
+            y[~length_mask(order.of.lengths, len(y))] = 0
+    return Saved(pack, x, y, h_0, c_0, gates, c, recurrence) if keep else None
 
 
 def backward(
@@ -235,16 +229,19 @@ def backward(
     after : callable, optional
         Called with the gradients of the gates, (R, S, H), before their memory serves for another call.
     """
-    gates, (T, N, H) = saved.gates, dy.shape
+    pack, x, y, h_0, c_0, gates, c, recurrence = saved
     if gates is None:  # a cell without memory saves nothing: its gates exist only as gradients
-        gates = _reused(saved.pack, (T * N, cell.saved, H), dy.dtype)
-    last, initial, parts = dfinal, dstate, None if saved.order is None else saved.order.parts
+        T, N, H = dy.shape
+        gates, _ = _tape_arrays(cell, pack, T * N, H, dy.dtype)
+    last, initial, parts = dfinal, dstate, None if recurrence.order is None else recurrence.order.parts
     if parts is not None:
-        dfinal, dstate = parts.of_rows(last, saved.reverse), parts.like(initial)
-    inputs = (saved.x, saved.y, saved.h_0, saved.c_0, gates, saved.c)
-    _core.backward(saved.pack, _for_core(saved.recurrence), inputs, (dy, *dfinal), (dx, *dstate), grads)
+        dfinal, dstate = parts.of_rows(last, recurrence.reverse), parts.like(initial)
+    arrays = (x, y, h_0, c_0, gates, c)
+    _core.backward(pack, _for_core(recurrence), arrays, (dy, *dfinal), (dx, *dstate), grads)
     if parts is not None:
-        parts.to_rows(dstate, last, initial, not saved.reverse)
+        parts.to_rows(dstate, last, initial, not recurrence.reverse)
     if after is not None:
         after(gates)
-    _release(saved.pack, (gates, saved.c))
+    memory: Any = gates.base
+    if memory.nbytes <= _core.SPARE_BYTES:
+        pack.spare[:] = [memory]  # for the next tape

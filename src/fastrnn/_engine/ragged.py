@@ -23,6 +23,11 @@ class Rows(NamedTuple):
         None  # the Order in which the steps of the rows lie in one array (R, ...); None: they lie in (T, N, ...)
     )
 
+    @property
+    def nbytes(self) -> int:
+        """0: to a tape that refers to them, they are a part of the layer's input."""
+        return 0
+
     def sizes(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """T and N, given the shape of the array, (T, N, ...) or (1, R, ...)."""
         T, N, *_ = shape

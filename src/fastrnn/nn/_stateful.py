@@ -87,7 +87,7 @@ class StatefulLayer(Layer, Generic[State]):
             An argument has the wrong dtype or shape; the message names it, what was expected and what came.
         """
         x, rows, kept = steps_to_read(self, x, lengths, mask, resets)
-        result = checked_output(self, self._forward(x, state, rows, training=False), "y, state, saved")
+        result = checked_output(self, self._forward(x, state, rows, training=False), ("y", "state", "saved"))
         return result[:2] if kept is None else (kept.output(result[0]), result[1])
 
     def forward(
@@ -101,7 +101,7 @@ class StatefulLayer(Layer, Generic[State]):
         """
         x_shape = getattr(x, "shape", None)
         x, rows, kept = steps_to_read(self, x, lengths, mask, resets)
-        y, final, saved = checked_output(self, self._forward(x, state, rows, training=True), "y, state, saved")
+        y, final, saved = checked_output(self, self._forward(x, state, rows, training=True), ("y", "state", "saved"))
         y = y if kept is None else kept.output(y)
         tape = Tape(self, (saved,), y.shape, x_shape)
         tape._kept = kept
@@ -136,7 +136,7 @@ class StatefulLayer(Layer, Generic[State]):
         dfinal, kept = self.check_dstate(tape, dstate), tape._kept
         tape.close()
         result = self._backward(saved, checked if kept is None else kept.gradient(checked), dfinal, tape.extras)
-        dx, dinitial = checked_tuple(self, "_backward", result, "dx, dstate")
+        dx, dinitial = checked_tuple(self, "_backward", result, ("dx", "dstate"))
         dx = dx if kept is None or dx is None else kept.scattered(dx)
         checked_gradients(self, dx, tape)
         add_extras(tape.extras, inner_tapes(self, saved))
