@@ -31,6 +31,13 @@ struct grid {
     int rows, cols;
 };
 
+/* How many of at most `threads` are of use, where each should have one of so many shares of the work. */
+INLINE int team_for(double shares, int threads)
+{
+    const int most = threads < FR_MAX_THREADS ? threads : FR_MAX_THREADS;
+    return shares < 2 ? 1 : shares < most ? (int)shares : most;
+}
+
 /* A barrier for a fixed number of threads: spins for some tens of microseconds, then sleeps.
  *
  * On a machine that is busy, or has just been idle, the system may put two threads of a team on one core, and seldom
