@@ -71,17 +71,21 @@ INLINE void relax(void)
 }
 
 /* System calls: the core of this thread, from 1; move to another core, if there are as many as threads, without staying
- * pinned to it; sleep unless *at has changed; wake all who sleep on it. */
+ * pinned to it; sleep unless *at has changed; wake all who sleep on it.
+ *
+ * A thread moves only when its mask changes. A mask set from outside meanwhile (taskset) stays, but for the instants
+ * between two system calls in a row, reading and setting it: the kernel has no call that does both. */
 #if defined __linux__
 static int  own_core(void) { return sched_getcpu() + 1; }
 static void leave_core(int core, int threads)
 {
-    cpu_set_t allowed, others;
+    cpu_set_t allowed, others, now;
     if (sched_getaffinity(0, sizeof allowed, &allowed) || CPU_COUNT(&allowed) < threads)
         return;
     others = allowed;
     CPU_CLR(core - 1, &others);
-    if (sched_setaffinity(0, sizeof others, &others) == 0)
+    if (sched_setaffinity(0, sizeof others, &others) == 0 && sched_getaffinity(0, sizeof now, &now) == 0 &&
+        CPU_EQUAL(&now, &others))
         sched_setaffinity(0, sizeof allowed, &allowed);
 }
 static void sleep_while(atomic_int *at, int value) { syscall(SYS_futex, at, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0); }
