@@ -73,8 +73,8 @@ INLINE void relax(void)
 /* System calls: the core of this thread, from 1; move to another core, if there are as many as threads, without staying
  * pinned to it; sleep unless *at has changed; wake all who sleep on it.
  *
- * A thread moves only when its mask changes. A mask set from outside meanwhile (taskset) stays, but for the instants
- * between two system calls in a row, reading and setting it: the kernel has no call that does both. */
+ * A thread that must move needs another mask for a moment. One that is set from outside in this moment (taskset) stays,
+ * unless it is the same, or is set between two calls in a row, to read and to set: the kernel has none that does both. */
 #if defined __linux__
 static int  own_core(void) { return sched_getcpu() + 1; }
 static void leave_core(int core, int threads)
