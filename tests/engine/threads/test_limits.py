@@ -8,6 +8,7 @@ import pytest
 from support.child import in_child, linux_only, needs_openmp
 
 import fastrnn as fr
+from fastrnn import _core
 
 
 def counts():
@@ -65,3 +66,9 @@ def test_the_work_decides_how_many_threads_there_are(setting):
     """8 for as many times 256 KB; one for each row, forward and backward; 8 for as many times 2^15 elements."""
     made = in_child(threads_beside_the_first, env={"OMP_NUM_THREADS": setting})
     assert made == ([2] * 4 if setting == "3" else [7, 3, 3, 7])
+
+
+def test_a_probe_has_at_most_1024_threads():
+    """It asks the C API for a number of its own."""
+    with pytest.raises(ValueError, match="a size is out of range"):
+        _core.probe("barrier", 0, 512, 1, 1025)
