@@ -35,7 +35,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo examples test test-slow test-isa test-serial asan bench bench-check bench-kernels docs gallery wheel lint \
+.PHONY: help venv demo examples test test-slow test-isa test-serial asan tsan bench bench-check bench-kernels docs gallery wheel lint \
         fmt clean
 
 help: ## list the commands
@@ -73,6 +73,9 @@ asan: ## the quick tests under the address and undefined-behaviour sanitizers, a
 	    TEST_ENV="LD_PRELOAD='$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so)' PYTHONMALLOC=malloc \
 	        ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1" \
 	    ARGS="--capture=sys --timeout=600 --ignore-glob='*/test_example_*' $(ARGS)"
+
+tsan: ## look for data races in csrc/ with ThreadSanitizer: needs Clang and its OpenMP runtime with Archer
+	$(PYTHON) tests/find_races.py
 
 # Other libraries are measured if they are installed: see benchmarks/README.md.
 bench: $(VENV)/.bench ## measure everything, into benchmarks/: about half an hour (ARGS=--quick: about three minutes)

@@ -199,9 +199,11 @@ static struct backward_call backward_call(const struct backward_job *job, struct
     f.y = read_field(a->y, a->y_st, a->y_sn, d->packed);
     f.dx = (struct field){a->dx, a->dx_st, a->dx_sn, d->packed};
     f.dy = read_field(a->dy, a->dy_st, a->dy_sn, d->packed);
-    f.fraction_h = read_field(a->state_update.fraction_h, a->state_update.fraction_h_st, a->state_update.fraction_h_sn, 0);
-    f.fraction_c = read_field(a->state_update.fraction_c, a->state_update.fraction_c_st, a->state_update.fraction_c_sn, 0);
-    pack_layout(d, FR_BACKWARD, (real *)a->pack, f.pack);
+    f.fraction_h =
+        read_field(a->state_update.fraction_h, a->state_update.fraction_h_st, a->state_update.fraction_h_sn, 0);
+    f.fraction_c =
+        read_field(a->state_update.fraction_c, a->state_update.fraction_c_st, a->state_update.fraction_c_sn, 0);
+    pack_layout(d, FR_BACKWARD, (void *)a->pack, f.pack);
     backward_layout(d, grid, rank, a->workspace, &f.space);
     f.group = row_group(d, rank / grid.cols, grid.rows);
     f.units = (struct range){vectors.lo * VL, vectors.hi * VL};
