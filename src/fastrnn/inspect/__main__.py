@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import io
 from .._engine.arguments import as_size
-from ..io._container import replace
+from ..io._files import replace
 from ._report.files import check_output, check_regular, read_json, read_signal, read_utf8
 from ._report.report import report
 from ._trace.tokenization import Reading, as_vocabulary, read_array, read_text

@@ -70,6 +70,7 @@ def save_checkpoint(
     Parameters
     ----------
     path : str or os.PathLike
+        It is replaced as a whole or not at all, as by `save`.
     model : Layer
         Its parameters, and the random generators of dropout.
     optimizer : Optimizer, optional
