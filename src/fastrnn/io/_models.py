@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 from .._engine.arguments import as_flag, as_path
 from ..nn._layer import Layer
 from . import _container as container
-from ._architectures import build, check_kinds, check_own, parameters
+from ._architectures import Parsed, build, check_kinds, check_own, parameters
 from ._container import PathType
 from ._custom import Custom, Find, finder, own_classes
 from ._references import describe
@@ -55,7 +55,7 @@ def save(model: Layer, path: PathType, *, notes: dict[str, Any] | None = None) -
         `model` is not a layer, or the config of a layer of your own does not give an equal one; `path` is not a path,
         or `notes` is not a dict that JSON gives back unchanged.
     ValueError
-        The model has too many layers for a file (several thousand), or the notes are too long.
+        The model has too many layers for a file (several thousand), or too deeply nested ones, or the notes are long.
     OSError
         The file cannot be written, for instance because the disk is full. An older file of that name is unchanged.
 
@@ -86,10 +86,13 @@ def save(model: Layer, path: PathType, *, notes: dict[str, Any] | None = None) -
     from .. import __version__
 
     path = as_path("path", path)
-    check_kinds(model)
-    architecture = describe(model)
-    check_own(model, architecture)
-    entries, stored = parameters(architecture, finder(own_classes(model))), model.stored
+    try:
+        check_kinds(model)
+        architecture = describe(model)
+        check_own(model, architecture)
+        entries, stored = list(parameters(architecture, finder(own_classes(model)))), model.stored
+    except RecursionError:
+        raise ValueError("model: nested too deeply for a file") from None
     arrays = {name: stored[name].copy() for name, _, _ in entries}
     about = {
         "format": FORMAT,
@@ -175,11 +178,12 @@ def read_model(file: BinaryIO, find: Find) -> Layer:
     header = container.read_header(file)
     about, _ = read_metadata(header.pop("__metadata__", None))
     architecture = about.get("architecture")
-    converted = check_tensors(header, parameters(architecture, find))
+    parsed: Parsed = {}
+    converted = check_tensors(header, parameters(architecture, find, parsed))
     arrays = container.read_arrays(file, header)
     if not converted:
         container.check_checksum(about, architecture, arrays)
-    model = build(architecture, find)
+    model = build(architecture, find, parsed=parsed)
     model.load_state_dict(arrays)
     return model
 

@@ -87,7 +87,7 @@ def save_checkpoint(
     TypeError
         `path` is not a path, or something cannot be written.
     ValueError
-        There are too many arrays for a file (tens of thousands).
+        There are too many arrays for a file (tens of thousands), or too deeply nested layers or lists.
     OSError
         The file cannot be written, for instance because the disk is full. An older file of that name is unchanged.
 
@@ -102,8 +102,11 @@ def save_checkpoint(
     ...     fr.load_checkpoint(path, model, adam)
     {'epoch': 3}
     """
-    content = _content_of(model, {"optimizer": optimizer, "schedule": schedule})
-    write_checkpoint(path, content | {"training": training})
+    try:
+        content = _content_of(model, {"optimizer": optimizer, "schedule": schedule})
+        write_checkpoint(path, content | {"training": training})
+    except RecursionError:
+        raise ValueError("model, training: nested too deeply for a file") from None
 
 
 def load_checkpoint(
