@@ -195,6 +195,12 @@ class Layer(Parametrized, Interface, Printed, ABC):
         make, arguments = self.__reduce__()
         return make(*arguments)
 
+    def __copy__(self) -> "Layer":
+        """As `copy.deepcopy`, of a container too: a copy has parameters of its own. ``model[:]`` shares them."""
+        from copy import deepcopy  # importing fastrnn does not load that module
+
+        return deepcopy(self)
+
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         """Copies and pickles: the same layer with the same parameters; gradients of 0."""
         return rebuilt, (type(self), self.config(), self.state_dict(), self.random_state)
