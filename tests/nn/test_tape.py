@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.every_layer import LAYERS, each, inputs
 from support.layers import argument_refused, assert_same_arrays, assert_same_bits, snapshot
-from support.recurrent import sequence, train
+from support.recurrent import random_state, sequence, train
 
 import fastrnn as fr
 
@@ -105,6 +105,20 @@ def test_a_tape_is_not_copied(duplicate, kind, rng):
         with pytest.raises(TypeError, match="a tape cannot be copied or pickled: it belongs to one backward"):
             duplicate(holder)
     layer.backward(tape, np.ones_like(y))
+
+
+@pytest.mark.parametrize("name", ["x", "y", "h_0", "gates"])
+def test_a_tape_whose_arrays_were_reshaped_is_refused(kind, name, rng):
+    """They are private, but somebody may reach them: C would go where the sizes of the forward pass say."""
+    layer = kind(I, H, seed=0)
+    state = random_state(layer, N, rng)
+    y, _, tape = layer.forward(sequence(rng, T, N, I), state)
+    ((_, trained),) = tape._content
+    array = getattr(trained.saved[0][0], name)
+    array.shape = array.shape[::-1]
+    with pytest.raises(ValueError, match=f"^{name}: expected"):
+        layer.backward(tape, np.ones_like(y))
+    assert not any(grad.any() for grad in layer.grads.values())
 
 
 def backward_in_threads(layer, tape, dy, count=4):

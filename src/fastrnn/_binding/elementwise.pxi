@@ -15,8 +15,7 @@ cdef fr_dtype dtype_of(str name, Array array) except *:
 
 cdef int check_like(str name, Array array, str other, Array model) except -1:
     """It is None, or has the shape and the numbers of another array."""
-    if array.held and (dtype_of(name, array) != dtype_of(other, model) or array.view.ndim != model.view.ndim or
-                       memcmp(array.view.shape, model.view.shape, model.view.ndim * sizeof(Py_ssize_t))):
+    if array.held and (dtype_of(name, array) != dtype_of(other, model) or not same_shape(&array.view, &model.view)):
         raise ValueError(f"{name}: expected {described(&model.view)}, as {other}, got {described(&array.view)}")
     return 0
 

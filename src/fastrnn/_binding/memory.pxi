@@ -109,6 +109,16 @@ cdef bint has_shape(const Py_buffer *v, int ndim, Py_ssize_t a, Py_ssize_t b, Py
     return (ndim < 1 or v.shape[0] == a) and (ndim < 2 or v.shape[1] == b) and (ndim < 3 or v.shape[2] == c)
 
 
+cdef bint same_shape(const Py_buffer *a, const Py_buffer *b) noexcept:
+    cdef int axis
+    if a.ndim != b.ndim:
+        return False
+    for axis in range(a.ndim):
+        if a.shape[axis] != b.shape[axis]:
+            return False
+    return True
+
+
 cdef bint is_whole(const Py_buffer *v) noexcept:
     """Is it C-ordered and aligned? The numbers must be known to have a size."""
     return v.len == 0 or <uintptr_t>v.buf % v.itemsize == 0 and PyBuffer_IsContiguous(v, c"C")

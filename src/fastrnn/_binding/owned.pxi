@@ -26,8 +26,7 @@ cdef class Slot:
             PyObject_GetBuffer(self.array, &now, PyBUF_STRIDES | PyBUF_FORMAT | PyBUF_WRITABLE)
         except (ValueError, BufferError):
             return False
-        same = (now.ndim == self.pin.ndim and now.itemsize == self.pin.itemsize and is_whole(&now) and
-                not memcmp(now.shape, self.pin.shape, now.ndim * sizeof(Py_ssize_t)) and
+        same = (same_shape(&now, &self.pin) and now.itemsize == self.pin.itemsize and is_whole(&now) and
                 not memcmp(now.format, self.pin.format, 2))
         PyBuffer_Release(&now)
         return same
