@@ -100,7 +100,8 @@ cdef class Inference:
             y_shape, s_shape = (N, T, width) if time else (T, N, width), (states, N, self.H)
         y, h_n = self.empty(y_shape, self.dtype), self.empty(s_shape, self.dtype)
         c_n = self.empty(s_shape, self.dtype) if self.parts == 2 else None
-        if not self.run(x_array, self.made(y, y_shape), h_0, c_0, self.made(h_n, s_shape), self.made(c_n, s_shape), time):
+        h_array, c_array = self.made(h_n, s_shape), self.made(c_n, s_shape)
+        if not self.run(x_array, self.made(y, y_shape), h_0, c_0, h_array, c_array, time):
             return None
         return y, h_n if self.parts == 1 else (h_n, c_n)
 

@@ -23,7 +23,8 @@ def gemm(a, b, c, int vectors=4):
     b_array.required("b")
     c_array.required("c")
     if a_array.view.ndim != 2 or b_array.view.ndim != 2:
-        raise ValueError(f"a, b: expected (m, k) and (k, n), got {described(&a_array.view)} and {described(&b_array.view)}")
+        got = f"{described(&a_array.view)} and {described(&b_array.view)}"
+        raise ValueError(f"a, b: expected (m, k) and (k, n), got {got}")
     g.m, g.n, g.k = a_array.view.shape[0], b_array.view.shape[1], a_array.view.shape[1]
     a_array.whole("a", kind_of(g.dtype), 2, g.m, g.k, 0)
     b_array.whole("b", kind_of(g.dtype), 2, g.k, g.n, 0)
