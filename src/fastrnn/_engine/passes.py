@@ -36,6 +36,7 @@ class StateUpdate(NamedTuple):
         return StateUpdate(h, c, self.mask, self.clip)
 
 
+Arrays = _core.Arrays  # the arrays that a layer owns
 PLAIN = StateUpdate()
 _PLAIN = _core.StateUpdate(*PLAIN)
 
@@ -62,8 +63,8 @@ def weights(
     dtype: np.dtype[Any],
     input_size: int,
     hidden_size: int,
-    arrays: Sequence[Array | None],
-    access: Any,
+    arrays: Arrays,
+    names: Sequence[str | None],
     state_update: StateUpdate = PLAIN,
 ) -> _core.Weights:
     """Bind the parameter arrays of one layer and direction to packed copies that follow them.
@@ -74,15 +75,14 @@ def weights(
     dtype : dtype
     input_size, hidden_size : int
         I and H.
-    arrays : sequence of (ndarray or None)
-        w_ih (G*H, I), w_hh (G*H, H), b_ih (G*H,), b_hh (G*H,).
-    access : object
-        Its ``count`` grows whenever one of the arrays is handed out.
+    arrays : Arrays
+    names : sequence of (str or None)
+        Of w_ih (G*H, I), w_hh (G*H, H), b_ih (G*H,), b_hh (G*H,) among them; None for one that there is not.
     state_update : StateUpdate
         Of inference on the fast path and of streams, the same at every step.
     """
     update = _PLAIN if state_update is PLAIN else _core.StateUpdate(*state_update)
-    return _core.Weights(cell.code, FLOATS.index(dtype), input_size, hidden_size, arrays, access, update)
+    return _core.Weights(cell.code, FLOATS.index(dtype), input_size, hidden_size, arrays, names, update)
 
 
 def inference(
@@ -114,9 +114,9 @@ def stepper(stack: Sequence[tuple[Any, Any, Any]], N: int) -> _core.Stepper:
     return _core.Stepper(stack, N, effective)
 
 
-def exclusive() -> _core.Exclusive:
+def exclusive(refusal: str | None = None) -> _core.Exclusive:
     """What ``with exclusive:`` lets one call use at a time; a call from another thread raises RuntimeError."""
-    return _core.Exclusive()
+    return _core.Exclusive() if refusal is None else _core.exclusive(refusal)
 
 
 class Saved(NamedTuple):

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from ..._engine import passes
 from ..._engine.arguments import Array, as_floats, readable
 from ..._engine.cells import Cell
-from ..._engine.ragged import Order
 from .._recurrent.stack import time_blocks
 from .base import check_out, check_x
 
@@ -96,13 +95,14 @@ class Run:
         """One step of some rows of the batch: rows of the states, in any order, and all those of x (k, I)."""
         if x.ndim != 2 or x.shape[1] != self._I:
             raise ValueError(f"x: expected ({len(rows)}, {self._I}), got {x.shape}")
-        k, y = len(rows), readable(x)[None]
-        steps = np.array([0, k], np.intp)
-        order = Order(rows, np.ones(k, np.intp), steps, np.arange(k, dtype=np.intp), np.zeros(k, np.intp))
+        y = readable(x)[None]
         for link in self._links:
-            x, y = y, np.empty((1, k, link.sizes[1]), self._dtype)
-            recurrence = link.recurrence._replace(order=order if link.cell.recurrent else None)
-            passes.forward(link.cell, link.weights.pack(), recurrence, x, y, link.state, link.state)
+            x, y = y, np.empty((1, len(rows), link.sizes[1]), self._dtype)
+            h, c = (None if part is None else part[rows] for part in link.state)
+            passes.forward(link.cell, link.weights.pack(), link.recurrence, x, y, (h, c), (h, c))
+            for part, new in zip(link.state, (h, c), strict=True):
+                if part is not None:
+                    part[rows] = new
         return y[0]
 
     def _buffer(self, k: int, shape: tuple[int, int, int]) -> Array:
