@@ -13,7 +13,7 @@ cdef Block run_whole(Weights weights, fr_forward_args *a, Py_ssize_t T, Py_ssize
     cdef int code
     d.T, d.N, d.reverse, d.masked = T, N, reverse, weights.state_update.mask.held
     weights.state_update.check_fits(&d)
-    d.n_threads = min(<int>threads(), MAX_THREADS) if fr_threads_pay(&d) else 1
+    d.n_threads = min(<int>threads(), FR_MAX_THREADS) if fr_threads_pay(&d) else 1
     check(fr_workspace_bytes(&d, FR_FORWARD, &nbytes))
     if fr_forward_piece(&d, 0) < T:
         return None

@@ -48,7 +48,7 @@ def probe(str what, int dtype, size_t nbytes, Py_ssize_t repeats, int n_threads)
     """
     if nbytes > 512 and nbytes % 8:
         raise ValueError(f"nbytes: expected a multiple of 8, got {nbytes}")
-    n_threads = min(n_threads, MAX_THREADS)
+    n_threads = min(n_threads, FR_MAX_THREADS)
     cdef Block buffer = Block(<object>nbytes * max(n_threads, 0))
     cdef fr_probe which = <fr_probe><int>PROBES[what]
     cdef double work = 0
