@@ -210,3 +210,22 @@ def test_torch_tensors_without_numpy_counterpart_are_refused_by_name(torch, kind
             kind(I, H)(tensor)
     with argument_refused(TypeError, "x", "x.astype(np.float32)"):
         kind(I, H)(x.double())
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (1, 3), (4, 1), (1, 1)])
+@pytest.mark.parametrize(("I", "H"), [(1, 2), (2, 1), (1, 1)])
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_an_axis_of_one_number_may_have_any_stride(kind, rng, shape, I, H, batch_first):
+    """NumPy gives an axis of size 1 the stride of its memory order, by which nothing is ever reached."""
+    layer, x = kind(I, H, batch_first=batch_first, seed=0), sequence(rng, *shape, I)
+    dy, lengths = (
+        sequence(rng, *shape, H),
+        [0] * (shape[0 if batch_first else 1] - 1) + [shape[1 if batch_first else 0]],
+    )
+    for own in (None, lengths):
+        expected = [*layer(x, lengths=own), *train(layer, x, lengths=own, dy=dy)]
+        turned, upstream = np.asfortranarray(x), np.asfortranarray(dy)
+        result = [*layer(turned, lengths=own), *train(layer, turned, lengths=own, dy=upstream)]
+        assert_same_bits(result, expected)
+    linear = fr.Linear(I, H, seed=0)
+    assert_same_bits(linear(np.asfortranarray(x)), linear(x))

@@ -132,7 +132,7 @@ cdef bint has_rows(const Py_buffer *v, Py_ssize_t features) noexcept:
         return False
     if v.len == 0:
         return True
-    if <uintptr_t>v.buf % itemsize or v.strides[last] != itemsize:
+    if <uintptr_t>v.buf % itemsize or (features > 1 and v.strides[last] != itemsize):  # of one number there is no next
         return False
     for axis in range(last):
         if v.shape[axis] > 1 and v.strides[axis] % itemsize:
