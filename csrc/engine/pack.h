@@ -143,8 +143,6 @@ static void pack_thread(const void *job, struct grid grid, int rank)
     }
 }
 
-enum { TEAM_PACK_BYTES = 1 << 19 }; /* some 100 us for one thread */
-
 static void pack(const fr_desc *d, fr_pass pass, const void *w_ih, const void *w_hh, const void *b_ih, const void *b_hh,
                  void *to)
 {

@@ -5,10 +5,7 @@
  *
  * Splitting rows needs no barrier, but every thread reads all of W_hh at every step: good while that fits a core's own
  * L2, or with enough rows to use each weight often. Splitting units among two halves what a core reads, at one barrier
- * per step (about 0.2 us): good when a step is longer than that. Below SERIAL_FLOP, waking a team costs more than the
- * work. */
-enum { SERIAL_FLOP = 2000000, BARRIER_FLOP = 60000, L2_BYTES = 1 << 20 };
-
+ * per step: good when a step is longer than that. */
 static struct grid plan(const fr_desc *d, int threads)
 {
     const struct cell *cell = &cells[d->cell];
@@ -29,13 +26,7 @@ static struct grid plan(const fr_desc *d, int threads)
     return (struct grid){1, 1};
 }
 
-/* Steps of a piece. The caller checks for Ctrl-C between pieces, so one should take a tenth of a second on the slowest
- * machine that runs this engine, at some 2.5e9 operations a second for each element of a vector; and not much less,
- * because starting a team costs time where cores are shared with other processes. Besides its products a step takes as
- * long as STEP_FLOP operations. */
-#define PIECE_FLOP (2.5e8 * VL)
-#define STEP_FLOP 1500.0
-
+/* Steps of a piece, between two checks for Ctrl-C. */
 static fr_idx piece_steps(const fr_desc *d, int passes) /* products with the weights: 1 forward, 2 backward */
 {
     const double step =

@@ -45,10 +45,6 @@ struct grid {
  * at the median and 2.52 at the 95th percentile, as `python -m fastrnn.benchmarks` measures it. Calls of a millisecond
  * or less may wait for a time slice of the other process, 3 ms, once in twenty. threads.py keeps libgomp's own waiting
  * between calls short. */
-enum { CROWDED = 8 };  /* waits in a row on a shared core, after which one thread is faster than the team */
-enum { SPINS = 1500 }; /* 20 us (a pause of 45 cycles, Zen) to 70 us (140, since Skylake) */
-enum { WATCHED = 62 }; /* threads that record their core, at most */
-
 struct barrier {
     _Alignas(64) atomic_int arrived;
     _Alignas(64) atomic_int round;
