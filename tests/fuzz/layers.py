@@ -18,7 +18,8 @@ LARGEST = 8.0  # of the inputs: the gradients of cells that are saturated are di
 INPUTS = 16  # for each unit, at most, for the same reason: initial weights depend on the number of units alone
 GROWTH = {"float32": 1.2, "float64": 4.1}  # of recurrent weights over the initial ones: a recurrence must not amplify
 FAINT = 1e-3  # of a gradient, relative to those upstream: what comes through saturated cells, for the same reason
-FEW = 8  # numbers: fewer may all be sums that cancel
+FEW = 32  # numbers of all states together, and
+FEW_OF_A_RESULT = 8  # fewer may all be sums that cancel
 
 
 def well_conditioned(problem, parameters, updates):
@@ -27,7 +28,8 @@ def well_conditioned(problem, parameters, updates):
     recurrent = max(abs(array).max() for name, array in parameters.items() if "weight_hh" in name)
     masks = [update.mask.max() for update in updates if update.mask is not None and update.mask.size]
     return (
-        all(np.abs(array).max(initial=0) < LARGEST for array in given if array is not None)
+        problem.full_lengths.sum() * layer.hidden_size >= FEW
+        and all(np.abs(array).max(initial=0) < LARGEST for array in given if array is not None)
         and layer.input_size <= INPUTS * layer.hidden_size
         and recurrent * max(masks, default=1) <= GROWTH[layer.dtype.name] * layer.hidden_size**-0.5
         and (layer.delta_clip is None or layer.dtype == np.float64)
@@ -59,7 +61,7 @@ def compare_with_reference(problem):
 
     def close(ours, theirs, what, backward, terms):
         faint = np.abs(theirs).max(initial=0) < (FAINT * upstream if backward else np.finfo(layer.dtype).tiny * 2**60)
-        if np.size(ours) >= FEW and not faint:
+        if np.size(ours) >= FEW_OF_A_RESULT and not faint:
             options = {"backward": backward, "bidirectional": D == 2, "terms": terms, "steps": max(T * L, 1)}
             assert_close(ours, theirs, layer.dtype, **options, what=f"{what}, compared with the reference")
 

@@ -164,7 +164,7 @@ class Vectors:
 def optimizer(rng, note):
     """Each number is updated by itself: in one array or in two, in any layout, on any number of threads."""
     name, dtype, n = choose(rng, *optimizers.CASES), choose(rng, *DTYPES), size(rng, 0, 200)
-    n = n * 1000 if rng.random() < 0.1 else n
+    n = n * 100 if rng.random() < 0.1 else n
     kind, options = optimizers.CASES[name]
     start, cut = numbers(rng, n, dtype), int(rng.integers(0, n + 1))
     gradients = [numbers(rng, n, dtype) for _ in range(3)]

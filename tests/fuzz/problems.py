@@ -161,6 +161,8 @@ def draw_batch(rng, layer, T, N):
     x, dy = numbers(rng, (T, N, layer.input_size), layer.dtype), numbers(rng, (T, N, D * H), layer.dtype)
     if rng.random() < 0.05 and x.size:  # of one row, which is nobody else's
         x[rng.integers(T), rng.integers(N)] = choose(rng, np.nan, np.inf, -np.inf, np.finfo(x.dtype).max)
+    if rng.random() < 0.05:  # one row for all, with strides of 0
+        x, dy = (np.broadcast_to(array[:, :1], array.shape) for array in (x, dy))
     return x, state, lengths, dy, dstate
 
 

@@ -6,7 +6,7 @@ import pytest
 from fuzz import layers, problems, relations
 from fuzz.layers import Layers
 from fuzz.runner import run
-from support.child import linux_only
+from support.child import linux_only, needs_openmp
 from support.recurrent import RECURRENT_CELLS, make_layer
 
 import fastrnn as fr
@@ -166,7 +166,11 @@ FAULTS = {
 
 
 @linux_only
-@pytest.mark.parametrize("inject", FAULTS, ids=lambda inject: inject.__name__)
+@pytest.mark.parametrize(
+    "inject",
+    [pytest.param(one, marks=needs_openmp) if one is on_two_threads else one for one in FAULTS],
+    ids=lambda inject: inject.__name__,
+)
 def test_a_fault_is_found_and_found_again(inject, monkeypatch, tmp_path):
     """With the layer and the batch of the case; without the fault there is none."""
     with monkeypatch.context() as patched:

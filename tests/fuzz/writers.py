@@ -19,7 +19,7 @@ from support.training import but_seconds
 import fastrnn as fr
 
 VERSIONS = 3
-KILLS = 6
+KILLS = 4
 
 
 def forked(work):
