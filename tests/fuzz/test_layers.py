@@ -48,11 +48,12 @@ def test_every_option_has_values_beside_its_default(drawn):
 
 
 def test_many_problems_are_compared_with_the_reference(drawn, monkeypatch):
+    """A quarter at least; the others are empty, saturated, or amplify rounding errors."""
     compared = []
     monkeypatch.setattr(layers, "assert_close", lambda *_, what, **__: compared.append(what))
-    for problem in drawn[:60]:
+    for problem in drawn[:100]:
         layers.compare_with_reference(problem)
-    assert sum(what.startswith("y,") for what in compared) > 20
+    assert sum(what.startswith("y,") for what in compared) > 25
     assert sum(what.startswith("dx,") for what in compared) > 15
 
 
