@@ -18,7 +18,7 @@ LARGEST = 8.0  # of the inputs: the gradients of cells that are saturated are di
 INPUTS = 16  # for each unit, at most, for the same reason: initial weights depend on the number of units alone
 GROWTH = {"float32": 1.2, "float64": 4.1}  # of recurrent weights over the initial ones: a recurrence must not amplify
 CLIP = 0.1  # at least, in float64 alone: a clipped gradient is smaller than the error of what was clipped
-FAINT = {"float32": 0.02, "float64": 1e-3}  # of a gradient, relative to those upstream: what cells hardly let through
+FAINT = 1e-3  # of a gradient, relative to those upstream: what cells hardly let through
 FLUSHED = 2.0**60  # times the smallest normal number, of an output: what is denormal on the way becomes 0
 FEW = 32  # numbers of all states together, and
 FEW_OF_A_RESULT = 8  # fewer may all be sums that cancel
@@ -27,6 +27,7 @@ FEW_OF_A_RESULT = 8  # fewer may all be sums that cancel
 def well_conditioned(problem, parameters, updates):
     """Whether rounding errors stay in proportion to the results."""
     layer, given = problem.layer, (problem.x, problem.dy, *as_tuple(problem.state), *as_tuple(problem.dstate))
+    given += tuple(array for name, array in parameters.items() if name in ("h0", "c0"))
     recurrent = max(abs(array).max() for name, array in parameters.items() if "weight_hh" in name)
     masks = [update.mask.max() for update in updates if update.mask is not None and update.mask.size]
     return (
@@ -61,7 +62,7 @@ def compare_with_reference(problem):
     upstream = max(np.abs(part).max(initial=0) for part in (problem.dy, *as_tuple(problem.dstate)) if part is not None)
 
     def close(ours, theirs, what, backward, terms):
-        least = FAINT[layer.dtype.name] * upstream if backward else FLUSHED * np.finfo(layer.dtype).tiny
+        least = FAINT * upstream if backward else FLUSHED * np.finfo(layer.dtype).tiny
         if np.size(ours) >= FEW_OF_A_RESULT and np.abs(theirs).max() >= least:
             options = {"backward": backward, "bidirectional": D == 2, "terms": terms, "steps": max(T * L, 1)}
             assert_close(ours, theirs, layer.dtype, **options, what=f"{what}, compared with the reference")
