@@ -17,6 +17,7 @@ import fastrnn as fr
 LARGEST = 8.0  # of the inputs: the gradients of cells that are saturated are differences of nearly equal numbers
 INPUTS = 16  # for each unit, at most, for the same reason: initial weights depend on the number of units alone
 GROWTH = {"float32": 1.2, "float64": 4.1}  # of recurrent weights over the initial ones: a recurrence must not amplify
+UNITS = 8  # of selu, in float32: its slope is up to 1.76, which a few units alone do not average
 CLIP = 0.1  # at least, in float64 alone: a clipped gradient is smaller than the error of what was clipped
 FAINT = 1e-3  # of a gradient, relative to those upstream: what cells hardly let through
 FLUSHED = 2.0**60  # times the smallest normal number, of an output: what is denormal on the way becomes 0
@@ -35,6 +36,7 @@ def well_conditioned(problem, parameters, updates):
         and all(np.abs(array).max(initial=0) < LARGEST for array in given if array is not None)
         and layer.input_size <= INPUTS * layer.hidden_size
         and recurrent * max(masks, default=1) <= GROWTH[layer.dtype.name] * layer.hidden_size**-0.5
+        and (problem.cell != "rnn_selu" or layer.hidden_size >= UNITS or layer.dtype == np.float64)
         and (layer.delta_clip is None or (layer.dtype == np.float64 and layer.delta_clip >= CLIP))
     )
 
