@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Forward and backward passes of one layer and direction, in pieces short enough for Ctrl-C.
 
-cdef enum:
-    MAX_THREADS = 1024  # n_threads is an upper bound, and the engine's sizes for each thread have to fit an int
-
-
 cdef class Recurrence:
     """How one call runs through time.
 
@@ -19,7 +15,7 @@ cdef class Recurrence:
 
     def __cinit__(self, order, StateUpdate state_update not None, bint reverse, int n_threads):
         self.state_update, self.reverse = state_update, reverse
-        self.n_threads = min(n_threads, MAX_THREADS)
+        self.n_threads = min(n_threads, FR_MAX_THREADS)
         if order is not None:
             rows, lengths, first = order
             self.read_order(hold("rows", rows, False), hold("lengths", lengths, False), hold("first", first, False))
