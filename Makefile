@@ -35,13 +35,16 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo examples test test-slow test-isa test-serial asan fuzz soak attack bench bench-check bench-kernels docs gallery wheel lint \
-        fmt clean
+.PHONY: help venv torch demo examples test test-slow test-isa test-serial test-oldest asan tsan fuzz soak attack \
+        bench bench-check bench-kernels docs gallery wheel wheels sdist dist-check tag-check lint fmt clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
 venv: $(VENV)/.test ## make .venv: the package, built and installed, with all that the tests need
+
+torch: venv ## add the PyTorch that the tests were checked against, with which they then compare
+	$(VENV)/bin/pip install -q torch==2.13.0
 
 demo: $(VENV)/.demo ## train a small character LSTM and let it write
 	$(VENV)/bin/python examples/language_model.py $(ARGS)
@@ -63,6 +66,12 @@ test-isa: venv ## the quick tests once on each engine that this machine can run
 test-serial: ## the quick tests on a build without OpenMP (.venv-serial)
 	$(MAKE) test VENV=.venv-serial VARIANT=-Ccmake.define.FASTRNN_OPENMP=OFF
 
+# Every `>=` of the dependencies, read as `==`.
+test-oldest: ## the quick tests with the oldest NumPy and safetensors that are supported (.venv-oldest)
+	$(MAKE) .venv-oldest/bin/python VENV=.venv-oldest
+	printf '%s\n' $(call requirements,["project"]["dependencies"]) | sed 's/>=/==/' > .venv-oldest/oldest.txt
+	PIP_CONSTRAINT=$(abspath .venv-oldest/oldest.txt) $(MAKE) test VENV=.venv-oldest
+
 # The interpreter itself is not sanitized, so libasan is loaded ahead of it, and libstdc++ with it, whose exceptions it
 # intercepts (matplotlib throws some). Leaks: CPython's own would drown ours.
 ASAN = -Ccmake.build-type=Debug -Ccmake.define.FASTRNN_SANITIZE=address,undefined
@@ -74,6 +83,9 @@ ASAN_ENV = LD_PRELOAD='$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-fil
 asan: ## the quick tests under the address and undefined-behaviour sanitizers, asserts on (.venv-asan)
 	$(MAKE) test VENV=.venv-asan VARIANT="$(ASAN)" TEST_ENV="$(ASAN_ENV)" \
 	    ARGS="--capture=sys --timeout=600 --ignore-glob='*/test_example_*' $(ARGS)"
+
+tsan: ## look for data races in csrc/ with ThreadSanitizer: needs Clang and its OpenMP runtime with Archer
+	$(PYTHON) tests/find_races.py
 
 # ARGS="layers files" names attacks, ARGS="layers --seed 17 --case 283" repeats a case: see tests/fuzz.
 fuzz: ## attack a build in which small calls take every way (.venv-fuzz): SECONDS=120 SEED=17; SANITIZE=1: sanitized, too
@@ -97,7 +109,7 @@ bench-kernels: $(VENV)/.bench ## time kernels and layers, with pytest-benchmark 
 	$(VENV)/bin/pytest benchmarks -o python_files='bench_*.py' -o python_functions='bench_*' --timeout=0 $(ARGS)
 
 # -W: a warning fails the build, at its end. -E: every page anew, because each lists its neighbours.
-docs: $(VENV)/.docs ## build the site into build/docs, and say how to open it
+docs: $(VENV)/.docs venv ## build the site into build/docs, and say how to open it
 	$(VENV)/bin/sphinx-build -E -W --keep-going -q docs build/docs $(ARGS)
 	@echo "The site: file://$(abspath build/docs/index.html)"
 
@@ -109,6 +121,18 @@ wheel: $(VENV)/bin/python ## build the wheel into dist/, from scratch, as a user
 	$(VENV)/bin/pip wheel --no-deps -w dist .
 	@wc -c dist/*.whl | awk '{ printf "%s: %d bytes\n", $$2, $$1 }'
 
+wheels: $(VENV)/.release ## build, repair and test the wheels of this platform into dist/ (on Linux in containers: needs Docker)
+	$(VENV)/bin/cibuildwheel --output-dir dist
+
+sdist: $(VENV)/.tools ## build the source distribution into dist/
+	$(VENV)/bin/python -c 'from scikit_build_core.build import build_sdist; print(build_sdist("dist"))'
+
+dist-check: venv ## build everything twice, in different directories: the same bytes, complete, and nothing besides?
+	$(VENV)/bin/pytest -m "" tests/project/test_distributions.py $(ARGS)
+
+tag-check: ## is TAG, as in TAG=v0.2.0, the version of pyproject.toml?
+	@test "$(TAG)" = "v$$($(PYTHON) -c 'import tomllib; print(tomllib.load(open("pyproject.toml", "rb"))["project"]["version"])')"
+
 lint: $(VENV)/.dev venv ## check style, types and sizes, and that csrc/ compiles without a build system
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -117,6 +141,13 @@ lint: $(VENV)/.dev venv ## check style, types and sizes, and that csrc/ compiles
 	$(PYRIGHT) -p tests/typing
 	$(PYRIGHT) --ignoreexternal --verifytypes fastrnn
 	$(VENV)/bin/mypy --python-executable $(VENV)/bin/python --config-file tests/typing/mypy.ini tests/typing/user_code.py
+	$(VENV)/bin/validate-pyproject pyproject.toml
+	$(VENV)/bin/zizmor --offline --quiet .github
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.citation-file-format --default-filetype yaml CITATION.cff
 	for c in csrc/*.c csrc/engine/engine.c; do \
 	    $(CC) -std=c11 -O2 -fopenmp -Wall -Wextra -Werror -c $$c -o $(VENV)/lint.o || exit 1; done
 
@@ -143,8 +174,8 @@ $(VENV)/.tools: pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/pip install -q ninja "cmake>=3.26" $(call requirements,["build-system"]["requires"])
 	touch $@
 
-$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(VENV)/bin/pip install -q $(call requirements,["project"]["optional-dependencies"]["dev"])
+$(VENV)/.dev $(VENV)/.release: $(VENV)/.%: pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/pip install -q $(call requirements,["project"]["optional-dependencies"]["$*"])
 	touch $@
 
 # .test, .demo, .examples, .bench or .docs: the package with that extra. The time of the stamp is the build's beginning:

@@ -29,7 +29,7 @@ def set_isa(str name):
     global current_isa
     if name not in BUILT_ISAS:
         raise ValueError(f"isa: expected one of {', '.join(ISAS)}, got {name!r}")
-    if name not in ISAS:
+    if not fr_isa_usable(BUILT_ISAS.index(name)):
         raise ValueError(f"isa: this machine cannot run {name!r}; it can run {', '.join(ISAS)}")
     current_isa = BUILT_ISAS.index(name)
 
@@ -42,8 +42,11 @@ def openmp():
     return bool(fr_openmp())
 
 
-def may_thread():
-    return bool(fr_may_thread())
+MAX_THREADS = FR_MAX_THREADS
+
+
+def thread_limit():
+    return fr_thread_limit()
 
 
 def max_threads():

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._engine.arguments import Array, as_array
+from .._engine.passes import Arrays
 from ._configurable import Configurable
 from ._parameters import NamedArrays, Parameters
 
@@ -26,8 +27,8 @@ class Parametrized(Configurable):
 
     def _begin(self) -> None:
         """Have no parameters: before the constructor, which may be one that forgets its base."""
-        self._arrays: dict[str, Array] = {}
-        self._grad_arrays: dict[str, Array] = {}
+        self._arrays: Arrays = Arrays()
+        self._grad_arrays: Arrays = Arrays()
         self._params: NamedArrays = Parameters(self._arrays)
         self._grads: NamedArrays = Parameters(self._grad_arrays)
 
@@ -59,8 +60,9 @@ class Parametrized(Configurable):
 
     def _own(self, arrays: dict[str, Array]) -> None:
         """Take ownership of parameter arrays, without a copy, with gradients of zero."""
-        self._arrays.update(arrays)
-        self._grad_arrays.update({name: np.zeros_like(array) for name, array in arrays.items()})
+        for name, array in arrays.items():
+            self._arrays.add(name, array)
+            self._grad_arrays.add(name, np.zeros_like(array))
 
     @property
     def params(self) -> NamedArrays:
