@@ -35,8 +35,8 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv torch demo examples test test-slow test-isa test-serial test-oldest asan tsan bench bench-check \
-        bench-kernels docs gallery wheel wheels sdist dist-check tag-check lint fmt clean
+.PHONY: help venv torch demo examples test test-slow test-isa test-serial test-oldest asan tsan fuzz soak attack \
+        bench bench-check bench-kernels docs gallery wheel wheels sdist dist-check tag-check lint fmt clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -74,17 +74,29 @@ test-oldest: ## the quick tests with the oldest NumPy and safetensors that are s
 
 # The interpreter itself is not sanitized, so libasan is loaded ahead of it, and libstdc++ with it, whose exceptions it
 # intercepts (matplotlib throws some). Leaks: CPython's own would drown ours.
+ASAN = -Ccmake.build-type=Debug -Ccmake.define.FASTRNN_SANITIZE=address,undefined
+ASAN_ENV = LD_PRELOAD='$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so)' PYTHONMALLOC=malloc \
+           ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
+
 # --capture=sys leaves file descriptor 2 alone: a report is printed even though the process dies.
 # Without the examples: they train for long, by kernels that other tests run too.
 asan: ## the quick tests under the address and undefined-behaviour sanitizers, asserts on (.venv-asan)
-	$(MAKE) test VENV=.venv-asan \
-	    VARIANT="-Ccmake.build-type=Debug -Ccmake.define.FASTRNN_SANITIZE=address,undefined" \
-	    TEST_ENV="LD_PRELOAD='$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so)' PYTHONMALLOC=malloc \
-	        ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1" \
+	$(MAKE) test VENV=.venv-asan VARIANT="$(ASAN)" TEST_ENV="$(ASAN_ENV)" \
 	    ARGS="--capture=sys --timeout=600 --ignore-glob='*/test_example_*' $(ARGS)"
 
 tsan: ## look for data races in csrc/ with ThreadSanitizer: needs Clang and its OpenMP runtime with Archer
 	$(PYTHON) tests/find_races.py
+
+# ARGS="layers files" names attacks, ARGS="layers --seed 17 --case 283" repeats a case: see tests/fuzz.
+fuzz: ## attack a build in which small calls take every way (.venv-fuzz): SECONDS=120 SEED=17; SANITIZE=1: sanitized, too
+	$(MAKE) attack VENV=.venv-fuzz$(if $(SANITIZE),-asan) TEST_ENV="$(if $(SANITIZE),$(ASAN_ENV))" \
+	    VARIANT="-Ccmake.define.FASTRNN_SMALL_LIMITS=ON $(if $(SANITIZE),$(ASAN))"
+
+soak: ## mixed use in one process: results keep their bits, and nothing grows: SECONDS=300 SEED=17
+	$(MAKE) attack SECONDS=$(or $(SECONDS),300) ARGS="soak $(ARGS)"
+
+attack: venv
+	$(TEST_ENV) $(VENV)/bin/python tests/fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 # Other libraries are measured if they are installed: see benchmarks/README.md.
 bench: $(VENV)/.bench ## measure everything, into benchmarks/: about half an hour (ARGS=--quick: about three minutes)

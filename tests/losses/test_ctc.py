@@ -11,8 +11,9 @@ from support.losses import (
     assert_close,
     assert_same_bits,
     both_dtypes,
+    brute_force,
     ctc_batch,
-    log_softmax,
+    spelled,
 )
 from support.tolerance import central_differences
 
@@ -20,24 +21,6 @@ from fastrnn.losses import ctc_loss
 
 # Labels 1..2 with blank 0: empty, of one label, with and without repeats, as long as it can be.
 TARGETS = [[], [1], [2, 2], [1, 2, 1], [1, 2], [2, 1, 1]]
-
-
-def spelled(path, blank):
-    """What remains of a path when repetitions are merged and blanks dropped."""
-    return [k for k, _ in itertools.groupby(path) if k != blank]
-
-
-def brute_force(logits, target, blank):
-    """-log P of one row, logits (T, V), by the sum over all V**T paths; and its gradient."""
-    T, V = logits.shape
-    log_p = log_softmax(logits.astype(np.float64))
-    P, through = 0.0, np.zeros((T, V))
-    for path in itertools.product(range(V), repeat=T):
-        if spelled(path, blank) == target:
-            p = np.exp(log_p[np.arange(T), list(path)].sum())
-            P += p
-            through[np.arange(T), list(path)] += p
-    return -np.log(P), np.exp(log_p) - through / P
 
 
 def random_problem(T, N, V, S, rng, blank=0):

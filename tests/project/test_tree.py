@@ -11,7 +11,7 @@ import fastrnn as fr
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE, TESTS = ROOT / "src" / "fastrnn", ROOT / "tests"
 SUFFIXES = {".c", ".h", ".def", ".py", ".pyx", ".pxd", ".pxi", ".pyi"}
-OTHER_FOLDERS = {"benchmarks", "csrc", "examples", "golden", "project", "support", "typing"}  # of tests
+OTHER_FOLDERS = {"benchmarks", "csrc", "examples", "fuzz", "golden", "project", "support", "typing"}  # of tests
 
 # Modules without a test file of their own, and where they are tested.
 TESTED_ELSEWHERE = {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the tests of losses share: tolerances, comparing (loss, gradient), random batches, tables of losses."""
 
+import itertools
 from functools import partial
 
 import numpy as np
@@ -62,6 +63,24 @@ def ctc_batch(T=4, N=6, V=3, dtype=np.float64, seed=0):
 def log_softmax(z):
     z = z - z.max(axis=-1, keepdims=True)
     return z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
+
+
+def spelled(path, blank):
+    """What remains of a path when repetitions are merged and blanks dropped."""
+    return [k for k, _ in itertools.groupby(path) if k != blank]
+
+
+def brute_force(logits, target, blank):
+    """-log P of one row, logits (T, V), by the sum over all V**T paths; and its gradient."""
+    T, V = logits.shape
+    log_p = log_softmax(logits.astype(np.float64))
+    P, through = 0.0, np.zeros((T, V))
+    for path in itertools.product(range(V), repeat=T):
+        if spelled(path, blank) == target:
+            p = np.exp(log_p[np.arange(T), list(path)].sum())
+            P += p
+            through[np.arange(T), list(path)] += p
+    return -np.log(P), np.exp(log_p) - through / P
 
 
 # -- regression ------------------------------------------------------------------------------------------------------

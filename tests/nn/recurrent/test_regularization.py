@@ -11,31 +11,14 @@ import numpy as np
 import pytest
 from support.layers import assert_same_bits
 from support.recurrent import REGULARIZATION, as_tuple, make_layer, random_lengths, random_state, run_reference
+from support.regularization import drawn, masked_parameters
 from support.tolerance import assert_close
 
 import fastrnn as fr
 from fastrnn._engine import passes
-from fastrnn.nn._tape import open_tape
 
 T, N, I, H = 7, 5, 3, 17
 each_option = pytest.mark.parametrize("options", REGULARIZATION.values(), ids=REGULARIZATION)
-
-
-def drawn(tape, layer):
-    """The state update and the mask of w_hh that a forward pass drew for each layer and direction."""
-    ((_, trained),) = open_tape(tape, layer)
-    updates = [saved.recurrence.state_update for saved in itertools.chain(*trained.saved)]
-    return updates, list(itertools.chain(*trained.weight_masks))
-
-
-def masked_parameters(layer, masks):
-    """The parameters, with each w_hh times its mask."""
-    parameters = layer.state_dict()
-    pairs = itertools.product(range(layer.num_layers), range(layer.num_directions))
-    for pair, mask in zip(pairs, masks, strict=True):
-        if mask is not None:
-            parameters[layer.parameter_names(*pair)[1]] *= mask
-    return parameters
 
 
 def check(cell, layer, rng, lengths=None, steps=T):
