@@ -3,11 +3,13 @@
 #   make test ARGS="-x -k lstm"      ARGS goes to pytest, the demo or the examples
 #   make test PYTHON=python3.13      the interpreter of a new environment
 #   make test WERROR=OFF             let a compiler with other warnings pass
+#   make test WORKERS=0              in one process, for a debugger; the default is two processes
 
 PYTHON ?= python3
 VENV    = .venv
 WERROR ?= ON
 ARGS    =
+WORKERS = 2
 
 # Warnings are errors here because pip shows no compiler output unless the build fails.
 # The build directory is kept in the environment, so only what changed is compiled again.
@@ -21,7 +23,8 @@ SOURCES := CMakeLists.txt pyproject.toml README.md LICENSE \
 
 # One pytest run: the tests, and the examples in the docstrings of the package as it is installed.
 # ./ because --pyargs would take a bare `tests` for a module of that name.
-PYTEST = $(TEST_ENV) $(VENV)/bin/pytest --doctest-modules --doctest-ignore-import-errors --pyargs ./tests fastrnn $(ARGS)
+PYTEST = $(TEST_ENV) $(VENV)/bin/pytest -n $(WORKERS) --dist worksteal \
+         --doctest-modules --doctest-ignore-import-errors --pyargs ./tests fastrnn $(ARGS)
 
 # The environment is the one in which it looks for packages.
 PYRIGHT = VIRTUAL_ENV=$(abspath $(VENV)) PATH=$(abspath $(VENV))/bin:$$PATH pyright
@@ -46,7 +49,7 @@ demo: $(VENV)/.demo ## train a small character LSTM and let it write
 examples: $(VENV)/.examples ## run every example and say what each showed (ARGS="steep digits": these)
 	$(VENV)/bin/python tests/run_examples.py $(ARGS)
 
-test: venv ## the quick tests, with the examples in the docstrings: about ten minutes on two cores
+test: venv ## the quick tests, with the examples in the docstrings: three to six minutes on two cores
 	$(PYTEST)
 
 test-slow: venv ## all tests
