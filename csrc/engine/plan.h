@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * plan.h - how a call is divided: among threads, and into pieces of time. */
+ * plan.h - how a call is divided: among threads, with the memory of each, and into pieces of time. */
 /* How to divide a call among at most `threads`. Every division gives the same bits; this one is about time.
  *
  * Splitting rows needs no barrier, but every thread reads all of W_hh at every step: good while that fits a core's own
@@ -24,6 +24,35 @@ static struct grid plan(const fr_desc *d, int threads)
     if (rows >= 2)
         return (struct grid){d->N < threads ? (int)d->N : threads, 1};
     return (struct grid){1, 1};
+}
+
+/* The part of a workspace that one thread has for itself, in bytes from the beginning. A pass lays out what all threads
+ * share and then, one after another, the regions of threads 0 to rank: none of these offsets is counted by hand. */
+struct region {
+    size_t lo, hi;
+};
+typedef struct region region_fn(const fr_desc *d, struct grid grid, int rank);
+
+/* Bytes for either grid that a call may run on: the plan's, or one thread if the runtime grants fewer (run_team). */
+static size_t region_bytes(const fr_desc *d, region_fn *region_of)
+{
+    const struct grid grid = plan(d, d->n_threads), one = {1, 1};
+    const int         threads = grid.rows * grid.cols;
+    const size_t      alone = region_of(d, one, 0).hi, all = threads > 1 ? region_of(d, grid, threads - 1).hi : 0;
+    return all > alone ? all : alone;
+}
+
+/* For asserts: does each thread have whole cache lines of its own, inside the workspace whose size was reported? */
+INLINE int regions_are_apart(const fr_desc *d, struct grid grid, region_fn *region_of)
+{
+    size_t end = 0;
+    for (int rank = 0; rank < grid.rows * grid.cols; rank++) {
+        const struct region own = region_of(d, grid, rank);
+        if (own.lo < end || own.lo % 64 || own.hi < own.lo)
+            return 0;
+        end = own.hi;
+    }
+    return end <= region_bytes(d, region_of);
 }
 
 /* Steps of a piece, between two checks for Ctrl-C. */
