@@ -35,8 +35,8 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo examples test test-slow test-isa test-serial asan tsan bench bench-check bench-kernels docs gallery wheel lint \
-        fmt clean
+.PHONY: help venv demo examples test test-slow test-isa test-serial asan tsan portability bench bench-check \
+        bench-kernels docs gallery wheel lint fmt clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -77,6 +77,11 @@ asan: ## the quick tests under the address and undefined-behaviour sanitizers, a
 tsan: ## look for data races in csrc/ with ThreadSanitizer: needs Clang and its OpenMP runtime with Archer
 	$(PYTHON) tests/find_races.py
 
+# What needs a program that is not here is not run, and the table says so. APT=1 as root installs them.
+portability: $(VENV)/.tools ## by other compilers and Pythons, on other machines: the same numbers? (PARTS="aarch64 wheel")
+	$(VENV)/bin/pip install -q numpy
+	PYTHONPATH=tests $(VENV)/bin/python -m portability $(if $(APT),--apt) $(PARTS)
+
 # Other libraries are measured if they are installed: see benchmarks/README.md.
 bench: $(VENV)/.bench ## measure everything, into benchmarks/: about half an hour (ARGS=--quick: about three minutes)
 	$(VENV)/bin/python -m fastrnn.benchmarks --out benchmarks $(ARGS)
@@ -103,7 +108,7 @@ wheel: $(VENV)/bin/python ## build the wheel into dist/, from scratch, as a user
 lint: $(VENV)/.dev venv ## check style, types and sizes, and that csrc/ compiles without a build system
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/clang-format --dry-run -Werror $$(find csrc -name '*.[ch]')
+	$(VENV)/bin/clang-format --dry-run -Werror $$(find csrc tests/portability -name '*.[ch]')
 	$(PYRIGHT)
 	$(PYRIGHT) -p tests/typing
 	$(PYRIGHT) --ignoreexternal --verifytypes fastrnn
@@ -114,7 +119,7 @@ lint: $(VENV)/.dev venv ## check style, types and sizes, and that csrc/ compiles
 fmt: $(VENV)/.dev ## rewrite Python and C in the project's style
 	$(VENV)/bin/ruff check --fix-only .
 	$(VENV)/bin/ruff format .
-	$(VENV)/bin/clang-format -i $$(find csrc -name '*.[ch]')
+	$(VENV)/bin/clang-format -i $$(find csrc tests/portability -name '*.[ch]')
 
 clean: ## remove the environments and all that was built
 	rm -rf .venv .venv-* build dist .pytest_cache .ruff_cache .hypothesis .benchmarks
