@@ -17,7 +17,7 @@ enum {
     WATCHED = LIMIT(62, 3),  /* threads that record their core, at most */
 
     /* plan.h: how a call is divided among threads */
-    SERIAL_FLOP = LIMIT(2000000, 1), /* below it, waking a team costs more than the work */
+    SERIAL_FLOP = LIMIT(2000000, 1), /* below it, waking a team costs more than the work; half is a thread's share */
     BARRIER_FLOP = LIMIT(60000, 0),  /* of each thread in a step: worth a barrier, about 0.2 us */
     L2_BYTES = LIMIT(1 << 20, 1 << 14),
 
@@ -31,9 +31,9 @@ enum {
     GRAD_ROWS = LIMIT(256, 16),  /* k of their products: panels of x and h of this many rows fit L2 */
     DX_ROWS = LIMIT(48, 12),     /* rows of dx at a time, a multiple of every tile; at most ROW_BLOCK */
 
-    /* pack.h, update.h: below these a second thread does not pay */
-    TEAM_PACK_BYTES = LIMIT(1 << 19, 1 << 10), /* some 100 us for one thread */
-    UPDATE_SHARE = LIMIT(1 << 15, 4) /* elements for each: a barrier costs more than a thread saves; 15 us of Adam */
+    /* pack.h, update.h: how many threads, as above */
+    TEAM_PACK_BYTES = LIMIT(1 << 19, 1 << 10), /* some 100 us for one thread; half is a thread's share */
+    UPDATE_SHARE = LIMIT(1 << 15, 4)           /* elements of a thread's share: 15 us of Adam */
 };
 
 /* plan.h: steps of a piece. The caller checks for Ctrl-C between pieces, so one should take a tenth of a second on the

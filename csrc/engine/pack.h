@@ -148,6 +148,6 @@ static void pack(const fr_desc *d, fr_pass pass, const void *w_ih, const void *w
                  void *to)
 {
     const struct pack_job job = {d, pass, w_ih, w_hh, b_ih, b_hh, to};
-    const struct grid     grid = {1, pack_bytes(d, pass) < TEAM_PACK_BYTES ? 1 : d->n_threads};
+    const struct grid     grid = {1, team_for(2.0 * (double)pack_bytes(d, pass) / TEAM_PACK_BYTES, d->n_threads)};
     run_team(grid, pack_prepare, pack_thread, &job);
 }
