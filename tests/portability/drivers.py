@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The parts that run the driver: compilers, and machines that are emulated."""
 
+import os
 import platform
 
 from portability import results
@@ -8,13 +9,14 @@ from portability.builds import REFERENCE, Build, compare_with_reference, referen
 from portability.shell import NotRun, attempt
 
 GCC, CLANG = REFERENCE.packages, ("clang", "libomp-dev")
+CLANG_PROGRAM = os.environ.get("CLANG", "clang")  # CLANG=clang-19: another version
 
 COMPILERS = [
     Build("gcc -O3 -flto", "gcc", ("-O3", "-flto"), GCC),
     Build("gcc -O0", "gcc", ("-O0",), GCC),
     Build("gcc without OpenMP", "gcc", ("-O2",), GCC, openmp=False),
-    Build("clang -O2", "clang", ("-O2",), CLANG),
-    Build("clang -O3", "clang", ("-O3",), CLANG),
+    Build("clang -O2", CLANG_PROGRAM, ("-O2",), CLANG),
+    Build("clang -O3", CLANG_PROGRAM, ("-O3",), CLANG),
 ]
 BY_CLANG = COMPILERS[-1]  # builds the package too
 

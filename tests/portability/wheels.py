@@ -21,12 +21,12 @@ WHEEL_LIMIT = 2_000_000  # bytes
 def by_clang():
     check_compiler(BY_CLANG)
     options = ["-Ccmake.define.FASTRNN_WERROR=ON"]
-    return quick_tests("clang", sys.executable, build_wheel("clang", sys.executable, *options, CC="clang"))
+    return quick_tests("clang", sys.executable, build_wheel("clang", sys.executable, *options, CC=BY_CLANG.compiler))
 
 
 def clang():
     """The package built by Clang."""
-    yield attempt("clang", "the package built with CC=clang, no warning", by_clang)
+    yield attempt("clang", f"the package built with CC={BY_CLANG.compiler}, no warning", by_clang)
 
 
 @functools.cache
