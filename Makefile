@@ -35,7 +35,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv torch demo examples test test-slow test-isa test-serial test-oldest asan tsan fuzz soak attack \
+.PHONY: help venv torch demo examples test test-slow test-isa test-serial test-oldest asan tsan portability fuzz soak attack \
         bench bench-check bench-kernels docs gallery wheel wheels sdist dist-check tag-check lint fmt clean
 
 help: ## list the commands
@@ -98,6 +98,11 @@ soak: ## mixed use in one process: results keep their bits, and nothing grows: S
 attack: venv
 	$(TEST_ENV) $(VENV)/bin/python tests/fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+# What needs a program that is not here is not run, and the table says so. APT=1 as root installs them.
+portability: $(VENV)/.tools ## by other compilers and Pythons, on other machines: the same numbers? (PARTS="aarch64 wheel")
+	$(VENV)/bin/pip install -q numpy
+	PYTHONPATH=tests $(VENV)/bin/python -m portability $(if $(APT),--apt) $(PARTS)
+
 # Other libraries are measured if they are installed: see benchmarks/README.md.
 bench: $(VENV)/.bench ## measure everything, into benchmarks/: about half an hour (ARGS=--quick: about three minutes)
 	$(VENV)/bin/python -m fastrnn.benchmarks --out benchmarks $(ARGS)
@@ -136,7 +141,7 @@ tag-check: ## is TAG, as in TAG=v0.2.0, the version of pyproject.toml?
 lint: $(VENV)/.dev venv ## check style, types and sizes, and that csrc/ compiles without a build system
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/clang-format --dry-run -Werror $$(find csrc -name '*.[ch]')
+	$(VENV)/bin/clang-format --dry-run -Werror $$(find csrc tests/portability -name '*.[ch]')
 	$(PYRIGHT)
 	$(PYRIGHT) -p tests/typing
 	$(PYRIGHT) --ignoreexternal --verifytypes fastrnn
@@ -154,7 +159,7 @@ lint: $(VENV)/.dev venv ## check style, types and sizes, and that csrc/ compiles
 fmt: $(VENV)/.dev ## rewrite Python and C in the project's style
 	$(VENV)/bin/ruff check --fix-only .
 	$(VENV)/bin/ruff format .
-	$(VENV)/bin/clang-format -i $$(find csrc -name '*.[ch]')
+	$(VENV)/bin/clang-format -i $$(find csrc tests/portability -name '*.[ch]')
 
 clean: ## remove the environments and all that was built
 	rm -rf .venv .venv-* build dist .pytest_cache .ruff_cache .hypothesis .benchmarks
