@@ -11,7 +11,7 @@ _Triple: TypeAlias = tuple[_Float | None, _Float | None, _Float | None]
 _Order: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
 
 class _Access(Protocol):
-    count: int
+    last_access: object
 
 __version__: str
 CELLS: dict[str, tuple[int, int, int, bool, bool, tuple[str, ...], tuple[int, ...], str | None]]
@@ -96,6 +96,7 @@ class Inference:
     def __call__(self, x: object, state: object) -> tuple[_Float, _Float | tuple[_Float, _Float]] | None: ...
 
 class Exclusive:
+    def __init__(self, message: str) -> None: ...
     def __enter__(self) -> None: ...
     def __exit__(self, *exception: object) -> None: ...
 
@@ -105,6 +106,7 @@ class Stepper(Exclusive):
         layers: Sequence[tuple[Weights, _Float | None, _Float | None]],
         N: int,
         threads: Callable[[], int],
+        message: str,
     ) -> None: ...
     def step(self, x: object, out: object) -> bool: ...
 

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# cython: language_level=3, boundscheck=False, wraparound=False
+# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
 """The bindings of csrc/fastrnn.h: one module in several files, _binding/*.pxi.
 
 They take pointers, release the GIL, call C in pieces short enough for Ctrl-C, and turn error codes into exceptions. For
 most calls functional.py has checked shapes and dtypes and allocated every array. The fast path and the stepper check
 their own arguments, and the fast path allocates its results: Python code around them would take longer than they do.
 Packed weights belong to the bindings too, because when they are stale is a question of object lifetimes.
+
+Without the GIL, what several threads share is read and replaced in critical sections. With it they are nothing.
 """
+cimport cython
 from time import perf_counter
 
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
@@ -18,8 +21,20 @@ from libc.string cimport memcmp, memcpy, memset
 
 from fastrnn._core cimport *
 
-cdef extern from "Python.h":
-    Py_ssize_t Py_REFCNT(PyObject *o)
+cdef extern from *:
+    """
+    /* Whether at most n references to an object exist. Without the GIL, those that its own thread took are counted apart
+     * from the others. While a reference moves from one thread to another, only its own thread can tell their sum. */
+    static int has_references_at_most(PyObject *o, Py_ssize_t n)
+    {
+    #if defined Py_GIL_DISABLED
+        if (!_Py_IsOwnedByCurrentThread(o))
+            return 0;
+    #endif
+        return Py_REFCNT(o) <= n;
+    }
+    """
+    bint has_references_at_most(PyObject *o, Py_ssize_t n) noexcept
 
 cdef extern from *:
     """

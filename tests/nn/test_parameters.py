@@ -95,9 +95,9 @@ def test_joined_arrays_are_those_of_the_parts(rng):
     assert list(joined) == ["a", "b", "c"] and len(joined) == 3 and "c" in joined and "d" not in joined
     assert joined.shapes() == {"a": (2,), "b": (1, 3), "c": (1,)}
     assert joined["c"] is two["c"]
-    before = one.count
+    before = one.last_access
     joined["a"] = np.array([3.0, 4.0])
-    assert one.count > before and one["a"].tolist() == [3, 4]
+    assert one.last_access is not before and one["a"].tolist() == [3, 4]
     with pytest.raises(KeyError, match="no parameter 'd'; the names are a, b, c"):
         joined["d"]
 
@@ -117,9 +117,9 @@ def test_an_array_with_two_names_is_given_once_and_found_under_both():
     assert joined.first_names() == {"x.0.a": "x.0.a", "x.0.b": "x.0.b", "x.1.a": "x.1.a"} | further
     for name, first in further.items():
         assert name in joined and joined[name] is joined[first]
-    before = one.count
+    before = one.last_access
     joined["a"] = np.array([3.0, 4.0])
-    assert joined["x.0.a"].tolist() == [3, 4] and one.count > before
+    assert joined["x.0.a"].tolist() == [3, 4] and one.last_access is not before
     with pytest.raises(KeyError, match="the names are x.0.a, x.0.b, x.1.a, x.2.a, x.2.b, a, b, y.a"):
         joined["c"]
 

@@ -2,28 +2,37 @@
 # One step at a time.
 
 cdef class Exclusive:
-    """Used as ``with exclusive:`` by one call at a time; another one meanwhile raises RuntimeError."""
+    """Used as ``with exclusive:`` by one call at a time; another one meanwhile raises RuntimeError with this message."""
     cdef bint in_use
+    cdef str message
+
+    def __init__(self, str message):
+        self.message = message
 
     def __enter__(self):
         self.enter()
 
     def __exit__(self, *exception):
-        self.in_use = False
+        self.leave()
 
     cdef int enter(self) except -1:
-        if self.in_use:
-            raise RuntimeError("stream: expected one call at a time, got another from a second thread; "
-                               "make a stream for each thread")
-        self.in_use = True
+        cdef bint in_use
+        with cython.critical_section(self):
+            in_use, self.in_use = self.in_use, True
+        if in_use:
+            raise RuntimeError(self.message)
         return 0
+
+    cdef void leave(self) noexcept:
+        with cython.critical_section(self):
+            self.in_use = False
 
 
 cdef class Stepper(Exclusive):
     """A stack of one-directional layers that reads one time step per call and keeps its state between calls.
 
     layers is a list of (Weights, h, c): h and c are (N, H) arrays that hold the state and are written in place; None for
-    a layer without one. threads() gives the number of threads to use now.
+    a layer without one. threads() gives the number of threads to use now. message is that of Exclusive.
     """
     cdef list weights
     cdef list held            # what is behind the pointers
@@ -33,12 +42,13 @@ cdef class Stepper(Exclusive):
     cdef Py_ssize_t N, I, H, itemsize
     cdef int layers
 
-    def __init__(self, layers, Py_ssize_t N, threads):
+    def __init__(self, layers, Py_ssize_t N, threads, str message):
         cdef Array h, c
         cdef Block y
         cdef Weights w
         cdef fr_forward_args *a
         cdef int k
+        super().__init__(message)
         self.weights, self.held, self.threads = [], [], threads
         self.layers, self.N = len(layers), N
         self.args = Block(self.layers * sizeof(fr_forward_args))
@@ -95,7 +105,7 @@ cdef class Stepper(Exclusive):
             try:
                 self.run(&vx, &vy)
             finally:
-                self.in_use = False
+                self.leave()
             return True
         finally:
             PyBuffer_Release(&vx)

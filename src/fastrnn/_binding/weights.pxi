@@ -14,13 +14,13 @@ cdef class Pack:
     cdef fr_desc desc
     cdef void *part[4]  # copies of w_ih, w_hh, b_ih, b_hh; NULL where there is none
     cdef list blocks  # their owners
-    cdef Block forward, backward
-    cdef Block forward_memory, backward_memory  # of stale packed weights, for the next
+    cdef list packed  # a Block for each fr_pass; None until it is needed
+    cdef list memory  # of stale packed weights, for the next
     cdef Block workspace  # of the latest call, for the next
     cdef readonly list spare  # arrays of used tapes, for the next: see functional.py
 
     def __cinit__(self):
-        self.spare = []
+        self.packed, self.memory, self.spare = [None, None], [None, None], []
 
     # Packing runs without the GIL, so another thread may pack the same weights: the first result is kept, because its
     # pointer may be in use. A lock could be inherited locked by a child of fork.
@@ -35,31 +35,28 @@ cdef class Pack:
             fr_pack(&d, which, self.part[0], self.part[1], self.part[2], self.part[3], block.at)
         return block
 
-    cdef void *for_forward(self, int n_threads) except NULL:
-        cdef Block made, memory
-        if self.forward is None:
-            memory, self.forward_memory = self.forward_memory, None
-            made = self.pack_for(FR_FORWARD, n_threads, memory)
-            if self.forward is None:
-                self.forward = made
-        return self.forward.at
-
-    cdef void *for_backward(self, int n_threads) except NULL:
+    cdef void *packed_for(self, fr_pass which, int n_threads) except NULL:
         """From the copies, not from the arrays: a backward pass uses the weights of its forward pass."""
-        cdef Block made, memory
-        if self.backward is None:
-            memory, self.backward_memory = self.backward_memory, None
-            made = self.pack_for(FR_BACKWARD, n_threads, memory)
-            if self.backward is None:
-                self.backward = made
-        return self.backward.at
+        cdef Block block, memory = None
+        with cython.critical_section(self):
+            block = self.packed[<int>which]
+            if block is None:
+                memory, self.memory[<int>which] = self.memory[<int>which], None
+        if block is None:
+            block = self.pack_for(which, n_threads, memory)
+            with cython.critical_section(self):
+                if self.packed[<int>which] is None:
+                    self.packed[<int>which] = block
+                else:
+                    block = self.packed[<int>which]
+        return block.at
 
-    cdef void discard(self) noexcept:
+    cdef int discard(self) except -1:
         """Forget the packed weights, but keep their memory."""
-        if self.forward is not None:
-            self.forward_memory, self.forward = self.forward, None
-        if self.backward is not None:
-            self.backward_memory, self.backward = self.backward, None
+        for which in range(2):
+            if self.packed[which] is not None:
+                self.memory[which], self.packed[which] = self.packed[which], None
+        return 0
 
 
 cdef class Weights:
@@ -68,7 +65,8 @@ cdef class Weights:
     Parameters may be written at any time through any reference, so a Pack is used only after its copies have been
     compared with the arrays, byte for byte. The comparison is skipped only when a write is impossible: when `access`
     has given out no array since the last comparison, and nothing else referred to one then or does now (views and
-    exported buffers refer to the array that they look into).
+    exported buffers refer to the array that they look into). Without the GIL, only the thread that made the arrays can
+    skip it.
 
     Parameters
     ----------
@@ -82,7 +80,7 @@ cdef class Weights:
         w_ih (G*H, I), w_hh (G*H, H), b_ih (G*H,), b_hh (G*H,), C-ordered. Besides the buffers held here, only one
         object, the owner, may refer to each.
     access : object
-        Its attribute ``count`` grows whenever an array is given out.
+        Its attribute ``last_access`` is a new object after an array has been given out.
     state_update : StateUpdate or None
         Of inference, the same at every step: for the fast path and streams.
     """
@@ -92,7 +90,7 @@ cdef class Weights:
     cdef PyObject *owned[4]   # the ndarrays; NULL where there is none
     cdef Pack latest
     cdef object access
-    cdef object checked_at  # access.count at the last comparison; None if an array was referred to elsewhere
+    cdef object checked_at  # access.last_access at the last comparison; None if an array was referred to elsewhere
 
     def __init__(self, int cell, int dtype, Py_ssize_t input_size, Py_ssize_t hidden_size, arrays, access,
                  StateUpdate state_update=None):
@@ -108,38 +106,51 @@ cdef class Weights:
 
     cdef bint referred_to_elsewhere(self) noexcept:
         for k in range(4):
-            if self.owned[k] != NULL and Py_REFCNT(self.owned[k]) > 2:  # the owner and our buffer
+            if self.owned[k] != NULL and not has_references_at_most(self.owned[k], 2):  # the owner and our buffer
                 return True
         return False
 
     cdef Pack current_pack(self):
-        count = self.access.count
-        elsewhere = self.referred_to_elsewhere()
-        if (self.latest is not None and self.latest.desc.isa == current_isa and not elsewhere
-                and count == self.checked_at):
-            return self.latest
-        cdef Pack pack = self.latest if self.unchanged() else self.copy()
-        self.latest, self.checked_at = pack, None if elsewhere else count
+        cdef Pack pack
+        access = self.access.last_access  # before references are counted: `access` takes one, notes it, gives it out
+        cdef bint elsewhere = self.referred_to_elsewhere()
+        with cython.critical_section(self):
+            pack, checked_at = self.latest, self.checked_at
+        if pack is not None and pack.desc.isa == current_isa and not elsewhere and access is checked_at:
+            return pack
+        if not self.unchanged(pack):
+            pack = None  # one reference less, so that its memory may be used again
+            pack = self.copy()
+        with cython.critical_section(self):
+            self.latest, self.checked_at = pack, None if elsewhere else access
         return pack
 
-    cdef bint unchanged(self):
+    cdef bint unchanged(self, Pack pack):
         cdef Array array
-        if self.latest is None or self.latest.desc.isa != current_isa:
+        if pack is None or pack.desc.isa != current_isa:
             return False
         for k, array in enumerate(self.arrays):
-            if array.held and memcmp(array.at(), self.latest.part[<int>k], array.view.len):
+            if array.held and memcmp(array.at(), pack.part[<int>k], array.view.len):
                 return False
         return True
 
+    cdef Pack reusable(self):
+        """The latest Pack, no longer the latest, if nothing else refers to it any more."""
+        cdef Pack pack = None
+        with cython.critical_section(self):
+            if (self.latest is not None and self.latest.desc.isa == current_isa
+                    and has_references_at_most(<PyObject *>self.latest, 1)):
+                pack, self.latest = self.latest, None
+        return pack
+
     cdef Pack copy(self):
-        """The arrays as they are now, in the memory of the latest Pack if nothing else refers to it any more."""
-        cdef Pack pack
+        """The arrays as they are now."""
+        cdef Pack pack = self.reusable()
         cdef Array array
-        if self.latest is not None and self.latest.desc.isa == current_isa and Py_REFCNT(<PyObject *>self.latest) == 1:
-            pack = self.latest
-            pack.discard()
-        else:
+        if pack is None:
             pack = self.new_pack()
+        else:
+            pack.discard()
         for k, array in enumerate(self.arrays):
             if array.held:
                 memcpy(pack.part[<int>k], array.at(), array.view.len)

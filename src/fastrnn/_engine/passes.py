@@ -78,7 +78,7 @@ def weights(
     arrays : sequence of (ndarray or None)
         w_ih (G*H, I), w_hh (G*H, H), b_ih (G*H,), b_hh (G*H,).
     access : object
-        Its ``count`` grows whenever one of the arrays is handed out.
+        Its ``last_access`` is another object whenever one of the arrays has been handed out.
     state_update : StateUpdate
         Of inference on the fast path and of streams, the same at every step.
     """
@@ -112,12 +112,15 @@ def stepper(stack: Sequence[tuple[Any, Any, Any]], N: int) -> _core.Stepper:
         h and c are (N, H): the state, written in place; None for a layer without one.
     N : int
     """
-    return _core.Stepper(stack, N, effective)
+    return _core.Stepper(stack, N, effective, _IN_STREAM)
 
 
-def exclusive() -> _core.Exclusive:
+_IN_STREAM = "stream: expected one call at a time, got another from a second thread; make a stream for each thread"
+
+
+def exclusive(message: str = _IN_STREAM) -> _core.Exclusive:
     """What ``with exclusive:`` lets one call use at a time; a call from another thread raises RuntimeError."""
-    return _core.Exclusive()
+    return _core.Exclusive(message)
 
 
 class Saved(NamedTuple):

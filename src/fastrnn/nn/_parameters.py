@@ -67,30 +67,34 @@ class Parameters(NamedArrays):
     Parameters
     ----------
     arrays : dict of str to ndarray
-        Owned by the layer, which reads them from this dict without counting.
+        Owned by the layer, which reads them from this dict without an access.
 
     Attributes
     ----------
-    count : int
-        Grows whenever an array is handed out. Packed copies of the arrays are compared with them after that.
+    last_access : object
+        Another one whenever an array is handed out. Packed copies of the arrays are compared with them after that.
     """
 
     def __init__(self, arrays: Mapping[str, Array]) -> None:
         self._arrays = arrays
-        self.count: int = 0
+        self.last_access: object = object()
+
+    # The array is referred to before the access is noted: a thread in between sees one or the other. An object, not a
+    # number: two threads may add to a number at once, and one of them in vain.
 
     def __getitem__(self, name: str) -> Array:
-        self.count += 1
-        if name not in self._arrays:
+        array = self._arrays.get(name)
+        if array is None:
             raise self.unknown(name)
-        return self._arrays[name]
+        self.last_access = object()
+        return array
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
 
     def _pairs(self) -> Iterator[tuple[str, Array]]:
         for pair in self._arrays.items():
-            self.count += 1
+            self.last_access = object()
             yield pair
 
     def __len__(self) -> int:
