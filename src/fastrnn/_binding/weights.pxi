@@ -63,10 +63,9 @@ cdef class Weights:
     """The parameter arrays of one layer and direction, and their latest Pack.
 
     Parameters may be written at any time through any reference, so a Pack is used only after its copies have been
-    compared with the arrays, byte for byte. The comparison is skipped only when a write is impossible: when `access`
-    has given out no array since the last comparison, and nothing else referred to one then or does now (views and
-    exported buffers refer to the array that they look into). Without the GIL, only the thread that made the arrays can
-    skip it.
+    compared with the arrays, byte for byte. The comparison is skipped only when a write is impossible: when nothing else
+    referred to an array at the last comparison (views and exported buffers refer to the array that they look into), and
+    `access` has given out none since. Without the GIL, only the thread that made the arrays can tell the former.
 
     Parameters
     ----------
@@ -113,11 +112,11 @@ cdef class Weights:
     cdef Pack current_pack(self):
         cdef Pack pack
         access = self.access.last_access  # before references are counted: `access` takes one, notes it, gives it out
-        cdef bint elsewhere = self.referred_to_elsewhere()
         with cython.critical_section(self):
             pack, checked_at = self.latest, self.checked_at
-        if pack is not None and pack.desc.isa == current_isa and not elsewhere and access is checked_at:
+        if pack is not None and pack.desc.isa == current_isa and access is checked_at:
             return pack
+        cdef bint elsewhere = self.referred_to_elsewhere()  # before the comparison: who refers to an array may write
         if not self.unchanged(pack):
             pack = None  # one reference less, so that its memory may be used again
             pack = self.copy()
