@@ -99,6 +99,9 @@ cdef extern from "fastrnn.h" nogil:
     fr_idx fr_backward_piece(const fr_desc *d, fr_idx s_hi)
 
     ctypedef enum fr_rule:
+        FR_PLAIN
+        FR_RMSPROP_CENTERED
+        FR_ADAM
         FR_N_RULES
     const char *fr_rule_name(int rule)
 

@@ -2,16 +2,18 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
 """The bindings of csrc/fastrnn.h: one module in several files, _binding/*.pxi.
 
-They take pointers, release the GIL, call C in pieces short enough for Ctrl-C, and turn error codes into exceptions. For
-most calls functional.py has checked shapes and dtypes and allocated every array. The fast path and the stepper check
-their own arguments, and the fast path allocates its results: Python code around them would take longer than they do.
-Packed weights belong to the bindings too, because when they are stale is a question of object lifetimes.
+They take pointers, release the GIL, call C in pieces short enough for Ctrl-C, and turn error codes into exceptions. C
+believes what it is told, so every array is compared here with what the description of the call says, even though the
+callers in Python have checked their arguments: an array can be resized, reshaped or given another dtype at any time. The
+fast path and the stepper check all that their callers would, and the fast path allocates its results: Python code around
+them would take longer than they do. Packed weights belong to the bindings too, because when they are stale is a question
+of object lifetimes. Constructors are `__cinit__`, which runs exactly once, so no object exists without what it needs.
 
 Without the GIL, what several threads share is read and replaced in critical sections. With it they are nothing.
 """
-cimport cython
 from time import perf_counter
 
+cimport cython
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
@@ -36,6 +38,10 @@ cdef extern from *:
     """
     bint has_references_at_most(PyObject *o, Py_ssize_t n) noexcept
 
+cdef extern from "Python.h":
+    bint PyObject_CheckBuffer(object)
+    bint PyBuffer_IsContiguous(const Py_buffer *view, char order)
+
 cdef extern from *:
     """
     #ifndef FR_VERSION
@@ -58,6 +64,7 @@ cdef int check(int code) except -1:
 
 include "_binding/engines.pxi"
 include "_binding/memory.pxi"
+include "_binding/owned.pxi"
 include "_binding/state_update.pxi"
 include "_binding/weights.pxi"
 include "_binding/passes.pxi"

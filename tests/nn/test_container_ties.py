@@ -82,6 +82,7 @@ def test_values_that_differ_for_one_array_are_refused():
 
 
 COPIES = {
+    "copy": copy.copy,
     "deepcopy": copy.deepcopy,
     "pickle": lambda model: pickle.loads(pickle.dumps(model)),
     "inference_copy": lambda model: model.inference_copy(),

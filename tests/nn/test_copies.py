@@ -17,6 +17,7 @@ from support.layers import (
 import fastrnn as fr
 
 COPIES = {
+    "copy.copy": copy.copy,
     "copy.deepcopy": copy.deepcopy,
     **{f"pickle {n}": lambda layer, n=n: pickle.loads(pickle.dumps(layer, n)) for n in (2, 5)},
 }
@@ -29,8 +30,10 @@ def test_a_copy_is_equal_and_independent(case, make, duplicate):
     step(layer, x)
     clone = duplicate(layer)
     assert type(clone) is type(layer)
-    assert clone.config() == layer.config()
-    assert_same_arrays(clone.params, layer.params)
+    assert clone.config() == layer.config() and clone.params.keys() == layer.params.keys()
+    assert clone.params.first_names() == layer.params.first_names()
+    assert_same_arrays(clone.state_dict(), layer.state_dict())
+    assert not any(grad.any() for grad in clone.grads.values())
     assert not any(np.shares_memory(a, b) for a in memory(clone) for b in memory(layer))
     layer.zero_grad()
     clone.zero_grad()
@@ -44,9 +47,12 @@ def test_a_copy_is_equal_and_independent(case, make, duplicate):
 
 
 @pytest.mark.parametrize("duplicate", COPIES.values(), ids=COPIES)
-def test_a_copy_draws_the_next_dropout_masks(duplicate):
+@pytest.mark.parametrize(
+    "contained", [lambda layer: layer, fr.Sequential, lambda layer: fr.Residual(fr.Sequential(layer))]
+)
+def test_a_copy_draws_the_next_dropout_masks(duplicate, contained):
     """It continues where the original stands, and neither takes numbers from the other."""
-    make = lambda: fr.GRU(3, 4, 3, dropout=0.5, seed=0)  # noqa: E731
+    make = lambda: contained(fr.GRU(3, 3, 3, dropout=0.5, seed=0))  # noqa: E731
     layer, other, x = make(), make(), inputs((None, X))
     expected = [other.forward(x)[0] for _ in range(3)]
     assert (expected[0] != expected[1]).any()

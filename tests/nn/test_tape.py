@@ -3,11 +3,13 @@
 
 import copy
 import pickle
+import threading
 
 import numpy as np
 import pytest
+from support.every_layer import LAYERS, each, inputs
 from support.layers import argument_refused, assert_same_arrays, assert_same_bits, snapshot
-from support.recurrent import sequence, train
+from support.recurrent import random_state, sequence, train
 
 import fastrnn as fr
 
@@ -103,3 +105,55 @@ def test_a_tape_is_not_copied(duplicate, kind, rng):
         with pytest.raises(TypeError, match="a tape cannot be copied or pickled: it belongs to one backward"):
             duplicate(holder)
     layer.backward(tape, np.ones_like(y))
+
+
+@pytest.mark.parametrize("name", ["x", "y", "h_0", "gates"])
+def test_a_tape_whose_arrays_were_reshaped_is_refused(kind, name, rng):
+    """They are private, but somebody may reach them: C would go where the sizes of the forward pass say."""
+    layer = kind(I, H, seed=0)
+    state = random_state(layer, N, rng)
+    y, _, tape = layer.forward(sequence(rng, T, N, I), state)
+    ((_, trained),) = tape._content
+    array = getattr(trained.saved[0][0], name)
+    array.shape = array.shape[::-1]
+    with pytest.raises(ValueError, match=f"^{name}: expected"):
+        layer.backward(tape, np.ones_like(y))
+    assert not any(grad.any() for grad in layer.grads.values())
+
+
+def backward_in_threads(layer, tape, dy, count=4):
+    """How many calls were done, and the messages of the others."""
+    errors, done, together = [], [], threading.Barrier(count)
+
+    def work():
+        together.wait()
+        try:
+            done.append(layer.backward(tape, dy))
+        except (ValueError, RuntimeError) as error:  # the tape was used, or is being used
+            errors.append(str(error))
+
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return len(done), errors
+
+
+THREADED = ["LSTM", "Linear", "Residual", "Sequential", "AttentionDecoder", "Attention", "Seq2Seq"]
+
+
+@pytest.mark.parametrize("name", THREADED)
+def test_of_several_threads_one_uses_a_tape(name):
+    """The others are refused, and the gradients are those of one backward."""
+    make, x = LAYERS[name]
+    layer, x = make(dtype=np.float32, seed=0), inputs((None, x))
+    expected = None
+    for _ in range(10):
+        layer.zero_grad()
+        y, *_, tape = layer.forward(*each(x))
+        done, errors = backward_in_threads(layer, tape, np.ones_like(y))
+        assert (done, len(errors)) == (1, 3)
+        assert all("used by an earlier backward" in error or "one call at a time" in error for error in errors)
+        expected = snapshot(layer.grads) if expected is None else expected
+        assert_same_arrays(layer.grads, expected)

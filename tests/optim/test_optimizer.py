@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from support.layers import refused
 from support.optimizers import (
     CASES,
     RTOL,
@@ -20,6 +21,7 @@ from support.optimizers import (
     train,
 )
 
+from fastrnn.nn import Linear
 from fastrnn.optim import SGD, Adagrad, Adam, Interval, NAdam, Number, Optimizer, RAdam, RMSprop, add_penalty
 
 KINDS = list(dict.fromkeys(kind for kind, _ in CASES.values()))
@@ -223,3 +225,15 @@ def test_an_optimizer_without_a_rule_cannot_be_made():
     for kind in (Optimizer, Forgotten):
         with pytest.raises(TypeError, match=f"{kind.__name__} .*abstract method .?update"):
             kind(Model(), lr=0.1)
+
+
+def test_a_step_during_another_is_refused():
+    """From a second thread: both would write the moments. Afterwards it goes on, and so does a copy."""
+    adam = Adam(Linear(2, 2, seed=0))
+    with adam._exclusive, refused(RuntimeError, "step: expected one call at a time, got another from a second thread"):
+        adam.step()
+    assert adam.steps == 0 and adam.begun is None
+    adam.step()
+    other = copy.deepcopy(adam)
+    other.step()
+    assert (adam.steps, other.steps) == (1, 2)

@@ -50,7 +50,8 @@ def written(cls, *methods):
     body = re.search(rf"^cdef class {cls}(?:\(\w+\))?:\n(.*?)(?=^\S|\Z)", text, re.DOTALL | re.MULTILINE)[1]
     for method in methods:
         if found := re.search(rf"^    def {method}(\(.*?\)):$", body, re.DOTALL | re.MULTILINE):
-            untyped = re.sub(r"([(,]\s*)[\w.]+ (?=\w)", r"\1", found[1])  # "int cell" of Cython is "cell" here
+            plain = found[1].replace(" not None", "")
+            untyped = re.sub(r"([(,]\s*)[\w.]+ (?=\w)", r"\1", plain)  # "int cell" of Cython is "cell" here
             return parameters(ast.parse(f"def f{untyped}: ...").body[0].args)
     return None
 

@@ -29,7 +29,7 @@ def set_isa(str name):
     global current_isa
     if name not in BUILT_ISAS:
         raise ValueError(f"isa: expected one of {', '.join(ISAS)}, got {name!r}")
-    if name not in ISAS:
+    if not fr_isa_usable(BUILT_ISAS.index(name)):
         raise ValueError(f"isa: this machine cannot run {name!r}; it can run {', '.join(ISAS)}")
     current_isa = BUILT_ISAS.index(name)
 

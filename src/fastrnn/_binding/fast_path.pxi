@@ -11,8 +11,9 @@ cdef Block run_whole(Weights weights, fr_forward_args *a, Py_ssize_t T, Py_ssize
     cdef fr_desc d = pack.desc
     cdef size_t nbytes
     cdef int code
-    d.T, d.N, d.reverse = T, N, reverse
-    d.n_threads = threads() if fr_threads_pay(&d) else 1
+    d.T, d.N, d.reverse, d.masked = T, N, reverse, weights.state_update.mask.held
+    weights.state_update.check_fits(&d)
+    d.n_threads = min(<int>threads(), MAX_THREADS) if fr_threads_pay(&d) else 1
     check(fr_workspace_bytes(&d, FR_FORWARD, &nbytes))
     if fr_forward_piece(&d, 0) < T:
         return None
@@ -24,6 +25,15 @@ cdef Block run_whole(Weights weights, fr_forward_args *a, Py_ssize_t T, Py_ssize
         code = fr_forward(&d, a)
     check(code)
     return workspace
+
+
+cdef int check_layer(layer, Weights first, Py_ssize_t I, Py_ssize_t H) except -1:
+    """Weights of a layer that reads I features, with H units and the cell and dtype of the first one."""
+    cdef Weights w = <Weights?>layer
+    if (w.desc.cell, w.desc.dtype, w.desc.I, w.desc.H) != (first.desc.cell, first.desc.dtype, I, H):
+        raise ValueError(f"weights: expected I={I}, H={H} and the cell and dtype of the first layer, "
+                         f"got I={w.desc.I}, H={w.desc.H}")
+    return 0
 
 
 cdef Py_ssize_t SMALL = 1 << 16  # elements of x or y: beyond it, the overhead of Python code does not matter
@@ -41,12 +51,19 @@ cdef class Inference:
     cdef int layers, directions, parts
     cdef Py_ssize_t I, H, itemsize
 
-    def __init__(self, weights, int directions, int parts, bint batch_first, threads, empty, ndarray, dtype):
-        cdef Weights first = weights[0]
-        self.weights, self.directions, self.parts, self.batch_first = weights, directions, parts, batch_first
-        self.layers = len(weights) // directions
+    def __cinit__(self, weights, int directions, int parts, bint batch_first, threads, empty, ndarray, dtype):
+        self.weights, self.directions, self.parts, self.batch_first = list(weights), directions, parts, batch_first
+        if directions not in (1, 2) or not self.weights or len(self.weights) % directions:
+            raise ValueError(f"weights: expected {directions} of 1 or 2 directions for each layer, "
+                             f"got {len(self.weights)}")
+        cdef Weights first = <Weights?>self.weights[0]
+        self.layers = len(self.weights) // directions
         self.I, self.H = first.desc.I, first.desc.H
         self.itemsize = 4 if first.desc.dtype == FR_F32 else 8
+        if parts != 1 + bool(first.cell.has_c):
+            raise ValueError(f"parts: expected {1 + bool(first.cell.has_c)} of a state, got {parts}")
+        for k in range(len(self.weights)):
+            check_layer(self.weights[k], first, self.I if k < directions else directions * self.H, self.H)
         self.threads, self.empty, self.ndarray, self.dtype = threads, empty, ndarray, dtype
 
     def __call__(self, x, state):
@@ -57,17 +74,17 @@ cdef class Inference:
         """
         if type(x) is not self.ndarray or x.dtype is not self.dtype:
             return None
-        cdef Array x_array = Array(x)
+        cdef Array x_array = hold("x", x, False)
         cdef int ndim = x_array.view.ndim, time = 1 if ndim == 3 and self.batch_first else 0
-        if not 2 <= ndim <= 3 or not has_rows(&x_array.view, self.I):
+        if not 2 <= ndim <= 3 or not self.is_ours(x_array) or not has_rows(&x_array.view, self.I):
             return None
         cdef Py_ssize_t T = x_array.view.shape[time], N = x_array.view.shape[1 - time] if ndim == 3 else 1
         cdef Py_ssize_t width = self.directions * self.H, states = self.layers * self.directions
-        if T == 0 or N == 0 or T * N > SMALL // max(self.I, width):
+        if T == 0 or N == 0 or T > SMALL or N > SMALL or T * N > SMALL // max(self.I, width):
             return None
         cdef Array h_0, c_0 = None
         if state is None:
-            h_0 = c_0 = Array(None)
+            h_0 = c_0 = hold("state", None, False)
         elif self.parts == 1:
             h_0 = self.initial(state, states, N, ndim)
         elif type(state) is tuple and len(state) == 2:
@@ -83,16 +100,26 @@ cdef class Inference:
             y_shape, s_shape = (N, T, width) if time else (T, N, width), (states, N, self.H)
         y, h_n = self.empty(y_shape, self.dtype), self.empty(s_shape, self.dtype)
         c_n = self.empty(s_shape, self.dtype) if self.parts == 2 else None
-        if not self.run(x_array, Array(y, True), h_0, c_0, Array(h_n, True), Array(c_n, True), time):
+        if not self.run(x_array, self.made(y, y_shape), h_0, c_0, self.made(h_n, s_shape), self.made(c_n, s_shape), time):
             return None
         return y, h_n if self.parts == 1 else (h_n, c_n)
+
+    cdef bint is_ours(self, Array array) noexcept:
+        return is_kind(&array.view, c"f" if self.itemsize == 4 else c"d")
+
+    cdef Array made(self, array, tuple shape):
+        """A new array, to be written."""
+        cdef Array result = hold("empty", array, True)
+        cdef Py_ssize_t a = shape[0], b = shape[1], c = shape[2] if len(shape) == 3 else 0
+        result.whole("empty", c"f" if self.itemsize == 4 else c"d", len(shape), a, b, c)
+        return result
 
     cdef Array initial(self, state, Py_ssize_t states, Py_ssize_t N, int ndim):
         """An initial state (states, N, H), C-ordered; None if it is unusual."""
         if type(state) is not self.ndarray or state.dtype is not self.dtype:
             return None
-        cdef Array s = Array(state)
-        if s.view.ndim != ndim or not has_rows(&s.view, self.H) or s.view.shape[0] != states:
+        cdef Array s = hold("state", state, False)
+        if s.view.ndim != ndim or not self.is_ours(s) or not has_rows(&s.view, self.H) or s.view.shape[0] != states:
             return None
         if s.view.len != states * N * self.H * self.itemsize or s.view.strides[0] != N * self.H * self.itemsize:
             return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Memory that is allocated here, and pointers into arrays of callers.
+# Memory that is allocated here, and pointers into arrays of callers, which are checked before C gets them.
 
 cdef class Block:
     """Memory aligned to 64 bytes, freed with the object."""
@@ -19,15 +19,13 @@ cdef class Block:
 
 
 cdef class Array:
-    """A pointer into a caller's array, valid while this object lives; a NULL pointer for None."""
+    """A pointer into a caller's array, valid while this object lives; a NULL pointer for None. Made by `hold`.
+
+    C sees the pointer alone. Before it is passed on, one of `whole`, `rows` and `absent` has to have been called: they
+    raise ValueError unless the array is what C will take it for.
+    """
     cdef Py_buffer view
     cdef bint held
-
-    def __cinit__(self, array, bint writable=False):
-        self.held = False
-        if array is not None:
-            PyObject_GetBuffer(array, &self.view, PyBUF_STRIDES | PyBUF_WRITABLE if writable else PyBUF_STRIDES)
-            self.held = True
 
     def __dealloc__(self):
         if self.held:
@@ -38,16 +36,115 @@ cdef class Array:
 
     cdef Py_ssize_t stride(self, int axis) noexcept:
         """In elements."""
-        return self.view.strides[axis] // self.view.itemsize if self.held else 0
+        return self.view.strides[axis] // self.view.itemsize if self.held and self.view.itemsize else 0
+
+    cdef int whole(self, str name, char kind, int ndim, Py_ssize_t a, Py_ssize_t b, Py_ssize_t c) except -1:
+        """It is None, or C-ordered and aligned, of these numbers, and its shape the first `ndim` of (a, b, c)."""
+        if self.held and not (is_kind(&self.view, kind) and has_shape(&self.view, ndim, a, b, c) and
+                              is_whole(&self.view)):
+            raise ValueError(f"{name}: expected a C-ordered {(a, b, c)[:ndim]} of {kind_name(kind)}, "
+                             f"got {described(&self.view)}")
+        return 0
+
+    cdef int rows(self, str name, char kind, Py_ssize_t a, Py_ssize_t b, Py_ssize_t c) except -1:
+        """It is None, or (a, b, c) of these numbers, aligned, with a contiguous last axis."""
+        if self.held and not (is_kind(&self.view, kind) and has_shape(&self.view, 3, a, b, c) and
+                              has_rows(&self.view, c)):
+            raise ValueError(f"{name}: expected {(a, b, c)} of {kind_name(kind)} with contiguous rows, "
+                             f"got {described(&self.view)}")
+        return 0
+
+    cdef int required(self, str name) except -1:
+        """It is not None."""
+        if not self.held:
+            raise TypeError(f"{name}: expected an array, got None")
+        return 0
+
+    cdef int absent(self, str name) except -1:
+        """It is None."""
+        if self.held:
+            raise ValueError(f"{name}: expected None, as the cell has none, got {described(&self.view)}")
+        return 0
+
+
+cdef Array hold(str name, array, bint writable):
+    """A pointer into an array, or NULL for None. Not a constructor: arguments of one take 0.1 us."""
+    cdef Array self = Array.__new__(Array)
+    if array is not None:
+        try_to_hold(name, array, &self.view, writable)
+        self.held = True
+    return self
+
+
+cdef int try_to_hold(str name, array, Py_buffer *view, bint writable) except -1:
+    cdef int flags = PyBUF_STRIDES | PyBUF_FORMAT | (PyBUF_WRITABLE if writable else 0)
+    try:
+        return PyObject_GetBuffer(array, view, flags)
+    except (TypeError, ValueError, BufferError) as error:
+        kind = ValueError if PyObject_CheckBuffer(array) else TypeError
+        use = "written" if writable else "read"
+        raise kind(f"{name}: expected an array that can be {use}, got {type(array).__name__} ({error})") from None
+
+
+cdef char kind_of(fr_dtype dtype) noexcept:
+    return c"f" if dtype == FR_F32 else c"d"
+
+
+cdef str kind_name(char kind):
+    return {c"f": "float32", c"d": "float64"}.get(kind, "intp")
+
+
+cdef bint is_kind(const Py_buffer *v, char kind) noexcept:
+    """Are they native float32 (f), float64 (d), or intp (n)?"""
+    if v.format == NULL or v.format[0] == 0 or v.format[1] != 0:
+        return False
+    if kind == c"n":
+        return v.itemsize == sizeof(Py_ssize_t) and v.format[0] in (c"l", c"q", c"n")
+    return v.format[0] == kind and v.itemsize == (4 if kind == c"f" else 8)
+
+
+cdef bint has_shape(const Py_buffer *v, int ndim, Py_ssize_t a, Py_ssize_t b, Py_ssize_t c) noexcept:
+    if v.ndim != ndim:
+        return False
+    return (ndim < 1 or v.shape[0] == a) and (ndim < 2 or v.shape[1] == b) and (ndim < 3 or v.shape[2] == c)
+
+
+cdef bint same_shape(const Py_buffer *a, const Py_buffer *b) noexcept:
+    cdef int axis
+    if a.ndim != b.ndim:
+        return False
+    for axis in range(a.ndim):
+        if a.shape[axis] != b.shape[axis]:
+            return False
+    return True
+
+
+cdef bint is_whole(const Py_buffer *v) noexcept:
+    """Is it C-ordered and aligned? The numbers must be known to have a size."""
+    return v.len == 0 or <uintptr_t>v.buf % v.itemsize == 0 and PyBuffer_IsContiguous(v, c"C")
 
 
 cdef bint has_rows(const Py_buffer *v, Py_ssize_t features) noexcept:
     """Does the last axis hold `features` contiguous, aligned numbers, a whole number of them apart?"""
     cdef int axis, last = v.ndim - 1
     cdef Py_ssize_t itemsize = v.itemsize
-    if <uintptr_t>v.buf % itemsize:
+    if last < 0 or v.shape[last] != features:
+        return False
+    if v.len == 0:
+        return True
+    if <uintptr_t>v.buf % itemsize or v.strides[last] != itemsize:
         return False
     for axis in range(last):
-        if v.strides[axis] % itemsize:
+        if v.shape[axis] > 1 and v.strides[axis] % itemsize:
             return False
-    return last >= 0 and v.shape[last] == features and v.strides[last] == itemsize
+    return True
+
+
+cdef str described(const Py_buffer *v):
+    """Shape, numbers and strides, for messages."""
+    shape = tuple([v.shape[axis] for axis in range(v.ndim)])
+    kind = "bytes" if v.format == NULL else {b"f": "float32", b"d": "float64"}.get(<bytes>v.format)
+    text = f"{shape} of {kind or f'{v.itemsize} bytes each'}"
+    if v.len == 0 or is_whole(v):
+        return text
+    return f"{text} with strides {tuple([v.strides[axis] for axis in range(v.ndim)])}"

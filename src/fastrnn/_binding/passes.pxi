@@ -1,40 +1,93 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Forward and backward passes of one layer and direction, in pieces short enough for Ctrl-C.
 
+cdef enum:
+    MAX_THREADS = 1024  # n_threads is an upper bound, and the engine's sizes for each thread have to fit an int
+
+
 cdef class Recurrence:
     """How one call runs through time.
 
     order is (rows, lengths, first) of fr_desc, or None where every row has T steps; reverse runs each row from its end.
+    C goes where the order says, so it is checked, and copied: nobody can write into it during a call.
     """
-    cdef Array rows, lengths, first
+    cdef Block order  # rows (N), lengths (N), first (T+1)
+    cdef Py_ssize_t T, N  # of the order
     cdef StateUpdate state_update
     cdef bint reverse
     cdef int n_threads
 
-    def __init__(self, order, StateUpdate state_update, bint reverse, int n_threads):
+    def __cinit__(self, order, StateUpdate state_update not None, bint reverse, int n_threads):
+        self.state_update, self.reverse = state_update, reverse
+        self.n_threads = min(n_threads, MAX_THREADS)
         if order is not None:
-            self.rows, self.lengths, self.first = Array(order[0]), Array(order[1]), Array(order[2])
-        self.state_update, self.reverse, self.n_threads = state_update, reverse, n_threads
+            rows, lengths, first = order
+            self.read_order(hold("rows", rows, False), hold("lengths", lengths, False), hold("first", first, False))
+
+    cdef int read_order(self, Array rows, Array lengths, Array first) except -1:
+        for name, array in (("rows", rows), ("lengths", lengths), ("first", first)):
+            (<Array>array).required(name)
+        cdef Py_ssize_t N = rows.view.shape[0] if rows.view.ndim else 0
+        cdef Py_ssize_t T = first.view.shape[0] - 1 if first.view.ndim else 0
+        rows.whole("rows", c"n", 1, N, 0, 0)
+        lengths.whole("lengths", c"n", 1, N, 0, 0)
+        first.whole("first", c"n", 1, max(T, 0) + 1, 0, 0)
+        self.N, self.T, self.order = N, T, Block((2 * N + T + 1) * sizeof(fr_idx))
+        cdef fr_idx *to = <fr_idx *>self.order.at
+        for array in (rows, lengths, first):
+            memcpy(to, (<Array>array).at(), (<Array>array).view.len)
+            to += (<Array>array).view.shape[0]
+        if not is_order(<fr_idx *>self.order.at, N, T):
+            raise ValueError("order: expected rows 0..N-1, longest first, their lengths of at most T, and the number "
+                             "of rows that run at the steps before each, got other values")
+        return 0
 
     cdef int describe(self, Pack pack, const Py_buffer *x, fr_desc *d) except -1:
         """Fills in the description of a call that reads x (T, N, I)."""
         d[0] = pack.desc
-        if x.ndim != 3 or x.shape[2] != d.I:
+        if x.ndim != 3:
             raise ValueError(f"x: expected (T, N, {d.I}), got {described(x)}")
         d.T, d.N = x.shape[0], x.shape[1]
         d.reverse, d.n_threads, d.masked = self.reverse, self.n_threads, self.state_update.mask.held
         self.state_update.check_fits(d)
-        if self.rows is not None:
-            d.rows = <const fr_idx *>self.rows.at()
-            d.lengths = <const fr_idx *>self.lengths.at()
-            d.first = <const fr_idx *>self.first.at()
+        if self.order is not None:
+            if (self.T, self.N) != (d.T, d.N):
+                raise ValueError(f"order: expected one of {(d.T, d.N)} steps and rows, got {(self.T, self.N)}")
+            d.rows = <const fr_idx *>self.order.at
+            d.lengths, d.first = d.rows + d.N, d.rows + 2 * d.N
         return 0
 
 
-cdef int check_output(Array y, const fr_desc *d) except -1:
-    if y.held and (y.view.ndim != 3 or y.view.shape[2] != d.H):
-        raise ValueError(f"y: expected (T, N, {d.H}), got {described(&y.view)}")
-    return 0
+cdef bint is_order(const fr_idx *rows, fr_idx N, fr_idx T):
+    """Do rows (N), lengths (N) and first (T+1), one behind the other, describe which rows run at each step?"""
+    cdef const fr_idx *lengths = rows + N
+    cdef const fr_idx *first = rows + 2 * N
+    cdef fr_idx i, s, running = N
+    cdef Block seen = Block(N)
+    cdef char *at = <char *>seen.at
+    memset(at, 0, N)
+    for i in range(N):
+        if not 0 <= rows[i] < N or at[rows[i]] or not 0 <= lengths[i] <= (T if i == 0 else lengths[i - 1]):
+            return False
+        at[rows[i]] = 1
+    if first[0] != 0:
+        return False
+    for s in range(T):
+        while running and lengths[running - 1] <= s:
+            running -= 1
+        if first[s + 1] != first[s] + running:
+            return False
+    return True
+
+
+cdef int check_state(str name, Array array, const fr_desc *d, bint exists) except -1:
+    """An array (N, H) or None, and None if the cell has no such state."""
+    return array.whole(name, kind_of(d.dtype), 2, d.N, d.H, 0) if exists else array.absent(name)
+
+
+cdef Py_ssize_t tape_rows(const fr_desc *d) noexcept:
+    """R, the sum of the lengths."""
+    return d.first[d.T] if d.rows != NULL else d.T * d.N
 
 
 cdef Block workspace_for(Pack pack, const fr_desc *d, fr_pass which):
@@ -53,19 +106,21 @@ cdef void keep_workspace(Pack pack, Block block) noexcept:
             pack.workspace = block
 
 
-def forward(Pack pack, Recurrence recurrence, x, y, initial, final, tape):
+def forward(Pack pack not None, Recurrence recurrence not None, x, y, initial, final, tape):
     """Run one layer in one direction; arrays as in fr_forward_args, None for NULL.
 
     initial is (h_0, c_0), final (h_n, c_n), tape (gates, c). Raises KeyboardInterrupt between pieces.
     """
-    cdef Array x_array = Array(x), y_array = Array(y, True), h_0 = Array(initial[0]), c_0 = Array(initial[1])
-    cdef Array h_n = Array(final[0], True), c_n = Array(final[1], True)
-    cdef Array gates = Array(tape[0], True), tape_c = Array(tape[1], True)
+    cdef Array x_array = hold("x", x, False), y_array = hold("y", y, True)
+    cdef Array h_0 = hold("h_0", initial[0], False), c_0 = hold("c_0", initial[1], False)
+    cdef Array h_n = hold("h_n", final[0], True), c_n = hold("c_n", final[1], True)
+    cdef Array gates = hold("gates", tape[0], True), tape_c = hold("c", tape[1], True)
     cdef fr_desc d
     cdef fr_forward_args a
     cdef int code
     recurrence.describe(pack, &x_array.view, &d)
-    check_output(y_array, &d)
+    check_forward(pack, &d, x_array, y_array, h_0, c_0, h_n, c_n)
+    check_tape(pack, &d, gates, tape_c)
     a.x, a.x_st, a.x_sn = x_array.at(), x_array.stride(0), x_array.stride(1)
     a.y, a.y_st, a.y_sn = y_array.at(), y_array.stride(0), y_array.stride(1)
     a.h_0, a.c_0, a.h_n, a.c_n = h_0.at(), c_0.at(), h_n.at(), c_n.at()
@@ -85,32 +140,50 @@ def forward(Pack pack, Recurrence recurrence, x, y, initial, final, tape):
         a.s_lo = a.s_hi
 
 
-def backward(Pack pack, Recurrence recurrence, saved, upstream, downstream, grads):
+cdef int check_forward(Pack pack, const fr_desc *d, Array x, Array y, Array h_0, Array c_0, Array h_n,
+                       Array c_n) except -1:
+    cdef char kind = kind_of(d.dtype)
+    cdef bint has_c = pack.cell.has_c
+    x.rows("x", kind, d.T, d.N, d.I)
+    y.required("y")
+    y.rows("y", kind, d.T, d.N, d.H)
+    check_state("h_0", h_0, d, True)
+    check_state("h_n", h_n, d, True)
+    check_state("c_0", c_0, d, has_c)
+    check_state("c_n", c_n, d, has_c)
+    if has_c:
+        c_n.required("c_n")
+    return 0
+
+
+cdef int check_tape(Pack pack, const fr_desc *d, Array gates, Array c) except -1:
+    cdef Py_ssize_t R = tape_rows(d)
+    gates.whole("gates", kind_of(d.dtype), 3, R, pack.cell.S, d.H)
+    return c.whole("c", kind_of(d.dtype), 2, R, d.H, 0) if pack.cell.has_c else c.absent("c")
+
+
+def backward(Pack pack not None, Recurrence recurrence not None, saved, upstream, downstream, grads):
     """Back-propagate through one layer in one direction; arrays as in fr_backward_args, None for NULL.
 
     saved is (x, y, h_0, c_0, gates, c) of the forward pass, upstream (dy, dh_n, dc_n), downstream (dx, dh_0, dc_0), and
     grads are (dw_ih, dw_hh, db_ih, db_hh). Raises KeyboardInterrupt between pieces.
     """
-    x, y, initial_h, initial_c, tape_gates, tape_cells = saved
-    cdef Array x_array = Array(x), y_array = Array(y), h_0 = Array(initial_h), c_0 = Array(initial_c)
-    cdef Array gates = Array(tape_gates, True), tape_c = Array(tape_cells)
-    cdef Array dy = Array(upstream[0]), dh_n = Array(upstream[1]), dc_n = Array(upstream[2])
-    cdef Array dx = Array(downstream[0], True), dh_0 = Array(downstream[1], True), dc_0 = Array(downstream[2], True)
-    cdef Array dw_ih = Array(grads[0], True), dw_hh = Array(grads[1], True)
-    cdef Array db_ih = Array(grads[2], True), db_hh = Array(grads[3], True)
     cdef fr_desc d
     cdef fr_backward_args a
     cdef int code
+    x, y, initial_h, initial_c, tape_gates, tape_cells = saved
+    dy, last_dh, last_dc = upstream
+    dx, first_dh, first_dc = downstream
+    cdef Array x_array = hold("x", x, False)
     recurrence.describe(pack, &x_array.view, &d)
-    check_output(y_array, &d)
-    a.x, a.x_st, a.x_sn = x_array.at(), x_array.stride(0), x_array.stride(1)
-    a.y, a.y_st, a.y_sn = y_array.at(), y_array.stride(0), y_array.stride(1)
-    a.h_0, a.c_0, a.gates, a.c = h_0.at(), c_0.at(), gates.at(), tape_c.at()
-    a.dy, a.dy_st, a.dy_sn = dy.at(), dy.stride(0), dy.stride(1)
-    a.dh_n, a.dc_n = dh_n.at(), dc_n.at()
-    a.dx, a.dx_st, a.dx_sn = dx.at(), dx.stride(0), dx.stride(1)
-    a.dh_0, a.dc_0 = dh_0.at(), dc_0.at()
-    a.dw_ih, a.dw_hh, a.db_ih, a.db_hh = dw_ih.at(), dw_hh.at(), db_ih.at(), db_hh.at()
+    held = (
+        x_array, hold("y", y, False), hold("h_0", initial_h, False), hold("c_0", initial_c, False),
+        hold("gates", tape_gates, True), hold("c", tape_cells, False),
+        hold("dy", dy, False), hold("dh_n", last_dh, False), hold("dc_n", last_dc, False),
+        hold("dx", dx, True), hold("dh_0", first_dh, True), hold("dc_0", first_dc, True),
+    )
+    read_backward(pack, &d, held, &a)
+    cdef list held_grads = read_grads(pack, &d, grads, &a)
     a.state_update = recurrence.state_update.c
     cdef Block workspace = workspace_for(pack, &d, FR_BACKWARD)
     a.pack, a.workspace = pack.packed_for(FR_BACKWARD, d.n_threads), workspace.at
@@ -125,3 +198,54 @@ def backward(Pack pack, Recurrence recurrence, saved, upstream, downstream, grad
             return
         PyErr_CheckSignals()
         a.s_hi = a.s_lo
+
+
+cdef int read_backward(Pack pack, const fr_desc *d, tuple held, fr_backward_args *a) except -1:
+    """Checks everything but the gradients of the parameters, and fills in the pointers."""
+    cdef Array x, y, h_0, c_0, gates, c, dy, dh_n, dc_n, dx, dh_0, dc_0
+    cdef char kind = kind_of(d.dtype)
+    cdef bint has_c = pack.cell.has_c
+    x, y, h_0, c_0, gates, c, dy, dh_n, dc_n, dx, dh_0, dc_0 = held
+    x.rows("x", kind, d.T, d.N, d.I)
+    y.required("y")
+    y.rows("y", kind, d.T, d.N, d.H)
+    dy.rows("dy", kind, d.T, d.N, d.H)
+    dx.rows("dx", kind, d.T, d.N, d.I)
+    gates.required("gates")
+    check_tape(pack, d, gates, c)
+    if has_c:
+        c.required("c")
+    check_state("h_0", h_0, d, True)
+    check_state("dh_n", dh_n, d, True)
+    check_state("dh_0", dh_0, d, True)
+    check_state("c_0", c_0, d, has_c)
+    check_state("dc_n", dc_n, d, has_c)
+    check_state("dc_0", dc_0, d, has_c)
+    a.x, a.x_st, a.x_sn = x.at(), x.stride(0), x.stride(1)
+    a.y, a.y_st, a.y_sn = y.at(), y.stride(0), y.stride(1)
+    a.h_0, a.c_0, a.gates, a.c = h_0.at(), c_0.at(), gates.at(), c.at()
+    a.dy, a.dy_st, a.dy_sn = dy.at(), dy.stride(0), dy.stride(1)
+    a.dh_n, a.dc_n = dh_n.at(), dc_n.at()
+    a.dx, a.dx_st, a.dx_sn = dx.at(), dx.stride(0), dx.stride(1)
+    a.dh_0, a.dc_0 = dh_0.at(), dc_0.at()
+    return 0
+
+
+cdef list read_grads(Pack pack, const fr_desc *d, grads, fr_backward_args *a):
+    """Checks the gradients of the parameters and fills in the pointers; returns what has to live as long as these."""
+    cdef Py_ssize_t rows = pack.cell.G * d.H
+    cdef char kind = kind_of(d.dtype)
+    ih, hh, bias_ih, bias_hh = grads
+    cdef Array dw_ih = hold("dw_ih", ih, True), dw_hh = hold("dw_hh", hh, True)
+    cdef Array db_ih = hold("db_ih", bias_ih, True), db_hh = hold("db_hh", bias_hh, True)
+    dw_ih.required("dw_ih")
+    dw_ih.whole("dw_ih", kind, 2, rows, d.I, 0)
+    if pack.cell.recurrent:
+        dw_hh.required("dw_hh")
+        dw_hh.whole("dw_hh", kind, 2, rows, d.H, 0)
+    else:
+        dw_hh.absent("dw_hh")
+    db_ih.whole("db_ih", kind, 1, rows, 0, 0)
+    db_hh.whole("db_hh", kind, 1, rows, 0, 0)
+    a.dw_ih, a.dw_hh, a.db_ih, a.db_hh = dw_ih.at(), dw_hh.at(), db_ih.at(), db_hh.at()
+    return [dw_ih, dw_hh, db_ih, db_hh]

@@ -6,18 +6,30 @@ ACTS = {fr_act_name(k).decode(): k for k in range(FR_N_ACTS)}
 
 def activation(str name, x, y):
     """y[...] = name(x) on the current engine; x and y are C-ordered arrays of one dtype."""
-    cdef Array x_array = Array(x), y_array = Array(y, True)
+    cdef Array x_array = hold("x", x, False), y_array = hold("y", y, True)
+    cdef fr_dtype dtype = dtype_of("x", x_array)
     cdef Py_ssize_t n = x_array.view.len // x_array.view.itemsize
-    check(fr_test_act(current_isa, dtype_of(x_array), <fr_act><int>ACTS[name], n, x_array.at(), y_array.at()))
+    y_array.required("y")
+    check_like("y", y_array, "x", x_array)
+    check(fr_test_act(current_isa, dtype, <fr_act><int>ACTS[name], n, x_array.at(), y_array.at()))
 
 
 def gemm(a, b, c, int vectors=4):
     """c (m, n) += a (m, k) b (k, n) on the current engine; C-ordered arrays of a dtype, b in panels of 1..4 vectors."""
-    cdef Array a_array = Array(a), b_array = Array(b), c_array = Array(c, True)
+    cdef Array a_array = hold("a", a, False), b_array = hold("b", b, False), c_array = hold("c", c, True)
     cdef fr_test_gemm_args g
     cdef size_t nbytes
-    g.dtype, g.isa, g.nv = dtype_of(a_array), current_isa, vectors
+    g.dtype, g.isa, g.nv = dtype_of("a", a_array), current_isa, vectors
+    b_array.required("b")
+    c_array.required("c")
+    if a_array.view.ndim != 2 or b_array.view.ndim != 2:
+        raise ValueError(f"a, b: expected (m, k) and (k, n), got {described(&a_array.view)} and {described(&b_array.view)}")
     g.m, g.n, g.k = a_array.view.shape[0], b_array.view.shape[1], a_array.view.shape[1]
+    a_array.whole("a", kind_of(g.dtype), 2, g.m, g.k, 0)
+    b_array.whole("b", kind_of(g.dtype), 2, g.k, g.n, 0)
+    c_array.whole("c", kind_of(g.dtype), 2, g.m, g.n, 0)
+    if c_array.view.len == 0:
+        return
     g.a, g.b, g.c = a_array.at(), b_array.at(), c_array.at()
     check(fr_test_gemm_bytes(&g, &nbytes))
     cdef Block workspace = Block(nbytes)
@@ -33,7 +45,10 @@ def probe(str what, int dtype, size_t nbytes, Py_ssize_t repeats, int n_threads)
 
     dtype is 0 for float32, 1 for float64. Each of n_threads threads reads nbytes (>= 512) of its own, `repeats` times.
     """
-    cdef Block buffer = Block(nbytes * n_threads)
+    if nbytes > 512 and nbytes % 8:
+        raise ValueError(f"nbytes: expected a multiple of 8, got {nbytes}")
+    n_threads = min(n_threads, MAX_THREADS)
+    cdef Block buffer = Block(<object>nbytes * max(n_threads, 0))
     cdef fr_probe which = <fr_probe><int>PROBES[what]
     cdef double work = 0
     cdef int code

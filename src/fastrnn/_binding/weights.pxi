@@ -12,6 +12,7 @@ cdef class Pack:
     It does not change while anything but its `Weights` refers to it; then its memory is used for the next.
     """
     cdef fr_desc desc
+    cdef fr_cell_info cell
     cdef void *part[4]  # copies of w_ih, w_hh, b_ih, b_hh; NULL where there is none
     cdef list blocks  # their owners
     cdef list packed  # a Block for each fr_pass; None until it is needed
@@ -63,9 +64,10 @@ cdef class Weights:
     """The parameter arrays of one layer and direction, and their latest Pack.
 
     Parameters may be written at any time through any reference, so a Pack is used only after its copies have been
-    compared with the arrays, byte for byte. The comparison is skipped only when a write is impossible: when nothing else
-    referred to an array at the last comparison (views and exported buffers refer to the array that they look into), and
-    `access` has given out none since. Without the GIL, only the thread that made the arrays can tell the former.
+    compared with the arrays, byte for byte. The comparison is skipped only when a write is impossible: when nothing
+    else referred to an array at the last comparison, not even weakly, and none has been given out since. What was given
+    out and is gone cannot come back without a reference; a raw address can (`ctypes`). Without the GIL, only the thread
+    that made the arrays can tell whether something refers to them.
 
     Parameters
     ----------
@@ -75,60 +77,96 @@ cdef class Weights:
         0 for float32, 1 for float64.
     input_size, hidden_size : int
         I and H.
-    arrays : tuple of (ndarray or None)
-        w_ih (G*H, I), w_hh (G*H, H), b_ih (G*H,), b_hh (G*H,), C-ordered. Besides the buffers held here, only one
-        object, the owner, may refer to each.
-    access : object
-        Its attribute ``last_access`` is a new object after an array has been given out.
-    state_update : StateUpdate or None
+    arrays : Arrays
+    names : sequence of (str or None)
+        Of w_ih (G*H, I), w_hh (G*H, H), b_ih (G*H,), b_hh (G*H,) among them; None for what the cell does not have.
+    state_update : StateUpdate
         Of inference, the same at every step: for the fast path and streams.
     """
     cdef fr_desc desc
+    cdef fr_cell_info cell
     cdef StateUpdate state_update
-    cdef list arrays          # of Array
-    cdef PyObject *owned[4]   # the ndarrays; NULL where there is none
+    cdef list names
+    cdef list slots           # of Slot or None
     cdef Pack latest
-    cdef object access
-    cdef object checked_at  # access.last_access at the last comparison; None if an array was referred to elsewhere
+    cdef Py_ssize_t checked_at  # times given out at the last comparison; -1 if an array was referred to elsewhere
 
-    def __init__(self, int cell, int dtype, Py_ssize_t input_size, Py_ssize_t hidden_size, arrays, access,
-                 StateUpdate state_update=None):
+    def __cinit__(self, int cell, int dtype, Py_ssize_t input_size, Py_ssize_t hidden_size, Arrays arrays not None,
+                  names, StateUpdate state_update not None):
+        cdef size_t nbytes
         memset(&self.desc, 0, sizeof(self.desc))
-        self.state_update = StateUpdate() if state_update is None else state_update
-        self.desc.cell = <fr_cell>cell
-        self.desc.dtype = <fr_dtype>dtype
+        check(fr_get_cell_info(<fr_cell>cell, &self.cell))
+        self.state_update = state_update
+        self.desc.cell, self.desc.dtype, self.desc.isa = <fr_cell>cell, <fr_dtype>dtype, current_isa
         self.desc.I, self.desc.H, self.desc.n_threads = input_size, hidden_size, 1
-        self.arrays = [Array(array) for array in arrays]
-        for k in range(4):
-            self.owned[k] = <PyObject *>arrays[k] if arrays[k] is not None else NULL
-        self.access = access
+        check(fr_pack_bytes(&self.desc, FR_FORWARD, &nbytes))
+        self.names = list(names)
+        self.slots = [None if name is None else arrays.slots[name] for name in self.names]
+        self.hold_all()
 
-    cdef bint referred_to_elsewhere(self) noexcept:
-        for k in range(4):
-            if self.owned[k] != NULL and not has_references_at_most(self.owned[k], 2):  # the owner and our buffer
+    cdef list hold_all(self):
+        """The arrays of now. They may have been resized or reshaped in place, so they are checked each time."""
+        cdef Py_ssize_t H = self.desc.H, rows = self.cell.G * H
+        cdef char kind = kind_of(self.desc.dtype)
+        cdef Array w_ih, w_hh, b_ih, b_hh
+        w_ih, w_hh, b_ih, b_hh = [
+            hold(name or "names", None if slot is None else (<Slot?>slot).array, False)
+            for name, slot in zip(self.names, self.slots, strict=True)
+        ]
+        w_ih.required("w_ih")
+        w_ih.whole(self.names[0], kind, 2, rows, self.desc.I, 0)
+        if self.cell.recurrent:
+            w_hh.required("w_hh")
+            w_hh.whole(self.names[1], kind, 2, rows, H, 0)
+        else:
+            w_hh.absent("w_hh")
+        b_ih.whole(self.names[2], kind, 1, rows, 0, 0)
+        b_hh.whole(self.names[3], kind, 1, rows, 0, 0)
+        return [w_ih, w_hh, b_ih, b_hh]
+
+    cdef bint referred_to_elsewhere(self):
+        for slot in self.slots:
+            if slot is not None and (<Slot>slot).referred_to_elsewhere():
                 return True
         return False
 
+    cdef bint referred_to_weakly(self):
+        for slot in self.slots:
+            if slot is not None and getweakrefcount((<Slot>slot).array):
+                return True
+        return False
+
+    cdef Py_ssize_t given(self):
+        """How often one of the arrays has been given out."""
+        cdef Py_ssize_t times = 0
+        for slot in self.slots:
+            if slot is not None:
+                times += (<Slot>slot).given
+        return times
+
     cdef Pack current_pack(self):
         cdef Pack pack
-        access = self.access.last_access  # before references are counted: `access` takes one, notes it, gives it out
+        cdef Py_ssize_t checked_at, given = self.given()  # before references are counted: see `Arrays`
+        cdef bint elsewhere
         with cython.critical_section(self):
             pack, checked_at = self.latest, self.checked_at
-        if pack is not None and pack.desc.isa == current_isa and access is checked_at:
+        if pack is not None and pack.desc.isa == current_isa and given == checked_at:
             return pack
-        cdef bint elsewhere = self.referred_to_elsewhere()  # before the comparison: who refers to an array may write
-        if not self.unchanged(pack):
+        # Before the comparison: who refers to an array may write it. A weak reference is made from another one.
+        elsewhere = self.referred_to_elsewhere() or self.referred_to_weakly()
+        arrays = self.hold_all()
+        if not self.unchanged(pack, arrays):
             pack = None  # one reference less, so that its memory may be used again
-            pack = self.copy()
+            pack = self.copy(arrays)
         with cython.critical_section(self):
-            self.latest, self.checked_at = pack, None if elsewhere else access
+            self.latest, self.checked_at = pack, -1 if elsewhere else given
         return pack
 
-    cdef bint unchanged(self, Pack pack):
+    cdef bint unchanged(self, Pack pack, list arrays):
         cdef Array array
         if pack is None or pack.desc.isa != current_isa:
             return False
-        for k, array in enumerate(self.arrays):
+        for k, array in enumerate(arrays):
             if array.held and memcmp(array.at(), pack.part[<int>k], array.view.len):
                 return False
         return True
@@ -142,27 +180,27 @@ cdef class Weights:
                 pack, self.latest = self.latest, None
         return pack
 
-    cdef Pack copy(self):
+    cdef Pack copy(self, list arrays):
         """The arrays as they are now."""
         cdef Pack pack = self.reusable()
         cdef Array array
         if pack is None:
-            pack = self.new_pack()
+            pack = self.new_pack(arrays)
         else:
             pack.discard()
-        for k, array in enumerate(self.arrays):
+        for k, array in enumerate(arrays):
             if array.held:
                 memcpy(pack.part[<int>k], array.at(), array.view.len)
         return pack
 
-    cdef Pack new_pack(self):
+    cdef Pack new_pack(self, list arrays):
         cdef Pack pack = Pack()
         cdef Array array
         cdef Block block
         pack.blocks = []
-        pack.desc = self.desc
+        pack.desc, pack.cell = self.desc, self.cell
         pack.desc.isa = current_isa
-        for k, array in enumerate(self.arrays):
+        for k, array in enumerate(arrays):
             pack.part[<int>k] = NULL
             if array.held:
                 block = Block(array.view.len)

@@ -40,6 +40,7 @@ class StateUpdate(NamedTuple):
         return StateUpdate(h, c, self.mask, self.clip)
 
 
+Arrays = _core.Arrays  # the arrays that a layer owns
 PLAIN = StateUpdate()
 _PLAIN = _core.StateUpdate(*PLAIN)
 
@@ -63,8 +64,8 @@ def weights(
     dtype: np.dtype[Any],
     input_size: int,
     hidden_size: int,
-    arrays: Sequence[Array | None],
-    access: Any,
+    arrays: Arrays,
+    names: Sequence[str | None],
     state_update: StateUpdate = PLAIN,
 ) -> _core.Weights:
     """Bind the parameter arrays of one layer and direction to packed copies that follow them.
@@ -75,15 +76,14 @@ def weights(
     dtype : dtype
     input_size, hidden_size : int
         I and H.
-    arrays : sequence of (ndarray or None)
-        w_ih (G*H, I), w_hh (G*H, H), b_ih (G*H,), b_hh (G*H,).
-    access : object
-        Its ``last_access`` is another object whenever one of the arrays has been handed out.
+    arrays : Arrays
+    names : sequence of (str or None)
+        Of w_ih (G*H, I), w_hh (G*H, H), b_ih (G*H,), b_hh (G*H,) among them; None for one that there is not.
     state_update : StateUpdate
         Of inference on the fast path and of streams, the same at every step.
     """
     update = _PLAIN if state_update is PLAIN else _core.StateUpdate(*state_update)
-    return _core.Weights(cell.code, FLOATS.index(dtype), input_size, hidden_size, arrays, access, update)
+    return _core.Weights(cell.code, FLOATS.index(dtype), input_size, hidden_size, arrays, names, update)
 
 
 def inference(
@@ -112,15 +112,12 @@ def stepper(stack: Sequence[tuple[Any, Any, Any]], N: int) -> _core.Stepper:
         h and c are (N, H): the state, written in place; None for a layer without one.
     N : int
     """
-    return _core.Stepper(stack, N, effective, _IN_STREAM)
+    return _core.Stepper(stack, N, effective)
 
 
-_IN_STREAM = "stream: expected one call at a time, got another from a second thread; make a stream for each thread"
-
-
-def exclusive(message: str = _IN_STREAM) -> _core.Exclusive:
+def exclusive(refusal: str | None = None) -> _core.Exclusive:
     """What ``with exclusive:`` lets one call use at a time; a call from another thread raises RuntimeError."""
-    return _core.Exclusive(message)
+    return _core.Exclusive() if refusal is None else _core.exclusive(refusal)
 
 
 class Saved(NamedTuple):

@@ -125,11 +125,11 @@ class Container(Layer):
 
         positional, named = self._arguments()
         named = {name: still(value) for name, value in named.items()}
-        return recomposed(type(self), tuple(map(still, positional)), named, self._arrays, None)
+        return recomposed(type(self), tuple(map(still, positional)), named, dict(self._arrays.items()), None)
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         """Copies and pickles: a container of copies of the children."""
-        return recomposed, (type(self), *self._arguments(), self._arrays, self.random_state)
+        return recomposed, (type(self), *self._arguments(), dict(self._arrays.items()), self.random_state)
 
 
 def recomposed(

@@ -131,10 +131,9 @@ class Layer(Parametrized, Interface, Printed, ABC):
             grad.fill(0)
 
     def check_grads(self) -> None:
-        """Raise ValueError unless every gradient can be added to."""
-        for name, grad in self.grads.items():
-            if not grad.flags.writeable:
-                raise ValueError(f"grads[{name!r}]: expected an array that can be written, got a read-only one")
+        """Raise ValueError unless every gradient can be added to: its owner may resize, reshape or freeze it."""
+        if (damage := self.grads.damaged()) is not None:
+            raise ValueError("grads[{!r}]: {}".format(*damage))
 
     def state_dict(self) -> dict[str, Array]:
         """A copy of the parameters, and of weights that do not learn.
@@ -195,6 +194,12 @@ class Layer(Parametrized, Interface, Printed, ABC):
         """
         make, arguments = self.__reduce__()
         return make(*arguments)
+
+    def __copy__(self) -> "Layer":
+        """As `copy.deepcopy`, of a container too: a copy has parameters of its own. ``model[:]`` shares them."""
+        from copy import deepcopy  # importing fastrnn does not load that module
+
+        return deepcopy(self)
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         """Copies and pickles: the same layer with the same parameters; gradients of 0."""

@@ -51,8 +51,8 @@ class Linear(StatelessLayer):
 
     def _setup(self, seed: Generator) -> None:
         self._own(self.initial_parameters(seed))
-        arrays = (self._arrays["weight"], None, self._arrays.get("bias"), None)
-        self.weights: Any = passes.weights(CELL, self.dtype, self.in_features, self.out_features, arrays, self.params)
+        names, sizes = ("weight", None, "bias" if self.bias else None, None), (self.in_features, self.out_features)
+        self.weights: Any = passes.weights(CELL, self.dtype, *sizes, self._arrays, names)
 
     @property
     def features_in(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from .._engine.arguments import FLOATS, Array, as_array
+from .._engine.passes import Arrays
 
 NARROW = ("float16", "bfloat16")  # floats that are widened when they are written; ml_dtypes has the second
 
@@ -46,6 +47,10 @@ class NamedArrays(MutableMapping[str, Array]):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each array, by name."""
 
+    @abstractmethod
+    def damaged(self) -> tuple[str, str] | None:
+        """The name of an array that cannot be written or has not its first shape and dtype, and what is wrong."""
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}: {shape}' for name, shape in self.shapes().items())})"
 
@@ -66,36 +71,24 @@ class Parameters(NamedArrays):
 
     Parameters
     ----------
-    arrays : dict of str to ndarray
-        Owned by the layer, which reads them from this dict without an access.
-
-    Attributes
-    ----------
-    last_access : object
-        Another one whenever an array is handed out. Packed copies of the arrays are compared with them after that.
+    arrays : Arrays, or mapping of str to ndarray
+        `_core.Arrays` of a layer's own, which count how often they are given out: packed copies of one are compared
+        with it after that.
     """
 
-    def __init__(self, arrays: Mapping[str, Array]) -> None:
+    def __init__(self, arrays: "Arrays | Mapping[str, Array]") -> None:
         self._arrays = arrays
-        self.last_access: object = object()
-
-    # The array is referred to before the access is noted: a thread in between sees one or the other. An object, not a
-    # number: two threads may add to a number at once, and one of them in vain.
 
     def __getitem__(self, name: str) -> Array:
-        array = self._arrays.get(name)
-        if array is None:
+        if name not in self._arrays:
             raise self.unknown(name)
-        self.last_access = object()
-        return array
+        return self._arrays[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
 
     def _pairs(self) -> Iterator[tuple[str, Array]]:
-        for pair in self._arrays.items():
-            self.last_access = object()
-            yield pair
+        return iter(self._arrays.items())
 
     def __len__(self) -> int:
         return len(self._arrays)
@@ -105,7 +98,13 @@ class Parameters(NamedArrays):
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each array, by name."""
+        if isinstance(self._arrays, Arrays):
+            return self._arrays.shapes()
         return {name: array.shape for name, array in self._arrays.items()}
+
+    def damaged(self) -> tuple[str, str] | None:
+        """The name of an array that cannot be written or has not its first shape and dtype, and what is wrong."""
+        return self._arrays.damaged() if isinstance(self._arrays, Arrays) else None
 
 
 class Joined(NamedArrays):
@@ -168,6 +167,13 @@ class Joined(NamedArrays):
         self._walk()
         shapes = {id(holder): holder.shapes() for _, holder, _ in self._distinct}
         return {name: shapes[id(holder)][own] for name, holder, own in self._distinct}
+
+    def damaged(self) -> tuple[str, str] | None:
+        """The name of an array that cannot be written or has not its first shape and dtype, and what is wrong."""
+        for prefix, holder in self._holders:
+            if (found := holder.damaged()) is not None:
+                return prefix + found[0], found[1]
+        return None
 
     def __iter__(self) -> Iterator[str]:
         self._walk()

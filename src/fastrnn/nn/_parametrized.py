@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from .._engine import passes
 from .._engine.arguments import Array, as_array
+from .._engine.passes import Arrays
 from ._configurable import Configurable
 from ._parameters import NamedArrays, Parameters
 
@@ -32,8 +33,8 @@ class Parametrized(Configurable):
 
     def _begin(self) -> None:
         """Have no parameters: before the constructor, which may be one that forgets its base."""
-        self._arrays: dict[str, Array] = {}
-        self._grad_arrays: dict[str, Array] = {}
+        self._arrays: Arrays = Arrays()
+        self._grad_arrays: Arrays = Arrays()
         self._params: NamedArrays = Parameters(self._arrays)
         self._grads: NamedArrays = Parameters(self._grad_arrays)
         self._in_backward = passes.exclusive(_IN_BACKWARD)
@@ -66,8 +67,9 @@ class Parametrized(Configurable):
 
     def _own(self, arrays: dict[str, Array]) -> None:
         """Take ownership of parameter arrays, without a copy, with gradients of zero."""
-        self._arrays.update(arrays)
-        self._grad_arrays.update({name: np.zeros_like(array) for name, array in arrays.items()})
+        for name, array in arrays.items():
+            self._arrays.add(name, array)
+            self._grad_arrays.add(name, np.zeros_like(array))
 
     @property
     def params(self) -> NamedArrays:

@@ -18,7 +18,7 @@ from ._signal import Axes, Signal
 from ._stateful import State, StatefulLayer
 from ._stateless import StatelessLayer
 from ._streams.residual import ResidualStream
-from ._tape import Tape, exclusive, open_tape
+from ._tape import Tape, add_extras, exclusive, open_tape
 
 Inner = TypeVar("Inner", bound=Layer, covariant=True)
 
@@ -144,8 +144,10 @@ class Residual(Container, Generic[Inner]):
         dy = dy if kept is None else kept.gathered(dy)
         if padding is not None:
             dy = without_padding(dy.copy(), padding)
+        self.layer.check_dstate(inner, dstate)
+        tape.close()
         dx, dstate = self.layer.apply_backward(inner, dy, dstate)
-        tape.close([inner])
+        add_extras(tape.extras, [inner])
         return dx + dy if kept is None else kept.scattered(dx + dy), dstate
 
     def _run(self, x: Any, state: Any, lengths: Any, mask: Any, training: bool) -> tuple[Array, Any, Tape | None]:

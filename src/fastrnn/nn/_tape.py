@@ -9,6 +9,8 @@ Arguments = ParamSpec("Arguments")
 Layer = TypeVar("Layer", bound=Any)
 Gradients = TypeVar("Gradients")
 
+USED = "tape: it has been used by an earlier backward; a tape can be used once"
+
 
 class Tape:
     """What one forward pass saves for its backward pass. It can be used once.
@@ -24,12 +26,13 @@ class Tape:
         RNN. A container reports the sums of its layers.
     """
 
-    __slots__ = ("_content", "_kept", "_layer", "extras", "shape", "x_shape")
+    __slots__ = ("_content", "_kept", "_layer", "_unused", "extras", "shape", "x_shape")
 
     def __init__(
         self, layer: Any, content: Any, shape: tuple[int, ...], x_shape: tuple[int, ...] | None = None
     ) -> None:
         self._layer, self._content = layer, content
+        self._unused = [True]  # popped, which one thread alone can do
         self._kept: Any = None  # the steps that a mask has kept, a `Kept`
         self.shape: tuple[int, ...] = shape
         self.x_shape: tuple[int, ...] | None = x_shape
@@ -52,10 +55,16 @@ class Tape:
         """Bytes of the arrays that the tape holds beyond the layer's input and output; 0 once used."""
         return _nbytes(self._content) + _nbytes(self._kept)
 
-    def close(self, inner: Iterable["Tape | None"] = ()) -> None:
-        """Release the content, after which the tape cannot be opened, and add up the extras of `inner` tapes."""
+    def close(self) -> None:
+        """Release the content, after which the tape cannot be opened; before a backward pass, which overwrites it.
+
+        ValueError if that has been done, so that of several threads one alone uses the tape.
+        """
+        try:
+            self._unused.pop()
+        except IndexError:
+            raise ValueError(USED) from None
         self._content = self._kept = None
-        add_extras(self.extras, inner)
 
 
 def open_tape(tape: Any, layer: Any) -> Any:
@@ -67,7 +76,7 @@ def open_tape(tape: Any, layer: Any) -> Any:
             f"tape: expected one that this {type(layer).__name__} made, got one of another {type(tape._layer).__name__}"
         )
     if tape._content is None:
-        raise ValueError("tape: it has been used by an earlier backward; a tape can be used once")
+        raise ValueError(USED)
     return tape._content
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .._engine.arguments import NONNEGATIVE, Array, as_size
+from .._engine.passes import exclusive
 from ..nn._configurable import Configurable
 from ..nn._option import KW_ONLY, Converted
 from ..nn._options import Argument, Number
@@ -100,9 +101,9 @@ class Optimizer(Configurable, ABC):
     moments: ClassVar[tuple[str, ...]] = ()
 
     def _setup(self, groups: Mapping[str, Mapping[str, Any]] | None) -> None:
-        model = self.model
-        check_parameters(model)
-        self._first = first_names(model.params)
+        check_parameters(self.model)
+        self._first = first_names(self.model.params)
+        self._exclusive = exclusive("step: expected one call at a time, got another from a second thread")
         self.steps: int = 0
         self.begun: dict[str, Any] | None = None
         self._groups = checked_groups({} if groups is None else groups, type(self))
@@ -113,7 +114,7 @@ class Optimizer(Configurable, ABC):
                 values["lr"] /= self.lr
         self._own = group_values(self._groups, self._first)
         self.state: dict[str, dict[str, Array]] = {
-            name: self._rule(name)._initial_state(p) for name, p in distinct(model.params).items()
+            name: self._rule(name)._initial_state(p) for name, p in distinct(self.model.params).items()
         }
 
     @abstractmethod
@@ -133,17 +134,17 @@ class Optimizer(Configurable, ABC):
 
         Raises
         ------
-        ValueError
-            A gradient no longer has the shape and dtype of its parameter. Nothing is changed then.
+        ValueError, RuntimeError
+            A gradient has not the shape and dtype of its parameter, or another thread is in `step`. Nothing changes.
         """
         params, grads = distinct(self.model.params), dict(self.model.grads.items())
         for name, p in params.items():  # all of them, before one is changed
             check_like(f"grads[{name!r}]", grads[name], p)
-        self.begun = self.begun if self.steps else numbers_of(self)
-        self.steps += 1
-        for name, p in params.items():
-            rule = self._rule(name)
-            rule.update(p, rule.decay_weights(p, grads[name]), **self.state[name])
+        with self._exclusive:
+            self.begun, self.steps = self.begun if self.steps else numbers_of(self), self.steps + 1
+            for name, p in params.items():
+                rule = self._rule(name)
+                rule.update(p, rule.decay_weights(p, grads[name]), **self.state[name])
 
     def zero_grad(self) -> None:
         """Set the gradients of the model to 0."""

@@ -2,6 +2,10 @@
 """Packed weights follow the parameters, however those are written."""
 
 import copy
+import ctypes
+import gc
+import weakref
+from functools import partial
 
 import numpy as np
 import pytest
@@ -32,6 +36,69 @@ def write_memoryview(layer, name):
     view[0] = -view[0]
 
 
+def write_weakly(layer, name):
+    refer = weakref.ref(layer.params[name])
+    for _ in range(2):
+        layer(np.ones((2, 1, 3), np.float32))
+    refer()[...] *= -1
+
+
+def write_copied_parameters(layer, name):
+    params = copy.copy(layer.params)
+    for _ in range(2):
+        layer(np.ones((2, 1, 3), np.float32))
+    params[name][...] *= -1
+
+
+def write_items(layer, name):
+    """By a walk that stands still meanwhile."""
+    for each, array in layer.params.items():
+        layer(np.ones((2, 1, 3), np.float32))
+        if each == name:
+            array *= -1
+
+
+HOLDERS = {
+    "dlpack": lambda array: np.from_dlpack(array),
+    "buffer": lambda array: np.frombuffer(memoryview(array).cast("B"), array.dtype),
+    "struct": lambda array: np.asarray(ByStruct(array)),
+    "interface": lambda array: np.asarray(ByInterface(array)),
+    "ctypes": lambda array: np.ctypeslib.as_array(array.ctypes.data_as(ctypes.POINTER(ctypes.c_float)), array.shape),
+    "transposed": lambda array: array.T,
+    "bound method": lambda array: SetAll(array.__setitem__, array.copy()),
+}
+
+
+class ByStruct:
+    def __init__(self, array):
+        self.__array_struct__ = array.__array_struct__
+
+
+class ByInterface:
+    """As NumPy's protocol asks, it keeps the array."""
+
+    def __init__(self, array):
+        self.array, self.__array_interface__ = array, array.__array_interface__
+
+
+class SetAll:
+    def __init__(self, write, values):
+        self.write, self.values = write, values
+
+    def __imul__(self, factor):
+        self.write(..., self.values * factor)
+        return self
+
+
+def write_holder(layer, name, hold):
+    holder = hold(layer.params[name])
+    for _ in range(2):
+        layer(np.ones((2, 1, 3), np.float32))
+    if not getattr(holder, "flags", layer.params[name].flags).writeable:
+        holder.flags.writeable = True
+    holder *= -1
+
+
 def write_copyto(layer, name):
     np.copyto(layer.params[name], -layer.params[name])
 
@@ -59,7 +126,8 @@ def write_optimizer(layer, name):
     fr.Adam(layer, lr=0.1).step()
 
 
-WRITES = [f for key, f in sorted(globals().items()) if key.startswith("write_")]
+WRITES = [f for key, f in sorted(globals().items()) if key.startswith("write_") and f is not write_holder]
+WRITES += [pytest.param(partial(write_holder, hold=hold), id=name) for name, hold in HOLDERS.items()]
 
 
 @pytest.mark.parametrize("write", WRITES)
@@ -101,3 +169,40 @@ def test_an_unchanged_layer_keeps_its_pack():
     assert second is not first
     del array
     assert weights.pack() is second
+
+
+@pytest.mark.parametrize("make", [lambda: fr.LSTM(3, 20, seed=0), lambda: fr.Sequential(fr.Linear(3, 4), fr.GRU(4, 4))])
+def test_the_garbage_collector_gives_out_no_parameter(make):
+    """It would do so without counting, and a write into it would not be noticed."""
+    model = make()
+    model.forward(np.ones((2, 1, 3), np.float32))
+    ours, seen, todo = {id(array) for array in model.params.values()}, set(), [model]
+    while todo:
+        each = todo.pop()
+        if id(each) not in seen and type(each).__module__ not in ("builtins.module", "builtins.function"):
+            seen.add(id(each))
+            todo += [] if isinstance(each, type | type(gc) | type(make)) else gc.get_referents(each)
+    assert len(seen) > 50 and not ours & seen
+
+
+def test_a_parameter_keeps_its_shape_and_dtype():
+    """NumPy does not resize it; one whose shape, dtype or memory was changed by force is named, and serves again."""
+    layer, x = fr.GRU(3, 20, seed=0), np.ones((2, 1, 3), np.float32)
+    y = layer(x)[0]
+    with pytest.raises(ValueError, match="cannot resize"):
+        layer.params["weight_hh_l0"].resize((1, 1))
+    for change in (
+        lambda array: setattr(array, "shape", array.shape[::-1]),
+        lambda array: setattr(array, "dtype", np.int32),
+        lambda array: array.resize((2, 3), refcheck=False),
+    ):
+        array = layer.params["weight_hh_l0"]
+        before, values = (array.shape, array.dtype), array.copy()
+        change(array)
+        for call in (lambda: layer(x), lambda: layer.forward(x), lambda: layer.stream().step(x[0])):
+            with pytest.raises(ValueError, match=r"weight_hh_l0: expected a C-ordered \(60, 20\) of float32, got"):
+                call()
+        array.dtype = before[1]
+        array.resize(before[0], refcheck=False)
+        array[...] = values
+        assert (layer(x)[0] == y).all()

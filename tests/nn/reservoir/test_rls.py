@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Recursive least squares."""
 
+import pickle
+
 import numpy as np
 import pytest
 from support.layers import assert_same_bits, refused, snapshot
@@ -145,3 +147,14 @@ def test_bad_steps_are_refused_and_teach_nothing(series):
 def test_it_shows_its_options():
     layer = fr.EchoState(1, 3)
     assert repr(fr.RLS(layer, delta=0.5)) == f"RLS({layer!r}, forgetting_factor=1.0, delta=0.5)"
+
+
+def test_an_update_during_another_is_refused():
+    """From a second thread, whatever it was given; afterwards it goes on, and so does a copy."""
+    esn = fr.EchoState(1, 10, seed=0)
+    rls, x = fr.RLS(esn), np.ones((3, 1), np.float32)
+    with rls._exclusive, refused(RuntimeError, "RLS: expected one update at a time, got another from a second thread"):
+        rls.update(x, x)
+    first = rls.update(x, x)
+    assert_same_bits(pickle.loads(pickle.dumps(rls)).update(x, x), rls.update(x, x))
+    assert first.shape == x.shape

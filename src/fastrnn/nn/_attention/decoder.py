@@ -17,7 +17,7 @@ from .._options import Flag, Sublayer
 from .._recurrent.gru import GRU
 from .._recurrent.lstm import LSTM
 from .._recurrent.rnn import RNN
-from .._tape import Tape, exclusive, open_tape
+from .._tape import Tape, add_extras, exclusive, open_tape
 from . import input_feeding
 from .attention import Attention
 from .checks import check_fit
@@ -221,11 +221,13 @@ class AttentionDecoder(Container):
             dweights = as_gradient("dweights", dweights, layout, shape, self.dtype, "the weights")
             dweights = dweights if padding is None else np.where(padding[..., None], self.dtype.type(0), dweights)
         if self.input_feeding:
-            dx, dmemory, dstate = input_feeding.backward(self, saved, y, dy_time_major, dstate, dweights)
+            dstate = input_feeding.as_decoder_states(self, "dstate", dstate, y.shape[1])
             tape.close()
+            dx, dmemory, dstate = input_feeding.backward(self, saved, y, dy_time_major, dstate, dweights)
             return layout.laid_out(dx), layout.laid_out(dmemory), dstate
         layer_tape, attention_tape, combine_tape = saved
         self.layer.check_dstate(layer_tape, dstate)
+        tape.close()
         # y = tanh(combine([context; h]))
         dsum = dy_time_major * (1 - np.square(y))
         if padding is not None:
@@ -235,5 +237,5 @@ class AttentionDecoder(Container):
         dweights = None if dweights is None else layout.laid_out(dweights)
         dh, dmemory = self.attention.backward(attention_tape, dboth[..., :M], dweights)
         dx, dstate = self.layer.backward(layer_tape, dh + dboth[..., M:], dstate)
-        tape.close([layer_tape])
+        add_extras(tape.extras, [layer_tape])
         return dx, dmemory, dstate

@@ -139,7 +139,6 @@ def backward(
     """Back through `forward`: time-major dx, dmemory, and the gradient of the initial state."""
     memory, steps = saved
     T, N, _ = y.shape
-    dstate = as_decoder_states(decoder, "dstate", dstate, N)
     memory_gradients = MemoryGradients(memory)
     dx = np.empty((T, N, decoder.input_size), y.dtype)
     with _summed_first(decoder.grads):

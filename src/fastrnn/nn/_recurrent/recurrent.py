@@ -72,7 +72,7 @@ class RecurrentBase(StatefulLayer[State]):
         sizes = self.input_size, self.hidden_size, self.num_directions
         update = self._regularization.inference(self.hidden_size, self.dtype)
         names = [parameters.names(k, d) for k in range(self.num_layers) for d in range(self.num_directions)]
-        self.stack: Stack = Stack(self.cell, *sizes, self.dtype, self._arrays, names, self.params, update)
+        self.stack: Stack = Stack(self.cell, *sizes, self.dtype, self._arrays, names, update)
         self._weight_grads = [tuple(map(self._grad_arrays.get, four)) for four in names]  # of each layer and direction
         fast_path = self.stack.fast_path(self.batch_first)
         self._fast_path = fast_path

@@ -5,7 +5,7 @@ Sequences are time-major views (T, N, features) and states tuples of arrays (L*D
 of a state belongs to layer l and direction d.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,8 @@ from ..._engine import passes
 from ..._engine.arguments import Array
 from ..._engine.cells import Cell
 from ..._engine.layout import Layout, StateArrays, as_sequence, as_states, h_and_c
-from ..._engine.passes import PLAIN, Recurrence, StateUpdate
+from ..._engine.passes import PLAIN, Arrays, Recurrence, StateUpdate
 from ..._engine.ragged import Order, as_lengths, order_of
-from .._parameters import NamedArrays
 
 # Inference runs a stack in blocks of time, all layers on one block before the next, so that what passes between the
 # layers stays this small however long the sequence is. The bits are those of the whole sequence at once.
@@ -35,13 +34,10 @@ class Stack:
     input_size, hidden_size, num_directions : int
         I, H and D.
     dtype : dtype
-    own : dict of str to ndarray
-        The parameter arrays. Nothing else may keep a reference to one of them: an array that is held elsewhere is
-        compared with its packed copy at every call.
+    own : Arrays
+        The parameter arrays. One that is held elsewhere is compared with its packed copy at every call.
     names : sequence of tuples
         Those of the four arrays of each layer and direction, at l*D + d.
-    params : Parameters
-        Counts the accesses to the arrays.
     update : StateUpdate
         The state update of inference.
     """
@@ -53,30 +49,35 @@ class Stack:
         hidden_size: int,
         num_directions: int,
         dtype: np.dtype[Any],
-        own: Mapping[str, Array],
+        own: Arrays,
         names: Sequence[tuple[str, ...]],
-        params: NamedArrays,
         update: StateUpdate = PLAIN,
     ) -> None:
         self.cell: Cell = cell
         self.dtype: np.dtype[Any] = dtype
-        self.params: NamedArrays = params
         self.update: StateUpdate = update
         self.I: int = input_size
         self.H: int = hidden_size
         self.D: int = num_directions
         self.L: int = len(names) // num_directions
         self._own, self._names = own, names
-        self.weights: list[Any] = [self.bound(k, self.arrays(k), update) for k in range(len(names))]
+        self.weights: list[Any] = [self.bound(k, own, update) for k in range(len(names))]
 
     def arrays(self, k: int) -> WeightArrays:
         """The parameter arrays of layer and direction k; None where there is none."""
         return tuple(map(self._own.get, self._names[k]))
 
-    def bound(self, k: int, arrays: WeightArrays, update: StateUpdate = PLAIN) -> Any:
+    def bound(self, k: int, arrays: Arrays, update: StateUpdate = PLAIN) -> Any:
         """Packed copies of weights for layer and direction k, which follow the arrays."""
-        features = self.I if k < self.D else self.D * self.H
-        return passes.weights(self.cell, self.dtype, features, self.H, arrays, self.params, update)
+        features, names = self.I if k < self.D else self.D * self.H, self._names[k]
+        present = [name if name in arrays else None for name in names]
+        return passes.weights(self.cell, self.dtype, features, self.H, arrays, present, update)
+
+    def replaced(self, k: int, w_hh: Array) -> Any:
+        """The same, with another w_hh."""
+        names = self._names[k]
+        arrays = dict(zip(names, self.arrays(k), strict=True)) | {names[1]: w_hh}
+        return self.bound(k, Arrays({name: array for name, array in arrays.items() if array is not None}))
 
     def fast_path(self, batch_first: bool) -> Any:
         """Inference for small calls in one step; it returns None for others."""

@@ -30,9 +30,9 @@ class Random(NamedTuple):
         update = rules.training(self.rng, T, N, stack.H, stack.dtype)
         if not rules.weight_drop:
             return stack.weights[k].pack(), update, None
-        w_ih, w_hh, *biases = stack.arrays(k)
-        mask = dropout_mask(self.rng, rules.weight_drop, w_hh.shape, stack.dtype)  # type: ignore[union-attr]
-        return stack.bound(k, (w_ih, w_hh * mask, *biases)).pack(), update, mask  # type: ignore[operator]
+        w_hh: Any = stack.arrays(k)[1]
+        mask = dropout_mask(self.rng, rules.weight_drop, w_hh.shape, stack.dtype)
+        return stack.replaced(k, w_hh * mask).pack(), update, mask
 
 
 class Trained(NamedTuple):

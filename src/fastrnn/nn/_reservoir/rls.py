@@ -6,6 +6,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..._engine import passes
 from ..._engine.arguments import Array, as_floats, as_fraction, as_positive, check_memory
 from .echo_state import EchoState
 from .sequences import finite
@@ -78,6 +79,7 @@ class RLS:
         self._ridge = np.full(features, self.delta)
         self._renewed = min(features, math.ceil(-features * math.log(self.forgetting_factor)))  # weights at each step
         self._turn = 0
+        self._exclusive = passes.exclusive("RLS: expected one update at a time, got another from a second thread")
         self._shift: Array | None = None  # (F,), the first features, subtracted from all: offsets cost no digits then
         self.reset()
 
@@ -107,7 +109,13 @@ class RLS:
         ------
         TypeError, ValueError
             x or y has the wrong dtype or shape, is not finite, or beyond 1e100. Nothing is learned then.
+        RuntimeError
+            Another thread is in `update`.
         """
+        with self._exclusive:
+            return self._update(x, y)
+
+    def _update(self, x: ArrayLike, y: ArrayLike) -> Array:
         layer = self.layer
         x, y = as_floats("x", x, layer.dtype), as_floats("y", y, layer.dtype)
         steps = x.shape[:-1]

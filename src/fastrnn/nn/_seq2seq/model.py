@@ -18,7 +18,7 @@ from .._options import Seed, Size, Sublayer
 from .._recurrent.gru import GRU
 from .._recurrent.lstm import LSTM
 from .._recurrent.rnn import RNN
-from .._tape import Tape, exclusive, open_tape
+from .._tape import Tape, add_extras, exclusive, open_tape
 from .bridge import Bridge, last_recurrent, last_state, with_last_state
 from .checks import as_source_lengths, check_fit, decoder_inputs
 from .stepping import Step, sampled, steps
@@ -206,6 +206,7 @@ class Seq2Seq(Container):
         """
         (shape, bridge_saved, tapes), dlogits = self._opened(tape, dlogits, "dlogits", "logits")
         encoder_tape, embedding_tape, decoder_tape, output_tape = tapes
+        tape.close()
         dy = self.output.backward(output_tape, dlogits)
         if isinstance(self.decoder, AttentionDecoder):
             dx, dmemory, dstate = self.decoder.backward(decoder_tape, dy)
@@ -216,7 +217,7 @@ class Seq2Seq(Container):
         self.embedding.backward(embedding_tape, dx)
         dstate = with_last_state(self.encoder, self._bridge.backward(bridge_saved, dstate))
         dsource, _ = self.encoder.apply_backward(encoder_tape, dmemory, dstate)
-        tape.close([encoder_tape, decoder_tape])
+        add_extras(tape.extras, [encoder_tape, decoder_tape])
         return dsource
 
     # -- one step at a time ------------------------------------------------------------------------------------------

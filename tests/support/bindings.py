@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Calls of the entries of `_core`, with arrays that fit, by name, and what can be wrong with an array."""
+
+import numpy as np
+
+from fastrnn import _core
+
+T, N, I, H = 6, 3, 4, 5
+LENGTHS = [6, 4, 1]  # of rows 2, 0, 1
+R = sum(LENGTHS)
+LSTM, GATES, SAVED = _core.CELLS["lstm"][:3]
+
+
+def ones(*shape):
+    return np.ones(shape, np.float32)
+
+
+def order_arrays():
+    running = [sum(length > s for length in LENGTHS) for s in range(T)]
+    columns = [2, 0, 1], LENGTHS, np.cumsum([0, *running])
+    return dict(zip(("rows", "lengths", "first"), (np.array(column, np.intp) for column in columns), strict=True))
+
+
+def state_update_arrays():
+    return {"fraction_h": ones(T, N, H), "fraction_c": ones(T, N, H), "mask": ones(N, H)}
+
+
+def weight_arrays():
+    rows = GATES * H
+    return {"w_ih": ones(rows, I), "w_hh": ones(rows, H), "b_ih": ones(rows), "b_hh": ones(rows)}
+
+
+def weights(arrays=None, inputs=I):
+    arrays = weight_arrays() if arrays is None else arrays
+    return _core.Weights(LSTM, 0, inputs, H, _core.Arrays(arrays), [*arrays], _core.StateUpdate())
+
+
+def forward_arrays():
+    states = {name: ones(N, H) for name in ("h_0", "c_0", "h_n", "c_n")}
+    return {"x": ones(T, N, I), "y": ones(T, N, H), **states, "gates": ones(R, SAVED, H), "c": ones(R, H)}
+
+
+def backward_arrays():
+    states = {name: ones(N, H) for name in ("h_0", "c_0", "dh_n", "dc_n", "dh_0", "dc_0")}
+    sequences = {"x": ones(T, N, I), "dx": ones(T, N, I), "y": ones(T, N, H), "dy": ones(T, N, H)}
+    grads = {name.replace("w", "dw").replace("b", "db"): array for name, array in weight_arrays().items()}
+    return states | sequences | grads | {"gates": ones(R, SAVED, H), "c": ones(R, H)}
+
+
+def recurrence(order=None, state_update=None):
+    order = order_arrays() if order is None else order
+    return _core.Recurrence(tuple(order.values()), state_update or _core.StateUpdate(), False, 1)
+
+
+def forward(a, recurrence=recurrence):
+    pairs = [(a[h], a[c]) for h, c in (("h_0", "c_0"), ("h_n", "c_n"), ("gates", "c"))]
+    return _core.forward(weights().pack(), recurrence(), a["x"], a["y"], *pairs)
+
+
+def backward(a):
+    names = ("x", "y", "h_0", "c_0", "gates", "c"), ("dy", "dh_n", "dc_n"), ("dx", "dh_0", "dc_0")
+    grads = ("dw_ih", "dw_hh", "db_ih", "db_hh")
+    return _core.backward(weights().pack(), recurrence(), *(tuple(map(a.get, each)) for each in (*names, grads)))
+
+
+def stepper(a, inputs=I):
+    return _core.Stepper([(weights(inputs=inputs), a["h"], a["c"])], N, lambda: 1)
+
+
+def step(a):
+    return stepper({"h": ones(N, H), "c": ones(N, H)}).step(a["x"], a["out"])
+
+
+def inference(a):
+    fast = _core.Inference([weights()], 1, 2, False, lambda: 1, np.empty, np.ndarray, a["like"].dtype)
+    return fast(a["x"], (a["h"], a["c"]))
+
+
+# entry -> (its arrays, a call with them, the names of those that it writes)
+ENTRIES = {
+    "Recurrence": (order_arrays, recurrence, ()),
+    "StateUpdate": (
+        state_update_arrays,
+        lambda a: forward(forward_arrays(), lambda: recurrence(None, _core.StateUpdate(*a.values()))),
+        (),
+    ),
+    "Weights": (weight_arrays, weights, ("w_ih", "w_hh", "b_ih", "b_hh")),
+    "forward": (forward_arrays, forward, ("y", "h_n", "c_n", "gates", "c")),
+    "backward": (backward_arrays, backward, ("gates", "dx", "dh_0", "dc_0", "dw_ih", "dw_hh", "db_ih", "db_hh")),
+    "Stepper": (lambda: {"h": ones(N, H), "c": ones(N, H)}, stepper, ("h", "c")),
+    "update": (
+        lambda: {name: ones(3, 7) for name in "pgmsv"},
+        lambda a: _core.update("adam", *a.values(), 1, rate=0.1),
+        tuple("pmsv"),
+    ),
+    "sum_of_squares": (lambda: {"x": ones(3, 7)}, lambda a: _core.sum_of_squares(a["x"]), ()),
+    "activation": (
+        lambda: {"x": ones(3, 7), "y": ones(3, 7)},
+        lambda a: _core.activation("tanh", a["x"], a["y"]),
+        ("y",),
+    ),
+    "gemm": (lambda: {"a": ones(2, 3), "b": ones(3, 4), "c": ones(2, 4)}, lambda a: _core.gemm(**a), ("c",)),
+}
+# those that answer False or None for arrays that they do not take
+FAST = {
+    "Stepper.step": (lambda: {"x": ones(N, I), "out": ones(N, H)}, step, ("out",)),
+    "Inference": (
+        lambda: {"x": ones(T, N, I), "h": ones(1, N, H), "c": ones(1, N, H), "like": ones(1)},
+        inference,
+        (),
+    ),
+}
+ROWS = {"x", "y", "dx", "dy", "fraction_h", "fraction_c", "out"}  # any strides but of the last axis, where they have 3
+
+
+def shorter(array):
+    return array[:-1].copy()
+
+
+def longer(array):
+    return np.concatenate([array, array])
+
+
+def one_more_axis(array):
+    return array[..., None].copy()
+
+
+def no_axis(array):
+    return array.reshape(-1)[0]
+
+
+def empty(array):
+    return array[:0].copy()
+
+
+def wider(array):
+    return array.astype(np.float64 if array.dtype.itemsize == 4 else np.complex128)
+
+
+def integers(array):
+    return array.astype(np.int32 if array.dtype.itemsize == 4 else np.float64)
+
+
+def objects(array):
+    return array.astype(object)
+
+
+def swapped(array):
+    return array.astype(array.dtype.newbyteorder())
+
+
+def every_other(array):
+    return np.repeat(array, 2, axis=-1)[..., ::2]
+
+
+def unaligned(array):
+    memory = np.zeros(array.nbytes + 1, np.uint8)
+    return memory[1:].view(array.dtype).reshape(array.shape)
+
+
+def no_array(array):
+    return array.tolist()
+
+
+def of_no_size(array):
+    return np.empty(array.shape, "V0")
+
+
+def frozen(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+DAMAGES = (
+    shorter, longer, one_more_axis, no_axis, empty, wider, integers, objects, swapped, every_other, unaligned,
+    no_array, of_no_size,
+)  # fmt: skip
