@@ -3,11 +3,13 @@
 #   make test ARGS="-x -k lstm"      ARGS goes to pytest, the demo or the examples
 #   make test PYTHON=python3.13      the interpreter of a new environment
 #   make test WERROR=OFF             let a compiler with other warnings pass
+#   make test WORKERS=0              in one process, for a debugger; the default is two processes
 
 PYTHON ?= python3
 VENV    = .venv
 WERROR ?= ON
 ARGS    =
+WORKERS = 2
 
 # Warnings are errors here because pip shows no compiler output unless the build fails.
 # The build directory is kept in the environment, so only what changed is compiled again.
@@ -21,7 +23,8 @@ SOURCES := CMakeLists.txt pyproject.toml README.md LICENSE \
 
 # One pytest run: the tests, and the examples in the docstrings of the package as it is installed.
 # ./ because --pyargs would take a bare `tests` for a module of that name.
-PYTEST = $(TEST_ENV) $(VENV)/bin/pytest --doctest-modules --doctest-ignore-import-errors --pyargs ./tests fastrnn $(ARGS)
+PYTEST = $(TEST_ENV) $(VENV)/bin/pytest -n $(WORKERS) --dist worksteal \
+         --doctest-modules --doctest-ignore-import-errors --pyargs ./tests fastrnn $(ARGS)
 
 # The environment is the one in which it looks for packages.
 PYRIGHT = VIRTUAL_ENV=$(abspath $(VENV)) PATH=$(abspath $(VENV))/bin:$$PATH pyright
@@ -32,13 +35,16 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo examples test test-slow test-isa test-serial asan bench bench-check bench-kernels docs gallery wheel lint \
-        fmt clean
+.PHONY: help venv torch demo examples test test-slow test-isa test-serial test-oldest asan tsan bench bench-check \
+        bench-kernels docs gallery wheel wheels sdist dist-check tag-check lint fmt clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
 venv: $(VENV)/.test ## make .venv: the package, built and installed, with all that the tests need
+
+torch: venv ## add the PyTorch that the tests were checked against, with which they then compare
+	$(VENV)/bin/pip install -q torch==2.13.0
 
 demo: $(VENV)/.demo ## train a small character LSTM and let it write
 	$(VENV)/bin/python examples/language_model.py $(ARGS)
@@ -46,7 +52,7 @@ demo: $(VENV)/.demo ## train a small character LSTM and let it write
 examples: $(VENV)/.examples ## run every example and say what each showed (ARGS="steep digits": these)
 	$(VENV)/bin/python tests/run_examples.py $(ARGS)
 
-test: venv ## the quick tests, with the examples in the docstrings: about ten minutes on two cores
+test: venv ## the quick tests, with the examples in the docstrings: three to six minutes on two cores
 	$(PYTEST)
 
 test-slow: venv ## all tests
@@ -60,6 +66,12 @@ test-isa: venv ## the quick tests once on each engine that this machine can run
 test-serial: ## the quick tests on a build without OpenMP (.venv-serial)
 	$(MAKE) test VENV=.venv-serial VARIANT=-Ccmake.define.FASTRNN_OPENMP=OFF
 
+# Every `>=` of the dependencies, read as `==`.
+test-oldest: ## the quick tests with the oldest NumPy and safetensors that are supported (.venv-oldest)
+	$(MAKE) .venv-oldest/bin/python VENV=.venv-oldest
+	printf '%s\n' $(call requirements,["project"]["dependencies"]) | sed 's/>=/==/' > .venv-oldest/oldest.txt
+	PIP_CONSTRAINT=$(abspath .venv-oldest/oldest.txt) $(MAKE) test VENV=.venv-oldest
+
 # The interpreter itself is not sanitized, so libasan is loaded ahead of it, and libstdc++ with it, whose exceptions it
 # intercepts (matplotlib throws some). Leaks: CPython's own would drown ours.
 # --capture=sys leaves file descriptor 2 alone: a report is printed even though the process dies.
@@ -70,6 +82,9 @@ asan: ## the quick tests under the address and undefined-behaviour sanitizers, a
 	    TEST_ENV="LD_PRELOAD='$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so)' PYTHONMALLOC=malloc \
 	        ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1" \
 	    ARGS="--capture=sys --timeout=600 --ignore-glob='*/test_example_*' $(ARGS)"
+
+tsan: ## look for data races in csrc/ with ThreadSanitizer: needs Clang and its OpenMP runtime with Archer
+	$(PYTHON) tests/find_races.py
 
 # Other libraries are measured if they are installed: see benchmarks/README.md.
 bench: $(VENV)/.bench ## measure everything, into benchmarks/: about half an hour (ARGS=--quick: about three minutes)
@@ -82,7 +97,7 @@ bench-kernels: $(VENV)/.bench ## time kernels and layers, with pytest-benchmark 
 	$(VENV)/bin/pytest benchmarks -o python_files='bench_*.py' -o python_functions='bench_*' --timeout=0 $(ARGS)
 
 # -W: a warning fails the build, at its end. -E: every page anew, because each lists its neighbours.
-docs: $(VENV)/.docs ## build the site into build/docs, and say how to open it
+docs: $(VENV)/.docs venv ## build the site into build/docs, and say how to open it
 	$(VENV)/bin/sphinx-build -E -W --keep-going -q docs build/docs $(ARGS)
 	@echo "The site: file://$(abspath build/docs/index.html)"
 
@@ -94,6 +109,18 @@ wheel: $(VENV)/bin/python ## build the wheel into dist/, from scratch, as a user
 	$(VENV)/bin/pip wheel --no-deps -w dist .
 	@wc -c dist/*.whl | awk '{ printf "%s: %d bytes\n", $$2, $$1 }'
 
+wheels: $(VENV)/.release ## build, repair and test the wheels of this platform into dist/ (on Linux in containers: needs Docker)
+	$(VENV)/bin/cibuildwheel --output-dir dist
+
+sdist: $(VENV)/.tools ## build the source distribution into dist/
+	$(VENV)/bin/python -c 'from scikit_build_core.build import build_sdist; print(build_sdist("dist"))'
+
+dist-check: venv ## build everything twice, in different directories: the same bytes, complete, and nothing besides?
+	$(VENV)/bin/pytest -m "" tests/project/test_distributions.py $(ARGS)
+
+tag-check: ## is TAG, as in TAG=v0.2.0, the version of pyproject.toml?
+	@test "$(TAG)" = "v$$($(PYTHON) -c 'import tomllib; print(tomllib.load(open("pyproject.toml", "rb"))["project"]["version"])')"
+
 lint: $(VENV)/.dev venv ## check style, types and sizes, and that csrc/ compiles without a build system
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -102,6 +129,13 @@ lint: $(VENV)/.dev venv ## check style, types and sizes, and that csrc/ compiles
 	$(PYRIGHT) -p tests/typing
 	$(PYRIGHT) --ignoreexternal --verifytypes fastrnn
 	$(VENV)/bin/mypy --python-executable $(VENV)/bin/python --config-file tests/typing/mypy.ini tests/typing/user_code.py
+	$(VENV)/bin/validate-pyproject pyproject.toml
+	$(VENV)/bin/zizmor --offline --quiet .github
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.citation-file-format --default-filetype yaml CITATION.cff
 	for c in csrc/*.c csrc/engine/engine.c; do \
 	    $(CC) -std=c11 -O2 -fopenmp -Wall -Wextra -Werror -c $$c -o $(VENV)/lint.o || exit 1; done
 
@@ -128,8 +162,8 @@ $(VENV)/.tools: pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/pip install -q ninja "cmake>=3.26" $(call requirements,["build-system"]["requires"])
 	touch $@
 
-$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(VENV)/bin/pip install -q $(call requirements,["project"]["optional-dependencies"]["dev"])
+$(VENV)/.dev $(VENV)/.release: $(VENV)/.%: pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/pip install -q $(call requirements,["project"]["optional-dependencies"]["$*"])
 	touch $@
 
 # .test, .demo, .examples, .bench or .docs: the package with that extra. The time of the stamp is the build's beginning:

@@ -39,6 +39,8 @@ static int check(const fr_desc *d, const struct fr_engine **engine)
         return FR_EISA;
     if (d->T < 0 || d->N < 0 || d->I < 1 || d->H < 1 || d->n_threads < 1)
         return FR_ESIZE;
+    if (!fits(d->T, 1, 1) || !fits(d->N, 1, 1) || !fits(d->I, 1, 1) || !fits(d->H, 1, 1))
+        return FR_EOVERFLOW;
     const fr_idx H = d->H + 64, I = d->I + 64, T = d->T + 1, N = d->N + 1;
     if (!fits(H, H, 1) || !fits(H, I, 1) || !fits(T, N, H) || !fits(T, N, I))
         return FR_EOVERFLOW;
@@ -202,7 +204,7 @@ int fr_run_probe(int isa, fr_dtype dtype, fr_probe what, int n_threads, size_t n
     const struct fr_engine *engine = fr_find_engine(isa, dtype);
     if (!engine)
         return FR_EISA;
-    if (n_threads < 1 || nbytes < 512 || repeats < 1)
+    if (n_threads < 1 || n_threads > FR_MAX_THREADS || nbytes < 512 || repeats < 1)
         return FR_ESIZE;
     *work = engine->probe(what, n_threads, nbytes, repeats, buffer);
     return FR_OK;

@@ -8,7 +8,8 @@
  * Arrays   row-major, the last axis contiguous, of the element type desc->dtype. Strides count elements and may be
  *          negative. Shapes stand beside every pointer.
  * Memory   the library never allocates and keeps no pointer after it returns: size / pack / run.
- * Threads  desc->n_threads is an upper bound; results have the same bits for every number of threads.
+ * Threads  desc->n_threads is an upper bound, as FR_MAX_THREADS is; the work decides how many pay. Results have the same
+ *          bits for every number of threads.
  * Errors   FR_OK or a negative code; fr_strerror says what it means. */
 #ifndef FASTRNN_H
 #define FASTRNN_H
@@ -158,10 +159,12 @@ const char *fr_isa_name(int isa);   /* NULL beyond the end */
 int         fr_isa_usable(int isa); /* can this machine run it? */
 
 /* The OpenMP runtime, or its absence. */
-int  fr_openmp(void);      /* built with OpenMP */
-int  fr_may_thread(void);  /* 0 inside a parallel region, in a child of fork that must not, or without OpenMP */
-int  fr_max_threads(void); /* what OpenMP grants the calling thread now */
-void fr_init(void);        /* once, at import: makes fork safe after threads have run */
+enum { FR_MAX_THREADS = 1024 }; /* of a call */
+
+int  fr_openmp(void);       /* built with OpenMP */
+int  fr_thread_limit(void); /* 1 inside a parallel region, in a child of fork that must not, or without OpenMP */
+int  fr_max_threads(void);  /* what OpenMP would give a region of the calling thread now, 1..FR_MAX_THREADS */
+void fr_init(void);         /* once, at import: makes fork safe after threads have run */
 
 /* Not API: single kernels, for tests and benchmarks. */
 typedef enum { FR_SIGMOID, FR_TANH, FR_SELU, FR_N_ACTS } fr_act;

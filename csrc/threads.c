@@ -54,19 +54,24 @@ int fr_openmp(void)
 #endif
 }
 
-int fr_may_thread(void)
+/* Runtimes cut a setting above INT_MAX to its low bits: what is no number of threads here was a very large one. */
+#if defined _OPENMP
+static int capped(int n) { return n < 1 || n > FR_MAX_THREADS ? FR_MAX_THREADS : n; }
+#endif
+
+int fr_thread_limit(void)
 {
 #if defined _OPENMP
-    return !one_thread_only && !omp_in_parallel();
+    return one_thread_only || omp_in_parallel() ? 1 : capped(omp_get_thread_limit());
 #else
-    return 0;
+    return 1;
 #endif
 }
 
 int fr_max_threads(void)
 {
 #if defined _OPENMP
-    return omp_get_max_threads();
+    return capped(omp_get_max_threads());
 #else
     return 1;
 #endif

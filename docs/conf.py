@@ -23,6 +23,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "comment",
+    "held",
     "mathml",
     "pages",
 ]

@@ -168,6 +168,9 @@ def parse_arguments():
     arguments = parser.parse_args()
     if arguments.save and not Path(arguments.save).parent.is_dir():  # better now than after the training
         parser.error(f"--save: there is no folder {Path(arguments.save).parent}")
+    for path in filter(None, (arguments.save, arguments.checkpoint)):
+        if arguments.text and Path(path).exists() and Path(path).samefile(arguments.text):
+            parser.error(f"--save, --checkpoint: {path} is the text that is read")
     if not arguments.temperature > 0:
         parser.error(f"--temperature: expected a number above 0, got {arguments.temperature}")
     return arguments

@@ -8,7 +8,7 @@ machine's roof.
 from typing import Any
 
 from .markdown import disturbed_cases, make_table
-from .report import FORMAT
+from .report import FORMAT, is_document
 
 Document = dict[str, Any]
 
@@ -23,7 +23,7 @@ QUANTITIES = {
 
 def require_comparable(committed: Any, isa: str, threads: int) -> None:
     """Raise ValueError unless the committed results were made by this engine with this number of threads."""
-    if not isinstance(committed, dict) or committed.get("format") != FORMAT:
+    if not is_document(committed):
         raise ValueError(f"--check: expected a RESULTS.json of format {FORMAT}, got another file")
     machine = committed["machine"]
     if machine["isa"] != isa:

@@ -2,7 +2,6 @@
 """The command line of the benchmarks."""
 
 import argparse
-import json
 import re
 import sys
 import tempfile
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fastrnn import _core
+from fastrnn.inspect._report.files import read_json
 
 from . import check, contracts, machine, peers, report, roof, run
 from .cases import Case
@@ -74,6 +74,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--out", type=Path, default=Path("fastrnn-benchmarks"), metavar="DIR", help="default: ./%(default)s"
     )
     parser.add_argument(
+        "--overwrite", action="store_true", help="replace files in DIR even if they are no results of an earlier run"
+    )
+    parser.add_argument(
         "--peers", type=parse_list, metavar="NAME,...", help=f"default: the installed ones of {', '.join(peers.NAMES)}"
     )
     parser.add_argument("--threads", type=parse_counts, metavar="N,...", help="default: 1 and the number of cores")
@@ -118,7 +121,7 @@ def measure(options: argparse.Namespace, table: list[Case], description: dict[st
 def load_committed(path: Path, threads: int) -> dict[str, Any]:
     """Read the results to compare with; exits if they cannot be compared."""
     try:
-        committed = json.loads(path.read_text(encoding="utf-8"))
+        committed = read_json(str(path))
         check.require_comparable(committed, _core.get_isa(), threads)
     except (OSError, ValueError) as error:
         sys.exit(str(error))
@@ -137,13 +140,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table = [case for case in table if options.only.search(case.name)]
     if not table:
         sys.exit(f"--only: no case has a name like {options.only.pattern!r}")
+    if committed is None:  # better now than after the measurement
+        try:
+            report.check_folder(options.out, ["RESULTS.json", "RESULTS.md", *plots.NAMES], options.overwrite)
+        except (OSError, ValueError) as error:
+            sys.exit(str(error))
     document = measure(options, table, description)
     if committed is not None:
         code, text = check.compare(committed, document)
         print(text)
         return code
-    options.out.mkdir(parents=True, exist_ok=True)
-    report.write(document, options.out)
-    plots.write(document, options.out)
+    try:
+        report.write(document, options.out)
+        plots.write(document, options.out)
+    except OSError as error:
+        sys.exit(str(error))
     print(f"{len(table)} cases; wrote RESULTS.md, RESULTS.json and plots to {options.out}")
     return 0

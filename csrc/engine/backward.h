@@ -201,7 +201,7 @@ static struct backward_call backward_call(const struct backward_job *job, struct
     f.dy = read_field(a->dy, a->dy_st, a->dy_sn);
     f.fraction_h = read_field(a->state_update.fraction_h, a->state_update.fraction_h_st, a->state_update.fraction_h_sn);
     f.fraction_c = read_field(a->state_update.fraction_c, a->state_update.fraction_c_st, a->state_update.fraction_c_sn);
-    pack_layout(d, FR_BACKWARD, (real *)a->pack, f.pack);
+    pack_layout(d, FR_BACKWARD, (void *)a->pack, f.pack);
     backward_layout(d, grid, rank, a->workspace, &f.space);
     f.group = row_group(d, rank / grid.cols, grid.rows);
     f.units = (struct range){vectors.lo * VL, vectors.hi * VL};

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * backward_call.h - what the threads of a backward call work with: its arguments, its memory, and what each owns. */
-enum {
-    CHUNK_ROWS = 512, /* tape rows between two updates of the weights' gradients: dgates are still in L2 or L3 */
-    GRAD_ROWS = 256,  /* k of their products: panels of x and h of this many rows fit L2 */
-    DX_ROWS = 48      /* rows of dx at a time, a multiple of every tile */
-};
-
 struct backward_space {
     struct barrier  *meet;              /* one for each row group, and one for all */
     real            *zeros;             /* (H) */

@@ -85,8 +85,9 @@ INLINE int stage_nv(const struct stage *t) { return (t->Gx > t->Gh ? t->Gx : t->
 INLINE vec blend(vec fraction, vec new, vec old) { return vfma(fraction, new, (R(1.0) - fraction) * old); }
 
 /* The loop over rows and units around the pointwise function of stage k, expanded for each cell so that the function is
- * inlined and what the cell says is constant. Blocks before the stage's own were saved by an earlier stage. Only the
- * last stage has the new h. */
+ * inlined and what the cell says is constant. Blocks before the stage's own were saved by an earlier stage; blocks behind
+ * them are not touched backward, because other threads may still be reading their gradients in the product of the later
+ * stage. Only the last stage has the new h. */
 INLINE void forward_rows(void (*const point)(struct unit *), const struct cell *cell, const int k, const struct step *s,
                          const real *tile, int ub, fr_idx j0, fr_idx H)
 {
@@ -121,12 +122,13 @@ INLINE void forward_rows(void (*const point)(struct unit *), const struct cell *
 INLINE void backward_rows(void (*const point)(struct unit *), const struct cell *cell, const int k,
                           const struct back_step *s, struct range rows, struct range units, fr_idx H)
 {
-    const int S = block_count(cell), has_c = cell->has_c, first = k == 0, last = k + 1 == stage_count(cell);
+    const int end = cell->stage[k].block + cell->stage[k].S, has_c = cell->has_c, first = k == 0,
+              last = k + 1 == stage_count(cell);
     for (fr_idx i = rows.lo; i < rows.hi; i++)
         for (fr_idx j = units.lo; j < units.hi; j += VL) {
             const fr_idx width = H - j;
             struct unit  u = {0};
-            for (int b = 0; b < S; b++)
+            for (int b = 0; b < end; b++)
                 u.g[b] = load_part(s->gates[i] + b * H + j, width);
             u.h_prev = load_part(s->h_prev[i] + j, width);
             u.dh = load(s->dh + i * s->ld + j);
@@ -152,7 +154,7 @@ INLINE void backward_rows(void (*const point)(struct unit *), const struct cell 
                 u.dh += past_dh;
             if (has_c && s->fraction_c)
                 u.dc += past_dc;
-            for (int b = 0; b < S; b++)
+            for (int b = 0; b < end; b++)
                 store_part(s->gates[i] + b * H + j, u.g[b], width);
             store(s->dh + i * s->ld + j, u.dh);
             if (has_c)

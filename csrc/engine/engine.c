@@ -25,14 +25,15 @@
 
 /* Each uses only what stands before it. */
 #include "simd.h"
+#include "limits.h"
 #include "act.h"
 #include "gemm.h"
 #include "team.h"
+#include "arena.h"
 #include "cell.h"
 #include "pack.h"
 #include "rows.h"
 #include "plan.h"
-#include "arena.h"
 #include "forward_call.h"
 #include "forward.h"
 #include "backward_call.h"

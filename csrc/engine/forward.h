@@ -222,7 +222,7 @@ static void forward_thread(const void *job, struct grid grid, int rank)
     f.y = (struct field){a->y, a->y_st, a->y_sn};
     f.fraction_h = read_field(a->state_update.fraction_h, a->state_update.fraction_h_st, a->state_update.fraction_h_sn);
     f.fraction_c = read_field(a->state_update.fraction_c, a->state_update.fraction_c_st, a->state_update.fraction_c_sn);
-    pack_layout(d, FR_FORWARD, (real *)a->pack, f.pack);
+    pack_layout(d, FR_FORWARD, (void *)a->pack, f.pack);
     forward_layout(d, grid, rank, a->workspace, &f.space);
     f.group = row_group(d, rank / grid.cols, grid.rows);
     for (fr_idx lo = 0; lo < f.group.count; lo += ROW_BLOCK)

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * forward_call.h - what the threads of a forward call work with: its arguments, its memory, and what each owns. */
-enum {
-    ROW_BLOCK = 96, /* rows that go through time together: enough to reuse each weight, few enough for L1 and L2 */
-    CHUNK_BYTES = 192 * 1024, /* of tiles: they are written and read once per chunk and should stay in L2 */
-    SHORT_CHUNK = 32 /* steps, where threads meet at each: a crowded team is given up between chunks (team.h) */
-};
-
 struct forward_space {
     struct barrier *meet;       /* one for each row group */
     real           *zeros;      /* (H): the state of rows that have no initial one */

@@ -17,30 +17,31 @@ struct stage_pack {
     real *wx_t, *wh_t;    /* backward */
 };
 
-/* Where each part lies from `at` on; returns the end. */
-static real *pack_layout(const fr_desc *d, fr_pass pass, real *at, struct stage_pack out[2])
+/* Where each part lies from `base` on; returns the bytes of all. */
+static size_t pack_layout(const fr_desc *d, fr_pass pass, void *base, struct stage_pack out[2])
 {
     const struct cell *cell = &cells[d->cell];
     const fr_idx       I = d->I, H = d->H, Hv = round_up(H, VL), Iv = round_up(I, VL);
+    struct arena       a = {base, 0};
     for (int k = 0; k < stage_count(cell); k++) {
         const struct stage *t = &cell->stage[k];
         struct stage_pack  *s = &out[k];
         if (pass == FR_FORWARD) {
-            s->wx = at, at += I * t->Gx * Hv;
-            s->wh = at, at += H * t->Gh * Hv;
-            s->bias = at, at += t->S * Hv;
+            s->wx = reserve(&a, I * t->Gx * Hv, sizeof(real));
+            s->wh = reserve(&a, H * t->Gh * Hv, sizeof(real));
+            s->bias = reserve(&a, t->S * Hv, sizeof(real));
         } else {
-            s->wh_t = at, at += t->Gh * H * Hv;
-            s->wx_t = at, at += t->Gx * H * Iv;
+            s->wh_t = reserve(&a, t->Gh * H * Hv, sizeof(real));
+            s->wx_t = reserve(&a, t->Gx * H * Iv, sizeof(real));
         }
     }
-    return at;
+    return a.used;
 }
 
 static size_t pack_bytes(const fr_desc *d, fr_pass pass)
 {
     struct stage_pack none[2];
-    return (size_t)((char *)pack_layout(d, pass, NULL, none) - (char *)NULL);
+    return pack_layout(d, pass, NULL, none);
 }
 
 /* A thread's part of the packing. */
@@ -143,12 +144,10 @@ static void pack_thread(const void *job, struct grid grid, int rank)
     }
 }
 
-enum { TEAM_PACK_BYTES = 1 << 19 }; /* some 100 us for one thread */
-
 static void pack(const fr_desc *d, fr_pass pass, const void *w_ih, const void *w_hh, const void *b_ih, const void *b_hh,
                  void *to)
 {
     const struct pack_job job = {d, pass, w_ih, w_hh, b_ih, b_hh, to};
-    const struct grid     grid = {1, pack_bytes(d, pass) < TEAM_PACK_BYTES ? 1 : d->n_threads};
+    const struct grid     grid = {1, team_for(2.0 * (double)pack_bytes(d, pass) / TEAM_PACK_BYTES, d->n_threads)};
     run_team(grid, pack_prepare, pack_thread, &job);
 }

@@ -7,7 +7,8 @@
  *         are the language's own). ivec holds as many integers of the same width.
  *
  * The build turns contraction off: a product and a sum are fused where the source says vfma and nowhere else, so an
- * engine's bits do not depend on what a compiler found convenient. Without FMA, vfma rounds twice.
+ * engine's bits do not depend on what a compiler found convenient. Without FMA, vfma rounds twice. Nor may a scalar be
+ * kept with more digits than its type has: expressions of scalars and vectors give the same bits.
  *
  * A vec is never passed to or returned from a function that is not inlined: the ABI of vectors depends on the ISA. */
 #include <assert.h>
@@ -16,6 +17,10 @@
 #include <string.h>
 
 #include "../fastrnn.h"
+
+#if FLT_EVAL_METHOD != 0
+#error "every operation must round to its own type: -fexcess-precision=fast; on 32-bit x86, -msse2 -mfpmath=sse"
+#endif
 
 #if defined __x86_64__
 #include <immintrin.h>

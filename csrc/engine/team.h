@@ -31,6 +31,13 @@ struct grid {
     int rows, cols;
 };
 
+/* How many of at most `threads` are of use, where each should have one of so many shares of the work. */
+INLINE int team_for(double shares, int threads)
+{
+    const int most = threads < FR_MAX_THREADS ? threads : FR_MAX_THREADS;
+    return shares < 2 ? 1 : shares < most ? (int)shares : most;
+}
+
 /* A barrier for a fixed number of threads: spins for some tens of microseconds, then sleeps.
  *
  * On a machine that is busy, or has just been idle, the system may put two threads of a team on one core, and seldom
@@ -45,10 +52,6 @@ struct grid {
  * at the median and 2.52 at the 95th percentile, as `python -m fastrnn.benchmarks` measures it. Calls of a millisecond
  * or less may wait for a time slice of the other process, 3 ms, once in twenty. threads.py keeps libgomp's own waiting
  * between calls short. */
-enum { CROWDED = 8 };  /* waits in a row on a shared core, after which one thread is faster than the team */
-enum { SPINS = 1500 }; /* 20 us (a pause of 45 cycles, Zen) to 70 us (140, since Skylake) */
-enum { WATCHED = 62 }; /* threads that record their core, at most */
-
 struct barrier {
     _Alignas(64) atomic_int arrived;
     _Alignas(64) atomic_int round;
@@ -68,17 +71,21 @@ INLINE void relax(void)
 }
 
 /* System calls: the core of this thread, from 1; move to another core, if there are as many as threads, without staying
- * pinned to it; sleep unless *at has changed; wake all who sleep on it. */
+ * pinned to it; sleep unless *at has changed; wake all who sleep on it.
+ *
+ * A thread that must move needs another mask for a moment. One that is set from outside in this moment (taskset) stays,
+ * unless it is the same, or is set between two calls in a row, to read and to set: the kernel has none that does both. */
 #if defined __linux__
 static int  own_core(void) { return sched_getcpu() + 1; }
 static void leave_core(int core, int threads)
 {
-    cpu_set_t allowed, others;
+    cpu_set_t allowed, others, now;
     if (sched_getaffinity(0, sizeof allowed, &allowed) || CPU_COUNT(&allowed) < threads)
         return;
     others = allowed;
     CPU_CLR(core - 1, &others);
-    if (sched_setaffinity(0, sizeof others, &others) == 0)
+    if (sched_setaffinity(0, sizeof others, &others) == 0 && sched_getaffinity(0, sizeof now, &now) == 0 &&
+        CPU_EQUAL(&now, &others))
         sched_setaffinity(0, sizeof allowed, &allowed);
 }
 static void sleep_while(atomic_int *at, int value) { syscall(SYS_futex, at, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0); }

@@ -123,13 +123,8 @@ static void update_thread(const void *job, struct grid grid, int rank)
     rules[a->rule](a, &k, partition((a->n + VL - 1) / VL, rank, grid.cols));
 }
 
-/* Below this many elements for each thread, a barrier costs more than a thread saves: 2^15 elements of Adam take some
- * 15 us. */
-enum { UPDATE_SHARE = 1 << 15 };
-
 static void update(const fr_update_args *a)
 {
-    const fr_idx worth = a->n / UPDATE_SHARE;
-    const int    threads = worth < 1 ? 1 : worth < a->n_threads ? (int)worth : a->n_threads;
-    run_team((struct grid){1, threads}, update_prepare, update_thread, a);
+    const struct grid grid = {1, team_for((double)a->n / UPDATE_SHARE, a->n_threads)};
+    run_team(grid, update_prepare, update_thread, a);
 }

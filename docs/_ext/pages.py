@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Generated pages: API reference, examples, copied Markdown. Written into docs/generated before Sphinx reads them."""
+"""Generated pages: API reference, examples, tests, copied Markdown, written into docs/generated before Sphinx reads."""
 
 import re
 from pathlib import Path
 
 import gallery
+import held
 import names
 from docutils import nodes
 
@@ -75,7 +76,7 @@ def copies():
 
 def write():
     """Bring docs/generated up to date. Unchanged files keep their time stamps, so Sphinx does not read them again."""
-    content = dict((*api(), *examples(), *copies()))
+    content = dict((*api(), *examples(), *held.pages(), *copies()))
     of_autosummary = {f"api/names/{name}.rst" for dotted in names.sections().values() for name in dotted}
     for path in GENERATED.rglob("*.*"):
         if str(path.relative_to(GENERATED)) not in content.keys() | of_autosummary:

@@ -125,7 +125,9 @@ cdef extern from "fastrnn.h" nogil:
     int fr_isa_usable(int isa)
 
     int fr_openmp()
-    int fr_may_thread()
+    enum:
+        FR_MAX_THREADS
+    int fr_thread_limit()
     int fr_max_threads()
     void fr_init()
 

@@ -4,10 +4,11 @@
 
 They take pointers, release the GIL, call C in pieces short enough for Ctrl-C, and turn error codes into exceptions. C
 believes what it is told, so every array is compared here with what the description of the call says, even though the
-callers in Python have checked their arguments: an array can be resized, reshaped or given another dtype at any time. The
-fast path and the stepper check all that their callers would, and the fast path allocates its results: Python code around
-them would take longer than they do. Packed weights belong to the bindings too, because when they are stale is a question
-of object lifetimes. Constructors are `__cinit__`, which runs exactly once, so no object exists without what it needs.
+callers in Python have checked their arguments: an array can be resized, reshaped or cast in place at any time. The fast
+path and the stepper check all that their callers would, and the fast path allocates its results: Python code around
+them would take longer than they do. Packed weights belong to the bindings too, because when they are stale is a
+question of object lifetimes. Constructors are `__cinit__`, which runs exactly once, so no object exists without what it
+needs.
 
 Without the GIL, what several threads share is read and replaced in critical sections. With it they are nothing.
 """

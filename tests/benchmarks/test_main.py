@@ -26,6 +26,8 @@ def test_a_missing_requirement_names_the_extra():
         (["--only", "no such case"], "--only: no case has a name like 'no such case'"),
         (["--only", "("], "expected a regular expression, got '('"),
         (["--check", "no-such-file.json"], "No such file or directory: 'no-such-file.json'"),
+        (["--check", "/dev/zero"], "/dev/zero: expected a regular file, got a device"),
+        (["--out", __file__], f"File exists: '{__file__}'"),
     ],
 )
 def test_the_command_line_is_checked(arguments, message):

@@ -42,6 +42,11 @@ def test_text_file(example, tmp_path):
     assert example.read_text(path) == "grüße\n"
 
 
+def test_the_text_is_not_replaced_by_the_model(tmp_path):
+    command = [sys.executable, EXAMPLE, "--text", tmp_path, "--save", f"{tmp_path}/../{tmp_path.name}"]
+    assert b"is the text that is" in subprocess.run(command, capture_output=True, timeout=60).stderr
+
+
 def test_unknown_characters_share_an_index(example):
     assert example.encode("banana?!", ["a", "b", "n"]).tolist() == [1, 0, 2, 0, 2, 0, 3, 3]
     assert example.encode("", ["a"]).dtype.kind == "i"

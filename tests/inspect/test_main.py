@@ -13,7 +13,7 @@ from support.inspection import TEXT, VOCABULARY, meta_of, tagger, text_model
 import fastrnn as fr
 from fastrnn.inspect import __main__ as command
 from fastrnn.inspect.__main__ import main
-from fastrnn.io import _models as files
+from fastrnn.io import _files as files
 
 NAMED = "steps", "window", "vocab", "features", "units"  # options that a test changes
 
@@ -134,6 +134,27 @@ def test_errors_of_arrays(saved):
     assert not [*saved.glob("*.html")]
 
 
+def test_the_command_replaces_no_file_of_others(saved):
+    """A page of its own it does, and anything if told to."""
+    command = [str(saved / "model.safetensors"), "--text", str(saved / "text.txt"), "--steps", "3"]
+    main(command)
+    main(command)
+    (saved / "model.html").write_text("my own page")
+    with pytest.raises(SystemExit, match="model.html is no page of this command; --overwrite replaces it"):
+        main(command)
+    assert (saved / "model.html").read_text() == "my own page"
+    main([*command, "--overwrite"])
+    assert meta_of((saved / "model.html").read_text(encoding="utf-8"))["steps"] == 3
+
+
+def test_a_name_that_is_no_text(saved):
+    """Bytes that are not UTF-8, as Linux allows."""
+    text = os.path.join(os.fsencode(saved), b"\xff.txt")
+    os.rename(saved / "text.txt", text)
+    main([str(saved / "model.safetensors"), "--text", os.fsdecode(text), "--steps", "3"])
+    assert "<title>model.safetensors reads \ufffd.txt</title>" in (saved / "model.html").read_text(encoding="utf-8")
+
+
 def test_the_command_never_replaces_what_it_reads(saved, monkeypatch):
     """The default name, too, may be that of an input. It is refused before the model is read."""
     monkeypatch.chdir(saved)
@@ -171,7 +192,7 @@ def test_too_little_memory(saved, monkeypatch):
         ({"units": ""}, "--units: expected only with --array"),
         ({"model": "text.txt"}, "text.txt: truncated or not a safetensors file"),
         ({"model": "none"}, "No such file"),
-        ({"model": os.devnull}, "null: expected a regular file, got a folder, pipe or device"),
+        ({"model": os.devnull}, "null: expected a file with a model .* got a device"),
     ],
 )
 def test_errors_of_the_command(change, message, saved, monkeypatch):

@@ -2,6 +2,7 @@
 """Models in files: what `save` writes comes back from `load`."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import safetensors.numpy
 from support.model_files import MODELS, arrays_in, assert_same, bits, output, split
 
 import fastrnn as fr
+from fastrnn.io import _architectures as architectures
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -117,3 +119,45 @@ def test_a_loaded_model_trains(saved):
     y, state, tape = model.forward(np.ones((5, 2, 3), np.float32))
     model.backward(tape, np.ones_like(y))
     assert model.grads["weight_hh_l1"].any()
+
+
+def nest(depth):
+    """A layer inside so many others."""
+    layer = fr.Linear(1, 1)
+    for _ in range(depth):
+        layer = fr.Sequential(layer)
+    return layer
+
+
+@pytest.mark.parametrize("depth", [30, 300])
+def test_deep_models(depth, path):
+    """They come back, or are refused when they are written."""
+    model, checkpoint = nest(depth), path.with_name("checkpoint")
+    for save, load in (
+        (lambda: fr.save(model, path), lambda: fr.load(path)),
+        (lambda: fr.save_checkpoint(checkpoint, model), lambda: fr.load_checkpoint(checkpoint, model)),
+    ):
+        if depth == 30:
+            save()
+            load()
+        else:
+            with pytest.raises(ValueError, match="model.*: nested too deeply for a file"):
+                save()
+    assert len(os.listdir(path.parent)) == (2 if depth == 30 else 0)
+
+
+def test_each_layer_is_parsed_and_made_once(path, monkeypatch):
+    """There may be tens of thousands."""
+    fr.save(fr.Sequential(*(fr.Dropout(0.5) for _ in range(50))), path)
+    calls = []
+    for name in "parse", "_made":
+        function = getattr(architectures, name)
+        monkeypatch.setattr(architectures, name, lambda *a, f=function: calls.append(f) or f(*a))
+    assert len(fr.load(path).layers) == 50 and len(calls) == 2 * 51
+
+
+def test_random_generators_are_independent(path):
+    """Each layer of a loaded model has its own, and each time another."""
+    fr.save(fr.Sequential(*(fr.Dropout(0.5, seed=0) for _ in range(3))), path)
+    loaded = [layer for _ in range(2) for layer in fr.load(path).layers]
+    assert len({str(layer.random_state) for layer in loaded}) == 6

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The rules of the C sources that can be read off them."""
 
+import platform
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -46,7 +49,7 @@ def test_there_is_one_parallel_region():
 
 def test_an_engine_header_uses_only_what_stands_before_it():
     """C wants a declaration before its use, so it is enough that the includes keep their order."""
-    parts = "simd act gemm team cell pack rows plan arena forward_call forward".split()
+    parts = "simd limits act gemm team arena cell pack rows plan forward_call forward".split()
     parts += "backward_call grads backward update norm probe".split()
     cells = {path.name for path in ENGINE.glob("cell_*.h")}
     wanted = {f"{part}.h": set() for part in parts} | dict.fromkeys(cells, set())
@@ -61,3 +64,39 @@ def test_the_build_asks_for_no_flag_that_changes_numbers_or_machines():
     flags = re.sub(r"#.*", "", (ROOT / "CMakeLists.txt").read_text())
     assert not re.search(r"-march|-mtune|fast-math|-Ofast|-funsafe|-ffinite", flags)
     assert "-ffp-contract=off" in flags
+
+
+def compiled(compiler, *flags):
+    """What the compiler has to say about engine.c; its code is not 0 if that is a warning."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"no {compiler} here")
+    command = [
+        compiler,
+        "-std=c11",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        *flags,
+        "-c",
+        ENGINE / "engine.c",
+        "-o",
+        "/dev/null",
+    ]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+by_compiler = pytest.mark.parametrize("compiler", ["gcc", "clang"])
+
+
+@by_compiler
+@pytest.mark.parametrize("bits", [32, 64])
+def test_an_engine_compiles_without_a_warning(compiler, bits):
+    """Unoptimized and serial too, where nothing is inlined and pragmas are not known."""
+    done = compiled(compiler, "-O0", f"-DFR_BITS={bits}", "-Wno-unknown-pragmas")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the x87 is the one unit here that rounds otherwise")
+def test_an_engine_does_not_compile_for_excess_precision():
+    done = compiled("gcc", "-mfpmath=387")
+    assert done.returncode and "every operation must round to its own type" in done.stderr

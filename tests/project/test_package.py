@@ -51,6 +51,12 @@ def test_only_the_init_function_is_exported():
     assert [line.split()[-1] for line in symbols.stdout.splitlines()] == ["PyInit__core"]
 
 
+def test_the_module_names_no_path_of_the_machine_that_built_it():
+    """Tracebacks name the files of the bindings as fastrnn/_binding/*.pxi, wherever it was built."""
+    names = set(re.findall(rb"[^\0\n]*_binding/\w+\.pxi", Path(_core.__file__).read_bytes()))
+    assert len(names) > 5 and all(re.fullmatch(rb"fastrnn/_binding/\w+\.pxi", name) for name in names)
+
+
 def test_an_engine_is_the_one_asked_for(isa, dtype):
     """Its vectors have the width of its name, and it fuses products and sums if its name says so.
 

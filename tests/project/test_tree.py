@@ -96,7 +96,7 @@ def test_the_table_of_examples_lists_each_of_them():
     assert sorted(listed) == expected
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "examples/README.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md"])
 def test_links_of_markdown_lead_to_files(name):
     links = re.findall(r"\]\(([\w./-]+)\)", (ROOT / name).read_text())
     assert [link for link in links if not ((ROOT / name).parent / link).exists()] == []

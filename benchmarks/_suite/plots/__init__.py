@@ -8,6 +8,7 @@ from .classes import draw_peers, draw_roof
 from .scaling import draw_scaling
 
 PLOTS = {"roof": draw_roof, "peers": draw_peers, "scaling": draw_scaling}
+NAMES = [f"{name}.{kind}" for name in PLOTS for kind in ("png", "svg")]  # of the files
 
 
 def write(document: dict[str, Any], folder: Path) -> list[str]:

@@ -46,7 +46,7 @@ def update(str rule, p, g, m, s, v, int n_threads, **numbers):
     cdef fr_update_args a
     cdef int code
     a.rule, a.dtype, a.isa = <fr_rule><int>RULES[rule], dtype_of("p", p_array), current_isa
-    a.n_threads = min(n_threads, MAX_THREADS)
+    a.n_threads = min(n_threads, FR_MAX_THREADS)
     g_array.required("g")
     if a.rule in (FR_RMSPROP_CENTERED, FR_ADAM):
         m_array.required("m")

@@ -42,8 +42,11 @@ def openmp():
     return bool(fr_openmp())
 
 
-def may_thread():
-    return bool(fr_may_thread())
+MAX_THREADS = FR_MAX_THREADS
+
+
+def thread_limit():
+    return fr_thread_limit()
 
 
 def max_threads():

@@ -13,7 +13,7 @@ cdef Block run_whole(Weights weights, fr_forward_args *a, Py_ssize_t T, Py_ssize
     cdef int code
     d.T, d.N, d.reverse, d.masked = T, N, reverse, weights.state_update.mask.held
     weights.state_update.check_fits(&d)
-    d.n_threads = min(<int>threads(), MAX_THREADS) if fr_threads_pay(&d) else 1
+    d.n_threads = min(<int>threads(), FR_MAX_THREADS) if fr_threads_pay(&d) else 1
     check(fr_workspace_bytes(&d, FR_FORWARD, &nbytes))
     if fr_forward_piece(&d, 0) < T:
         return None
@@ -100,7 +100,8 @@ cdef class Inference:
             y_shape, s_shape = (N, T, width) if time else (T, N, width), (states, N, self.H)
         y, h_n = self.empty(y_shape, self.dtype), self.empty(s_shape, self.dtype)
         c_n = self.empty(s_shape, self.dtype) if self.parts == 2 else None
-        if not self.run(x_array, self.made(y, y_shape), h_0, c_0, self.made(h_n, s_shape), self.made(c_n, s_shape), time):
+        h_array, c_array = self.made(h_n, s_shape), self.made(c_n, s_shape)
+        if not self.run(x_array, self.made(y, y_shape), h_0, c_0, h_array, c_array, time):
             return None
         return y, h_n if self.parts == 1 else (h_n, c_n)
 

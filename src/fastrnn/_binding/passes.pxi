@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Forward and backward passes of one layer and direction, in pieces short enough for Ctrl-C.
 
-cdef enum:
-    MAX_THREADS = 1024  # n_threads is an upper bound, and the engine's sizes for each thread have to fit an int
-
-
 cdef class Recurrence:
     """How one call runs through time.
 
@@ -19,7 +15,7 @@ cdef class Recurrence:
 
     def __cinit__(self, order, StateUpdate state_update not None, bint reverse, int n_threads):
         self.state_update, self.reverse = state_update, reverse
-        self.n_threads = min(n_threads, MAX_THREADS)
+        self.n_threads = min(n_threads, FR_MAX_THREADS)
         if order is not None:
             rows, lengths, first = order
             self.read_order(hold("rows", rows, False), hold("lengths", lengths, False), hold("first", first, False))
@@ -92,18 +88,17 @@ cdef Py_ssize_t tape_rows(const fr_desc *d) noexcept:
 
 cdef Block workspace_for(Pack pack, const fr_desc *d, fr_pass which):
     """The workspace of the latest call with these weights, if it is large enough and not in use; else a new one."""
+    cdef Block block
     cdef size_t nbytes
     check(fr_workspace_bytes(d, which, &nbytes))
-    cdef Block block
     with cython.critical_section(pack):
         block, pack.workspace = pack.workspace, None
     return Block(nbytes) if block is None or block.nbytes < nbytes else block
 
 
 cdef void keep_workspace(Pack pack, Block block) noexcept:
-    if block.nbytes <= SPARE_BYTES:
-        with cython.critical_section(pack):
-            pack.workspace = block
+    with cython.critical_section(pack):
+        pack.workspace = block if block.nbytes <= SPARE_BYTES else None
 
 
 def forward(Pack pack not None, Recurrence recurrence not None, x, y, initial, final, tape):

@@ -23,7 +23,8 @@ def gemm(a, b, c, int vectors=4):
     b_array.required("b")
     c_array.required("c")
     if a_array.view.ndim != 2 or b_array.view.ndim != 2:
-        raise ValueError(f"a, b: expected (m, k) and (k, n), got {described(&a_array.view)} and {described(&b_array.view)}")
+        got = f"{described(&a_array.view)} and {described(&b_array.view)}"
+        raise ValueError(f"a, b: expected (m, k) and (k, n), got {got}")
     g.m, g.n, g.k = a_array.view.shape[0], b_array.view.shape[1], a_array.view.shape[1]
     a_array.whole("a", kind_of(g.dtype), 2, g.m, g.k, 0)
     b_array.whole("b", kind_of(g.dtype), 2, g.k, g.n, 0)
@@ -47,7 +48,7 @@ def probe(str what, int dtype, size_t nbytes, Py_ssize_t repeats, int n_threads)
     """
     if nbytes > 512 and nbytes % 8:
         raise ValueError(f"nbytes: expected a multiple of 8, got {nbytes}")
-    n_threads = min(n_threads, MAX_THREADS)
+    n_threads = min(n_threads, FR_MAX_THREADS)
     cdef Block buffer = Block(<object>nbytes * max(n_threads, 0))
     cdef fr_probe which = <fr_probe><int>PROBES[what]
     cdef double work = 0

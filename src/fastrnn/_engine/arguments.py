@@ -83,10 +83,10 @@ def as_integers(name: str, value: ArrayLike) -> Array:
 
 def readable(array: Array) -> Array:
     """`array` itself if C can walk its rows (last axis contiguous, whole elements, aligned), else a copy."""
-    itemsize = array.itemsize
-    if array.flags.c_contiguous and array.flags.aligned:
+    flags, itemsize = array.flags, array.itemsize
+    if flags.aligned and flags.c_contiguous:
         return array
-    if array.flags.aligned and array.strides[-1] == itemsize and not any(stride % itemsize for stride in array.strides):
+    if flags.aligned and array.strides[-1] == itemsize and not any(stride % itemsize for stride in array.strides):
         return array
     return np.require(array, requirements=("C", "A"))
 

@@ -80,8 +80,8 @@ def as_gradient(
 
 def as_state(arrays: Iterable[Any]) -> Any:
     """The arrays of a state as a caller has them: h, or (h, c)."""
-    h, *others = arrays
-    return (h, *others) if others else h
+    parts: tuple[Any, ...] = (*arrays,)
+    return parts[0] if len(parts) == 1 else parts
 
 
 def state_arrays(state: Any) -> tuple[Any, ...]:
@@ -122,7 +122,7 @@ def as_states(
 
 def h_and_c(state: StateArrays, k: int) -> tuple[Array | None, Array | None]:
     """h and c, or None, of one layer and direction, (N, H)."""
-    h, c = (*state, None)[:2]
+    h, c = state if len(state) == 2 else (state[0], None)
     return None if h is None else h[k], None if c is None else c[k]
 
 

@@ -4,7 +4,6 @@
 Arrays are checked and time-major: x is (T, N, I), y (T, N, H), states are (N, H).
 """
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -149,22 +148,18 @@ class Saved(NamedTuple):
         return sum(0 if array is None else array.nbytes for array in arrays)
 
 
-def _reused(pack: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """An array for a tape, in memory that an earlier tape of these weights no longer uses if that is large enough."""
-    size = math.prod(shape)
+def _tape_arrays(cell: Cell, pack: Any, rows: int, H: int, dtype: np.dtype[Any]) -> tuple[Array, Array | None]:
+    """Gates and c, in memory that an earlier tape of these weights no longer uses if that is large enough."""
+    gates = rows * cell.saved * H
+    size = gates + rows * H if cell.has_c else gates
     try:
-        flat = pack.spare.pop()  # the largest; another thread may have been quicker
+        flat = pack.spare.pop()  # another thread may have been quicker
     except IndexError:
         flat = None
     if flat is None or flat.size < size:
         flat = np.empty(size, dtype)
-    return flat[:size].reshape(shape)
-
-
-def _release(pack: Any, arrays: Sequence[Array | None]) -> None:
-    """Keep the memory of a used tape for the next one."""
-    owners = [array.base for array in arrays if array is not None]
-    pack.spare[:] = sorted((owner for owner in owners if owner.nbytes <= _core.SPARE_BYTES), key=len)  # type: ignore
+    c = flat[gates:size].reshape(rows, H) if cell.has_c else None
+    return flat[:gates].reshape(rows, cell.saved, H), c
 
 
 def forward(
@@ -188,16 +183,14 @@ def forward(
     keep : bool
         Keep what `backward` needs.
     """
-    T, N, H = y.shape
-    gates = c = None
+    (h_0, c_0), gates, c = state, None, None
     if keep:
-        rows = tape_rows(recurrence.order, T, N)
-        gates = _reused(pack, (rows, cell.saved, H), x.dtype) if cell.recurrent else None
-        c = _reused(pack, (rows, H), x.dtype) if cell.has_c else None
-        h_0, c_0 = (None if array is None else array.copy() for array in state)
-        state = h_0, c_0
-    _core.forward(pack, _for_core(recurrence), x, y, state, final, (gates, c))
-    return Saved(pack, x, y, *state, gates, c, recurrence) if keep else None
+        if cell.recurrent:
+            T, N, H = y.shape
+            gates, c = _tape_arrays(cell, pack, tape_rows(recurrence.order, T, N), H, x.dtype)
+        h_0, c_0 = None if h_0 is None else h_0.copy(), None if c_0 is None else c_0.copy()
+    _core.forward(pack, _for_core(recurrence), x, y, (h_0, c_0), final, (gates, c))
+    return Saved(pack, x, y, h_0, c_0, gates, c, recurrence) if keep else None
 
 
 def backward(
@@ -228,12 +221,14 @@ def backward(
     after : callable, optional
         Called with the gradients of the gates, (R, S, H), before their memory serves for another call.
     """
-    gates = saved.gates
+    pack, x, y, h_0, c_0, gates, c, recurrence = saved
     if gates is None:  # a cell without memory saves nothing: its gates exist only as gradients
         T, N, H = dy.shape
-        gates = _reused(saved.pack, (T * N, cell.saved, H), dy.dtype)
-    arrays = (saved.x, saved.y, saved.h_0, saved.c_0, gates, saved.c)
-    _core.backward(saved.pack, _for_core(saved.recurrence), arrays, (dy, *dfinal), (dx, *dstate), grads)
+        gates, _ = _tape_arrays(cell, pack, T * N, H, dy.dtype)
+    arrays = (x, y, h_0, c_0, gates, c)
+    _core.backward(pack, _for_core(recurrence), arrays, (dy, *dfinal), (dx, *dstate), grads)
     if after is not None:
         after(gates)
-    _release(saved.pack, (gates, saved.c))
+    memory: Any = gates.base
+    if memory.nbytes <= _core.SPARE_BYTES:
+        pack.spare[:] = [memory]  # for the next tape

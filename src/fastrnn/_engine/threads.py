@@ -2,8 +2,9 @@
 """How many threads a call may use, and what this build is.
 
 The first that is set counts: ``with threads(n)`` > `set_num_threads` > the OpenMP settings of the calling thread
-(``OMP_NUM_THREADS``, or threadpoolctl) > the cores that the process may use (affinity and cgroup). A call made
-inside a parallel region runs on one thread. Results have the same bits for every number of threads.
+(``OMP_NUM_THREADS``, or threadpoolctl) > the cores that the process may use (affinity and cgroup). OMP_THREAD_LIMIT
+bounds them all; a call made inside a parallel region runs on one thread. Results have the same bits for every number of
+threads.
 """
 
 import contextlib
@@ -56,14 +57,21 @@ def _usable_cores() -> int:
     return min(cores, quota) if quota else cores
 
 
+def _is_count(setting: str) -> bool:
+    """Whether the runtime takes this for a number of threads, or a list of them; it ignores anything else."""
+    first = setting.partition(",")[0].strip().removeprefix("+")
+    return first.isdecimal() and first.strip("0") != ""
+
+
 _cores = _usable_cores()
 _runtime_default = _core.max_threads()  # what OpenMP grants before anybody changes it
-_omp_asked = "OMP_NUM_THREADS" in os.environ
+_omp_asked = _is_count(os.environ.get("OMP_NUM_THREADS", ""))
 
 
 def effective() -> int:
     """The number of threads for a call made now by this thread."""
-    if not _core.may_thread():
+    limit = _core.thread_limit()
+    if limit == 1:
         return 1
     n = _here.get()
     if n is None:
@@ -72,7 +80,7 @@ def effective() -> int:
         n = _core.max_threads()
         if n == _runtime_default and not _omp_asked:
             n = min(n, _cores)
-    return n
+    return min(n, limit)
 
 
 def _checked(n: int) -> int:
@@ -82,8 +90,8 @@ def _checked(n: int) -> int:
         n = operator.index(n)
     except TypeError:
         raise TypeError(f"n: expected an integer, got {type(n).__name__}") from None
-    if not 1 <= n <= 1024:
-        raise ValueError(f"n: expected 1..1024 threads, got {n}")
+    if not 1 <= n <= _core.MAX_THREADS:
+        raise ValueError(f"n: expected 1..{_core.MAX_THREADS} threads, got {n}")
     return n
 
 

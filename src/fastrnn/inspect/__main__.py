@@ -13,8 +13,9 @@ from typing import Any
 
 from .. import io
 from .._engine.arguments import as_size
-from ..io._container import replace
-from ._report.files import check_output, check_regular, read_json, read_signal, read_utf8
+from ..io._command import run
+from ..io._files import replace
+from ._report.files import check_output, read_json, read_signal, read_utf8
 from ._report.report import report
 from ._trace.tokenization import Reading, as_vocabulary, read_array, read_text
 
@@ -38,14 +39,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--units", metavar="UNITS", type=names, help="of the features, V,A,...; default: none")
     parser.add_argument("--out", metavar="FILE", help="the page to write; default: the name of the model with .html")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the file at --out even if it is no page of this command"
+    )
     parser.add_argument("--steps", type=int, default=5000, help="the largest number of steps; default: %(default)s")
     parser.add_argument("--window", type=int, default=40, help="steps of influence to show; default: %(default)s")
     options = parser.parse_args(arguments)
     out = options.out or os.path.splitext(options.model)[0] + ".html"
     try:
-        check_output(out, [path for path in (options.model, options.text, options.array, options.vocab) if path])
+        inputs = [path for path in (options.model, options.text, options.array, options.vocab) if path]
+        check_output(out, inputs, options.overwrite)
         content = make_page(options)
         replace(out, content.encode())
+    except BrokenPipeError:  # of stdout: see `run`
+        raise
     except (OSError, TypeError, ValueError) as error:
         sys.exit(f"{parser.prog}: {error}")
     except MemoryError:
@@ -61,12 +68,16 @@ def names(given: str) -> list[str]:
 def make_page(options: argparse.Namespace) -> str:
     """The report on the model and the sequence that the options name, as HTML."""
     steps = as_size("--steps", options.steps)
-    check_regular(options.model)
     model = io.load(options.model)
     vocabulary = read_vocabulary(options)
     reading = read_sequence(model, vocabulary, steps, options)
-    title = f"{os.path.basename(options.model)} reads {os.path.basename(options.text or options.array)}"
-    return report(model, reading, title=title, window=options.window)
+    model_name, read_name = map(name_of, (options.model, options.text or options.array))
+    return report(model, reading, title=f"{model_name} reads {read_name}", window=options.window)
+
+
+def name_of(path: str) -> str:
+    """The name of a file as text, which on Linux it need not be."""
+    return os.fsencode(os.path.basename(path)).decode(errors="replace")
 
 
 def read_sequence(model: Any, vocabulary: Any, steps: int, options: argparse.Namespace) -> Reading:
@@ -99,4 +110,4 @@ def read_vocabulary(options: argparse.Namespace) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -8,16 +8,19 @@ from collections.abc import Generator, Iterator, Mapping
 from reprlib import repr as short  # a value from a file may have megabytes
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from .. import nn
 from ..nn._configurable import options_of
 from ..nn._layer import Layer, every_layer, prefix_of
-from ..nn._options import kind_of, type_name
+from ..nn._options import Seed, kind_of, type_name
 from ..nn._signal import misfit
 from ..nn._warnings import made_again, warn
 from ._custom import Find, check_json, finder, is_declared, own_classes, same_json
 from ._references import SAME_AS, Places, children_in, describe, inside, is_reference, with_children
 
 Entry: TypeAlias = tuple[str, str, tuple[int, ...]]
+Parsed: TypeAlias = dict[str, tuple[type[Layer], dict[str, Any]]]
 
 # The layers that a file can hold, of `fastrnn.nn`.
 KINDS = (
@@ -109,18 +112,18 @@ def parse(architecture: Any, find: Find) -> tuple[type[Layer], dict[str, Any]]:
     return kind, config
 
 
-def parameters(architecture: Any, find: Find) -> Iterator[Entry]:
+def parameters(architecture: Any, find: Find, parsed: Parsed | None = None) -> Iterator[Entry]:
     """(name, dtype, shape) of each parameter, one after another, without a model; each once, under its first name.
 
     References are checked on the way. Nothing is counted before it is given out: whoever reads the entries one by one
-    can stop where they are no longer those of a file.
+    can stop where they are no longer those of a file. What has been parsed on the way is added to `parsed`.
     """
-    places = Places()
+    places, parsed = Places(), {} if parsed is None else parsed
 
     def entries(architecture: Any, prefix: str, place: str) -> Generator[Entry, None, int]:
         if is_reference(architecture):
             return places.size_at(architecture, place)
-        kind, config = parse(architecture, find)
+        parsed[place] = kind, config = parse(architecture, find)
         size = 1
         for name, at, child in children_in(kind, config):
             size += yield from entries(child, prefix + prefix_of(name), inside(place, at))
@@ -146,7 +149,9 @@ def _own_entries(layer: Layer) -> Iterator[Entry]:
             yield name, str(array.dtype), array.shape
 
 
-def build(architecture: Any, find: Find, others: Mapping[str, Any] | None = None) -> Layer:
+def build(
+    architecture: Any, find: Find, others: Mapping[str, Any] | None = None, parsed: Parsed | None = None
+) -> Layer:
     """The model, with parameters of any values; its references have been checked.
 
     Parameters
@@ -156,28 +161,32 @@ def build(architecture: Any, find: Find, others: Mapping[str, Any] | None = None
         The class for the name of one of another package.
     others : mapping of str to dict, optional
         For a part of a model: the architectures outside of it that are referred to, by their places.
+    parsed : mapping of str to (class, dict), optional
+        The layers that `parameters` has parsed, by their places.
     """
     layers: dict[str, Layer] = {}
+    rng, parsed = np.random.default_rng(), {} if parsed is None else parsed
 
     def layer_of(architecture: Any, place: str) -> Layer:
         if is_reference(architecture):
             target = architecture[SAME_AS]
             return layers[target] if target in layers else layer_of((others or {})[target], target)
-        kind, config = parse(architecture, find)
+        kind, config = parsed[place] if place in parsed else parse(architecture, find)
         inner = {at: layer_of(child, inside(place, at)) for _, at, child in children_in(kind, config)}
-        layers[place] = _made(kind, config, inner)
+        layers[place] = _made(kind, config, inner, rng)
         return layers[place]
 
     return layer_of(architecture, "")
 
 
-def _made(kind: type[Layer], config: dict[str, Any], children: Mapping[str, Layer]) -> Layer:
-    """A layer of a class, a config and children."""
+def _made(kind: type[Layer], config: dict[str, Any], children: Mapping[str, Layer], rng: np.random.Generator) -> Layer:
+    """A layer of a class, a config and children, whose random numbers begin with a generator."""
     declared = is_declared(kind)
     if declared and issubclass(kind, nn.Sequential):
         return _sequential(kind, [*children.values()], config.get("names"))
+    seeded = declared and isinstance(options_of(kind).get("seed"), Seed)
     try:
-        layer = kind(**with_children(kind, config, children))
+        layer = kind(**with_children(kind, config, children), **({"seed": rng} if seeded else {}))
     except TypeError as error:
         raise ValueError(f"architecture: {kind.__name__}: {error}") from error
     if not declared:

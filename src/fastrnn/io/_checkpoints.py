@@ -40,7 +40,7 @@ def read_checkpoint(path: Any) -> dict[str, Any]:
 
 
 def _read(file: BinaryIO) -> dict[str, Any]:
-    header, _ = container.read_header(file)
+    header = container.read_header(file)
     try:
         about = container.from_json("metadata", (header.get("__metadata__") or {}).get("fastrnn") or "{}")
         if (format := about.get("format")) != FORMAT:
@@ -48,7 +48,7 @@ def _read(file: BinaryIO) -> dict[str, Any]:
             if format in kinds:
                 raise ValueError(f"expected {container.CHECKPOINT}, got {kinds[format]}")
             raise ValueError(f"expected a checkpoint in format {FORMAT!r}, got {short(format)}")
-        arrays = container.read_arrays(file)
+        arrays = container.read_arrays(file, header)
         container.check_checksum(about, FORMAT, arrays)
         return _with_arrays(json.loads(arrays.pop("tree").tobytes()), arrays)
     except (KeyError, TypeError, AttributeError) as error:

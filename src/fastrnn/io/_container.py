@@ -2,23 +2,20 @@
 """The container of models and checkpoints: a safetensors file whose metadata describe its content.
 
 The metadata have an entry ``fastrnn``, a JSON object with the format, the version that wrote the file and a checksum.
-A file is read, not mapped: one that shrinks while it is mapped kills the process. It is replaced as a whole or not at
-all.
+A file is read, not mapped: one that shrinks while it is mapped kills the process.
 """
 
-import errno
 import json
 import os
-import stat
 import zlib
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from reprlib import repr as short  # what a message quotes from a file may be megabytes
 from typing import Any, BinaryIO, TypeAlias, TypeVar
 
 import numpy as np
 
 from .._engine.arguments import Array, as_path
+from ._files import open_regular, replace
 from ._foreign import STATE, kind_of
 
 PathType: TypeAlias = str | bytes | os.PathLike[Any]
@@ -37,9 +34,7 @@ OTHER = f"a safetensors file of another program: {STATE.format('safetensors.nump
 def read_from(path: Any, expected: str, read: Callable[[BinaryIO], Result]) -> Result:
     """What `read` returns for the open file, which is `expected`; its errors begin with the path."""
     path = as_path("path", path)
-    if os.path.isdir(path):
-        raise IsADirectoryError(errno.EISDIR, f"expected a file with {expected}, got a directory", path)
-    with open(path, "rb") as file:
+    with open_regular(path, expected) as file:
         try:
             if kind := kind_of(file):
                 raise ValueError(f"expected {expected}, got {kind}")
@@ -50,26 +45,42 @@ def read_from(path: Any, expected: str, read: Callable[[BinaryIO], Result]) -> R
             raise ValueError(f"{path}: {error}") from error
 
 
-def read_header(file: BinaryIO) -> tuple[dict[str, Any], int]:
-    """The header, and where the tensors start."""
+def read_header(file: BinaryIO) -> dict[str, Any]:
+    """The header. The file is then at the start of its tensors."""
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")
     if not 2 <= length <= size - 8:
         raise ValueError(f"truncated or not a safetensors file (a header of {length} bytes in {size} bytes)")
     if length > LARGEST_HEADER:
         raise ValueError(f"expected a header of at most {LARGEST_HEADER} bytes, got {length}")
-    return from_json("header", file.read(length)), 8 + length
+    return from_json("header", file.read(length))
 
 
-def read_arrays(file: BinaryIO) -> dict[str, Array]:
-    """The tensors of the file by name; bfloat16, which NumPy does not have, as float32."""
+def read_arrays(file: BinaryIO, header: Mapping[str, Any]) -> dict[str, Array]:
+    """The tensors of the file by name, once its header is read; bfloat16, which NumPy does not have, as float32.
+
+    Nothing is read unless the file has the size that the header claims.
+    """
     from safetensors import SafetensorError, deserialize
 
+    size = os.fstat(file.fileno()).st_size - file.tell()
+    if (claimed := max((_end(name, entry) for name, entry in header.items()), default=0)) != size:
+        raise ValueError(f"truncated, or with an appendix: expected {claimed} bytes of tensors, got {size}")
     file.seek(0)
     try:
         return {name: as_tensor(**tensor) for name, tensor in deserialize(file.read())}
     except (SafetensorError, ValueError, TypeError) as error:
         raise ValueError(f"truncated or not a safetensors file ({error})") from error
+
+
+def _end(name: str, entry: Any) -> int:
+    """Where a tensor ends, as the header says; whether it has a place for each is checked when it is read."""
+    if name == "__metadata__":
+        return 0
+    offsets = entry.get("data_offsets") if isinstance(entry, dict) else None
+    if not isinstance(offsets, list) or len(offsets) != 2 or {*map(type, offsets)} != {int}:
+        raise ValueError(f"tensor {short(name)}: expected an entry with its offsets, got {short(entry)}")
+    return offsets[1]
 
 
 def as_tensor(dtype: str, shape: list[int], data: Any) -> Array:
@@ -131,32 +142,3 @@ def write(path: str, arrays: dict[str, Array], metadata: dict[str, str], name: s
             f"{name}: expected a header of at most {LARGEST_HEADER} bytes, got {length} bytes for {len(arrays)} arrays"
         )
     replace(path, content)
-
-
-def replace(path: str, content: bytes) -> None:
-    """Make `path` a file of these bytes, or leave it as it is."""
-    path = os.path.realpath(path)
-    try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError:
-        mode = None
-    else:
-        if not stat.S_ISREG(mode):  # root could even replace /dev/null
-            raise FileExistsError(f"{path}: expected a file or nothing, got something else")
-    folder = os.open(os.path.dirname(path), os.O_RDONLY)
-    temporary = os.path.join(os.path.dirname(path), f".fastrnn-{os.urandom(8).hex()}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            if mode is not None:
-                os.fchmod(file.fileno(), stat.S_IMODE(mode))
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        os.fsync(folder)  # so that the new name, too, outlives a power cut
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
-    finally:
-        os.close(folder)

@@ -16,18 +16,14 @@ the file, and no memory is allocated for them before the header and the size hav
 """
 
 import json
-import math
-import os
 from collections.abc import Iterable
 from reprlib import repr as short
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from .._engine.arguments import as_flag, as_path
 from ..nn._layer import Layer
 from . import _container as container
-from ._architectures import build, check_kinds, check_own, parameters
+from ._architectures import Parsed, build, check_kinds, check_own, parameters
 from ._container import PathType
 from ._custom import Custom, Find, finder, own_classes
 from ._references import describe
@@ -40,14 +36,15 @@ def save(model: Layer, path: PathType, *, notes: dict[str, Any] | None = None) -
     """Write a model to a file.
 
     The write is atomic: whatever happens on the way, `path` is the old file or the new one. (A process that is killed
-    may leave a ``.fastrnn-*.tmp`` beside it.)
+    may leave a ``.fastrnn-*.tmp`` beside it, which the next save in that folder from the same machine removes.)
 
     Parameters
     ----------
     model : Layer
         Layers of your own may be in it: see Notes.
     path : str or os.PathLike
-        Usually ``*.safetensors``. What a symbolic link points to is replaced, not the link.
+        Usually ``*.safetensors``. What a symbolic link points to is replaced, not the link. A file that is replaced by
+        another keeps its mode; its owner is who saves, and its other names (hard links) keep what was in it.
     notes : dict, optional
         Anything else that belongs to the model, such as its vocabulary: by name, whatever JSON can hold. `load_notes`
         reads it. Not for arrays: a file can hold a few megabytes of notes.
@@ -58,9 +55,9 @@ def save(model: Layer, path: PathType, *, notes: dict[str, Any] | None = None) -
         `model` is not a layer, or the config of a layer of your own does not give an equal one; `path` is not a path,
         or `notes` is not a dict that JSON gives back unchanged.
     ValueError
-        The model has too many layers for a file (several thousand), or the notes are too long.
+        The model has too many layers for a file (several thousand), or too deeply nested ones, or the notes are long.
     OSError
-        The file cannot be written.
+        The file cannot be written, for instance because the disk is full. An older file of that name is unchanged.
 
     Notes
     -----
@@ -89,10 +86,13 @@ def save(model: Layer, path: PathType, *, notes: dict[str, Any] | None = None) -
     from .. import __version__
 
     path = as_path("path", path)
-    check_kinds(model)
-    architecture = describe(model)
-    check_own(model, architecture)
-    entries, stored = parameters(architecture, finder(own_classes(model))), model.stored
+    try:
+        check_kinds(model)
+        architecture = describe(model)
+        check_own(model, architecture)
+        entries, stored = list(parameters(architecture, finder(own_classes(model)))), model.stored
+    except RecursionError:
+        raise ValueError("model: nested too deeply for a file") from None
     arrays = {name: stored[name].copy() for name, _, _ in entries}
     about = {
         "format": FORMAT,
@@ -132,8 +132,8 @@ def load(path: PathType, *, custom: Custom | None = None, trust: bool = False) -
     Raises
     ------
     ValueError
-        The file is damaged or truncated, or `save` did not write it, or it has a layer whose class is not in `custom`.
-        The message says what is wrong.
+        The file is damaged or truncated, or `save` did not write it, or it has a layer whose class is not in `custom`,
+        or it is a pipe or a device. The message says what is wrong.
     OSError
         The file cannot be read.
     TypeError
@@ -158,7 +158,8 @@ def load_notes(path: PathType) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        The file is damaged or truncated, or `save` did not write it. The message says what is wrong.
+        The file is damaged or truncated, or `save` did not write it, or it is a pipe or a device. The message says what
+        is wrong.
     OSError
         The file cannot be read.
     TypeError
@@ -169,19 +170,20 @@ def load_notes(path: PathType) -> dict[str, Any]:
 
 def read_notes(file: BinaryIO) -> dict[str, Any]:
     """The notes in an open file."""
-    return read_metadata(container.read_header(file)[0].get("__metadata__"))[1]
+    return read_metadata(container.read_header(file).get("__metadata__"))[1]
 
 
 def read_model(file: BinaryIO, find: Find) -> Layer:
     """The model in an open file."""
-    header, start = container.read_header(file)
+    header = container.read_header(file)
     about, _ = read_metadata(header.pop("__metadata__", None))
     architecture = about.get("architecture")
-    converted = check_tensors(header, parameters(architecture, find), os.fstat(file.fileno()).st_size - start)
-    arrays = container.read_arrays(file)
+    parsed: Parsed = {}
+    converted = check_tensors(header, parameters(architecture, find, parsed))
+    arrays = container.read_arrays(file, header)
     if not converted:
         container.check_checksum(about, architecture, arrays)
-    model = build(architecture, find)
+    model = build(architecture, find, parsed=parsed)
     model.load_state_dict(arrays)
     return model
 
@@ -225,12 +227,12 @@ def as_json(name: str, value: Any) -> str:
     raise TypeError(f"{name}: expected a dict that JSON can hold, {problem}")
 
 
-def check_tensors(header: dict[str, Any], expected: Iterable[tuple[str, str, tuple[int, ...]]], size: int) -> bool:
-    """Raise ValueError unless the header lists the architecture's parameters, no others, and they fill `size` bytes.
+def check_tensors(header: dict[str, Any], expected: Iterable[tuple[str, str, tuple[int, ...]]]) -> bool:
+    """Raise ValueError unless the header lists the architecture's parameters, and no others.
 
     Whether some of them are of a narrower dtype is returned.
     """
-    names, end, converted = set(), 0, False
+    names, converted = set(), False
     for name, dtype, shape in expected:  # maybe 10**12 of them: stop at the first missing
         if name not in header:
             raise ValueError(f"tensor {name}: the architecture has it, the file does not")
@@ -241,10 +243,7 @@ def check_tensors(header: dict[str, Any], expected: Iterable[tuple[str, str, tup
         if not isinstance(entry, dict) or {key: entry.get(key) for key in right} != right:
             raise ValueError(f"tensor {name}: expected {short(right)}, got {short(entry)}")
         names.add(name)
-        end += math.prod(shape) * (2 if narrow else np.dtype(dtype).itemsize)
         converted = converted or narrow
     if unknown := header.keys() - names:
         raise ValueError(f"tensors that the architecture does not have: {short(sorted(unknown))}")
-    if size != end:
-        raise ValueError(f"truncated, or with an appendix: expected {end} bytes of tensors, got {size}")
     return converted

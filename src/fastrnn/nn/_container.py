@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Layers made of other layers."""
 
-import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -79,14 +78,8 @@ class Container(Layer):
             if isinstance(option, Sublayer) and config[name] is not None:
                 yield name, name, config[name]
 
-    @contextlib.contextmanager
-    def _noted(self, name: str) -> Iterator[None]:
-        """Errors inside say which child they come from."""
-        try:
-            yield
-        except (TypeError, ValueError) as error:
-            error.add_note(f"in {self._label(name)} of {type(self).__name__}: {self._children[name]!r}")
-            raise
+    def _noted(self, name: str) -> "Noted":
+        return Noted(self, name)
 
     def _label(self, name: str) -> str:
         return name
@@ -130,6 +123,23 @@ class Container(Layer):
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         """Copies and pickles: a container of copies of the children."""
         return recomposed, (type(self), *self._arguments(), dict(self._arrays.items()), self.random_state)
+
+
+class Noted:
+    """Errors inside ``with Noted(container, name):`` say which child they come from."""
+
+    __slots__ = ("_container", "_name")
+
+    def __init__(self, container: Container, name: str) -> None:
+        self._container, self._name = container, name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if isinstance(error, TypeError | ValueError):
+            container, name = self._container, self._name
+            error.add_note(f"in {container._label(name)} of {type(container).__name__}: {container._children[name]!r}")
 
 
 def recomposed(

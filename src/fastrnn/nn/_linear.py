@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._engine import passes
-from .._engine.arguments import Array, Generator, readable
+from .._engine.arguments import Array, Generator, as_floats, readable
 from .._engine.cells import CELLS
 from .._engine.layout import features_hint
 from ._layer import Shapes
@@ -17,6 +17,7 @@ from ._stateless import StatelessLayer
 
 CELL = CELLS["linear"]
 NO_STATE = (None, None)
+ONE_STEP = passes.Recurrence()
 
 
 class Linear(StatelessLayer):
@@ -81,7 +82,7 @@ class Linear(StatelessLayer):
         return {name: rng.uniform(-bound, bound, shape).astype(self.dtype) for name, shape in shapes}
 
     def _checked(self, x: ArrayLike) -> Array:
-        x = super()._checked(x)
+        x = as_floats("x", x, self.dtype)
         if x.ndim == 0 or x.shape[-1] != self.in_features:
             hint = features_hint("x", x.shape, self.in_features, batch_first=True)
             raise ValueError(f"x: expected (..., {self.in_features}), got {x.shape}{hint}")
@@ -91,9 +92,7 @@ class Linear(StatelessLayer):
         y = np.empty((*x.shape[:-1], self.out_features), self.dtype)
         rows = readable(x.reshape(1, -1, self.in_features))  # every position is a row, in a single step
         out = y.reshape(1, -1, self.out_features)
-        return y, passes.forward(
-            CELL, self.weights.pack(), passes.Recurrence(), rows, out, NO_STATE, NO_STATE, keep=training
-        )
+        return y, passes.forward(CELL, self.weights.pack(), ONE_STEP, rows, out, NO_STATE, NO_STATE, keep=training)
 
     def _backward(self, saved: Any, dy: Array) -> Array:
         dx = np.zeros((*dy.shape[:-1], self.in_features), self.dtype)

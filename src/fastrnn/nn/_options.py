@@ -147,6 +147,7 @@ class DType(Option[DTypeLike, "np.dtype[Any]"]):
 
     type_text: str = "{np.float32, np.float64}"
     json_types: tuple[type, ...] = (str,)
+    names = {dtype: str(dtype) for dtype in arguments.FLOATS}  # NumPy makes the name anew each time
 
     def __init__(
         self, doc: str = "Of the parameters, the inputs and the outputs.", *, default: Any, last: bool = False
@@ -157,12 +158,11 @@ class DType(Option[DTypeLike, "np.dtype[Any]"]):
         return arguments.as_dtype(name, value)
 
     def plain(self, value: Any) -> str:
-        return str(value)
+        return self.names[value]
 
     def parse(self, what: str, value: Any) -> Any:
-        names = [str(dtype) for dtype in arguments.FLOATS]
-        if super().parse(what, value) not in names:
-            raise ValueError(f"{what}: expected {' or '.join(names)}, got {short(value)}")
+        if super().parse(what, value) not in self.names.values():
+            raise ValueError(f"{what}: expected {' or '.join(self.names.values())}, got {short(value)}")
         return value
 
 

@@ -8,15 +8,15 @@ import numpy as np
 from ._tape import Tape
 
 
-def checked_tuple(layer: Any, method: str, result: Any, names: str) -> tuple[Any, ...]:
+def checked_tuple(layer: Any, method: str, result: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
     """The result of a method, a tuple of these names, or TypeError."""
-    if type(result) is not tuple or len(result) != names.count(",") + 1:
+    if type(result) is not tuple or len(result) != len(names):
         got = f"{len(result)} of them" if isinstance(result, tuple) else type(result).__name__
-        raise TypeError(f"{type(layer).__name__}.{method}: expected to return ({names}), got {got}")
+        raise TypeError(f"{type(layer).__name__}.{method}: expected to return ({', '.join(names)}), got {got}")
     return result
 
 
-def checked_output(layer: Any, result: Any, names: str) -> tuple[Any, ...]:
+def checked_output(layer: Any, result: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
     """What `_forward` returned, of which y is an array of the layer's dtype, or TypeError."""
     result = checked_tuple(layer, "_forward", result, names)
     y = result[0]

@@ -2,6 +2,7 @@
 """Sequential."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import compress
 from typing import Any, overload
 
 from .._engine.arguments import Array
@@ -90,6 +91,7 @@ class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
         vars(self).update(layers=layers or tuple(named.values()), names=names)
         self._adopt(dict(zip(names or map(str, range(len(layers))), self.layers, strict=True)))
         self._signal_in = signal_in(self.layers)
+        self._has_state = [layer.stateful for layer in self.layers]
 
     @classmethod
     def _composed(cls, positional: tuple[Any, ...], named: dict[str, Any]) -> "Sequential":
@@ -191,43 +193,41 @@ class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
 
     def _states(self, name: str, state: Any) -> list[Any]:
         """One state for each layer; None for the layers that have none."""
-        count = sum(layer.stateful for layer in self.layers)
         if state is None:
-            state = (None,) * count
+            return [None] * len(self.layers)
+        count = sum(self._has_state)
         if not isinstance(state, tuple | list) or len(state) != count:
             got = f"{len(state)} of them" if isinstance(state, tuple | list) else type(state).__name__
             raise TypeError(
                 f"{name}: expected a tuple with a state for each of the {count} recurrent layers, got {got}"
             )
         states = iter(state)
-        return [next(states) if layer.stateful else None for layer in self.layers]
+        return [next(states) if has_state else None for has_state in self._has_state]
 
     def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, tuple[Any, ...], Any]:
         states, tapes = [], []
         for (name, layer), before in zip(self._children.items(), self._states("state", state), strict=True):
             with self._noted(name):
                 x, after, tape = layer.apply(x, before, lengths, training)
-            if layer.stateful:
-                states.append(after)
+            states.append(after)
             tapes.append(tape)
             lengths = layer.lengths_after(lengths)
-        return x, tuple(states), tapes
+        return x, tuple(compress(states, self._has_state)), tapes
 
     def _backward(
         self, saved: Any, dy: Any, dstate: Any, extras: dict[str, float]
     ) -> tuple[Array | None, tuple[Any, ...]]:
-        before, children = [], zip(self._children.items(), saved, dstate, strict=True)
-        for (name, layer), tape, dafter in reversed([*children]):
+        dbefore, children = [], [*self._children.items()]
+        for (name, layer), tape, dafter in zip(reversed(children), reversed(saved), reversed(dstate), strict=True):
             with self._noted(name):
-                dy, dbefore = layer.apply_backward(tape, dy, dafter)
-            if layer.stateful:
-                before.append(dbefore)
-        return dy, tuple(reversed(before))
+                dy, dinitial = layer.apply_backward(tape, dy, dafter)
+            dbefore.append(dinitial)
+        return dy, tuple(compress(reversed(dbefore), self._has_state))
 
     def check_dstate(self, tape: Tape, dstate: Any) -> list[Any]:
         (tapes,), states = open_tape(tape, self), self._states("dstate", dstate)
-        for (name, layer), inner, each in zip(self._children.items(), tapes, states, strict=True):
-            if layer.stateful:
-                with self._noted(name):
-                    layer.check_dstate(inner, each)
+        children = zip(self._children.items(), tapes, states, strict=True)
+        for (name, layer), inner, each in compress(children, self._has_state):
+            with self._noted(name):
+                layer.check_dstate(inner, each)
         return states

@@ -85,7 +85,7 @@ class StatefulLayer(Layer, Generic[State]):
         kept = None
         if mask is not None:
             x, lengths, kept = without_masked(self, x, lengths, mask)
-        result = checked_output(self, self._forward(x, state, lengths, training=False), "y, state, saved")
+        result = checked_output(self, self._forward(x, state, lengths, training=False), ("y", "state", "saved"))
         return result[:2] if kept is None else (kept.output(result[0]), result[1])
 
     def forward(
@@ -99,7 +99,7 @@ class StatefulLayer(Layer, Generic[State]):
         kept, x_shape = None, getattr(x, "shape", None)
         if mask is not None:
             x, lengths, kept = without_masked(self, x, lengths, mask)
-        y, final, saved = checked_output(self, self._forward(x, state, lengths, training=True), "y, state, saved")
+        y, final, saved = checked_output(self, self._forward(x, state, lengths, training=True), ("y", "state", "saved"))
         y = y if kept is None else kept.output(y)
         tape = Tape(self, (saved,), y.shape, x_shape)
         tape._kept = kept
@@ -135,7 +135,7 @@ class StatefulLayer(Layer, Generic[State]):
         dfinal, kept = self.check_dstate(tape, dstate), tape._kept
         tape.close()
         result = self._backward(saved, checked if kept is None else kept.gradient(checked), dfinal, tape.extras)
-        dx, dinitial = checked_tuple(self, "_backward", result, "dx, dstate")
+        dx, dinitial = checked_tuple(self, "_backward", result, ("dx", "dstate"))
         dx = dx if kept is None or dx is None else kept.scattered(dx)
         checked_gradients(self, dx, tape)
         add_extras(tape.extras, inner_tapes(self, saved))

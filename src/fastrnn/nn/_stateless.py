@@ -61,12 +61,12 @@ class StatelessLayer(Layer):
 
     def __call__(self, x: ArrayLike) -> Array:
         """Inference: x gives y."""
-        return checked_output(self, self._forward(self._checked(x), training=False), "y, saved")[0]
+        return checked_output(self, self._forward(self._checked(x), training=False), ("y", "saved"))[0]
 
     def forward(self, x: ArrayLike) -> tuple[Array, Tape]:
         """Training: (y, tape). `x` must not be changed before `backward`."""
         x = self._checked(x)
-        y, saved = checked_output(self, self._forward(x, training=True), "y, saved")
+        y, saved = checked_output(self, self._forward(x, training=True), ("y", "saved"))
         return y, Tape(self, (saved,), y.shape, x.shape)
 
     @exclusive

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a forward pass saves for its backward pass."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -108,16 +108,14 @@ def add_extras(extras: dict[str, float], tapes: Iterable[Any]) -> dict[str, floa
 
 def inner_tapes(layer: Any, content: Any) -> list[Tape]:
     """The tapes of a container's children, in what it saved: in tuples and lists of any depth, in their order."""
-    children = [*layer.children().values()]
-    return [tape for tape in _tapes(content) if any(tape._layer is child for child in children)] if children else []
+    children = {id(child) for child in layer.children().values()}
+    return [tape for tape in _tapes(content) if id(tape._layer) in children] if children else []
 
 
-def _tapes(content: Any) -> Iterator[Tape]:
+def _tapes(content: Any) -> list[Tape]:
     if isinstance(content, Tape):
-        yield content
-    elif isinstance(content, list | tuple):
-        for part in content:
-            yield from _tapes(part)
+        return [content]
+    return [tape for part in content for tape in _tapes(part)] if isinstance(content, list | tuple) else []
 
 
 def _nbytes(content: Any) -> int:

@@ -13,7 +13,7 @@ def check_names(state: Any, expected: Iterable[str], optional: Container[str] = 
     """Raise TypeError or ValueError unless `state` is a mapping with the expected names, or without `optional` ones."""
     if not isinstance(state, Mapping):
         raise TypeError(f"state: expected a mapping, as state_dict returns it, got {type(state).__name__}")
-    expected = list(expected)
+    expected = dict.fromkeys(expected)  # there may be tens of thousands
     for name in expected:
         if name not in state and name not in optional:
             raise ValueError(f"{name}: expected an entry of this name, got none")

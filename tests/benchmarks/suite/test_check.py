@@ -48,3 +48,9 @@ def test_results_that_cannot_be_compared_are_refused(small_run):
     with pytest.raises(ValueError, match="expected a RESULTS.json of format"):
         check.require_comparable([], "avx2", 1)
     assert check.compare(small_run | {"results": []}, small_run)[0] == 1
+
+
+@pytest.mark.parametrize("change", [{"machine": 1}, {"machine": {}}, {"results": None}, {"results": [{"name": "a"}]}])
+def test_documents_with_parts_of_another_kind(small_run, change):
+    with pytest.raises(ValueError, match="--check: expected a RESULTS.json of format 1, got another file"):
+        check.require_comparable(small_run | change, "avx2", 1)

@@ -58,3 +58,32 @@ def test_a_disturbed_case_is_named(small_run):
     assert disturbed_cases(document["results"]) == [SMALL[0].name]
     title = "## Measured while other processes used the machine"
     assert f"{title}\n\n* {SMALL[0].name}\n" in markdown(document)
+
+
+NAMES = "RESULTS.json", "RESULTS.md", "roof.png"
+
+
+def test_results_replace_results_only(small_run, tmp_path):
+    """Unless told to. The folder is made, or refused, before anything is measured."""
+    report.check_folder(tmp_path / "new" / "folder", NAMES, False)
+    report.write(small_run, tmp_path / "new" / "folder")
+    report.check_folder(tmp_path / "new" / "folder", NAMES, False)
+    for name in NAMES[1:]:
+        (tmp_path / name).write_text("mine")
+        with pytest.raises(ValueError, match=f"--out: .*/{name} is no result of an earlier run; --overwrite replaces"):
+            report.check_folder(tmp_path, NAMES, False)
+        report.check_folder(tmp_path, NAMES, True)
+        (tmp_path / name).unlink()
+    for content in "", "[1]", "[" * 10**5, '{"format": 1}', "\0":
+        (tmp_path / "RESULTS.json").write_text(content)
+        with pytest.raises(ValueError, match="RESULTS.json is no result"):
+            report.check_folder(tmp_path, NAMES, False)
+    with pytest.raises(FileExistsError, match="RESULTS.json"):
+        report.check_folder(tmp_path / "RESULTS.json", NAMES, False)
+
+
+def test_a_link_among_the_results_is_not_followed(small_run, tmp_path):
+    report.write(small_run, tmp_path)
+    (tmp_path / "roof.png").symlink_to("other")
+    with pytest.raises(ValueError, match="--out: .* is no result of an earlier run"):
+        report.check_folder(tmp_path, NAMES, False)

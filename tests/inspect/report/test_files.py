@@ -3,6 +3,7 @@
 
 import os
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,10 +40,12 @@ def test_texts_keep_their_line_ends(file):
 def test_only_regular_files_are_read(tmp_path):
     """A device has no end, and a pipe would wait for a writer."""
     os.mkfifo(tmp_path / "pipe")
-    for path in "/dev/zero", str(tmp_path / "pipe"), str(tmp_path):
-        for read in read_file, read_utf8, read_json, read_signal:
-            with refused(ValueError, f"{path}: expected a regular file, got a folder, pipe or device"):
+    for read in read_file, read_utf8, read_json, read_signal:
+        for path, kind in ("/dev/zero", "a device"), (str(tmp_path / "pipe"), "a pipe"):
+            with refused(ValueError, f"{path}: expected a regular file, got {kind}"):
                 read(path)
+        with refused(IsADirectoryError, "expected a regular file, got a directory", str(tmp_path)):
+            read(str(tmp_path))
     with refused(FileNotFoundError, "none"):
         read_file(str(tmp_path / "none"))
 
@@ -60,6 +63,8 @@ def test_json(file):
     assert read_json(file('["a", "b"]')) == ["a", "b"]
     with refused(ValueError, "file: not JSON"):
         read_json(file("['a']"))
+    with refused(ValueError, "file: not JSON", "digits"):
+        read_json(file("1" * 5000))
     with refused(ValueError, "file: nested too deeply"):
         read_json(file("[" * 200_000))
 
@@ -128,7 +133,7 @@ def test_the_page_is_no_file_that_is_read(file, tmp_path):
     """By whatever name."""
     model, text, page = file("", "model"), file("", "text.html"), str(tmp_path / "page.html")
     check_output(page, [model, text])
-    check_output(file("", "page.html"), [model, text, str(tmp_path / "none")])
+    check_output(file("", "page.html"), [model, text, str(tmp_path / "none")])  # an empty file has nothing to lose
     os.symlink(text, tmp_path / "symbolic")
     os.link(model, tmp_path / "hard")
     for out in model, text:
@@ -141,3 +146,21 @@ def test_the_page_is_no_file_that_is_read(file, tmp_path):
         check_output(str(tmp_path), [model])
     with refused(ValueError, "--out: expected a file in a folder that exists, got"):
         check_output(str(tmp_path / "none" / "page.html"), [model])
+
+
+def test_the_page_replaces_pages_only(file, tmp_path):
+    """Unless told to; whatever the file is called."""
+    template = Path(files.__file__).parent / "page" / "page.html"
+    page = file(template.read_bytes(), "page.html")
+    check_output(page, [])
+    os.symlink(page, tmp_path / "symbolic")
+    check_output(str(tmp_path / "symbolic"), [])
+    for name, content in ("other.html", "<!DOCTYPE html><p>mine"), ("thesis.txt", "x" * 10**6 + str(files.PAGE)):
+        path = file(content, name)
+        os.symlink(path, tmp_path / f"{name}.link")
+        for out in path, str(tmp_path / f"{name}.link"):
+            with refused(ValueError, f"--out: {out} is no page of this command; --overwrite replaces it"):
+                check_output(out, [])
+            check_output(out, [], overwrite=True)
+            with refused(ValueError, "--out: expected a file other than"):
+                check_output(out, [path], overwrite=True)

@@ -163,7 +163,7 @@ def test_windows_of_another_length(truncate, rng, tmp_path):
     with pytest.raises(RuntimeError):
         train(truncate=2, callbacks=[Break(3)])
     before = (tmp_path / "part").read_bytes()
-    with pytest.raises(ValueError, match=r"part: truncate: expected \[2, 2\], as in the checkpoint, which is within a"):
+    with pytest.raises(ValueError, match=r"part: truncate: expected \[2, 2\], as in the checkpoint, which is at step"):
         train(truncate=truncate, resume=True)
     assert (tmp_path / "part").read_bytes() == before
     assert train(truncate=2, resume=True).epochs == 3

@@ -6,7 +6,6 @@ import io
 import json
 import math
 import os
-import stat
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,20 +14,15 @@ from numpy.lib import format as npy
 
 from ..._engine.arguments import Array
 from ...io._container import LARGEST_HEADER
+from ...io._files import open_regular
 
 LARGEST = 1 << 28  # bytes of a text or an array
-
-
-def check_regular(path: str) -> None:
-    """Raise unless `path` is a regular file: /dev/zero has no end, and a pipe waits for a writer."""
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise ValueError(f"{path}: expected a regular file, got a folder, pipe or device")
+PAGE = b'<meta name="generator" content="fastrnn.inspect">'  # what a page begins with, as page.html has it
 
 
 def read_file(path: str, largest: int = LARGEST) -> bytes:
     """All bytes of a regular file."""
-    check_regular(path)
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         content = file.read(largest + 1)
     if len(content) > largest:
         raise ValueError(f"{path}: expected at most {largest:,} bytes, got more")
@@ -45,9 +39,10 @@ def read_utf8(path: str, largest: int = LARGEST) -> str:
 
 def read_json(path: str) -> Any:
     """Any JSON; parsed, it may take 25 times the memory of its text."""
+    text = read_utf8(path, LARGEST_HEADER)
     try:
-        return json.loads(read_utf8(path, LARGEST_HEADER))
-    except json.JSONDecodeError as error:
+        return json.loads(text)
+    except ValueError as error:  # of numbers of thousands of digits, too
         raise ValueError(f"{path}: not JSON ({error})") from None
     except RecursionError:
         raise ValueError(f"{path}: nested too deeply") from None
@@ -112,8 +107,8 @@ def is_number(cell: str) -> bool:
     return True
 
 
-def check_output(out: str, inputs: Sequence[str]) -> None:
-    """Raise unless `out` can be written without replacing one of the inputs."""
+def check_output(out: str, inputs: Sequence[str], overwrite: bool = False) -> None:
+    """Raise unless `out` can be written without replacing one of the inputs, or with `overwrite` no page."""
     folder = os.path.dirname(os.path.realpath(out))
     if not os.path.isdir(folder):
         raise ValueError(f"--out: expected a file in a folder that exists, got {out}")
@@ -123,3 +118,7 @@ def check_output(out: str, inputs: Sequence[str]) -> None:
         if os.path.exists(out) and os.path.exists(path) and os.path.samefile(out, path):
             which = "" if out == path else f", which is {path}"
             raise ValueError(f"--out: expected a file other than those that are read, got {out}{which}")
+    if not overwrite and os.path.exists(out) and os.path.getsize(out):
+        with open_regular(out) as file:
+            if PAGE not in file.read(1000):
+                raise ValueError(f"--out: {out} is no page of this command; --overwrite replaces it")

@@ -123,14 +123,14 @@ class Cell(Layer):
 
     def checked_step(self, x: Array, state: Parts) -> tuple[Array, Parts, Any]:
         """`step`, on the arrays of a state; TypeError or ValueError if it returns something else than it should."""
-        y, after, saved = checked_tuple(self, "step", self.step(x, as_state(state)), "y, state, saved")
+        y, after, saved = checked_tuple(self, "step", self.step(x, as_state(state)), ("y", "state", "saved"))
         check_array(self, "step", "y", y, (len(x), self.output_size))
         return y, self._checked_state("step", "state", after, len(x)), saved
 
     def checked_step_backward(self, saved: Any, dy: Array, dstate: Parts) -> tuple[Array, Parts]:
         """`step_backward` in the same form."""
         result = self.step_backward(saved, dy, as_state(dstate))
-        dx, before = checked_tuple(self, "step_backward", result, "dx, dstate")
+        dx, before = checked_tuple(self, "step_backward", result, ("dx", "dstate"))
         check_array(self, "step_backward", "dx", dx, (len(dy), self.input_size))
         return dx, self._checked_state("step_backward", "dstate", before, len(dy))
 

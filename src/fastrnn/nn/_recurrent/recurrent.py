@@ -20,7 +20,7 @@ from . import parameters
 from .regularization import DELTA_CLIP, RECURRENT_DROPOUT, WEIGHT_DROP, ZONEOUT, Regularization
 from .stack import Stack
 from .stream import Stream
-from .training import Downstream, Random, Upstream, backward, forward
+from .training import Random, Trained, backward, forward
 
 
 class RecurrentBase(StatefulLayer[State]):
@@ -66,9 +66,10 @@ class RecurrentBase(StatefulLayer[State]):
         self.cell: Cell = self.cell_of(**self.config())
         self._regularization = Regularization.of(self)
         self._check_options()
-        self._deterministic = not self._regularization.active
         self._own(self.initial_parameters(seed))
         (self._rng,) = seed.spawn(1)
+        rules = self._regularization if self._regularization.active else None
+        self._random = Random(self._rng, self.dropout, rules)
         sizes = self.input_size, self.hidden_size, self.num_directions
         update = self._regularization.inference(self.hidden_size, self.dtype)
         names = [parameters.names(k, d) for k in range(self.num_layers) for d in range(self.num_directions)]
@@ -140,7 +141,7 @@ class RecurrentBase(StatefulLayer[State]):
     def inference_copy(self) -> Layer:
         config = self.config() | {"recompute": False, "dropout": 0.0}
         copy = rebuilt(type(self), config, self.state_dict(), None)
-        copy._deterministic = True  # type: ignore[attr-defined]
+        copy._random = copy._random._replace(regularization=None)  # type: ignore[attr-defined]
         return copy
 
     # -- passes ------------------------------------------------------------------------------------------------------
@@ -179,34 +180,32 @@ class RecurrentBase(StatefulLayer[State]):
     def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, State, Any]:
         x, layout, initial, lengths = self.stack.enter(x, state, lengths, self.batch_first)
         T, N, _ = x.shape
-        initial = self.initial_states(N) if state is None else initial
+        if learned := state is None and self.learn_initial_state:
+            initial = self.initial_states(N)
         y = np.empty(layout.shape(T, N, self.num_directions * self.hidden_size), self.dtype)
         final, saved = self.stack.empty_state(N), None
         if training:
-            random = Random(self._rng, self.dropout, None if self._deterministic else self._regularization)
-            states = initial, final
-            saved = forward(self.stack, x, layout.time_major(y), states, lengths, random, self.recompute)
-            saved = saved._replace(from_parameters=self.learn_initial_state and state is None)
-            y.flags.writeable = False  # the tape refers to it
+            saved, out, states = Trained([], [], [], learned), layout.time_major(y), (initial, final)
+            forward(self.stack, saved, x, out, states, lengths, self._random, self.recompute)
+            y.setflags(write=False)  # the tape refers to it
         else:
             self.stack.infer(x, layout.time_major(y), initial, final, lengths)
         return y, self._state(final, layout), (layout, saved)
 
     def _backward(self, saved: Any, dy: Array, dstate: Any, extras: dict[str, float]) -> tuple[Array, State]:
         layout, trained = saved
-        (T, N, I), dinitial = trained.x_shape, self.stack.empty_state(trained.x_shape[1])
-        dx = np.zeros(layout.shape(T, N, I), self.dtype)
-        up = Upstream(readable(layout.time_major(dy)), dstate)
-        down = Downstream(layout.time_major(dx), dinitial, self._weight_grads)
-        backward(self.stack, trained, up, down, self.dropout, self._backward_hook(extras))
+        T, N, I = trained.x_shape
+        dx, dinitial = np.zeros(layout.shape(T, N, I), self.dtype), self.stack.empty_state(N)
+        dy, below, hook = readable(layout.time_major(dy)), layout.time_major(dx), self._backward_hook(extras)
+        backward(self.stack, trained, dy, below, (dstate, dinitial), self._weight_grads, self.dropout, hook)
         if trained.from_parameters:  # each row began there
             for part, array in zip(self.cell.parts, dinitial, strict=True):
                 self._grad_arrays[parameters.state_name(part)] += array.sum(axis=1, dtype=np.float64).astype(self.dtype)
         return dx, self._state(dinitial, layout)
 
     def _backward_hook(self, extras: dict[str, float]) -> Any:
-        """A function of layer and direction that gives `passes.backward` further arguments."""
-        return lambda k, saved: {}
+        """A function of layer and direction that gives `passes.backward` further arguments, or None."""
+        return None
 
     def check_dstate(self, tape: Tape, dstate: Any) -> StateArrays:
         """The gradient of the final state, as arrays (L*D, N, H) or None, or an error that names it."""

@@ -23,6 +23,7 @@ BLOCK_ELEMENTS = 1 << 18
 BLOCK_STEPS = 16  # at least
 
 WeightArrays = tuple[Array | None, ...]  # w_ih (G*H, I), w_hh (G*H, H), b_ih (G*H,), b_hh (G*H,)
+Ends = tuple[StateArrays, StateArrays]  # the initial and the final state, or the gradients of the final and the initial
 
 
 class Stack:
@@ -100,7 +101,8 @@ class Stack:
 
     def empty_state(self, N: int) -> tuple[Array, ...]:
         """Arrays for a state, not initialized."""
-        return tuple(np.empty((self.L * self.D, N, self.H), self.dtype) for _ in self.cell.parts)
+        shape = self.L * self.D, N, self.H
+        return tuple([np.empty(shape, self.dtype) for _ in self.cell.parts])
 
     # -- inference ---------------------------------------------------------------------------------------------------
 
@@ -126,10 +128,10 @@ class Stack:
         layer: int,
         x: Array,
         y: Array,
-        states: tuple[StateArrays, StateArrays],
+        states: Ends,
         order: Order | None,
         forward: Callable[..., Any] = passes.forward,
-        own: Sequence[tuple[Any, StateUpdate]] | None = None,
+        own: Sequence[tuple[Any, StateUpdate, Any]] | None = None,
     ) -> list[Any]:
         """One layer, all directions; y (T, N, D*H) and the final state are written.
 
@@ -142,8 +144,8 @@ class Stack:
         order : Order or None
         forward : callable
             A function like `passes.forward`.
-        own : sequence of (Pack, StateUpdate), optional
-            Of each direction, in place of those of inference.
+        own : sequence of tuples, optional
+            The Pack and the StateUpdate of each direction, in place of those of inference, and the mask of its w_hh.
 
         Returns
         -------
@@ -153,10 +155,14 @@ class Stack:
         saved = []
         for d in range(self.D):
             k = layer * self.D + d
-            pack, update = own[d] if own else (self.weights[k].pack(), self.update)
-            half, ends = y[..., d * self.H : (d + 1) * self.H], (h_and_c(state, k) for state in states)
-            saved.append(forward(self.cell, pack, Recurrence(order, update, d == 1), x, half, *ends))
+            pack, update, _ = own[d] if own else (self.weights[k].pack(), self.update, None)
+            ends = h_and_c(states[0], k), h_and_c(states[1], k)
+            saved.append(forward(self.cell, pack, Recurrence(order, update, d == 1), x, self.half(y, d), *ends))
         return saved
+
+    def half(self, y: Array, d: int) -> Array:
+        """The outputs of one direction, (T, N, H), among those of all."""
+        return y if self.D == 1 else y[..., d * self.H : (d + 1) * self.H]
 
 
 def time_blocks(T: int, N: int, features: int, lengths: Array | None) -> Iterator[tuple[slice, Order | None]]:

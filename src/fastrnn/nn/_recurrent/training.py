@@ -9,10 +9,12 @@ import numpy as np
 
 from ..._engine import passes, recomputation
 from ..._engine.arguments import Array, Generator
-from ..._engine.layout import StateArrays, h_and_c
+from ..._engine.layout import h_and_c
 from ..._engine.ragged import order_of
 from .regularization import Regularization, dropout_mask
-from .stack import Stack, WeightArrays
+from .stack import Ends, Stack, WeightArrays
+
+KEEPING = partial(passes.forward, keep=True)
 
 
 class Random(NamedTuple):
@@ -50,64 +52,52 @@ class Trained(NamedTuple):
 
 
 def forward(
-    stack: Stack, x: Array, y: Array, states: tuple[StateArrays, StateArrays], lengths: Array | None, random: Random,
+    stack: Stack, trained: Trained, x: Array, y: Array, states: Ends, lengths: Array | None, random: Random,
     recompute: bool,
-) -> Trained:  # fmt: skip
-    """Write y (T, N, D*H) and the final state; `states` are the initial and the final one."""
+) -> None:  # fmt: skip
+    """Write y (T, N, D*H) and the final state, and add to `trained`; `states` are the initial and the final one."""
     (T, N, _), D = x.shape, stack.D
     in_blocks = recompute and len(recomputation.blocks(T, N, False)) > 1
-    run = recomputation.forward if in_blocks else partial(passes.forward, keep=True)
-    order, trained = order_of(lengths, T), Trained([], [], [])
+    run: Callable[..., Any] = recomputation.forward if in_blocks else KEEPING
+    order = order_of(lengths, T)
     for layer in range(stack.L):
         last = layer == stack.L - 1
         out = y if last else np.empty((T, N, D * stack.H), stack.dtype)
         own = [random.pass_of(stack, layer * D + d, T, N) for d in range(D)]
-        trained.saved.append(stack.run(layer, x, out, states, order, run, [one[:2] for one in own]))
-        trained.weight_masks.append([one[2] for one in own])
+        trained.saved.append(stack.run(layer, x, out, states, order, run, own))
+        trained.weight_masks.append([mask for _, _, mask in own])
         x = out
         if random.dropout and not last:
             mask = random.rng.random(out.shape, np.float32) >= random.dropout
             x = out * mask
             x *= 1 / (1 - random.dropout)
             trained.dropped.append(mask)
-    return trained
-
-
-class Upstream(NamedTuple):
-    """The gradients of the outputs."""
-
-    dy: Array  # (T, N, D*H)
-    dfinal: StateArrays
-
-
-class Downstream(NamedTuple):
-    """The gradients to compute."""
-
-    dx: Array  # (T, N, I), 0 before
-    dinitial: StateArrays
-    grads: Sequence[WeightArrays]  # of the parameters of each layer and direction; added to
 
 
 def backward(
-    stack: Stack, trained: Trained, up: Upstream, down: Downstream, dropout: float, hook: Callable[..., Any]
-) -> None:
-    """Back-propagation through time. ``hook(k, saved)`` returns further arguments of `passes.backward`."""
-    dy, (T, N, _) = up.dy, trained.x_shape
+    stack: Stack, trained: Trained, dy: Array, dx: Array, dstates: Ends, grads: Sequence[WeightArrays],
+    dropout: float, hook: Callable[..., Any] | None,
+) -> None:  # fmt: skip
+    """Back-propagation through time: write dx (T, N, I), 0 before, and dinitial, and add to `grads`.
+
+    `dstates` are dfinal and dinitial, `grads` those of each layer and direction. ``hook(k, saved)`` returns further
+    arguments of `passes.backward`.
+    """
+    (T, N, _), (dfinal, dinitial) = dx.shape, dstates
     for layer in reversed(range(stack.L)):
-        dx = down.dx if layer == 0 else np.zeros((T, N, stack.D * stack.H), stack.dtype)
-        for d in range(stack.D):
-            k, saved = layer * stack.D + d, trained.saved[layer][d]
-            half = dy[..., d * stack.H : (d + 1) * stack.H]
-            mask, grads = trained.weight_masks[layer][d], list(down.grads[k])
+        below = dx if layer == 0 else np.zeros((T, N, stack.D * stack.H), stack.dtype)
+        for d, saved in enumerate(trained.saved[layer]):
+            k = layer * stack.D + d
+            mask, own, also = trained.weight_masks[layer][d], grads[k], {} if hook is None else hook(k, saved)
             if mask is not None:
-                grads[1] = np.zeros_like(mask)
+                own = own[0], np.zeros_like(mask), *own[2:]
             back: Callable[..., None] = passes.backward
             if isinstance(saved, recomputation.Saved):
                 back = recomputation.backward
-            back(stack.cell, saved, half, h_and_c(up.dfinal, k), dx, h_and_c(down.dinitial, k), grads, **hook(k, saved))
+            back(stack.cell, saved, stack.half(dy, d), h_and_c(dfinal, k), below, h_and_c(dinitial, k), own, **also)
             if mask is not None:
-                down.grads[k][1][...] += grads[1] * mask  # type: ignore[index,operator]
+                grads[k][1][...] += own[1] * mask  # type: ignore[index,operator]
         if layer and trained.dropped:
-            dx *= trained.dropped[layer - 1]
-            dx *= 1 / (1 - dropout)
-        dy = dx
+            below *= trained.dropped[layer - 1]
+            below *= 1 / (1 - dropout)
+        dy = below

@@ -220,7 +220,7 @@ class Batches:
         Raises
         ------
         ValueError
-            It is of other data, or of batches of another size. Nothing is changed then.
+            It is of other data, or of batches of another size, or a number is out of range. Nothing is changed then.
         """
         current = self.state_dict()
         if state.keys() != current.keys():
@@ -228,4 +228,7 @@ class Batches:
         for name in "rows", "batch_size", "shuffle":
             if state[name] != current[name]:
                 raise ValueError(f"{name}: expected {state[name]}, as in the state, got {current[name]}")
-        self._entropy, self.epoch, self.position = (int(state[name]) for name in ("entropy", "epoch", "position"))
+        numbers = [as_size(name, state[name], 0) for name in ("entropy", "epoch", "position")]
+        if numbers[2] > len(self):
+            raise ValueError(f"position: expected at most {len(self)}, the number of batches, got {numbers[2]}")
+        self._entropy, self.epoch, self.position = numbers

@@ -36,6 +36,7 @@ from .options import (
     time_steps,
     weigh_classes,
 )
+from .resume import resume as resume_from
 from .truncated import as_windows
 from .update import Update
 
@@ -236,5 +237,5 @@ def fit(
         metrics=named, validation=validated, truncate=windows, monitor=monitor, options=options,
     )  # fmt: skip
     if resume and checkpoint is not None and os.path.exists(checkpoint.path):
-        training.resume(checkpoint.path, schedule)
+        resume_from(training, checkpoint.path, schedule)
     return training.run(epochs)

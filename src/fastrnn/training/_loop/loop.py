@@ -4,15 +4,13 @@
 import math
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ...io._checkpoints import read_checkpoint
 from .._data.batch import Batch
 from .._data.source import EpochReader
 from .._hooks.hook import Hook, Step
-from .._state.checkpoints import restore_checkpoint
-from .._state.differences import differences_of_fit, warning_of
+from .._state.differences import as_json
 from .._state.history import History
 from .._state.parameters import random_states, set_random_states
 from .blame import note_row
@@ -67,6 +65,7 @@ class Training:
         self.history, self.means = History(), Means()
         self.epochs = 0  # the number of the last one
         self.steps, self.seconds = 0, 0.0  # updates so far; of this epoch
+        self.check_batch: Callable[[Batch], None] | None = None  # of the batch within which it resumes
         self.interrupts = Interrupts()
         self.commit(Cursor(data.state_dict()))
 
@@ -169,6 +168,8 @@ class Training:
         """The batches that remain of this epoch, with their windows, and the cursor after each window."""
         before, start, first = self.data.state_dict(), self.cursor.start, self.cursor.first
         for batch in self.data.epoch():
+            if start and self.check_batch is not None:
+                self.check_batch(batch)
             after = self.data.state_dict()
             for window in windows(self.objective, batch, self.truncate, start, first):
                 yield batch, window, Cursor(after) if window.last else Cursor(before, window.stop, window.first)
@@ -214,30 +215,21 @@ class Training:
             "place": self.cursor._asdict(),
             "history": dict(self.history),
             "means": self.means.state_dict(),
-            "options": self._options(),
+            "options": self.all_options(),
         }
         for hook in self.hooks:
             state |= hook.state_dict()
         return state
 
-    def _options(self) -> dict[str, Any]:
-        return {**self.options, "columns": self.columns, "monitor": self.monitor}
+    def all_options(self) -> dict[str, Any]:
+        """The options of `fit`, with the columns of the history and which of them is watched."""
+        return as_json(self.options) | {"columns": self.columns, "monitor": self.monitor}
 
-    def resume(self, path: str, schedule: Any) -> None:
-        """Continue from a checkpoint. Nothing is changed unless all of it fits; a warning names other options."""
-        content = read_checkpoint(path)
-        state = content.get("training", {})
-        if "place" not in state:
-            raise ValueError(f"{path}: expected a checkpoint that fit wrote, got one of save_checkpoint alone")
-        found = differences_of_fit(path, content, self._options(), schedule)
-        self.data.load_state_dict(state["place"]["feed"])
-        found = restore_checkpoint(path, self.model, self.optimizer, schedule)[1] + found
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a `state_dict`; the data are there already, and so are the model and its optimizer."""
         self.history.update(state["history"])
         self.means.load_state_dict(state["means"])
         for hook in self.hooks:
             hook.load_state_dict(state)
         self.steps, self.seconds = state["step"], state["seconds"]
         self.commit(Cursor(**state["place"]))
-        if found:
-            remedy = "call load_checkpoint, set them and call fit without resume"
-            warnings.warn(warning_of(path, found, remedy), stacklevel=3)  # the caller of fit

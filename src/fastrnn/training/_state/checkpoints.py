@@ -3,6 +3,8 @@
 
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..._engine.arguments import as_path, as_positive, as_size
@@ -12,12 +14,14 @@ from ...optim import Optimizer, Schedule
 from .differences import Difference, differences_of_parts, options_of_schedule, warning_of
 from .parameters import (
     architecture_of,
+    check_random_states,
     difference_from,
     load_parameters,
     parameters_of,
     random_states,
     set_random_states,
 )
+from .shape import CHECKPOINT
 
 
 class Checkpoint:
@@ -70,6 +74,7 @@ def save_checkpoint(
     Parameters
     ----------
     path : str or os.PathLike
+        It is replaced as a whole or not at all, as by `save`.
     model : Layer
         Its parameters, and the random generators of dropout.
     optimizer : Optimizer, optional
@@ -82,7 +87,7 @@ def save_checkpoint(
     TypeError
         `path` is not a path, or something cannot be written.
     ValueError
-        There are too many arrays for a file (tens of thousands).
+        There are too many arrays for a file (tens of thousands), or too deeply nested layers or lists.
     OSError
         The file cannot be written, for instance because the disk is full. An older file of that name is unchanged.
 
@@ -97,8 +102,11 @@ def save_checkpoint(
     ...     fr.load_checkpoint(path, model, adam)
     {'epoch': 3}
     """
-    content = _content_of(model, {"optimizer": optimizer, "schedule": schedule})
-    write_checkpoint(path, content | {"training": training})
+    try:
+        content = _content_of(model, {"optimizer": optimizer, "schedule": schedule})
+        write_checkpoint(path, content | {"training": training})
+    except RecursionError:
+        raise ValueError("model, training: nested too deeply for a file") from None
 
 
 def load_checkpoint(
@@ -133,23 +141,31 @@ def load_checkpoint(
         optimizer, such as `lr` and `weight_decay`, are now those in the checkpoint; set them to change them. The
         options of the schedule are still its own.
     """
-    training, found = restore_checkpoint(path, model, optimizer, schedule)
+    content = read_content(path)
+    with naming(path):
+        found = restore(content, model, optimizer, schedule)
     if found:
         warnings.warn(warning_of(path, found, "set them after load_checkpoint"), stacklevel=2)
-    return training
+    return content["training"]
 
 
-def restore_checkpoint(
-    path: PathType, model: Any, optimizer: Optimizer | None, schedule: Schedule | None
-) -> tuple[dict[str, Any], list[Difference]]:
-    """`load_checkpoint`, with the options that differ in place of a warning."""
-    content, parts = read_checkpoint(path), {"optimizer": optimizer, "schedule": schedule}
+def read_content(path: PathType) -> dict[str, Any]:
+    """The content of a checkpoint, which has the shape of one."""
+    content = read_checkpoint(path)
+    with naming(path):
+        CHECKPOINT("", content)
+    return content
+
+
+@contextmanager
+def naming(what: PathType) -> Iterator[None]:
+    """A context in which an error is that of a file, or of a part of it, whose name a ValueError then begins with."""
     try:
-        return content["training"], _restore(content, model, parts)
-    except (KeyError, AttributeError, TypeError, OverflowError) as error:
-        raise ValueError(f"{path}: not what save_checkpoint wrote ({type(error).__name__}: {error})") from error
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        yield
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{what}: {error}") from error
+    except RecursionError:
+        raise ValueError(f"{what}: nested too deeply") from None
 
 
 def _content_of(model: Any, parts: dict[str, Any]) -> dict[str, Any]:
@@ -169,8 +185,11 @@ def _content_of(model: Any, parts: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def _restore(content: dict[str, Any], model: Any, parts: dict[str, Any]) -> list[Difference]:
-    """Load all of it, or nothing. Returns how the options differed."""
+def restore(
+    content: dict[str, Any], model: Any, optimizer: Optimizer | None, schedule: Schedule | None
+) -> list[Difference]:
+    """Bring all parts to the state in a checkpoint, or none. Returns how the options differed."""
+    parts = {"optimizer": optimizer, "schedule": schedule}
     before = _content_of(model, parts)
     if difference := difference_from(content["architecture"], model):
         raise ValueError(f"model: expected the architecture of the checkpoint, got another{difference}")
@@ -178,6 +197,7 @@ def _restore(content: dict[str, Any], model: Any, parts: dict[str, Any]) -> list
         saved = content.get(name, {"type": "none"})["type"]
         if part is not None and type(part).__name__ != saved:
             raise ValueError(f"{name}: expected {saved}, as in the checkpoint, got {type(part).__name__}")
+    check_random_states(model, content["random"])
     found = differences_of_parts(content, **parts)
     try:
         _load(content, model, parts)
@@ -188,10 +208,12 @@ def _restore(content: dict[str, Any], model: Any, parts: dict[str, Any]) -> list
 
 
 def _load(content: dict[str, Any], model: Any, parts: dict[str, Any]) -> None:
-    load_parameters(model, content["model"])
+    with naming("model"):
+        load_parameters(model, content["model"])
     set_random_states(model, content["random"])
     for name, part in parts.items():
         if part is not None:
-            part.load_state_dict(content[name]["state"])
+            with naming(name):
+                part.load_state_dict(content[name]["state"])
     if isinstance(parts["optimizer"], Optimizer):
         parts["optimizer"].begun = content["optimizer"].get("begun")  # an earlier version did not write it

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from reprlib import repr as short
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ...nn._configurable import Configurable, options_of
 from ...optim import Optimizer, Schedule
 from ...optim._groups import hyperparameters_of, numbers_of
@@ -74,13 +76,24 @@ def _of_optimizer(
         first, own = begun.get(name, used), given[name]
         if name == "lr":  # a schedule sets it, and it begins where the schedule began
             first = begun.get("lr", own)  # what is unknown is no difference
-            if saved_schedule is not None:
-                first = saved_schedule["state"].get("initial_lr", own)
+            if saved_schedule is not None and "initial_lr" in saved_schedule["state"]:
+                first = scalar("initial_lr", saved_schedule["state"])
+            elif saved_schedule is not None:
+                first = own
             if schedule is not None:
                 used, own = first, getattr(schedule, "initial_lr", first)
         if own not in (first, used):
             found.append(Difference(f"optimizer.{name}", used, own, kept=True))
     return found
+
+
+def as_json(value: Any) -> Any:
+    """An option as a file gives it back, with lists in place of tuples and of what NumPy has for numbers."""
+    if isinstance(value, Mapping):
+        return {name: as_json(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in value]
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
 def options_of_schedule(schedule: Any) -> dict[str, Any]:
@@ -130,9 +143,10 @@ def differences_of_fit(
             raise ValueError(f"{path}: {name}: expected {saved[name]!r}, as in the checkpoint, got {given[name]!r}")
     truncate = given["truncate"]
     if state["place"]["start"] and (truncate is None or saved.get("truncate", truncate) != truncate):
-        expected = saved.get("truncate", "k1 or (k1, k2)")
+        expected, start = saved.get("truncate") or "k1 or (k1, k2)", state["place"]["start"]
         raise ValueError(
-            f"{path}: truncate: expected {expected}, as in the checkpoint, which is within a batch, got {truncate}"
+            f"{path}: truncate: expected {expected}, as in the checkpoint, which is at step {start} of a batch, got "
+            f"{truncate}"
         )
     names = [name for name in given if name not in FIXED and saved.get(name, given[name]) != given[name]]
     if "seed" in names and None in (saved["seed"], given["seed"]):  # None asks for no order of its own

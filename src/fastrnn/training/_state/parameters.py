@@ -6,11 +6,19 @@ from collections.abc import Mapping
 from reprlib import repr as short
 from typing import Any
 
+import numpy as np
+
 from ..._engine.arguments import Array
 from ...io._custom import bare_name
 from ...io._references import SAME_AS, describe
 from ...nn._layer import Layer, every_layer
 from ...nn._options import described
+from ...optim._state import check_names
+from ...optim._trainable import check_like
+from .shape import wrong
+
+# Of the numbers in the state of a bit generator, below which one is; NumPy checks none, and some are positions.
+LIMITS = {"state": 1 << 128, "inc": 1 << 128, "has_uint32": 2, "uinteger": 1 << 32, "pos": 625, "buffer_pos": 5}
 
 
 def architecture_of(model: Any) -> dict[str, Any]:
@@ -66,6 +74,9 @@ def load_parameters(model: Any, parameters: Mapping[str, Array]) -> None:
     if isinstance(model, Layer):
         model.load_state_dict(parameters)
         return
+    check_names(parameters, model.params)
+    for name, p in model.params.items():
+        check_like(name, parameters[name], p)
     for name, p in model.params.items():
         p[...] = parameters[name]
 
@@ -79,3 +90,33 @@ def set_random_states(model: Any, states: list[Any]) -> None:
     """Set the random generators to these states."""
     for layer, state in zip(every_layer(model), states, strict=True):
         layer.random_state = state
+
+
+def check_random_states(model: Any, states: list[Any]) -> None:
+    """Raise ValueError unless they are states of the random generators that a model has."""
+    current = random_states(model)
+    if len(states) != len(current):
+        raise wrong("random", f"a list of {len(current)}, as many as layers", states)
+    for k, pair in enumerate(zip(current, states, strict=True)):
+        _check_random_state(f"random/{k}", "", *pair)
+
+
+def _check_random_state(place: str, name: str, current: Any, saved: Any) -> None:
+    """Compare a part of the state of a generator, under its name, with the same part of the present state.
+
+    A layer without a generator, whose state is None, ignores any.
+    """
+    if isinstance(current, dict):
+        if not isinstance(saved, dict) or saved.keys() != current.keys():
+            raise wrong(place, f"a dict of {', '.join(current)}", saved)
+        for key in current:
+            _check_random_state(f"{place}/{key}", key, current[key], saved[key])
+    elif isinstance(current, np.ndarray):
+        if not isinstance(saved, np.ndarray) or (saved.dtype, saved.shape) != (current.dtype, current.shape):
+            raise wrong(place, f"{current.dtype} of shape {current.shape}", saved)
+    elif isinstance(current, int):
+        limit = LIMITS.get(name, 1 << 64)
+        if type(saved) is not int or not 0 <= saved < limit:
+            raise wrong(place, f"an integer from 0 to {limit - 1}", saved)
+    elif isinstance(current, str) and not (isinstance(saved, str) and saved == current):
+        raise wrong(place, repr(current), saved)

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * limits.h - the sizes at which a call changes its way: what is divided among threads, blocked, or cut into pieces.
+ *
+ * LIMIT(usual, small): a build with FR_SMALL_LIMITS has the second, so that calls of a few rows and steps take every
+ * way that large ones take. It is for tests: it is slow, and sums over time are cut, and so rounded, elsewhere. */
+#if defined FR_SMALL_LIMITS
+#define LIMIT(usual, small) (small)
+#else
+#define LIMIT(usual, small) (usual)
+#endif
+
+enum {
+    /* team.h: the barrier */
+    CROWDED = LIMIT(8, 1),   /* waits in a row on a shared core, after which one thread is faster than the team */
+    SPINS = LIMIT(1500, 50), /* 20 us (a pause of 45 cycles, Zen) to 70 us (140, since Skylake) */
+    WATCHED = LIMIT(62, 3),  /* threads that record their core, at most */
+
+    /* plan.h: how a call is divided among threads */
+    SERIAL_FLOP = LIMIT(2000000, 1), /* below it, waking a team costs more than the work; half is a thread's share */
+    BARRIER_FLOP = LIMIT(60000, 0),  /* of each thread in a step: worth a barrier, about 0.2 us */
+    L2_BYTES = LIMIT(1 << 20, 1 << 14),
+
+    /* forward.h */
+    ROW_BLOCK = LIMIT(96, 13), /* rows that go through time together: each weight is reused, and L1 and L2 suffice */
+    CHUNK_BYTES = LIMIT(192 * 1024, 4096), /* of tiles: written and read once per chunk, they should stay in L2 */
+    SHORT_CHUNK = LIMIT(32, 3), /* steps, where threads meet at each: a crowded team is given up between chunks */
+
+    /* backward.h, grads.h */
+    CHUNK_ROWS = LIMIT(512, 24), /* tape rows between two updates of the weights' gradients: dgates still in L2 or L3 */
+    GRAD_ROWS = LIMIT(256, 16),  /* k of their products: panels of x and h of this many rows fit L2 */
+    DX_ROWS = LIMIT(48, 12),     /* rows of dx at a time, a multiple of every tile; at most ROW_BLOCK */
+
+    /* pack.h, update.h: how many threads, as above */
+    TEAM_PACK_BYTES = LIMIT(1 << 19, 1 << 10), /* some 100 us for one thread; half is a thread's share */
+    UPDATE_SHARE = LIMIT(1 << 15, 4)           /* elements of a thread's share: 15 us of Adam */
+};
+
+/* plan.h: steps of a piece. The caller checks for Ctrl-C between pieces, so one should take a tenth of a second on the
+ * slowest machine that runs this engine, at some 2.5e9 operations a second for each element of a vector; and not much
+ * less, because starting a team costs time where cores are shared with other processes. Besides its products a step
+ * takes as long as STEP_FLOP operations. */
+#define PIECE_FLOP LIMIT(2.5e8 * VL, 1e5)
+#define STEP_FLOP 1500.0
