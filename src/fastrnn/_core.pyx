@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# cython: language_level=3, boundscheck=False, wraparound=False
+# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
 """The bindings of csrc/fastrnn.h: one module in several files, _binding/*.pxi.
 
 They take pointers, release the GIL, call C in pieces short enough for Ctrl-C, and turn error codes into exceptions. C
@@ -9,6 +9,8 @@ path and the stepper check all that their callers would, and the fast path alloc
 them would take longer than they do. Packed weights belong to the bindings too, because when they are stale is a
 question of object lifetimes. Constructors are `__cinit__`, which runs exactly once, so no object exists without what it
 needs.
+
+Without the GIL, what several threads share is read and replaced in critical sections. With it they are nothing.
 """
 from time import perf_counter
 
@@ -22,8 +24,22 @@ from libc.string cimport memcmp, memcpy, memset
 
 from fastrnn._core cimport *
 
+cdef extern from *:
+    """
+    /* Whether at most n references to an object exist. Without the GIL, those that its own thread took are counted apart
+     * from the others. While a reference moves from one thread to another, only its own thread can tell their sum. */
+    static int has_references_at_most(PyObject *o, Py_ssize_t n)
+    {
+    #if defined Py_GIL_DISABLED
+        if (!_Py_IsOwnedByCurrentThread(o))
+            return 0;
+    #endif
+        return Py_REFCNT(o) <= n;
+    }
+    """
+    bint has_references_at_most(PyObject *o, Py_ssize_t n) noexcept
+
 cdef extern from "Python.h":
-    Py_ssize_t Py_REFCNT(PyObject *o)
     bint PyObject_CheckBuffer(object)
     bint PyBuffer_IsContiguous(const Py_buffer *view, char order)
 

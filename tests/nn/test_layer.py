@@ -55,6 +55,17 @@ def test_backward_adds(case, make, dtype):
     assert dx is dx_again is None or (dx == dx_again).all()
 
 
+def test_backward_is_for_one_thread_at_a_time(case, make):
+    """A call while another one runs is refused, adds nothing, and leaves its tape as it is."""
+    layer, x = make(), inputs(case)
+    y, *_, tape = layer.forward(*each(x))
+    with layer._in_backward, pytest.raises(RuntimeError, match="backward: expected one call at a time"):
+        layer.backward(tape, np.ones_like(y))
+    assert not any(grad.any() for grad in layer.grads.values())
+    layer.backward(tape, np.ones_like(y))
+    assert all(grad.any() for grad in layer.grads.values())
+
+
 def test_gradients_are_those_of_the_parameters_of_the_forward_pass(case, make, dtype):
     """Parameters that change between forward and backward change no gradient: not by a bit."""
     layer, x = make(dtype), inputs(case, dtype)

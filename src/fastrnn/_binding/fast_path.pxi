@@ -19,7 +19,7 @@ cdef Block run_whole(Weights weights, fr_forward_args *a, Py_ssize_t T, Py_ssize
         return None
     if workspace is None or workspace.nbytes < nbytes:
         workspace = Block(nbytes)
-    a.pack, a.workspace, a.state_update = pack.for_forward(d.n_threads), workspace.at, weights.state_update.c
+    a.pack, a.workspace, a.state_update = pack.packed_for(FR_FORWARD, d.n_threads), workspace.at, weights.state_update.c
     a.s_lo, a.s_hi = 0, T
     with nogil:
         code = fr_forward(&d, a)

@@ -17,7 +17,7 @@ cdef class Slot:
 
     cdef bint referred_to_elsewhere(self) noexcept:
         """Views and exported buffers refer to the array that they look into."""
-        return Py_REFCNT(<PyObject *>self.array) > 2
+        return not has_references_at_most(<PyObject *>self.array, 2)
 
     cdef bint intact(self):
         """Is it still writable, and of the shape, the numbers and the order that it had when it was taken?"""
@@ -58,8 +58,10 @@ cdef class Arrays:
 
     def __getitem__(self, name):
         cdef Slot slot = self.slots[name]
-        slot.given += 1
-        return slot.array
+        array = slot.array  # referred to before it is counted, so that a thread in between sees one or the other
+        with cython.critical_section(slot):
+            slot.given += 1
+        return array
 
     def __setitem__(self, name, value):
         array = self[name]

@@ -112,16 +112,17 @@ cdef Py_ssize_t tape_rows(const fr_desc *d) noexcept:
 
 cdef Block workspace_for(Pack pack, const fr_desc *d, fr_pass which):
     """The workspace of the latest call with these weights, if it is large enough and not in use; else a new one."""
+    cdef Block block
     cdef size_t nbytes
     check(fr_workspace_bytes(d, which, &nbytes))
-    cdef Block block = pack.workspace
-    pack.workspace = None
+    with cython.critical_section(pack):
+        block, pack.workspace = pack.workspace, None
     return Block(nbytes) if block is None or block.nbytes < nbytes else block
 
 
 cdef void keep_workspace(Pack pack, Block block) noexcept:
-    if block.nbytes <= SPARE_BYTES:
-        pack.workspace = block
+    with cython.critical_section(pack):
+        pack.workspace = block if block.nbytes <= SPARE_BYTES else None
 
 
 def forward(Pack pack not None, Recurrence recurrence not None, x, y, initial, final, tape):
@@ -144,7 +145,7 @@ def forward(Pack pack not None, Recurrence recurrence not None, x, y, initial, f
     a.h_0, a.c_0, a.h_n, a.c_n = h_0.at(), c_0.at(), h_n.at(), c_n.at()
     a.gates, a.c, a.state_update = gates.at(), tape_c.at(), recurrence.state_update.c
     cdef Block workspace = workspace_for(pack, &d, FR_FORWARD)
-    a.pack, a.workspace = pack.for_forward(d.n_threads), workspace.at
+    a.pack, a.workspace = pack.packed_for(FR_FORWARD, d.n_threads), workspace.at
     a.s_lo = 0
     while True:
         a.s_hi = fr_forward_piece(&d, a.s_lo)
@@ -204,7 +205,7 @@ def backward(Pack pack not None, Recurrence recurrence not None, saved, upstream
     cdef list held_grads = read_grads(pack, &d, grads, &a)
     a.state_update = recurrence.state_update.c
     cdef Block workspace = workspace_for(pack, &d, FR_BACKWARD)
-    a.pack, a.workspace = pack.for_backward(d.n_threads), workspace.at
+    a.pack, a.workspace = pack.packed_for(FR_BACKWARD, d.n_threads), workspace.at
     a.s_hi = d.T
     while True:
         a.s_lo = fr_backward_piece(&d, a.s_hi)

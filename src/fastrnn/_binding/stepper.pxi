@@ -15,12 +15,16 @@ cdef class Exclusive:
         self.enter()
 
     def __exit__(self, *exception):
-        self.in_use = False
+        with cython.critical_section(self):
+            self.in_use = False
 
     cdef int enter(self) except -1:
-        if self.in_use or self.running:
+        cdef bint refused
+        with cython.critical_section(self):
+            refused = self.in_use or self.running
+            self.in_use = True
+        if refused:
             raise RuntimeError(self.refusal)
-        self.in_use = True
         return 0
 
     def __reduce__(self):
@@ -129,7 +133,8 @@ cdef class Stepper(Exclusive):
             try:
                 self.run(&vx, &vy)
             finally:
-                self.in_use = self.running = False
+                with cython.critical_section(self):
+                    self.in_use = self.running = False
             return True
         finally:
             PyBuffer_Release(&vx)

@@ -15,13 +15,13 @@ cdef class Pack:
     cdef fr_cell_info cell
     cdef void *part[4]  # copies of w_ih, w_hh, b_ih, b_hh; NULL where there is none
     cdef list blocks  # their owners
-    cdef Block forward, backward
-    cdef Block forward_memory, backward_memory  # of stale packed weights, for the next
+    cdef list packed  # a Block for each fr_pass; None until it is needed
+    cdef list memory  # of stale packed weights, for the next
     cdef Block workspace  # of the latest call, for the next
     cdef readonly list spare  # arrays of used tapes, for the next: see functional.py
 
     def __cinit__(self):
-        self.spare = []
+        self.packed, self.memory, self.spare = [None, None], [None, None], []
 
     # Packing runs without the GIL, so another thread may pack the same weights: the first result is kept, because its
     # pointer may be in use. A lock could be inherited locked by a child of fork.
@@ -36,40 +36,38 @@ cdef class Pack:
             fr_pack(&d, which, self.part[0], self.part[1], self.part[2], self.part[3], block.at)
         return block
 
-    cdef void *for_forward(self, int n_threads) except NULL:
-        cdef Block made, memory
-        if self.forward is None:
-            memory, self.forward_memory = self.forward_memory, None
-            made = self.pack_for(FR_FORWARD, n_threads, memory)
-            if self.forward is None:
-                self.forward = made
-        return self.forward.at
-
-    cdef void *for_backward(self, int n_threads) except NULL:
+    cdef void *packed_for(self, fr_pass which, int n_threads) except NULL:
         """From the copies, not from the arrays: a backward pass uses the weights of its forward pass."""
-        cdef Block made, memory
-        if self.backward is None:
-            memory, self.backward_memory = self.backward_memory, None
-            made = self.pack_for(FR_BACKWARD, n_threads, memory)
-            if self.backward is None:
-                self.backward = made
-        return self.backward.at
+        cdef Block block, memory = None
+        with cython.critical_section(self):
+            block = self.packed[<int>which]
+            if block is None:
+                memory, self.memory[<int>which] = self.memory[<int>which], None
+        if block is None:
+            block = self.pack_for(which, n_threads, memory)
+            with cython.critical_section(self):
+                if self.packed[<int>which] is None:
+                    self.packed[<int>which] = block
+                else:
+                    block = self.packed[<int>which]
+        return block.at
 
-    cdef void discard(self) noexcept:
+    cdef int discard(self) except -1:
         """Forget the packed weights, but keep their memory."""
-        if self.forward is not None:
-            self.forward_memory, self.forward = self.forward, None
-        if self.backward is not None:
-            self.backward_memory, self.backward = self.backward, None
+        for which in range(2):
+            if self.packed[which] is not None:
+                self.memory[which], self.packed[which] = self.packed[which], None
+        return 0
 
 
 cdef class Weights:
     """The parameter arrays of one layer and direction, and their latest Pack.
 
     Parameters may be written at any time through any reference, so a Pack is used only after its copies have been
-    compared with the arrays, byte for byte. The comparison is skipped only when a write is impossible: when no array
-    has been given out since the last comparison, and nothing else referred to one then, not even weakly, or does now.
-    What was given out and is gone cannot come back without a reference; a raw address can (`ctypes`).
+    compared with the arrays, byte for byte. The comparison is skipped only when a write is impossible: when nothing
+    else referred to an array at the last comparison, not even weakly, and none has been given out since. What was given
+    out and is gone cannot come back without a reference; a raw address can (`ctypes`). Without the GIL, only the thread
+    that made the arrays can tell whether something refers to them.
 
     Parameters
     ----------
@@ -147,35 +145,49 @@ cdef class Weights:
         return times
 
     cdef Pack current_pack(self):
-        cdef Py_ssize_t given = self.given()
-        elsewhere = self.referred_to_elsewhere()
-        if (self.latest is not None and self.latest.desc.isa == current_isa and not elsewhere
-                and given == self.checked_at):
-            return self.latest
+        cdef Pack pack
+        cdef Py_ssize_t checked_at, given = self.given()  # before references are counted: see `Arrays`
+        cdef bint elsewhere
+        with cython.critical_section(self):
+            pack, checked_at = self.latest, self.checked_at
+        if pack is not None and pack.desc.isa == current_isa and given == checked_at:
+            return pack
+        # Before the comparison: who refers to an array may write it. A weak reference is made from another one.
+        elsewhere = self.referred_to_elsewhere() or self.referred_to_weakly()
         arrays = self.hold_all()
-        cdef Pack pack = self.latest if self.unchanged(arrays) else self.copy(arrays)
-        # A weak reference is made from another one, so there is none where the comparison is skipped.
-        self.latest, self.checked_at = pack, -1 if elsewhere or self.referred_to_weakly() else given
+        if not self.unchanged(pack, arrays):
+            pack = None  # one reference less, so that its memory may be used again
+            pack = self.copy(arrays)
+        with cython.critical_section(self):
+            self.latest, self.checked_at = pack, -1 if elsewhere else given
         return pack
 
-    cdef bint unchanged(self, list arrays):
+    cdef bint unchanged(self, Pack pack, list arrays):
         cdef Array array
-        if self.latest is None or self.latest.desc.isa != current_isa:
+        if pack is None or pack.desc.isa != current_isa:
             return False
         for k, array in enumerate(arrays):
-            if array.held and memcmp(array.at(), self.latest.part[<int>k], array.view.len):
+            if array.held and memcmp(array.at(), pack.part[<int>k], array.view.len):
                 return False
         return True
 
+    cdef Pack reusable(self):
+        """The latest Pack, no longer the latest, if nothing else refers to it any more."""
+        cdef Pack pack = None
+        with cython.critical_section(self):
+            if (self.latest is not None and self.latest.desc.isa == current_isa
+                    and has_references_at_most(<PyObject *>self.latest, 1)):
+                pack, self.latest = self.latest, None
+        return pack
+
     cdef Pack copy(self, list arrays):
-        """The arrays as they are now, in the memory of the latest Pack if nothing else refers to it any more."""
-        cdef Pack pack
+        """The arrays as they are now."""
+        cdef Pack pack = self.reusable()
         cdef Array array
-        if self.latest is not None and self.latest.desc.isa == current_isa and Py_REFCNT(<PyObject *>self.latest) == 1:
-            pack = self.latest
-            pack.discard()
-        else:
+        if pack is None:
             pack = self.new_pack(arrays)
+        else:
+            pack.discard()
         for k, array in enumerate(arrays):
             if array.held:
                 memcpy(pack.part[<int>k], array.at(), array.view.len)

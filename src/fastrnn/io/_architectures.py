@@ -4,7 +4,6 @@
 A file may say anything, so every key and every value is checked before anything is built.
 """
 
-import warnings
 from collections.abc import Generator, Iterator, Mapping
 from reprlib import repr as short  # a value from a file may have megabytes
 from typing import Any, TypeAlias
@@ -16,6 +15,7 @@ from ..nn._configurable import options_of
 from ..nn._layer import Layer, every_layer, prefix_of
 from ..nn._options import Seed, kind_of, type_name
 from ..nn._signal import misfit
+from ..nn._warnings import made_again, warn
 from ._custom import Find, check_json, finder, is_declared, own_classes, same_json
 from ._references import SAME_AS, Places, children_in, describe, inside, is_reference, with_children
 
@@ -69,8 +69,7 @@ def check_own(model: Layer, architecture: dict[str, Any]) -> None:
             check_json(layer)
     find = finder(classes)
     try:
-        with warnings.catch_warnings():  # the original has warned
-            warnings.simplefilter("ignore")
+        with made_again():
             entries = {name: (dtype, shape) for name, dtype, shape in parameters(architecture, find)}
             again = build(architecture, find)
         same = describe(again) == architecture and _shapes(again) == _shapes(model) == entries
@@ -206,5 +205,5 @@ def _sequential(kind: type[nn.Sequential], layers: list[Layer], names: list[str]
     if problem := misfit(layers, ("features",)):
         raise ValueError(f"architecture: {problem}")
     if problem := misfit(layers):
-        warnings.warn(f"this model would be refused today: {problem}", stacklevel=2)
+        warn(f"this model would be refused today: {problem}", stacklevel=2)
     return kind._composed(*((), dict(zip(names, layers, strict=True))) if names else (tuple(layers), {}))

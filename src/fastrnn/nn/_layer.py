@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The contract of every layer: options, parameters and gradients, a call, a forward and a backward pass."""
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,6 +15,7 @@ from ._printed import Printed
 from ._signal import Interface
 from ._state_dict import load_entries, renamed
 from ._tape import Tape, has_gradient, open_tape
+from ._warnings import made_again
 
 Shapes = Iterator[tuple[str, tuple[int, ...]]]
 
@@ -227,8 +227,7 @@ class Layer(Parametrized, Interface, Printed, ABC):
 
 def rebuilt(kind: type, config: dict[str, Any], state_dict: dict[str, Array], random_state: Any) -> Layer:
     """A layer of a class and a config, with these parameters."""
-    with warnings.catch_warnings():  # the original has warned
-        warnings.simplefilter("ignore")
+    with made_again():
         layer = kind(**config)
     layer.load_state_dict(state_dict)
     layer.random_state = random_state

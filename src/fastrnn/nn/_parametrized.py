@@ -7,10 +7,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._engine import passes
 from .._engine.arguments import Array, as_array
 from .._engine.passes import Arrays
 from ._configurable import Configurable
 from ._parameters import NamedArrays, Parameters
+
+_IN_BACKWARD = (
+    "backward: expected one call at a time, since it adds into grads, got another from a second thread; "
+    "make a copy of the layer for each thread"
+)
 
 
 class Parametrized(Configurable):
@@ -31,6 +37,7 @@ class Parametrized(Configurable):
         self._grad_arrays: Arrays = Arrays()
         self._params: NamedArrays = Parameters(self._arrays)
         self._grads: NamedArrays = Parameters(self._grad_arrays)
+        self._in_backward = passes.exclusive(_IN_BACKWARD)
 
     def add_parameters(self, **arrays: ArrayLike) -> None:
         """Make parameters of copies of arrays, in the layer's dtype, with gradients of 0.

@@ -15,7 +15,7 @@ from ._masked import without_masked
 from ._option import KW_ONLY
 from ._options import DType, Flag
 from ._signal import Axes
-from ._tape import Tape
+from ._tape import Tape, exclusive
 
 
 class Pool(Layer):
@@ -89,6 +89,7 @@ class Pool(Layer):
         tape._kept = kept
         return y, tape
 
+    @exclusive
     def backward(self, tape: Tape, dy: ArrayLike) -> Array:
         """The gradient of x, of x's shape; 0 at steps that do not count."""
         ((layout, (T, N, F), lengths, saved), dy), kept = self._opened(tape, dy), tape._kept

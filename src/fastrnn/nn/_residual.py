@@ -18,7 +18,7 @@ from ._signal import Axes, Signal
 from ._stateful import State, StatefulLayer
 from ._stateless import StatelessLayer
 from ._streams.residual import ResidualStream
-from ._tape import Tape, add_extras, open_tape
+from ._tape import Tape, add_extras, exclusive, open_tape
 
 Inner = TypeVar("Inner", bound=Layer, covariant=True)
 
@@ -138,6 +138,7 @@ class Residual(Container, Generic[Inner]):
         y = without_padding(x + y, padding)
         return y, state, Tape(self, (inner, padding), y.shape) if training else None
 
+    @exclusive
     def apply_backward(self, tape: Tape, dy: Any, dstate: Any) -> tuple[Array, Any]:
         ((inner, padding), dy), kept = self._opened(tape, dy, others=dstate), tape._kept
         dy = dy if kept is None else kept.gradient(dy)

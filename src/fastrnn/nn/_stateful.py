@@ -14,7 +14,7 @@ from ._option import KW_ONLY
 from ._options import DType
 from ._results import checked_gradients, checked_output, checked_tuple
 from ._signal import Axes
-from ._tape import Tape, add_extras, inner_tapes
+from ._tape import Tape, add_extras, exclusive, inner_tapes
 
 State = TypeVar("State")
 
@@ -107,6 +107,7 @@ class StatefulLayer(Layer, Generic[State]):
         tape._kept = kept
         return y, final, tape
 
+    @exclusive
     def backward(self, tape: Tape, dy: ArrayLike | None, dstate: State | None = None) -> tuple[Any, State]:
         """Back-propagation through time; the gradients of the parameters are added into `grads`.
 

@@ -12,7 +12,7 @@ from ._layer import Layer
 from ._option import KW_ONLY
 from ._options import DType
 from ._results import checked_gradients, checked_output
-from ._tape import Tape, add_extras, inner_tapes
+from ._tape import Tape, add_extras, exclusive, inner_tapes
 
 
 class StatelessLayer(Layer):
@@ -69,6 +69,7 @@ class StatelessLayer(Layer):
         y, saved = checked_output(self, self._forward(x, training=True), ("y", "saved"))
         return y, Tape(self, (saved,), y.shape, x.shape)
 
+    @exclusive
     def backward(self, tape: Tape, dy: ArrayLike) -> Any:
         """The gradient of x; those of the parameters are added into `grads`.
 

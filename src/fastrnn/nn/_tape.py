@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a forward pass saves for its backward pass."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+Arguments = ParamSpec("Arguments")
+Layer = TypeVar("Layer", bound=Any)
+Gradients = TypeVar("Gradients")
 
 USED = "tape: it has been used by an earlier backward; a tape can be used once"
 
@@ -73,6 +78,19 @@ def open_tape(tape: Any, layer: Any) -> Any:
     if tape._content is None:
         raise ValueError(USED)
     return tape._content
+
+
+def exclusive(
+    backward: Callable[Concatenate[Layer, Arguments], Gradients],
+) -> Callable[Concatenate[Layer, Arguments], Gradients]:
+    """A method that uses up a tape and adds into `grads`, for one thread at a time: another gets a RuntimeError."""
+
+    @wraps(backward)
+    def alone(self: Layer, *arguments: Arguments.args, **named: Arguments.kwargs) -> Gradients:
+        with self._in_backward:
+            return backward(self, *arguments, **named)
+
+    return alone
 
 
 def has_gradient(gradients: Any) -> bool:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """No test of threads leaves a setting to the next."""
 
+import sys
+
 import pytest
 
 import fastrnn as fr
@@ -12,3 +14,12 @@ def no_setting_left():
     fr.set_num_threads(None)
     yield
     fr.set_num_threads(None)
+
+
+@pytest.fixture
+def many_switches():
+    """With the GIL, threads take turns after every few instructions."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)

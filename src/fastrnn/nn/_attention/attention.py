@@ -14,7 +14,7 @@ from .._layer import Layer, Shapes
 from .._linear import Linear
 from .._option import KW_ONLY
 from .._options import Choice, DType, Flag, OptionalSize, Seed, Size
-from .._tape import Tape, open_tape
+from .._tape import Tape, exclusive, open_tape
 from . import scores
 from .scores import AttentionMemory, MemoryGradients
 
@@ -152,6 +152,7 @@ class Attention(Container):
         context, weights, content = self._run(query, memory, lengths, keep=True)
         return context, weights, Tape(self, content, context.shape)
 
+    @exclusive
     def backward(  # type: ignore[override]
         self, tape: Tape, dcontext: ArrayLike, dweights: ArrayLike | None = None
     ) -> tuple[Array, Array]:

@@ -17,7 +17,7 @@ from .._options import Flag, Sublayer
 from .._recurrent.gru import GRU
 from .._recurrent.lstm import LSTM
 from .._recurrent.rnn import RNN
-from .._tape import Tape, add_extras, open_tape
+from .._tape import Tape, add_extras, exclusive, open_tape
 from . import input_feeding
 from .attention import Attention
 from .checks import check_fit
@@ -191,6 +191,7 @@ class AttentionDecoder(Container):
         y.flags.writeable = False
         return y, state, weights, Tape(self, content, y.shape)
 
+    @exclusive
     def backward(  # type: ignore[override]
         self, tape: Tape, dy: ArrayLike | None, dstate: Any = None, dweights: ArrayLike | None = None
     ) -> tuple[Array, Array, Any]:

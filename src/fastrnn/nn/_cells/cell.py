@@ -13,7 +13,7 @@ from .._layer import Layer
 from .._option import KW_ONLY
 from .._options import DType, Size
 from .._results import check_array, checked_tuple
-from .._tape import Tape
+from .._tape import Tape, exclusive
 
 Parts = tuple[Array, ...]  # the arrays of a state
 
@@ -176,6 +176,7 @@ class Cell(Layer):
         y, after, saved = self.checked_step(x, parts)
         return y, as_state(after), Tape(self, (saved,), y.shape, x.shape)
 
+    @exclusive
     def backward(self, tape: Tape, dy: ArrayLike, dstate: Any = None) -> tuple[Array, Any]:
         """The gradients of x and of the state before the step; those of the parameters are added into `grads`."""
         (saved,), dy = self._opened(tape, dy)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What RNN, LSTM and GRU share: everything but the cell."""
 
-import warnings
 from abc import abstractmethod
 from typing import Any
 
@@ -16,6 +15,7 @@ from .._option import KW_ONLY
 from .._options import DType, Flag, Number, OptionalNumber, Probabilities, Seed, Size
 from .._stateful import State, StatefulLayer
 from .._tape import Tape, open_tape
+from .._warnings import warn
 from . import parameters
 from .regularization import DELTA_CLIP, RECURRENT_DROPOUT, WEIGHT_DROP, ZONEOUT, Regularization
 from .stack import Stack
@@ -61,7 +61,7 @@ class RecurrentBase(StatefulLayer[State]):
 
     def _setup(self, seed: Generator) -> None:
         if self.dropout and self.num_layers == 1:
-            warnings.warn("dropout acts between layers: with num_layers=1 it does nothing", stacklevel=3)
+            warn("dropout acts between layers: with num_layers=1 it does nothing", stacklevel=3)
         self.num_directions: int = 2 if self.bidirectional else 1
         self.cell: Cell = self.cell_of(**self.config())
         self._regularization = Regularization.of(self)

@@ -18,7 +18,7 @@ from .._options import Seed, Size, Sublayer
 from .._recurrent.gru import GRU
 from .._recurrent.lstm import LSTM
 from .._recurrent.rnn import RNN
-from .._tape import Tape, add_extras, open_tape
+from .._tape import Tape, add_extras, exclusive, open_tape
 from .bridge import Bridge, last_recurrent, last_state, with_last_state
 from .checks import as_source_lengths, check_fit, decoder_inputs
 from .stepping import Step, sampled, steps
@@ -193,6 +193,7 @@ class Seq2Seq(Container):
         logits, weights, content = self._run((source, target), (source_lengths, target_lengths), True, sampling)
         return logits, weights, Tape(self, content, logits.shape)
 
+    @exclusive
     def backward(self, tape: Tape, dlogits: ArrayLike) -> Array | None:  # type: ignore[override]
         """The gradient of the source, None where it is tokens; those of the parameters are added into `grads`.
 
