@@ -34,7 +34,13 @@ def test_an_array_that_does_not_fit_is_named(entry, name, damage):
         return
     with pytest.raises((TypeError, ValueError)) as caught:
         call(given)
-    first = "(rows|lengths|first|order)" if entry == "Recurrence" else "[abc], b" if entry == "gemm" else name
+    first = (
+        "(rows|lengths|first|source|start|order)"
+        if entry.startswith("Recurrence")
+        else "[abc], b"
+        if entry == "gemm"
+        else name
+    )
     like = "[pg]" if name == "p" else "[xy]" if entry == "activation" else "[abc]" if entry == "gemm" else name
     sizes = "[xy]|mask|fraction_[hc]|order"  # x says how many steps and rows there are
     expected = f"{sizes}" if name == "x" and entry in ("forward", "backward") else f"{first}|{like}"
@@ -83,6 +89,44 @@ def test_an_order_that_is_none_is_refused(name, values):
         bindings.recurrence(order_arrays() | {name: np.array(values, np.intp)})
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("source", [0, 3, 0]),
+        ("source", [0, -1, 0]),
+        ("source", [2**62, 2, 0]),
+        ("start", [1, 2, 5]),
+        ("start", [0, 3, 5]),
+        ("start", [0, -1, 5]),
+        ("start", [0, 2, 2**62]),
+    ],
+)
+def test_parts_that_lie_outside_of_rows_are_refused(name, values):
+    order = bindings.part_arrays() | {name: np.array(values, np.intp)}
+    bindings.forward(bindings.forward_arrays(), lambda: bindings.recurrence(bindings.part_arrays()))
+    with pytest.raises(ValueError, match=r"^order: expected parts of rows inside \(6, 3\) steps and rows"):
+        bindings.forward(bindings.forward_arrays(), lambda: bindings.recurrence(order))
+
+
+def test_packed_sequences_have_the_places_of_the_tape():
+    columns, update, a = tuple(order_arrays().values()), _core.StateUpdate(), bindings.forward_arrays()
+    packed = _core.Recurrence((*columns, None, None), update, False, 1, True)
+    with pytest.raises(ValueError, match=r"^x: expected \(1, 11, 4\), got \(6, 3, 4\)"):
+        bindings.forward(a, lambda: packed)
+    for steps, error in ((bindings.R, None), (bindings.R - 1, "x"), (bindings.R + 1, "x")):
+        given = a | {"x": ones(1, steps, I), "y": ones(1, steps, H)}
+        if error is None:
+            bindings.forward(given, lambda: packed)
+            with pytest.raises(ValueError, match=r"^y: expected \(1, 11, 5\)"):
+                bindings.forward(given | {"y": ones(1, steps - 1, H)}, lambda: packed)
+        else:
+            with pytest.raises(ValueError, match=r"^x: expected \(1, 11, 4\)"):
+                bindings.forward(given, lambda: packed)
+    for order in (None, tuple(bindings.part_arrays().values())):
+        with pytest.raises(ValueError, match="^order: expected one of whole rows"):
+            _core.Recurrence(order, update, False, 1, True)
+
+
 def test_an_order_is_read_when_it_is_given():
     """What is written into its arrays later does not reach C."""
     order = order_arrays()
@@ -92,7 +136,9 @@ def test_an_order_is_read_when_it_is_given():
     bindings.forward(bindings.forward_arrays(), lambda: recurrence)
 
 
-@pytest.mark.parametrize("entry", [name for name in ENTRIES if name not in ("StateUpdate", "Recurrence")])
+@pytest.mark.parametrize(
+    "entry", [name for name in ENTRIES if name != "StateUpdate" and not name.startswith("Recurrence")]
+)
 def test_none_in_place_of_an_array_is_named(entry):
     """Unless the call does without."""
     arrays, call, _ = ENTRIES[entry]

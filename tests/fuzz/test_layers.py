@@ -114,10 +114,10 @@ def on_two_threads(monkeypatch):
     """Backward has a wrong bit on more than one thread."""
     original = recurrent.backward
 
-    def backward(stack, trained, up, down, *others):
-        original(stack, trained, up, down, *others)
-        if down.dx.size and fr.get_num_threads() > 1:
-            flipped(down.dx)
+    def backward(stack, trained, dy, dx, *others):
+        original(stack, trained, dy, dx, *others)
+        if dx.size and fr.get_num_threads() > 1:
+            flipped(dx)
 
     monkeypatch.setattr(recurrent, "backward", backward)
 
@@ -126,9 +126,9 @@ def of_one_row(monkeypatch):
     """Inference of one row has a wrong bit."""
     original = stack.Stack.infer
 
-    def infer(self, x, y, state, final, lengths):
-        original(self, x, y, state, final, lengths)
-        if x.shape[1] == 1 and y.size and lengths is None:
+    def infer(self, x, y, state, final, rows):
+        original(self, x, y, state, final, rows)
+        if x.shape[1] == 1 and y.size and rows.lengths is None:
             flipped(final[0])
 
     monkeypatch.setattr(stack.Stack, "infer", infer)
@@ -141,7 +141,7 @@ def of_stale_weights(monkeypatch):
     def run(self, layer, x, y, states, order, forward=passes.forward, own=None):
         if own is None:
             weights = self.weights[layer * self.D : (layer + 1) * self.D]
-            own = [(packs.setdefault(one, one.pack()), self.update) for one in weights]
+            own = [(packs.setdefault(one, one.pack()), self.update, None) for one in weights]
         return original(self, layer, x, y, states, order, forward, own)
 
     monkeypatch.setattr(stack.Stack, "run", run)
@@ -151,9 +151,9 @@ def of_the_mathematics(monkeypatch):
     """A gradient is a ten thousandth too large, always."""
     original = recurrent.backward
 
-    def backward(stack, trained, up, down, *others):
-        original(stack, trained, up, down, *others)
-        down.dx[...] *= 1.0001
+    def backward(stack, trained, dy, dx, *others):
+        original(stack, trained, dy, dx, *others)
+        dx[...] *= 1.0001
 
     monkeypatch.setattr(recurrent, "backward", backward)
 

@@ -113,11 +113,12 @@ def test_a_tape_whose_arrays_were_reshaped_is_refused(kind, name, rng):
     layer = kind(I, H, seed=0)
     state = random_state(layer, N, rng)
     y, _, tape = layer.forward(sequence(rng, T, N, I), state)
+    dy = np.ones_like(y)
     ((_, trained),) = tape._content
     array = getattr(trained.saved[0][0], name)
     array.shape = array.shape[::-1]
     with pytest.raises(ValueError, match=f"^{name}: expected"):
-        layer.backward(tape, np.ones_like(y))
+        layer.backward(tape, dy)
     assert not any(grad.any() for grad in layer.grads.values())
 
 

@@ -47,9 +47,16 @@ def backward_arrays():
     return states | sequences | grads | {"gates": ones(R, SAVED, H), "c": ones(R, H)}
 
 
+def part_arrays():
+    """Parts of three rows of six steps: all of row 0, steps 2..5 of row 2, and step 5 of row 0 once more."""
+    places = {"source": np.array([0, 2, 0], np.intp), "start": np.array([0, 2, 5], np.intp)}
+    return order_arrays() | places
+
+
 def recurrence(order=None, state_update=None):
     order = order_arrays() if order is None else order
-    return _core.Recurrence(tuple(order.values()), state_update or _core.StateUpdate(), False, 1)
+    columns = (*order.values(), None, None)[:5]
+    return _core.Recurrence(columns, state_update or _core.StateUpdate(), False, 1)
 
 
 def forward(a, recurrence=recurrence):
@@ -79,6 +86,7 @@ def inference(a):
 # entry -> (its arrays, a call with them, the names of those that it writes)
 ENTRIES = {
     "Recurrence": (order_arrays, recurrence, ()),
+    "Recurrence of parts": (part_arrays, recurrence, ()),
     "StateUpdate": (
         state_update_arrays,
         lambda a: forward(forward_arrays(), lambda: recurrence(None, _core.StateUpdate(*a.values()))),

@@ -48,8 +48,9 @@ def probe(str what, int dtype, size_t nbytes, Py_ssize_t repeats, int n_threads)
     """
     if nbytes > 512 and nbytes % 8:
         raise ValueError(f"nbytes: expected a multiple of 8, got {nbytes}")
-    n_threads = min(n_threads, FR_MAX_THREADS)
-    cdef Block buffer = Block(<object>nbytes * max(n_threads, 0))
+    if not 1 <= n_threads <= FR_MAX_THREADS:
+        raise ValueError(f"n_threads: expected 1..{FR_MAX_THREADS}, got {n_threads}")
+    cdef Block buffer = Block(<object>nbytes * n_threads)
     cdef fr_probe which = <fr_probe><int>PROBES[what]
     cdef double work = 0
     cdef int code

@@ -40,16 +40,6 @@ class Layer(Parametrized, Interface, Printed, ABC):
         """Whether the layer takes the lengths of rows."""
         return False
 
-    @property
-    def takes_resets(self) -> bool:
-        """Whether a sequence may have resets in it: by default if nothing passes from one step to another."""
-        return self.keeps_axes and not self.stateful
-
-    @property
-    def takes_packed(self) -> bool:
-        """Whether x may be a `PackedSequence`."""
-        return self.keeps_axes and not self.stateful
-
     @classmethod
     def parameter_shapes(cls, *args: Any, **config: Any) -> Shapes:
         """(name, shape) of each array that `state_dict` has for a layer with this `config`; allocates nothing."""

@@ -2,6 +2,7 @@
 """Residual."""
 
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from typing import Any, Generic, TypeVar, overload
 
 from numpy.typing import ArrayLike
@@ -109,6 +110,9 @@ class Residual(Container, Generic[Inner]):
     def directions_in(self) -> int | None:
         return self.layer.directions_in
 
+    takes_resets = property(attrgetter("layer.takes_resets"))
+    takes_packed = property(attrgetter("layer.takes_packed"))
+
     def axes_after(self, axes: Axes | None) -> Axes | None:
         return self.layer.axes_after(axes)
 
@@ -150,29 +154,20 @@ class Residual(Container, Generic[Inner]):
         add_extras(tape.extras, [inner])
         return dx + dy if kept is None else kept.scattered(dx + dy), dstate
 
-    @property
-    def takes_resets(self) -> bool:
-        return self.layer.takes_resets
-
-    @property
-    def takes_packed(self) -> bool:
-        return self.layer.takes_packed
-
     def _run(self, x: Any, state: Any, rows: Rows, mask: Any, training: bool) -> tuple[Array, Any, Tape | None]:
         """`apply` of the steps that a mask keeps."""
         (lengths, resets, _), reads = rows, self.stateful or self.takes_lengths
         self._check_arguments(state=(state, self.stateful), lengths=(lengths, reads), mask=(mask, reads))
         x, read, kept = steps_to_read(self, x, lengths, mask, resets)
-        y, state, tape = self.apply(x, state, read, training)
+        y, after, tape = self.apply(x, state, read, training)
         y = y if kept is None else kept.output(y)
         if tape is not None:
             tape.shape, tape._kept = y.shape, kept
-        return y, state, tape
+        return y, after, tape
 
     def _results(self, y: Array, state: Any, *rest: Any) -> Any:
         """What a caller gets, with a state where there is one."""
-        results = (y, state, *rest) if self.stateful else (y, *rest)
-        return results if len(results) > 1 else y
+        return (y, state, *rest) if self.stateful else (y, *rest) if rest else y
 
     def _check_arguments(self, **arguments: Any) -> None:
         """Raise TypeError for a state or lengths that the layer does not take."""

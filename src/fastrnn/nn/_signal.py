@@ -55,6 +55,16 @@ class Interface:
         """Whether the layer treats all positions of x alike, so that y has the axes of x before the last one."""
         return False
 
+    @property
+    def takes_resets(self) -> bool:
+        """Whether a sequence may have resets in it: by default if nothing passes from one step to another."""
+        return self.keeps_axes and not getattr(self, "stateful", False)
+
+    @property
+    def takes_packed(self) -> bool:
+        """Whether x may be a `PackedSequence`."""
+        return self.keeps_axes and not getattr(self, "stateful", False)
+
     def axes_after(self, axes: Axes | None) -> Axes | None:
         """How y is laid out, given how x is; None if it is not known."""
         return axes if self.keeps_axes else None
