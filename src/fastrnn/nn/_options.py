@@ -147,7 +147,7 @@ class DType(Option[DTypeLike, "np.dtype[Any]"]):
 
     type_text: str = "{np.float32, np.float64}"
     json_types: tuple[type, ...] = (str,)
-    names = {dtype: str(dtype) for dtype in arguments.FLOATS}  # NumPy makes the name anew each time
+    _names: dict[Any, str] = {dtype: str(dtype) for dtype in arguments.FLOATS}  # NumPy makes one anew each time
 
     def __init__(
         self, doc: str = "Of the parameters, the inputs and the outputs.", *, default: Any, last: bool = False
@@ -158,11 +158,11 @@ class DType(Option[DTypeLike, "np.dtype[Any]"]):
         return arguments.as_dtype(name, value)
 
     def plain(self, value: Any) -> str:
-        return self.names[value]
+        return self._names[value]
 
     def parse(self, what: str, value: Any) -> Any:
-        if super().parse(what, value) not in self.names.values():
-            raise ValueError(f"{what}: expected {' or '.join(self.names.values())}, got {short(value)}")
+        if super().parse(what, value) not in self._names.values():
+            raise ValueError(f"{what}: expected {' or '.join(self._names.values())}, got {short(value)}")
         return value
 
 

@@ -2,7 +2,6 @@
 """Residual."""
 
 from collections.abc import Iterator, Mapping
-from operator import attrgetter
 from typing import Any, Generic, TypeVar, overload
 
 from numpy.typing import ArrayLike
@@ -110,8 +109,13 @@ class Residual(Container, Generic[Inner]):
     def directions_in(self) -> int | None:
         return self.layer.directions_in
 
-    takes_resets = property(attrgetter("layer.takes_resets"))
-    takes_packed = property(attrgetter("layer.takes_packed"))
+    @property
+    def takes_resets(self) -> bool:
+        return self.layer.takes_resets
+
+    @property
+    def takes_packed(self) -> bool:
+        return self.layer.takes_packed
 
     def axes_after(self, axes: Axes | None) -> Axes | None:
         return self.layer.axes_after(axes)
@@ -186,9 +190,7 @@ class Residual(Container, Generic[Inner]):
     ) -> tuple[Array, State]: ...
     @overload
     def __call__(self: "Residual[StatelessLayer]", x: ArrayLike) -> Array: ...
-    def __call__(
-        self, x: ArrayLike, state: Any = None, lengths: Any = None, mask: Any = None, resets: Any = None
-    ) -> Any:
+    def __call__(self, x: Any, state: Any = None, lengths: Any = None, mask: Any = None, resets: Any = None) -> Any:
         """Inference: y, or (y, state) of a layer with a state."""
         return self._results(*self._run(x, state, Rows(lengths, resets), mask, training=False)[:2])
 
@@ -203,9 +205,7 @@ class Residual(Container, Generic[Inner]):
     ) -> tuple[Array, State, Tape]: ...
     @overload
     def forward(self: "Residual[StatelessLayer]", x: ArrayLike) -> tuple[Array, Tape]: ...
-    def forward(
-        self, x: ArrayLike, state: Any = None, lengths: Any = None, mask: Any = None, resets: Any = None
-    ) -> Any:
+    def forward(self, x: Any, state: Any = None, lengths: Any = None, mask: Any = None, resets: Any = None) -> Any:
         """Training: (y, tape), or (y, state, tape). `x` must not be changed before `backward`."""
         return self._results(*self._run(x, state, Rows(lengths, resets), mask, training=True))
 
