@@ -27,6 +27,10 @@ SIGNATURES = {  # they may grow at their ends; nothing that is there may change
     "Attention": "query_size, memory_size, *, score='additive', attention_size=None, batch_first=False, "
     "dtype=np.float32, seed=None",
     "AttentionDecoder": "layer, attention, combine, *, input_feeding=False",
+    "CausalConv1d": "in_channels, out_channels, kernel_size, *, dilation=1, groups=1, bias=True, batch_first=False, "
+    "dtype=np.float32, seed=None",
+    "Conv1d": "in_channels, out_channels, kernel_size, *, dilation=1, groups=1, bias=True, batch_first=False, "
+    "dtype=np.float32, seed=None, stride=1, padding=0",
     "Dropout": "p=0.5, *, shared_steps=False, batch_first=False, seed=None, dtype=np.float32",
     "EchoState": "input_size, hidden_size, num_layers=1, *, output_size=None, leak=1.0, spectral_radius=0.9, "
     "input_scaling=1.0, bias_scaling=0.0, density=0.1, nonlinearity='tanh', input_to_readout=True, washout=0, "

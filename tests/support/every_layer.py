@@ -34,6 +34,9 @@ LAYERS = {
     "EchoState": (echo_state, X),
     "Activation": (lambda dtype, seed: fr.Activation("softplus", dtype=dtype), X),
     "Activation, softmax": (lambda dtype, seed: fr.Activation("softmax", dtype=dtype), X),
+    "CausalConv1d": (lambda **kw: fr.CausalConv1d(3, 4, 2, dilation=2, **kw), X),
+    "Conv1d": (lambda **kw: fr.Conv1d(3, 4, 3, stride=2, padding=1, **kw), X),
+    "Conv1d, groups": (lambda **kw: fr.Conv1d(3, 6, 2, groups=3, dilation=2, bias=False, batch_first=True, **kw), X),
     "Dropout": (lambda **kw: fr.Dropout(0.0, **kw), X),  # without chance: with it, see test_dropout
     "Attention": (lambda **kw: fr.Attention(3, 2, **kw), (X, X[:2, :, :2])),
     "Attention, dot": (lambda **kw: fr.Attention(3, 3, score="dot", **kw), (X, X[:2])),

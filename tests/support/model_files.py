@@ -23,6 +23,8 @@ MODELS = {
     "attention_decoder": lambda **own: attention_decoder(input_feeding=True, num_layers=2, **own),
     "embedding": lambda **own: fr.Embedding(7, 3, **own),
     "embedding_padding": lambda **own: fr.Embedding(7, 3, padding_idx=-1, **own),
+    "causal_conv": lambda **own: fr.CausalConv1d(3, 4, 2, dilation=3, **own),
+    "conv": lambda **own: fr.Conv1d(3, 6, 2, groups=3, stride=2, padding=1, bias=False, **own),
     "dropout": lambda **own: fr.Dropout(0.25, shared_steps=True, batch_first=True, **own),
     "echo_state": lambda **own: fr.EchoState(3, 4, **own),
     "echo_state_options": echo_state,

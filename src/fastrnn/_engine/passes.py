@@ -232,7 +232,7 @@ def backward(
     pack, x, y, h_0, c_0, gates, c, recurrence = saved
     if gates is None:  # a cell without memory saves nothing: its gates exist only as gradients
         T, N, H = dy.shape
-        gates, _ = _tape_arrays(cell, pack, T * N, H, dy.dtype)
+        gates, _ = _tape_arrays(cell, pack, tape_rows(recurrence.order, T, N), H, dy.dtype)
     last, initial, parts = dfinal, dstate, None if recurrence.order is None else recurrence.order.parts
     if parts is not None:
         dfinal, dstate = parts.of_rows(last, recurrence.reverse), parts.like(initial)

@@ -27,6 +27,8 @@ KINDS = (
     "Activation",
     "Attention",
     "AttentionDecoder",
+    "CausalConv1d",
+    "Conv1d",
     "Dropout",
     "EchoState",
     "Embedding",

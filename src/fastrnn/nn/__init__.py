@@ -7,6 +7,8 @@ from .._engine.arguments import Interval
 from .._lazy import lazy as _lazy
 from ._activation import Activation
 from ._container import Container
+from ._convolution.causal import CausalConv1d
+from ._convolution.conv1d import Conv1d
 from ._dropout import Dropout
 from ._embedding import Embedding
 from ._functional import log_softmax, sigmoid, softmax
@@ -50,9 +52,11 @@ __all__ = [
     "Activation",
     "Attention",
     "AttentionDecoder",
+    "CausalConv1d",
     "Cell",
     "Choice",
     "Container",
+    "Conv1d",
     "DType",
     "Dropout",
     "EchoState",

@@ -179,8 +179,9 @@ class Streamed:
     def stream(self, batch: int = 1) -> SequentialStream:
         """Run the model one step at a time, with the bits of the whole sequence at once.
 
-        Its layers are recurrent in one direction, or treat all positions alike (`Linear`, `Embedding`, `LayerNorm`,
-        `Activation`, `Dropout`, layers of your own with `keeps_axes`), or are a `Sequential` or `Residual` of such.
+        Its layers are recurrent in one direction, causal convolutions, or treat all positions alike (`Linear`,
+        `Embedding`, `LayerNorm`, `Activation`, `Dropout`, layers of your own with `keeps_axes`), or are a `Sequential`
+        or `Residual` of such.
 
         Parameters
         ----------

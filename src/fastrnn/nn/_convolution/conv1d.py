@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Conv1d."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..._engine.arguments import Array
+from ..._engine.layout import as_sequence
+from ..._engine.ragged import as_lengths, length_mask
+from .._option import KW_ONLY
+from .._options import Size
+from .._signal import Axes
+from .._tape import Tape, exclusive
+from .convolution import Convolution
+
+
+class Conv1d(Convolution):
+    """A convolution over time; torch.nn.Conv1d, with the features last.
+
+    y_t = b + sum over j < k of W_j x_(t stride + j dilation), where x has `padding` zeros before and behind it.
+
+    Attributes
+    ----------
+    params, grads : Parameters
+        ``weight`` (O, I / groups, k) and ``bias`` (O,), initially uniform in +-1/sqrt(k I / groups), as in PyTorch.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is of the wrong type or out of range.
+
+    Notes
+    -----
+    A row of length L gives ``(L + 2 padding - dilation (k - 1) - 1) // stride + 1`` steps, at least 0, and none if L is
+    0. With `lengths`, what lies beyond a row's own end counts as zeros, so that each row has the result that it has
+    alone. `CausalConv1d` is the convolution for streams.
+
+    Examples
+    --------
+    >>> import numpy as np, fastrnn as fr
+    >>> model = fr.Sequential(fr.Conv1d(3, 8, 5, stride=2, padding=2, seed=0), fr.GRU(8, 4, seed=1))
+    >>> y, h = model(np.ones((10, 2, 3), np.float32), lengths=[10, 5])
+    >>> y.shape, y[3:, 1].any()
+    ((5, 2, 4), False)
+    """
+
+    _: KW_ONLY
+    stride: Size = Size("How far the windows of two outputs lie apart.", default=1)
+    padding: Size = Size("The zeros before the first and behind the last step of each row.", default=0, low=0)
+
+    @property
+    def takes_lengths(self) -> bool:
+        return True
+
+    def axes_after(self, axes: Axes | None) -> Axes | None:
+        return self.axes_in or axes
+
+    def _after(self, steps: Any) -> Any:
+        """How many steps y has, given those of x: numbers, or arrays of them."""
+        windows = (np.asarray(steps) + 2 * self.padding - self.span) // self.stride + 1
+        return np.where(np.asarray(steps) > 0, np.maximum(windows, 0), 0)
+
+    def steps_after(self, steps: int | None) -> int | None:
+        return None if steps is None else int(self._after(steps))
+
+    def lengths_after(self, lengths: Any) -> Any:
+        return None if lengths is None else self._after(lengths)
+
+    def _forward(self, x: ArrayLike, lengths: ArrayLike | None, training: bool) -> tuple[Array, Any]:
+        x, layout = as_sequence("x", x, self.in_channels, self.dtype, self.batch_first)
+        (T, N, I), p = x.shape, self.padding
+        padded = np.zeros((N, T + 2 * p, I), self.dtype)
+        padded[:, p : p + T] = x.swapaxes(0, 1)
+        if lengths is not None:
+            lengths = as_lengths(lengths, T, N)
+            padded[:, p : p + T][~length_mask(lengths, T).T] = 0
+        y = np.empty(layout.shape(int(self._after(T)), N, self.out_channels), self.dtype)
+        out = layout.time_major(y)
+        after = None if lengths is None else self._after(lengths).astype(np.intp)
+        return y, (layout, x.shape, lengths, self.convolve(padded, out, self.stride, after, training))
+
+    def __call__(self, x: ArrayLike, lengths: ArrayLike | None = None) -> Array:
+        """Inference.
+
+        Parameters
+        ----------
+        x : array_like, shape (T, N, I), with `batch_first` (N, T, I), or unbatched (T, I)
+        lengths : array_like of int, shape (N,), optional
+            How many steps of each row count, 0..T, in any order.
+
+        Returns
+        -------
+        y : ndarray
+            O features in x's layout; 0 beyond what a row's length gives.
+        """
+        return self._forward(x, lengths, training=False)[0]
+
+    def forward(self, x: ArrayLike, lengths: ArrayLike | None = None) -> tuple[Array, Tape]:
+        """Training: (y, tape). `x` may be changed before `backward`."""
+        y, content = self._forward(x, lengths, training=True)
+        return y, Tape(self, content, y.shape)
+
+    @exclusive
+    def backward(self, tape: Tape, dy: ArrayLike) -> Array:
+        """The gradient of x, of x's shape; 0 beyond a row's length."""
+        (layout, (T, N, I), lengths, saved), dy = self._opened(tape, dy)
+        tape.close()
+        dx = np.empty(layout.shape(T, N, I), self.dtype)
+        padded, steps = self.convolve_back(saved, layout.time_major(dy)), layout.time_major(dx)
+        steps[...] = padded[:, self.padding : self.padding + T].swapaxes(0, 1)
+        if lengths is not None:
+            steps[~length_mask(lengths, T)] = 0
+        return dx
+
+    def apply(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, None, Tape | None]:
+        y, tape = self.forward(x, lengths) if training else (self(x, lengths), None)
+        return y, None, tape
+
+    def apply_backward(self, tape: Tape, dy: Any, dstate: Any) -> tuple[Array, None]:
+        return self.backward(tape, dy), None

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What convolutions over time share: the options, the parameters, and the products of windows with the weights."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from ..._engine import passes
+from ..._engine.arguments import Array, Generator
+from ..._engine.cells import CELLS
+from ..._engine.ragged import Rows
+from .._layer import Layer, Shapes
+from .._option import KW_ONLY
+from .._options import DType, Flag, Seed, Size
+
+CELL = CELLS["linear"]
+NO_STATE = (None, None)
+
+
+class Saved(NamedTuple):
+    """What `Convolution.convolve` saves for its way back."""
+
+    shape: tuple[int, ...]  # of the padded x, (N, T, I)
+    stride: int
+    groups: list[Any]  # passes.Saved of each
+
+
+class Convolution(Layer):
+    """Base of convolutions. A window of k steps, one behind the other, is a row of the engine's product."""
+
+    in_channels: Size = Size("I, the features of each step of x.")
+    out_channels: Size = Size("O, the features of each step of y.")
+    kernel_size: Size = Size("k, the steps that an output reads.")
+    _: KW_ONLY
+    dilation: Size = Size("How far the steps that an output reads lie apart.", default=1)
+    groups: Size = Size(
+        "Each of so many groups of O / groups outputs reads I / groups features of its own; both must be whole.",
+        default=1,
+    )
+    bias: Flag = Flag("Whether b is added.", default=True)
+    batch_first: Flag = Flag("Sequences are (N, T, features) instead of (T, N, features).", default=False)
+    dtype: DType = DType(default=np.float32)
+    seed: Seed = Seed(default=None)
+
+    def _setup(self, seed: Generator) -> None:
+        for name in ("in_channels", "out_channels"):
+            if getattr(self, name) % self.groups:
+                raise ValueError(f"groups: expected a divisor of {name}={getattr(self, name)}, got {self.groups}")
+        self._own(self.initial_parameters(seed))
+        O, K = self.out_channels // self.groups, self.in_channels // self.groups * self.kernel_size
+        names = [(f"weight{g}", None, f"bias{g}" if self.bias else None, None) for g in range(self.groups)]
+        arrays = {
+            name: np.zeros((O, K) if k == 0 else O, self.dtype) for four in names for k, name in enumerate(four) if name
+        }
+        self._matrices = passes.Arrays(arrays)  # of each group, a window in the order of time
+        self._weights = [passes.weights(CELL, self.dtype, K, O, self._matrices, four) for four in names]
+
+    @property
+    def span(self) -> int:
+        """How many steps lie between the first and the last that an output reads, and these two."""
+        return self.dilation * (self.kernel_size - 1) + 1
+
+    @property
+    def features_in(self) -> int:
+        return self.in_channels
+
+    def features_after(self, features: int | None) -> int:
+        return self.out_channels
+
+    def directions_after(self, directions: int | None) -> int | None:
+        return 1 if directions == 1 else None
+
+    @classmethod
+    def parameter_shapes(
+        cls, in_channels: int, out_channels: int, kernel_size: int, groups: int, bias: bool, **others: Any
+    ) -> Shapes:
+        yield "weight", (out_channels, in_channels // groups, kernel_size)
+        if bias:
+            yield "bias", (out_channels,)
+
+    def initial_parameters(self, rng: Generator) -> dict[str, Array]:
+        """PyTorch's default: every parameter uniform in +-1/sqrt(k I / groups)."""
+        bound = (self.kernel_size * self.in_channels // self.groups) ** -0.5
+        shapes = self.parameter_shapes(**self.config())
+        return {name: rng.uniform(-bound, bound, shape).astype(self.dtype) for name, shape in shapes}
+
+    def _slices(self) -> list[tuple[slice, slice]]:
+        """The features that each group reads, and those that it writes."""
+        I, O = self.in_channels // self.groups, self.out_channels // self.groups
+        return [(slice(g * I, g * I + I), slice(g * O, g * O + O)) for g in range(self.groups)]
+
+    def convolve(self, x: Array, y: Array, stride: int, lengths: Array | None, keep: bool) -> Saved:
+        """Write y (T', N, O), of x (N, T, I), C-ordered and padded; 0 beyond the lengths of y."""
+        weight, bias = self._arrays["weight"], self._arrays.get("bias")
+        recurrence, saved = passes.Recurrence(Rows(lengths, None).order(len(y))), []
+        for g, (read, written) in enumerate(self._slices()):
+            matrix = self._matrices[f"weight{g}"]
+            matrix[...] = weight[written].swapaxes(1, 2).reshape(matrix.shape)
+            if bias is not None:
+                self._matrices[f"bias{g}"] = bias[written]
+            windows = self._windows(x, read, len(y), stride)
+            pack, out = self._weights[g].pack(), y[..., written]
+            saved.append(passes.forward(CELL, pack, recurrence, windows, out, NO_STATE, NO_STATE, keep))
+        return Saved(x.shape, stride, saved)
+
+    def _windows(self, x: Array, read: slice, steps: int, stride: int) -> Array:
+        """(steps, N, k I / groups): views of x where its memory has them in one piece, else copies."""
+        (N, T, I), size, k, d = x.shape, x.itemsize, self.kernel_size, self.dilation
+        if d == 1 and self.groups == 1:
+            return as_strided(x, (steps, N, k * I), (stride * I * size, T * I * size, size), writeable=False)
+        strides = (stride * I * size, T * I * size, d * I * size, size)
+        windows = as_strided(x[..., read], (steps, N, k, read.stop - read.start), strides, writeable=False)
+        return np.ascontiguousarray(windows).reshape(steps, N, k * windows.shape[-1])
+
+    def convolve_back(self, saved: Saved, dy: Array) -> Array:
+        """The gradient of x (N, T, I), given that of y (T', N, O); adds those of the parameters into `grads`."""
+        dx, d, stride = np.zeros(saved.shape, self.dtype), self.dilation, saved.stride
+        if not len(dy):
+            return dx
+        for (read, written), group in zip(self._slices(), saved.groups, strict=True):
+            dweight = self._grad_arrays["weight"][written]
+            O, I, k = dweight.shape
+            dmatrix, dbias = np.zeros((O, k * I), self.dtype), np.zeros(O, self.dtype) if self.bias else None
+            dwindows = np.zeros((*dy.shape[:2], k * I), self.dtype)
+            upstream = np.ascontiguousarray(dy[..., written])
+            grads = (dmatrix, None, dbias, None)
+            passes.backward(CELL, group, upstream, NO_STATE, dwindows, NO_STATE, grads)
+            dweight += dmatrix.reshape(O, k, I).swapaxes(1, 2)
+            if dbias is not None:
+                self._grad_arrays["bias"][written] += dbias
+            for j in range(k):
+                steps = slice(j * d, j * d + stride * (len(dy) - 1) + 1, stride)
+                dx[:, steps, read] += dwindows[..., j * I : (j + 1) * I].swapaxes(0, 1)
+        return dx

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Convolutions against PyTorch and against sums in plain Python; options that do not fit."""
+
+import numpy as np
+import pytest
+from support.layers import argument_refused
+from support.tolerance import assert_close
+
+import fastrnn as fr
+
+OPTIONS = [
+    {"kernel_size": 1},
+    {"kernel_size": 3},
+    {"kernel_size": 4, "stride": 3, "padding": 2},
+    {"kernel_size": 3, "dilation": 2, "padding": 4},
+    {"kernel_size": 2, "groups": 3, "stride": 2},
+    {"kernel_size": 5, "dilation": 3, "groups": 6, "padding": 6, "bias": False},
+]
+
+
+def by_hand(layer, x):
+    """y (T', N, O) of x (T, N, I), from the equation."""
+    w, b = layer.params["weight"], layer.params["bias"] if layer.bias else 0
+    O, I, k = w.shape
+    padded = np.pad(x, ((layer.padding, layer.padding), (0, 0), (0, 0)))
+    steps = (len(padded) - layer.span) // layer.stride + 1
+    y = np.zeros((max(steps, 0), x.shape[1], O)) + b
+    for t in range(len(y)):
+        for j in range(k):
+            row = padded[t * layer.stride + j * layer.dilation]
+            for o in range(O):
+                group = o // (O // layer.groups)
+                y[t, :, o] += row[:, group * I : (group + 1) * I] @ w[o, :, j]
+    return y
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("steps", [0, 1, 5, 19])
+def test_the_equation(isa, rng, options, steps):
+    layer = fr.Conv1d(6, 12, **options, dtype=np.float64, seed=0)
+    x = rng.standard_normal((steps, 4, 6))
+    y, expected = layer(x), by_hand(layer, x)
+    if steps == 0:
+        assert y.shape == (0, 4, 12)
+        return
+    assert y.shape == expected.shape
+    assert_close(y, expected, np.float64, terms=6 * layer.kernel_size, steps=1) if y.size else None
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_values_and_gradients_of_pytorch(rng, options):
+    torch = pytest.importorskip("torch")
+    layer, theirs = fr.Conv1d(6, 12, **options, seed=0), torch.nn.Conv1d(6, 12, **options)
+    theirs.load_state_dict({name: torch.from_numpy(array) for name, array in layer.state_dict().items()})
+    x = rng.standard_normal((19, 4, 6)).astype(np.float32)
+    y, tape = layer.forward(x)
+    dy = rng.standard_normal(y.shape).astype(np.float32)
+    dx = layer.backward(tape, dy)
+    t = torch.from_numpy(x.transpose(1, 2, 0).copy()).requires_grad_()  # (N, I, T)
+    out = theirs(t)
+    out.backward(torch.from_numpy(dy.transpose(1, 2, 0).copy()))
+    grads = {name: parameter.grad.numpy() for name, parameter in theirs.named_parameters()}
+    sizes = {"terms": 19 * 4 * layer.kernel_size, "steps": 1}
+    assert_close(y, out.detach().numpy().transpose(2, 0, 1), np.float32, **sizes)
+    assert_close(dx, t.grad.numpy().transpose(2, 0, 1), np.float32, backward=True, **sizes)
+    for name, grad in layer.grads.items():
+        assert_close(grad, grads[name], np.float32, backward=True, **sizes, what=name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "words"),
+    [
+        ((6, 12, 0), "kernel_size", "at least 1"),
+        ((0, 12, 1), "in_channels", "at least 1"),
+        ((6, 12, 3, {"groups": 4}), "groups", "divisor of in_channels=6"),
+        ((6, 4, 3, {"groups": 3}), "groups", "divisor of out_channels=4"),
+        ((6, 12, 3, {"stride": 0}), "stride", "at least 1"),
+        ((6, 12, 3, {"padding": -1}), "padding", "at least 0"),
+        ((6, 12, 3, {"dilation": 0}), "dilation", "at least 1"),
+    ],
+)
+def test_bad_options(arguments, name, words):
+    *sizes, options = arguments if isinstance(arguments[-1], dict) else (*arguments, {})
+    with argument_refused(ValueError, name, words):
+        fr.Conv1d(*sizes, **options)
+
+
+def test_changed_parameters_are_used(rng):
+    layer, x = fr.Conv1d(3, 4, 2, seed=0), rng.standard_normal((5, 2, 3)).astype(np.float32)
+    before = layer(x)
+    layer.params["bias"][...] += 1
+    assert_close(layer(x), before + 1, np.float32, terms=6, steps=1)
+    layer.params["weight"].fill(0)
+    np.testing.assert_array_equal(layer(x), np.broadcast_to(layer.params["bias"], before.shape))
