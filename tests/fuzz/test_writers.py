@@ -82,9 +82,15 @@ def test_a_training_that_begins_anew_is_found(monkeypatch, tmp_path):
         def case(self, rng):
             folder = self.folder / "run"
             folder.mkdir()
+
+            def until_a_checkpoint_exists(seconds):
+                while not (folder / "run").exists():
+                    sleep(1e-3)
+
+            monkeypatch.setattr(writers.time, "sleep", until_a_checkpoint_exists)  # killed in the middle for certain
             self.training(rng, folder)
 
-    fit = fr.fit
+    fit, sleep = fr.fit, time.sleep
     monkeypatch.setattr(fr, "fit", lambda *args, resume, **options: fit(*args, **options))
     (fault,) = run(Training, tmp_path, 3, cases=1).faults
     assert "has other bits" in fault.what
