@@ -79,10 +79,11 @@ ASAN_ENV = LD_PRELOAD='$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-fil
            ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
 
 # --capture=sys leaves file descriptor 2 alone: a report is printed even though the process dies.
-# Without the examples: they train for long, by kernels that other tests run too.
+# Without the examples, which train for long, by kernels that other tests run too, and the tests of the fuzzers, in which
+# processes die: `make fuzz SANITIZE=1` runs these themselves.
 asan: ## the quick tests under the address and undefined-behaviour sanitizers, asserts on (.venv-asan)
 	$(MAKE) test VENV=.venv-asan VARIANT="$(ASAN)" TEST_ENV="$(ASAN_ENV)" \
-	    ARGS="--capture=sys --timeout=600 --ignore-glob='*/test_example_*' $(ARGS)"
+	    ARGS="--capture=sys --timeout=600 --ignore-glob='*/tests/examples/*' --ignore=tests/fuzz $(ARGS)"
 
 tsan: ## look for data races in csrc/ with ThreadSanitizer: needs Clang and its OpenMP runtime with Archer
 	$(PYTHON) tests/find_races.py

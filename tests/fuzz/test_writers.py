@@ -19,7 +19,7 @@ def in_place(path, content):
     with open(path, "wb") as file:
         file.write(content[: len(content) // 2])
         file.flush()
-        time.sleep(0.001)
+        time.sleep(0.02)  # most of the time the file is cut
         file.write(content[len(content) // 2 :])
 
 

@@ -42,7 +42,7 @@ class Conv1d(Convolution):
     >>> import numpy as np, fastrnn as fr
     >>> model = fr.Sequential(fr.Conv1d(3, 8, 5, stride=2, padding=2, seed=0), fr.GRU(8, 4, seed=1))
     >>> y, h = model(np.ones((10, 2, 3), np.float32), lengths=[10, 5])
-    >>> y.shape, y[3:, 1].any()
+    >>> y.shape, bool(y[3:, 1].any())
     ((5, 2, 4), False)
     """
 
