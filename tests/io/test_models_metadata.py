@@ -42,6 +42,16 @@ def test_another_checksum(crc32, saved):
     refused(path, "the checksum differs: the file is damaged")
 
 
+@pytest.mark.parametrize("architecture", [None, "575d43a6", 3, []], ids=repr)
+def test_no_notes_are_read_where_there_is_no_model(architecture, saved):
+    """Two blocks of a file that change places can make it one without notes."""
+    path, _ = saved
+    about = about_of(path)
+    with_about(path, {name: about[name] for name in ("format", "version")} | {"architecture": architecture})
+    with pytest.raises(ValueError, match="architecture: expected an object, got"):
+        fr.load_notes(path)
+
+
 @pytest.mark.parametrize("version", ["2", "1.1", "", 1, None, "9" * 100_000], ids=lambda v: repr(v)[:9])
 def test_another_format(version, saved):
     path, _ = saved

@@ -170,7 +170,10 @@ def load_notes(path: PathType) -> dict[str, Any]:
 
 def read_notes(file: BinaryIO) -> dict[str, Any]:
     """The notes in an open file."""
-    return read_metadata(container.read_header(file).get("__metadata__"))[1]
+    about, notes = read_metadata(container.read_header(file).get("__metadata__"))
+    if isinstance(about.get("architecture"), dict):
+        return notes
+    raise ValueError(f"architecture: expected an object, got {short(about.get('architecture'))}")
 
 
 def read_model(file: BinaryIO, find: Find) -> Layer:
@@ -201,10 +204,8 @@ def read_metadata(metadata: Any) -> tuple[dict[str, Any], dict[str, Any]]:
             f"model of its architecture"
         )
     if about.get("format") != FORMAT:
-        raise ValueError(
-            f"written in format {short(about.get('format'))} by fastrnn {short(about.get('version'))}; "
-            f"this is fastrnn {__version__}, which reads format {FORMAT!r}"
-        )
+        wrote = f"format {short(about.get('format'))} by fastrnn {short(about.get('version'))}"
+        raise ValueError(f"written in {wrote}; this is fastrnn {__version__}, which reads format {FORMAT!r}")
     text = metadata.get("notes")
     if text is None and about.get("notes") is None:
         return about, {}
