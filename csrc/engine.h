@@ -9,17 +9,42 @@
 
 #include "fastrnn.h"
 
+/* A piece of a pass through one layer in one direction: steps s_lo..s_hi-1 (step s is time s, or in reverse the s-th from
+ * a row's end). Pieces follow one another, backwards in a backward pass, with the same arguments and the same, untouched
+ * workspace. What is between two layers is packed, as the sequences themselves may be. */
+struct fr_piece {
+    void  *workspace; /* workspace_bytes, 64-byte aligned */
+    fr_idx s_lo, s_hi;
+    int    x_packed, y_packed, dx_packed, dy_packed; /* (R, ...) in the order of the tape */
+};
+
+/* A sequence (T, N, ...) of a caller's, or packed (R, ...). */
+struct fr_sequence {
+    void  *at;
+    fr_idx st, sn;
+    int    packed;
+};
+
+/* to = from kept scale, or where kept is NULL to += from, in the rows of sequences of `width` features. */
+struct fr_rows_job {
+    struct fr_sequence from, to, kept; /* kept: bytes, 0 or 1 */
+    fr_idx             width;
+    double             scale;
+};
+
 struct fr_engine {
     const char *isa;
     size_t (*pack_bytes)(const fr_desc *d, fr_pass pass);
     void (*pack)(const fr_desc *d, fr_pass pass, const void *w_ih, const void *w_hh, const void *b_ih, const void *b_hh,
                  void *to);
     size_t (*workspace_bytes)(const fr_desc *d, fr_pass pass);
-    void (*forward)(const fr_desc *d, const fr_forward_args *a);
-    void (*backward)(const fr_desc *d, const fr_backward_args *a);
-    int (*threads_pay)(const fr_desc *d);
-    fr_idx (*forward_piece)(const fr_desc *d, fr_idx s_lo);
-    fr_idx (*backward_piece)(const fr_desc *d, fr_idx s_hi);
+    void (*forward)(const fr_desc *d, const fr_forward_args *a, const struct fr_piece *piece);
+    void (*backward)(const fr_desc *d, const fr_backward_args *a, const struct fr_piece *piece);
+    void (*move_rows)(const fr_desc *d, const struct fr_rows_job *a);
+    int (*threads_pay)(const fr_desc *d);                  /* would a call use a second thread if it had one? */
+    fr_idx (*piece_steps)(const fr_desc *d, fr_pass pass); /* of about a tenth of a second; more than T without rows */
+    fr_idx (*backward_piece)(const fr_desc *d, fr_idx s_hi); /* s_lo of one: it must be there, so that the bits do not
+                                                              * depend on the pieces */
     void (*cell_info)(fr_cell cell, fr_cell_info *info);
     void (*update)(const fr_update_args *a);
     double (*sum_of_squares)(fr_idx n, const void *x);
@@ -31,5 +56,8 @@ struct fr_engine {
 
 /* The engine of an isa and number type, or NULL where there is none or this machine cannot run it. */
 const struct fr_engine *fr_find_engine(int isa, fr_dtype dtype);
+
+/* FR_OK and the engine of a layer, or what is wrong with its sizes. */
+int fr_check(const fr_desc *d, const struct fr_engine **engine);
 
 #endif

@@ -14,6 +14,7 @@ static const char *const messages[] = {
     [-FR_EISA] = "this machine cannot run the engine asked for",
     [-FR_ESIZE] = "a size is out of range",
     [-FR_EOVERFLOW] = "the sizes are too large: their product overflows",
+    [-FR_ESTOPPED] = "the call was stopped",
 };
 
 const char *fr_strerror(int code)
@@ -29,7 +30,7 @@ static int fits(fr_idx a, fr_idx b, fr_idx c)
            !__builtin_mul_overflow(abc, (fr_idx)256, &bytes);
 }
 
-static int check(const fr_desc *d, const struct fr_engine **engine)
+int fr_check(const fr_desc *d, const struct fr_engine **engine)
 {
     if (d->cell < 0 || d->cell >= FR_N_CELLS)
         return FR_ECELL;
@@ -60,7 +61,7 @@ int fr_get_cell_info(fr_cell cell, fr_cell_info *info)
 int fr_pack_bytes(const fr_desc *d, fr_pass pass, size_t *bytes)
 {
     const struct fr_engine *engine;
-    const int               rc = check(d, &engine);
+    const int               rc = fr_check(d, &engine);
     if (rc == FR_OK)
         *bytes = engine->pack_bytes(d, pass);
     return rc;
@@ -70,43 +71,10 @@ int fr_pack(const fr_desc *d, fr_pass pass, const void *w_ih, const void *w_hh, 
             void *pack)
 {
     const struct fr_engine *engine;
-    const int               rc = check(d, &engine);
+    const int               rc = fr_check(d, &engine);
     if (rc == FR_OK)
         engine->pack(d, pass, w_ih, w_hh, b_ih, b_hh, pack);
     return rc;
-}
-
-int fr_workspace_bytes(const fr_desc *d, fr_pass pass, size_t *bytes)
-{
-    const struct fr_engine *engine;
-    const int               rc = check(d, &engine);
-    if (rc == FR_OK)
-        *bytes = engine->workspace_bytes(d, pass);
-    return rc;
-}
-
-int fr_forward(const fr_desc *d, const fr_forward_args *a)
-{
-    const struct fr_engine *engine;
-    const int               rc = check(d, &engine);
-    if (rc != FR_OK)
-        return rc;
-    if (a->s_lo < 0 || a->s_lo > a->s_hi || a->s_hi > d->T)
-        return FR_ESIZE;
-    engine->forward(d, a);
-    return FR_OK;
-}
-
-int fr_backward(const fr_desc *d, const fr_backward_args *a)
-{
-    const struct fr_engine *engine;
-    const int               rc = check(d, &engine);
-    if (rc != FR_OK)
-        return rc;
-    if (a->s_lo < 0 || a->s_lo > a->s_hi || a->s_hi > d->T)
-        return FR_ESIZE;
-    engine->backward(d, a);
-    return FR_OK;
 }
 
 const char *fr_rule_name(int rule)
@@ -152,18 +120,6 @@ int fr_sum_of_squares(int isa, fr_dtype dtype, fr_idx n, const void *x, double *
         return FR_EISA;
     *sum = engine->sum_of_squares(n, x);
     return FR_OK;
-}
-
-int fr_threads_pay(const fr_desc *d) { return fr_find_engine(d->isa, d->dtype)->threads_pay(d); }
-
-fr_idx fr_forward_piece(const fr_desc *d, fr_idx s_lo)
-{
-    return fr_find_engine(d->isa, d->dtype)->forward_piece(d, s_lo);
-}
-
-fr_idx fr_backward_piece(const fr_desc *d, fr_idx s_hi)
-{
-    return fr_find_engine(d->isa, d->dtype)->backward_piece(d, s_hi);
 }
 
 int fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, void *y)

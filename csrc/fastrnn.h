@@ -2,7 +2,7 @@
  *
  * fastrnn.h - recurrent layers on the CPU: the whole C API, and all that the Python bindings see.
  *
- * Sizes    T time steps, N batch rows, I input size, H hidden size,
+ * Sizes    T time steps, N batch rows, I input size, H hidden size, L layers, D directions,
  *          G gates that own weights, S blocks of H values that a step keeps for the backward pass (see fr_cell_info),
  *          R tape rows: the sum over the batch of the lengths (T*N when all rows are full).
  * Arrays   row-major, the last axis contiguous, of the element type desc->dtype. Strides count elements and may be
@@ -27,7 +27,7 @@ typedef enum { /* FR_RNN_TANH .. FR_LINEAR */
 
 typedef enum { FR_F32, FR_F64 } fr_dtype;
 
-enum { FR_OK = 0, FR_ECELL = -1, FR_EDTYPE = -2, FR_EISA = -3, FR_ESIZE = -4, FR_EOVERFLOW = -5 };
+enum { FR_OK = 0, FR_ECELL = -1, FR_EDTYPE = -2, FR_EISA = -3, FR_ESIZE = -4, FR_EOVERFLOW = -5, FR_ESTOPPED = -6 };
 const char *fr_strerror(int code);
 
 /* What a cell is called and what its arrays look like. */
@@ -43,7 +43,7 @@ typedef struct {
 } fr_cell_info;
 int fr_get_cell_info(fr_cell cell, fr_cell_info *info);
 
-/* One layer, one direction. No pointers to data: sizes and the order of the rows. */
+/* Sizes and the order of the rows: of one layer in one direction, or what the layers of a stack share. */
 typedef struct {
     fr_cell       cell;
     fr_dtype      dtype;
@@ -73,8 +73,6 @@ int fr_pack(const fr_desc *d, fr_pass pass, const void *w_ih, /* (G*H, I) gates 
             void       *pack                                  /* fr_pack_bytes, 64-byte aligned */
 );
 
-int fr_workspace_bytes(const fr_desc *d, fr_pass pass, size_t *bytes);
-
 /* How a state goes from one step to the next, beyond the cell itself. All zero: as the cell says. */
 typedef struct {
     /* The fraction of the new value, (T, N, H) with strides that may be 0; NULL is 1:
@@ -87,55 +85,76 @@ typedef struct {
     double      clip; /* backward: the gradients of the pre-activations are clipped to +-clip; 0: none */
 } fr_state_update;
 
-/* Steps s_lo..s_hi-1 of the recurrence (step s is time s, or in reverse the s-th from a row's end). A long sequence may
- * be run in pieces, in order, with the same arguments. h_n and c_n may be the same memory as h_0 and c_0. */
+/* Layers on one another, of any cells: a linear map is one without a state. Each reads what all directions of the one
+ * below write, (T, N, D*H). Entry l*D + d of the arrays belongs to layer l and direction d. */
 typedef struct {
-    const void *x; /* (T, N, I), element (t, n, i) at x[t*x_st + n*x_sn + i] */
+    fr_cell cell;
+    int     masked; /* as in fr_desc */
+    fr_idx  I, H;   /* I of a layer above another is the D*H of that one */
+} fr_layer;
+
+typedef struct {
+    fr_desc desc; /* its cell, masked, I and H are not read; reverse is of direction 0, and not of direction 1 */
+    int     n_layers, n_directions; /* L >= 1 and D, 1 or 2 */
+    const fr_layer *layers;         /* (L*D) */
+} fr_stack;
+
+int fr_stack_workspace_bytes(const fr_stack *s, fr_pass pass, size_t *bytes);
+
+/* Would a call use a second thread if it had one? A stack that is not valid would not. */
+int fr_stack_threads_pay(const fr_stack *s);
+
+/* Dropout of what the next layer reads: y kept scale. Laid out as y, with strides of their own. */
+typedef struct {
+    const unsigned char *kept;   /* (T, N, D*H) of 0 and 1; NULL: y itself is read */
+    void                *result; /* (T, N, D*H) out, in forward */
+    fr_idx               st, sn;
+    double               scale;
+} fr_dropout;
+
+/* One layer and direction. */
+typedef struct {
+    const void *x; /* (T, N, I), element (t, n, i) at x[t*x_st + n*x_sn + i]. Of the first layer */
     fr_idx      x_st, x_sn;
-    void       *y; /* (T, N, H) out; zero beyond a row's length */
-    fr_idx      y_st, y_sn;
+    void  *y; /* (T, N, H) out; zero beyond a row's length. Direction 1 has the columns beside those of direction 0.
+                    * NULL below another layer: in the workspace */
+    fr_idx y_st, y_sn;
     const void *h_0, *c_0; /* (N, H) in; NULL is zero */
-    void *h_n, *c_n; /* (N, H) out, complete when s_hi = T, h_n may be NULL; c_n is the running cell without a tape */
-    void *gates;     /* (R, S, H) out: the tape; NULL for inference */
+    void *h_n, *c_n; /* (N, H) out, which may be h_0 and c_0; h_n may be NULL. c_n is the running cell without a tape */
+    void *gates;     /* (R, S, H) out: the tape, which needs y; NULL for inference */
     void *c;         /* (R, H) out: the tape's cells; NULL for inference or without c */
     const void     *pack;
-    void           *workspace; /* fr_workspace_bytes, 64-byte aligned */
     fr_state_update state_update;
-    fr_idx          s_lo, s_hi;
+    fr_dropout      dropout; /* in direction 0, below another layer */
 } fr_forward_args;
-int fr_forward(const fr_desc *d, const fr_forward_args *a);
 
-/* Steps s_hi-1 down to s_lo; pieces in descending order, with the same arguments and the same, untouched workspace. */
 typedef struct {
-    const void     *x; /* (T, N, I) as in forward */
+    const void     *x; /* (T, N, I) as in forward: of the first layer */
     fr_idx          x_st, x_sn;
     const void     *y; /* (T, N, H) as forward wrote it */
     fr_idx          y_st, y_sn;
     const void     *h_0, *c_0; /* (N, H) as in forward */
     void           *gates;     /* (R, S, H) in: the tape of forward, out: its gradient (the tape is used up) */
     const void     *c;         /* (R, H) as forward wrote it */
-    const void     *dy;        /* (T, N, H) in, or NULL for zero */
+    const void     *dy;        /* (T, N, H) in, or NULL for zero; below another layer, added to what comes from that */
     fr_idx          dy_st, dy_sn;
     const void     *dh_n, *dc_n; /* (N, H) in, or NULL for zero */
-    void           *dx;          /* (T, N, I), added to; or NULL */
+    void           *dx;          /* (T, N, I), added to, of the first layer; or NULL */
     fr_idx          dx_st, dx_sn;
-    void           *dh_0, *dc_0;                   /* (N, H) out, written with the last piece */
-    void           *dw_ih, *dw_hh, *db_ih, *db_hh; /* shapes of the parameters, added to; NULL where there is none */
+    void           *dh_0, *dc_0;                   /* (N, H) out, or NULL */
+    void           *dw_ih, *dw_hh, *db_ih, *db_hh; /* shapes of the parameters, added to; or NULL, each by itself */
     const void     *pack;
-    void           *workspace;
     fr_state_update state_update; /* as in forward */
-    fr_idx          s_lo, s_hi;
+    fr_dropout      dropout;      /* as in forward: its result is read */
 } fr_backward_args;
-int fr_backward(const fr_desc *d, const fr_backward_args *a);
 
-/* Whether a call would use a second thread if it had one. The description's engine must exist. */
-int fr_threads_pay(const fr_desc *d);
-
-/* Where a piece of about a tenth of a second ends: s_hi of a forward piece that begins at s_lo, s_lo of a backward
- * piece that ends at s_hi. Backward pieces must end there, so that the bits do not depend on the pieces. The
- * description must be one that fr_workspace_bytes accepts. */
-fr_idx fr_forward_piece(const fr_desc *d, fr_idx s_lo);
-fr_idx fr_backward_piece(const fr_desc *d, fr_idx s_hi);
+/* Runs a stack. Between pieces of about a tenth of a second it calls stop(context), unless stop is NULL; if that is not
+ * 0, the call ends at once with FR_ESTOPPED, and what it writes is incomplete. workspace: fr_stack_workspace_bytes,
+ * 64-byte aligned. */
+typedef int fr_stop_fn(void *context);
+int fr_stack_forward(const fr_stack *s, const fr_forward_args *args, void *workspace, fr_stop_fn *stop, void *context);
+int fr_stack_backward(const fr_stack *s, const fr_backward_args *args, void *workspace, fr_stop_fn *stop,
+                      void *context);
 
 /* One step of an optimizer on one parameter. The rules are defined in engine/update.h. */
 typedef enum { FR_PLAIN, FR_ADAGRAD, FR_RMSPROP, FR_RMSPROP_CENTERED, FR_ADAM, FR_N_RULES } fr_rule;

@@ -155,17 +155,18 @@ static void get_state_grad(const fr_desc *d, struct range rows, const real *from
 struct backward_job {
     const fr_desc          *d;
     const fr_backward_args *a;
+    const struct fr_piece  *piece;
 };
 
 static void backward_prepare(const void *job, struct grid grid)
 {
     const struct backward_job *j = job;
     struct backward_space      shared;
-    assert((uintptr_t)j->a->workspace % 64 == 0 && regions_are_apart(j->d, grid, backward_region));
-    backward_layout(j->d, grid, 0, j->a->workspace, &shared);
+    assert((uintptr_t)j->piece->workspace % 64 == 0 && regions_are_apart(j->d, grid, backward_region));
+    backward_layout(j->d, grid, 0, j->piece->workspace, &shared);
     memset(shared.meet, 0, (size_t)(grid.rows + 1) * sizeof *shared.meet);
     memset(shared.zeros, 0, (size_t)j->d->H * sizeof(real));
-    if (j->a->s_hi == j->d->T) {
+    if (j->piece->s_hi == j->d->T) {
         const struct range all = {0, j->d->N};
         set_state_grad(j->d, all, j->a->dh_n, shared.dh);
         if (cells[j->d->cell].has_c)
@@ -177,7 +178,8 @@ static void backward_prepare(const void *job, struct grid grid)
 static void add_chunk(const struct backward_call *f, struct barrier *all, struct range chunk, fr_idx s_lo)
 {
     const int team = f->grid.rows * f->grid.cols;
-    for (fr_idx lo = chunk.lo; lo < chunk.hi; lo += GRAD_ROWS) {
+    const int wanted = f->a->dw_ih || f->a->dw_hh || f->a->db_ih || f->a->db_hh;
+    for (fr_idx lo = chunk.lo; wanted && lo < chunk.hi; lo += GRAD_ROWS) {
         const struct range r = {lo, lo + GRAD_ROWS < chunk.hi ? lo + GRAD_ROWS : chunk.hi};
         pack_operands(f, r, s_lo);
         wait_for(all, team, f->rank);
@@ -194,17 +196,18 @@ static struct backward_call backward_call(const struct backward_job *job, struct
     const fr_desc          *d = job->d;
     const fr_backward_args *a = job->a;
     const struct range      vectors = partition(panel_count(d->H, 1), rank % grid.cols, grid.cols);
-    struct backward_call    f = {.d = d, .a = a, .cell = &cells[d->cell], .grid = grid, .rank = rank};
-    f.x = read_field(a->x, a->x_st, a->x_sn, d->packed);
-    f.y = read_field(a->y, a->y_st, a->y_sn, d->packed);
-    f.dx = (struct field){a->dx, a->dx_st, a->dx_sn, d->packed};
-    f.dy = read_field(a->dy, a->dy_st, a->dy_sn, d->packed);
+    const struct fr_piece  *piece = job->piece;
+    struct backward_call    f = {.d = d, .a = a, .piece = piece, .cell = &cells[d->cell], .grid = grid, .rank = rank};
+    f.x = read_field(a->x, a->x_st, a->x_sn, piece->x_packed);
+    f.y = read_field(a->y, a->y_st, a->y_sn, piece->y_packed);
+    f.dx = (struct field){a->dx, a->dx_st, a->dx_sn, piece->dx_packed};
+    f.dy = read_field(a->dy, a->dy_st, a->dy_sn, piece->dy_packed);
     f.fraction_h =
         read_field(a->state_update.fraction_h, a->state_update.fraction_h_st, a->state_update.fraction_h_sn, 0);
     f.fraction_c =
         read_field(a->state_update.fraction_c, a->state_update.fraction_c_st, a->state_update.fraction_c_sn, 0);
     pack_layout(d, FR_BACKWARD, (void *)a->pack, f.pack);
-    backward_layout(d, grid, rank, a->workspace, &f.space);
+    backward_layout(d, grid, rank, piece->workspace, &f.space);
     f.group = row_group(d, rank / grid.cols, grid.rows);
     f.units = (struct range){vectors.lo * VL, vectors.hi * VL};
     return f;
@@ -215,9 +218,10 @@ static void backward_thread(const void *job, struct grid grid, int rank)
     struct backward_call    f = backward_call(job, grid, rank);
     const fr_desc          *d = f.d;
     const fr_backward_args *a = f.a;
+    const fr_idx            begin = f.piece->s_lo;
     struct barrier         *all = &f.space.meet[grid.rows];
-    for (fr_idx s_hi = a->s_hi, s_lo; s_hi > a->s_lo; s_hi = s_lo) {
-        s_lo = chunk_start(d, a->s_lo, s_hi);
+    for (fr_idx s_hi = f.piece->s_hi, s_lo; s_hi > begin; s_hi = s_lo) {
+        s_lo = chunk_start(d, begin, s_hi);
         for (fr_idx s = s_hi - 1; s >= s_lo; s--)
             for (fr_idx lo = 0; lo < f.group.count; lo += ROW_BLOCK)
                 step_back(&f, s, lo, lo + ROW_BLOCK < f.group.count ? lo + ROW_BLOCK : f.group.count);
@@ -230,15 +234,15 @@ static void backward_thread(const void *job, struct grid grid, int rank)
             f.units = (struct range){0, round_up(d->H, VL)};
         }
     }
-    if (a->s_lo == 0 && rank == 0) {
+    if (begin == 0 && rank == 0) {
         const struct range every = {0, d->N};
         get_state_grad(d, every, f.space.dh, a->dh_0);
         get_state_grad(d, every, f.space.dc, a->dc_0);
     }
 }
 
-static void backward(const fr_desc *d, const fr_backward_args *a)
+static void backward(const fr_desc *d, const fr_backward_args *a, const struct fr_piece *piece)
 {
-    const struct backward_job job = {d, a};
+    const struct backward_job job = {d, a, piece};
     run_team(plan(d, d->n_threads), backward_prepare, backward_thread, &job);
 }

@@ -63,6 +63,7 @@ static struct region backward_region(const fr_desc *d, struct grid grid, int ran
 struct backward_call {
     const fr_desc          *d;
     const fr_backward_args *a;
+    const struct fr_piece  *piece;
     const struct cell      *cell;
     struct stage_pack       pack[2];
     struct backward_space   space;

@@ -39,6 +39,7 @@
 #include "backward_call.h"
 #include "grads.h"
 #include "backward.h"
+#include "move_rows.h"
 #include "update.h"
 #include "norm.h"
 #include "probe.h"
@@ -54,15 +55,9 @@ static int threads_pay(const fr_desc *d)
     return two.rows * two.cols > 1;
 }
 
-static fr_idx forward_piece(const fr_desc *d, fr_idx s_lo)
-{
-    const fr_idx s_hi = s_lo + piece_steps(d, 1);
-    return s_hi < d->T ? s_hi : d->T;
-}
-
 static fr_idx backward_piece(const fr_desc *d, fr_idx s_hi)
 {
-    const fr_idx steps = piece_steps(d, 2);
+    const fr_idx steps = piece_steps(d, FR_BACKWARD);
     fr_idx       s = s_hi;
     while (s > 0 && s_hi - s < steps)
         s = chunk_start(d, 0, s);
@@ -157,8 +152,9 @@ const struct fr_engine        FR_ENGINE = {
     .workspace_bytes = workspace_bytes,
     .forward = forward,
     .backward = backward,
+    .move_rows = move_rows,
     .threads_pay = threads_pay,
-    .forward_piece = forward_piece,
+    .piece_steps = piece_steps,
     .backward_piece = backward_piece,
     .cell_info = cell_info,
     .update = update,

@@ -133,22 +133,23 @@ static struct step step_rows(const struct forward_call *f, fr_idx s, fr_idx lo, 
 static void go_on_alone(struct forward_call *f)
 {
     f->grid = (struct grid){1, 1};
-    forward_layout(f->d, f->grid, 0, f->a->workspace, &f->space);
+    forward_layout(f->d, f->grid, 0, f->piece->workspace, &f->space);
 }
 
 /* Rows lo..hi-1 of the group through steps s_lo..s_hi-1. Returns 0 if this thread leaves its part to the first one. */
 static int run_rows(struct forward_call *f, fr_idx lo, fr_idx hi)
 {
     const fr_desc *d = f->d;
-    fr_idx         s = f->a->s_lo, n;
-    while (s < f->a->s_hi && (n = running(d, s, f->group, lo, hi)) > 0) {
+    const fr_idx   s_hi = f->piece->s_hi;
+    fr_idx         s = f->piece->s_lo, n;
+    while (s < s_hi && (n = running(d, s, f->group, lo, hi)) > 0) {
         if (f->grid.cols > 1 && crowded(f->space.meet)) {
             if (f->rank)
                 return 0;
             go_on_alone(f);
         }
         fr_idx end = s, m = 0;
-        for (; end < f->a->s_hi && (n = running(d, end, f->group, lo, hi)) > 0 && m + n <= f->space.chunk_rows; end++)
+        for (; end < s_hi && (n = running(d, end, f->group, lo, hi)) > 0 && m + n <= f->space.chunk_rows; end++)
             for (fr_idx i = 0; i < n; i++)
                 f->space.x[m++] = field_row(d, f->x, end, position(f->group, lo + i));
         project(f, m);
@@ -193,7 +194,7 @@ static void finish_rows(const struct forward_call *f)
                      : c_0  ? c_0 + row * H
                             : NULL,
                      H);
-        for (fr_idx t = length; !d->source && !d->packed && t < d->T; t++)
+        for (fr_idx t = length; !d->source && !f->piece->y_packed && t < d->T; t++)
             memset(f->y.at + t * f->y.st + row * f->y.sn, 0, (size_t)H * sizeof(real));
     }
 }
@@ -201,14 +202,15 @@ static void finish_rows(const struct forward_call *f)
 struct forward_job {
     const fr_desc         *d;
     const fr_forward_args *a;
+    const struct fr_piece *piece;
 };
 
 static void forward_prepare(const void *job, struct grid grid)
 {
     const struct forward_job *j = job;
     struct forward_space      shared;
-    assert((uintptr_t)j->a->workspace % 64 == 0 && regions_are_apart(j->d, grid, forward_region));
-    forward_layout(j->d, grid, 0, j->a->workspace, &shared);
+    assert((uintptr_t)j->piece->workspace % 64 == 0 && regions_are_apart(j->d, grid, forward_region));
+    forward_layout(j->d, grid, 0, j->piece->workspace, &shared);
     memset(shared.meet, 0, (size_t)grid.rows * sizeof *shared.meet);
     memset(shared.zeros, 0, (size_t)j->d->H * sizeof(real));
 }
@@ -217,25 +219,26 @@ static void forward_thread(const void *job, struct grid grid, int rank)
 {
     const fr_desc         *d = ((const struct forward_job *)job)->d;
     const fr_forward_args *a = ((const struct forward_job *)job)->a;
-    struct forward_call    f = {.d = d, .a = a, .cell = &cells[d->cell], .grid = grid, .rank = rank};
-    f.x = (struct field){(real *)a->x, a->x_st, a->x_sn, d->packed};
-    f.y = (struct field){a->y, a->y_st, a->y_sn, d->packed};
+    const struct fr_piece *piece = ((const struct forward_job *)job)->piece;
+    struct forward_call    f = {.d = d, .a = a, .piece = piece, .cell = &cells[d->cell], .grid = grid, .rank = rank};
+    f.x = read_field(a->x, a->x_st, a->x_sn, piece->x_packed);
+    f.y = (struct field){a->y, a->y_st, a->y_sn, piece->y_packed};
     f.fraction_h =
         read_field(a->state_update.fraction_h, a->state_update.fraction_h_st, a->state_update.fraction_h_sn, 0);
     f.fraction_c =
         read_field(a->state_update.fraction_c, a->state_update.fraction_c_st, a->state_update.fraction_c_sn, 0);
     pack_layout(d, FR_FORWARD, (void *)a->pack, f.pack);
-    forward_layout(d, grid, rank, a->workspace, &f.space);
+    forward_layout(d, grid, rank, piece->workspace, &f.space);
     f.group = row_group(d, rank / grid.cols, grid.rows);
     for (fr_idx lo = 0; lo < f.group.count; lo += ROW_BLOCK)
         if (!run_rows(&f, lo, lo + ROW_BLOCK < f.group.count ? lo + ROW_BLOCK : f.group.count))
             return;
-    if (a->s_hi == d->T && rank % grid.cols == 0)
+    if (piece->s_hi == d->T && rank % grid.cols == 0)
         finish_rows(&f);
 }
 
-static void forward(const fr_desc *d, const fr_forward_args *a)
+static void forward(const fr_desc *d, const fr_forward_args *a, const struct fr_piece *piece)
 {
-    const struct forward_job job = {d, a};
+    const struct forward_job job = {d, a, piece};
     run_team(plan(d, d->n_threads), forward_prepare, forward_thread, &job);
 }

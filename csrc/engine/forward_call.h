@@ -79,6 +79,7 @@ static struct region forward_region(const fr_desc *d, struct grid grid, int rank
 struct forward_call {
     const fr_desc         *d;
     const fr_forward_args *a;
+    const struct fr_piece *piece;
     const struct cell     *cell;
     struct stage_pack      pack[2];
     struct forward_space   space;

@@ -29,10 +29,11 @@ static void pack_operands(const struct backward_call *f, struct range r, fr_idx 
         const fr_idx tape = r.lo + l;
         s = step_of(d, tape, s);
         const fr_idx i = tape - first_of(d, s);
-        pack_row(field_row(d, f->x, s, i), l, GRAD_ROWS, d->I, MAX_NV, f->space.x);
+        if (f->a->dw_ih)
+            pack_row(field_row(d, f->x, s, i), l, GRAD_ROWS, d->I, MAX_NV, f->space.x);
         for (int k = 0; k < stage_count(f->cell); k++) {
             const struct stage *t = &f->cell->stage[k];
-            if (!t->Gh)
+            if (!t->Gh || !f->a->dw_hh)
                 continue;
             const real *operand = t->operand == H_PREV
                                       ? state_before(d, f->y, f->a->h_0, f->space.zeros, s, i)
@@ -95,14 +96,14 @@ static void add_weights(const struct backward_call *f, struct range r)
         const int           gx = gate_of_x(t, block - t->block), gh = gate_of_h(t, block - t->block);
         const fr_idx        j = n % tiles * rows, m = H - j < rows ? H - j : rows;
         const real         *dgates = (const real *)f->a->gates + (r.lo * S + block) * H + j;
-        if (gx < 0 && gh < 0)
+        if ((gx < 0 || !dw_ih) && (gh < 0 || !dw_hh))
             continue;
         for (fr_idx l = 0; l < k; l++)
             for (fr_idx i = 0; i < m; i++)
                 f->space.a_t[l * rows + i] = dgates[l * S * H + i];
-        if (gx >= 0)
+        if (gx >= 0 && dw_ih)
             add_weight_tile(f, m, k, f->space.x, I, dw_ih + (gx * H + j) * I);
-        if (gh >= 0)
+        if (gh >= 0 && dw_hh)
             add_weight_tile(f, m, k, f->space.h[stage], H, dw_hh + (gh * H + j) * H);
     }
 }
@@ -113,19 +114,17 @@ static void add_biases(const struct backward_call *f, struct range r)
     const fr_idx       H = f->d->H, S = block_count(f->cell), vectors = (H + VL - 1) / VL;
     const struct range own = partition(S * vectors, f->rank, f->grid.rows * f->grid.cols);
     real *const db_ih = f->a->db_ih, *const db_hh = f->a->db_hh;
-    if (!db_ih)
-        return;
     for (fr_idx n = own.lo; n < own.hi; n++) {
         const int block = (int)(n / vectors), stage = stage_count(f->cell) > 1 && block >= f->cell->stage[1].block;
         const struct stage *t = &f->cell->stage[stage];
         const int           gx = gate_of_x(t, block - t->block), gh = gate_of_h(t, block - t->block);
         const fr_idx        j = n % vectors * VL, width = H - j;
-        if (gx < 0 && gh < 0)
+        if ((gx < 0 || !db_ih) && (gh < 0 || !db_hh))
             continue;
         vec sum = {0};
         for (fr_idx tape = r.lo; tape < r.hi; tape++)
             sum += load_part((const real *)f->a->gates + (tape * S + block) * H + j, width);
-        if (gx >= 0)
+        if (gx >= 0 && db_ih)
             store_part(db_ih + gx * H + j, load_part(db_ih + gx * H + j, width) + sum, width);
         if (gh >= 0 && db_hh)
             store_part(db_hh + gh * H + j, load_part(db_hh + gh * H + j, width) + sum, width);

@@ -57,9 +57,10 @@ INLINE int regions_are_apart(const fr_desc *d, struct grid grid, region_fn *regi
 }
 
 /* Steps of a piece, between two checks for Ctrl-C. */
-static fr_idx piece_steps(const fr_desc *d, int passes) /* products with the weights: 1 forward, 2 backward */
+static fr_idx piece_steps(const fr_desc *d, fr_pass pass)
 {
+    const int    products = pass == FR_FORWARD ? 1 : 2; /* with the weights */
     const double step =
-        passes * 2.0 * gate_count(&cells[d->cell]) * (double)d->N * (double)d->H * (double)(d->H + d->I);
+        products * 2.0 * gate_count(&cells[d->cell]) * (double)d->N * (double)d->H * (double)(d->H + d->I);
     return d->N ? (fr_idx)(PIECE_FLOP / (step + STEP_FLOP)) + 1 : d->T + 1;
 }

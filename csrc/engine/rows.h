@@ -17,11 +17,8 @@ INLINE fr_idx length_at(const fr_desc *d, fr_idx i) { return d->rows ? d->length
 
 INLINE fr_idx first_of(const fr_desc *d, fr_idx s) { return d->rows ? d->first[s] : s * d->N; }
 
-/* The time that position i reads at step s. */
-INLINE fr_idx time_at(const fr_desc *d, fr_idx s, fr_idx i)
-{
-    return start_at(d, i) + (d->reverse ? length_at(d, i) - 1 - s : s);
-}
+/* The time that position i reads at step s, counted from the beginning of its row or part. */
+INLINE fr_idx time_at(const fr_desc *d, fr_idx s, fr_idx i) { return d->reverse ? length_at(d, i) - 1 - s : s; }
 
 /* The positions of one row group: base, base + stride, ... Ragged rows are assigned round-robin, so that every group
  * has nearly as much to do at every step; full ones stay neighbours, which keeps what a thread writes together. */
@@ -54,10 +51,15 @@ struct field {
     int    packed;
 };
 
-INLINE real *field_row(const fr_desc *d, struct field f, fr_idx s, fr_idx i)
+INLINE fr_idx field_offset(const fr_desc *d, int packed, fr_idx st, fr_idx sn, fr_idx s, fr_idx i)
 {
     const fr_idx t = time_at(d, s, i);
-    return f.at + (f.packed ? (first_of(d, t) + i) * f.sn : t * f.st + source_at(d, i) * f.sn);
+    return packed ? (first_of(d, t) + i) * sn : (start_at(d, i) + t) * st + source_at(d, i) * sn;
+}
+
+INLINE real *field_row(const fr_desc *d, struct field f, fr_idx s, fr_idx i)
+{
+    return f.at + field_offset(d, f.packed, f.st, f.sn, s, i);
 }
 
 /* A field that is only read. */

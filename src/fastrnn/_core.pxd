@@ -19,6 +19,7 @@ cdef extern from "fastrnn.h" nogil:
         FR_OK
         FR_ESIZE
         FR_EOVERFLOW
+        FR_ESTOPPED
 
     const char *fr_strerror(int code)
 
@@ -44,7 +45,6 @@ cdef extern from "fastrnn.h" nogil:
     int fr_pack_bytes(const fr_desc *d, fr_pass which, size_t *nbytes)
     int fr_pack(const fr_desc *d, fr_pass which, const void *w_ih, const void *w_hh, const void *b_ih, const void *b_hh,
                 void *pack)
-    int fr_workspace_bytes(const fr_desc *d, fr_pass which, size_t *nbytes)
 
     ctypedef struct fr_state_update:
         const void *fraction_h
@@ -52,6 +52,25 @@ cdef extern from "fastrnn.h" nogil:
         fr_idx fraction_h_st, fraction_h_sn, fraction_c_st, fraction_c_sn
         const void *mask
         double clip
+
+    ctypedef struct fr_layer:
+        fr_cell cell
+        int masked
+        fr_idx I, H
+
+    ctypedef struct fr_stack:
+        fr_desc desc
+        int n_layers, n_directions
+        const fr_layer *layers
+
+    int fr_stack_workspace_bytes(const fr_stack *s, fr_pass which, size_t *nbytes)
+    int fr_stack_threads_pay(const fr_stack *s)
+
+    ctypedef struct fr_dropout:
+        const unsigned char *kept
+        void *result
+        fr_idx st, sn
+        double scale
 
     ctypedef struct fr_forward_args:
         const void *x
@@ -65,10 +84,8 @@ cdef extern from "fastrnn.h" nogil:
         void *gates
         void *c
         const void *pack
-        void *workspace
         fr_state_update state_update
-        fr_idx s_lo, s_hi
-    int fr_forward(const fr_desc *d, const fr_forward_args *a)
+        fr_dropout dropout
 
     ctypedef struct fr_backward_args:
         const void *x
@@ -92,13 +109,14 @@ cdef extern from "fastrnn.h" nogil:
         void *db_ih
         void *db_hh
         const void *pack
-        void *workspace
         fr_state_update state_update
-        fr_idx s_lo, s_hi
-    int fr_backward(const fr_desc *d, const fr_backward_args *a)
-    int fr_threads_pay(const fr_desc *d)
-    fr_idx fr_forward_piece(const fr_desc *d, fr_idx s_lo)
-    fr_idx fr_backward_piece(const fr_desc *d, fr_idx s_hi)
+        fr_dropout dropout
+
+    ctypedef int fr_stop_fn(void *context) noexcept
+    int fr_stack_forward(const fr_stack *s, const fr_forward_args *args, void *workspace, fr_stop_fn *stop,
+                         void *context)
+    int fr_stack_backward(const fr_stack *s, const fr_backward_args *args, void *workspace, fr_stop_fn *stop,
+                          void *context)
 
     ctypedef enum fr_rule:
         FR_PLAIN

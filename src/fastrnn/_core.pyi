@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 _Float: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 _Pair: TypeAlias = tuple[_Float | None, _Float | None]  # of h and c
-_Triple: TypeAlias = tuple[_Float | None, _Float | None, _Float | None]
+_Dropout: TypeAlias = tuple[float, Sequence[NDArray[np.bool_]], Sequence[_Float]]
 _Indices: TypeAlias = NDArray[np.intp]
 _Order: TypeAlias = tuple[_Indices, _Indices, _Indices, _Indices | None, _Indices | None]
 
@@ -57,6 +57,8 @@ class StateUpdate:
 
 class Pack:
     @property
+    def hidden_size(self) -> int: ...
+    @property
     def spare(self) -> list[_Float]: ...
 
 class Weights:
@@ -73,29 +75,30 @@ class Weights:
     def pack(self) -> Pack: ...
 
 class Recurrence:
-    def __init__(
-        self, order: _Order | None, state_update: StateUpdate, reverse: bool, n_threads: int, packed: bool = False
-    ) -> None: ...
+    def __init__(self, order: _Order | None, reverse: bool, n_threads: int, packed: bool = False) -> None: ...
 
 def forward(
-    pack: Pack,
     recurrence: Recurrence,
     x: _Float,
-    y: _Float,
-    initial: _Pair,
-    final: _Pair,
-    tape: _Pair,
+    ys: Sequence[_Float | None],
+    entries: Sequence[tuple[Pack, StateUpdate, _Pair, _Pair, _Pair]],
+    dropout: _Dropout | None = None,
 ) -> None: ...
 def backward(
-    pack: Pack,
     recurrence: Recurrence,
-    saved: tuple[_Float, _Float | None, _Float | None, _Float | None, _Float, _Float | None],
-    upstream: _Triple,
-    downstream: _Triple,
-    grads: Sequence[_Float | None],
+    x: _Float,
+    ys: Sequence[_Float],
+    entries: Sequence[tuple[Pack, StateUpdate, _Pair, _Pair, _Pair, _Pair, Sequence[_Float | None]]],
+    gradients: tuple[Sequence[_Float | None], _Float | None],
+    dropout: _Dropout | None = None,
 ) -> None: ...
 
-class Inference:
+class Bound: ...
+class Layers: ...
+class Call: ...
+class Steps(Bound): ...
+
+class Inference(Bound):
     def __init__(
         self,
         weights: list[Weights],

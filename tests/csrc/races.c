@@ -73,10 +73,17 @@ static void make_ragged(fr_desc *d)
     d->rows = rows, d->lengths = lengths, d->first = first;
 }
 
-static void *workspace(const fr_desc *d, fr_pass pass)
+/* A stack of one layer. */
+static fr_stack stack_of(const fr_desc *d, fr_layer *layer)
+{
+    *layer = (fr_layer){.cell = d->cell, .masked = d->masked, .I = d->I, .H = d->H};
+    return (fr_stack){.desc = *d, .n_layers = 1, .n_directions = 1, .layers = layer};
+}
+
+static void *workspace(const fr_stack *s, fr_pass pass)
 {
     size_t bytes;
-    require(fr_workspace_bytes(d, pass, &bytes));
+    require(fr_stack_workspace_bytes(s, pass, &bytes));
     return memory(bytes);
 }
 
@@ -89,12 +96,11 @@ static void *packed(const fr_desc *d, fr_pass pass, const void *const weights[4]
     return pack;
 }
 
-static void run_forward(const fr_desc *d, fr_forward_args *a)
+static void run_forward(const fr_desc *d, const fr_forward_args *a, void *at)
 {
-    for (a->s_lo = 0; a->s_lo < d->T; a->s_lo = a->s_hi) {
-        a->s_hi = fr_forward_piece(d, a->s_lo);
-        require(fr_forward(d, a));
-    }
+    fr_layer       layer;
+    const fr_stack s = stack_of(d, &layer);
+    require(fr_stack_forward(&s, a, at, NULL, NULL));
 }
 
 static void run_backward(const fr_desc *d, const fr_cell_info *info, const fr_forward_args *f, const void *const w[4])
@@ -109,11 +115,10 @@ static void run_backward(const fr_desc *d, const fr_cell_info *info, const fr_fo
     b.dc_0 = info->has_c ? numbers(t, NH) : NULL;
     b.dw_ih = numbers(t, GH * d->I), b.dw_hh = numbers(t, GH * d->H);
     b.db_ih = numbers(t, GH), b.db_hh = numbers(t, GH);
-    b.pack = packed(d, FR_BACKWARD, w), b.workspace = workspace(d, FR_BACKWARD);
-    for (b.s_hi = d->T; b.s_hi > 0; b.s_hi = b.s_lo) {
-        b.s_lo = fr_backward_piece(d, b.s_hi);
-        require(fr_backward(d, &b));
-    }
+    b.pack = packed(d, FR_BACKWARD, w);
+    fr_layer       layer;
+    const fr_stack s = stack_of(d, &layer);
+    require(fr_stack_backward(&s, &b, workspace(&s, FR_BACKWARD), NULL, NULL));
 }
 
 static fr_forward_args inputs(const fr_desc *d, const fr_cell_info *info, int way)
@@ -151,11 +156,14 @@ static void run_case(fr_desc d, int way)
     const void *const weights[4] = {numbers(d.dtype, GH * d.I), numbers(d.dtype, GH * d.H), numbers(d.dtype, GH),
                                     numbers(d.dtype, GH)};
     fr_forward_args   f = inputs(&d, &info, way);
-    f.pack = packed(&d, FR_FORWARD, weights), f.workspace = workspace(&d, FR_FORWARD);
-    run_forward(&d, &f); /* inference */
+    fr_layer          layer;
+    const fr_stack    s = stack_of(&d, &layer);
+    void *const       at = workspace(&s, FR_FORWARD);
+    f.pack = packed(&d, FR_FORWARD, weights);
+    run_forward(&d, &f, at); /* inference */
     f.gates = numbers(d.dtype, R * info.S * d.H);
     f.c = info.has_c ? numbers(d.dtype, R * d.H) : NULL;
-    run_forward(&d, &f);
+    run_forward(&d, &f, at);
     run_backward(&d, &info, &f, weights);
     while (array_count)
         free(arrays[--array_count]);
@@ -174,11 +182,16 @@ static void run_update(fr_rule rule, fr_dtype dtype, int threads)
         free(arrays[--array_count]);
 }
 
+struct planted {
+    fr_forward_args f;
+    void           *workspace;
+};
+
 static void *forward_again(void *job)
 {
-    const fr_desc   d = {.cell = FR_LSTM, .n_threads = 1, .T = 9, .N = 2, .I = 5, .H = 67};
-    fr_forward_args f = *(fr_forward_args *)job; /* the same arrays */
-    run_forward(&d, &f);
+    const fr_desc         d = {.cell = FR_LSTM, .n_threads = 1, .T = 9, .N = 2, .I = 5, .H = 67};
+    const struct planted *p = job; /* the same arrays */
+    run_forward(&d, &p->f, p->workspace);
     return NULL;
 }
 
@@ -189,11 +202,13 @@ static void plant_a_race(void)
     fr_cell_info      info;
     pthread_t         other;
     require(fr_get_cell_info(d.cell, &info));
-    fr_forward_args f = inputs(&d, &info, 0);
-    f.pack = packed(&d, FR_FORWARD, weights), f.workspace = workspace(&d, FR_FORWARD);
-    if (pthread_create(&other, NULL, forward_again, &f))
+    fr_layer       layer;
+    const fr_stack s = stack_of(&d, &layer);
+    struct planted p = {inputs(&d, &info, 0), workspace(&s, FR_FORWARD)};
+    p.f.pack = packed(&d, FR_FORWARD, weights);
+    if (pthread_create(&other, NULL, forward_again, &p))
         exit(2);
-    forward_again(&f);
+    forward_again(&p);
     pthread_join(other, NULL);
 }
 

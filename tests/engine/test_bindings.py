@@ -28,6 +28,9 @@ def test_an_array_that_does_not_fit_is_named(entry, name, damage):
     arrays, call, _ = ENTRIES[entry]
     given = arrays()
     given[name] = damage(given[name])
+    if name == "kept" and damage.__name__ in ("swapped", "unaligned"):
+        call(given)  # single bytes have no order and no alignment
+        return
     alone = entry == "sum_of_squares"  # any shape will do
     if alone and damage.__name__ in ("shorter", "longer", "one_more_axis", "no_axis", "empty", "wider"):
         call(given)
@@ -75,7 +78,7 @@ def test_none_in_place_of_an_array_is_named(entry):
     """Unless the call does without."""
     arrays, call, _ = ENTRIES[entry]
     optional = {"b_ih", "b_hh", "db_ih", "db_hh", "dx", "dy", "h_0", "c_0", "h_n", "dh_n", "dc_n", "dh_0", "dc_0", "v"}
-    optional |= {"gates", "c"} if entry == "forward" else set()
+    optional |= {"gates", "c"} if entry == "forward" else {"dw_ih", "dw_hh"}  # gradients that nobody wants
     for name in arrays():
         given = arrays() | {name: None}
         if entry == "Weights":
@@ -96,14 +99,15 @@ def test_a_cell_without_a_cell_state_takes_none():
     code, gates, saved = _core.CELLS["gru"][:3]
     arrays = {"w_ih": ones(gates * H, I), "w_hh": ones(gates * H, H)}
     gru = _core.Weights(code, 0, I, H, _core.Arrays(arrays), [*arrays, None, None], _core.StateUpdate())
-    plain, x, y, h = _core.Recurrence(None, _core.StateUpdate(), False, 1), ones(T, N, I), ones(T, N, H), ones(N, H)
-    gates = ones(T * N, saved, H)
-    _core.forward(gru.pack(), plain, x, y, (h, None), (h, None), (gates, None))
+    plain, x, y, h = _core.Recurrence(None, False, 1), ones(T, N, I), ones(T, N, H), ones(N, H)
+    one, tape = (gru.pack(), _core.StateUpdate()), (ones(T * N, saved, H), None)
+    _core.forward(plain, x, [y], [(*one, (h, None), (h, None), tape)])
     grads = [*(np.zeros_like(array) for array in arrays.values()), None, None]
     with pytest.raises(ValueError, match="^dc_0: expected None, as the cell has none, got"):
-        _core.backward(gru.pack(), plain, (x, y, h, None, gates, None), (y, h, None), (x, h, ones(N, H)), grads)
+        entry = (*one, (h, None), tape, (h, None), (h, ones(N, H)), grads)
+        _core.backward(plain, x, [y], [entry], ([y], x))
     with pytest.raises(ValueError, match="^c_n: expected None"):
-        _core.forward(gru.pack(), plain, x, y, (h, None), (h, ones(N, H)), (gates, None))
+        _core.forward(plain, x, [y], [(*one, (h, None), (h, ones(N, H)), tape)])
 
 
 @pytest.mark.parametrize("kind", ["Weights", "Recurrence", "Inference", "Stepper", "Block"])
@@ -117,7 +121,8 @@ def test_what_can_be_made_without_arguments_is_harmless():
     pack = _core.Pack.__new__(_core.Pack)
     given = {name: array[:, :, :0] if array.ndim == 3 else array for name, array in bindings.forward_arrays().items()}
     with pytest.raises(ValueError, match="a size is out of range"):
-        _core.forward(pack, bindings.recurrence(), given["x"], given["y"], *[(None, None)] * 3)
+        entry = (pack, _core.StateUpdate(), *[(None, None)] * 3)
+        _core.forward(bindings.recurrence(), given["x"], [given["y"]], [entry])
     assert len(_core.Arrays.__new__(_core.Arrays)) == 0
     for made in map(object.__repr__, (_core.Array(), _core.Slot(), _core.StateUpdate(), _core.Exclusive())):
         assert made
@@ -125,12 +130,14 @@ def test_what_can_be_made_without_arguments_is_harmless():
 
 def test_none_in_place_of_an_object_is_refused():
     for call in (
-        lambda: _core.Recurrence(None, None, False, 1),
         lambda: _core.Weights(0, 0, I, H, None, [], _core.StateUpdate()),
         lambda: _core.Stepper([(None, None, None)], 1, lambda: 1),
         lambda: _core.Inference([None], 1, 1, False, lambda: 1, np.empty, np.ndarray, np.dtype("f")),
-        lambda: _core.forward(None, bindings.recurrence(), None, None, (), (), ()),
-        lambda: _core.forward(bindings.weights().pack(), None, None, None, (), (), ()),
+        lambda: _core.forward(None, None, [None], [(bindings.weights().pack(), _core.StateUpdate(), (), (), ())]),
+        lambda: _core.forward(bindings.recurrence(), ones(T, N, I), [None], [(None, None, (), (), ())]),
+        lambda: _core.forward(
+            bindings.recurrence(), ones(T, N, I), [None], [(bindings.weights().pack(), None, (), (), ())]
+        ),
     ):
         with pytest.raises(TypeError):
             call()
@@ -138,9 +145,9 @@ def test_none_in_place_of_an_object_is_refused():
 
 def test_layers_that_do_not_follow_each_other_are_refused():
     state = {"h": ones(N, H), "c": ones(N, H)}
-    with pytest.raises(ValueError, match=f"layers: expected one that reads {H} features .*, got one that reads {I}"):
+    with pytest.raises(ValueError, match=f"layers: expected one that reads {H} features.*, got I={I}"):
         _core.Stepper([(bindings.weights(), *state.values())] * 2, N, lambda: 1)
-    with pytest.raises(ValueError, match=f"weights: expected I={H}, H={H}"):
+    with pytest.raises(ValueError, match=f"layers: expected one that reads {H} features.*, got I={I}"):
         _core.Inference([bindings.weights()] * 2, 1, 2, False, lambda: 1, np.empty, np.ndarray, np.dtype("f"))
     for layers, rows in (([], N), ([(bindings.weights(), *state.values())], 0)):
         with pytest.raises(ValueError, match="layers: expected at least 1"):
@@ -168,7 +175,8 @@ def mutate(seed, calls):
         elif kind == 2:
             array.shape = (-1,) if rng.random() < 0.5 else array.shape[::-1]
         elif kind == 3:
-            array = array.view(rng.choice(["i4", "f4", "u1", "S4"])) if array.ndim else array
+            others = ["i4", "f4", "u1", "S4"] if array.itemsize == 4 else ["u1", "i1"]
+            array = array.view(rng.choice(others)) if array.ndim else array
         elif kind == 4 and array.ndim:
             array = array[::-1]
         elif kind == 5:

@@ -44,28 +44,28 @@ def test_an_order_that_is_none_is_refused(name, values):
 )
 def test_parts_that_lie_outside_of_rows_are_refused(name, values):
     order = bindings.part_arrays() | {name: np.array(values, np.intp)}
-    bindings.forward(bindings.forward_arrays(), lambda: bindings.recurrence(bindings.part_arrays()))
+    bindings.forward(bindings.forward_arrays(), recurrence=lambda: bindings.recurrence(bindings.part_arrays()))
     with pytest.raises(ValueError, match=r"^order: expected parts of rows inside \(6, 3\) steps and rows"):
-        bindings.forward(bindings.forward_arrays(), lambda: bindings.recurrence(order))
+        bindings.forward(bindings.forward_arrays(), recurrence=lambda: bindings.recurrence(order))
 
 
 def test_packed_sequences_have_the_places_of_the_tape():
-    columns, update, a = tuple(order_arrays().values()), _core.StateUpdate(), bindings.forward_arrays()
-    packed = _core.Recurrence((*columns, None, None), update, False, 1, True)
+    columns, a = tuple(order_arrays().values()), bindings.forward_arrays()
+    packed = _core.Recurrence((*columns, None, None), False, 1, True)
     with pytest.raises(ValueError, match=r"^x: expected \(1, 11, 4\), got \(6, 3, 4\)"):
-        bindings.forward(a, lambda: packed)
+        bindings.forward(a, recurrence=lambda: packed)
     for steps, error in ((bindings.R, None), (bindings.R - 1, "x"), (bindings.R + 1, "x")):
         given = a | {"x": ones(1, steps, I), "y": ones(1, steps, H)}
         if error is None:
-            bindings.forward(given, lambda: packed)
+            bindings.forward(given, recurrence=lambda: packed)
             with pytest.raises(ValueError, match=r"^y: expected \(1, 11, 5\)"):
-                bindings.forward(given | {"y": ones(1, steps - 1, H)}, lambda: packed)
+                bindings.forward(given | {"y": ones(1, steps - 1, H)}, recurrence=lambda: packed)
         else:
             with pytest.raises(ValueError, match=r"^x: expected \(1, 11, 4\)"):
-                bindings.forward(given, lambda: packed)
+                bindings.forward(given, recurrence=lambda: packed)
     for order in (None, tuple(bindings.part_arrays().values())):
         with pytest.raises(ValueError, match="^order: expected one of whole rows"):
-            _core.Recurrence(order, update, False, 1, True)
+            _core.Recurrence(order, False, 1, True)
 
 
 def test_an_order_is_read_when_it_is_given():
@@ -74,4 +74,4 @@ def test_an_order_is_read_when_it_is_given():
     recurrence = bindings.recurrence(order)
     for array in order.values():
         array.fill(2**60)
-    bindings.forward(bindings.forward_arrays(), lambda: recurrence)
+    bindings.forward(bindings.forward_arrays(), recurrence=lambda: recurrence)

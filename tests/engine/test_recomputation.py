@@ -54,7 +54,8 @@ def test_recomputing_changes_no_bit_but_of_sums_over_time(cell, dtype, ragged, n
         np.testing.assert_array_equal(ours, expected)
     for name in grads:
         assert_close(grads_again[name], grads[name], dtype, backward=True, terms=T * N, steps=1, what=name)
-    assert few_bytes < all_bytes / 50
+    between = (D - 1) * (num_layers - 1) * plain[0].nbytes  # two directions keep what passes between their layers
+    assert few_bytes - between < (all_bytes - between) / 50
 
 
 def test_a_short_sequence_is_kept_as_it_is(cell, rng):

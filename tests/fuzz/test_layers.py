@@ -11,7 +11,7 @@ from support.recurrent import RECURRENT_CELLS, make_layer
 
 import fastrnn as fr
 from fastrnn import _core
-from fastrnn._engine import passes, recomputation
+from fastrnn._engine import recomputation
 from fastrnn.nn._recurrent import recurrent, stack
 from fastrnn.nn._recurrent.stream import Stream
 
@@ -136,15 +136,14 @@ def of_one_row(monkeypatch):
 
 def of_stale_weights(monkeypatch):
     """Packed weights are never packed again."""
-    original, packs = stack.Stack.run, {}
+    original, packs = stack.Stack.entries, {}
 
-    def run(self, layer, x, y, states, order, forward=passes.forward, own=None):
+    def entries(self, states, own=None):
         if own is None:
-            weights = self.weights[layer * self.D : (layer + 1) * self.D]
-            own = [(packs.setdefault(one, one.pack()), self.update, None) for one in weights]
-        return original(self, layer, x, y, states, order, forward, own)
+            own = [(packs.setdefault(one, one.pack()), self.update) for one in self.weights]
+        return original(self, states, own)
 
-    monkeypatch.setattr(stack.Stack, "run", run)
+    monkeypatch.setattr(stack.Stack, "entries", entries)
 
 
 def of_the_mathematics(monkeypatch):

@@ -115,7 +115,7 @@ def test_a_tape_whose_arrays_were_reshaped_is_refused(kind, name, rng):
     y, _, tape = layer.forward(sequence(rng, T, N, I), state)
     dy = np.ones_like(y)
     ((_, trained),) = tape._content
-    array = getattr(trained.saved[0][0], name)
+    array = getattr(trained.kept.saved(0), name)
     array.shape = array.shape[::-1]
     with pytest.raises(ValueError, match=f"^{name}: expected"):
         layer.backward(tape, dy)

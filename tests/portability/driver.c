@@ -6,7 +6,7 @@
  *
  * Writes the values into a file and an index of them to standard output: the order of bytes, then which engine computed
  * what, how many values there are, and a checksum of their bits. results.py compares two such pairs. Ends with an error if the number of
- * threads or the division of a call into pieces changes a bit. */
+ * threads changes a bit. */
 #include "values.h"
 #include "layers.h"
 #include "passes.h"

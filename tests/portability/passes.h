@@ -1,15 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * passes.h - a layer forward and backward, by every number of threads and in pieces, to the same bits. */
+ * passes.h - a layer forward and backward, by every number of threads, to the same bits. */
 
-/* Forward in pieces of `steps`, or where the library says (0). With the tape, or without it as in inference. */
-static void forward(const struct layer *l, int threads, fr_idx steps, int tape, void *const *out)
+/* A stack of this one layer, and the workspace of a pass. */
+static fr_stack stack_of(const struct layer *l, int threads, fr_layer *layer)
 {
-    fr_desc d = l->d;
-    size_t  bytes;
-    d.n_threads = threads;
-    check(fr_workspace_bytes(&d, FR_FORWARD, &bytes));
-    fr_forward_args a = {
+    *layer = (fr_layer){.cell = l->d.cell, .masked = l->d.masked, .I = l->d.I, .H = l->d.H};
+    fr_stack s = {.desc = l->d, .n_layers = 1, .n_directions = 1, .layers = layer};
+    s.desc.n_threads = threads;
+    return s;
+}
+
+static void *workspace(const fr_stack *s, fr_pass pass)
+{
+    size_t bytes;
+    check(fr_stack_workspace_bytes(s, pass, &bytes));
+    return memory(bytes);
+}
+
+/* With the tape, or without it as in inference. */
+static void forward(const struct layer *l, int threads, int tape, void *const *out)
+{
+    const fr_desc         d = l->d;
+    fr_layer              layer;
+    const fr_stack        s = stack_of(l, threads, &layer);
+    void *const           at = workspace(&s, FR_FORWARD);
+    const fr_forward_args a = {
         .x = l->x,
         .x_st = l->batch_first ? d.I : d.N * d.I,
         .x_sn = l->batch_first ? d.T * d.I : d.I,
@@ -23,27 +39,21 @@ static void forward(const struct layer *l, int threads, fr_idx steps, int tape, 
         .gates = tape && l->info.recurrent ? out[DGATES] : NULL,
         .c = tape ? out[TAPE_C] : NULL,
         .pack = l->pack[FR_FORWARD],
-        .workspace = memory(bytes),
         .state_update = l->update,
     };
-    do {
-        a.s_hi = steps ? a.s_lo + steps : fr_forward_piece(&d, a.s_lo);
-        a.s_hi = a.s_hi < d.T ? a.s_hi : d.T;
-        check(fr_forward(&d, &a));
-        a.s_lo = a.s_hi;
-    } while (a.s_hi < d.T);
-    free(a.workspace);
+    check(fr_stack_forward(&s, &a, at, NULL, NULL));
+    free(at);
 }
 
 static void backward(const struct layer *l, int threads, void *const *out)
 {
-    fr_desc d = l->d;
-    size_t  bytes;
-    d.n_threads = threads;
-    check(fr_workspace_bytes(&d, FR_BACKWARD, &bytes));
-    const fr_idx     y_st = l->batch_first ? d.H : d.N * d.H, y_sn = l->batch_first ? d.T * d.H : d.H;
-    const fr_idx     x_st = l->batch_first ? d.I : d.N * d.I, x_sn = l->batch_first ? d.T * d.I : d.I;
-    fr_backward_args a = {
+    const fr_desc          d = l->d;
+    fr_layer               layer;
+    const fr_stack         s = stack_of(l, threads, &layer);
+    void *const            at = workspace(&s, FR_BACKWARD);
+    const fr_idx           y_st = l->batch_first ? d.H : d.N * d.H, y_sn = l->batch_first ? d.T * d.H : d.H;
+    const fr_idx           x_st = l->batch_first ? d.I : d.N * d.I, x_sn = l->batch_first ? d.T * d.I : d.I;
+    const fr_backward_args a = {
         .x = l->x,
         .x_st = x_st,
         .x_sn = x_sn,
@@ -69,16 +79,10 @@ static void backward(const struct layer *l, int threads, void *const *out)
         .db_ih = out[DB_IH],
         .db_hh = out[DB_HH],
         .pack = l->pack[FR_BACKWARD],
-        .workspace = memory(bytes),
         .state_update = l->update,
-        .s_hi = d.T,
     };
-    do {
-        a.s_lo = fr_backward_piece(&d, a.s_hi);
-        check(fr_backward(&d, &a));
-        a.s_hi = a.s_lo;
-    } while (a.s_lo > 0);
-    free(a.workspace);
+    check(fr_stack_backward(&s, &a, at, NULL, NULL));
+    free(at);
 }
 
 /* Outputs; those that a pass adds to begin with the same numbers in each run. */
@@ -98,20 +102,20 @@ static void free_outputs(void **out)
         free(out[k]);
 }
 
-static void compare_run(const struct label *label, const struct layer *l, void *const *first, int threads, fr_idx steps)
+static void compare_run(const struct label *label, const struct layer *l, void *const *first, int threads)
 {
     void *out[N_OUTPUTS], *inference[N_OUTPUTS];
     char  run[60];
     new_outputs(l, out);
-    forward(l, threads, steps, 1, out);
+    forward(l, threads, 1, out);
     backward(l, threads, out);
-    snprintf(run, sizeof run, "%d threads, pieces of %d steps", threads, (int)steps);
+    snprintf(run, sizeof run, "%d threads", threads);
     for (int k = 0; k < N_OUTPUTS; k++)
         same_bits(label, output_name[k], run, (size_t)l->n[k] * size_of(l->d.dtype), first[k], out[k]);
     free_outputs(out);
     new_outputs(l, inference);
-    forward(l, threads, steps, 0, inference);
-    snprintf(run, sizeof run, "%d threads, pieces of %d steps, no tape", threads, (int)steps);
+    forward(l, threads, 0, inference);
+    snprintf(run, sizeof run, "%d threads, no tape", threads);
     for (int k = Y; k <= C_N; k++)
         same_bits(label, output_name[k], run, (size_t)l->n[k] * size_of(l->d.dtype), first[k], inference[k]);
     free_outputs(inference);
@@ -122,7 +126,7 @@ static void run_layer(struct label label, const struct layer *l)
     const long forward_terms = (long)(l->d.I + l->d.H), GH = (long)(l->info.G * l->d.H), TN = (long)(l->d.T * l->d.N);
     void      *first[N_OUTPUTS];
     new_outputs(l, first);
-    forward(l, 1, 0, 1, first);
+    forward(l, 1, 1, first);
     backward(l, 1, first);
     label.steps = (long)l->d.T;
     for (int k = 0; k < N_OUTPUTS; k++) {
@@ -131,8 +135,7 @@ static void run_layer(struct label label, const struct layer *l)
         if (l->n[k])
             write_result(&label, output_name[k], l->n[k], first[k]);
     }
-    compare_run(&label, l, first, 1, 1);
     for (size_t i = 0; i < sizeof thread_counts / sizeof *thread_counts; i++)
-        compare_run(&label, l, first, thread_counts[i], i ? 0 : 3);
+        compare_run(&label, l, first, thread_counts[i]);
     free_outputs(first);
 }

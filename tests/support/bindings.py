@@ -25,9 +25,9 @@ def state_update_arrays():
     return {"fraction_h": ones(T, N, H), "fraction_c": ones(T, N, H), "mask": ones(N, H)}
 
 
-def weight_arrays():
+def weight_arrays(inputs=I):
     rows = GATES * H
-    return {"w_ih": ones(rows, I), "w_hh": ones(rows, H), "b_ih": ones(rows), "b_hh": ones(rows)}
+    return {"w_ih": ones(rows, inputs), "w_hh": ones(rows, H), "b_ih": ones(rows), "b_hh": ones(rows)}
 
 
 def weights(arrays=None, inputs=I):
@@ -53,21 +53,35 @@ def part_arrays():
     return order_arrays() | places
 
 
-def recurrence(order=None, state_update=None):
+def recurrence(order=None):
     order = order_arrays() if order is None else order
     columns = (*order.values(), None, None)[:5]
-    return _core.Recurrence(columns, state_update or _core.StateUpdate(), False, 1)
+    return _core.Recurrence(columns, False, 1)
 
 
-def forward(a, recurrence=recurrence):
+def forward_entry(a, update=None):
     pairs = [(a[h], a[c]) for h, c in (("h_0", "c_0"), ("h_n", "c_n"), ("gates", "c"))]
-    return _core.forward(weights().pack(), recurrence(), a["x"], a["y"], *pairs)
+    return (weights().pack(), update or _core.StateUpdate(), *pairs)
+
+
+def forward(a, update=None, recurrence=recurrence):
+    return _core.forward(recurrence(), a["x"], [a["y"]], [forward_entry(a, update)])
 
 
 def backward(a):
-    names = ("x", "y", "h_0", "c_0", "gates", "c"), ("dy", "dh_n", "dc_n"), ("dx", "dh_0", "dc_0")
-    grads = ("dw_ih", "dw_hh", "db_ih", "db_hh")
-    return _core.backward(weights().pack(), recurrence(), *(tuple(map(a.get, each)) for each in (*names, grads)))
+    pairs = [(a[h], a[c]) for h, c in (("h_0", "c_0"), ("gates", "c"), ("dh_n", "dc_n"), ("dh_0", "dc_0"))]
+    grads = [a[name] for name in ("dw_ih", "dw_hh", "db_ih", "db_hh")]
+    entry = (weights().pack(), _core.StateUpdate(), *pairs, grads)
+    return _core.backward(recurrence(), a["x"], [a["y"]], [entry], ([a["dy"]], a["dx"]))
+
+
+def two_layers(a):
+    """The lower one with dropout behind it, and reading as many features as it has units."""
+    below = weights(weight_arrays(H), H).pack()
+    arrays = forward_arrays()
+    entries = [(pack, _core.StateUpdate(), *forward_entry(arrays)[2:]) for pack in (below, below)]
+    dropout = 2.0, [a["kept"]], [a["dropped"]]
+    return _core.forward(recurrence(), ones(T, N, H), [ones(T, N, H), ones(T, N, H)], entries, dropout)
 
 
 def stepper(a, inputs=I):
@@ -89,12 +103,17 @@ ENTRIES = {
     "Recurrence of parts": (part_arrays, recurrence, ()),
     "StateUpdate": (
         state_update_arrays,
-        lambda a: forward(forward_arrays(), lambda: recurrence(None, _core.StateUpdate(*a.values()))),
+        lambda a: forward(forward_arrays(), _core.StateUpdate(*a.values())),
         (),
     ),
     "Weights": (weight_arrays, weights, ("w_ih", "w_hh", "b_ih", "b_hh")),
     "forward": (forward_arrays, forward, ("y", "h_n", "c_n", "gates", "c")),
     "backward": (backward_arrays, backward, ("gates", "dx", "dh_0", "dc_0", "dw_ih", "dw_hh", "db_ih", "db_hh")),
+    "dropout": (
+        lambda: {"kept": np.ones((T, N, H), bool), "dropped": ones(T, N, H)},
+        two_layers,
+        ("dropped",),
+    ),
     "Stepper": (lambda: {"h": ones(N, H), "c": ones(N, H)}, stepper, ("h", "c")),
     "update": (
         lambda: {name: ones(3, 7) for name in "pgmsv"},

@@ -9,8 +9,7 @@ from fastrnn.nn._tape import open_tape
 def drawn(tape, layer):
     """The state update and the mask of w_hh that a forward pass drew for each layer and direction."""
     ((_, trained),) = open_tape(tape, layer)
-    updates = [saved.recurrence.state_update for saved in itertools.chain(*trained.saved)]
-    return updates, list(itertools.chain(*trained.weight_masks))
+    return [entry.state_update for entry in trained.kept.entries], trained.weight_masks
 
 
 def masked_parameters(layer, masks):

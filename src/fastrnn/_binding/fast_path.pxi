@@ -1,70 +1,77 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# The fast path of small inferences: one call for a whole stack.
+# The fast paths: weights that may change between calls, and one call of C for all layers.
 
-cdef Block run_whole(Weights weights, fr_forward_args *a, Py_ssize_t T, Py_ssize_t N, bint reverse, threads,
-                     Block workspace):
-    """One layer and direction, all T steps without a tape; the pack, the workspace and the steps are filled into `a`.
+cdef class Bound:
+    """Layers on one another, of weights [l*D + d] that may change; passes without a tape and without lengths.
 
-    Returns the workspace, a larger one if necessary; None, having done nothing, if the call is longer than a piece.
+    threads() gives the number of threads to use now.
     """
-    cdef Pack pack = weights.current_pack()
-    cdef fr_desc d = pack.desc
-    cdef size_t nbytes
-    cdef int code
-    d.T, d.N, d.reverse, d.masked = T, N, reverse, weights.state_update.mask.held
-    weights.state_update.check_fits(&d)
-    d.n_threads = min(<int>threads(), FR_MAX_THREADS) if fr_threads_pay(&d) else 1
-    check(fr_workspace_bytes(&d, FR_FORWARD, &nbytes))
-    if fr_forward_piece(&d, 0) < T:
-        return None
-    if workspace is None or workspace.nbytes < nbytes:
-        workspace = Block(nbytes)
-    a.pack, a.workspace, a.state_update = pack.packed_for(FR_FORWARD, d.n_threads), workspace.at, weights.state_update.c
-    a.s_lo, a.s_hi = 0, T
-    with nogil:
-        code = fr_forward(&d, a)
-    check(code)
-    return workspace
+    cdef list weights
+    cdef object threads
+    cdef Layers layers
+    cdef Py_ssize_t I, O, itemsize  # of x and of y
 
+    cdef int bind(self, weights, int directions, threads) except -1:
+        cdef Weights each
+        self.weights, self.threads = [<Weights?>one for one in weights], threads
+        if not self.weights:
+            raise ValueError("layers: expected at least 1, got none")
+        each = self.weights[0]
+        self.I, self.itemsize = each.desc.I, 4 if each.desc.dtype == FR_F32 else 8
+        self.layers = new_layers(&each.desc, len(self.weights), directions)
+        self.layers.T = self.layers.N = -1  # their state updates fit sequences of any size
+        for each in self.weights:
+            self.layers.append(&each.desc, each.state_update)
+        self.O = directions * each.desc.H
+        return 0
 
-cdef int check_layer(layer, Weights first, Py_ssize_t I, Py_ssize_t H) except -1:
-    """Weights of a layer that reads I features, with H units and the cell and dtype of the first one."""
-    cdef Weights w = <Weights?>layer
-    if (w.desc.cell, w.desc.dtype, w.desc.I, w.desc.H) != (first.desc.cell, first.desc.dtype, I, H):
-        raise ValueError(f"weights: expected I={I}, H={H} and the cell and dtype of the first layer, "
-                         f"got I={w.desc.I}, H={w.desc.H}")
-    return 0
+    cdef int run(self, Py_ssize_t T, Py_ssize_t N, fr_forward_args *args) except -1:
+        """All T steps; fills in the packed weights and the state updates."""
+        cdef fr_stack stack = self.layers.c
+        cdef list packs = [(<Weights>each).current_pack() for each in self.weights]
+        cdef list raised = []
+        cdef int k, code
+        stack.desc.T, stack.desc.N, stack.desc.isa = T, N, (<Pack>packs[0]).desc.isa
+        if fr_stack_threads_pay(&stack):
+            stack.desc.n_threads = min(<int>self.threads(), FR_MAX_THREADS)
+        cdef Block workspace = workspace_for(packs[0], &stack, FR_FORWARD)
+        for k in range(self.layers.count):
+            if (<Pack>packs[k]).desc.isa != stack.desc.isa:
+                raise RuntimeError("set_isa: expected no change during a call, got one from another thread")
+            args[k].pack = (<Pack>packs[k]).packed_for(FR_FORWARD, stack.desc.n_threads)
+            args[k].state_update = (<Weights>self.weights[k]).state_update.c
+        with nogil:
+            code = fr_stack_forward(&stack, args, workspace.at, stop_for_signals, <void *>raised)
+        finish(code, raised)
+        keep_workspace(packs[0], workspace)
+        return 0
 
 
 cdef Py_ssize_t SMALL = 1 << 16  # elements of x or y: beyond it, the overhead of Python code does not matter
 
 
-cdef class Inference:
-    """All layers and directions of a stack on one short sequence, without a tape and without lengths.
+cdef class Inference(Bound):
+    """All layers and directions of a stack, of one cell and H, on one short sequence.
 
-    weights is a list of Weights, [layer * directions + direction]; parts is 1 for a state h, 2 for (h, c). threads()
-    gives the number of threads to use now; empty, ndarray and dtype are NumPy's.
+    parts is 1 for a state h, 2 for (h, c). empty, ndarray and dtype are NumPy's.
     """
-    cdef list weights
-    cdef object threads, empty, ndarray, dtype
+    cdef object empty, ndarray, dtype
     cdef bint batch_first
-    cdef int layers, directions, parts
-    cdef Py_ssize_t I, H, itemsize
+    cdef int parts
+    cdef Py_ssize_t H
 
     def __cinit__(self, weights, int directions, int parts, bint batch_first, threads, empty, ndarray, dtype):
-        self.weights, self.directions, self.parts, self.batch_first = list(weights), directions, parts, batch_first
-        if directions not in (1, 2) or not self.weights or len(self.weights) % directions:
-            raise ValueError(f"weights: expected {directions} of 1 or 2 directions for each layer, "
-                             f"got {len(self.weights)}")
-        cdef Weights first = <Weights?>self.weights[0]
-        self.layers = len(self.weights) // directions
-        self.I, self.H = first.desc.I, first.desc.H
-        self.itemsize = 4 if first.desc.dtype == FR_F32 else 8
+        cdef Weights first
+        self.bind(weights, directions, threads)
+        self.parts, self.batch_first = parts, batch_first
+        first = self.weights[0]
+        self.H = first.desc.H
         if parts != 1 + bool(first.cell.has_c):
             raise ValueError(f"parts: expected {1 + bool(first.cell.has_c)} of a state, got {parts}")
-        for k in range(len(self.weights)):
-            check_layer(self.weights[k], first, self.I if k < directions else directions * self.H, self.H)
-        self.threads, self.empty, self.ndarray, self.dtype = threads, empty, ndarray, dtype
+        for each in self.weights:
+            if ((<Weights>each).desc.cell, (<Weights>each).desc.H) != (first.desc.cell, self.H):
+                raise ValueError(f"layers: expected H={self.H} and the cell of the first, got others")
+        self.empty, self.ndarray, self.dtype = empty, ndarray, dtype
 
     def __call__(self, x, state):
         """y and the final state, in new arrays.
@@ -79,8 +86,8 @@ cdef class Inference:
         if not 2 <= ndim <= 3 or not self.is_ours(x_array) or not has_rows(&x_array.view, self.I):
             return None
         cdef Py_ssize_t T = x_array.view.shape[time], N = x_array.view.shape[1 - time] if ndim == 3 else 1
-        cdef Py_ssize_t width = self.directions * self.H, states = self.layers * self.directions
-        if T == 0 or N == 0 or T > SMALL or N > SMALL or T * N > SMALL // max(self.I, width):
+        cdef Py_ssize_t states = len(self.weights)
+        if T == 0 or N == 0 or T > SMALL or N > SMALL or T * N > SMALL // max(self.I, self.O):
             return None
         cdef Array h_0, c_0 = None
         if state is None:
@@ -95,14 +102,13 @@ cdef class Inference:
             return None
 
         if ndim == 2:
-            y_shape, s_shape = (T, width), (states, self.H)
+            y_shape, s_shape = (T, self.O), (states, self.H)
         else:
-            y_shape, s_shape = (N, T, width) if time else (T, N, width), (states, N, self.H)
+            y_shape, s_shape = (N, T, self.O) if time else (T, N, self.O), (states, N, self.H)
         y, h_n = self.empty(y_shape, self.dtype), self.empty(s_shape, self.dtype)
         c_n = self.empty(s_shape, self.dtype) if self.parts == 2 else None
         h_array, c_array = self.made(h_n, s_shape), self.made(c_n, s_shape)
-        if not self.run(x_array, self.made(y, y_shape), h_0, c_0, h_array, c_array, time):
-            return None
+        self.run_stack(x_array, self.made(y, y_shape), h_0, c_0, h_array, c_array, time)
         return y, h_n if self.parts == 1 else (h_n, c_n)
 
     cdef bint is_ours(self, Array array) noexcept:
@@ -126,30 +132,22 @@ cdef class Inference:
             return None
         return s if ndim == 2 or s.view.shape[1] == N and s.view.strides[1] == self.H * self.itemsize else None
 
-    cdef bint run(self, Array x, Array y, Array h_0, Array c_0, Array h_n, Array c_n, int time) except -1:
-        cdef fr_forward_args a
-        cdef Block workspace = None
-        cdef int layer, direction, k
+    cdef int run_stack(self, Array x, Array y, Array h_0, Array c_0, Array h_n, Array c_n, int time) except -1:
         cdef bint batched = x.view.ndim == 3
         cdef Py_ssize_t T = x.view.shape[time], N = x.view.shape[1 - time] if batched else 1
-        cdef Py_ssize_t width = self.directions * self.H, part = N * self.H * self.itemsize
-        memset(&a, 0, sizeof(a))
-        a.x, a.x_st, a.x_sn = x.at(), x.stride(time), x.stride(1 - time) if batched else 0
-        spare = [Block(T * N * width * self.itemsize) for _ in range(min(self.layers - 1, 2))]
-        for layer in range(self.layers):
-            if layer + 1 < self.layers:
-                a.y, a.y_st, a.y_sn = (<Block>spare[layer % 2]).at, N * width, width
-            else:
-                a.y, a.y_st, a.y_sn = y.at(), y.stride(time), y.stride(1 - time) if batched else 0
-            for direction in range(self.directions):
-                k = layer * self.directions + direction
-                a.h_0 = <char *>h_0.at() + k * part if h_0.held else NULL
-                a.c_0 = <char *>c_0.at() + k * part if self.parts == 2 and c_0.held else NULL
-                a.h_n = <char *>h_n.at() + k * part
-                a.c_n = <char *>c_n.at() + k * part if self.parts == 2 else NULL
-                workspace = run_whole(self.weights[k], &a, T, N, direction, self.threads, workspace)
-                if workspace is None:
-                    return False
-                a.y = <char *>a.y + self.H * self.itemsize
-            a.x, a.x_st, a.x_sn = <char *>a.y - width * self.itemsize, a.y_st, a.y_sn
-        return True
+        cdef Py_ssize_t part = N * self.H * self.itemsize
+        cdef int k, D = self.layers.c.n_directions, count = self.layers.count
+        cdef Block block = Block(count * sizeof(fr_forward_args))
+        cdef fr_forward_args *args = <fr_forward_args *>block.at
+        memset(args, 0, block.nbytes)
+        args.x, args.x_st, args.x_sn = x.at(), x.stride(time), x.stride(1 - time) if batched else 0
+        for k in range(count):
+            args[k].h_0 = <char *>h_0.at() + k * part if h_0.held else NULL
+            args[k].h_n = <char *>h_n.at() + k * part
+            if self.parts == 2:
+                args[k].c_0 = <char *>c_0.at() + k * part if c_0.held else NULL
+                args[k].c_n = <char *>c_n.at() + k * part
+            if k >= count - D:
+                args[k].y = <char *>y.at() + k % D * self.H * self.itemsize
+                args[k].y_st, args[k].y_sn = y.stride(time), y.stride(1 - time) if batched else 0
+        return self.run(T, N, args)

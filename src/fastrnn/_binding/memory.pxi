@@ -91,16 +91,16 @@ cdef char kind_of(fr_dtype dtype) noexcept:
 
 
 cdef str kind_name(char kind):
-    return {c"f": "float32", c"d": "float64"}.get(kind, "intp")
+    return {c"f": "float32", c"d": "float64", c"?": "bool"}.get(kind, "intp")
 
 
 cdef bint is_kind(const Py_buffer *v, char kind) noexcept:
-    """Are they native float32 (f), float64 (d), or intp (n)?"""
+    """Are they native float32 (f), float64 (d), bool (?), or intp (n)?"""
     if v.format == NULL or v.format[0] == 0 or v.format[1] != 0:
         return False
     if kind == c"n":
         return v.itemsize == sizeof(Py_ssize_t) and v.format[0] in (c"l", c"q", c"n")
-    return v.format[0] == kind and v.itemsize == (4 if kind == c"f" else 8)
+    return v.format[0] == kind and v.itemsize == (1 if kind == c"?" else 4 if kind == c"f" else 8)
 
 
 cdef bint has_shape(const Py_buffer *v, int ndim, Py_ssize_t a, Py_ssize_t b, Py_ssize_t c) noexcept:

@@ -2,20 +2,19 @@
 # How a call runs through time: which rows run at which step, and where they lie.
 
 cdef class Recurrence:
-    """How one call runs through time.
+    """How one call runs through time: the same for every layer.
 
     order is (rows, lengths, first, source, start) of fr_desc, the last two None where rows are whole; or None where
-    every row has T steps. reverse runs each row from its end. packed: sequences are (1, R, ...), in the tape's order.
+    every row has T steps. reverse runs each row from its end, in direction 0. packed: sequences are (1, R, ...), in the tape's order.
     C goes where the order says, so it is checked, and copied: nobody can write into it during a call.
     """
     cdef Block order  # rows (N), lengths (N), first (T+1), and of parts source (N), start (N)
     cdef Py_ssize_t T, N  # of the order
-    cdef StateUpdate state_update
     cdef bint reverse, packed, parts
     cdef int n_threads
 
-    def __cinit__(self, order, StateUpdate state_update not None, bint reverse, int n_threads, bint packed=False):
-        self.state_update, self.reverse, self.packed = state_update, reverse, packed
+    def __cinit__(self, order, bint reverse, int n_threads, bint packed=False):
+        self.reverse, self.packed = reverse, packed
         self.n_threads = min(n_threads, FR_MAX_THREADS)
         if order is not None:
             names = ("rows", "lengths", "first", "source", "start")
@@ -44,15 +43,14 @@ cdef class Recurrence:
         return 0
 
     cdef int describe(self, Pack pack, const Py_buffer *x, fr_desc *d) except -1:
-        """Fills in the description of a call that reads x (T, N, I), or (1, R, I)."""
+        """Fills in what the layers of a call share: one that reads x (T, N, I), or (1, R, I), and begins with `pack`."""
         d[0] = pack.desc
         if x.ndim != 3:
             raise ValueError(f"x: expected (T, N, {d.I}), got {described(x)}")
         d.T, d.N, d.packed = x.shape[0], x.shape[1], self.packed
         if self.packed:
             d.T, d.N = self.T, self.N
-        d.reverse, d.n_threads, d.masked = self.reverse, self.n_threads, self.state_update.mask.held
-        self.state_update.check_fits(d)
+        d.reverse, d.n_threads = self.reverse, self.n_threads
         if self.order is None:
             return 0
         d.rows = <const fr_idx *>self.order.at

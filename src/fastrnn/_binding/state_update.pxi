@@ -21,17 +21,17 @@ cdef class StateUpdate:
         if self.fraction_c.view.ndim == 3:
             self.c.fraction_c_st, self.c.fraction_c_sn = self.fraction_c.stride(0), self.fraction_c.stride(1)
 
-    cdef int check_fits(self, const fr_desc *d) except -1:
-        """Raises ValueError unless the arrays fit the sequence."""
-        check_fraction("fraction_h", self.fraction_h, d)
-        check_fraction("fraction_c", self.fraction_c, d)
-        return self.mask.whole("mask", kind_of(d.dtype), 2, d.N, d.H, 0)
+    cdef int check_fits(self, char kind, Py_ssize_t T, Py_ssize_t N, Py_ssize_t H) except -1:
+        """Raises ValueError unless the arrays fit sequences (T, N, H)."""
+        check_fraction("fraction_h", self.fraction_h, kind, T, N, H)
+        check_fraction("fraction_c", self.fraction_c, kind, T, N, H)
+        return self.mask.whole("mask", kind, 2, N, H, 0)
 
 
-cdef int check_fraction(str name, Array fraction, const fr_desc *d) except -1:
+cdef int check_fraction(str name, Array fraction, char kind, Py_ssize_t T, Py_ssize_t N, Py_ssize_t H) except -1:
     cdef const Py_buffer *v = &fraction.view
-    if fraction.held and not (is_kind(v, kind_of(d.dtype)) and has_rows(v, d.H) and
-                              (v.ndim == 1 or v.ndim == 3 and v.shape[0] == d.T and v.shape[1] == d.N)):
-        expected = f"{(d.T, d.N, d.H)} or {(d.H,)} of {kind_name(kind_of(d.dtype))}"
+    if fraction.held and not (is_kind(v, kind) and has_rows(v, H) and
+                              (v.ndim == 1 or v.ndim == 3 and v.shape[0] == T and v.shape[1] == N)):
+        expected = f"{(T, N, H)} or {(H,)} of {kind_name(kind)}"
         raise ValueError(f"{name}: expected {expected}, got {described(v)}")
     return 0

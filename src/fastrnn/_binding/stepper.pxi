@@ -38,60 +38,29 @@ def exclusive(str refusal not None):
     return made
 
 
-cdef class Stepper(Exclusive):
-    """A stack of one-directional layers that reads one time step per call and keeps its state between calls.
+cdef class Steps(Bound):
+    """What a `Stepper` runs."""
+    cdef list held   # what is behind the pointers
+    cdef Block args  # fr_forward_args of each layer
+    cdef Py_ssize_t N
 
-    layers is a list of (Weights, h, c): h and c are (N, H) arrays that hold the state and are written in place; None for
-    a layer without one. threads() gives the number of threads to use now.
-    """
-    cdef list weights
-    cdef list held            # what is behind the pointers
-    cdef Block args           # fr_forward_args of each layer
-    cdef Block workspace
-    cdef object threads
-    cdef Py_ssize_t N, I, H, itemsize
-    cdef int layers
-
-    def __cinit__(self, layers, Py_ssize_t N, threads):
-        cdef Weights w, first
-        cdef Block y
-        cdef fr_forward_args *a
-        cdef Py_ssize_t I
+    cdef int begin(self, layers, Py_ssize_t N, threads) except -1:
+        if N < 1:
+            raise ValueError(f"layers: expected at least 1 row, got {N}")
         layers = [tuple(layer) for layer in layers]
-        self.weights, self.held, self.threads = [<Weights?>layer[0] for layer in layers], [], threads
-        if not self.weights or N < 1:
-            raise ValueError(f"layers: expected at least 1, and at least 1 row, got {len(self.weights)} and {N}")
-        first = self.weights[0]
-        self.layers, self.N = len(self.weights), N
-        self.itemsize, I = 4 if first.desc.dtype == FR_F32 else 8, first.desc.I
-        self.args = Block(<object>self.layers * sizeof(fr_forward_args))
+        self.bind([layer[0] for layer in layers], 1, threads)
+        self.N, self.held = N, []
+        self.args = Block(<object>len(layers) * sizeof(fr_forward_args))
         memset(self.args.at, 0, self.args.nbytes)
         for k, (_, h, c) in enumerate(layers):
-            w, a = self.weights[k], <fr_forward_args *>self.args.at + <int>k
-            if (w.desc.dtype, w.desc.I) != (first.desc.dtype, I):
-                raise ValueError(f"layers: expected one that reads {I} features in the dtype of the first, "
-                                 f"got one that reads {w.desc.I}")
-            self.read_state(w, h, c, a)
-            if k + 1 < self.layers:
-                y = Block(<object>N * w.desc.H * self.itemsize)
-                a.y = y.at
-                a.y_sn = w.desc.H
-                (a + 1).x = a.y
-                (a + 1).x_sn = a.y_sn
-                self.held.append(y)
-            I = w.desc.H
-        self.I, self.H = first.desc.I, I
-        self.workspace = Block(0)
+            self.read_state(self.weights[k], h, c, <fr_forward_args *>self.args.at + <int>k)
+        return 0
 
     cdef int read_state(self, Weights w, h, c, fr_forward_args *a) except -1:
         """The arrays of a layer's state, which stay its own."""
         cdef Array h_array = hold("h", h, True), c_array = hold("c", c, True)
-        cdef fr_desc d = w.desc
-        cdef size_t nbytes
-        d.T, d.N = 1, self.N
-        check(fr_workspace_bytes(&d, FR_FORWARD, &nbytes))  # whether the sizes can be computed with
-        check_state("h", h_array, &d, w.cell.recurrent)
-        check_state("c", c_array, &d, w.cell.has_c)
+        check_state("h", h_array, self.N, &w.desc, w.cell.recurrent)
+        check_state("c", c_array, self.N, &w.desc, w.cell.has_c)
         if w.cell.recurrent:
             h_array.required("h")
         if w.cell.has_c:
@@ -100,6 +69,28 @@ cdef class Stepper(Exclusive):
         a.c_0 = a.c_n = c_array.at()
         self.held += [h_array, c_array]
         return 0
+
+    cdef int step(self, const Py_buffer *x, const Py_buffer *out) except -1:
+        cdef fr_forward_args *args = <fr_forward_args *>self.args.at
+        cdef fr_forward_args *last = args + self.layers.count - 1
+        args.x, args.x_sn = x.buf, x.strides[0] // self.itemsize if x.ndim == 2 else 0
+        last.y, last.y_sn = out.buf, out.strides[0] // self.itemsize if out.ndim == 2 else 0
+        return self.run(1, self.N, args)
+
+
+cdef class Stepper(Exclusive):
+    """A stack of one-directional layers that reads one time step per call and keeps its state between calls.
+
+    layers is a list of (Weights, h, c): h and c are (N, H) arrays that hold the state and are written in place; None for
+    a layer without one. threads() gives the number of threads to use now.
+    """
+    cdef Steps steps
+    cdef Py_ssize_t N, I, H, itemsize
+
+    def __cinit__(self, layers, Py_ssize_t N, threads):
+        self.steps = Steps.__new__(Steps)
+        self.steps.begin(layers, N, threads)
+        self.N, self.I, self.H, self.itemsize = N, self.steps.I, self.steps.O, self.steps.itemsize
 
     cdef bint fits(self, const Py_buffer *v, Py_ssize_t features) noexcept:
         """(N, features), or (features,) for one row, of the layers' dtype, with contiguous aligned rows?"""
@@ -131,7 +122,7 @@ cdef class Stepper(Exclusive):
             self.enter()
             self.running = True
             try:
-                self.run(&vx, &vy)
+                self.steps.step(&vx, &vy)
             finally:
                 with cython.critical_section(self):
                     self.in_use = self.running = False
@@ -149,14 +140,3 @@ cdef class Stepper(Exclusive):
         cdef char *a_hi = <char *>a.buf + max(a_row, 0) + self.I * self.itemsize
         cdef char *b_hi = <char *>b.buf + max(b_row, 0) + self.H * self.itemsize
         return a_lo < b_hi and b_lo < a_hi
-
-    cdef int run(self, const Py_buffer *x, const Py_buffer *out) except -1:
-        cdef fr_forward_args *a = <fr_forward_args *>self.args.at
-        cdef fr_forward_args *last = a + self.layers - 1
-        cdef int k
-        a.x, a.x_sn = x.buf, x.strides[0] // self.itemsize if x.ndim == 2 else 0
-        last.y, last.y_sn = out.buf, out.strides[0] // self.itemsize if out.ndim == 2 else 0
-        for k in range(self.layers):
-            self.workspace = run_whole(self.weights[k], a, 1, self.N, False, self.threads, self.workspace)
-            a += 1
-        return 0

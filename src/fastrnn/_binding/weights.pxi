@@ -23,6 +23,11 @@ cdef class Pack:
     def __cinit__(self):
         self.packed, self.memory, self.spare = [None, None], [None, None], []
 
+    @property
+    def hidden_size(self):
+        """H."""
+        return self.desc.H
+
     # Packing runs without the GIL, so another thread may pack the same weights: the first result is kept, because its
     # pointer may be in use. A lock could be inherited locked by a child of fork.
 

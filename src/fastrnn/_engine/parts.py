@@ -12,6 +12,12 @@ State = tuple[
 ]  # h and c, (N, H); None is zero, and stands for a c that the cell does not have
 
 
+def empty_like(state: State) -> State:
+    """Arrays for a state, not initialized."""
+    h, c = (None if array is None else np.empty_like(array) for array in state)
+    return h, c
+
+
 class Parts(NamedTuple):
     """Where the parts of rows lie. Each has a state of its own; a row's enters and leaves at the ends of the row.
 

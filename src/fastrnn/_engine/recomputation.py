@@ -1,22 +1,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Training that saves states instead of gates: one layer, one direction, in blocks of time.
+"""Training that saves states instead of gates: a pass in blocks of time.
 
-    forward     for each block:            save the state before it; run it as inference does
-    backward    for each, from the last:   run it again from that state, with gates; go back through it
+    forward     for each block:            save the states before it; run it as inference does
+    backward    for each, from the last:   run it again from those states, with gates; go back through it
 
-A step is computed twice forward and once backward, 4/3 of the operations; the gates of one block exist at a time. The
-outputs have the same bits; sums over time (the gradients of the parameters) are rounded in another order.
+A step is computed twice forward and once backward, 4/3 of the operations; the gates of one block, and the outputs of
+all layers but the last, exist at a time. The outputs have the same bits; sums over time (the gradients of the
+parameters) are rounded in another order. Layers of one direction go through time together; of two directions each goes
+by itself, since the layer above waits for both.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from . import passes
+from . import layers
 from .arguments import Array
-from .cells import Cell
-from .passes import Recurrence, State
+from .layers import Course, Downstream, Dropout, Entry, Upstream
+from .parts import State, empty_like
 
 # Large enough that a block is several chunks of the engine's backward loop and that the cost of a call is negligible;
 # small enough that its gates stay in the last cache.
@@ -24,19 +26,41 @@ BLOCK_ROWS = 2048  # (step, row) pairs
 BLOCK_STEPS = 16  # at least: a state for every step would be no saving
 
 
-class Saved(NamedTuple):
-    """What one layer and direction saves for `backward`."""
+class Pass(NamedTuple):
+    """What a forward pass in one direction saves."""
 
-    pack: Any
+    entries: Sequence[Entry]
+    course: Course
     x: Array  # (T, N, I)
-    states: list[State]  # before each block in the order of running
-    recurrence: Recurrence
+    states: list[list[State]]  # before each block in the order of running, of each layer and direction
+    count: int  # L
+    dropout: Dropout | None  # its results are of the last block
 
     @property
     def nbytes(self) -> int:
         """Bytes beyond x."""
-        states = (array for state in self.states for array in state if array is not None)
-        return sum(array.nbytes for array in (*states, *self.recurrence.state_update.arrays))
+        arrays = [array for before in self.states for state in before for array in state if array is not None]
+        arrays += [array for entry in self.entries for array in entry.state_update.arrays]
+        return sum(array.nbytes for array in (*arrays, *([] if self.dropout is None else self.dropout.masks)))
+
+
+class Apart(NamedTuple):
+    """What a forward pass in two directions saves."""
+
+    passes: list[Pass]  # of each layer and direction
+    dropout: Dropout | None
+
+    @property
+    def x(self) -> Array:
+        """(T, N, I)."""
+        return self.passes[0].x
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes beyond x and y."""
+        between = [kept.x for kept in self.passes[2::2]]
+        masks = [] if self.dropout is None else self.dropout.masks
+        return sum(kept.nbytes for kept in self.passes) + sum(array.nbytes for array in (*between, *masks))
 
 
 def blocks(T: int, N: int, reverse: bool) -> list[slice]:
@@ -46,37 +70,104 @@ def blocks(T: int, N: int, reverse: bool) -> list[slice]:
     return slices[::-1] if reverse else slices
 
 
-def _inside(recurrence: Recurrence, block: slice) -> Recurrence:
-    """The recurrence of a block."""
-    order, update, reverse = recurrence
-    order = None if order is None else order.of.inside(block).order(block.stop - block.start)
-    return Recurrence(order, update.steps(block), reverse)
+def _inside(course: Course, block: slice) -> Course:
+    """The course of a block."""
+    order, reverse = course
+    return Course(None if order is None else order.of.inside(block).order(block.stop - block.start), reverse)
 
 
-def forward(cell: Cell, pack: Any, recurrence: Recurrence, x: Array, y: Array, state: State, final: State) -> Saved:
-    """Like `passes.forward`."""
+def _beginning(entries: Sequence[Entry], states: Sequence[State], block: slice) -> list[Entry]:
+    """The entries of a block that begins with these states."""
+    together = zip(entries, states, strict=True)
+    return [entry._replace(initial=state, state_update=entry.state_update.steps(block)) for entry, state in together]
+
+
+def forward(
+    entries: Sequence[Entry], course: Course, x: Array, ys: Sequence[Array | None], dropout: Dropout | None = None
+) -> Pass | Apart:
+    """Like `layers.forward`; of the outputs only the last are written."""
+    if len(entries) == 2 * len(ys):
+        return _forward_apart(entries, course, x, ys[-1], dropout)  # type: ignore[arg-type]
+    return _forward(entries, course, x, ys, dropout)
+
+
+def backward(kept: Pass | Apart, upstream: Upstream, downstream: Downstream) -> None:
+    """Like `layers.backward`."""
+    if isinstance(kept, Apart):
+        _backward_apart(kept, upstream, downstream)
+    else:
+        _backward(kept, upstream, downstream)
+
+
+def _forward(
+    entries: Sequence[Entry], course: Course, x: Array, ys: Sequence[Array | None], dropout: Dropout | None = None
+) -> Pass:
     T, N, _ = x.shape
-    states = []
-    for block in blocks(T, N, recurrence.reverse):
-        h, c = (None if array is None else array.copy() for array in state)
-        states.append((h, c))
-        passes.forward(cell, pack, _inside(recurrence, block), x[block], y[block], state, final)
-        state = final
-    return Saved(pack, x, states, recurrence)
+    final, before = [entry.final for entry in entries], [entry.initial for entry in entries]
+    states: list[list[State]] = []
+    for block in blocks(T, N, course.reverse):
+        states.append([(None if h is None else h.copy(), None if c is None else c.copy()) for h, c in before])
+        out = [None if y is None else y[block] for y in ys]
+        drop = None if dropout is None else dropout.steps(block)
+        layers.forward(_beginning(entries, before, block), _inside(course, block), x[block], out, dropout=drop)
+        before = final
+    return Pass(entries, course, x, states, len(ys), dropout)
 
 
-def backward(
-    cell: Cell, saved: Saved, dy: Array, dfinal: State, dx: Array, dstate: State, grads: Sequence[Array | None]
-) -> None:
-    """Like `passes.backward`."""
-    T, N, H = dy.shape
-    steps = blocks(T, N, saved.recurrence.reverse)
+def _backward(kept: Pass, upstream: Upstream, downstream: Downstream) -> None:
+    (T, N, _), dtype = kept.x.shape, kept.x.dtype
+    dx = downstream.dx
+    dfinal, dinitial = upstream.dfinal, downstream.dinitial
+    steps = blocks(T, N, kept.course.reverse)
     longest = max(block.stop - block.start for block in steps)
-    y = np.empty((longest, N, H), dy.dtype)
-    h, c = (None if array is None else np.empty((N, H), dy.dtype) for array in dstate)
-    for block, state in zip(reversed(steps), reversed(saved.states), strict=True):
-        inside, out = _inside(saved.recurrence, block), y[: block.stop - block.start]
-        again = passes.forward(cell, saved.pack, inside, saved.x[block], out, state, (h, c), keep=True)
+    D = len(kept.entries) // kept.count
+    widths = [D * entry.pack.hidden_size for entry in kept.entries[::D]]
+    ys = [np.empty((longest, N, width), dtype) for width in widths]
+    scratch = [empty_like(entry.final) for entry in kept.entries]
+    for block, states in zip(reversed(steps), reversed(kept.states), strict=True):
+        entries = [
+            entry._replace(final=final)
+            for entry, final in zip(_beginning(kept.entries, states, block), scratch, strict=True)
+        ]
+        out = [y[: block.stop - block.start] for y in ys]
+        drop = None if kept.dropout is None else kept.dropout.steps(block)
+        again = layers.forward(entries, _inside(kept.course, block), kept.x[block], out, True, drop)
         assert again is not None
-        passes.backward(cell, again, dy[block], dfinal, dx[block], dstate, grads)
-        dfinal = dstate
+        above = Upstream([None if dy is None else dy[block] for dy in upstream.dys], dfinal)
+        below = Downstream(None if dx is None else dx[block], dinitial, downstream.grads)
+        layers.release(entries, layers.backward(again, above, below))
+        dfinal = dinitial
+
+
+def _halves(y: Array) -> tuple[Array, Array]:
+    """The outputs of each direction."""
+    H = y.shape[2] // 2
+    return y[..., :H], y[..., H:]
+
+
+def _forward_apart(entries: Sequence[Entry], course: Course, x: Array, y: Array, dropout: Dropout | None) -> Apart:
+    passes, L = [], len(entries) // 2
+    for layer in range(L):
+        if layer and dropout is not None:
+            x = np.multiply(x, dropout.masks[layer - 1], out=dropout.results[layer - 1])
+            x *= dropout.scale
+        out = y if layer == L - 1 else np.empty(y.shape, y.dtype)
+        for d, half in enumerate(_halves(out)):
+            own = Course(course.order, course.reverse != (d == 1))
+            passes.append(_forward(entries[2 * layer + d : 2 * layer + d + 1], own, x, [half]))
+        x = out
+    return Apart(passes, dropout)
+
+
+def _backward_apart(kept: Apart, upstream: Upstream, downstream: Downstream) -> None:
+    dy = upstream.dys[-1]
+    for layer in reversed(range(len(kept.passes) // 2)):
+        dx = downstream.dx if layer == 0 else np.zeros(kept.passes[2 * layer].x.shape, kept.x.dtype)
+        for d, half in enumerate((None, None) if dy is None else _halves(dy)):
+            k = 2 * layer + d
+            above = Upstream([half], [upstream.dfinal[k]])
+            _backward(kept.passes[k], above, Downstream(dx, [downstream.dinitial[k]], [downstream.grads[k]]))
+        if layer and kept.dropout is not None and dx is not None:
+            dx *= kept.dropout.masks[layer - 1]
+            dx *= kept.dropout.scale
+        dy = dx

@@ -98,5 +98,5 @@ class Linear(StatelessLayer):
         dx = np.zeros((*dy.shape[:-1], self.in_features), self.dtype)
         grads = (self._grad_arrays["weight"], None, self._grad_arrays.get("bias"), None)
         rows = readable(dy.reshape(1, -1, self.out_features))
-        passes.backward(CELL, saved, rows, NO_STATE, dx.reshape(1, -1, self.in_features), NO_STATE, grads)
+        passes.backward(saved, rows, NO_STATE, dx.reshape(1, -1, self.in_features), NO_STATE, grads)
         return dx

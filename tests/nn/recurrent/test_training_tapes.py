@@ -63,7 +63,7 @@ def test_the_memory_of_a_tape_is_used_again_by_the_next(rng):
     def step():
         y, _, tape = lstm.forward(x)
         ((_, trained),) = open_tape(tape, lstm)
-        address = trained.saved[0][0].gates.ctypes.data
+        address = trained.kept.saved(0).gates.ctypes.data
         return address, lstm.backward(tape, np.ones_like(y))[0]
 
     first, dx = step()

@@ -23,7 +23,7 @@ class Saved(NamedTuple):
 
     shape: tuple[int, ...]  # of the padded x, (N, T, I)
     stride: int
-    groups: list[Any]  # passes.Saved of each
+    groups: list[Any]  # layers.Pass of each
 
 
 class Convolution(Layer):
@@ -125,7 +125,7 @@ class Convolution(Layer):
             dwindows = np.zeros((*dy.shape[:2], k * I), self.dtype)
             upstream = np.ascontiguousarray(dy[..., written])
             grads = (dmatrix, None, dbias, None)
-            passes.backward(CELL, group, upstream, NO_STATE, dwindows, NO_STATE, grads)
+            passes.backward(group, upstream, NO_STATE, dwindows, NO_STATE, grads)
             dweight += dmatrix.reshape(O, k, I).swapaxes(1, 2)
             if dbias is not None:
                 self._grad_arrays["bias"][written] += dbias

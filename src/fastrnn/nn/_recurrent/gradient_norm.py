@@ -48,7 +48,7 @@ def add_gradient_norm(weight: float, nonlinearity: str, saved: Any, deltas: Arra
     weight : float
     nonlinearity : str
         A key of `SLOPES`.
-    saved : passes.Saved
+    saved : layers.Saved
     deltas : ndarray, shape (R, H)
         The gradients of the pre-activations.
     w_hh, dw_hh : ndarray, shape (H, H)

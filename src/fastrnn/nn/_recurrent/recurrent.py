@@ -20,7 +20,7 @@ from . import parameters
 from .regularization import DELTA_CLIP, RECURRENT_DROPOUT, WEIGHT_DROP, ZONEOUT, Regularization
 from .stack import Stack
 from .stream import Stream
-from .training import Random, Trained, backward, forward
+from .training import Random, backward, forward
 
 
 class RecurrentBase(StatefulLayer[State]):
@@ -43,7 +43,8 @@ class RecurrentBase(StatefulLayer[State]):
     )
     recompute: Flag = Flag(
         "`forward` saves a state every so many steps instead of the gates of every step, and `backward` computes them "
-        "again: about a third more time, and a tape of a fraction of the output's size. For long sequences.",
+        "again: about a third more time, and a tape of a fraction of the output's size (of two directions, besides the "
+        "outputs between layers). For long sequences.",
         default=False,
     )
     dtype: DType = DType(default=np.float32)
@@ -197,8 +198,9 @@ class RecurrentBase(StatefulLayer[State]):
         y = np.empty(layout.shape(T, R, self.num_directions * self.hidden_size), self.dtype)
         final, saved = self.stack.empty_state(N), None
         if training:
-            saved, out, states = Trained([], [], [], learned, rows), layout.time_major(y), (initial, final)
-            forward(self.stack, saved, x, out, states, self._random, self.recompute)
+            out, states = layout.time_major(y), (initial, final)
+            trained = forward(self.stack, x, out, states, rows, self._random, self.recompute)
+            saved = trained._replace(from_parameters=learned)
             y.setflags(write=False)  # the tape refers to it
         else:
             self.stack.infer(x, layout.time_major(y), initial, final, rows)
@@ -208,14 +210,14 @@ class RecurrentBase(StatefulLayer[State]):
         layout, trained = saved
         dinitial, dx = self.stack.empty_state(trained.batch), np.zeros(layout.shape(*trained.x_shape), self.dtype)
         dy, below, hook = readable(layout.time_major(dy)), layout.time_major(dx), self._backward_hook(extras)
-        backward(self.stack, trained, dy, below, (dstate, dinitial), self._weight_grads, self.dropout, hook)
+        backward(self.stack, trained, dy, below, (dstate, dinitial), self._weight_grads, hook)
         if trained.from_parameters:  # each row began there
             for part, array in zip(self.cell.parts, dinitial, strict=True):
                 self._grad_arrays[parameters.state_name(part)] += array.sum(axis=1, dtype=np.float64).astype(self.dtype)
         return dx, self._state(dinitial, layout)
 
     def _backward_hook(self, extras: dict[str, float]) -> Any:
-        """A function of layer and direction that gives `passes.backward` further arguments, or None."""
+        """A function of layer and direction, what it saved, and the gradients of its pre-activations; or None."""
         return None
 
     def check_dstate(self, tape: Tape, dstate: Any) -> StateArrays:

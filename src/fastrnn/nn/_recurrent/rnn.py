@@ -94,14 +94,9 @@ class RNN(RecurrentBase[Array]):
         if not self.omega:
             return super()._backward_hook(extras)
 
-        def arguments(k: int, saved: Any) -> dict[str, Any]:
-            w_hh = self.stack.arrays(k)[1]
-            dw_hh = self._weight_grads[k][1]
+        def regularize(k: int, saved: Any, deltas: Array) -> None:
+            w_hh, dw_hh = self.stack.arrays(k)[1], self._weight_grads[k][1]
+            value = add_gradient_norm(self.omega, self.nonlinearity, saved, deltas[:, 0], w_hh, dw_hh)
+            extras["omega"] = extras.get("omega", 0.0) + value
 
-            def regularize(deltas: Array) -> None:
-                value = add_gradient_norm(self.omega, self.nonlinearity, saved, deltas[:, 0], w_hh, dw_hh)
-                extras["omega"] = extras.get("omega", 0.0) + value
-
-            return {"after": regularize}
-
-        return arguments
+        return regularize

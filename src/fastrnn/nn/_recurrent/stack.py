@@ -5,17 +5,19 @@ Sequences are time-major views (T, N, features) and states tuples of arrays (L*D
 of a state belongs to layer l and direction d.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..._engine import passes
+from ..._engine import layers, passes
 from ..._engine.arguments import Array
 from ..._engine.cells import Cell
+from ..._engine.layers import Course, Entry
 from ..._engine.layout import Layout, StateArrays, as_sequence, as_states, h_and_c
-from ..._engine.passes import PLAIN, Arrays, Recurrence, StateUpdate
-from ..._engine.ragged import Order, Rows, as_rows
+from ..._engine.passes import Arrays
+from ..._engine.ragged import Rows, as_rows
+from ..._engine.state_update import PLAIN, StateUpdate
 
 # Inference runs a stack in blocks of time, all layers on one block before the next, so that what passes between the
 # layers stays this small however long the sequence is. The bits are those of the whole sequence at once.
@@ -108,61 +110,32 @@ class Stack:
 
     def infer(self, x: Array, y: Array, state: StateArrays, final: StateArrays, rows: Rows) -> None:
         """Write y (T, N, D*H) and the final state."""
-        if self.L == 1 or self.D == 2:
-            self._infer(x, y, state, final, rows.order(len(x)))
-            return
-        for block in time_blocks(x.shape[0], x.shape[1], self.H):
-            self._infer(x[block], y[block], state, final, rows.inside(block).order(block.stop - block.start))
-            state = final
+        self.infer_all(x, [None] * (self.L - 1) + [y], (state, final), rows)
 
-    def _infer(self, x: Array, y: Array, state: StateArrays, final: StateArrays, order: Order | None) -> None:
-        """All layers; between them are at most two arrays of y's shape."""
-        between = [np.empty(y.shape, self.dtype) for _ in range(min(self.L - 1, 2))]
-        for layer in range(self.L):
-            out = y if layer == self.L - 1 else between[layer % 2]
-            self.run(layer, x, out, (state, final), order)
-            x = out
+    def infer_all(self, x: Array, ys: Sequence[Array | None], states: Ends, rows: Rows) -> None:
+        """Write the outputs of each layer, None for one that nobody wants, and the final state."""
+        initial, final = states
+        whole = self.L == 1 or self.D == 2
+        for block in [slice(len(x))] if whole else time_blocks(x.shape[0], x.shape[1], self.H):
+            entries = self.entries((initial, final))
+            order = (rows if whole else rows.inside(block)).order(len(x[block]))
+            out = [None if y is None else y[block] for y in ys]
+            layers.forward(entries, Course(order), x[block], out)
+            initial = final
 
-    def run(
-        self,
-        layer: int,
-        x: Array,
-        y: Array,
-        states: Ends,
-        order: Order | None,
-        forward: Callable[..., Any] = passes.forward,
-        own: Sequence[tuple[Any, StateUpdate, Any]] | None = None,
-    ) -> list[Any]:
-        """One layer, all directions; y (T, N, D*H) and the final state are written.
+    def entries(self, states: Ends, own: Sequence[tuple[Any, StateUpdate]] | None = None) -> list[Entry]:
+        """Each layer and direction of a pass.
 
         Parameters
         ----------
-        layer : int
-        x, y : ndarray
         states : tuple
             The initial and the final state.
-        order : Order or None
-        forward : callable
-            A function like `passes.forward`.
         own : sequence of tuples, optional
-            The Pack and the StateUpdate of each direction, in place of those of inference, and the mask of its w_hh.
-
-        Returns
-        -------
-        list
-            What `forward` returned for each direction.
+            The Pack and the StateUpdate of each, in place of those of inference.
         """
-        saved = []
-        for d in range(self.D):
-            k = layer * self.D + d
-            pack, update, _ = own[d] if own else (self.weights[k].pack(), self.update, None)
-            ends = h_and_c(states[0], k), h_and_c(states[1], k)
-            saved.append(forward(self.cell, pack, Recurrence(order, update, d == 1), x, self.half(y, d), *ends))
-        return saved
-
-    def half(self, y: Array, d: int) -> Array:
-        """The outputs of one direction, (T, N, H), among those of all."""
-        return y if self.D == 1 else y[..., d * self.H : (d + 1) * self.H]
+        own = [(weights.pack(), self.update) for weights in self.weights] if own is None else own
+        initial, final = states
+        return [Entry(self.cell, *one, h_and_c(initial, k), h_and_c(final, k)) for k, one in enumerate(own)]
 
 
 def time_blocks(T: int, N: int, features: int) -> Iterator[slice]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._engine import recomputation
+from ..._engine import layers
 from ..._engine.arguments import Array
 from .._tape import Tape, open_tape
 
@@ -43,36 +43,30 @@ def step_values(layer: Any, tape: Tape) -> dict[str, Array]:
     >>> bool(np.isnan(values["z"][:, :, 3:, 1]).all())
     True
     """
-    saved = _saved(layer, tape)
-    if isinstance(saved[0][0], recomputation.Saved):
+    ((_, trained),) = open_tape(tape, layer)
+    kept = trained.kept
+    if not isinstance(kept, layers.Pass):
         raise ValueError("tape: expected one that holds gates, got one of a layer with recompute=True")
-    T, N, _ = saved[0][0].x.shape
+    T, N, _ = kept.x.shape
     gates = dict(zip(layer.cell.gate_names, layer.cell.gate_blocks, strict=True))
     shape = (layer.num_layers, layer.num_directions, T, N, layer.hidden_size)
     values = {name: np.full(shape, np.nan, layer.dtype) for name in (*layer.cell.parts, *gates)}
-    for k, directions in enumerate(saved):
-        for d, one in enumerate(directions):
-            t, n = positions(one)
-            values["h"][k, d, t, n] = one.y[t, n]
-            if layer.cell.has_c:
-                values["c"][k, d, t, n] = one.c
-            for name, block in gates.items():
-                values[name][k, d, t, n] = one.gates[:, block]
+    for k in range(layer.num_layers * layer.num_directions):
+        one, at = kept.saved(k), divmod(k, layer.num_directions)
+        t, n = positions(one)
+        values["h"][(*at, t, n)] = one.y[t, n]
+        if layer.cell.has_c:
+            values["c"][(*at, t, n)] = one.c
+        for name, block in gates.items():
+            values[name][(*at, t, n)] = one.gates[:, block]  # type: ignore[index]
     return values
 
 
 def tape_lengths(layer: Any, tape: Tape) -> Array:
     """How many steps each row of a tape has: (N,)."""
-    saved = _saved(layer, tape)[0][0]
-    T, N, _ = saved.x.shape
-    lengths = np.full(N, T)
-    return lengths if saved.order is None or saved.order.of.lengths is None else saved.order.of.lengths
-
-
-def _saved(layer: Any, tape: Tape) -> list[list[Any]]:
-    """What each layer and direction saved."""
     ((_, trained),) = open_tape(tape, layer)
-    return trained.saved
+    T, N, _ = trained.x_shape
+    return np.full(N, T) if trained.rows.lengths is None else trained.rows.lengths
 
 
 def positions(saved: Any) -> tuple[Array, Array]:

@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 
 from ..._engine.arguments import Array, as_size
 from ..._engine.layout import StateArrays, as_state, as_states, h_and_c
-from ..._engine.passes import Recurrence
 from .._streams.base import StreamBase, as_rows, check_one_direction, frozen
 from .._streams.run import Link, Run
 
@@ -41,11 +40,10 @@ class Stream(Run, StreamBase):
         N, stack = as_size("batch", batch), layer.stack
         self._layer = layer
         self._state = tuple(np.empty((stack.L, N, stack.H), layer.dtype) for _ in layer.cell.parts)
-        recurrence = Recurrence(state_update=stack.update)
         links = []
         for k, weights in enumerate(stack.weights):
             sizes = (stack.H if k else stack.I, stack.H)
-            links.append(Link(layer.cell, weights, sizes, layer.dtype, h_and_c(self._state, k), recurrence))
+            links.append(Link(layer.cell, weights, sizes, layer.dtype, h_and_c(self._state, k), stack.update))
         super().__init__(links, N)
         self.reset()
 

@@ -2,19 +2,18 @@
 """The training passes of a stack: forward with dropout and masks, and back-propagation through time."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..._engine import passes, recomputation
+from ..._engine import layers, recomputation
 from ..._engine.arguments import Array, Generator
+from ..._engine.layers import Course, Downstream, Dropout, Upstream
 from ..._engine.layout import h_and_c
 from ..._engine.ragged import FULL, Rows
+from ..._engine.state_update import StateUpdate
 from .regularization import Regularization, dropout_mask
 from .stack import Ends, Stack, WeightArrays
-
-KEEPING = partial(passes.forward, keep=True)
 
 
 class Random(NamedTuple):
@@ -24,7 +23,7 @@ class Random(NamedTuple):
     dropout: float
     regularization: Regularization | None  # None: nothing acts on the state
 
-    def pass_of(self, stack: Stack, k: int, T: int, N: int) -> tuple[Any, passes.StateUpdate, Array | None]:
+    def pass_of(self, stack: Stack, k: int, T: int, N: int) -> tuple[Any, StateUpdate, Array | None]:
         """Weights and state update of layer and direction k, and the mask that w_hh was multiplied by, or None."""
         rules = self.regularization
         if rules is None:
@@ -40,16 +39,15 @@ class Random(NamedTuple):
 class Trained(NamedTuple):
     """What a forward pass saves."""
 
-    saved: list[list[Any]]  # of each layer and direction
-    dropped: list[Array]  # the mask of dropout behind each layer but the last, (T, N, D*H)
-    weight_masks: list[list[Array | None]]  # what w_hh of each layer and direction was multiplied by
+    kept: layers.Pass | recomputation.Pass | recomputation.Apart
+    weight_masks: list[Array | None]  # what w_hh of each layer and direction was multiplied by
     from_parameters: bool = False  # whether the initial state is that of the layer's parameters
     rows: Rows = FULL
 
     @property
     def x_shape(self) -> tuple[int, int, int]:
         """(T, N, I); (1, R, I) of a packed sequence."""
-        return self.saved[0][0].x.shape
+        return self.kept.x.shape  # type: ignore[return-value]
 
     @property
     def batch(self) -> int:
@@ -57,50 +55,57 @@ class Trained(NamedTuple):
         return self.rows.sizes(self.x_shape)[1]
 
 
-def forward(stack: Stack, trained: Trained, x: Array, y: Array, states: Ends, random: Random, recompute: bool) -> None:
-    """Write y (T, N, D*H) and the final state, and add to `trained`; `states` are the initial and the final one."""
-    (T, N, _), D = x.shape, stack.D
-    in_blocks = recompute and len(recomputation.blocks(T, N, False)) > 1
-    run: Callable[..., Any] = recomputation.forward if in_blocks else KEEPING
-    order, sizes = trained.rows.order(T), trained.rows.sizes(x.shape)
-    for layer in range(stack.L):
-        last = layer == stack.L - 1
-        out = y if last else np.empty((T, N, D * stack.H), stack.dtype)
-        own = [random.pass_of(stack, layer * D + d, *sizes) for d in range(D)]
-        trained.saved.append(stack.run(layer, x, out, states, order, run, own))
-        trained.weight_masks.append([mask for _, _, mask in own])
-        x = out
-        if random.dropout and not last:
-            mask = random.rng.random(out.shape, np.float32) >= random.dropout
-            x = out * mask
-            x *= 1 / (1 - random.dropout)
-            trained.dropped.append(mask)
+def draw(stack: Stack, random: Random, shape: tuple[int, ...], sizes: tuple[int, int]) -> tuple[list[Any], list[Array]]:
+    """What is random in a pass: `Random.pass_of` of each layer and direction, and the masks between layers.
+
+    `shape` is that of the outputs (T, N, D*H), `sizes` are T and N, which differ from them where these are packed.
+    """
+    own, masks = [], []
+    for k in range(stack.L * stack.D):
+        own.append(random.pass_of(stack, k, *sizes))
+        if random.dropout and k % stack.D == stack.D - 1 and k + 1 < stack.L * stack.D:
+            masks.append(random.rng.random(shape, np.float32) >= random.dropout)
+    return own, masks
+
+
+def forward(
+    stack: Stack, x: Array, y: Array, states: Ends, rows: Rows, random: Random, recompute: bool
+) -> Trained:  # fmt: skip
+    """Write y (T, N, D*H) and the final state; `states` are the initial and the final one."""
+    T, N, _ = x.shape
+    own, masks = draw(stack, random, y.shape, rows.sizes(x.shape))
+    entries, course = stack.entries(states, [one[:2] for one in own]), Course(rows.order(T))
+    dropout = Dropout.of(1 / (1 - random.dropout), masks, y.dtype) if masks else None
+    kept: Any
+    if recompute and len(recomputation.blocks(T, N, False)) > 1:
+        kept = recomputation.forward(entries, course, x, [*[None] * (stack.L - 1), y], dropout)
+    else:
+        ys = [np.empty(y.shape, y.dtype) for _ in range(stack.L - 1)]
+        kept = layers.forward(entries, course, x, [*ys, y], True, dropout)
+    return Trained(kept, [mask for _, _, mask in own], rows=rows)
 
 
 def backward(
-    stack: Stack, trained: Trained, dy: Array, dx: Array, dstates: Ends, grads: Sequence[WeightArrays],
-    dropout: float, hook: Callable[..., Any] | None,
+    stack: Stack, trained: Trained, dy: Array, dx: Array | None, dstates: Ends, grads: Sequence[WeightArrays],
+    hook: Callable[..., None] | None,
 ) -> None:  # fmt: skip
     """Back-propagation through time: write dx (T, N, I), 0 before, and dinitial, and add to `grads`.
 
-    `dstates` are dfinal and dinitial, `grads` those of each layer and direction. ``hook(k, saved)`` returns further
-    arguments of `passes.backward`.
+    `dstates` are dfinal and dinitial, `grads` those of each layer and direction. ``hook(k, saved, deltas)`` is called
+    with the gradients of the pre-activations, (R, S, H), of each.
     """
-    (T, N, _), (dfinal, dinitial) = dx.shape, dstates
-    for layer in reversed(range(stack.L)):
-        below = dx if layer == 0 else np.zeros((T, N, stack.D * stack.H), stack.dtype)
-        for d, saved in enumerate(trained.saved[layer]):
-            k = layer * stack.D + d
-            mask, own, also = trained.weight_masks[layer][d], grads[k], {} if hook is None else hook(k, saved)
-            if mask is not None:
-                own = own[0], np.zeros_like(mask), *own[2:]
-            back: Callable[..., None] = passes.backward
-            if isinstance(saved, recomputation.Saved):
-                back = recomputation.backward
-            back(stack.cell, saved, stack.half(dy, d), h_and_c(dfinal, k), below, h_and_c(dinitial, k), own, **also)
-            if mask is not None:
-                grads[k][1][...] += own[1] * mask  # type: ignore[index,operator]
-        if layer and trained.dropped:
-            below *= trained.dropped[layer - 1]
-            below *= 1 / (1 - dropout)
-        dy = below
+    (dfinal, dinitial), every, kept = dstates, range(stack.L * stack.D), trained.kept
+    masked = list(zip(grads, trained.weight_masks, strict=True))
+    own = [four if mask is None else (four[0], np.zeros_like(mask), *four[2:]) for four, mask in masked]
+    upstream = Upstream([*[None] * (stack.L - 1), dy], [h_and_c(dfinal, k) for k in every])
+    downstream = Downstream(dx, [h_and_c(dinitial, k) for k in every], own)
+    if isinstance(kept, layers.Pass):
+        gates = layers.backward(kept, upstream, downstream)
+        for k in every if hook is not None else ():
+            hook(k, kept.saved(k), gates[k])  # type: ignore[misc]
+        layers.release(kept.entries, gates)
+    else:
+        recomputation.backward(kept, upstream, downstream)
+    for (four, mask), apart in zip(masked, own, strict=True):
+        if mask is not None:
+            four[1][...] += apart[1] * mask  # type: ignore[index,operator]

@@ -152,17 +152,17 @@ class ReservoirLayer(StatefulLayer[Array]):
         if lengths is not None:
             dy = dy.copy()
             clear(dy, lengths)
-        dx = np.zeros(layout.shape(*steps[0][0].x.shape), self.dtype)
+        dx = np.zeros(layout.shape(*steps.x.shape), self.dtype)
         dfeatures = self._readout.backward(inner, dy)
         dinitial = self._reservoir.backward(steps, dfeatures, dstate, layout.time_major(dx))
         return dx, self._state(dinitial, layout)
 
     def child_tapes(self, tape: Tape) -> list[tuple[str, Layer, Tape]]:
         ((layout, _, saved, _),) = open_tape(tape, self)
-        T, N, H = saved[-1][0].y.shape
-        content = ((layout, Trained(saved, [], [[None]] * self.num_layers)),)  # as the RNN's own forward saves it
+        T, N, H = saved.ys[-1].shape
+        content = ((layout, Trained(saved, [None] * self.num_layers)),)  # as the RNN's own forward saves it
         return [("", self._rnn, Tape(self._rnn, content, layout.shape(T, N, H)))]
 
     def check_dstate(self, tape: Tape, dstate: Any) -> StateArrays:
         ((layout, _, saved, _),) = open_tape(tape, self)
-        return self._rnn.stack.as_states("dstate", dstate, saved[0][0].x.shape[1], layout)
+        return self._rnn.stack.as_states("dstate", dstate, saved.x.shape[1], layout)

@@ -2,13 +2,13 @@
 """A random recurrent network that stays fixed, and the features that a readout sees of it."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..._engine import passes
+from ..._engine import layers
 from ..._engine.arguments import Array, Generator
+from ..._engine.layers import Course, Downstream, Upstream
 from ..._engine.layout import StateArrays, h_and_c
 from ..._engine.ragged import Rows
 from .._recurrent.rnn import RNN
@@ -70,18 +70,14 @@ class Reservoir:
         features: Array,
         states: tuple[StateArrays, StateArrays],
         rows: Rows,
-        forward: Callable[..., Any] = passes.forward,
-    ) -> list[list[Any]]:
-        """Write features, which are 0 beyond a row's length, and the final state; returns what `forward` saved."""
+        keep: bool = False,
+    ) -> layers.Pass | None:
+        """Write features, which are 0 beyond a row's length, and the final state."""
         if self.inputs:
             features[..., : x.shape[-1]] = x
             clear(features[..., : x.shape[-1]], rows.lengths)
-        order, saved = rows.order(len(x)), []
-        for layer in range(self.stack.L):
-            h = self.states(features, layer)
-            saved.append(self.stack.run(layer, x, h, states, order, forward))
-            x = h
-        return saved
+        hs = [self.states(features, layer) for layer in range(self.stack.L)]
+        return layers.forward(self.stack.entries(states), Course(rows.order(len(x))), x, hs, keep)
 
     def blocks(self, x: Array, state: StateArrays, rows: Rows, final: StateArrays) -> Iterator[tuple[slice, Array]]:
         """Run through x in blocks of time, so that memory does not grow with T.
@@ -117,25 +113,21 @@ class Reservoir:
         clear(y, rows.lengths)
         return final
 
-    def forward(self, x: Array, state: StateArrays, rows: Rows) -> tuple[Array, StateArrays, list[list[Any]]]:
+    def forward(self, x: Array, state: StateArrays, rows: Rows) -> tuple[Array, StateArrays, Any]:
         """All features at once, the final state, and what `backward` needs."""
         T, N, _ = x.shape
         final, features = self.stack.empty_state(N), np.empty((T, N, self.features), self.rnn.dtype)
-        return features, final, self._drive(x, features, (state, final), rows, partial(passes.forward, keep=True))
+        return features, final, self._drive(x, features, (state, final), rows, keep=True)
 
-    def backward(self, saved: list[list[Any]], dfeatures: Array, dfinal: StateArrays, dx: Array) -> StateArrays:
-        """Add the gradient of x into dx (T, N, I) and return that of the initial state. `dfeatures` is overwritten."""
+    def backward(self, kept: layers.Pass, dfeatures: Array, dfinal: StateArrays, dx: Array) -> StateArrays:
+        """Add the gradient of x into dx (T, N, I) and return that of the initial state."""
         dinitial = self.stack.empty_state(dx.shape[1])
-        arrays = [self.stack.arrays(layer) for layer in range(self.stack.L)]
-        unused = [[None if array is None else np.zeros_like(array) for array in own] for own in arrays]
         if self.inputs:
             dx += dfeatures[..., : self.rnn.input_size]
-        for layer in reversed(range(self.stack.L)):
-            below = dx if layer == 0 else self.states(dfeatures, layer - 1)
-            passes.backward(
-                self.stack.cell, saved[layer][0], self.states(dfeatures, layer), h_and_c(dfinal, layer), below,
-                h_and_c(dinitial, layer), unused[layer],
-            )  # fmt: skip
+        L = range(self.stack.L)
+        upstream = Upstream([self.states(dfeatures, layer) for layer in L], [h_and_c(dfinal, layer) for layer in L])
+        downstream = Downstream(dx, [h_and_c(dinitial, layer) for layer in L], [(None,) * 4 for _ in L])
+        layers.release(kept.entries, layers.backward(kept, upstream, downstream))
         return dinitial
 
     def stream(self, state: Array) -> "FeatureStream":

@@ -7,9 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine import passes
+from ..._engine import layers, passes
 from ..._engine.arguments import Array, as_floats, readable
 from ..._engine.cells import Cell
+from ..._engine.layers import Course, Entry
+from ..._engine.parts import State
+from ..._engine.state_update import PLAIN, StateUpdate
 from .._recurrent.stack import time_blocks
 from .base import check_out, check_x
 
@@ -21,8 +24,8 @@ class Link(NamedTuple):
     weights: Any  # passes.weights
     sizes: tuple[int, int]  # I and H
     dtype: np.dtype[Any]
-    state: passes.State = (None, None)  # h and c, (N, H), written at every step; None for what the cell does not have
-    recurrence: passes.Recurrence = passes.Recurrence()
+    state: State = (None, None)  # h and c, (N, H), written at every step; None for what the cell does not have
+    state_update: StateUpdate = PLAIN
 
 
 class Run:
@@ -42,7 +45,6 @@ class Run:
         self._I, self._O = links[0].sizes[0], links[-1].sizes[1]
         self._dtype = links[0].dtype
         self._stepper = self._exclusive = passes.stepper([(link.weights, *link.state) for link in links], batch)
-        self._between: dict[int, Array] = {}  # of `steps`: what passes between two layers
 
     def step(self, x: ArrayLike, out: Array | None = None) -> Array:
         """Read the next step.
@@ -81,36 +83,29 @@ class Run:
         with self._exclusive:
             widest = max(link.sizes[1] for link in self._links)
             for part in time_blocks(len(x), self.batch, widest) if len(x) else ():
-                self._read(x[part], out[part])
+                self._read(x[part], out[part], [link.state for link in self._links])
         return y
 
-    def _read(self, x: Array, y: Array) -> None:
-        """Write y (T, N, O) for x (T, N, I)."""
-        for k, link in enumerate(self._links):
-            out = y if k + 1 == len(self._links) else self._buffer(k % 2, (*x.shape[:2], link.sizes[1]))
-            passes.forward(link.cell, link.weights.pack(), link.recurrence, x, out, link.state, link.state)
-            x = out
+    def _read(self, x: Array, y: Array, states: Sequence[State]) -> None:
+        """Write y (T, N, O) for x (T, N, I), and the states."""
+        together = zip(self._links, states, strict=True)
+        entries = [Entry(link.cell, link.weights.pack(), link.state_update, state, state) for link, state in together]
+        layers.forward(entries, Course(), x, [None] * (len(entries) - 1) + [y])
 
     def _step_rows(self, x: Array, rows: Array) -> Array:
         """One step of some rows of the batch: rows of the states, in any order, and all those of x (k, I)."""
         if x.ndim != 2 or x.shape[1] != self._I:
             raise ValueError(f"x: expected ({len(rows)}, {self._I}), got {x.shape}")
-        y = readable(x)[None]
+        y, states = np.empty((1, len(rows), self._O), self._dtype), []
         for link in self._links:
-            x, y = y, np.empty((1, len(rows), link.sizes[1]), self._dtype)
             h, c = (None if part is None else part[rows] for part in link.state)
-            passes.forward(link.cell, link.weights.pack(), link.recurrence, x, y, (h, c), (h, c))
-            for part, new in zip(link.state, (h, c), strict=True):
+            states.append((h, c))
+        self._read(readable(x)[None], y, states)
+        for link, state in zip(self._links, states, strict=True):
+            for part, new in zip(link.state, state, strict=True):
                 if part is not None:
                     part[rows] = new
         return y[0]
-
-    def _buffer(self, k: int, shape: tuple[int, int, int]) -> Array:
-        """An array for what passes between two layers, in memory that is kept."""
-        T, N, H = shape
-        if k not in self._between or self._between[k].size < T * N * H:
-            self._between[k] = np.empty(T * N * H, self._dtype)
-        return self._between[k][: T * N * H].reshape(shape)
 
     def _checked(self, name: str, x: ArrayLike, out: Array | None) -> tuple[Array, Array]:
         """x and `out` as the engine takes them, or the error that says what is wrong with them."""
