@@ -15,7 +15,7 @@ Without the GIL, what several threads share is read and replaced in critical sec
 from time import perf_counter
 
 cimport cython
-from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from libc.stdint cimport uintptr_t
@@ -72,6 +72,7 @@ include "_binding/recurrence.pxi"
 include "_binding/stack.pxi"
 include "_binding/passes.pxi"
 include "_binding/fast_path.pxi"
+include "_binding/training_path.pxi"
 include "_binding/stepper.pxi"
 include "_binding/elementwise.pxi"
 include "_binding/probes.pxi"

@@ -97,6 +97,19 @@ def inference(a):
     return fast(a["x"], (a["h"], a["c"]))
 
 
+def training_arrays():
+    grads = {f"d{name}": array for name, array in weight_arrays().items()}
+    return {"x": ones(T, N, I), "dy": ones(T, N, H), "dh": ones(1, N, H), "dc": ones(1, N, H), "like": ones(1)} | grads
+
+
+def training(a):
+    """A step forward and back."""
+    grads = [[a[f"d{name}"] for name in weight_arrays()]]
+    fast = _core.Training([weights()], 1, 2, False, lambda: 1, np.empty, np.ndarray, a["like"].dtype, grads)
+    passed = fast.forward(a["x"], None)
+    return passed and fast.backward(passed[2], a["dy"], (a["dh"], a["dc"]))
+
+
 # entry -> (its arrays, a call with them, the names of those that it writes)
 ENTRIES = {
     "Recurrence": (order_arrays, recurrence, ()),
@@ -136,6 +149,7 @@ FAST = {
         inference,
         (),
     ),
+    "Training": (training_arrays, training, ("dw_ih", "dw_hh", "db_ih", "db_hh")),
 }
 ROWS = {"x", "y", "dx", "dy", "fraction_h", "fraction_c", "out"}  # any strides but of the last axis, where they have 3
 

@@ -25,26 +25,48 @@ cdef class Bound:
         self.O = directions * each.desc.H
         return 0
 
-    cdef int run(self, Py_ssize_t T, Py_ssize_t N, fr_forward_args *args) except -1:
-        """All T steps; fills in the packed weights and the state updates."""
-        cdef fr_stack stack = self.layers.c
+    cdef list describe(self, Py_ssize_t T, Py_ssize_t N, fr_stack *stack):
+        """Describes a call; returns the weights as they are now."""
         cdef list packs = [(<Weights>each).current_pack() for each in self.weights]
+        stack[0] = self.layers.c
+        stack.desc.T, stack.desc.N, stack.desc.isa = T, N, (<Pack>packs[0]).desc.isa
+        for pack in packs:
+            if (<Pack>pack).desc.isa != stack.desc.isa:
+                raise RuntimeError("set_isa: expected no change during a call, got one from another thread")
+        if fr_stack_threads_pay(stack):
+            stack.desc.n_threads = min(<int>self.threads(), FR_MAX_THREADS)
+        return packs
+
+    cdef int run(self, const fr_stack *stack, list packs, fr_forward_args *args) except -1:
+        """All steps; fills in the packed weights and the state updates."""
         cdef list raised = []
         cdef int k, code
-        stack.desc.T, stack.desc.N, stack.desc.isa = T, N, (<Pack>packs[0]).desc.isa
-        if fr_stack_threads_pay(&stack):
-            stack.desc.n_threads = min(<int>self.threads(), FR_MAX_THREADS)
-        cdef Block workspace = workspace_for(packs[0], &stack, FR_FORWARD)
+        cdef Block workspace = workspace_for(packs[0], stack, FR_FORWARD)
         for k in range(self.layers.count):
-            if (<Pack>packs[k]).desc.isa != stack.desc.isa:
-                raise RuntimeError("set_isa: expected no change during a call, got one from another thread")
             args[k].pack = (<Pack>packs[k]).packed_for(FR_FORWARD, stack.desc.n_threads)
             args[k].state_update = (<Weights>self.weights[k]).state_update.c
         with nogil:
-            code = fr_stack_forward(&stack, args, workspace.at, stop_for_signals, <void *>raised)
+            code = fr_stack_forward(stack, args, workspace.at, stop_for_signals, <void *>raised)
         finish(code, raised)
         keep_workspace(packs[0], workspace)
         return 0
+
+
+cdef class Small:
+    """A small call: its arguments, and its results in new arrays."""
+    cdef Array x, h_0, c_0, y_array, h_n, c_n
+    cdef object y, state, source  # source: the caller's x
+    cdef Py_ssize_t T, N
+    cdef Block args  # of C, unless there is one layer and direction
+    cdef fr_forward_args one
+    cdef int time  # the axis
+    cdef bint batched
+
+    cdef Py_ssize_t stride(self, Array array, int axis) noexcept:
+        """Of the time (0) or the batch (1), in elements."""
+        if axis == 0:
+            return array.stride(self.time)
+        return array.stride(1 - self.time) if self.batched else 0
 
 
 cdef Py_ssize_t SMALL = 1 << 16  # elements of x or y: beyond it, the overhead of Python code does not matter
@@ -55,12 +77,14 @@ cdef class Inference(Bound):
 
     parts is 1 for a state h, 2 for (h, c). empty, ndarray and dtype are NumPy's.
     """
+    cdef bint needs_state  # calls without one are unusual
     cdef object empty, ndarray, dtype
     cdef bint batch_first
     cdef int parts
     cdef Py_ssize_t H
 
-    def __cinit__(self, weights, int directions, int parts, bint batch_first, threads, empty, ndarray, dtype):
+    def __cinit__(self, weights, int directions, int parts, bint batch_first, threads, empty, ndarray, dtype,
+                  *others):
         cdef Weights first
         self.bind(weights, directions, threads)
         self.parts, self.batch_first = parts, batch_first
@@ -79,37 +103,34 @@ cdef class Inference(Bound):
         Returns None, having done nothing, if anything about x or the state is unusual. The general path then gives the
         same bits, or says what is wrong.
         """
-        if type(x) is not self.ndarray or x.dtype is not self.dtype:
+        cdef Small call = self.read(x, state)
+        cdef fr_stack stack
+        cdef list packs
+        if call is None:
+            return None
+        packs = self.describe(call.T, call.N, &stack)
+        self.run(&stack, packs, self.arguments(call))
+        return call.y, call.state
+
+    cdef Small read(self, x, state):
+        """A call, with room for its results; None if anything about it is unusual."""
+        cdef Small call = Small.__new__(Small)
+        if type(x) is not self.ndarray or x.dtype is not self.dtype or state is None and self.needs_state:
             return None
         cdef Array x_array = hold("x", x, False)
-        cdef int ndim = x_array.view.ndim, time = 1 if ndim == 3 and self.batch_first else 0
+        cdef int ndim = x_array.view.ndim
+        call.source, call.x, call.batched, call.time = x, x_array, ndim == 3, ndim == 3 and self.batch_first
         if not 2 <= ndim <= 3 or not self.is_ours(x_array) or not has_rows(&x_array.view, self.I):
             return None
-        cdef Py_ssize_t T = x_array.view.shape[time], N = x_array.view.shape[1 - time] if ndim == 3 else 1
-        cdef Py_ssize_t states = len(self.weights)
+        cdef Py_ssize_t T = x_array.view.shape[call.time], N = x_array.view.shape[1 - call.time] if call.batched else 1
         if T == 0 or N == 0 or T > SMALL or N > SMALL or T * N > SMALL // max(self.I, self.O):
             return None
-        cdef Array h_0, c_0 = None
-        if state is None:
-            h_0 = c_0 = hold("state", None, False)
-        elif self.parts == 1:
-            h_0 = self.initial(state, states, N, ndim)
-        elif type(state) is tuple and len(state) == 2:
-            h_0, c_0 = self.initial(state[0], states, N, ndim), self.initial(state[1], states, N, ndim)
-        else:
+        call.T, call.N = T, N
+        call.h_0, call.c_0 = self.parts_of(state, N, ndim)
+        if call.h_0 is None or call.c_0 is None:
             return None
-        if h_0 is None or self.parts == 2 and c_0 is None:
-            return None
-
-        if ndim == 2:
-            y_shape, s_shape = (T, self.O), (states, self.H)
-        else:
-            y_shape, s_shape = (N, T, self.O) if time else (T, N, self.O), (states, N, self.H)
-        y, h_n = self.empty(y_shape, self.dtype), self.empty(s_shape, self.dtype)
-        c_n = self.empty(s_shape, self.dtype) if self.parts == 2 else None
-        h_array, c_array = self.made(h_n, s_shape), self.made(c_n, s_shape)
-        self.run_stack(x_array, self.made(y, y_shape), h_0, c_0, h_array, c_array, time)
-        return y, h_n if self.parts == 1 else (h_n, c_n)
+        self.make_room(call)
+        return call
 
     cdef bint is_ours(self, Array array) noexcept:
         return is_kind(&array.view, c"f" if self.itemsize == 4 else c"d")
@@ -132,22 +153,61 @@ cdef class Inference(Bound):
             return None
         return s if ndim == 2 or s.view.shape[1] == N and s.view.strides[1] == self.H * self.itemsize else None
 
-    cdef int run_stack(self, Array x, Array y, Array h_0, Array c_0, Array h_n, Array c_n, int time) except -1:
-        cdef bint batched = x.view.ndim == 3
-        cdef Py_ssize_t T = x.view.shape[time], N = x.view.shape[1 - time] if batched else 1
-        cdef Py_ssize_t part = N * self.H * self.itemsize
+    cdef tuple parts_of(self, state, Py_ssize_t N, int ndim):
+        """h and c of a state, or of its gradient; NULL where there is none, None where it is unusual."""
+        cdef Py_ssize_t states = len(self.weights)
+        none = hold("state", None, False)
+        if state is None:
+            return none, none
+        if self.parts == 1:
+            return self.initial(state, states, N, ndim), none
+        if type(state) is tuple and len(state) == 2:
+            return self.initial(state[0], states, N, ndim), self.initial(state[1], states, N, ndim)
+        return None, None
+
+    cdef int make_room(self, Small call) except -1:
+        """New arrays for y and the final state."""
+        y = self.empty(self.shape(call, self.O), self.dtype)
+        call.y, call.y_array = y, self.made(y, self.shape(call, self.O))
+        call.h_n, call.c_n, call.state = self.new_state(call)
+        return 0
+
+    cdef tuple shape(self, Small call, Py_ssize_t features):
+        """The shape of a sequence, laid out as x."""
+        if not call.batched:
+            return call.T, features
+        return (call.N, call.T, features) if call.time else (call.T, call.N, features)
+
+    cdef tuple new_state(self, Small call):
+        """Its arrays, and the state as the caller gets it."""
+        cdef tuple shape = (len(self.weights), self.H)
+        if call.batched:
+            shape = (len(self.weights), call.N, self.H)
+        h = self.empty(shape, self.dtype)
+        if self.parts == 1:
+            return self.made(h, shape), hold("state", None, False), h
+        c = self.empty(shape, self.dtype)
+        return self.made(h, shape), self.made(c, shape), (h, c)
+
+    cdef fr_forward_args *arguments(self, Small call) except NULL:
+        """Those of each layer and direction, which live as long as the call."""
+        cdef Py_ssize_t part = call.N * self.H * self.itemsize
         cdef int k, D = self.layers.c.n_directions, count = self.layers.count
-        cdef Block block = Block(count * sizeof(fr_forward_args))
-        cdef fr_forward_args *args = <fr_forward_args *>block.at
-        memset(args, 0, block.nbytes)
-        args.x, args.x_st, args.x_sn = x.at(), x.stride(time), x.stride(1 - time) if batched else 0
+        cdef fr_forward_args *args = &call.one
+        if count > 1:
+            call.args = Block(count * sizeof(fr_forward_args))
+            args = <fr_forward_args *>call.args.at
+        memset(args, 0, count * sizeof(fr_forward_args))
+        args.x, args.x_st, args.x_sn = call.x.at(), call.stride(call.x, 0), call.stride(call.x, 1)
         for k in range(count):
-            args[k].h_0 = <char *>h_0.at() + k * part if h_0.held else NULL
-            args[k].h_n = <char *>h_n.at() + k * part
-            if self.parts == 2:
-                args[k].c_0 = <char *>c_0.at() + k * part if c_0.held else NULL
-                args[k].c_n = <char *>c_n.at() + k * part
+            args[k].h_0, args[k].c_0 = at_part(call.h_0, k * part), at_part(call.c_0, k * part)
+            args[k].h_n, args[k].c_n = at_part(call.h_n, k * part), at_part(call.c_n, k * part)
             if k >= count - D:
-                args[k].y = <char *>y.at() + k % D * self.H * self.itemsize
-                args[k].y_st, args[k].y_sn = y.stride(time), y.stride(1 - time) if batched else 0
-        return self.run(T, N, args)
+                args[k].y = at_part(call.y_array, k % D * self.H * self.itemsize)
+                args[k].y_st, args[k].y_sn = call.stride(call.y_array, 0), call.stride(call.y_array, 1)
+        return args
+
+
+cdef void *at_part(Array array, Py_ssize_t offset) noexcept:
+    """A pointer so many bytes into an array; NULL for none."""
+    return <char *>array.at() + offset if array.held else NULL

@@ -17,6 +17,10 @@ cdef class Block:
     def __dealloc__(self):
         free(self.start)
 
+    def __getbuffer__(self, Py_buffer *buffer, int flags):
+        """As bytes, for arrays that view the memory."""
+        PyBuffer_FillInfo(buffer, self, self.at, self.nbytes, False, flags)
+
 
 cdef class Array:
     """A pointer into a caller's array, valid while this object lives; a NULL pointer for None. Made by `hold`.

@@ -71,11 +71,13 @@ cdef class Steps(Bound):
         return 0
 
     cdef int step(self, const Py_buffer *x, const Py_buffer *out) except -1:
+        cdef fr_stack stack
+        cdef list packs = self.describe(1, self.N, &stack)
         cdef fr_forward_args *args = <fr_forward_args *>self.args.at
         cdef fr_forward_args *last = args + self.layers.count - 1
         args.x, args.x_sn = x.buf, x.strides[0] // self.itemsize if x.ndim == 2 else 0
         last.y, last.y_sn = out.buf, out.strides[0] // self.itemsize if out.ndim == 2 else 0
-        return self.run(1, self.N, args)
+        return self.run(&stack, packs, args)
 
 
 cdef class Stepper(Exclusive):

@@ -18,6 +18,7 @@ cdef class Pack:
     cdef list packed  # a Block for each fr_pass; None until it is needed
     cdef list memory  # of stale packed weights, for the next
     cdef Block workspace  # of the latest call, for the next
+    cdef Block tape  # of a used tape of a small call, for the next
     cdef readonly list spare  # arrays of used tapes, for the next: see functional.py
 
     def __cinit__(self):

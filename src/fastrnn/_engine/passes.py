@@ -57,10 +57,15 @@ def weights(
     return _core.Weights(cell.code, FLOATS.index(dtype), input_size, hidden_size, arrays, names, update)
 
 
-def inference(
-    weights: list[_core.Weights], directions: int, parts: int, batch_first: bool, dtype: np.dtype[Any]
-) -> _core.Inference:
-    """The fast path through a stack for small calls; where it returns None, take the general one.
+def fast_path(
+    weights: list[_core.Weights],
+    directions: int,
+    parts: int,
+    batch_first: bool,
+    dtype: np.dtype[Any],
+    grads: Sequence[Sequence[Array | None]],
+) -> _core.Training:
+    """Small calls and training steps of a stack; where it returns None, take the general path.
 
     Parameters
     ----------
@@ -70,8 +75,11 @@ def inference(
         1 or 2 directions; 1 part of a state (h) or 2 (h, c).
     batch_first : bool
     dtype : dtype
+    grads : sequence of sequences
+        The gradients of the four parameter arrays of each layer and direction; None where there is none.
     """
-    return _core.Inference(weights, directions, parts, batch_first, effective, np.empty, np.ndarray, dtype)
+    numpy = np.empty, np.ndarray, dtype
+    return _core.Training(weights, directions, parts, batch_first, effective, *numpy, grads)
 
 
 def stepper(stack: Sequence[tuple[Any, Any, Any]], N: int) -> _core.Stepper:

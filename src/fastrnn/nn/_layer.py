@@ -68,6 +68,7 @@ class Layer(Parametrized, Interface, Printed, ABC):
             self._rng.bit_generator.state = state
 
     _rng = None  # the generator of masks, a np.random.Generator, where a layer has one
+    _frozen = False  # see `frozen`
 
     # -- passes ------------------------------------------------------------------------------------------------------
 

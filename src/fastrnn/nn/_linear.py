@@ -96,7 +96,9 @@ class Linear(StatelessLayer):
 
     def _backward(self, saved: Any, dy: Array) -> Array:
         dx = np.zeros((*dy.shape[:-1], self.in_features), self.dtype)
-        grads = (self._grad_arrays["weight"], None, self._grad_arrays.get("bias"), None)
+        grads = (None,) * 4
+        if not self._frozen:
+            grads = (self._grad_arrays["weight"], None, self._grad_arrays.get("bias"), None)
         rows = readable(dy.reshape(1, -1, self.out_features))
         passes.backward(saved, rows, NO_STATE, dx.reshape(1, -1, self.in_features), NO_STATE, grads)
         return dx

@@ -61,14 +61,14 @@ def test_the_memory_of_a_tape_is_used_again_by_the_next(rng):
     x = rng.standard_normal((20, 2, 3)).astype(np.float32)
 
     def step():
-        y, _, tape = lstm.forward(x)
+        y, _, tape = lstm.forward(x, lengths=[20, 19])
         ((_, trained),) = open_tape(tape, lstm)
         address = trained.kept.saved(0).gates.ctypes.data
         return address, lstm.backward(tape, np.ones_like(y))[0]
 
     first, dx = step()
     assert step()[0] == first
-    waiting = lstm.forward(x)[2]
+    waiting = lstm.forward(x, lengths=[20, 19])[2]
     assert step()[0] != first
     np.testing.assert_array_equal(lstm.backward(waiting, np.ones((20, 2, 8), np.float32))[0], dx)
 

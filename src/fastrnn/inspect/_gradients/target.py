@@ -10,6 +10,7 @@ from ..._engine.arguments import Array, as_floats, as_integers
 from ..._engine.layout import Layout, select_rows
 from ..._engine.ragged import as_lengths
 from ...nn import Dropout, Embedding, Layer, Sequential
+from ...nn._frozen import frozen
 from ...nn._layer import leaves
 from .probes import check_model, check_x
 
@@ -34,6 +35,7 @@ class AttributionTarget:
         check_x(model, x, lengths)
         y, _ = self.model(x, state, lengths)  # reports bad arguments with the shapes of the caller
         self.embedding, self.model = split_embedding(self.model)
+        frozen(self.model)  # dx alone is wanted
         if self.embedding is not None:
             x = self.embedding(x)
         x = as_floats("x", x, self.model.dtype)

@@ -8,6 +8,7 @@ import numpy as np
 from ..._engine.arguments import Array
 from ..._engine.layout import Layout, as_state
 from ...nn import Layer, RepeatVector, Residual, Sequential, log_softmax
+from ...nn._frozen import frozen
 from ...nn._layer import every_layer
 from ...nn._pooling import Pool
 from ...nn._recurrent.recurrent import RecurrentBase
@@ -36,6 +37,7 @@ def recent_influence(model: Layer, x: Array, trace: Trace, outputs: Array, windo
     (T, window): at [s, k] the influence of step s - k, 0 where there is no such step.
     """
     embedding, copy = split_embedding(model.inference_copy())
+    frozen(copy)  # dx alone is wanted
     vectors = x if embedding is None else embedding(x)
     T, time_major = len(vectors), Layout(True, bool(copy.batch_first)).time_major
     influence = np.zeros((T, window))

@@ -13,17 +13,18 @@ from ..._engine.layout import Layout, StateArrays, as_state
 from .._layer import Layer, Shapes, rebuilt
 from .._option import KW_ONLY
 from .._options import DType, Flag, Number, OptionalNumber, Probabilities, Seed, Size
-from .._stateful import State, StatefulLayer
+from .._stateful import State
 from .._tape import Tape, open_tape
 from .._warnings import warn
 from . import parameters
+from .quick import QuickLayer
 from .regularization import DELTA_CLIP, RECURRENT_DROPOUT, WEIGHT_DROP, ZONEOUT, Regularization
 from .stack import Stack
 from .stream import Stream
 from .training import Random, backward, forward
 
 
-class RecurrentBase(StatefulLayer[State]):
+class RecurrentBase(QuickLayer[State]):
     """A stack of recurrent layers; what RNN, LSTM and GRU share."""
 
     input_size: Size = Size("I, the features of each step of x.")
@@ -76,10 +77,8 @@ class RecurrentBase(StatefulLayer[State]):
         names = [parameters.names(k, d) for k in range(self.num_layers) for d in range(self.num_directions)]
         self.stack: Stack = Stack(self.cell, *sizes, self.dtype, self._arrays, names, update)
         self._weight_grads = [tuple(map(self._grad_arrays.get, four)) for four in names]  # of each layer and direction
-        fast_path = self.stack.fast_path(self.batch_first)
-        self._fast_path = fast_path
-        if self.learn_initial_state:  # it begins with zeros
-            self._fast_path = lambda x, state: None if state is None else fast_path(x, state)
+        self._fast_path: Any = self.stack.fast_path(self.batch_first, self._weight_grads)
+        self._fast_path.restrict(self.learn_initial_state, self._has_own_training())
 
     @classmethod
     @abstractmethod
@@ -186,9 +185,15 @@ class RecurrentBase(StatefulLayer[State]):
         TypeError, ValueError
             An argument has the wrong dtype or shape; the message names it, what was expected and what came.
         """
-        if lengths is None and mask is None and resets is None and (result := self._fast_path(x, state)) is not None:
+        whole = lengths is None and mask is None and resets is None
+        if whole and (result := self._fast_path(x, state)) is not None:
             return result  # type: ignore[return-value]
         return super().__call__(x, state, lengths, mask, resets)
+
+    def _has_own_training(self) -> bool:
+        """Whether a training pass may be more than the layers, one after another."""
+        own = type(self)._forward is not RecurrentBase._forward or type(self)._backward is not RecurrentBase._backward
+        return own or bool(self.dropout) or self._random.regularization is not None or self.recompute
 
     def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, State, Any]:
         x, layout, initial, rows = self.stack.enter(x, state, lengths, self.batch_first)
@@ -210,8 +215,9 @@ class RecurrentBase(StatefulLayer[State]):
         layout, trained = saved
         dinitial, dx = self.stack.empty_state(trained.batch), np.zeros(layout.shape(*trained.x_shape), self.dtype)
         dy, below, hook = readable(layout.time_major(dy)), layout.time_major(dx), self._backward_hook(extras)
-        backward(self.stack, trained, dy, below, (dstate, dinitial), self._weight_grads, hook)
-        if trained.from_parameters:  # each row began there
+        grads = [(None,) * 4 for _ in self._weight_grads] if self._frozen else self._weight_grads
+        backward(self.stack, trained, dy, below, (dstate, dinitial), grads, hook)
+        if trained.from_parameters and not self._frozen:  # each row began there
             for part, array in zip(self.cell.parts, dinitial, strict=True):
                 self._grad_arrays[parameters.state_name(part)] += array.sum(axis=1, dtype=np.float64).astype(self.dtype)
         return dx, self._state(dinitial, layout)

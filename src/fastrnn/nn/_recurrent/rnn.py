@@ -90,6 +90,9 @@ class RNN(RecurrentBase[Array]):
         vars(copy)["omega"] = 0.0
         return copy  # type: ignore[return-value]
 
+    def _has_own_training(self) -> bool:
+        return super()._has_own_training() or bool(self.omega)
+
     def _backward_hook(self, extras: dict[str, float]) -> Any:
         if not self.omega:
             return super()._backward_hook(extras)

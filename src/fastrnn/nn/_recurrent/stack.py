@@ -82,9 +82,9 @@ class Stack:
         arrays = dict(zip(names, self.arrays(k), strict=True)) | {names[1]: w_hh}
         return self.bound(k, Arrays({name: array for name, array in arrays.items() if array is not None}))
 
-    def fast_path(self, batch_first: bool) -> Any:
-        """Inference for small calls in one step; it returns None for others."""
-        return passes.inference(self.weights, self.D, len(self.cell.parts), batch_first, self.dtype)
+    def fast_path(self, batch_first: bool, grads: Sequence[WeightArrays]) -> Any:
+        """Small calls and training steps with little overhead; None for others. `grads` is where gradients go."""
+        return passes.fast_path(self.weights, self.D, len(self.cell.parts), batch_first, self.dtype, grads)
 
     # -- arguments ---------------------------------------------------------------------------------------------------
 

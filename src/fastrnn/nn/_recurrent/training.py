@@ -96,7 +96,9 @@ def backward(
     """
     (dfinal, dinitial), every, kept = dstates, range(stack.L * stack.D), trained.kept
     masked = list(zip(grads, trained.weight_masks, strict=True))
-    own = [four if mask is None else (four[0], np.zeros_like(mask), *four[2:]) for four, mask in masked]
+    own = [
+        four if mask is None or four[1] is None else (four[0], np.zeros_like(mask), *four[2:]) for four, mask in masked
+    ]
     upstream = Upstream([*[None] * (stack.L - 1), dy], [h_and_c(dfinal, k) for k in every])
     downstream = Downstream(dx, [h_and_c(dinitial, k) for k in every], own)
     if isinstance(kept, layers.Pass):
@@ -107,5 +109,5 @@ def backward(
     else:
         recomputation.backward(kept, upstream, downstream)
     for (four, mask), apart in zip(masked, own, strict=True):
-        if mask is not None:
+        if mask is not None and four[1] is not None:
             four[1][...] += apart[1] * mask  # type: ignore[index,operator]
