@@ -10,6 +10,7 @@ VENV    = .venv
 WERROR ?= ON
 ARGS    =
 WORKERS = 2
+PREFIX  = build/prefix
 
 # Warnings are errors here because pip shows no compiler output unless the build fails.
 # The build directory is kept in the environment, so only what changed is compiled again.
@@ -35,7 +36,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv torch demo examples test test-slow test-isa test-serial test-oldest asan tsan portability fuzz soak attack \
+.PHONY: help venv torch demo examples lib test test-slow test-isa test-serial test-oldest asan tsan portability fuzz soak attack \
         bench bench-check bench-kernels docs gallery wheel wheels sdist dist-check tag-check lint fmt clean
 
 help: ## list the commands
@@ -121,6 +122,14 @@ docs: $(VENV)/.docs venv ## build the site into build/docs, and say how to open 
 
 gallery: $(VENV)/.examples ## run the examples and keep in docs/gallery what they print and draw
 	$(VENV)/bin/python docs/_ext/gallery.py $(ARGS)
+
+# By hand: cmake -S . -B build/lib -DFASTRNN_MODULE=OFF && cmake --build build/lib && cmake --install build/lib
+lib: $(VENV)/.tools ## build the library for C and C++, and install it into PREFIX=build/prefix (ARGS: options of CMake)
+	$(VENV)/bin/cmake -S . -B build/lib -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(VENV)/bin/ninja) \
+	    -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(abspath $(PREFIX)) -DFASTRNN_MODULE=OFF \
+	    -DFASTRNN_WERROR=$(WERROR) $(ARGS)
+	$(VENV)/bin/cmake --build build/lib
+	$(VENV)/bin/cmake --install build/lib
 
 wheel: $(VENV)/bin/python ## build the wheel into dist/, from scratch, as a user's pip would
 	rm -rf dist
