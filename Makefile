@@ -151,7 +151,7 @@ tag-check: ## is TAG, as in TAG=v0.2.0, the version of pyproject.toml?
 lint: $(VENV)/.dev venv ## check style, types and sizes, and that csrc/ compiles without a build system
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/clang-format --dry-run -Werror $$(find csrc tests/portability -name '*.[ch]')
+	$(VENV)/bin/clang-format --dry-run -Werror $$(find csrc tests/portability tests/support examples/c -name '*.[ch]')
 	$(PYRIGHT)
 	$(PYRIGHT) -p tests/typing
 	$(PYRIGHT) --ignoreexternal --verifytypes fastrnn
@@ -169,7 +169,7 @@ lint: $(VENV)/.dev venv ## check style, types and sizes, and that csrc/ compiles
 fmt: $(VENV)/.dev ## rewrite Python and C in the project's style
 	$(VENV)/bin/ruff check --fix-only .
 	$(VENV)/bin/ruff format .
-	$(VENV)/bin/clang-format -i $$(find csrc tests/portability -name '*.[ch]')
+	$(VENV)/bin/clang-format -i $$(find csrc tests/portability tests/support examples/c -name '*.[ch]')
 
 clean: ## remove the environments and all that was built
 	rm -rf .venv .venv-* build dist .pytest_cache .ruff_cache .hypothesis .benchmarks

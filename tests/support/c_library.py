@@ -92,7 +92,7 @@ def rows_of(text):
 def declared():
     """The functions that fastrnn.h declares."""
     code = re.sub(r"/\*.*?\*/", " ", (CSRC / "fastrnn.h").read_text(), flags=re.DOTALL)
-    return set(re.findall(r"^[a-z]\w*(?: \w+)*[ *]+(fr_\w+)\(", code, re.MULTILINE))
+    return set(re.findall(r"^(?!typedef)[a-z]\w*(?: \w+)*[ *]+(fr_\w+)\(", code, re.MULTILINE))
 
 
 def symbols(path, *options):
