@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from fastrnn import _core
+
 ROOT = Path(__file__).resolve().parents[2]
 CSRC, EXAMPLE = ROOT / "csrc", ROOT / "examples" / "c"
 STRICT = ("-Wall", "-Wextra", "-Werror", "-pedantic")
@@ -41,8 +43,9 @@ def compiler(kind="C"):
 
 
 def run(*command, check=True, **options):
-    """A command in a process of its own, which succeeds unless told."""
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, **options)
+    """A command in a process of its own, which succeeds unless told; by default in `environment()`."""
+    options = {"env": environment(), "text": True} | options
+    done = subprocess.run([*map(str, command)], capture_output=True, **options)
     assert not check or done.returncode == 0, f"{shlex.join(map(str, command))}\n{done.stdout}{done.stderr}"
     return done
 
@@ -102,7 +105,7 @@ def symbols(path, *options):
 
 
 def environment(isa=None):
-    """That of this process, but with an engine of choice, and one thread."""
+    """That of this process, but with an engine of choice or the best, and without the libraries of a sanitizer."""
     env = {name: value for name, value in os.environ.items() if name not in ("FASTRNN_ISA", "LD_PRELOAD")}
     return env | ({} if isa is None else {"FASTRNN_ISA": isa})
 
@@ -126,9 +129,10 @@ class Prefix(NamedTuple):
 
 
 def install(folder):
-    """Build the library as `make lib` builds it, install it, and move it."""
+    """Build the library as `make lib` builds it, with threads if Python has them, install it, and move it."""
     cmake, installed = tool("cmake"), folder / "installed"
     options = ["-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_INSTALL_PREFIX={installed}", "-DFASTRNN_MODULE=OFF"]
+    options.append(f"-DFASTRNN_OPENMP={'ON' if _core.openmp() else 'OFF'}")
     run(cmake, "-S", ROOT, "-B", folder / "build", *options)
     run(cmake, "--build", folder / "build", "--parallel", "2")
     run(cmake, "--install", folder / "build")
