@@ -91,7 +91,7 @@ static int compare_names(const void *a, const void *b)
 /* Fail unless the tensors fill the file, and it has the checksum of the architecture and of them, by name. */
 static void check(const struct container *c)
 {
-    static const struct json *entries[20000]; /* no object of json.c has more members */
+    static const struct json *entries[JSON_MAX_VALUES];
     char                      crc32[9];
     size_t                    count = 0, begin, end, last = 0;
     for (const struct json *entry = c->header->first; entry; entry = entry->next)

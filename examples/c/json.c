@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 64, MAX_VALUES = 20000 }; /* values of one array or object: each name is compared with the others */
+enum { MAX_DEPTH = 64 };
 
 /* Nodes and strings have an array each, which is large enough for any text of this length. The nodes are first: the
  * tree begins where the memory does. */
@@ -119,7 +119,7 @@ static struct json *parse_inner(struct parser *p, struct json *node, char close)
         return refuse(p, "nested too deeply");
     for (int count = 0; !read_char(p, close); count++) {
         const char *key = NULL;
-        if (count == MAX_VALUES)
+        if (count == JSON_MAX_VALUES)
             return refuse(p, "too many values");
         if (node->first && !read_char(p, ','))
             return refuse(p, "a comma is missing");

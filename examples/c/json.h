@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+enum { JSON_MAX_VALUES = 20000 }; /* of one array or object */
+
 enum json_kind { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
 struct json {

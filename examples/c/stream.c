@@ -79,7 +79,7 @@ static double seconds(void)
 }
 
 /* All steps, as many as there are if `limit` is negative; returns how many there were and adds up their time. */
-static long long run(struct model *m, long long limit, double *time)
+static long long run(struct model *m, long long limit, double *elapsed)
 {
     const fr_dtype dtype = m->stack.desc.dtype;
     double        *row = malloc((size_t)m->I * sizeof *row);
@@ -97,7 +97,7 @@ static long long run(struct model *m, long long limit, double *time)
         }
         const double start = seconds();
         model_step(m, x, y);
-        *time += seconds() - start;
+        *elapsed += seconds() - start;
         print_row(y, dtype, m->O);
     }
     free(row);
@@ -112,7 +112,7 @@ int main(int argc, char **argv)
     struct container    container;
     struct architecture architecture;
     struct model        model;
-    double              time = 0;
+    double              elapsed = 0;
     errno = 0;
     const long long limit = argc == 3 ? strtoll(argv[2], &rest, 10) : -1;
     if (argc < 2 || argc > 3 || *rest || errno || (argc == 3 && limit < 1))
@@ -124,11 +124,11 @@ int main(int argc, char **argv)
     model_create(&model, &architecture, isa);
     architecture_free(&architecture);
     container_free(&container);
-    const long long steps = run(&model, limit, &time);
+    const long long steps = run(&model, limit, &elapsed);
     if (fflush(stdout) || ferror(stdout))
         fail("standard output: cannot be written");
     fprintf(stderr, "fastrnn %s, %s engine: %lld steps, %.0f a second\n", fr_version(), fr_isa_name(isa), steps,
-            time > 0 ? (double)steps / time : 0.0);
+            elapsed > 0 ? (double)steps / elapsed : 0.0);
     model_free(&model);
     return 0;
 }

@@ -1,14 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The C library, built once: with its baseline engine in seconds, and as it is installed in a minute."""
+"""The C library as it is installed, built once, in a minute."""
 
 import pytest
 from support import c_library
-
-
-@pytest.fixture(scope="session")
-def archive(tmp_path_factory):
-    """A static library."""
-    return c_library.build_baseline(tmp_path_factory.mktemp("baseline"))
 
 
 @pytest.fixture(scope="session")

@@ -35,13 +35,13 @@ ALLOCATORS = {"malloc", "calloc", "realloc", "free", "aligned_alloc", "posix_mem
 
 
 @pytest.mark.parametrize(("kind", "suffix"), [("C", "c"), ("CXX", "cpp")])
-def test_a_program_compiles_without_a_warning_and_links(kind, suffix, archive, tmp_path):
+def test_a_program_compiles_without_a_warning_and_links(kind, suffix, baseline_library, tmp_path):
     """It refers to every function that the header declares: C++ finds them by the names that C gave them."""
     names = sorted(declared())
     assert len(names) > 20
     source = tmp_path / f"program.{suffix}"
     source.write_text(PROGRAM.format(functions=", ".join(f"(void (*)(void)){name}" for name in names)))
-    program = build_program(tmp_path, [source], f"-I{CSRC}", archive, "-lm", kind=kind)
+    program = build_program(tmp_path, [source], f"-I{CSRC}", baseline_library, "-lm", kind=kind)
     done = run(program)
     assert done.stderr == "unversioned lstm baseline"
     np.testing.assert_array_equal(rows_of(done.stdout), [[14]])
@@ -54,15 +54,15 @@ def test_the_header_needs_nothing_before_it_and_can_be_included_twice(kind, stan
     run(compiler(kind), *standard, f"-I{CSRC}", "-x", language, "-c", source, "-o", tmp_path / "twice.o")
 
 
-def test_objects_define_only_names_of_the_library(archive):
+def test_objects_define_only_names_of_the_library(baseline_library):
     """Of those that other objects see, static ones aside; and all that the header declares."""
-    defined = {name for kind, name in symbols(archive, "--defined-only", "--extern-only")}
+    defined = {name for kind, name in symbols(baseline_library, "--defined-only", "--extern-only")}
     assert declared() <= defined
     assert {name for name in defined if not re.match(r"_?fr_", name)} == set()  # macOS puts an underscore before each
 
 
-def test_no_object_refers_to_a_function_that_allocates(archive):
-    needed = {name.lstrip("_") for kind, name in symbols(archive, "--undefined-only")}
+def test_no_object_refers_to_a_function_that_allocates(baseline_library):
+    needed = {name.lstrip("_") for kind, name in symbols(baseline_library, "--undefined-only")}
     assert "memcpy" in needed or "memset" in needed
     assert needed & ALLOCATORS == set()
 

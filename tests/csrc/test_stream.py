@@ -16,9 +16,9 @@ slow, compiles = pytest.mark.slow, pytest.mark.timeout(600)  # the first with th
 
 
 @pytest.fixture(scope="module")
-def stream(archive, tmp_path_factory):
+def stream(baseline_library, tmp_path_factory):
     """The program with the baseline engine."""
-    return build_stream(tmp_path_factory.mktemp("stream"), f"-I{CSRC}", archive, "-lm")
+    return build_stream(tmp_path_factory.mktemp("stream"), f"-I{CSRC}", baseline_library, "-lm")
 
 
 @pytest.fixture(scope="module")

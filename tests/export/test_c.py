@@ -37,22 +37,22 @@ def baseline():
     _core.set_isa(before)
 
 
-def build(model, archive, folder, kind="C"):
+def build(model, baseline_library, folder, kind="C"):
     """The model as C in a program; the program."""
     _, source = export_c(model, folder)
     include = f"-I{CSRC}", f"-I{folder}"
     run(compiler(), *C, "-O1", *include, "-c", source, "-o", folder / "model.o")
     language = ("-x", "c++", *CXX) if kind == "CXX" else ("-x", "c", *C)
     run(compiler(kind), *language, *include, "-c", DRIVER, "-o", folder / "main.o")
-    run(compiler(kind), folder / "main.o", folder / "model.o", archive, "-lm", "-o", folder / "program")
+    run(compiler(kind), folder / "main.o", folder / "model.o", baseline_library, "-lm", "-o", folder / "program")
     return folder / "program"
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_its_bits_are_those_of_the_stream(name, archive, tmp_path, rng):
+def test_its_bits_are_those_of_the_stream(name, baseline_library, tmp_path, rng):
     """For one sequence and for three at a time; again after a reset; outside of its memory nothing is written."""
     model = MODELS[name]()
-    program = build(model, archive, tmp_path)
+    program = build(model, baseline_library, tmp_path)
     for N in (1, 3):
         x = rng.standard_normal((9, N, 5)).astype(model.dtype)
         done = run(program, 0, N, len(x), input=text_of(x.reshape(len(x), -1)))
@@ -60,17 +60,17 @@ def test_its_bits_are_those_of_the_stream(name, archive, tmp_path, rng):
         np.testing.assert_array_equal(rows_of(done.stdout), np.concatenate([expected, expected]), strict=True)
 
 
-def test_a_program_in_c_plus_plus_uses_it(archive, tmp_path, rng):
+def test_a_program_in_c_plus_plus_uses_it(baseline_library, tmp_path, rng):
     """On the best engine, asked for by -1."""
     model = fr.LSTM(5, 4, seed=0)
     x = rng.standard_normal((3, 5)).astype(np.float32)
-    done = run(build(model, archive, tmp_path, "CXX"), -1, 1, len(x), input=text_of(x))
+    done = run(build(model, baseline_library, tmp_path, "CXX"), -1, 1, len(x), input=text_of(x))
     np.testing.assert_array_equal(rows_of(done.stdout)[:3], python_rows(model, x))
 
 
-def test_it_needs_the_library_and_copies_of_memory_alone(archive, tmp_path):
+def test_it_needs_the_library_and_copies_of_memory_alone(baseline_library, tmp_path):
     """No function that allocates, prints or ends the process; and defines the functions of its header alone."""
-    build(fr.GRU(5, 4), archive, tmp_path)
+    build(fr.GRU(5, 4), baseline_library, tmp_path)
     defined = {name.lstrip("_") for _, name in symbols(tmp_path / "model.o", "--defined-only", "--extern-only")}
     needed = {name.lstrip("_") for _, name in symbols(tmp_path / "model.o", "--undefined-only")}
     assert defined == {"model_bytes", "model_init", "model_step", "model_reset"}
@@ -79,7 +79,7 @@ def test_it_needs_the_library_and_copies_of_memory_alone(archive, tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [(7, 1), (0, 0), (0, 2**60), (0, -1)], ids=str)
-def test_what_cannot_be_has_no_bytes(arguments, archive, tmp_path):
+def test_what_cannot_be_has_no_bytes(arguments, baseline_library, tmp_path):
     """An engine that is not there, a number of sequences that is none or that memory has no room for."""
     source = tmp_path / "main.c"
     export_c(fr.GRU(5, 4), tmp_path)
@@ -88,7 +88,7 @@ def test_what_cannot_be_has_no_bytes(arguments, archive, tmp_path):
         f'#include "model.h"\nint main(void) {{ static char m[4096]; return model_bytes({isa}, {N}) || '
         f"model_init(m, {isa}, {N}) >= 0; }}\n"
     )
-    files = source, tmp_path / "model.c", archive
+    files = source, tmp_path / "model.c", baseline_library
     run(compiler(), *C, f"-I{CSRC}", f"-I{tmp_path}", *files, "-lm", "-o", tmp_path / "program")
     run(tmp_path / "program")
 
