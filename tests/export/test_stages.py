@@ -6,8 +6,8 @@ import pytest
 from support.every_layer import LAYERS
 
 import fastrnn as fr
-from fastrnn.export._stages import IN_STAGES, TRAINING, check_finite, stages
-from fastrnn.nn._configurable import options_of
+from fastrnn.export import _stages
+from fastrnn.export._stages import check_finite, stages
 
 
 def test_a_stage_for_each_layer_of_a_stack():
@@ -40,7 +40,7 @@ REFUSED = {
     "layer inner.0: .*, got CausalConv1d": lambda: fr.Sequential(inner=fr.Sequential(fr.CausalConv1d(2, 3, 2))),
     "^model: .*, got EchoState": lambda: fr.EchoState(2, 3),
     "^model: .*, got Other": lambda: Other(2, 3),
-    "^model: expected one direction, got bidirectional=True": lambda: fr.LSTM(2, 3, bidirectional=True),
+    "^model: expected options .* in C, got bidirectional=True": lambda: fr.LSTM(2, 3, bidirectional=True),
     "^model: expected at least one layer": lambda: fr.Dropout(0.5),
 }
 
@@ -67,17 +67,14 @@ def test_parameters_that_c_cannot_write_are_refused(value):
         [check_finite(stage) for stage in stages(model)]
 
 
-@pytest.mark.parametrize("kind", [fr.RNN, fr.LSTM, fr.GRU])
-def test_every_option_is_known(kind):
-    """A new one has to be put into the C code, or among those that only training reads; until then it is refused."""
-    assert {name for name, option in options_of(kind).items() if option.in_config} <= TRAINING | IN_STAGES
-
-
-def test_an_option_that_is_not_known_is_refused(monkeypatch):
-    layer = fr.GRU(2, 3)
-    monkeypatch.setattr(fr.GRU, "config", lambda self: {"hidden_size": 3, "peepholes": True})
-    with pytest.raises(ValueError, match="^model: expected options that the C code has, got peepholes"):
-        stages(layer)
+def test_an_option_that_nobody_has_thought_of_is_refused(monkeypatch):
+    """Unless it is the default, with which a layer is as it was before it had the option."""
+    monkeypatch.setattr(_stages, "KNOWN", _stages.KNOWN - {"leak", "batch_first"})
+    assert stages(fr.RNN(2, 3, leak=1.0, batch_first=False))
+    with pytest.raises(ValueError, match="^model: expected options that can be written in C, got .*leak=0.5"):
+        stages(fr.RNN(2, 3, leak=0.5))
+    with pytest.raises(ValueError, match="^layer rnn: .*, got batch_first=True"):
+        stages(fr.Sequential(rnn=fr.RNN(2, 3, batch_first=True)))
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -11,6 +11,7 @@ import numpy as np
 from .. import nn
 from .._engine.arguments import Array
 from .._engine.cells import CELLS
+from ..nn._configurable import options_of
 from ..nn._layer import Layer
 from ..nn._recurrent import parameters
 from ..nn._recurrent.regularization import Regularization
@@ -18,10 +19,10 @@ from ..nn._recurrent.regularization import Regularization
 CELL_NAMES = {cell.code: name for name, cell in CELLS.items()}
 RECURRENT = (nn.RNN, nn.LSTM, nn.GRU)
 EXPECTED = "RNN, LSTM and GRU of one direction, Linear and Dropout, alone or in a Sequential"
-# The options that inference does not depend on, beyond the sizes and the cell, and those that a stage has.
-TRAINING = {"dropout", "recompute", "recurrent_dropout", "weight_drop", "delta_clip", "omega", "batch_first"}
-IN_STAGES = {"input_size", "hidden_size", "num_layers", "bias", "dtype", "bidirectional", "nonlinearity", "reset_after"}
-IN_STAGES |= {"leak", "zoneout", "learn_initial_state"}
+# The options that stages express, and those that a step does not depend on. Others are refused but for their defaults.
+KNOWN = {"input_size", "hidden_size", "num_layers", "bias", "dtype", "nonlinearity", "reset_after"}
+KNOWN |= {"leak", "zoneout", "learn_initial_state"}
+KNOWN |= {"dropout", "recompute", "recurrent_dropout", "weight_drop", "delta_clip", "omega", "batch_first"}
 
 
 class Stage(NamedTuple):
@@ -79,11 +80,10 @@ def _stages(layer: Layer, name: str) -> Iterator[Stage]:
 
 def _recurrent(layer: Any, name: str) -> Iterator[Stage]:
     """One stage for each layer of the stack."""
-    if layer.bidirectional:
-        why = "bidirectional=True, which needs the whole sequence"
-        raise ValueError(f"{place(name)}: expected one direction, got {why}")
-    if unknown := sorted(layer.config().keys() - TRAINING - IN_STAGES):
-        raise ValueError(f"{place(name)}: expected options that the C code has, got {', '.join(unknown)}")
+    options = options_of(type(layer))
+    others = {key: value for key, value in layer.config().items() if key not in KNOWN}
+    if given := [f"{key}={value!r}" for key, value in others.items() if value != options[key].default]:
+        raise ValueError(f"{place(name)}: expected options that can be written in C, got {', '.join(given)}")
     arrays = layer.state_dict()
     update = Regularization.of(layer).inference(layer.hidden_size, layer.dtype)
     begins = [arrays.get(parameters.state_name(part)) for part in ("h", "c")]
