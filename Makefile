@@ -10,6 +10,7 @@ VENV    = .venv
 WERROR ?= ON
 ARGS    =
 WORKERS = 2
+PREFIX  = build/prefix
 
 # Warnings are errors here because pip shows no compiler output unless the build fails.
 # The build directory is kept in the environment, so only what changed is compiled again.
@@ -35,7 +36,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv torch demo examples test test-slow test-isa test-serial test-oldest asan tsan portability fuzz soak attack \
+.PHONY: help venv torch demo examples lib test test-slow test-isa test-serial test-oldest asan tsan portability fuzz soak attack \
         bench bench-check bench-kernels docs gallery wheel wheels sdist dist-check tag-check lint fmt clean
 
 help: ## list the commands
@@ -122,6 +123,14 @@ docs: $(VENV)/.docs venv ## build the site into build/docs, and say how to open 
 gallery: $(VENV)/.examples ## run the examples and keep in docs/gallery what they print and draw
 	$(VENV)/bin/python docs/_ext/gallery.py $(ARGS)
 
+# By hand: cmake -S . -B build/lib -DFASTRNN_MODULE=OFF && cmake --build build/lib && cmake --install build/lib
+lib: $(VENV)/.tools ## build the library for C and C++, and install it into PREFIX=build/prefix (ARGS: options of CMake)
+	$(VENV)/bin/cmake -S . -B build/lib -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(VENV)/bin/ninja) \
+	    -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(abspath $(PREFIX)) -DFASTRNN_MODULE=OFF \
+	    -DFASTRNN_WERROR=$(WERROR) $(ARGS)
+	$(VENV)/bin/cmake --build build/lib
+	$(VENV)/bin/cmake --install build/lib
+
 wheel: $(VENV)/bin/python ## build the wheel into dist/, from scratch, as a user's pip would
 	rm -rf dist
 	$(VENV)/bin/pip wheel --no-deps -w dist .
@@ -142,7 +151,7 @@ tag-check: ## is TAG, as in TAG=v0.2.0, the version of pyproject.toml?
 lint: $(VENV)/.dev venv ## check style, types and sizes, and that csrc/ compiles without a build system
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/clang-format --dry-run -Werror $$(find csrc tests/portability -name '*.[ch]')
+	$(VENV)/bin/clang-format --dry-run -Werror $$(find csrc tests/portability tests/support examples/c -name '*.[ch]')
 	$(PYRIGHT)
 	$(PYRIGHT) -p tests/typing
 	$(PYRIGHT) --ignoreexternal --verifytypes fastrnn
@@ -160,7 +169,7 @@ lint: $(VENV)/.dev venv ## check style, types and sizes, and that csrc/ compiles
 fmt: $(VENV)/.dev ## rewrite Python and C in the project's style
 	$(VENV)/bin/ruff check --fix-only .
 	$(VENV)/bin/ruff format .
-	$(VENV)/bin/clang-format -i $$(find csrc tests/portability -name '*.[ch]')
+	$(VENV)/bin/clang-format -i $$(find csrc tests/portability tests/support examples/c -name '*.[ch]')
 
 clean: ## remove the environments and all that was built
 	rm -rf .venv .venv-* build dist .pytest_cache .ruff_cache .hypothesis .benchmarks

@@ -7,6 +7,12 @@
 
 #include "engine.h"
 
+#if !defined FR_VERSION /* CMake passes it */
+#define FR_VERSION "unversioned"
+#endif
+
+const char *fr_version(void) { return FR_VERSION; }
+
 static const char *const messages[] = {
     [-FR_OK] = "no error",
     [-FR_ECELL] = "unknown cell",

@@ -10,11 +10,29 @@
  * Memory   the library never allocates and keeps no pointer after it returns: size / pack / run.
  * Threads  desc->n_threads is an upper bound, as FR_MAX_THREADS is; the work decides how many pay. Results have the same
  *          bits for every number of threads.
- * Errors   FR_OK or a negative code; fr_strerror says what it means. */
+ * Errors   FR_OK or a negative code; fr_strerror says what it means.
+ *
+ * Versions The library exports the functions of this header and nothing else. A patch version changes no declaration.
+ *          From 1.0 on, a minor version only adds: functions, macros, and enumerators behind the others of their enum
+ *          (FR_N_* grow); structs keep their members. Before 1.0 a minor version may change anything. The soname has
+ *          the major version, before 1.0 also the minor one, so that no program runs with structs that differ from its
+ *          own. Packed weights and workspaces belong to one build on one machine: their layout may always change. */
 #ifndef FASTRNN_H
 #define FASTRNN_H
 
 #include <stddef.h>
+
+/* VERSION: the installed header defines FR_VERSION_MAJOR, FR_VERSION_MINOR and FR_VERSION_PATCH here. */
+
+#if defined FR_EXPORT /* while the library is built: what is declared here is exported, and nothing else */
+#pragma GCC visibility push(default)
+#endif
+#if defined __cplusplus
+extern "C" {
+#endif
+
+/* The version of the library that runs, such as "1.2.3". */
+const char *fr_version(void);
 
 typedef ptrdiff_t fr_idx;
 
@@ -189,9 +207,9 @@ enum { FR_MAX_THREADS = 1024 }; /* of a call */
 int  fr_openmp(void);       /* built with OpenMP */
 int  fr_thread_limit(void); /* 1 inside a parallel region, in a child of fork that must not, or without OpenMP */
 int  fr_max_threads(void);  /* what OpenMP would give a region of the calling thread now, 1..FR_MAX_THREADS */
-void fr_init(void);         /* once, at import: makes fork safe after threads have run */
+void fr_init(void);         /* once, at the start: makes fork safe after threads have run */
 
-/* Not API: single kernels, for tests and benchmarks. */
+/* Not API: single kernels, for tests and benchmarks. They may change or go in any version. */
 typedef enum { FR_SIGMOID, FR_TANH, FR_SELU, FR_N_ACTS } fr_act;
 const char *fr_act_name(int act);
 int         fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, void *y);
@@ -216,5 +234,12 @@ const char *fr_probe_name(int what);
 int fr_run_probe(int isa, fr_dtype dtype, fr_probe what, int n_threads, size_t nbytes, /* of each thread, >= 512 */
                  fr_idx repeats, void *buffer,                                         /* (n_threads, nbytes) */
                  double *work);
+
+#if defined __cplusplus
+}
+#endif
+#if defined FR_EXPORT
+#pragma GCC visibility pop
+#endif
 
 #endif

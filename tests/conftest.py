@@ -9,6 +9,7 @@ import sys
 import hypothesis
 import numpy as np
 import pytest
+from support import c_library
 from support.examples import EXAMPLES, import_example
 from support.recurrent import RECURRENT_CELLS
 
@@ -52,6 +53,12 @@ def kind(request):
 def rng(request):
     """Numbers that depend on the test's name alone."""
     return np.random.default_rng(list(request.node.nodeid.encode()))
+
+
+@pytest.fixture(scope="session")
+def baseline_library(tmp_path_factory):
+    """The C library with its baseline engine alone, a static one, built in seconds."""
+    return c_library.build_baseline(tmp_path_factory.mktemp("baseline"))
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ PAGES = (
     ("Text properties", "inspect", "PROPERTIES is_* inside_* position_* bracket_depth falling rising"),
     ("Gradient analysis", "inspect", "*"),
     ("Saving and loading", "io", "*"),
+    ("C code", "export", "*"),
     ("Reference implementation", "reference", "*"),
     ("Threads and engines", "", "*"),
 )

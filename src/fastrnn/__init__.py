@@ -44,6 +44,7 @@ from .nn import (
 
 if TYPE_CHECKING:
     from . import decoding, init
+    from . import export as export
     from . import inspect as inspect
     from . import io as io
     from . import losses as losses
@@ -177,7 +178,7 @@ __all__ = [
 ]
 
 # Public modules. A star import leaves most of them out: `inspect` and `io` are names of the standard library, too.
-_MODULES = ("decoding", "init", "inspect", "io", "losses", "nn", "optim", "reference", "training")
+_MODULES = ("decoding", "export", "init", "inspect", "io", "losses", "nn", "optim", "reference", "training")
 
 
 def __dir__() -> list[str]:

@@ -18,6 +18,7 @@ TESTED_ELSEWHERE = {
     "_engine.cells": "the table of cells, read from C: tests/csrc",
     "decoding._decoded": "the result of every kind of decoding: tests/decoding",
     "decoding._stepping": "what every kind of decoding goes through: tests/decoding",
+    "export._template": "the C code of every model: tests/export/test_c.py",
     "init._shared": "what initialisers share: tests/init",
     "io._architectures": "what files say about models: tests/io/test_models_*",
     "losses._ctc_lattice": "the recursions of CTC: tests/losses/test_ctc*",
