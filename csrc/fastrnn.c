@@ -89,7 +89,8 @@ const char *fr_rule_name(int rule)
 
 const char *fr_act_name(int act)
 {
-    static const char *const names[FR_N_ACTS] = {[FR_SIGMOID] = "sigmoid", [FR_TANH] = "tanh", [FR_SELU] = "selu"};
+    static const char *const names[FR_N_ACTS] = {
+        [FR_SIGMOID] = "sigmoid", [FR_TANH] = "tanh", [FR_SELU] = "selu", [FR_EXP] = "exp"};
     return act >= 0 && act < FR_N_ACTS ? names[act] : NULL;
 }
 

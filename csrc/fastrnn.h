@@ -192,7 +192,7 @@ int  fr_max_threads(void);  /* what OpenMP would give a region of the calling th
 void fr_init(void);         /* once, at import: makes fork safe after threads have run */
 
 /* Not API: single kernels, for tests and benchmarks. */
-typedef enum { FR_SIGMOID, FR_TANH, FR_SELU, FR_N_ACTS } fr_act;
+typedef enum { FR_SIGMOID, FR_TANH, FR_SELU, FR_EXP, FR_N_ACTS } fr_act; /* FR_EXP: e^-|x| */
 const char *fr_act_name(int act);
 int         fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, void *y);
 

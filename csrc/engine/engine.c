@@ -41,6 +41,7 @@
 #include "backward.h"
 #include "move_rows.h"
 #include "update.h"
+#include "wide.h"
 #include "norm.h"
 #include "probe.h"
 
@@ -88,7 +89,11 @@ static void test_act(fr_act act, fr_idx n, const void *x, void *y)
     const fp_mode mode = flush_denormals();
     for (fr_idx i = 0; i < n; i += VL) {
         const vec v = load_part(from + i, n - i);
-        store_part(to + i, act == FR_SIGMOID ? sigmoid(v) : act == FR_TANH ? tanh_(v) : selu(v), n - i);
+        const vec result = act == FR_SIGMOID ? sigmoid(v)
+                           : act == FR_TANH  ? tanh_(v)
+                           : act == FR_SELU  ? selu(v)
+                                             : exp_minus(vabs(v));
+        store_part(to + i, result, n - i);
     }
     restore_denormals(mode);
 }
