@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "engine.h"
+#include "fits.h"
 
 static const char *const messages[] = {
     [-FR_OK] = "no error",
@@ -20,14 +21,6 @@ static const char *const messages[] = {
 const char *fr_strerror(int code)
 {
     return code <= 0 && -code < (int)(sizeof messages / sizeof *messages) ? messages[-code] : "unknown error";
-}
-
-/* No array that a call touches is larger than these products times a small constant; 2^8 leaves room for it. */
-static int fits(fr_idx a, fr_idx b, fr_idx c)
-{
-    fr_idx ab, abc, bytes;
-    return !__builtin_mul_overflow(a, b, &ab) && !__builtin_mul_overflow(ab, c, &abc) &&
-           !__builtin_mul_overflow(abc, (fr_idx)256, &bytes);
 }
 
 int fr_check(const fr_desc *d, const struct fr_engine **engine)

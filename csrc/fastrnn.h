@@ -178,6 +178,8 @@ int fr_update(const fr_update_args *a);
 int fr_sum_of_squares(int isa, fr_dtype dtype, fr_idx n, const void *x, /* (n) */
                       double *sum);
 
+#include "losses.h"
+
 /* Engines, best first. */
 int         fr_isa_count(void);
 const char *fr_isa_name(int isa);   /* NULL beyond the end */

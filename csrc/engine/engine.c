@@ -43,6 +43,8 @@
 #include "update.h"
 #include "wide.h"
 #include "norm.h"
+#include "softmax.h"
+#include "cross_entropy.h"
 #include "probe.h"
 
 static size_t workspace_bytes(const fr_desc *d, fr_pass pass)
@@ -164,6 +166,7 @@ const struct fr_engine        FR_ENGINE = {
     .cell_info = cell_info,
     .update = update,
     .sum_of_squares = sum_of_squares,
+    .cross_entropy = cross_entropy,
     .test_act = test_act,
     .test_gemm_bytes = test_gemm_bytes,
     .test_gemm = test_gemm,

@@ -97,6 +97,15 @@ def inference(a):
     return fast(a["x"], (a["h"], a["c"]))
 
 
+def cross_entropy_arrays():
+    doubles = {name: np.ones(3) for name in ("peak", "scale", "losses")}
+    return {"z": ones(3, 7), "target": np.array([6, -1, 0], np.intp), "spread": ones(3, 7), "dz": ones(3, 7)} | doubles
+
+
+def cross_entropy(a):
+    return _core.cross_entropy(*(a[name] for name in ("z", "target", "peak", "spread", "scale", "dz", "losses")), 1)
+
+
 # entry -> (its arrays, a call with them, the names of those that it writes)
 ENTRIES = {
     "Recurrence": (order_arrays, recurrence, ()),
@@ -121,6 +130,7 @@ ENTRIES = {
         tuple("pmsv"),
     ),
     "sum_of_squares": (lambda: {"x": ones(3, 7)}, lambda a: _core.sum_of_squares(a["x"]), ()),
+    "cross_entropy": (cross_entropy_arrays, cross_entropy, ("dz", "losses")),
     "activation": (
         lambda: {"x": ones(3, 7), "y": ones(3, 7)},
         lambda a: _core.activation("tanh", a["x"], a["y"]),
@@ -165,7 +175,9 @@ def wider(array):
 
 
 def integers(array):
-    return array.astype(np.int32 if array.dtype.itemsize == 4 else np.float64)
+    """Of integers, floats."""
+    other = {"f4": np.int32, "f8": np.int64}
+    return array.astype(other.get(array.dtype.str[1:], np.float64))
 
 
 def objects(array):
