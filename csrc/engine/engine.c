@@ -45,6 +45,9 @@
 #include "norm.h"
 #include "softmax.h"
 #include "cross_entropy.h"
+#include "scaled.h"
+#include "lattice.h"
+#include "ctc.h"
 #include "probe.h"
 
 static size_t workspace_bytes(const fr_desc *d, fr_pass pass)
@@ -167,6 +170,8 @@ const struct fr_engine        FR_ENGINE = {
     .update = update,
     .sum_of_squares = sum_of_squares,
     .cross_entropy = cross_entropy,
+    .ctc_bytes = ctc_bytes,
+    .ctc = ctc,
     .test_act = test_act,
     .test_gemm_bytes = test_gemm_bytes,
     .test_gemm = test_gemm,

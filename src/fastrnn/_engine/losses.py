@@ -4,7 +4,7 @@
 import numpy as np
 
 from .. import _core
-from .arguments import Array
+from .arguments import Array, readable
 from .elementwise import walkable
 from .threads import effective
 
@@ -19,7 +19,7 @@ def cross_entropy(z: Array, target: Array, peak: Array, spread: Array | None, sc
     z : ndarray, shape (M, V), float32 or float64
         Logits, in any memory layout.
     target : ndarray of intp, shape (M,)
-        The class of each row, below V; negative where a row does not count, and its logits are not read.
+        The class of each row, below V; -1 where a row does not count, and its logits are not read.
     peak, scale : ndarray of float64, shape (M,)
         `scale` is what the gradient of a row is multiplied by.
     spread : ndarray, shape (M, V) or (V,), or None
@@ -35,3 +35,29 @@ def cross_entropy(z: Array, target: Array, peak: Array, spread: Array | None, sc
     losses, dz = np.empty(len(z)), np.empty(z.shape, z.dtype)
     _core.cross_entropy(z, target, peak, None if spread is None else walkable(spread), scale, dz, losses, effective())
     return losses, dz
+
+
+def ctc(z: Array, rows: tuple[Array, Array, Array], blank: int, scale: Array, zero_infinity: bool, dz: Array) -> Array:
+    """-log P of each row of a batch, and the gradient of their scaled sum, as in csrc/engine/ctc.h.
+
+    Parameters
+    ----------
+    z : ndarray, shape (T, N, V), float32 or float64
+        Logits, in any memory layout.
+    rows : tuple of ndarray of intp
+        The labels of each row (N, S), how many it has (N,), and its steps (N,).
+    blank : int
+    scale : ndarray of float64, shape (N,)
+        What the gradient of each row is multiplied by.
+    zero_infinity : bool
+        Whether an infinite loss, and its gradient, become 0.
+    dz : ndarray, shape (T, N, V), dtype of z
+        The gradient, out; 0 behind the steps of a row. Its last axis is contiguous.
+
+    Returns
+    -------
+    losses : ndarray of float64, shape (N,)
+    """
+    losses = np.empty(z.shape[1])
+    _core.ctc(readable(z), rows, blank, zero_infinity, scale, dz, losses, effective())
+    return losses
