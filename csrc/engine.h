@@ -48,6 +48,9 @@ struct fr_engine {
     void (*cell_info)(fr_cell cell, fr_cell_info *info);
     void (*update)(const fr_update_args *a);
     double (*sum_of_squares)(fr_idx n, const void *x);
+    void (*cross_entropy)(const fr_cross_entropy_args *a);
+    size_t (*ctc_bytes)(const fr_ctc_args *a);
+    void (*ctc)(const fr_ctc_args *a);
     void (*test_act)(fr_act act, fr_idx n, const void *x, void *y);
     size_t (*test_gemm_bytes)(const fr_test_gemm_args *a);
     void (*test_gemm)(const fr_test_gemm_args *a);

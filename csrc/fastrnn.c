@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "engine.h"
+#include "fits.h"
 
 #if !defined FR_VERSION /* CMake passes it */
 #define FR_VERSION "unversioned"
@@ -26,14 +27,6 @@ static const char *const messages[] = {
 const char *fr_strerror(int code)
 {
     return code <= 0 && -code < (int)(sizeof messages / sizeof *messages) ? messages[-code] : "unknown error";
-}
-
-/* No array that a call touches is larger than these products times a small constant; 2^8 leaves room for it. */
-static int fits(fr_idx a, fr_idx b, fr_idx c)
-{
-    fr_idx ab, abc, bytes;
-    return !__builtin_mul_overflow(a, b, &ab) && !__builtin_mul_overflow(ab, c, &abc) &&
-           !__builtin_mul_overflow(abc, (fr_idx)256, &bytes);
 }
 
 int fr_check(const fr_desc *d, const struct fr_engine **engine)
@@ -95,7 +88,8 @@ const char *fr_rule_name(int rule)
 
 const char *fr_act_name(int act)
 {
-    static const char *const names[FR_N_ACTS] = {[FR_SIGMOID] = "sigmoid", [FR_TANH] = "tanh", [FR_SELU] = "selu"};
+    static const char *const names[FR_N_ACTS] = {
+        [FR_SIGMOID] = "sigmoid", [FR_TANH] = "tanh", [FR_SELU] = "selu", [FR_EXP] = "exp"};
     return act >= 0 && act < FR_N_ACTS ? names[act] : NULL;
 }
 

@@ -196,6 +196,8 @@ int fr_update(const fr_update_args *a);
 int fr_sum_of_squares(int isa, fr_dtype dtype, fr_idx n, const void *x, /* (n) */
                       double *sum);
 
+#include "losses.h"
+
 /* Engines, best first. */
 int         fr_isa_count(void);
 const char *fr_isa_name(int isa);   /* NULL beyond the end */
@@ -210,7 +212,7 @@ int  fr_max_threads(void);  /* what OpenMP would give a region of the calling th
 void fr_init(void);         /* once, at the start: makes fork safe after threads have run */
 
 /* Not API: single kernels, for tests and benchmarks. They may change or go in any version. */
-typedef enum { FR_SIGMOID, FR_TANH, FR_SELU, FR_N_ACTS } fr_act;
+typedef enum { FR_SIGMOID, FR_TANH, FR_SELU, FR_EXP, FR_N_ACTS } fr_act; /* FR_EXP: e^-|x| */
 const char *fr_act_name(int act);
 int         fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, void *y);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * act.h - sigmoid, tanh, relu, selu on vec.
+ * act.h - sigmoid, tanh, relu, selu, and e^-a for a >= 0 on vec.
  *
  * All are computed from one exponential of x <= 0, kept in two parts so that neither e^x nor e^x - 1 loses digits:
  *
@@ -12,9 +12,9 @@
  * where the result is a normal number, over every float32 and over 10^7 random float64 (tests/test_act.py, slow; it
  * holds 3):
  *
- *                       sigmoid  tanh   selu
- *     float32           2.41     2.50   1.94
- *     float64           2.46     2.54   2.90 */
+ *                       sigmoid  tanh   selu  e^-a
+ *     float32           2.41     2.50   1.94  1.08
+ *     float64           2.46     2.54   2.90  0.98 */
 
 #if FR_BITS == 32
 #define LN2_HIGH 0.693359375f /* ln 2 to 9 bits: n * LN2_HIGH is exact for |n| < 2^14, with or without fma */
@@ -33,19 +33,22 @@
 #endif
 #define LOG2_E R(1.4426950408889634074)
 
+/* 1/13! .. 1/2!: Taylor's coefficients of the function below, from the highest power down. */
+#define EXPM1_TAYLOR                                                                                                   \
+    1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320, 1.0 / 5040,           \
+        1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 1.0 / 2
+
 /* (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2.
  * float32: the Chebyshev interpolant of degree 4 on that interval, rounded; relative error of r + r^2 q: 2.4e-8.
  *   numpy.polynomial.chebyshev.Chebyshev.interpolate(lambda r: sum(r**k / factorial(k + 2) for k in range(20)),
  *                                                    4, [-0.34675, 0.34675]).convert(kind=numpy.polynomial.Polynomial)
- * float64: Taylor, 1/2! .. 1/13!; the first term left out is below 1.3e-17 of the result. */
+ * float64: Taylor; the first term left out is below 1.3e-17 of the result. */
 INLINE vec expm1_poly(vec r)
 {
 #if FR_BITS == 32
     static const real q[] = {0x1.6d113cp-10f, 0x1.120ba2p-7f, 0x1.55551ap-5f, 0x1.5554dcp-3f, 0x1p-1f};
 #else
-    static const real q[] = {1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800,
-                             1.0 / 362880,     1.0 / 40320,     1.0 / 5040,     1.0 / 720,
-                             1.0 / 120,        1.0 / 24,        1.0 / 6,        1.0 / 2};
+    static const real q[] = {EXPM1_TAYLOR};
 #endif
     vec sum = splat(q[0]);
     for (unsigned i = 1; i < sizeof q / sizeof *q; i++)
@@ -69,6 +72,13 @@ INLINE struct exp_parts exp_negative(vec x) /* -EXP_LIMIT <= x <= 0, or NaN */
 
 /* min(a, EXP_LIMIT), and NaN for NaN */
 INLINE vec limit(vec a) { return if_less(splat(EXP_LIMIT), a, splat(EXP_LIMIT), a); }
+
+/* e^-a for a >= 0. */
+INLINE vec exp_minus(vec a)
+{
+    const struct exp_parts e = exp_negative(-limit(a));
+    return if_less(splat(EXP_LIMIT), a, (vec){0}, e.scale * (e.p + R(1.0)));
+}
 
 /* 1 / (1 + e^-x): with e = e^-|x| it is 1/(1+e) for x >= 0 and e/(1+e) below, so nothing cancels. */
 INLINE vec sigmoid(vec x)

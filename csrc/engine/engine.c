@@ -41,7 +41,13 @@
 #include "backward.h"
 #include "move_rows.h"
 #include "update.h"
+#include "wide.h"
 #include "norm.h"
+#include "softmax.h"
+#include "cross_entropy.h"
+#include "scaled.h"
+#include "lattice.h"
+#include "ctc.h"
 #include "probe.h"
 
 static size_t workspace_bytes(const fr_desc *d, fr_pass pass)
@@ -88,7 +94,11 @@ static void test_act(fr_act act, fr_idx n, const void *x, void *y)
     const fp_mode mode = flush_denormals();
     for (fr_idx i = 0; i < n; i += VL) {
         const vec v = load_part(from + i, n - i);
-        store_part(to + i, act == FR_SIGMOID ? sigmoid(v) : act == FR_TANH ? tanh_(v) : selu(v), n - i);
+        const vec result = act == FR_SIGMOID ? sigmoid(v)
+                           : act == FR_TANH  ? tanh_(v)
+                           : act == FR_SELU  ? selu(v)
+                                             : exp_minus(vabs(v));
+        store_part(to + i, result, n - i);
     }
     restore_denormals(mode);
 }
@@ -159,6 +169,9 @@ const struct fr_engine        FR_ENGINE = {
     .cell_info = cell_info,
     .update = update,
     .sum_of_squares = sum_of_squares,
+    .cross_entropy = cross_entropy,
+    .ctc_bytes = ctc_bytes,
+    .ctc = ctc,
     .test_act = test_act,
     .test_gemm_bytes = test_gemm_bytes,
     .test_gemm = test_gemm,

@@ -33,7 +33,12 @@ enum {
 
     /* pack.h, update.h: how many threads, as above */
     TEAM_PACK_BYTES = LIMIT(1 << 19, 1 << 10), /* some 100 us for one thread; half is a thread's share */
-    UPDATE_SHARE = LIMIT(1 << 15, 4)           /* elements of a thread's share: 15 us of Adam */
+    UPDATE_SHARE = LIMIT(1 << 15, 4),          /* elements of a thread's share: 15 us of Adam */
+
+    /* cross_entropy.h, ctc.h: how many threads, and what each takes at a time */
+    SOFTMAX_SHARE = LIMIT(1 << 15, 4), /* logits of a thread's share: 12 us with AVX-512, 40 with vectors of 128 bits */
+    SOFTMAX_TAKEN = LIMIT(1 << 13, 2), /* logits that a thread takes at a time: 3 to 10 us */
+    STATE_LOGITS = 4                   /* a state of CTC's lattice takes as long as so many logits: 3 to 5 */
 };
 
 /* plan.h: steps of a piece. The caller checks for Ctrl-C between pieces, so one should take a tenth of a second on the

@@ -70,6 +70,18 @@ INLINE vec load(const real *p) { return *(const vec_at_real *)p; }
 
 INLINE void store(real *p, vec v) { *(vec_at_real *)p = v; }
 
+#if defined __AVX2__ && !defined __AVX512F__
+/* All bits of the first n lanes. */
+INLINE __m256i first_lanes(fr_idx n)
+{
+#if FR_BITS == 32
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+#else
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
+#endif
+}
+#endif
+
 /* The first n <= VL elements; the rest reads as 0 and is not written. */
 INLINE vec load_part(const real *p, fr_idx n)
 {
@@ -79,6 +91,10 @@ INLINE vec load_part(const real *p, fr_idx n)
     return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
 #elif defined __AVX512F__
     return _mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
+#elif defined __AVX2__ && FR_BITS == 32
+    return _mm256_maskload_ps(p, first_lanes(n));
+#elif defined __AVX2__
+    return _mm256_maskload_pd(p, first_lanes(n));
 #else
     vec v = {0};
     for (fr_idx i = 0; i < n; i++)
@@ -97,6 +113,10 @@ INLINE void store_part(real *p, vec v, fr_idx n)
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), v);
 #elif defined __AVX512F__
     _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), v);
+#elif defined __AVX2__ && FR_BITS == 32
+    _mm256_maskstore_ps(p, first_lanes(n), v);
+#elif defined __AVX2__
+    _mm256_maskstore_pd(p, first_lanes(n), v);
 #else
     for (fr_idx i = 0; i < n; i++)
         p[i] = v[i];

@@ -140,6 +140,41 @@ cdef extern from "fastrnn.h" nogil:
     int fr_update(const fr_update_args *a)
     int fr_sum_of_squares(int isa, fr_dtype dtype, fr_idx n, const void *x, double *sum)
 
+    ctypedef struct fr_cross_entropy_args:
+        fr_dtype dtype
+        int isa, n_threads
+        fr_idx M, V
+        const void *z
+        const fr_idx *target
+        const double *peak
+        const void *spread
+        fr_idx spread_s
+        const double *scale
+        void *dz
+        double *losses
+        fr_idx lo, hi
+    int fr_cross_entropy(const fr_cross_entropy_args *a)
+
+    ctypedef struct fr_ctc_args:
+        fr_dtype dtype
+        int isa, n_threads
+        fr_idx T, N, V, S
+        const void *z
+        fr_idx z_st, z_sn
+        const fr_idx *labels
+        const fr_idx *counts
+        const fr_idx *steps
+        fr_idx blank
+        int zero_infinity
+        const double *scale
+        void *dz
+        fr_idx dz_st, dz_sn
+        double *losses
+        void *workspace
+        fr_idx lo, hi
+    int fr_ctc_bytes(const fr_ctc_args *a, size_t *nbytes)
+    int fr_ctc(const fr_ctc_args *a)
+
     int fr_isa_count()
     const char *fr_isa_name(int isa)
     int fr_isa_usable(int isa)

@@ -175,6 +175,26 @@ def update(
     **numbers: float,
 ) -> None: ...
 def sum_of_squares(x: _Float) -> float: ...
+def cross_entropy(
+    z: _Float,
+    target: _Indices,
+    peak: NDArray[np.float64],
+    spread: _Float | None,
+    scale: NDArray[np.float64],
+    dz: _Float,
+    losses: NDArray[np.float64],
+    n_threads: int,
+) -> None: ...
+def ctc(
+    z: _Float,
+    rows: tuple[_Indices, _Indices, _Indices],
+    blank: int,
+    zero_infinity: bool,
+    scale: NDArray[np.float64],
+    dz: _Float,
+    losses: NDArray[np.float64],
+    n_threads: int,
+) -> None: ...
 def activation(name: str, x: _Float, y: _Float) -> None: ...
 def gemm(a: _Float, b: _Float, c: _Float, vectors: int = 4) -> None: ...
 def probe(what: str, dtype: int, nbytes: int, repeats: int, n_threads: int) -> tuple[float, float]: ...

@@ -182,6 +182,8 @@ static void run_update(fr_rule rule, fr_dtype dtype, int threads)
         free(arrays[--array_count]);
 }
 
+#include "race_losses.h"
+
 struct planted {
     fr_forward_args f;
     void           *workspace;
@@ -233,6 +235,7 @@ int main(int argc, char **argv)
                                  way);
             for (int rule = 0; rule < FR_N_RULES; rule++)
                 run_update((fr_rule)rule, (fr_dtype)dtype, threads);
+            run_losses((fr_dtype)dtype, threads);
         }
     printf("%d calls on 2 and 3 threads\n", cases);
     return 0;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""sigmoid, tanh and selu of every engine: error in ULP, special values, tails.
+"""sigmoid, tanh, selu and exp(-|x|) of every engine: error in ULP, special values, tails.
 
 The oracle is the textbook formula in a wider type: float64 for float32, long double for float64.
 Its own error is below 1e-3 ULP of the narrow type and is not allowed for. One ULP is the distance
@@ -39,6 +39,8 @@ def exact(name, x):
         return 1 / (1 + np.exp(-v))  # nothing cancels; where exp overflows the result is 0
     if name == "tanh":
         return np.tanh(v)
+    if name == "exp":
+        return np.exp(-np.abs(v))
     scale = wide(LAMBDA)
     return np.where(v > 0, scale * v, scale * wide(ALPHA) * np.expm1(np.minimum(v, 0)))
 
@@ -76,6 +78,8 @@ def assert_in_range(name, x, y):
         assert not ((y < 0) | (y > 1)).any()
     if name == "tanh":
         assert not (np.abs(y) > 1).any()
+    if name == "exp":
+        assert not ((y < 0) | (y > 1)).any()
 
 
 @functools.cache
@@ -158,6 +162,7 @@ def test_special_values(isa, dtype):
     expected = {
         "sigmoid": [0.5, 0.5, 1, 0, 1, 0, 1, 0, np.nan],
         "tanh": [0, -0.0, 1, -1, 1, -1, 1, -1, np.nan],
+        "exp": [1, 1, 0, 0, 0, 0, 0, 0, np.nan],
     }
     for name, values in expected.items():
         y = activation(name, x)
@@ -174,7 +179,7 @@ def test_denormal_input_counts_as_zero_and_the_mode_is_restored(isa, dtype, name
     """A kernel flushes denormals, and the thread that called it still computes with them."""
     tiny = np.finfo(dtype).tiny
     y = activation(name, np.array([tiny / 2, -tiny / 2, tiny / 8], dtype))
-    np.testing.assert_allclose(y, 0.5 if name == "sigmoid" else 0, rtol=0, atol=tiny)
+    np.testing.assert_allclose(y, {"sigmoid": 0.5, "exp": 1}.get(name, 0), rtol=0, atol=tiny)
     assert np.array([tiny], dtype)[0] / dtype.type(4) > 0
 
 

@@ -47,6 +47,8 @@ def test_an_array_that_does_not_fit_is_named(entry, name, damage):
     like = "[pg]" if name == "p" else "[xy]" if entry == "activation" else "[abc]" if entry == "gemm" else name
     sizes = "[xy]|mask|fraction_[hc]|order"  # x says how many steps and rows there are
     expected = f"{sizes}" if name == "x" and entry in ("forward", "backward") else f"{first}|{like}"
+    if name == "z":  # says how many rows there are, and of which numbers
+        expected = "z|target|dz|labels|steps"
     assert re.match(rf"({expected}): expected .*, got|({expected}): expected an array", str(caught.value))
 
 
@@ -87,6 +89,7 @@ def test_none_in_place_of_an_array_is_named(entry):
     arrays, call, _ = ENTRIES[entry]
     optional = {"b_ih", "b_hh", "db_ih", "db_hh", "dx", "dy", "h_0", "c_0", "h_n", "dh_n", "dc_n", "dh_0", "dc_0", "v"}
     optional |= {"gates", "c"} if entry == "forward" else {"dw_ih", "dw_hh"}  # gradients that nobody wants
+    optional |= {"spread"}
     for name in arrays():
         given = arrays() | {name: None}
         if entry == "Weights":

@@ -21,7 +21,6 @@ TESTED_ELSEWHERE = {
     "export._template": "the C code of every model: tests/export/test_c.py",
     "init._shared": "what initialisers share: tests/init",
     "io._architectures": "what files say about models: tests/io/test_models_*",
-    "losses._ctc_lattice": "the recursions of CTC: tests/losses/test_ctc*",
     "losses._differences": "what losses of regression share: tests/losses/test_regression*",
     "losses._softmax": "the formulas of cross_entropy: tests/losses/test_cross_entropy*",
 }

@@ -110,6 +110,29 @@ def training(a):
     return passed and fast.backward(passed[2], a["dy"], (a["dh"], a["dc"]))
 
 
+def cross_entropy_arrays():
+    doubles = {name: np.ones(3) for name in ("peak", "scale", "losses")}
+    return {"z": ones(3, 7), "target": np.array([6, -1, 0], np.intp), "spread": ones(3, 7), "dz": ones(3, 7)} | doubles
+
+
+def cross_entropy(a):
+    return _core.cross_entropy(*(a[name] for name in ("z", "target", "peak", "spread", "scale", "dz", "losses")), 1)
+
+
+def ctc_arrays():
+    rows = {"labels": np.array([[1, 2], [3, 3], [1, 0]], np.intp), "counts": np.array([2, 2, 1], np.intp)}
+    return (
+        {"z": ones(T, 3, 4), "dz": ones(T, 3, 4), "steps": np.array([6, 4, 0], np.intp)}
+        | rows
+        | {name: np.ones(3) for name in ("scale", "losses")}
+    )
+
+
+def ctc(a):
+    rows = a["labels"], a["counts"], a["steps"]
+    return _core.ctc(a["z"], rows, 0, False, a["scale"], a["dz"], a["losses"], 1)
+
+
 # entry -> (its arrays, a call with them, the names of those that it writes)
 ENTRIES = {
     "Recurrence": (order_arrays, recurrence, ()),
@@ -134,6 +157,8 @@ ENTRIES = {
         tuple("pmsv"),
     ),
     "sum_of_squares": (lambda: {"x": ones(3, 7)}, lambda a: _core.sum_of_squares(a["x"]), ()),
+    "cross_entropy": (cross_entropy_arrays, cross_entropy, ("dz", "losses")),
+    "ctc": (ctc_arrays, ctc, ("dz", "losses")),
     "activation": (
         lambda: {"x": ones(3, 7), "y": ones(3, 7)},
         lambda a: _core.activation("tanh", a["x"], a["y"]),
@@ -179,7 +204,9 @@ def wider(array):
 
 
 def integers(array):
-    return array.astype(np.int32 if array.dtype.itemsize == 4 else np.float64)
+    """Of integers, floats."""
+    other = {"f4": np.int32, "f8": np.int64}
+    return array.astype(other.get(array.dtype.str[1:], np.float64))
 
 
 def objects(array):

@@ -58,9 +58,9 @@ def update(
     for name, array in arrays.items():  # C sees only pointers
         if array is not None and (array.shape != p.shape or array.dtype != p.dtype or array.dtype not in FLOATS):
             raise ValueError(f"{name}: expected floats of {p.dtype} {p.shape}, as p, got {array.dtype} {array.shape}")
-    walkable = [None if array is None else _walkable(array) for array in arrays.values()]
-    _core.update(rule, *walkable, effective(), **numbers)  # type: ignore[arg-type]
-    for array, used in zip(arrays.values(), walkable, strict=True):
+    passed = [None if array is None else walkable(array) for array in arrays.values()]
+    _core.update(rule, *passed, effective(), **numbers)  # type: ignore[arg-type]
+    for array, used in zip(arrays.values(), passed, strict=True):
         if used is not array and array is not None and array is not g:
             array[...] = used
 
@@ -91,7 +91,7 @@ def blocks(written: Sequence[Array], read: Array) -> Iterator[tuple[Array, ...]]
 
 def sum_of_squares(array: Array) -> float:
     """The sum over all elements, in float64; the order of the sum depends on the size alone."""
-    return _core.sum_of_squares(_walkable(array if array.dtype in FLOATS else array.astype(np.float64)))
+    return _core.sum_of_squares(walkable(array if array.dtype in FLOATS else array.astype(np.float64)))
 
 
 def norm_of(array: Array, p: float) -> float:
@@ -120,7 +120,7 @@ def _largest(array: Array) -> float:
         return float(max(array.max(initial=0), -array.min(initial=0)))
 
 
-def _walkable(array: Array) -> Array:
+def walkable(array: Array) -> Array:
     """`array` itself if C can walk it from end to end, else a copy."""
     flags = array.flags
     return array if flags.c_contiguous and flags.aligned else np.require(array, requirements=("C", "A"))

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Cross-entropy of one class out of several."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -133,17 +131,9 @@ def cross_entropy(
         check_entries("targets", targets, ((targets < 0) | (targets > V - 1)) & mask, f"integers in 0..{V - 1}")
 
     z, y = logits.reshape(-1, V), targets.reshape(-1, V) if soft else targets.reshape(-1)
-    pick: Any = np.flatnonzero(mask)
-    whole = pick.size == len(z)
-    if whole:
-        pick = slice(None)
-    w = None if reduced.weights is None else reduced.weights.reshape(-1)[pick]
-    loss, dz = (soft_targets if soft else class_targets)(z[pick], y[pick], weight, smoothing, w, reduced)
-    if whole:
-        return loss, dz.reshape(logits.shape)
-    dlogits = np.zeros(logits.shape, logits.dtype)  # ignored positions take no time
-    dlogits.reshape(-1, V)[pick] = dz
-    return loss, dlogits
+    w = None if reduced.weights is None else reduced.weights.reshape(-1)
+    loss, dz = (soft_targets if soft else class_targets)(z, y, mask.reshape(-1), weight, smoothing, w, reduced)
+    return loss, dz.reshape(logits.shape)
 
 
 def _as_targets(value: ArrayLike, logits: tuple[int, ...]) -> tuple[Array, bool]:

@@ -5,9 +5,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._engine.arguments import Array, as_flag, as_integer
-from .._engine.ragged import as_lengths, length_mask
+from .._engine.losses import ctc
+from .._engine.ragged import as_lengths
 from ._ctc_labels import as_labels, check_fit
-from ._ctc_lattice import row_losses
 from ._masking import Options, as_prediction, as_reduction
 from ._mean import Mean
 
@@ -36,8 +36,8 @@ def ctc_loss(
         dlogits = (p - share of P that passes through the class at that step) / max(labels, 1) / N
 
     The sum runs over a lattice of states: the labels, with a blank before, between and after them. alpha[t, s] is the
-    part of P up to step t that ends in state s, beta[t, s] the part after step t. Both are stored as logarithms, so
-    that nothing underflows.
+    part of P up to step t that ends in state s, beta[t, s] the part after step t. Both are stored with exponents of
+    their own, so that nothing underflows.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def ctc_loss(
     of a step, makes the loss and the gradient of this row NaN, without a warning. If -inf forbids the target, the loss
     is inf and the gradient of this row NaN, unless `zero_infinity`.
 
-    Memory: two float64 arrays of about (T, N, 2 S + 1), with S the number of labels of the longest target.
+    Memory: six float64 arrays of about (T, S) for each thread, with S the number of labels of the longest target.
 
     Examples
     --------
@@ -110,9 +110,9 @@ def ctc_loss(
     blank = as_integer("blank", blank)
     if not 0 <= blank < V:
         raise ValueError(f"blank: expected an integer in 0..{V - 1}, got {blank}")
-    steps = (
-        np.full(N, T) if input_lengths is None else as_lengths(input_lengths, T, N, name="input_lengths", of="logits")
-    )
+    steps = np.full(N, T, np.intp)
+    if input_lengths is not None:
+        steps = as_lengths(input_lengths, T, N, name="input_lengths", of="logits")
     reduced = as_reduction("logits", (N,), (N,), Options(None, False, sample_weight, reduction))
     labels, U = as_labels(targets, target_lengths, N, V, blank, reduced.mask)  # (N, S), (N,)
     if reduced.mask is not None:
@@ -120,14 +120,13 @@ def ctc_loss(
     if not zero_infinity:
         check_fit(labels, U, steps)
 
-    mask = length_mask(steps, T)  # (T, N)
     w = np.ones(N) if reduced.weights is None else reduced.weights
     W = float(w.sum())
     per_label = np.maximum(U, 1) if reduced.how == "mean" else np.ones(N)
     scale = w / (per_label * reduced.divisor(W))
-    losses, dz = row_losses(np.ascontiguousarray(z[mask]), mask, labels, U, blank, scale, zero_infinity)
+    dlogits = np.empty(logits.shape, logits.dtype)
+    dz = dlogits.swapaxes(0, 1) if batch_first else dlogits
+    losses = ctc(z, (labels, U, steps), blank, scale, zero_infinity, dz)
     with np.errstate(all="ignore"):
         loss = 0.0 + float(np.sum(w * losses / per_label))  # not -0.0
-    dlogits = np.zeros(logits.shape, logits.dtype)
-    (dlogits.swapaxes(0, 1) if batch_first else dlogits)[mask] = dz
     return reduced.of(loss, W), dlogits

@@ -28,7 +28,7 @@ def as_labels(
         check_entries("target_lengths", U, U > available, "no more than the labels of the row")
 
     U = U if counted is None else np.where(counted, U, 0)
-    labels = np.full((N, int(U.max(initial=0))), blank)
+    labels = np.full((N, int(U.max(initial=0))), blank, np.intp)
     for n, length in enumerate(U):
         target = rows[n][:length]
         invalid = (target < 0) | (target >= V) | (target == blank)

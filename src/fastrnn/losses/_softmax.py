@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The cross-entropy of softmax and its gradient, of M positions that count."""
-
-from typing import Any
+"""The targets of cross_entropy as the engine takes them, and the mean or sum of the losses of the positions."""
 
 import numpy as np
 
 from .._engine.arguments import Array
+from .._engine.losses import cross_entropy
 from ._masking import Reduction
 from ._mean import Mean
 
 
 def class_targets(
-    z: Array, y: Array, weight: Array | None, smoothing: float, w: Array | None, reduction: Reduction
+    z: Array, y: Array, counted: Array, weight: Array | None, smoothing: float, w: Array | None, reduction: Reduction
 ) -> tuple[Mean, Array]:
     """The loss and its gradient (M, V), given classes.
 
@@ -19,6 +18,8 @@ def class_targets(
     ----------
     z, y : ndarray, shape (M, V) and (M,)
         Logits and classes.
+    counted : ndarray of bool, shape (M,)
+        The positions that are not ignored. The others are not read; the gradient is 0 there.
     weight : ndarray of float64, shape (V,), or None
         Of the classes.
     smoothing : float
@@ -27,69 +28,39 @@ def class_targets(
     reduction : Reduction
     """
     M, V = z.shape
-    position = np.arange(M)
-    w_y: Any = 1.0 if weight is None else weight[y]  # (M,), or one number for all
-    q_sum = q_target = (1 - smoothing) * w_y  # the sum of q, and the part that only the target has
-    q_each = np.zeros(V)  # the part that every class has
+    y = np.where(counted, y, -1).astype(np.intp)
+    w_y = np.ones(M) if weight is None else weight[y]
+    spread = None
     if smoothing:
-        q_each = smoothing / V * (np.ones(V) if weight is None else weight)
-        q_sum = q_target + q_each.sum()
-    W = M if weight is None and w is None else float(np.sum(w_y * _each(w)))
-    D = reduction.divisor(W)
-
-    with np.errstate(all="ignore"):  # far below the maximum exp is 0 by design; NaN stays NaN
-        p = z - z.max(axis=1, keepdims=True)  # (M, V): the only large temporary array, which becomes the gradient
-        q_dot_z = q_target * p[position, y].astype(np.float64)  # (M,)
-        if weight is not None or smoothing:
-            q_dot_z = np.where(q_target > 0, q_dot_z, 0)  # 0 * -inf is 0 here
-        if smoothing:
-            some = q_each > 0
-            q_dot_z += np.einsum("mv,v->m", p if some.all() else p[:, some], q_each[some], dtype=np.float64)
-        total = _softmax(p, q_sum, q_dot_z, w, D)
-        p[position, y] -= np.asarray(_each(w) * q_target / D, p.dtype)
-        if smoothing:
-            p -= (_each(w)[..., None] * q_each / D).astype(p.dtype)
-    return _value(total, W, p, reduction)
+        spread = smoothing / V * (np.ones(V) if weight is None else weight)
+    of_mean = w_y if w is None else w_y * w
+    W = float(of_mean[counted].sum())
+    return _reduced(z, y, (1 - smoothing) * w_y, spread, w, W, reduction)
 
 
 def soft_targets(
-    z: Array, y: Array, weight: Array | None, smoothing: float, w: Array | None, reduction: Reduction
+    z: Array, y: Array, counted: Array, weight: Array | None, smoothing: float, w: Array | None, reduction: Reduction
 ) -> tuple[Mean, Array]:
     """As `class_targets`, given probabilities y (M, V) of the classes."""
     M, V = z.shape
-    q = y.astype(np.float64)
-    if smoothing:
-        q = (1 - smoothing) * q + smoothing / V
-    if weight is not None:
-        q *= weight
-    q_sum = q.sum(axis=1)
-    W = M if w is None else float(np.sum(w))
-    D = reduction.divisor(W)
-
-    with np.errstate(all="ignore"):  # as above
-        p = z - z.max(axis=1, keepdims=True)
-        q_dot_z = np.sum(np.where(q > 0, q * p, 0), axis=1)
-        total = _softmax(p, q_sum, q_dot_z, w, D)
-        p -= (_each(w)[..., None] * q / D).astype(p.dtype)
-    return _value(total, W, p, reduction)
+    if smoothing or weight is not None:
+        each = np.ones(V) if weight is None else weight
+        with np.errstate(all="ignore"):  # what does not count may be anything
+            y = y * ((1 - smoothing) * each) + smoothing / V * each
+    W = float(np.count_nonzero(counted) if w is None else w[counted].sum())
+    return _reduced(z, np.where(counted, 0, -1), np.zeros(M), y, w, W, reduction)
 
 
-def _each(w: Array | None) -> Array:
-    """The weights of the positions, or one number for all."""
-    return np.ones(()) if w is None else w
-
-
-def _softmax(p: Array, q_sum: Any, q_dot_z: Array, w: Array | None, D: float) -> float:
-    """The sum of the losses; in place, p (M, V), logits from their maximum, becomes w q_sum softmax / D."""
-    np.exp(p, out=p)
-    total = np.einsum("mv->m", p, dtype=np.float64)  # in 1..V; faster here than p.sum(axis=1)
-    losses = q_sum * np.log(total) - q_dot_z
-    p *= (_each(w) * q_sum / (D * total)).astype(p.dtype)[:, None]
-    return float(np.sum(losses if w is None else w * losses))
-
-
-def _value(total: float, W: float, p: Array, reduction: Reduction) -> tuple[Mean, Array]:
-    """The loss and its gradient; without a weight to divide by, no gradient."""
+def _reduced(
+    z: Array, y: Array, peak: Array, spread: Array | None, w: Array | None, W: float, reduction: Reduction
+) -> tuple[Mean, Array]:
+    """The loss and its gradient, given targets as in `_engine.losses.cross_entropy`, and the sum of the weights."""
+    scale = (np.ones(len(z)) if w is None else w) / reduction.divisor(W)
+    with np.errstate(all="ignore"):  # NaN stays NaN, and what does not count may be anything
+        if spread is not None:
+            spread = spread.astype(z.dtype, copy=False)
+        losses, dz = cross_entropy(z, y, peak, spread, scale)
+        total = float((losses if w is None else w * losses)[y >= 0].sum())
     if reduction.how == "mean" and not W:
-        p[...] = 0
-    return reduction.of(total, W), p
+        dz[...] = 0  # without a weight to divide by, no gradient
+    return reduction.of(total, W), dz
