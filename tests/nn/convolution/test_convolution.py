@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from support.layers import argument_refused
+from support.layers import argument_refused, assert_same_bits
 from support.tolerance import assert_close
 
 import fastrnn as fr
@@ -48,6 +48,16 @@ def test_the_equation(isa, rng, options, steps):
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_a_batch_without_rows(options):
+    """Is as empty as its result, and its gradient."""
+    layer = fr.Conv1d(6, 12, **options, seed=0)
+    x = np.zeros((19, 0, 6), np.float32)
+    y, tape = layer.forward(x)
+    assert layer(x).shape == y.shape == (layer.steps_after(19), 0, 12)
+    assert layer.backward(tape, y).shape == x.shape
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_values_and_gradients_of_pytorch(rng, options):
     torch = pytest.importorskip("torch")
     layer, theirs = fr.Conv1d(6, 12, **options, seed=0), torch.nn.Conv1d(6, 12, **options)
@@ -85,6 +95,20 @@ def test_bad_options(arguments, name, words):
         fr.Conv1d(*sizes, **options)
 
 
+@pytest.mark.parametrize("kind", [fr.Conv1d, fr.CausalConv1d])
+@pytest.mark.parametrize("groups", [1, 3])
+def test_few_steps_have_the_bits_of_many_and_of_training(isa, rng, kind, groups):
+    """Though a call of few takes a shorter way; and x is never written, nor kept by a call."""
+    layer = kind(6, 9, 3, groups=groups, seed=0)
+    many = rng.standard_normal((6000, 3, 6)).astype(np.float32)  # more elements than the shorter way takes
+    many.flags.writeable = False
+    first = lambda result: result[0] if isinstance(result, tuple) else result  # noqa: E731
+    y, few = first(layer(many)), first(layer(many[:10]))
+    assert_same_bits(few, y[: len(few)])
+    assert_same_bits(first(layer.forward(many[:10])), few)
+    assert_same_bits(first(layer(many[:10, 1])), few[:, 1])
+
+
 def test_changed_parameters_are_used(rng):
     layer, x = fr.Conv1d(3, 4, 2, seed=0), rng.standard_normal((5, 2, 3)).astype(np.float32)
     before = layer(x)
@@ -92,3 +116,31 @@ def test_changed_parameters_are_used(rng):
     assert_close(layer(x), before + 1, np.float32, terms=6, steps=1)
     layer.params["weight"].fill(0)
     np.testing.assert_array_equal(layer(x), np.broadcast_to(layer.params["bias"], before.shape))
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+def test_every_element_that_is_written_is_used(rng, groups):
+    """By whoever still has the array; also a NaN, which differs from itself."""
+    layer, x = fr.Conv1d(3, 6, 2, groups=groups, seed=0), rng.standard_normal((5, 2, 3)).astype(np.float32)
+    weight = layer.params["weight"]
+    layer(x)
+    for place in np.ndindex(weight.shape):
+        weight[place] = rng.standard_normal()
+        fresh = fr.Conv1d(3, 6, 2, groups=groups)
+        fresh.load_state_dict(layer.state_dict())
+        assert_same_bits(layer(x), fresh(x))
+    weight[0, 0, 0] = np.nan
+    assert np.isnan(layer(x)[..., 0]).all() and not np.isnan(layer(x)[..., 1:]).any()
+    weight[0, 0, 0] = 0
+    assert not np.isnan(layer(x)).any()
+
+
+def test_a_backward_pass_has_the_weights_of_its_forward_pass(rng):
+    """Whatever was written, and called, in between."""
+    layer, x = fr.Conv1d(3, 4, 2, seed=0), rng.standard_normal((5, 2, 3)).astype(np.float32)
+    y, tape = layer.forward(x)
+    expected = layer.backward(tape, np.ones_like(y))
+    _, tape = layer.forward(x)
+    layer.params["weight"] *= 2
+    layer(x)
+    assert_same_bits(layer.backward(tape, np.ones_like(y)), expected)
