@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Convolutions against PyTorch and against sums in plain Python; options that do not fit."""
 
+import copy
+
 import numpy as np
 import pytest
 from support.layers import argument_refused, assert_same_bits
+from support.parameter_writes import WRITES
 from support.tolerance import assert_close
 
 import fastrnn as fr
@@ -118,21 +121,37 @@ def test_changed_parameters_are_used(rng):
     np.testing.assert_array_equal(layer(x), np.broadcast_to(layer.params["bias"], before.shape))
 
 
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("name", ["weight", "bias"])
 @pytest.mark.parametrize("groups", [1, 3])
-def test_every_element_that_is_written_is_used(rng, groups):
-    """By whoever still has the array; also a NaN, which differs from itself."""
-    layer, x = fr.Conv1d(3, 6, 2, groups=groups, seed=0), rng.standard_normal((5, 2, 3)).astype(np.float32)
-    weight = layer.params["weight"]
+def test_parameters_are_followed_however_they_are_written(rng, write, name, groups):
+    layer = fr.Conv1d(3, 6, 2, groups=groups, seed=0)
+    x = rng.standard_normal((4, 2, 3)).astype(np.float32)
+    for _ in range(2):  # the second time, packed weights exist and are unchanged
+        before = layer(x)
+        write(layer, name)
+        after, fresh = layer(x), copy.deepcopy(layer)
+        assert (after != before).any()
+        assert_same_bits(after, fresh(x))
+        assert_same_bits(*(model.backward(model.forward(x)[1], after) for model in (layer, fresh)))
+
+
+def test_a_nan_is_followed_too(rng):
+    """It differs from itself."""
+    layer, x = fr.Conv1d(3, 6, 2, seed=0), rng.standard_normal((5, 2, 3)).astype(np.float32)
+    for value, found in ((np.nan, True), (np.nan, True), (0, False)):
+        layer.params["weight"][0, 0, 0] = value
+        y = layer(x)
+        assert np.isnan(y[..., 0]).all() == found and not np.isnan(y[..., 1:]).any()
+
+
+def test_a_parameter_that_was_resized_by_force_is_named():
+    layer, x = fr.Conv1d(3, 6, 2, seed=0), np.ones((5, 3), np.float32)
     layer(x)
-    for place in np.ndindex(weight.shape):
-        weight[place] = rng.standard_normal()
-        fresh = fr.Conv1d(3, 6, 2, groups=groups)
-        fresh.load_state_dict(layer.state_dict())
-        assert_same_bits(layer(x), fresh(x))
-    weight[0, 0, 0] = np.nan
-    assert np.isnan(layer(x)[..., 0]).all() and not np.isnan(layer(x)[..., 1:]).any()
-    weight[0, 0, 0] = 0
-    assert not np.isnan(layer(x)).any()
+    weight = layer.params["weight"]
+    weight.resize((6, 3, 1), refcheck=False)
+    with argument_refused(ValueError, "params", "expected a C-ordered (6, 3, 2) of float32"):
+        layer(x)
 
 
 def test_a_backward_pass_has_the_weights_of_its_forward_pass(rng):

@@ -100,6 +100,8 @@ class Convolution(Layer):
 
     def _lay_out(self) -> None:
         """Write the matrices. Several threads may do so at once, and write the same."""
+        if (damage := self._arrays.damaged()) is not None:
+            raise ValueError("params[{!r}]: {}".format(*damage))
         copies = {name: array.copy() for name, array in self._arrays.items()}
         for g, (_, written) in enumerate(self._slices):
             weight = copies["weight"][written]  # (O, I, k)
