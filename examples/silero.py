@@ -22,7 +22,6 @@ The sound is made here: vowels, which are sums of harmonics with formants, in sy
 
 import argparse
 import importlib.util
-import statistics
 import sys
 import time
 from pathlib import Path
@@ -170,77 +169,78 @@ def read_onnx(session, x):
 # -- the comparison --------------------------------------------------------------------------------------------------
 
 
-def listen(model, x):
+def listen(stream, x):
     """The probabilities (T, N, 1) of chunks (T, N, ...), one after another."""
-    stream = model.stream(x.shape[1])
     return np.stack([stream.step(chunk) for chunk in x])
 
 
-def listen_pooled(model, x):
-    """The same from a pool with a stream for each of the N."""
-    pool = fr.StreamPool(model, x.shape[1])
-    keys = [pool.open() for _ in range(x.shape[1])]
+def listen_pooled(pool, keys, x):
+    """The same from N streams of a pool."""
     return np.stack([pool.step_rows(keys, chunk) for chunk in x])
+
+
+def open_pool(model, count):
+    """A pool, and the keys of so many streams."""
+    pool = fr.StreamPool(model, count)
+    return pool, [pool.open() for _ in range(count)]
 
 
 def compare(model, session, x, callers):
     """The probabilities (T, 1, 1) of chunks; exits unless they are the same however they come, and ONNX Runtime's."""
-    y = listen(model, x)
+    y = listen(model.stream(), x)
     difference = np.abs(y - listen_onnx(session, x)).max()
     if not difference < CLOSE:
         sys.exit(f"The probabilities differ from ONNX Runtime's by {difference:.0e}.")
-    alone = [listen(model, callers[:, n : n + 1]) for n in range(callers.shape[1])]
-    if (model(x)[0] != y).any() or (listen_pooled(model, callers) != np.concatenate(alone, axis=1)).any():
+    alone = [listen(model.stream(), callers[:, n : n + 1]) for n in range(callers.shape[1])]
+    together = listen_pooled(*open_pool(model, callers.shape[1]), callers)
+    if (model(x)[0] != y).any() or (together != np.concatenate(alone, axis=1)).any():
         sys.exit("A probability depends on how the chunks come.")
     return y, difference
 
 
 def microseconds(calls, chunks, rounds):
-    """The median time of a chunk in each of several calls, which take turns."""
-    times = [[] for _ in calls]
-    for _ in range(rounds + 1):
-        for call, seconds in zip(calls, times, strict=True):
+    """The least time of a chunk in each of several calls, which take turns: others may use the cores meanwhile."""
+    least = [np.inf] * len(calls)
+    for _ in range(rounds):
+        for k, call in enumerate(calls):
             start = time.perf_counter()
             call()
-            seconds.append(time.perf_counter() - start)
-    return [statistics.median(seconds[1:]) / chunks * 1e6 for seconds in times]
+            least[k] = min(least[k], time.perf_counter() - start)
+    return [seconds / chunks * 1e6 for seconds in least]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=int, default=30, help="of the recording; default: %(default)s")
     parser.add_argument("--streams", type=int, default=100, help="callers at once; default: %(default)s")
-    parser.add_argument("--rounds", type=int, default=9, help="how often each time is taken; default: %(default)s")
+    parser.add_argument("--rounds", type=int, default=50, help="how often each time is taken; default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="seed of the recording; default: 0")
     arguments = parser.parse_args()
     folder = find_models()
     fr.set_num_threads(1)  # as the sessions
-
     model = make_model(read_weights(folder / "silero_vad_16k_op15.onnx"))
     session, whole = (open_session(folder / f"silero_vad_16k_{name}.onnx") for name in ("op15", "sequence"))
     sound, is_speech = record(arguments.seconds, RATE, np.random.default_rng(arguments.seed))
-    x = cut(sound)
-    callers = np.concatenate([np.roll(x[:, 0], 7 * n, axis=0)[:20, None] for n in range(arguments.streams)], axis=1)
+    x, count = cut(sound), arguments.streams
+    callers = np.concatenate([np.roll(x, 7 * n, axis=0)[:20] for n in range(count)], axis=1)
     y, difference = compare(model, session, x, callers)
     share = is_speech[: len(x) * CHUNK].reshape(len(x), CHUNK).mean(axis=1)
     print(f"{len(x)} chunks of 32 ms: probability of speech", end=" ")
     print(f"{y[share == 1].mean():.2f} where there is, {y[share == 0].mean():.2f} where there is none")
-    print(f"ONNX Runtime's are the same up to {difference:.0e}; bit for bit the same are those chunk by chunk,")
-    print(f"of the whole recording at once, and of {arguments.streams} streams in a pool and alone\n")
+    print(f"the same bits chunk by chunk, of the recording at once, and of {count} streams in a pool and alone\n")
 
-    few, calls = x[:100], {}
-    calls["one stream"] = len(few), lambda: listen(model, few), lambda: listen_onnx(session, few)
-    calls[f"{arguments.streams} streams"] = (
-        callers[..., 0].size, lambda: listen_pooled(model, callers), lambda: listen_onnx(session, callers)
-    )  # fmt: skip
-    calls["whole recording"] = len(x), lambda: model(x), lambda: read_onnx(whole, x)
+    few, once, many, stream, pool = x[:20], x[:80], callers[:2], model.stream(), open_pool(model, count)
+    cases = [
+        ("one stream", 20, lambda: listen(stream, few), lambda: listen_onnx(session, few)),
+        (f"{count} streams", 2 * count, lambda: listen_pooled(*pool, many), lambda: listen_onnx(session, many)),
+        ("a recording at once", 80, lambda: model(once), lambda: read_onnx(whole, once)),
+    ]
     print(f"{'microseconds per chunk, one thread':36}{'fastrnn':>9}{'ONNX Runtime':>14}{'ratio':>7}")
-    for name, (chunks, *both) in calls.items():
-        ours, theirs = microseconds(both, chunks, arguments.rounds)
+    for name, chunks, *calls in cases:
+        ours, theirs = microseconds(calls, chunks, arguments.rounds)
         print(f"{name:36}{ours:9.1f}{theirs:14.1f}{theirs / ours:7.2f}")
-    share_of_time = ours * 1e-6 * RATE / CHUNK
-    print(f"\nThe probabilities are ONNX Runtime's up to {difference:.0e}; an hour of sound takes", end=" ")
-    print(f"{3600 * share_of_time:.1f} s.")
+    hour = 3600 * RATE / CHUNK * ours * 1e-6
+    print(f"\nThe probabilities are ONNX Runtime's up to {difference:.0e}; an hour of sound takes {hour:.1f} s.")
 
 
 if __name__ == "__main__":
