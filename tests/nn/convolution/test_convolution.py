@@ -2,6 +2,8 @@
 """Convolutions against PyTorch and against sums in plain Python; options that do not fit."""
 
 import copy
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -134,6 +136,25 @@ def test_parameters_are_followed_however_they_are_written(rng, write, name, grou
         assert (after != before).any()
         assert_same_bits(after, fresh(x))
         assert_same_bits(*(model.backward(model.forward(x)[1], after) for model in (layer, fresh)))
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+def test_threads_that_find_a_written_parameter_at_once(rng, groups):
+    """Each has the bits of one alone."""
+    layer, x = fr.Conv1d(3, 6, 2, groups=groups, seed=0), rng.standard_normal((40, 2, 3)).astype(np.float32)
+    barrier = threading.Barrier(4)
+
+    def call(_):
+        barrier.wait()
+        return [layer(x) for _ in range(3)]
+
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(30):
+            layer.params["weight"] = rng.standard_normal(layer.params["weight"].shape).astype(np.float32)
+            expected = copy.deepcopy(layer)(x)
+            for ys in threads.map(call, range(4)):
+                for y in ys:
+                    assert_same_bits(y, expected)
 
 
 def test_a_nan_is_followed_too(rng):
