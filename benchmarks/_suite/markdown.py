@@ -129,7 +129,7 @@ def concurrent_table(rows: Sequence[Row]) -> list[str]:
             for name, peer in row["peers"].items():
                 if "p99_seconds" in peer:
                     rate, latency = row["N"] / peer["median_seconds"], format_duration(peer["p99_seconds"])
-                    found[f"{name}, {row['group'].removeprefix('streams-')}"] = f"{rate / 1e3:.3g} k/s, {latency}"
+                    found[f"{name}, {row['group'].removeprefix('streams-')}"] = f"{rate / 1e3:.0f} k/s, {latency}"
     names = list(dict.fromkeys(name for found in figures.values() for name in found))
     lines = [[*key, *(found.get(name, "–") for name in names)] for key, found in figures.items()]
     return make_table(["cell", "threads", "streams", *names], lines) if lines else []
