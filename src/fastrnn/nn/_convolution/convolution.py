@@ -56,8 +56,9 @@ class Convolution(Layer):
         }
         self._matrices = passes.Arrays(arrays)  # of each group, a window in the order of time
         self._weights = [passes.weights(CELL, self.dtype, K, O, self._matrices, four) for four in names]
-        self._inference: Any = None  # of calls with few steps
-        if self.groups == 1:
+        self._views: bool = self.groups == self.dilation == 1  # windows lie in the memory of x
+        self._inference: Any = None  # of calls with few steps, where windows cost nothing
+        if self._views:
             self._inference = passes.inference(self._weights, 1, 1, self.batch_first, self.dtype)
         # The features that each group reads, and those that it writes
         self._slices = [(slice(g * I, g * I + I), slice(g * O, g * O + O)) for g in range(self.groups)]
@@ -150,7 +151,7 @@ class Convolution(Layer):
         if not steps * N:  # nothing is read, and x may be shorter than a window
             return np.empty((steps, N, K), self.dtype)
         row, step = T * I * size, I * size  # bytes; views are made by ndarray, as as_strided takes 3 us
-        if d == 1 and self.groups == 1:
+        if self._views:
             return np.ndarray((steps, N, K), self.dtype, x, 0, (stride * step, row, size))
         shape, strides = (steps, N, k, read.stop - read.start), (stride * step, row, d * step, size)
         windows = np.ndarray(shape, self.dtype, x, read.start * size, strides)
