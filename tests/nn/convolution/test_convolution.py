@@ -157,6 +157,21 @@ def test_threads_that_find_a_written_parameter_at_once(rng, groups):
                     assert_same_bits(y, expected)
 
 
+def test_unwritten_parameters_are_not_even_compared(rng):
+    """As nobody has been given them; while somebody has one, they are."""
+    layer, x = fr.Conv1d(3, 6, 2, seed=0), rng.standard_normal((4, 2, 3)).astype(np.float32)
+    for _ in range(2):
+        layer(x)
+    stamp = layer._arrays.stamp()
+    layer(x)
+    assert layer._arrays.stamp() == stamp >= 0
+    weight = layer.params["weight"]
+    assert layer._arrays.stamp() == -1
+    layer(x)
+    del weight
+    assert layer._arrays.stamp() > stamp + 1
+
+
 def test_a_nan_is_followed_too(rng):
     """It differs from itself."""
     layer, x = fr.Conv1d(3, 6, 2, seed=0), rng.standard_normal((5, 2, 3)).astype(np.float32)

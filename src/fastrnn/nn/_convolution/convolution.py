@@ -63,6 +63,7 @@ class Convolution(Layer):
         # The features that each group reads, and those that it writes
         self._slices = [(slice(g * I, g * I + I), slice(g * O, g * O + O)) for g in range(self.groups)]
         self._laid_out: list[tuple[str, bytearray]] = []  # the parameters of which the matrices are made
+        self._stamp = -1  # of the parameters at the latest comparison
 
     @property
     def span(self) -> int:
@@ -95,9 +96,15 @@ class Convolution(Layer):
 
     def _refresh(self) -> None:
         """Write the matrices anew if a parameter was written."""
+        stamp = self._arrays.stamp()
+        if stamp == self._stamp != -1:
+            return
         # A bytearray compares itself with the bytes of any array, several times faster than NumPy compares numbers
         if not self._laid_out or [name for name, copy in self._laid_out if copy != self._arrays[name]]:
             self._lay_out()
+        elif stamp != -1:
+            stamp += len(self._laid_out)  # given out for this comparison
+        self._stamp = stamp
 
     def _lay_out(self) -> None:
         """Write the matrices. Several threads may do so at once, and write the same."""
