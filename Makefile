@@ -50,7 +50,7 @@ torch: venv ## add the PyTorch that the tests were checked against, with which t
 demo: $(VENV)/.demo ## train a small character LSTM and let it write
 	$(VENV)/bin/python examples/language_model.py $(ARGS)
 
-examples: $(VENV)/.examples ## run every example and say what each showed (ARGS="steep digits": these)
+examples: $(VENV)/.examples $(VENV)/.silero ## run every example and say what each showed (ARGS="steep digits": these)
 	$(VENV)/bin/python tests/run_examples.py $(ARGS)
 
 test: venv ## the quick tests, with the examples in the docstrings: three to six minutes on two cores
@@ -120,7 +120,7 @@ docs: $(VENV)/.docs venv ## build the site into build/docs, and say how to open 
 	$(VENV)/bin/sphinx-build -E -W --keep-going -q docs build/docs $(ARGS)
 	@echo "The site: file://$(abspath build/docs/index.html)"
 
-gallery: $(VENV)/.examples ## run the examples and keep in docs/gallery what they print and draw
+gallery: $(VENV)/.examples $(VENV)/.silero ## run the examples and keep in docs/gallery what they print and draw
 	$(VENV)/bin/python docs/_ext/gallery.py $(ARGS)
 
 # By hand: cmake -S . -B build/lib -DFASTRNN_MODULE=OFF && cmake --build build/lib && cmake --install build/lib
@@ -191,6 +191,11 @@ $(VENV)/.tools: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.dev $(VENV)/.release: $(VENV)/.%: pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/pip install -q $(call requirements,["project"]["optional-dependencies"]["$*"])
+	touch $@
+
+# The weights of examples/silero.py: a package that requires PyTorch, which the example does not.
+$(VENV)/.silero: $(VENV)/.examples
+	$(VENV)/bin/pip install -q --no-deps silero-vad==6.2.3
 	touch $@
 
 # .test, .demo, .examples, .bench or .docs: the package with that extra. The time of the stamp is the build's beginning:

@@ -3,8 +3,10 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 # ---- the header: one file, with the version and the cells ----
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS csrc/fastrnn.h csrc/cells.h pyproject.toml)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS csrc/fastrnn.h csrc/losses.h csrc/cells.h pyproject.toml)
 file(READ csrc/fastrnn.h header)
+file(READ csrc/losses.h losses)
+string(REPLACE "#include \"losses.h\"\n" "${losses}" header "${header}")
 file(STRINGS csrc/cells.h rows REGEX "^CELL\\(")
 list(TRANSFORM rows REPLACE "^CELL\\(([A-Z0-9_]+),.*" "    FR_\\1,")
 list(JOIN rows "\n" rows)

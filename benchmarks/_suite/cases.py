@@ -64,7 +64,17 @@ class Case:
     @property
     def streaming(self) -> bool:
         """Whether a call is a single step that carries its state over to the next call."""
-        return self.group == "streaming"
+        return self.group == "streaming" or self.concurrent
+
+    @property
+    def concurrent(self) -> bool:
+        """Whether the rows are streams of their own, all of which take a step in a call."""
+        return self.group in ("streams-pooled", "streams-each")
+
+    @property
+    def each(self) -> bool:
+        """Whether the streams take their steps one after another, rather than together."""
+        return self.group == "streams-each"
 
     @property
     def gates(self) -> int:

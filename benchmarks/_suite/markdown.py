@@ -22,6 +22,8 @@ GROUP_TITLES = {
     "deepbench": "DeepBench shapes (I = H; GRU with 50 or 100 of its 1500 steps; here with the input projection)",
     "speech": "Speech and translation (RNN-T prediction, RNN-T encoder, small GNMT twice)",
     "streaming": "Streaming: one step per call, carrying the state",
+    "streams-pooled": "Concurrent streams, a step of all of them in one call: a `StreamPool`, or one batch",
+    "streams-each": "Concurrent streams, a call for the step of each",
     "scaling-T": "Scaling with T",
     "scaling-N": "Scaling with N",
     "scaling-H": "Scaling with H = I",
@@ -118,6 +120,21 @@ def ragged_cost(rows: Sequence[Row]) -> list[list[str]]:
     return lines
 
 
+def concurrent_table(rows: Sequence[Row]) -> list[str]:
+    """Steps per second of all concurrent streams, and the latency, by who runs them and how; [] without such cases."""
+    figures: dict[tuple[str, int, int], dict[str, str]] = {}
+    for row in rows:
+        if row["group"].startswith("streams-"):
+            found = figures.setdefault((row["cell"], row["threads"], row["N"]), {})
+            for name, peer in row["peers"].items():
+                if "p99_seconds" in peer:
+                    rate, latency = row["N"] / peer["median_seconds"], format_duration(peer["p99_seconds"])
+                    found[f"{name}, {row['group'].removeprefix('streams-')}"] = f"{rate / 1e3:.0f} k/s, {latency}"
+    names = list(dict.fromkeys(name for found in figures.values() for name in found))
+    lines = [[*key, *(found.get(name, "–") for name in names)] for key, found in figures.items()]
+    return make_table(["cell", "threads", "streams", *names], lines) if lines else []
+
+
 def disturbed_cases(rows: Sequence[Row]) -> list[str]:
     """Names of the cases during which other processes used the machine."""
     return [row["name"] for row in rows if (row["elsewhere_cores"] or 0) > NOISE]
@@ -199,6 +216,12 @@ def markdown(document: dict[str, Any]) -> str:
         if group == "ragged" and (lines := ragged_cost(rows)):
             out += ["Time per row and step, relative to the dense batch:", ""]
             out += make_table(["case", "ragged / dense"], lines)
+    if lines := concurrent_table(rows):
+        out += ["## Concurrent streams", ""]
+        out += [
+            "Steps per second of all streams, and how long a stream waits for its output if all have input at once:"
+        ]
+        out += ["the 99th percentile of a call in which each takes a step.", "", *lines]
     if document["contracts"]:
         out += ["## Apart from throughput", ""]
         out += make_table(["contract", "case", "result"], contract_lines(document["contracts"]))

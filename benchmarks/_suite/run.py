@@ -44,11 +44,12 @@ QUICK = Settings(rounds=5, block=0.015)
 
 
 def summarize(rounds: Samples) -> Figures:
-    """Median, 95th percentile and minimum of all samples, and how many there are."""
+    """Median, 95th and 99th percentile and minimum of all samples, and how many there are."""
     samples = [sample for block in rounds.values() for sample in block]
     return {
         "median_seconds": statistics.median(samples),
         "p95_seconds": percentile(samples, 95),
+        "p99_seconds": percentile(samples, 99),
         "best_seconds": min(samples),
         "samples": len(samples),
         "rounds": len(rounds),

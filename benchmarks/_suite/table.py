@@ -39,6 +39,8 @@ DEEPBENCH_INFERENCE = [
 ]
 SPEECH: list[Shape] = [(1, 64, 320, 320), (64, 16, 240, 1024), (50, 64, 256, 256), (50, 64, 512, 512)]
 STREAMING = [8, 16, 32, 64, 128, 256, 512]  # H
+STREAMS = [1, 8, 64, 512]  # N
+STREAM_SIZE = 128  # H = I
 SCALING: dict[str, list[Shape]] = {
     "scaling-T": [(T, 1, 64, 64) for T in (1, 3, 10, 30, 100, 300, 1000)],
     "scaling-N": [(50, N, 256, 256) for N in (1, 2, 4, 8, 16, 32, 64, 128, 256)],
@@ -47,9 +49,11 @@ SCALING: dict[str, list[Shape]] = {
 THREAD_SCALING: Shape = (50, 64, 256, 256)
 
 # Groups that only some peers take part in. A dense batch with as many rows and steps as a ragged one shows only what
-# raggedness costs fastrnn.
+# raggedness costs fastrnn. Stream by stream, peers
+# without a pool of their own differ by what a call costs, which the streaming cases show.
 ONLY_PEERS = {
     "ragged-dense": {"fastrnn", "numpy"},
+    "streams-each": {"fastrnn", "onnxruntime"},
     **{f"scaling-{size}": {"fastrnn", "torch"} for size in ("T", "N", "H", "threads")},
 }
 
@@ -78,6 +82,17 @@ def make_ragged(shapes: Sequence[Shape], threads: int) -> list[Case]:
 def make_streams(sizes: Sequence[int], threads: int) -> list[Case]:
     """Streams of an LSTM and a GRU for each hidden size."""
     return [Case("streaming", cell, 1, 1, H, H, threads=threads) for H in sizes for cell in ("lstm", "gru")]
+
+
+def make_concurrent(counts: Sequence[int], threads: int) -> list[Case]:
+    """Concurrent streams of an LSTM and a GRU for each number of them: in one call, and in one call each."""
+    groups = "streams-pooled", "streams-each"
+    return [
+        Case(group, cell, 1, N, STREAM_SIZE, STREAM_SIZE, threads=threads)
+        for group in groups
+        for cell in ("lstm", "gru")
+        for N in counts
+    ]
 
 
 def make_quick_table(threads: int) -> list[Case]:
@@ -112,6 +127,7 @@ def make_table(threads: Sequence[int]) -> list[Case]:
         for L in (2, 4):
             cases += make_cases("stacks", ("lstm",), [STACK], L=L, threads=n)
         cases += make_streams(STREAMING, n)
+        cases += make_concurrent(STREAMS, n)
     for training, rows in ((True, DEEPBENCH_TRAINING), (False, DEEPBENCH_INFERENCE)):
         cases += [Case("deepbench", cell, T, N, H, H, training=training, threads=most) for cell, H, N, T in rows]
     cases += make_cases("speech", ("lstm",), SPEECH, threads=most)

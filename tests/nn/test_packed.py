@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+from support.every_layer import LAYERS
 from support.layers import argument_refused, assert_same_bits
 from support.recurrent import RECURRENT_CELLS, as_tuple, make_layer, random_state
 
@@ -153,6 +154,36 @@ def test_arguments_that_do_not_go_with_them(sequences):
 def test_sequences_that_cannot_be_packed(sequences, error, words):
     with argument_refused(error, "sequences", *words):
         fr.pack_sequence(sequences)
+
+
+ALONE = [
+    name
+    for name, (make, x) in LAYERS.items()
+    if not isinstance(x, tuple) and not (layer := make(dtype=np.float32, seed=0)).stateful and not layer.children()
+]
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_a_layer_without_a_state_asks_for_the_array(name):
+    """Which it reads as it is, where it treats all steps alike."""
+    make, x = LAYERS[name]
+    layer = make(dtype=np.float32, seed=0)
+    kind = np.intp if layer.reads_tokens else np.float32
+    packed = fr.pack_sequence([x[:2, 0].astype(kind), x[:, 1].astype(kind)])
+    argument = "tokens" if layer.reads_tokens else "x"
+    for method in (layer, layer.forward):
+        with argument_refused(TypeError, argument, "got a packed sequence", f"use {argument}.data"):
+            method(packed)
+    if layer.keeps_axes:
+        assert len(layer(packed.data)) == 7
+
+
+def test_a_single_token_is_no_array_either():
+    """Though NumPy makes one of its four parts, all (1,)."""
+    one = fr.pack_sequence([np.array([1])])
+    assert np.asarray(one).shape == (4, 1)
+    with argument_refused(TypeError, "tokens", "use tokens.data"):
+        fr.Embedding(5, 3)(one)
 
 
 def test_the_rows_are_those_of_the_engine(sequences):

@@ -40,7 +40,8 @@ class FastrnnPeer(Peer):
     def prepare(self, case: Case, data: CaseData) -> Calls:
         layer, x, dy, lengths = make_layer(case, data["params"]), data["x"], data["dy"], data["lengths"]
         if case.streaming:
-            return prepare_stream(layer, x[0])
+            prepare = prepare_each if case.each else prepare_pool if case.concurrent else prepare_stream
+            return prepare(layer, x[0])
         if not case.training:
             return lambda: layer(x, lengths=lengths), lambda: {"y": layer(x, lengths=lengths)[0]}
         weights = [array for name, array in layer.params.items() if name.startswith("weight")]
@@ -73,3 +74,37 @@ def prepare_stream(layer: fr.RNN | fr.LSTM | fr.GRU, x: NDArray[Any]) -> Calls:
         return {"y": y[None].copy()}
 
     return lambda: stream.step(x, out=y), outputs
+
+
+def prepare_pool(layer: fr.RNN | fr.LSTM | fr.GRU, x: NDArray[Any]) -> Calls:
+    """Steps of all streams of a pool on x (N, I)."""
+    pool = fr.StreamPool(layer, len(x))
+    keys = [pool.open() for _ in x]
+
+    def outputs() -> Outputs:
+        for key in keys:
+            pool.close(key)
+        keys[:] = [pool.open() for _ in x]
+        return {"y": [pool.step_rows(keys, x) for _ in range(3)][-1][None]}
+
+    return lambda: pool.step_rows(keys, x), outputs
+
+
+def prepare_each(layer: fr.RNN | fr.LSTM | fr.GRU, x: NDArray[Any]) -> Calls:
+    """Steps of a stream for each row of x (N, I), one after another, written into an array allocated beforehand."""
+    y = np.empty((len(x), layer.hidden_size), layer.dtype)
+    streams = [layer.stream() for _ in x]
+    steps = [(stream.step, row, out) for stream, row, out in zip(streams, x, y, strict=True)]
+
+    def call() -> None:
+        for step, row, out in steps:
+            step(row, out=out)
+
+    def outputs() -> Outputs:
+        for stream in streams:
+            stream.reset()
+        for _ in range(3):
+            call()
+        return {"y": y[None].copy()}
+
+    return call, outputs

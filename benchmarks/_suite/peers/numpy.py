@@ -75,7 +75,7 @@ def backward(case: Case, data: CaseData, y: Array, tapes: dict[str, Any]) -> Out
 
 def prepare_stream(case: Case, data: CaseData) -> Calls:
     """Single steps that carry the state."""
-    zero = np.zeros((1, case.H), case.dtype)
+    zero = np.zeros((case.N, case.H), case.dtype)
     initial = [zero, zero if case.cell == "lstm" else None]
     state = list(initial)
 

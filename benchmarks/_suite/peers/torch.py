@@ -75,7 +75,7 @@ class TorchPeer(Peer):
 
 
 def prepare_stream(module: Any, x: Any) -> Calls:
-    """Single steps on x (1, 1, I) that carry the state."""
+    """Single steps on x (1, N, I) that carry the state."""
     state: list[Any] = [None]
 
     def call() -> Any:

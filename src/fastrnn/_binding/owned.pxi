@@ -89,6 +89,22 @@ cdef class Arrays:
         """The shape of each array, by name."""
         return {name: (<Slot>slot).array.shape for name, slot in self.slots.items()}
 
+    def stamp(self):
+        """How often arrays have been given out; -1 while something else refers to one, and may write it.
+
+        Between two equal stamps of at least 0 nothing has been written.
+        """
+        cdef Slot slot
+        cdef Py_ssize_t times = 0
+        for each in self.slots.values():  # counted before references are: see `__getitem__`
+            slot = each
+            times += slot.given
+        for each in self.slots.values():
+            slot = each
+            if slot.referred_to_elsewhere() or getweakrefcount(slot.array):
+                return -1
+        return times
+
     def damaged(self):
         """None, or the name of an array that has not the shape, dtype and order of at first or cannot be written, and
         what is wrong with it.

@@ -30,6 +30,9 @@ def as_array(name: str, value: Any, expected: str = "an array") -> Array:
     if type(value) is np.ndarray:
         return value
     check_no_results(name, value, expected, ndim=3)  # of one step, y and a state h make an array of 4 axes
+    if is_packed(value):  # the four arrays of one step make an array, too
+        words = f"expected {expected}, got a packed sequence; where all steps are treated alike, use {name}.data"
+        raise TypeError(f"{name}: {words}")
     try:
         if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
             return np.from_dlpack(value)
@@ -44,6 +47,11 @@ def as_array(name: str, value: Any, expected: str = "an array") -> Array:
     if array.dtype == object and not hasattr(value, "dtype"):
         raise TypeError(f"{name}: expected {expected}, got {'None' if value is None else type(value).__name__}")
     return array
+
+
+def is_packed(value: Any) -> bool:
+    """Whether `value` is a packed sequence, ours or PyTorch's."""
+    return hasattr(value, "batch_sizes") and hasattr(value, "data")
 
 
 def check_no_results(name: str, value: Any, expected: str, ndim: int = 1) -> None:

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._engine.arguments import Array, as_floats
-from ._packed import is_packed
+from .._engine.arguments import Array, as_floats, is_packed
 from ._parameters import Joined, NamedArrays, Parameters
 from ._parametrized import Parametrized
 from ._printed import Printed

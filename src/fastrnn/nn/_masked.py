@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._engine.arguments import Array, as_array
+from .._engine.arguments import Array, as_array, is_packed
 from .._engine.ragged import Rows, as_lengths, length_mask
-from ._packed import Packing, is_packed, opened
+from ._packed import Packing, opened
 
 
 class Kept(NamedTuple):

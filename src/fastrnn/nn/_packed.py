@@ -93,11 +93,6 @@ def pack_sequence(sequences: Sequence[ArrayLike]) -> PackedSequence:
     return PackedSequence(data, np.diff(starts), order, np.argsort(order))
 
 
-def is_packed(x: Any) -> bool:
-    """Whether x is a packed sequence, ours or PyTorch's."""
-    return hasattr(x, "batch_sizes") and hasattr(x, "data")
-
-
 class Packing(NamedTuple):
     """How a layer's output is packed: as its input was. The counterpart of `Kept`."""
 

@@ -17,6 +17,15 @@ def test_operations_match_a_count_by_hand():
     assert Case("x", "rnn_tanh", 1, 1, 1, 1).flop == 4
 
 
+def test_concurrent_streams_are_streams():
+    """One row each, which take their steps together or one after another."""
+    for group, each in (("streams-pooled", False), ("streams-each", True)):
+        case = Case(group, "gru", 1, 8, 7, 5)
+        assert case.streaming and case.concurrent and case.each == each
+    case = Case("streaming", "gru", 1, 1, 7, 5)
+    assert case.streaming and not case.concurrent and not case.each
+
+
 def test_a_ragged_case_counts_its_lengths():
     """In the operations, in the rows that run, and in the gradient that is passed in."""
     case = Case("ragged", "lstm", 9, 6, 3, 4, ragged=True)

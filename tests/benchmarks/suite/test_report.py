@@ -10,7 +10,7 @@ import pytest
 from support.bench_data import SMALL
 
 from fastrnn.benchmarks._suite import report, run
-from fastrnn.benchmarks._suite.markdown import disturbed_cases, markdown
+from fastrnn.benchmarks._suite.markdown import concurrent_table, disturbed_cases, markdown
 
 
 def test_a_document_has_every_figure(small_run):
@@ -49,6 +49,22 @@ def test_the_committed_report_is_made_from_the_committed_results():
         pytest.skip("results are only in the repository")
     document = json.loads((folder / "RESULTS.json").read_text())
     assert markdown(document) == (folder / "RESULTS.md").read_text()
+
+
+def test_concurrent_streams_have_a_table_of_rates_and_latencies(small_run):
+    """By cell, threads and number of streams: steps of all streams per second, and the slowest of a hundred calls."""
+    figures = {"median_seconds": 4e-5, "p95_seconds": 5e-5, "p99_seconds": 6e-5, "gflops": 1.0, "roof_fraction": 0.5}
+    rows = []
+    for group, scale in (("streams-pooled", 1), ("streams-each", 10)):
+        row = copy.deepcopy(small_run["results"][0]) | {"group": group, "cell": "gru", "N": 8}
+        ours = {name: value * scale for name, value in figures.items()}
+        rows.append(row | {"peers": {"fastrnn": ours, "onnxruntime": {"error": "died"}}})
+    head, _, line, *_ = concurrent_table(rows)
+    assert head == "| cell | threads | streams | fastrnn, pooled | fastrnn, each |"
+    assert line == "| gru | 1 | 8 | 200 k/s, 60 µs | 20 k/s, 600 µs |"
+    text = markdown(small_run | {"results": rows})
+    assert line in text and text.count("## Concurrent streams") == 3
+    assert concurrent_table(small_run["results"]) == [] and "Concurrent" not in markdown(small_run)
 
 
 def test_a_disturbed_case_is_named(small_run):

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Convolutions against PyTorch and against sums in plain Python; options that do not fit."""
 
+import copy
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
-from support.layers import argument_refused
+from support.layers import argument_refused, assert_same_bits
+from support.parameter_writes import WRITES
 from support.tolerance import assert_close
 
 import fastrnn as fr
@@ -48,6 +53,16 @@ def test_the_equation(isa, rng, options, steps):
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_a_batch_without_rows(options):
+    """Is as empty as its result, and its gradient."""
+    layer = fr.Conv1d(6, 12, **options, seed=0)
+    x = np.zeros((19, 0, 6), np.float32)
+    y, tape = layer.forward(x)
+    assert layer(x).shape == y.shape == (layer.steps_after(19), 0, 12)
+    assert layer.backward(tape, y).shape == x.shape
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_values_and_gradients_of_pytorch(rng, options):
     torch = pytest.importorskip("torch")
     layer, theirs = fr.Conv1d(6, 12, **options, seed=0), torch.nn.Conv1d(6, 12, **options)
@@ -85,6 +100,20 @@ def test_bad_options(arguments, name, words):
         fr.Conv1d(*sizes, **options)
 
 
+@pytest.mark.parametrize("kind", [fr.Conv1d, fr.CausalConv1d])
+@pytest.mark.parametrize("groups", [1, 3])
+def test_few_steps_have_the_bits_of_many_and_of_training(isa, rng, kind, groups):
+    """Though a call of few takes a shorter way; and x is never written, nor kept by a call."""
+    layer = kind(6, 9, 3, groups=groups, seed=0)
+    many = rng.standard_normal((6000, 3, 6)).astype(np.float32)  # more elements than the shorter way takes
+    many.flags.writeable = False
+    first = lambda result: result[0] if isinstance(result, tuple) else result  # noqa: E731
+    y, few = first(layer(many)), first(layer(many[:10]))
+    assert_same_bits(few, y[: len(few)])
+    assert_same_bits(first(layer.forward(many[:10])), few)
+    assert_same_bits(first(layer(many[:10, 1])), few[:, 1])
+
+
 def test_changed_parameters_are_used(rng):
     layer, x = fr.Conv1d(3, 4, 2, seed=0), rng.standard_normal((5, 2, 3)).astype(np.float32)
     before = layer(x)
@@ -92,3 +121,81 @@ def test_changed_parameters_are_used(rng):
     assert_close(layer(x), before + 1, np.float32, terms=6, steps=1)
     layer.params["weight"].fill(0)
     np.testing.assert_array_equal(layer(x), np.broadcast_to(layer.params["bias"], before.shape))
+
+
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("name", ["weight", "bias"])
+@pytest.mark.parametrize("groups", [1, 3])
+def test_parameters_are_followed_however_they_are_written(rng, write, name, groups):
+    layer = fr.Conv1d(3, 6, 2, groups=groups, seed=0)
+    x = rng.standard_normal((4, 2, 3)).astype(np.float32)
+    for _ in range(2):  # the second time, packed weights exist and are unchanged
+        before = layer(x)
+        write(layer, name)
+        after, fresh = layer(x), copy.deepcopy(layer)
+        assert (after != before).any()
+        assert_same_bits(after, fresh(x))
+        assert_same_bits(*(model.backward(model.forward(x)[1], after) for model in (layer, fresh)))
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+def test_threads_that_find_a_written_parameter_at_once(rng, groups):
+    """Each has the bits of one alone."""
+    layer, x = fr.Conv1d(3, 6, 2, groups=groups, seed=0), rng.standard_normal((40, 2, 3)).astype(np.float32)
+    barrier = threading.Barrier(4)
+
+    def call(_):
+        barrier.wait()
+        return [layer(x) for _ in range(3)]
+
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(30):
+            layer.params["weight"] = rng.standard_normal(layer.params["weight"].shape).astype(np.float32)
+            expected = copy.deepcopy(layer)(x)
+            for ys in threads.map(call, range(4)):
+                for y in ys:
+                    assert_same_bits(y, expected)
+
+
+def test_unwritten_parameters_are_not_even_compared(rng):
+    """As nobody has been given them; while somebody has one, they are."""
+    layer, x = fr.Conv1d(3, 6, 2, seed=0), rng.standard_normal((4, 2, 3)).astype(np.float32)
+    for _ in range(2):
+        layer(x)
+    stamp = layer._arrays.stamp()
+    layer(x)
+    assert layer._arrays.stamp() == stamp >= 0
+    weight = layer.params["weight"]
+    assert layer._arrays.stamp() == -1
+    layer(x)
+    del weight
+    assert layer._arrays.stamp() > stamp + 1
+
+
+def test_a_nan_is_followed_too(rng):
+    """It differs from itself."""
+    layer, x = fr.Conv1d(3, 6, 2, seed=0), rng.standard_normal((5, 2, 3)).astype(np.float32)
+    for value, found in ((np.nan, True), (np.nan, True), (0, False)):
+        layer.params["weight"][0, 0, 0] = value
+        y = layer(x)
+        assert np.isnan(y[..., 0]).all() == found and not np.isnan(y[..., 1:]).any()
+
+
+def test_a_parameter_that_was_resized_by_force_is_named():
+    layer, x = fr.Conv1d(3, 6, 2, seed=0), np.ones((5, 3), np.float32)
+    layer(x)
+    weight = layer.params["weight"]
+    weight.resize((6, 3, 1), refcheck=False)
+    with argument_refused(ValueError, "params", "expected a C-ordered (6, 3, 2) of float32"):
+        layer(x)
+
+
+def test_a_backward_pass_has_the_weights_of_its_forward_pass(rng):
+    """Whatever was written, and called, in between."""
+    layer, x = fr.Conv1d(3, 4, 2, seed=0), rng.standard_normal((5, 2, 3)).astype(np.float32)
+    y, tape = layer.forward(x)
+    expected = layer.backward(tape, np.ones_like(y))
+    _, tape = layer.forward(x)
+    layer.params["weight"] *= 2
+    layer(x)
+    assert_same_bits(layer.backward(tape, np.ones_like(y)), expected)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..._engine.arguments import Array, as_floats
 from ..._engine.layout import Layout, as_sequence
-from ..._engine.ragged import as_lengths, length_mask
+from ..._engine.ragged import as_lengths
 from .._stateful import StatefulLayer
 from .._tape import Tape, open_tape
 from .convolution import Convolution
@@ -65,19 +65,16 @@ class CausalConv1d(Convolution, StatefulLayer[NDArray[Any]]):
 
     def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, Any, Any]:
         x, layout = as_sequence("x", x, self.in_channels, self.dtype, self.batch_first)
-        (T, N, I), before = x.shape, self.span - 1
+        (T, N, _), before = x.shape, self.span - 1
         rows = np.arange(N)[:, None]
-        padded = np.zeros((N, before + T, I), self.dtype)
-        padded[:, :before] = self._states("state", state, N, layout).swapaxes(0, 1)
-        padded[:, before:] = x.swapaxes(0, 1)
         ends = np.full(N, T)
         if lengths is not None:
             ends = lengths = as_lengths(lengths, T, N)
-            padded[:, before:][~length_mask(lengths, T).T] = 0
+        padded = self.padded(x, before, 0, lengths, keep=True)
+        padded[:, :before] = self._states("state", state, N, layout).swapaxes(0, 1)
         last = rows, ends[:, None] + np.arange(before)  # the places of the final state
         final = np.ascontiguousarray(padded[last].swapaxes(0, 1))
-        y = np.empty(layout.shape(T, N, self.out_channels), self.dtype)
-        saved = self.convolve(padded, layout.time_major(y), 1, lengths, training)
+        y, saved = self.convolve(padded, layout, T, 1, lengths, training)
         return y, final if layout.batched else final[:, 0], (layout, x.shape, last, saved)
 
     def _backward(self, saved: Any, dy: Array, dstate: Array, extras: dict[str, float]) -> tuple[Array, Any]:

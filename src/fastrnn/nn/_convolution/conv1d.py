@@ -58,28 +58,26 @@ class Conv1d(Convolution):
         return self.axes_in or axes
 
     def _after(self, steps: Any) -> Any:
-        """How many steps y has, given those of x: numbers, or arrays of them."""
-        windows = (np.asarray(steps) + 2 * self.padding - self.span) // self.stride + 1
-        return np.where(np.asarray(steps) > 0, np.maximum(windows, 0), 0)
+        """How many steps y has, given those of x: a number, or an array of them."""
+        windows = (steps + 2 * self.padding - self.span) // self.stride + 1
+        return windows * ((windows > 0) & (steps > 0))
 
     def steps_after(self, steps: int | None) -> int | None:
-        return None if steps is None else int(self._after(steps))
+        return None if steps is None else self._after(steps)
 
     def lengths_after(self, lengths: Any) -> Any:
-        return None if lengths is None else self._after(lengths)
+        return None if lengths is None else self._after(np.asarray(lengths))
 
     def _forward(self, x: ArrayLike, lengths: ArrayLike | None, training: bool) -> tuple[Array, Any]:
         x, layout = as_sequence("x", x, self.in_channels, self.dtype, self.batch_first)
-        (T, N, I), p = x.shape, self.padding
-        padded = np.zeros((N, T + 2 * p, I), self.dtype)
-        padded[:, p : p + T] = x.swapaxes(0, 1)
+        T, N, _ = x.shape
+        after = None
         if lengths is not None:
             lengths = as_lengths(lengths, T, N)
-            padded[:, p : p + T][~length_mask(lengths, T).T] = 0
-        y = np.empty(layout.shape(int(self._after(T)), N, self.out_channels), self.dtype)
-        out = layout.time_major(y)
-        after = None if lengths is None else self._after(lengths).astype(np.intp)
-        return y, (layout, x.shape, lengths, self.convolve(padded, out, self.stride, after, training))
+            after = self._after(lengths)
+        padded = self.padded(x, self.padding, self.padding, lengths, training)
+        y, saved = self.convolve(padded, layout, self._after(T), self.stride, after, training)
+        return y, (layout, x.shape, lengths, saved)
 
     def __call__(self, x: ArrayLike, lengths: ArrayLike | None = None) -> Array:
         """Inference.

@@ -157,9 +157,7 @@ class StreamPool:
             As `step`.
         """
         with self._lock:
-            slots = np.array([self._slot(key) for key in keys], np.intp)
-            if len(np.unique(slots)) != len(slots):
-                raise ValueError(f"keys: expected different ones, got {[*keys]}")
+            slots = self._different(keys)
             x = as_array("x", x) if self._model.reads_tokens else as_floats("x", x, self._model.dtype)
             if x.ndim == 0 or len(x) != len(slots):
                 raise ValueError(f"x: expected a row for each of {len(slots)} keys, got shape {x.shape}")
@@ -169,6 +167,17 @@ class StreamPool:
         """The state of a stream, for a batch of one, in the form that the model's calls take and return: a copy."""
         with self._lock:
             return select_rows(self._stream.state, np.array([self._slot(key)]))
+
+    def _different(self, keys: Iterable[int]) -> Array:
+        """The slots of different keys. A loop in Python would take as long as the step of a small model."""
+        keys = list(keys)
+        try:
+            slots = [*map(self._slots.__getitem__, keys)]
+        except (KeyError, TypeError):
+            slots = [*map(self._slot, keys)]
+        if len(set(slots)) != len(slots):
+            raise ValueError(f"keys: expected different ones, got {keys}")
+        return np.array(slots, np.intp)
 
     def _slot(self, key: int) -> int:
         try:

@@ -29,25 +29,26 @@ class StatelessStream(StreamBase):
         return [self]
 
     def step(self, x: ArrayLike, out: Array | None = None) -> Array:
-        plain = isinstance(x, list | tuple | int | float)  # numbers without a dtype, which the layer converts
-        y = self._layer([x] if plain else as_array("x", x)[None])[0]  # a sequence of one step
-        self._check("x", np.shape(x), y.shape[:-1])
+        if type(x) is not np.ndarray:  # numbers without a dtype are for the layer to convert
+            x = x if isinstance(x, list | tuple | int | float) else as_array("x", x)
+        y = self._layer(x[None] if isinstance(x, np.ndarray) else [x])[0]  # a sequence of one step
+        self._check("x", x, y.shape[:-1])
         return written(y, out)
 
     def steps(self, block: ArrayLike, out: Array | None = None, resets: ArrayLike | None = None) -> Array:
         if resets is not None:
             return self._steps_between(resets, block, out)
         y = self._layer(block)
-        self._check("block", np.shape(block), y.shape[1:-1])
+        self._check("block", block, y.shape[1:-1])
         return written(y, out)
 
     def _step_rows(self, x: Array, rows: Array) -> Array:
         return self._layer(x[None])[0]
 
-    def _check(self, name: str, shape: tuple[int, ...], positions: tuple[int, ...]) -> None:
+    def _check(self, name: str, x: ArrayLike, positions: tuple[int, ...]) -> None:
         """Raise ValueError unless there is a position for each row of the batch."""
         if positions != (self.batch,) and not (self.batch == 1 and positions == ()):
-            raise ValueError(f"{name}: expected a batch of {self.batch}, got shape {shape}")
+            raise ValueError(f"{name}: expected a batch of {self.batch}, got shape {np.shape(x)}")
 
     @property
     def state(self) -> None:

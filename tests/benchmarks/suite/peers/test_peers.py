@@ -13,11 +13,14 @@ from fastrnn.benchmarks._suite.cases import make_data
 from fastrnn.benchmarks._suite.peers import onnx_model
 from fastrnn.benchmarks._suite.peers.fastrnn import FastrnnPeer
 from fastrnn.benchmarks._suite.peers.numpy import NumpyPeer
+from fastrnn.benchmarks._suite.table import ONLY_PEERS
 from fastrnn.benchmarks._suite.worker import find_difference
+
+STREAMS = [Case("streaming", "lstm", 1, 1, 3, 5), Case("streams-pooled", "lstm", 1, 4, 3, 5)]
 
 
 @pytest.mark.parametrize(
-    "case", [*SMALL, Case("streaming", "lstm", 1, 1, 3, 5), Case("x", "gru", 4, 2, 3, 5, 2, 2, True)]
+    "case", [*SMALL, *STREAMS, Case("x", "gru", 4, 2, 3, 5, 2, 2, True)], ids=lambda case: case.name
 )
 def test_numpy_agrees_with_fastrnn(case):
     """In every array that is compared."""
@@ -25,6 +28,20 @@ def test_numpy_agrees_with_fastrnn(case):
     ours, theirs = (kind(1).prepare(case, data)[1]() for kind in (FastrnnPeer, NumpyPeer))
     assert find_difference(case, theirs, ours) is None
     assert {"y", "dx", "weight_ih_l0"} <= ours.keys() if case.training else ours.keys() == {"y"}
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_concurrent_streams_have_the_bits_of_one(cell):
+    """In a pool, and each by itself; also after calls that were timed."""
+    expected = None
+    for group in ("streams-pooled", "streams-each"):
+        case = Case(group, cell, 1, 4, 3, 5)
+        call, outputs = FastrnnPeer(1).prepare(case, make_data(case))
+        call()
+        y = outputs()["y"]
+        assert y.shape == (1, 4, 5) and (expected is None or (y == expected).all())
+        expected = y
+        assert (outputs()["y"] == y).all()
 
 
 def test_torch_agrees_with_fastrnn():
@@ -59,13 +76,20 @@ def test_gates_are_in_the_order_of_onnx(operator, letters, onnx):
 
 @pytest.mark.parametrize("peer", ["onnxruntime", "openvino"])
 @pytest.mark.parametrize(
-    "options", [{}, {"D": 2}, {"L": 2}, {"ragged": True}, {"group": "streaming", "T": 1, "N": 1}], ids=str
+    "options",
+    [
+        *({}, {"D": 2}, {"L": 2}, {"ragged": True}, {"group": "streaming", "T": 1, "N": 1}),
+        *({"group": "streams-pooled", "T": 1}, {"group": "streams-each", "T": 1}),
+    ],
+    ids=str,
 )
 @pytest.mark.parametrize("cell", ["lstm", "gru", "gru_reset_before", "rnn_tanh"])
 def test_an_onnx_model_computes_the_same(cell, options, peer):
     """Each kind of model, compared with PyTorch if that is installed and has the cell, else with fastrnn."""
     if peers.missing_packages(peer):
         pytest.skip(f"{peer} is not installed")
+    if peer not in ONLY_PEERS.get(options.get("group", ""), peers.NAMES):
+        pytest.skip(f"{peer} takes no part in this group")
     case = Case(**{"group": "x", "cell": cell, "T": 5, "N": 3, "I": 4, "H": 16} | options)
     data = make_data(case)
     _, theirs = peers.load(peer, 1).prepare(case, data)
