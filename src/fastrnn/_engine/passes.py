@@ -57,15 +57,10 @@ def weights(
     return _core.Weights(cell.code, FLOATS.index(dtype), input_size, hidden_size, arrays, names, update)
 
 
-def fast_path(
-    weights: list[_core.Weights],
-    directions: int,
-    parts: int,
-    batch_first: bool,
-    dtype: np.dtype[Any],
-    grads: Sequence[Sequence[Array | None]],
-) -> _core.Training:
-    """Small calls and training steps of a stack; where it returns None, take the general path.
+def inference(
+    weights: list[_core.Weights], directions: int, parts: int, batch_first: bool, dtype: np.dtype[Any]
+) -> _core.Inference:
+    """Small calls of layers with little overhead; where it returns None, take the general path.
 
     Parameters
     ----------
@@ -75,6 +70,24 @@ def fast_path(
         1 or 2 directions; 1 part of a state (h) or 2 (h, c).
     batch_first : bool
     dtype : dtype
+    """
+    return _core.Inference(weights, directions, parts, batch_first, effective, np.empty, np.ndarray, dtype)
+
+
+def fast_path(
+    weights: list[_core.Weights],
+    directions: int,
+    parts: int,
+    batch_first: bool,
+    dtype: np.dtype[Any],
+    grads: Sequence[Sequence[Array | None]],
+) -> _core.Training:
+    """`inference`, and training steps of a stack.
+
+    Parameters
+    ----------
+    weights, directions, parts, batch_first, dtype
+        As of `inference`.
     grads : sequence of sequences
         The gradients of the four parameter arrays of each layer and direction; None where there is none.
     """
