@@ -4,7 +4,7 @@
 import warnings
 
 import numpy as np
-from fuzz import relations
+from fuzz import relations, row_relations
 from fuzz.problems import PARTS, draw, train, twin
 from fuzz.runner import Attack
 from support.recurrent import as_tuple, run_reference
@@ -12,6 +12,8 @@ from support.regularization import drawn, masked_parameters
 from support.tolerance import assert_close
 
 import fastrnn as fr
+
+RELATIONS = relations.RELATIONS + row_relations.RELATIONS
 
 # What a comparison within tolerances presupposes.
 LARGEST = 8.0  # of the inputs: the gradients of cells that are saturated are differences of nearly equal numbers
@@ -94,6 +96,6 @@ class Layers(Attack):
             with fr.threads(int(rng.integers(1, 9))):
                 self.note(problem)
                 expected = train(problem.of(twin(problem.layer)))
-                for relation in rng.permutation(np.array(relations.RELATIONS, object))[:3]:
+                for relation in rng.permutation(np.array(RELATIONS, object))[:3]:
                     relation(problem, rng, expected)
                 compare_with_reference(problem)

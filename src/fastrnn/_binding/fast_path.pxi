@@ -37,13 +37,18 @@ cdef class Bound:
             stack.desc.n_threads = min(<int>self.threads(), FR_MAX_THREADS)
         return packs
 
+    cdef void *packed(self, Pack pack, fr_pass which) except NULL:
+        """Packing may pay for threads where the call does not."""
+        cdef bint stale = pack.packed[<int>which] is None
+        return pack.packed_for(which, min(<int>self.threads(), FR_MAX_THREADS) if stale else 1)
+
     cdef int run(self, const fr_stack *stack, list packs, fr_forward_args *args) except -1:
         """All steps; fills in the packed weights and the state updates."""
         cdef list raised = []
         cdef int k, code
         cdef Block workspace = workspace_for(packs[0], stack, FR_FORWARD)
         for k in range(self.layers.count):
-            args[k].pack = (<Pack>packs[k]).packed_for(FR_FORWARD, stack.desc.n_threads)
+            args[k].pack = self.packed(packs[k], FR_FORWARD)
             args[k].state_update = (<Weights>self.weights[k]).state_update.c
         with nogil:
             code = fr_stack_forward(stack, args, workspace.at, stop_for_signals, <void *>raised)
@@ -75,7 +80,7 @@ cdef Py_ssize_t SMALL = 1 << 16  # elements of x or y: beyond it, the overhead o
 cdef class Inference(Bound):
     """All layers and directions of a stack, of one cell and H, on one short sequence.
 
-    parts is 1 for a state h, 2 for (h, c). empty, ndarray and dtype are NumPy's.
+    parts is 0 without a state, 1 for a state h, 2 for (h, c). empty, ndarray and dtype are NumPy's.
     """
     cdef bint needs_state  # calls without one are unusual
     cdef object empty, ndarray, dtype
@@ -90,8 +95,9 @@ cdef class Inference(Bound):
         self.parts, self.batch_first = parts, batch_first
         first = self.weights[0]
         self.H = first.desc.H
-        if parts != 1 + bool(first.cell.has_c):
-            raise ValueError(f"parts: expected {1 + bool(first.cell.has_c)} of a state, got {parts}")
+        if parts != bool(first.cell.recurrent) + bool(first.cell.has_c):
+            expected = bool(first.cell.recurrent) + bool(first.cell.has_c)
+            raise ValueError(f"parts: expected {expected} of a state, got {parts}")
         for each in self.weights:
             if ((<Weights>each).desc.cell, (<Weights>each).desc.H) != (first.desc.cell, self.H):
                 raise ValueError(f"layers: expected H={self.H} and the cell of the first, got others")
@@ -157,8 +163,8 @@ cdef class Inference(Bound):
         """h and c of a state, or of its gradient; NULL where there is none, None where it is unusual."""
         cdef Py_ssize_t states = len(self.weights)
         none = hold("state", None, False)
-        if state is None:
-            return none, none
+        if state is None or self.parts == 0:
+            return none, none if state is None else None
         if self.parts == 1:
             return self.initial(state, states, N, ndim), none
         if type(state) is tuple and len(state) == 2:
@@ -181,11 +187,14 @@ cdef class Inference(Bound):
     cdef tuple new_state(self, Small call):
         """Its arrays, and the state as the caller gets it."""
         cdef tuple shape = (len(self.weights), self.H)
+        none = hold("state", None, False)
+        if self.parts == 0:
+            return none, none, None
         if call.batched:
             shape = (len(self.weights), call.N, self.H)
         h = self.empty(shape, self.dtype)
         if self.parts == 1:
-            return self.made(h, shape), hold("state", None, False), h
+            return self.made(h, shape), none, h
         c = self.empty(shape, self.dtype)
         return self.made(h, shape), self.made(c, shape), (h, c)
 

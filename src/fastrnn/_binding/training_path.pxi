@@ -70,7 +70,7 @@ cdef class Training(Inference):
     # -- the tape: where its parts begin, in numbers ------------------------------------------------------------------
 
     cdef Py_ssize_t gates_at(self, Small call, Py_ssize_t k) noexcept:
-        return k * call.T * call.N * ((<Weights>self.weights[0]).cell.S + self.parts - 1) * self.H
+        return k * call.T * call.N * ((<Weights>self.weights[0]).cell.S + (self.parts == 2)) * self.H
 
     cdef Py_ssize_t y_at(self, Small call, Py_ssize_t layer) noexcept:
         return self.gates_at(call, self.layers.count) + layer * call.T * call.N * self.O
@@ -99,7 +99,8 @@ cdef class Training(Inference):
         kept.memory = tape_memory(kept.packs[0], self.state_at(call, 2) * self.itemsize)
         args, R = self.arguments(call), call.T * call.N
         for k in range(count):
-            args[k].gates = self.at(kept, self.gates_at(call, k))
+            if self.parts:  # a cell without memory saves nothing: its gates exist only as gradients
+                args[k].gates = self.at(kept, self.gates_at(call, k))
             if self.parts == 2:
                 args[k].c = self.at(kept, self.gates_at(call, k) + R * (<Weights>self.weights[0]).cell.S * self.H)
             if k < count - D:
@@ -151,7 +152,9 @@ cdef class Training(Inference):
             for which, each in enumerate(four):
                 try:
                     array = hold("grads", each, True)
-                    if which < 2:
+                    if which == 1 and not weights.cell.recurrent:
+                        array.absent("grads")
+                    elif which < 2:
                         array.whole("grads", kind, 2, rows, weights.desc.I if which == 0 else self.H, 0)
                     else:
                         array.whole("grads", kind, 1, rows, 0, 0)
@@ -195,7 +198,7 @@ cdef class Training(Inference):
                 a.y_st, a.y_sn = call.stride(call.y_array, 0), call.stride(call.y_array, 1)
                 a.dy = at_part(dy, k % D * self.H * size)
                 a.dy_st, a.dy_sn = call.stride(dy, 0), call.stride(dy, 1)
-            a.pack = (<Pack>kept.packs[k]).packed_for(FR_BACKWARD, stack.desc.n_threads)
+            a.pack = self.packed(kept.packs[k], FR_BACKWARD)
             a.state_update = (<Weights>self.weights[k]).state_update.c
         cdef Block workspace = workspace_for(kept.packs[0], &stack, FR_BACKWARD)
         with nogil:

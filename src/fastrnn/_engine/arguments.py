@@ -57,7 +57,8 @@ def is_packed(value: Any) -> bool:
 def check_no_results(name: str, value: Any, expected: str, ndim: int = 1) -> None:
     """Raise TypeError for the tuple (y, state) or (y, state, tape) of a layer, with y of at least `ndim` axes."""
     if isinstance(value, tuple) and len(value) in (2, 3) and getattr(value[0], "ndim", 0) >= ndim:
-        parts = ", ".join("tape" if type(part).__name__ == "Tape" else "state" for part in value[1:])
+        tapes = (any(base.__name__ == "Tape" for base in type(part).__mro__) for part in value[1:])
+        parts = ", ".join("tape" if tape else "state" for tape in tapes)
         kind = "a layer's forward" if parts == "tape" else "a recurrent layer"
         raise TypeError(f"{name}: expected {expected}, got a tuple (y, {parts}) as {kind} returns it: use result[0]")
 

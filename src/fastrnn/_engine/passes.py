@@ -20,6 +20,7 @@ from .state_update import PLAIN, StateUpdate, for_core
 from .threads import effective
 
 Arrays = _core.Arrays  # the arrays that a layer owns
+Kept = _core.Kept  # what a training step of `fast_path` saves
 
 
 class Recurrence(NamedTuple):
@@ -67,7 +68,7 @@ def inference(
     weights : list of Weights
         [layer * directions + direction].
     directions, parts : int
-        1 or 2 directions; 1 part of a state (h) or 2 (h, c).
+        1 or 2 directions; 0 parts of a state, 1 (h) or 2 (h, c).
     batch_first : bool
     dtype : dtype
     """

@@ -54,7 +54,8 @@ class Linear(StatelessLayer):
         self._own(self.initial_parameters(seed))
         names, sizes = ("weight", None, "bias" if self.bias else None, None), (self.in_features, self.out_features)
         self.weights: Any = passes.weights(CELL, self.dtype, *sizes, self._arrays, names)
-        self._inference: Any = passes.inference([self.weights], 1, 1, False, self.dtype)  # of few rows
+        grads = (self._grad_arrays["weight"], None, self._grad_arrays.get("bias"), None)
+        self._few_rows: Any = passes.fast_path([self.weights], 1, 0, False, self.dtype, [grads])
 
     @property
     def features_in(self) -> int:
@@ -91,17 +92,21 @@ class Linear(StatelessLayer):
 
     def _forward(self, x: Array, training: bool) -> tuple[Array, Any]:
         rows = readable(x.reshape(1, -1, self.in_features))  # every position is a row, in a single step
-        if not training and (result := self._inference(rows, None)) is not None:
-            return result[0].reshape(*x.shape[:-1], self.out_features), None
+        run = self._few_rows.forward if training else self._few_rows
+        if (result := run(rows, None)) is not None:
+            return result[0].reshape(*x.shape[:-1], self.out_features), result[2] if training else None
         y = np.empty((*x.shape[:-1], self.out_features), self.dtype)
         out = y.reshape(1, -1, self.out_features)
         return y, passes.forward(CELL, self.weights.pack(), ONE_STEP, rows, out, NO_STATE, NO_STATE, keep=training)
 
     def _backward(self, saved: Any, dy: Array) -> Array:
+        rows = readable(dy.reshape(1, -1, self.out_features))
+        if isinstance(saved, passes.Kept):
+            dx, _ = self._few_rows.backward(saved, rows, None, self._frozen)
+            return dx.reshape(*dy.shape[:-1], self.in_features)
         dx = np.zeros((*dy.shape[:-1], self.in_features), self.dtype)
         grads = (None,) * 4
         if not self._frozen:
             grads = (self._grad_arrays["weight"], None, self._grad_arrays.get("bias"), None)
-        rows = readable(dy.reshape(1, -1, self.out_features))
         passes.backward(saved, rows, NO_STATE, dx.reshape(1, -1, self.in_features), NO_STATE, grads)
         return dx

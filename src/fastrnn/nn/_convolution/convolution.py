@@ -59,7 +59,7 @@ class Convolution(Layer):
         self._views: bool = self.groups == self.dilation == 1  # windows lie in the memory of x
         self._inference: Any = None  # of calls with few steps, where windows cost nothing
         if self._views:
-            self._inference = passes.inference(self._weights, 1, 1, self.batch_first, self.dtype)
+            self._inference = passes.inference(self._weights, 1, 0, self.batch_first, self.dtype)
         # The features that each group reads, and those that it writes
         self._slices = [(slice(g * I, g * I + I), slice(g * O, g * O + O)) for g in range(self.groups)]
         self._laid_out: list[tuple[str, bytearray]] = []  # the parameters of which the matrices are made
