@@ -61,7 +61,7 @@ def resets(problem, rng, expected):
 
 
 def packed(problem, rng, expected):
-    """Rows without padding, in the order of their lengths: in inference and in a step of training, with every gradient."""
+    """Rows without padding, in the order of their lengths: in a call and in a step of training, with every gradient."""
     layer, lengths = problem.layer, problem.full_lengths
     if not layer.takes_packed or not len(lengths) or not lengths.all():
         return

@@ -151,6 +151,11 @@ ENTRIES = {
         ("dropped",),
     ),
     "Stepper": (lambda: {"h": ones(N, H), "c": ones(N, H)}, stepper, ("h", "c")),
+    "Stepper.step_rows": (
+        lambda: {"x": ones(2, I), "rows": np.array([2, 0], np.intp), "out": ones(2, H)},
+        lambda a: stepper({"h": ones(N, H), "c": ones(N, H)}).step_rows(a["x"], a["rows"], a["out"]),
+        ("out",),
+    ),
     "update": (
         lambda: {name: ones(3, 7) for name in "pgmsv"},
         lambda a: _core.update("adam", *a.values(), 1, rate=0.1),

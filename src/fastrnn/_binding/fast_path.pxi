@@ -25,11 +25,15 @@ cdef class Bound:
         self.O = directions * each.desc.H
         return 0
 
-    cdef list describe(self, Py_ssize_t T, Py_ssize_t N, fr_stack *stack):
-        """Describes a call; returns the weights as they are now."""
+    cdef list describe(self, Py_ssize_t T, Py_ssize_t N, fr_stack *stack, Block order=None):
+        """Describes a call; returns the weights as they are now. With an order of N rows: one step of these alone."""
         cdef list packs = [(<Weights>each).current_pack() for each in self.weights]
         stack[0] = self.layers.c
         stack.desc.T, stack.desc.N, stack.desc.isa = T, N, (<Pack>packs[0]).desc.isa
+        if order is not None:
+            stack.desc.rows = <const fr_idx *>order.at
+            stack.desc.lengths, stack.desc.source = stack.desc.rows + N, stack.desc.rows + 2 * N
+            stack.desc.start, stack.desc.first = stack.desc.rows + 3 * N, stack.desc.rows + 4 * N
         for pack in packs:
             if (<Pack>pack).desc.isa != stack.desc.isa:
                 raise RuntimeError("set_isa: expected no change during a call, got one from another thread")

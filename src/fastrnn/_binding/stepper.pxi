@@ -80,6 +80,33 @@ cdef class Steps(Bound):
         return self.run(&stack, packs, args)
 
 
+    cdef int step_rows(self, Array x, Array out, Block order, Py_ssize_t count) except -1:
+        """A step of the rows of the states that the order names."""
+        cdef fr_stack stack
+        cdef list packs = self.describe(1, count, &stack, order)
+        cdef fr_forward_args *args = <fr_forward_args *>self.args.at
+        cdef fr_forward_args *last = args + self.layers.count - 1
+        args.x, args.x_sn, last.y, last.y_sn = x.at(), x.stride(0), out.at(), out.stride(0)
+        return self.run(&stack, packs, args)
+
+
+cdef Block order_of_one_step(Array rows, Py_ssize_t N):
+    """fr_desc's rows, lengths, source, start (k) and first (2) for a step of k different ones of N rows."""
+    cdef Py_ssize_t i, k = rows.view.shape[0]
+    cdef const Py_ssize_t *row = <const Py_ssize_t *>rows.at()
+    cdef Block order = Block((4 * k + 2) * sizeof(fr_idx)), seen = Block(N)
+    cdef fr_idx *at = <fr_idx *>order.at
+    cdef char *taken = <char *>seen.at
+    memset(taken, 0, N)
+    for i in range(k):
+        if not 0 <= row[i] < N or taken[row[i]]:
+            raise ValueError(f"rows: expected different ones of 0..{N - 1}, got {row[i]}" + (" again" if 0 <= row[i] < N else ""))
+        taken[row[i]] = 1
+        at[i], at[k + i], at[2 * k + i], at[3 * k + i] = row[i], 1, i, 0
+    at[4 * k], at[4 * k + 1] = 0, k
+    return order
+
+
 cdef class Stepper(Exclusive):
     """A stack of one-directional layers that reads one time step per call and keeps its state between calls.
 
@@ -93,6 +120,31 @@ cdef class Stepper(Exclusive):
         self.steps = Steps.__new__(Steps)
         self.steps.begin(layers, N, threads)
         self.N, self.I, self.H, self.itemsize = N, self.steps.I, self.steps.O, self.steps.itemsize
+
+    def step_rows(self, x, rows, out):
+        """Read x (k, I), for k different rows of the states, and write out (k, H), C-ordered."""
+        cdef Array x_array = hold("x", x, False), row_array = hold("rows", rows, False), out_array = hold("out", out, True)
+        cdef char kind = c"f" if self.itemsize == 4 else c"d"
+        cdef Py_ssize_t k = row_array.view.shape[0] if row_array.view.ndim else 0
+        x_array.required("x")
+        row_array.required("rows")
+        out_array.required("out")
+        row_array.whole("rows", c"n", 1, k, 0, 0)
+        out_array.whole("out", kind, 2, k, self.H, 0)
+        if x_array.view.ndim != 2 or not is_kind(&x_array.view, kind) or x_array.view.shape[0] != k \
+                or not has_rows(&x_array.view, self.I):
+            raise ValueError(f"x: expected {(k, self.I)} of {kind_name(kind)} with contiguous rows, "
+                             f"got {described(&x_array.view)}")
+        if k == 0:
+            return
+        order = order_of_one_step(row_array, self.N)
+        self.enter()
+        self.running = True
+        try:
+            self.steps.step_rows(x_array, out_array, order, k)
+        finally:
+            with cython.critical_section(self):
+                self.in_use = self.running = False
 
     cdef bint fits(self, const Py_buffer *v, Py_ssize_t features) noexcept:
         """(N, features), or (features,) for one row, of the layers' dtype, with contiguous aligned rows?"""

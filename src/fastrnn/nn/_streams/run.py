@@ -83,29 +83,22 @@ class Run:
         with self._exclusive:
             widest = max(link.sizes[1] for link in self._links)
             for part in time_blocks(len(x), self.batch, widest) if len(x) else ():
-                self._read(x[part], out[part], [link.state for link in self._links])
+                self._read(x[part], out[part])
         return y
 
-    def _read(self, x: Array, y: Array, states: Sequence[State]) -> None:
+    def _read(self, x: Array, y: Array) -> None:
         """Write y (T, N, O) for x (T, N, I), and the states."""
-        together = zip(self._links, states, strict=True)
-        entries = [Entry(link.cell, link.weights.pack(), link.state_update, state, state) for link, state in together]
+        links = self._links
+        entries = [Entry(link.cell, link.weights.pack(), link.state_update, link.state, link.state) for link in links]
         layers.forward(entries, Course(), x, [None] * (len(entries) - 1) + [y])
 
     def _step_rows(self, x: Array, rows: Array) -> Array:
         """One step of some rows of the batch: rows of the states, in any order, and all those of x (k, I)."""
         if x.ndim != 2 or x.shape[1] != self._I:
             raise ValueError(f"x: expected ({len(rows)}, {self._I}), got {x.shape}")
-        y, states = np.empty((1, len(rows), self._O), self._dtype), []
-        for link in self._links:
-            h, c = (None if part is None else part[rows] for part in link.state)
-            states.append((h, c))
-        self._read(readable(x)[None], y, states)
-        for link, state in zip(self._links, states, strict=True):
-            for part, new in zip(link.state, state, strict=True):
-                if part is not None:
-                    part[rows] = new
-        return y[0]
+        y = np.empty((len(rows), self._O), self._dtype)
+        self._stepper.step_rows(readable(x), rows, y)
+        return y
 
     def _checked(self, name: str, x: ArrayLike, out: Array | None) -> tuple[Array, Array]:
         """x and `out` as the engine takes them, or the error that says what is wrong with them."""
