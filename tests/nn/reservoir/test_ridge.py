@@ -39,6 +39,19 @@ def test_it_is_the_ridge_regression_of_scikit_learn(ridge, offset, rng):
     np.testing.assert_allclose(result[:, 0], expected.intercept_, rtol=0, atol=100 * rounding * (1 + offset))
 
 
+@pytest.mark.parametrize("ridge", [0.0, 1e-6, 1.0])
+def test_a_weight_counts_a_sample_as_often(ridge, rng):
+    """In whatever blocks the samples come, the first of which may weigh little."""
+    features, targets = 3 + rng.standard_normal((20, 4)), rng.standard_normal((20, 2))
+    weights = np.arange(20) % 3 + 1.0
+    regression = Ridge(4, 2)
+    for block in np.split(np.arange(20), [1, 9]):
+        regression.add(features[block], targets[block], weights[block])
+    weight, bias = regression.solve(ridge)
+    expected = fitted(features.repeat(weights.astype(int), axis=0), targets.repeat(weights.astype(int), axis=0), ridge)
+    np.testing.assert_allclose(np.concatenate([bias[:, None], weight], axis=1), expected, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("ridge", [1e-3, 1.0, 1e9])
 def test_an_offset_of_the_targets_moves_the_bias_alone(ridge, rng):
     """However strong the ridge is."""

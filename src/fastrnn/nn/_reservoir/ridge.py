@@ -31,13 +31,15 @@ class Ridge:
         self._triangle, self._waiting = np.empty((0, 1 + features + outputs)), []
         self._first = np.zeros(1 + features + outputs)
 
-    def add(self, features: Array, targets: Array) -> None:
-        """Add samples: features (R, F) and targets (R, O), all finite."""
+    def add(self, features: Array, targets: Array, weights: Array | None = None) -> None:
+        """Add samples: features (R, F) and targets (R, O), all finite, with weights (R,) above 0 of their squares."""
         rows = np.empty((len(features), 1 + self.features + self.outputs))
         rows[:, 0], rows[:, 1 : 1 + self.features], rows[:, 1 + self.features :] = 1, features, targets
         if not self.samples and len(rows):
             self._first[1:] = rows[0, 1:]
         rows -= self._first
+        if weights is not None:
+            rows *= np.sqrt(weights)[:, None]
         self.samples += len(rows)
         self._waiting.append(rows)
         if sum(map(len, self._waiting)) > 2 * rows.shape[1]:  # so many that the triangle is a small part of the work
