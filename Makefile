@@ -36,8 +36,8 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv torch demo examples lib test test-slow test-isa test-serial test-oldest asan tsan portability fuzz soak attack \
-        bench bench-check bench-kernels docs gallery wheel wheels sdist dist-check tag-check lint fmt clean
+.PHONY: help venv torch demo examples lib test test-slow test-bridges test-isa test-serial test-oldest asan tsan portability \
+        fuzz soak attack bench bench-check bench-kernels docs gallery wheel wheels sdist dist-check tag-check lint fmt clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -58,6 +58,10 @@ test: venv ## the quick tests, with the examples in the docstrings: three to six
 
 test-slow: venv ## all tests
 	$(PYTEST) -m ""
+
+# Those of `make test`, which runs them too.
+test-bridges: venv ## the tests of what connects fastrnn with other libraries: scikit-learn (about a minute)
+	$(VENV)/bin/pytest -n $(WORKERS) tests/sklearn $(ARGS)
 
 test-isa: venv ## the quick tests once on each engine that this machine can run
 	@isas=$$($(VENV)/bin/python -c "import fastrnn; print(*fastrnn.isas())"); \

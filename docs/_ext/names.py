@@ -34,6 +34,7 @@ PAGES = (
     ("Gradient analysis", "inspect", "*"),
     ("Saving and loading", "io", "*"),
     ("C code", "export", "*"),
+    ("Estimators for scikit-learn", "sklearn", "*"),
     ("Reference implementation", "reference", "*"),
     ("Threads and engines", "", "*"),
 )

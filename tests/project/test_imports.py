@@ -21,7 +21,7 @@ FLOORS = [
     {"decoding", "init", "losses", "optim", "io"},
     {"training"},
     {"__init__"},
-    {"export", "inspect"},
+    {"export", "inspect", "sklearn"},
 ]
 STAND_ALONE = {"reference"}  # the oracle shares no code with what it judges
 MODULES = [path for path in PACKAGE.rglob("*.py") if BENCHMARKS not in path.relative_to(PACKAGE).parts]
@@ -105,6 +105,12 @@ def test_only_the_engine_reaches_the_bindings():
     assert {name for name in users if top(name) != "_engine"} <= {""}
 
 
+def test_only_its_bridge_imports_a_library():
+    """What is an extra for one module is nobody else's."""
+    users = {name for path in MODULES if "sklearn" in imports_of(path)[1] for name in [top(dotted(path))]}
+    assert users == {"sklearn"}
+
+
 def test_the_reference_stands_on_numpy_alone():
     for path in MODULES:
         if top(dotted(path)) == "reference":
@@ -127,6 +133,7 @@ def test_what_lies_in_a_public_package_is_private():
         "nn",
         "optim",
         "reference",
+        "sklearn",
         "training",
     }
 

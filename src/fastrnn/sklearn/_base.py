@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The base of all estimators: from X, y and weights to samples and a model, and from X to its outputs."""
+
+import contextlib
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from .._engine.arguments import Array, as_flag, as_size
+from .._engine.threads import threads
+from ..nn import Sequential
+from ..training import predict
+from ._samples import Samples, scaled, scaler_of, weighted_only
+from ._sequences import read
+from ._targets import as_weights
+
+PARAMETERS = """
+standardize : bool, default True
+    Shift and scale each channel of X, and the targets of `RNNRegressor`, to mean 0 and standard deviation 1 in the
+    training samples. The steps of a table (N, T) are one channel.
+n_threads : int or None, default None
+    Threads of the engine in fitting and predicting. None is what `fastrnn.get_num_threads` says, also in the processes
+    and threads of joblib, which limits them there. No number of threads changes a bit of the result.
+random_state : int, RandomState or None, default None
+    Of all that is random: initial parameters or a reservoir, dropout, the order of the samples and the choice of those
+    for validation.
+"""
+
+ATTRIBUTES = """
+x_scaler_ : StandardScaler or None
+    Of the channels.
+n_features_in_ : int
+    Of a table (N, T) the number of steps T, which is then fixed; else the number of channels C.
+feature_names_in_ : ndarray of str
+    Names of the columns, if X was one DataFrame or a list of them.
+"""
+
+
+class SequenceEstimator(BaseEstimator):
+    """An estimator whose model reads sequences.
+
+    A subclass makes the model; a mixin, `Classifying` or `Regressing`, reads the targets.
+    """
+
+    model_: Sequential
+    x_scaler_: StandardScaler | None
+    n_features_in_: int
+    feature_names_in_: Array
+
+    # What the classes that are built on this one have as parameters.
+    standardize: bool
+    n_threads: int | None
+    random_state: Any
+
+    _structure: tuple[str, ...] = ()  # parameters that a model cannot change
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_")
+
+    @abstractmethod
+    def _make_model(self, channels: int, outputs: int) -> Sequential:
+        """A model of sequences (N, T, channels)."""
+
+    @abstractmethod
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
+        """Do what `fit` does."""
+
+    @abstractmethod
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
+        """Do what `partial_fit` does."""
+
+    @abstractmethod
+    def _read_targets(self, y: Any, again: bool, classes: Any) -> Array:
+        """The targets of all samples, codes (N,) or values (N, K)."""
+
+    def _check_targets(self, targets: Array, partial: bool) -> None:
+        """Raise ValueError unless these targets, of the samples that count, can be learned from.
+
+        They need not be all that are learned from, if `partial`.
+        """
+
+    @abstractmethod
+    def _prepared(self, targets: Array, weights: Array | None, again: bool) -> tuple[Array, int]:
+        """Targets of the samples that count, as the model is trained on them; and its number of outputs."""
+
+    def _begin(self, X: Any, y: Any, sample_weight: Any, again: bool, classes: Any = None) -> Samples:
+        """The samples to train on. A model is made, unless the one of before is trained `again`."""
+        if not again:
+            vars(self).pop("model_", None)  # if this fails, the one of before would not go with the new scales
+        sequences = read(self, X, reset=not again)
+        check_consistent_length(sequences.lengths, y)
+        targets = self._read_targets(y, again, classes)
+        weights = as_weights(sample_weight, len(targets))
+        sequences, targets, weights = weighted_only(sequences, targets, weights)
+        self._check_targets(targets, again or classes is not None)
+        if again:
+            self._check_structure()
+        else:
+            self._made_with = {name: getattr(self, name) for name in self._structure}
+            self._dtype = sequences.dtype
+            self._rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+            self.x_scaler_ = scaler_of(sequences, weights) if as_flag("standardize", self.standardize) else None
+        targets, outputs = self._prepared(targets, weights, again)
+        if not again:
+            self.model_ = self._make_model(sequences.channels, outputs)
+        return Samples(scaled(sequences, self.x_scaler_).rows(), targets, weights)
+
+    def _check_structure(self) -> None:
+        """Raise ValueError if a parameter was changed that the model of before has from its beginning."""
+        for name, value in self._made_with.items():
+            if getattr(self, name) != value:
+                raise ValueError(f"{name}: expected {value!r}, as in the fitted model, got {getattr(self, name)!r}")
+
+    def _seed(self) -> int:
+        return int(self._rng.integers(2**62))
+
+    def _threads(self) -> Any:
+        return contextlib.nullcontext() if self.n_threads is None else threads(as_size("n_threads", self.n_threads))
+
+    def _outputs(self, X: Any) -> Array:
+        """What the model says, (N, outputs)."""
+        check_is_fitted(self)
+        sequences = scaled(read(self, X, reset=False), self.x_scaler_)
+        with self._threads():
+            return predict(self.model_, sequences.rows())

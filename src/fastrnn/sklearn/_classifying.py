@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What classifiers share: labels, and predictions from scores."""
+
+from abc import abstractmethod
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+
+from .._engine.arguments import Array
+from ._base import SequenceEstimator
+from ._targets import as_codes, as_labels, check_classes
+
+
+class Classifying(ClassifierMixin, SequenceEstimator):
+    """A classifier with a score for each class."""
+
+    classes_: Array
+
+    @abstractmethod
+    def decision_function(self, X: Any) -> Array:
+        """Scores of the classes: (N, V), or with two classes (N,), above 0 for the second."""
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit to sequences and their labels.
+
+        Parameters
+        ----------
+        X : array_like, (N, T) or (N, T, C), or list of array_like, (T_n, C)
+        y : array_like, shape (N,)
+            Labels of at least two classes.
+        sample_weight : array_like, shape (N,), optional
+            At least 0. A sample of weight 0 is left out.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError, ValueError
+            An argument, or a parameter of the estimator, is wrong.
+        FloatingPointError
+            The loss of a network is no longer finite.
+        KeyboardInterrupt
+            Ctrl-C. A network keeps what it has learned so far.
+        """
+        self._fit(X, y, sample_weight)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Fit to these samples after those of before: a network for one epoch, an echo state network to all of them.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`. The first call fixes the means and scales by which all are standardized.
+        classes : array_like, optional
+            All labels; the first call needs them.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError, ValueError
+            An argument, or a parameter of the estimator, is wrong.
+        FloatingPointError
+            The loss of a network is no longer finite.
+        KeyboardInterrupt
+            Ctrl-C. A network keeps what it has learned so far.
+        """
+        if classes is None and not self.__sklearn_is_fitted__():
+            raise ValueError("classes: expected all labels in the first call of partial_fit, got None")
+        self._partial_fit(X, y, sample_weight, classes)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The label of each sample: the class of the largest score.
+
+        Parameters
+        ----------
+        X : array_like, (N, T) or (N, T, C), or list of array_like, (T_n, C)
+
+        Returns
+        -------
+        ndarray, shape (N,)
+
+        Raises
+        ------
+        NotFittedError
+            There was no `fit`.
+        TypeError, ValueError
+            X is not as in `fit`.
+        """
+        scores = self.decision_function(X)
+        return self.classes_[(scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)]
+
+    def _read_targets(self, y: Any, again: bool, classes: Any) -> Array:
+        labels = as_labels(self, y)
+        listed = np.unique(labels if classes is None else classes)
+        if not again:
+            self.classes_ = listed
+        elif classes is not None and not np.array_equal(listed, self.classes_):
+            raise ValueError(f"classes: expected {self.classes_.tolist()}, as before, got {listed.tolist()}")
+        return as_codes(labels, self.classes_)
+
+    def _check_targets(self, targets: Array, partial: bool) -> None:
+        check_classes(self.classes_, None if partial else targets)
+
+    def _prepared(self, targets: Array, weights: Array | None, again: bool) -> tuple[Array, int]:
+        return targets, len(self.classes_)

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`RNNClassifier` and `RNNRegressor`: recurrent layers, trained by `fastrnn.fit`."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.preprocessing import StandardScaler
+
+from .._engine.arguments import Array
+from ..losses import cross_entropy, mse_loss
+from ..nn import softmax
+from . import _base, _network
+from ._classifying import Classifying
+from ._documented import documented
+from ._network import Network
+from ._regressing import Regressing
+
+
+@documented((_network.PARAMETERS, _base.PARAMETERS), (_network.ATTRIBUTES, _base.ATTRIBUTES))
+class RNNClassifier(Classifying, Network):
+    """Classify sequences with an LSTM, a GRU or a plain RNN.
+
+    A linear layer reads the pooled states of the recurrent layers. Its outputs are the logits of the classes, and the
+    loss is their cross-entropy.
+
+    Parameters
+    ----------
+
+    Attributes
+    ----------
+    classes_ : ndarray
+        The labels, sorted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn.sklearn import RNNClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.standard_normal((length, 1)) for length in rng.integers(5, 15, size=300)]
+    >>> y = np.array(["rise" if x[0] < x[-1] else "fall" for x in X])
+    >>> classifier = RNNClassifier(hidden_size=16, n_iter_no_change=5, random_state=0).fit(X[:200], y[:200])
+    >>> classifier.score(X[200:], y[200:]) > 0.85
+    True
+    """
+
+    _loss = staticmethod(cross_entropy)
+
+    def decision_function(self, X: Any) -> Array:
+        """The logits of the classes; with two classes their difference, the logarithm of the odds of the second.
+
+        Parameters
+        ----------
+        X : array_like, (N, T) or (N, T, C), or list of array_like, (T_n, C)
+
+        Returns
+        -------
+        ndarray, shape (N, V), or with two classes (N,)
+
+        Raises
+        ------
+        NotFittedError
+            There was no `fit`.
+        TypeError, ValueError
+            X is not as in `fit`.
+        """
+        logits = self._outputs(X)
+        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probabilities of the classes, in the order of `classes_`.
+
+        Parameters
+        ----------
+        X : array_like, (N, T) or (N, T, C), or list of array_like, (T_n, C)
+
+        Returns
+        -------
+        ndarray, shape (N, V)
+
+        Raises
+        ------
+        NotFittedError
+            There was no `fit`.
+        TypeError, ValueError
+            X is not as in `fit`.
+        """
+        return softmax(self._outputs(X))
+
+
+@documented((_network.PARAMETERS, _base.PARAMETERS), (_network.ATTRIBUTES, _base.ATTRIBUTES))
+class RNNRegressor(Regressing, Network):
+    """Predict numbers from sequences with an LSTM, a GRU or a plain RNN.
+
+    A linear layer reads the pooled states of the recurrent layers. The loss is the mean squared error of the
+    standardized targets.
+
+    Parameters
+    ----------
+
+    Attributes
+    ----------
+    y_scaler_ : StandardScaler or None
+        Of the targets.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn.sklearn import RNNRegressor
+    >>> X = np.random.default_rng(0).standard_normal((300, 10))
+    >>> y = X.max(axis=1)
+    >>> regressor = RNNRegressor(hidden_size=16, n_iter_no_change=5, random_state=0).fit(X[:200], y[:200])
+    >>> regressor.score(X[200:], y[200:]) > 0.8
+    True
+    """
+
+    y_scaler_: StandardScaler | None
+
+    _loss = staticmethod(mse_loss)
+
+    def _prepared(self, targets: Array, weights: Array | None, again: bool) -> tuple[Array, int]:
+        if not again:
+            self.y_scaler_ = StandardScaler().fit(targets, sample_weight=weights) if self.standardize else None
+        values = targets if self.y_scaler_ is None else self.y_scaler_.transform(targets)
+        return np.asarray(values, self._dtype), targets.shape[1]
+
+    def _values(self, outputs: Array) -> Array:
+        return outputs if self.y_scaler_ is None else self.y_scaler_.inverse_transform(outputs)

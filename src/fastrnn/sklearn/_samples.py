@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Samples to train on: sequences, targets and weights, of those that count; and the scale of the sequences."""
+
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from sklearn.preprocessing import StandardScaler
+
+from .._engine.arguments import Array
+from ._sequences import Sequences
+
+
+class Samples(NamedTuple):
+    """What a model is trained on.
+
+    Attributes
+    ----------
+    x : ndarray, shape (N, T, C), or list of ndarray, (T_n, C)
+    targets : ndarray, shape (N,) or (N, K)
+        Codes of classes, or values.
+    weights : ndarray, shape (N,), or None
+    """
+
+    x: Any
+    targets: Array
+    weights: Array | None
+
+    @property
+    def count(self) -> int:
+        return len(self.targets)
+
+    @property
+    def codes(self) -> Array | None:
+        """The targets, if they are classes."""
+        return self.targets if self.targets.ndim == 1 else None
+
+    def only(self, which: Array) -> Self:
+        """These samples, in this order."""
+        x = self.x[which] if isinstance(self.x, np.ndarray) else [self.x[n] for n in which]
+        return type(self)(x, self.targets[which], None if self.weights is None else self.weights[which])
+
+
+def weighted_only(sequences: Sequences, targets: Array, weights: Array | None) -> tuple[Sequences, Array, Array | None]:
+    """Those with a weight above 0: a sample of weight 0 is as if it were not there."""
+    if weights is None or weights.all():
+        return sequences, targets, weights
+    kept = weights > 0
+    steps = sequences.steps[np.repeat(kept, sequences.lengths)]
+    return Sequences(steps, sequences.lengths[kept]), targets[kept], weights[kept]
+
+
+def scaler_of(sequences: Sequences, weights: Array | None) -> StandardScaler:
+    """Mean and scale of each channel, over the steps of all sequences."""
+    by_step = None if weights is None else np.repeat(weights, sequences.lengths)
+    return StandardScaler().fit(sequences.steps, sample_weight=by_step)
+
+
+def scaled(sequences: Sequences, scaler: StandardScaler | None) -> Sequences:
+    """The sequences, standardized."""
+    return sequences if scaler is None else sequences._replace(steps=scaler.transform(sequences.steps))

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From parameters of an estimator to a model, an optimizer and rows for `fit`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import optim
+from .._engine.arguments import Array, Interval, as_choice, as_flag, as_number, as_positive, as_probability
+from ..nn import GRU, LSTM, RNN, Dropout, LastStep, Linear, MaxPool, MeanPool, Sequential
+from ..optim import Optimizer
+
+CELLS: dict[str, Any] = {"gru": GRU, "lstm": LSTM, "rnn": RNN}
+POOLINGS: dict[str, Any] = {"last": LastStep, "mean": MeanPool, "max": MaxPool}
+OPTIMIZERS = {name.lower(): getattr(optim, name) for name in ("Adam", "AdamW", "NAdam", "RAdam", "RMSprop", "SGD")}
+ENOUGH = 500  # samples from which on a part of them can be spared for validation
+
+
+# Parameters of a model.
+STRUCTURE = ("cell", "hidden_size", "num_layers", "bidirectional", "pooling", "dropout", "standardize")
+
+
+def make_model(options: Mapping[str, Any], sizes: tuple[int, int], dtype: Any, seeds: list[int]) -> Sequential:
+    """Recurrent layers, their pooled output, and a linear layer; x is (N, T, C).
+
+    Parameters
+    ----------
+    options : mapping
+        The parameters of an estimator.
+    sizes : tuple of int
+        C and the number of outputs.
+    """
+    cell = CELLS[as_choice("cell", options["cell"], tuple(CELLS))]
+    pool = POOLINGS[as_choice("pooling", options["pooling"], tuple(POOLINGS))]
+    both, dropout = as_flag("bidirectional", options["bidirectional"]), as_probability("dropout", options["dropout"])
+    hidden_size = options["hidden_size"]
+    recurrent = cell(
+        sizes[0], hidden_size, options["num_layers"], bidirectional=both, batch_first=True, dtype=dtype, seed=seeds[0],
+        dropout=dropout if options["num_layers"] != 1 else 0.0,  # it has no place between the layers of one
+    )  # fmt: skip
+    ends = {"bidirectional": True} if both and pool is LastStep else {}
+    layers = {"recurrent": recurrent, "pool": pool(batch_first=True, dtype=dtype, **ends)}
+    if dropout:
+        layers["dropout"] = Dropout(dropout, dtype=dtype, seed=seeds[1])
+    return Sequential(**layers, output=Linear(hidden_size * (1 + both), sizes[1], dtype=dtype, seed=seeds[2]))
+
+
+def make_optimizer(optimizer: str | Callable[..., Optimizer], model: Any, learning_rate: float) -> Optimizer:
+    """An optimizer of the model, by its name or by what makes it."""
+    if isinstance(optimizer, str):
+        optimizer = OPTIMIZERS[as_choice("optimizer", optimizer, tuple(OPTIMIZERS))]
+    if not callable(optimizer):
+        raise TypeError(f"optimizer: expected a name, or a callable optimizer(model, lr=...), got {optimizer!r}")
+    return optimizer(model, lr=as_positive("learning_rate", learning_rate))
+
+
+def validates(early_stopping: bool | str, count: int) -> bool:
+    """Whether some of so many samples are kept for validation."""
+    if isinstance(early_stopping, str):
+        as_choice("early_stopping", early_stopping, ("auto",))
+        return count >= ENOUGH
+    return as_flag("early_stopping", early_stopping)
+
+
+def with_validation_last(codes: Array | None, count: int, fraction: float, seed: int) -> tuple[Array, int]:
+    """A random order of the samples, and how many at its end are for validation.
+
+    Classes have the same share of both parts, up to a sample; the only sample of a class is always trained on.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape (count,), or None
+        The class of each sample.
+    """
+    fraction = as_number("validation_fraction", fraction, Interval(0, 1, "()"))
+    order, wanted = np.random.default_rng(seed).permutation(count), round(fraction * count)
+    if codes is not None:
+        order = order[np.argsort(codes[order], kind="stable")]
+    picked = ((np.arange(wanted) + 0.5) * count / max(wanted, 1)).astype(np.intp)  # evenly over the sorted classes
+    if codes is not None:
+        picked = picked[np.bincount(codes)[codes[order[picked]]] > 1]
+    if not 0 < len(picked) < count:
+        raise ValueError(
+            f"validation_fraction: expected at least one sample in both parts, got {len(picked)} of {count} for "
+            "validation"
+        )
+    return np.concatenate([np.delete(order, picked), order[picked]]), len(picked)

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Every form of X: tables, arrays of sequences, lists of sequences of any lengths, and DataFrames of each."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator
+
+from fastrnn.sklearn._sequences import read
+
+
+def opened(X):
+    return read(BaseEstimator(), X, reset=True)
+
+
+def test_a_table_is_one_channel(rng):
+    table = rng.standard_normal((4, 7))
+    sequences = opened(table)
+    assert (sequences.channels, sequences.lengths.tolist()) == (1, [7] * 4)
+    np.testing.assert_array_equal(sequences.rows()[..., 0], table)
+
+
+def test_sequences_of_one_length_come_back_as_an_array(rng):
+    """So that a list of them is batched as the array is."""
+    array = rng.standard_normal((4, 7, 3))
+    for form in (array, list(array), array.tolist()):
+        assert (opened(form).rows() == array).all() and isinstance(opened(form).rows(), np.ndarray)
+
+
+@pytest.mark.parametrize(
+    "form", [list, tuple, lambda x: np.array([*x, None], object)[:-1], lambda x: [r.tolist() for r in x]]
+)
+def test_sequences_of_any_lengths_come_back(form, rng):
+    """Also as an array of objects, as an index with an array makes it, and as lists of numbers."""
+    arrays = [rng.standard_normal((length, 2)) for length in (3, 1, 5)]
+    sequences = opened(form(arrays))
+    assert sequences.lengths.tolist() == [3, 1, 5]
+    for result, expected in zip(sequences.rows(), arrays, strict=True):
+        np.testing.assert_array_equal(result, expected)
+
+
+def test_the_dtype_is_that_of_x(rng):
+    """float32 stays; all other numbers become float64."""
+    x = rng.standard_normal((3, 4, 2))
+    for dtype, expected in (
+        ("float32", "float32"),
+        ("float64", "float64"),
+        ("int16", "float64"),
+        ("float16", "float64"),
+    ):
+        for X in (x.astype(dtype), list(x.astype(dtype)), x[..., 0].astype(dtype)):
+            assert opened(X).dtype == expected
+
+
+def test_features_are_the_steps_of_a_table_and_else_the_channels(rng):
+    estimator = BaseEstimator()
+    read(estimator, rng.standard_normal((5, 9)), reset=True)
+    assert estimator.n_features_in_ == 9
+    read(estimator, rng.standard_normal((5, 9, 3)), reset=True)
+    assert estimator.n_features_in_ == 3
+
+
+def test_an_array_and_a_list_of_sequences_are_one_form(rng):
+    """With any number of steps."""
+    estimator = BaseEstimator()
+    read(estimator, rng.standard_normal((5, 9, 3)), reset=True)
+    assert read(estimator, [rng.standard_normal((4, 3))], reset=False).lengths.tolist() == [4]
+
+
+def test_the_names_of_columns_are_kept_and_compared(rng):
+    """Of a table they are its steps, of a list of DataFrames its channels."""
+    estimator, names = BaseEstimator(), ["a", "b", "c"]
+    table = pd.DataFrame(rng.standard_normal((4, 3)), columns=names)
+    read(estimator, table, reset=True)
+    assert estimator.feature_names_in_.tolist() == names
+    read(estimator, [table, table.iloc[:2]], reset=True)
+    assert estimator.feature_names_in_.tolist() == names
+    with pytest.raises(ValueError, match="feature names should match"):
+        read(estimator, [table[["b", "a", "c"]]], reset=False)
+    with pytest.raises(ValueError, match=r"X\[1\]: expected the columns of X\[0\]"):
+        read(estimator, [table, table[["b", "a", "c"]]], reset=True)
+    with pytest.raises(ValueError, match=r"X\[1\]: expected the columns of X\[0\]"):
+        read(estimator, [table, table.to_numpy()], reset=True)
+
+
+@pytest.mark.parametrize(
+    ("X", "words"),
+    [
+        ([np.ones(3), np.ones(4)], r"expected sequences of shape \(T, C\), got 1-D"),
+        ([np.ones((3, 2)), np.ones((3, 1))], r"X\[1\]: expected 2 channels, as X\[0\] has, got 1"),
+        ([np.ones((3, 2)), np.ones((0, 2))], r"X\[1\]: expected a sequence \(T, C\) with at least one step"),
+        ([np.ones((3, 2)), np.ones(2)], r"X\[1\]: expected a sequence \(T, C\)"),
+        (np.ones((0, 3, 2)), "at least one of each"),
+        (np.ones((2, 3, 2, 2)), "Found array with dim 4"),
+        ([np.full((3, 2), np.nan)], "X contains NaN"),
+        (np.full((2, 3, 2), np.inf), "X contains infinity"),
+        ([], "Expected 2D array"),
+    ],
+)
+def test_what_is_no_sequence_is_refused(X, words):
+    with pytest.raises(ValueError, match=words):
+        opened(X)
+
+
+def test_the_form_has_to_be_that_of_fit(rng):
+    """A table of as many columns as there are channels would else be taken for sequences of one step, or one of all."""
+    estimator, table, array = BaseEstimator(), rng.standard_normal((6, 3)), rng.standard_normal((6, 4, 3))
+    read(estimator, table, reset=True)
+    with pytest.raises(ValueError, match="X: expected a table .*, as in fit, got sequences"):
+        read(estimator, array, reset=False)
+    read(estimator, array, reset=True)
+    with pytest.raises(ValueError, match="X: expected sequences: .*, as in fit, got a table"):
+        read(estimator, table, reset=False)
+    with pytest.raises(ValueError, match="X has 2 features, but BaseEstimator is expecting 3"):
+        read(estimator, array[..., :2], reset=False)
