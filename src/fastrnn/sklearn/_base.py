@@ -6,8 +6,6 @@ from abc import abstractmethod
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
@@ -15,6 +13,7 @@ from .._engine.arguments import Array, as_flag, as_size
 from .._engine.threads import threads
 from ..nn import Sequential
 from ..training import predict
+from ._bases import BaseEstimator
 from ._samples import Samples, scaled, scaler_of, weighted_only
 from ._sequences import read
 from ._targets import as_weights
@@ -48,7 +47,7 @@ class SequenceEstimator(BaseEstimator):
     """
 
     model_: Sequential
-    x_scaler_: StandardScaler | None
+    x_scaler_: Any  # StandardScaler or None
     n_features_in_: int
     feature_names_in_: Array
 

@@ -5,10 +5,10 @@ from abc import abstractmethod
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import ClassifierMixin
 
 from .._engine.arguments import Array
 from ._base import SequenceEstimator
+from ._bases import ClassifierMixin
 from ._targets import as_codes, as_labels, check_classes
 
 

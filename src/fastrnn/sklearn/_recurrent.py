@@ -113,7 +113,7 @@ class RNNRegressor(Regressing, Network):
     True
     """
 
-    y_scaler_: StandardScaler | None
+    y_scaler_: Any  # StandardScaler or None
 
     _loss = staticmethod(mse_loss)
 

@@ -3,10 +3,9 @@
 
 from typing import Any, Self
 
-from sklearn.base import RegressorMixin
-
 from .._engine.arguments import Array
 from ._base import SequenceEstimator
+from ._bases import RegressorMixin
 from ._targets import as_values
 
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from .._engine.arguments import Array
+from ._bases import BaseEstimator
 from ._targets import checked
 
 FLOATS = (np.float64, np.float32)  # what is neither becomes the first

@@ -4,11 +4,11 @@
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, column_or_1d
 
 from .._engine.arguments import Array
+from ._bases import BaseEstimator
 
 
 def checked(name: str, value: Any, dtype: Any) -> Array:
