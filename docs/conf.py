@@ -63,3 +63,12 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
+
+
+def of_another_package(app, what, name, member, skip, options):
+    """Whether a member is left out: the methods that scikit-learn gives its estimators refer to pages of its own."""
+    return True if (getattr(member, "__module__", None) or "").startswith("sklearn.") else None
+
+
+def setup(app):
+    app.connect("autodoc-skip-member", of_another_package)
