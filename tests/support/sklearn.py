@@ -4,7 +4,7 @@
 import numpy as np
 from sklearn.base import is_classifier
 
-from fastrnn.sklearn import ESNClassifier, ESNRegressor, RNNClassifier, RNNRegressor
+from fastrnn.sklearn import ESNClassifier, ESNRegressor, RNNClassifier, RNNForecaster, RNNRegressor
 
 ESTIMATORS = [RNNClassifier, RNNRegressor, ESNClassifier, ESNRegressor]
 RECURRENT = ESTIMATORS[:2]
@@ -26,3 +26,9 @@ def targets_of(kind, X):
     """Whether the first channel rises, as labels "no" and "yes", or by how much."""
     rises = np.array([x[-1, 0] - x[0, 0] for x in X])
     return np.where(rises > 0, "yes", "no") if is_classifier(kind()) else rises
+
+
+def forecaster(**parameters):
+    """A forecaster of few units, trained for few epochs, with a fixed seed."""
+    defaults = {"window": 6, "hidden_size": 8, "max_iter": 2, "n_iter_no_change": None, "random_state": 0}
+    return RNNForecaster(**defaults | parameters)

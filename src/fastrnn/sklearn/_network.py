@@ -113,12 +113,12 @@ class Network(SequenceEstimator):
         patience = None if patience is None else as_size("n_iter_no_change", patience)
         min_delta = as_nonnegative("tol", self.tol)
         again = as_flag("warm_start", self.warm_start) and self.__sklearn_is_fitted__()
-        samples, validation = self._begin(X, y, sample_weight, again), None
+        samples, last = self._begin(X, y, sample_weight, again), 0
         if again:
             self._optimizer = make_optimizer(self.optimizer, self.model_, self.learning_rate)
         if validates(self.early_stopping, samples.count):
-            order, last = with_validation_last(samples.codes, samples.count, self.validation_fraction, self._seed())
-            samples, validation = samples.only(order), last / samples.count
+            samples, last = self._with_validation_last(samples)
+        validation = last / samples.count if last else None
         history = self._run(samples, epochs, validation=validation, patience=patience, min_delta=min_delta)
         self.validation_loss_curve_ = history.get("val_loss")
         if patience is not None and history.epochs == epochs and epochs - (history.best_epoch or 0) < patience:
@@ -127,6 +127,11 @@ class Network(SequenceEstimator):
                 ConvergenceWarning,
                 stacklevel=3,  # the caller of fit
             )
+
+    def _with_validation_last(self, samples: Samples) -> tuple[Samples, int]:
+        """The samples in an order of which the last ones, so many, are for validation."""
+        order, last = with_validation_last(samples.codes, samples.count, self.validation_fraction, self._seed())
+        return samples.only(order), last
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
         self._run(self._begin(X, y, sample_weight, self.__sklearn_is_fitted__(), classes), epochs=1)

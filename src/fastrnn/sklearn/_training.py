@@ -46,6 +46,20 @@ def make_model(options: Mapping[str, Any], sizes: tuple[int, int], dtype: Any, s
     return Sequential(**layers, output=Linear(hidden_size * (1 + both), sizes[1], dtype=dtype, seed=seeds[2]))
 
 
+def make_forecaster(options: Mapping[str, Any], sizes: tuple[int, int], dtype: Any, seeds: list[int]) -> Sequential:
+    """Recurrent layers, and a linear layer of each of their outputs: as `make_model`."""
+    cell = CELLS[as_choice("cell", options["cell"], tuple(CELLS))]
+    dropout, layers = as_probability("dropout", options["dropout"]), {}
+    recurrent = cell(
+        sizes[0], options["hidden_size"], options["num_layers"], batch_first=True, dtype=dtype, seed=seeds[0],
+        dropout=dropout if options["num_layers"] != 1 else 0.0,
+    )  # fmt: skip
+    if dropout:
+        layers["dropout"] = Dropout(dropout, dtype=dtype, seed=seeds[1])
+    output = Linear(options["hidden_size"], sizes[1], dtype=dtype, seed=seeds[2])
+    return Sequential(recurrent=recurrent, **layers, output=output)
+
+
 def make_optimizer(optimizer: str | Callable[..., Optimizer], model: Any, learning_rate: float) -> Optimizer:
     """An optimizer of the model, by its name or by what makes it."""
     if isinstance(optimizer, str):
@@ -63,6 +77,11 @@ def validates(early_stopping: bool | str, count: int) -> bool:
     return as_flag("early_stopping", early_stopping)
 
 
+def share(count: int, fraction: float) -> int:
+    """How many of so many samples are for validation."""
+    return round(as_number("validation_fraction", fraction, Interval(0, 1, "()")) * count)
+
+
 def with_validation_last(codes: Array | None, count: int, fraction: float, seed: int) -> tuple[Array, int]:
     """A random order of the samples, and how many at its end are for validation.
 
@@ -73,8 +92,7 @@ def with_validation_last(codes: Array | None, count: int, fraction: float, seed:
     codes : ndarray of int, shape (count,), or None
         The class of each sample.
     """
-    fraction = as_number("validation_fraction", fraction, Interval(0, 1, "()"))
-    order, wanted = np.random.default_rng(seed).permutation(count), round(fraction * count)
+    order, wanted = np.random.default_rng(seed).permutation(count), share(count, fraction)
     if codes is not None:
         order = order[np.argsort(codes[order], kind="stable")]
     picked = ((np.arange(wanted) + 0.5) * count / max(wanted, 1)).astype(np.intp)  # evenly over the sorted classes

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`RNNForecaster`: the next steps of a series."""
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Self
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from .._engine.arguments import Array, as_flag, as_size
+from ..optim import Optimizer
+from ._forecasting import Forecasting
+
+
+class RNNForecaster(Forecasting):
+    """Forecast the next steps of a series of one or several values with an LSTM, a GRU or a plain RNN.
+
+    The network reads the last `window` steps, and goes on for `horizon` steps in which the values are unknown: its
+    outputs there are the forecasts, all at once.
+
+    Parameters
+    ----------
+    window : int, default 48
+        Steps that are read before a forecast.
+    horizon : int, default 1
+        Steps that are forecast.
+    quantiles : sequence of float or None, default None
+        Forecast these quantiles, in (0, 1), instead of the mean. They are sorted, so that they do not cross.
+    relative : bool, default True
+        Read and forecast differences from the last known values, for series whose level moves.
+    cell : {"gru", "lstm", "rnn"}, default "gru"
+    hidden_size : int, default 32
+    num_layers : int, default 1
+    dropout : float, default 0.0
+    optimizer, learning_rate, clip, batch_size, max_iter
+        As of `RNNRegressor`.
+    early_stopping : bool or "auto", default True
+        As of `RNNRegressor`, of windows. The last ones are for validation; no forecast of the training overlaps theirs.
+    validation_fraction, n_iter_no_change, tol, verbose, n_threads, random_state
+        As of `RNNRegressor`.
+
+    Attributes
+    ----------
+    model_ : Sequential
+        The trained network, of standardized windows.
+    n_iter_, loss_curve_, validation_loss_curve_
+        As of `RNNRegressor`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastrnn.sklearn import RNNForecaster
+    >>> y = np.sin(np.arange(400) / 5)
+    >>> forecaster = RNNForecaster(window=30, horizon=5, max_iter=20, n_iter_no_change=None, random_state=0)
+    >>> forecasts = forecaster.fit(y[:395]).predict()
+    >>> bool(np.abs(forecasts - y[395:]).max() < 0.1)
+    True
+    """
+
+    def __init__(
+        self, window: int = 48, horizon: int = 1, *, quantiles: Sequence[float] | None = None, relative: bool = True,
+        cell: str = "gru", hidden_size: int = 32, num_layers: int = 1, dropout: float = 0.0,
+        optimizer: str | Callable[..., Optimizer] = "adam", learning_rate: float = 5e-3, clip: float | None = 1.0,
+        batch_size: int = 32, max_iter: int = 200, early_stopping: bool | Literal["auto"] = True,
+        validation_fraction: float = 0.1, n_iter_no_change: int | None = 15, tol: float = 1e-4, verbose: bool = False,
+        n_threads: int | None = None, random_state: Any = None,
+    ) -> None:  # fmt: skip
+        self.window = window
+        self.horizon = horizon
+        self.quantiles = quantiles
+        self.relative = relative
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.dropout = dropout
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.clip = clip
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.verbose = verbose
+        self.n_threads = n_threads
+        self.random_state = random_state
+
+    def fit(self, y: Any, X: Any = None) -> Self:
+        """Train on a series.
+
+        Parameters
+        ----------
+        y : array_like, shape (T,) or (T, K)
+            At least `window` plus `horizon` steps.
+        X : array_like, shape (T, E), optional
+            What is known ahead of each step, such as the day of the week. What is not is a value of y.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError, ValueError
+            An argument, or a parameter of the estimator, is wrong.
+        FloatingPointError
+            The loss is no longer finite.
+        KeyboardInterrupt
+            Ctrl-C. The network keeps what it has learned so far.
+        """
+        self._fit(X, y, None)
+        return self
+
+    def predict(self, X: Any = None) -> Array:
+        """The next steps of the series.
+
+        Parameters
+        ----------
+        X : array_like, shape (horizon, E), optional
+            Those of the next steps, if `fit` had some.
+
+        Returns
+        -------
+        ndarray, shape (horizon,) or (horizon, K), or with Q quantiles (horizon, Q) or (horizon, K, Q)
+
+        Raises
+        ------
+        NotFittedError
+            There was no `fit`.
+        TypeError, ValueError
+            X is not as in `fit`.
+        """
+        check_is_fitted(self)
+        ahead = self._read_ahead(X, self._window.horizon)
+        known = np.concatenate([self._ahead, ahead])[-self._window.steps :]
+        return self._forecasts(self._values[-self._window.past :][None], known[None])[0]
+
+    def update(self, y: Any, X: Any = None, *, refit: bool = False) -> Self:
+        """Append the steps that have followed, so that the next forecast is of those after them.
+
+        Parameters
+        ----------
+        y : array_like, shape (S,) or (S, K)
+        X : array_like, shape (S, E), optional
+        refit : bool, default False
+            Train for one epoch on the windows that end with one of these steps.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        NotFittedError
+            There was no `fit`.
+        TypeError, ValueError
+            y or X is not as in `fit`, or a parameter has changed that the model has from its beginning.
+        """
+        check_is_fitted(self)
+        self._check_structure()
+        values = self._read_values(y)
+        ahead = self._read_ahead(X, len(values))
+        values, ahead = np.concatenate([self._values, values]), np.concatenate([self._ahead, ahead])
+        if as_flag("refit", refit) and len(values) >= self._window.steps:
+            self._run(self._samples(values, ahead), 1)
+        self._values, self._ahead = self._last(values), self._last(ahead)
+        return self
+
+    def backtest(self, y: Any, X: Any = None, *, step: int = 1, refit: bool = False) -> tuple[Array, Array]:
+        """Forecast the steps that have followed again and again, from rolling origins. The forecaster stays as it is.
+
+        Parameters
+        ----------
+        y : array_like, shape (S,) or (S, K)
+            At least `horizon` steps.
+        X : array_like, shape (S, E), optional
+        step : int, default 1
+            From one origin to the next. The first forecast is of the first steps of y.
+        refit : bool, default False
+            Train a copy for one epoch at every origin, on what has become known: see `update`.
+
+        Returns
+        -------
+        forecasts : ndarray, shape (n, horizon, ...)
+            As of `predict`, from each of n origins.
+        actual : ndarray, shape (n, horizon) or (n, horizon, K)
+
+        Raises
+        ------
+        NotFittedError
+            There was no `fit`.
+        TypeError, ValueError
+            An argument is wrong.
+        """
+        check_is_fitted(self)
+        window, step, new = self._window, as_size("step", step), self._read_values(y)
+        ahead = self._read_ahead(X, len(new))
+        if len(new) < window.horizon:
+            raise ValueError(f"y: expected at least {window.horizon} steps, the horizon, got {len(new)}")
+        actual = window.slide(new, window.horizon)[::step]
+        if as_flag("refit", refit):
+            forecasts, forecaster = [], copy.deepcopy(self)
+            for origin in range(0, len(new) - window.horizon + 1, step):
+                known = ahead[origin : origin + window.horizon]
+                forecasts.append(forecaster.predict(known if known.shape[1] else None))
+                seen = slice(origin, origin + step)
+                forecaster.update(self._laid_out(new[seen]), ahead[seen] if known.shape[1] else None, refit=True)
+            return np.stack(forecasts), self._laid_out(actual)
+        first = len(self._values) - window.past
+        values = window.slide(np.concatenate([self._values, new]), window.steps)[first::step, : window.past]
+        known = window.slide(np.concatenate([self._ahead, ahead]), window.steps)[first::step]
+        return self._forecasts(values, known), self._laid_out(actual)

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What `RNNForecaster` does inside: series as windows, and outputs as forecasts."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state
+
+from .._engine.arguments import Array, as_flag, as_size
+from ..losses import mse_loss
+from ..nn import Sequential
+from ..training import predict
+from ._network import Network
+from ._samples import Samples
+from ._sequences import FLOATS
+from ._targets import checked
+from ._training import make_forecaster, make_optimizer, share
+from ._windows import Window, pinball
+
+
+class Forecasting(Network):
+    """The base of `RNNForecaster`: all but its parameters and its public methods.
+
+    It keeps the last steps of the series, `_values` (., K) and what was known ahead of them, `_ahead` (., E).
+    """
+
+    # Parameters.
+    window: int
+    horizon: int
+    quantiles: Sequence[float] | None
+    relative: bool
+
+    _structure = ("window", "horizon", "quantiles", "relative", "cell", "hidden_size", "num_layers", "dropout")
+    warm_start = False
+
+    _window: Window
+    _values: Array
+    _ahead: Array
+    _mean: Array  # (K,), in float64, as the scale
+    _scale: Array
+
+    @property
+    def _loss(self) -> Callable[..., Any]:  # type: ignore[override]
+        return mse_loss if self.quantiles is None else functools.partial(pinball, quantiles=tuple(self.quantiles))
+
+    def _begin(self, X: Any, y: Any, sample_weight: Any, again: bool, classes: Any = None) -> Samples:
+        vars(self).pop("model_", None)
+        window = Window(
+            as_size("window", self.window), as_size("horizon", self.horizon), as_flag("relative", self.relative)
+        )
+        if self.quantiles is not None and (np.ndim(self.quantiles) != 1 or not (np.diff(self.quantiles) > 0).all()):
+            raise ValueError(f"quantiles: expected numbers in (0, 1) in rising order, got {self.quantiles!r}")
+        values = checked("y", y, FLOATS)
+        self._target_shape, self._dtype = values.shape[1:], values.dtype
+        values = self._read_values(values)
+        if len(values) < window.steps:
+            raise ValueError(f"y: expected at least {window.steps} steps, window and horizon, got {len(values)}")
+        self.n_features_in_ = 0 if X is None else checked("X", X, FLOATS).shape[-1]
+        ahead = self._read_ahead(X, len(values))
+        self._made_with = {name: getattr(self, name) for name in self._structure}
+        self._window = window
+        self._rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+        self._mean, self._scale = window.scale(values)
+        self.x_scaler_ = StandardScaler().fit(ahead) if self.n_features_in_ else None
+        count = 1 if self.quantiles is None else len(self.quantiles)
+        self.model_ = self._make_model(values.shape[1] + ahead.shape[1] + 1, values.shape[1] * count)
+        self._values, self._ahead = self._last(values), self._last(ahead)
+        return self._samples(values, ahead)
+
+    def _make_model(self, channels: int, outputs: int) -> Sequential:
+        self.loss_curve_, self.n_iter_, self.validation_loss_curve_ = [], 0, None
+        model = make_forecaster(vars(self), (channels, outputs), self._dtype, [self._seed() for _ in range(3)])
+        self._optimizer = make_optimizer(self.optimizer, model, self.learning_rate)
+        return model
+
+    def _with_validation_last(self, samples: Samples) -> tuple[Samples, int]:
+        last = share(samples.count, self.validation_fraction)
+        first = samples.count - last - (self._window.horizon - 1)  # what lies between overlaps with both
+        if first < 1:
+            raise ValueError(
+                f"validation_fraction: expected a window in both parts, got {samples.count}, of which {last} are for "
+                f"validation and {self._window.horizon - 1} overlap with them"
+            )
+        return samples.only(np.r_[:first, samples.count - last : samples.count]), last
+
+    # -- series --------------------------------------------------------------------------------------------------------
+
+    def _read_values(self, y: Any) -> Array:
+        """Values (S, K) of as many columns as before."""
+        values = checked("y", y, self._dtype)
+        if values.shape[1:] != self._target_shape or values.ndim > 2:
+            raise ValueError(f"y: expected (T,) or (T, K), with the K of fit, got shape {values.shape}")
+        return values.reshape(len(values), -1)
+
+    def _read_ahead(self, X: Any, steps: int) -> Array:
+        """What is known ahead of so many steps, (S, E), as `fit` had it."""
+        columns = self.n_features_in_
+        if X is None and not columns:
+            return np.zeros((steps, 0), self._dtype)
+        ahead = None if X is None else checked("X", X, self._dtype)
+        if ahead is None or ahead.shape != (steps, columns):
+            got = "None" if ahead is None else f"shape {ahead.shape}"
+            raise ValueError(f"X: expected {f'({steps}, {columns})' if columns else 'None'}, as in fit, got {got}")
+        return ahead
+
+    def _last(self, series: Array) -> Array:
+        """The steps that windows of later ones reach back to."""
+        return series[-max(self._window.steps - 1, 1) :].copy()
+
+    def _laid_out(self, values: Array) -> Array:
+        """Values (..., K) as y was."""
+        return values.reshape(*values.shape[:-1], *self._target_shape)
+
+    # -- windows -------------------------------------------------------------------------------------------------------
+
+    def _samples(self, values: Array, ahead: Array) -> Samples:
+        """Every window of a series."""
+        return Samples(*self._window.training(*self._standardized(values, ahead)))
+
+    def _standardized(self, values: Array, ahead: Array) -> tuple[Array, Array]:
+        """Values (..., K) and what is known ahead of them (..., E), as the network reads them."""
+        scaler = self.x_scaler_
+        known = ahead if scaler is None else ((ahead - scaler.mean_) / scaler.scale_).astype(self._dtype)
+        return ((values - self._mean) / self._scale).astype(self._dtype), known
+
+    def _forecasts(self, values: Array, ahead: Array) -> Array:
+        """Forecasts (n, horizon, ...) after values (n, past, K), with what is known ahead (n, steps, E)."""
+        values, ahead = self._standardized(values, ahead)
+        with self._threads():
+            y = predict(self.model_, self._window.inputs(values, ahead))[:, self._window.past :]
+        y = y.reshape(*y.shape[:2], values.shape[2], -1) + self._window.level(values)[..., None]
+        y = np.sort(y * self._scale[:, None] + self._mean[:, None], axis=-1).astype(self._dtype)
+        quantiles = () if self.quantiles is None else y.shape[3:]
+        return y.reshape(*y.shape[:2], *self._target_shape, *quantiles)
