@@ -105,6 +105,6 @@ def test_the_random_state_decides_everything(rng):
 
 
 def test_an_update_needs_the_same_structure(rng):
-    estimator = forecaster().fit(rng.standard_normal(60))
+    estimator = forecaster(quantiles=np.array([0.1, 0.9])).fit(rng.standard_normal(60)).update(rng.standard_normal(3))
     with pytest.raises(ValueError, match="horizon: expected 1, as in the fitted model, got 2"):
         estimator.set_params(horizon=2).update(rng.standard_normal(3))

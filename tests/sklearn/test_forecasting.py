@@ -21,9 +21,13 @@ def test_the_last_windows_are_for_validation_and_none_overlaps_their_forecasts(h
     assert validated.tolist() == list(range(90, 100)) and trained.tolist() == list(range(91 - horizon))
 
 
-def test_too_few_windows_for_both_parts_are_an_error():
-    with pytest.raises(ValueError, match="validation_fraction: expected a window in both parts, got 3, of which 1"):
-        forecaster(window=5, horizon=4, early_stopping=True, validation_fraction=0.2).fit(np.arange(11.0))
+@pytest.mark.parametrize("fraction", [0.1, 0.3])
+def test_too_few_windows_for_both_parts_are_an_error(fraction):
+    """3 windows: none is a tenth of them, and one leaves none that does not overlap with it."""
+    estimator, y = forecaster(window=5, horizon=4, validation_fraction=fraction), np.arange(11.0)
+    with pytest.raises(ValueError, match="validation_fraction: expected a window in both parts, got 3, of which"):
+        estimator.fit(y)
+    assert len(estimator.set_params(early_stopping=False).fit(y).predict()) == 4
 
 
 def test_the_scale_of_a_series_does_not_matter(rng):
@@ -72,12 +76,13 @@ def test_series_have_the_columns_of_fit(rng):
             lambda: estimator.update(y[:, :1], X),
             r"y: expected \(T,\) or \(T, K\), with the K of fit, got shape \(40, 1\)",
         ),
-        (lambda: estimator.update(y, X[:, :2]), r"X: expected \(40, 3\), as in fit, got shape \(40, 2\)"),
-        (lambda: estimator.update(y), r"X: expected \(40, 3\), as in fit, got None"),
-        (lambda: estimator.predict(X), r"X: expected \(2, 3\), as in fit, got shape \(40, 3\)"),
+        (lambda: estimator.update(y, X[:, :2]), r"X: expected \(40, 3\), a row for each step, got shape \(40, 2\)"),
+        (lambda: estimator.update(y), r"X: expected \(40, 3\), a row for each step, got None"),
+        (lambda: estimator.predict(X), r"X: expected \(2, 3\), a row for each step, got shape \(40, 3\)"),
         (lambda: estimator.backtest(y[:1], X[:1]), "y: expected at least 2 steps, the horizon, got 1"),
         (lambda: forecaster().fit(y).predict(X[:1]), r"X: expected None, as in fit, got shape \(1, 3\)"),
-        (lambda: forecaster().fit(y, X[:-1]), r"X: expected \(40, 3\), as in fit, got shape \(39, 3\)"),
+        (lambda: forecaster().fit(y, X[:-1]), r"X: expected \(40, 3\), a row for each step, got shape \(39, 3\)"),
+        (lambda: forecaster().fit(y, X[:, 0]), r"X: expected \(T, E\), got shape \(40,\)"),
         (lambda: forecaster().fit(np.ones((9, 2, 2))), r"y: expected \(T,\) or \(T, K\)"),
         (lambda: forecaster().fit([1.0, np.nan] * 20), "y contains NaN"),
     ):

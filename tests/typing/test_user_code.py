@@ -21,6 +21,10 @@ def test_decoding():
     CODE["decoding"]()
 
 
+def test_estimators():
+    CODE["estimators"]()
+
+
 def test_what_a_checker_refuses_is_refused():
     with pytest.raises(AttributeError, match="LSMT"):
         CODE["errors"]()

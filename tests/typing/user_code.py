@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastrnn as fr
+from fastrnn.sklearn import ESNRegressor, RNNClassifier, RNNForecaster
 
 Array = NDArray[Any]
 x = np.zeros((5, 2, 3), np.float32)
@@ -93,6 +94,20 @@ def decoding() -> None:
     decoded = fr.decoding.greedy(model, np.array([[1], [2]]), stop=0, max_length=9)
     tokens: Array = decoded.tokens
     print(tokens)
+
+
+def estimators() -> None:
+    """Methods return the class of the estimator, also those of scikit-learn, which has no annotations."""
+    table, labels = np.eye(4), np.array(["a", "b", "a", "b"])
+    classifier = RNNClassifier("lstm", hidden_size=4, max_iter=1, n_iter_no_change=None).fit(table, labels)
+    assert_type(classifier, RNNClassifier)
+    assert_type(classifier.predict_proba(table), Array)
+    assert_type(classifier.score(table, labels), float)
+    assert_type(classifier.model_, fr.Sequential)
+    assert_type(classifier.set_params(verbose=False).partial_fit(table, labels), RNNClassifier)
+    assert_type(ESNRegressor(ridge=1.0).fit(table, table).predict(table), Array)
+    forecaster = RNNForecaster(window=4, horizon=2, max_iter=1, n_iter_no_change=None, early_stopping=False)
+    assert_type(forecaster.fit(np.arange(9.0)).backtest(np.arange(9.0)), tuple[Array, Array])
 
 
 def errors() -> None:

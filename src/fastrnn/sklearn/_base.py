@@ -40,28 +40,17 @@ feature_names_in_ : ndarray of str
 """
 
 
-class SequenceEstimator(BaseEstimator):
-    """An estimator whose model reads sequences.
-
-    A subclass makes the model; a mixin, `Classifying` or `Regressing`, reads the targets.
-    """
+class Estimator(BaseEstimator):
+    """An estimator with a model. A subclass makes it and fits it; what is read in fitting is for a subclass, too."""
 
     model_: Sequential
-    x_scaler_: Any  # StandardScaler or None
-    n_features_in_: int
-    feature_names_in_: Array
 
     # What the classes that are built on this one have as parameters.
-    standardize: bool
     n_threads: int | None
     random_state: Any
 
     _structure: tuple[str, ...] = ()  # parameters that a model cannot change
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags
+    _dtype: Any
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
@@ -71,12 +60,54 @@ class SequenceEstimator(BaseEstimator):
         """A model of sequences (N, T, channels)."""
 
     @abstractmethod
+    def _begin(self, X: Any, y: Any, sample_weight: Any, again: bool, classes: Any = None) -> Samples:
+        """The samples to train on. A model is made, unless the one of before is trained `again`."""
+
+    @abstractmethod
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         """Do what `fit` does."""
 
     @abstractmethod
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
         """Do what `partial_fit` does."""
+
+    def _forget(self) -> None:
+        """Before another model is made: if that fails, the one of before would not go with the new scales."""
+        vars(self).pop("model_", None)
+
+    def _begin_model(self, dtype: Any) -> None:
+        """Keep what a model has from its beginning."""
+        self._made_with = {name: getattr(self, name) for name in self._structure}
+        self._dtype = dtype
+        self._rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _check_structure(self) -> None:
+        """Raise ValueError if a parameter was changed that the model has from its beginning."""
+        for name, value in self._made_with.items():
+            if not np.array_equal(getattr(self, name), value):  # quantiles may be an array
+                raise ValueError(f"{name}: expected {value!r}, as in the fitted model, got {getattr(self, name)!r}")
+
+    def _seed(self) -> int:
+        return int(self._rng.integers(2**62))
+
+    def _threads(self) -> Any:
+        return contextlib.nullcontext() if self.n_threads is None else threads(as_size("n_threads", self.n_threads))
+
+
+class SequenceEstimator(Estimator):
+    """An estimator of one target for each sequence. `Classifying` and `Regressing` read the targets."""
+
+    model_: Sequential
+    x_scaler_: Any  # StandardScaler or None
+    n_features_in_: int
+    feature_names_in_: Array
+
+    standardize: bool  # a parameter
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
 
     @abstractmethod
     def _read_targets(self, y: Any, again: bool, classes: Any) -> Array:
@@ -93,9 +124,8 @@ class SequenceEstimator(BaseEstimator):
         """Targets of the samples that count, as the model is trained on them; and its number of outputs."""
 
     def _begin(self, X: Any, y: Any, sample_weight: Any, again: bool, classes: Any = None) -> Samples:
-        """The samples to train on. A model is made, unless the one of before is trained `again`."""
         if not again:
-            vars(self).pop("model_", None)  # if this fails, the one of before would not go with the new scales
+            self._forget()
         sequences = read(self, X, reset=not again)
         check_consistent_length(sequences.lengths, y)
         targets = self._read_targets(y, again, classes)
@@ -105,26 +135,12 @@ class SequenceEstimator(BaseEstimator):
         if again:
             self._check_structure()
         else:
-            self._made_with = {name: getattr(self, name) for name in self._structure}
-            self._dtype = sequences.dtype
-            self._rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+            self._begin_model(sequences.dtype)
             self.x_scaler_ = scaler_of(sequences, weights) if as_flag("standardize", self.standardize) else None
         targets, outputs = self._prepared(targets, weights, again)
         if not again:
             self.model_ = self._make_model(sequences.channels, outputs)
         return Samples(scaled(sequences, self.x_scaler_).rows(), targets, weights)
-
-    def _check_structure(self) -> None:
-        """Raise ValueError if a parameter was changed that the model of before has from its beginning."""
-        for name, value in self._made_with.items():
-            if getattr(self, name) != value:
-                raise ValueError(f"{name}: expected {value!r}, as in the fitted model, got {getattr(self, name)!r}")
-
-    def _seed(self) -> int:
-        return int(self._rng.integers(2**62))
-
-    def _threads(self) -> Any:
-        return contextlib.nullcontext() if self.n_threads is None else threads(as_size("n_threads", self.n_threads))
 
     def _outputs(self, X: Any) -> Array:
         """What the model says, (N, outputs)."""

@@ -47,6 +47,10 @@ class RNNForecaster(Forecasting):
     n_iter_, loss_curve_, validation_loss_curve_
         As of `RNNRegressor`.
 
+    Notes
+    -----
+    Training holds T windows in memory, of ``window + horizon`` steps of 3 K + E + 1 numbers.
+
     Examples
     --------
     >>> import numpy as np

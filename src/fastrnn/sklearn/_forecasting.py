@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_random_state
 
 from .._engine.arguments import Array, as_flag, as_size
 from ..losses import mse_loss
@@ -17,7 +16,7 @@ from ._network import Network
 from ._samples import Samples
 from ._sequences import FLOATS
 from ._targets import checked
-from ._training import make_forecaster, make_optimizer, share
+from ._training import make_forecaster, share
 from ._windows import Window, pinball
 
 
@@ -27,12 +26,17 @@ class Forecasting(Network):
     It keeps the last steps of the series, `_values` (., K) and what was known ahead of them, `_ahead` (., E).
     """
 
+    model_: Sequential
+    x_scaler_: Any  # StandardScaler or None
+    n_features_in_: int
+
     # Parameters.
     window: int
     horizon: int
     quantiles: Sequence[float] | None
     relative: bool
 
+    _layers = staticmethod(make_forecaster)
     _structure = ("window", "horizon", "quantiles", "relative", "cell", "hidden_size", "num_layers", "dropout")
     warm_start = False
 
@@ -47,7 +51,7 @@ class Forecasting(Network):
         return mse_loss if self.quantiles is None else functools.partial(pinball, quantiles=tuple(self.quantiles))
 
     def _begin(self, X: Any, y: Any, sample_weight: Any, again: bool, classes: Any = None) -> Samples:
-        vars(self).pop("model_", None)
+        self._forget()
         window = Window(
             as_size("window", self.window), as_size("horizon", self.horizon), as_flag("relative", self.relative)
         )
@@ -58,11 +62,13 @@ class Forecasting(Network):
         values = self._read_values(values)
         if len(values) < window.steps:
             raise ValueError(f"y: expected at least {window.steps} steps, window and horizon, got {len(values)}")
-        self.n_features_in_ = 0 if X is None else checked("X", X, FLOATS).shape[-1]
+        shape = (0,) * 2 if X is None else checked("X", X, FLOATS).shape
+        if len(shape) != 2:
+            raise ValueError(f"X: expected (T, E), got shape {shape}")
+        self.n_features_in_ = shape[1]
         ahead = self._read_ahead(X, len(values))
-        self._made_with = {name: getattr(self, name) for name in self._structure}
+        self._begin_model(values.dtype)
         self._window = window
-        self._rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
         self._mean, self._scale = window.scale(values)
         self.x_scaler_ = StandardScaler().fit(ahead) if self.n_features_in_ else None
         count = 1 if self.quantiles is None else len(self.quantiles)
@@ -70,19 +76,13 @@ class Forecasting(Network):
         self._values, self._ahead = self._last(values), self._last(ahead)
         return self._samples(values, ahead)
 
-    def _make_model(self, channels: int, outputs: int) -> Sequential:
-        self.loss_curve_, self.n_iter_, self.validation_loss_curve_ = [], 0, None
-        model = make_forecaster(vars(self), (channels, outputs), self._dtype, [self._seed() for _ in range(3)])
-        self._optimizer = make_optimizer(self.optimizer, model, self.learning_rate)
-        return model
-
     def _with_validation_last(self, samples: Samples) -> tuple[Samples, int]:
         last = share(samples.count, self.validation_fraction)
         first = samples.count - last - (self._window.horizon - 1)  # what lies between overlaps with both
-        if first < 1:
+        if last < 1 or first < 1:
             raise ValueError(
                 f"validation_fraction: expected a window in both parts, got {samples.count}, of which {last} are for "
-                f"validation and {self._window.horizon - 1} overlap with them"
+                f"validation and {self._window.horizon - 1} overlap with them; early_stopping=False needs none"
             )
         return samples.only(np.r_[:first, samples.count - last : samples.count]), last
 
@@ -102,8 +102,8 @@ class Forecasting(Network):
             return np.zeros((steps, 0), self._dtype)
         ahead = None if X is None else checked("X", X, self._dtype)
         if ahead is None or ahead.shape != (steps, columns):
-            got = "None" if ahead is None else f"shape {ahead.shape}"
-            raise ValueError(f"X: expected {f'({steps}, {columns})' if columns else 'None'}, as in fit, got {got}")
+            expected = f"({steps}, {columns}), a row for each step" if columns else "None, as in fit"
+            raise ValueError(f"X: expected {expected}, got {'None' if ahead is None else f'shape {ahead.shape}'}")
         return ahead
 
     def _last(self, series: Array) -> Array:

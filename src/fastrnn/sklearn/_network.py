@@ -11,7 +11,7 @@ from .._engine.arguments import as_flag, as_nonnegative, as_size
 from ..nn import Sequential
 from ..optim import Optimizer
 from ..training import fit
-from ._base import SequenceEstimator
+from ._base import Estimator
 from ._samples import Samples
 from ._training import STRUCTURE, make_model, make_optimizer, validates, with_validation_last
 
@@ -63,7 +63,7 @@ validation_loss_curve_ : list of float or None
 """
 
 
-class Network(SequenceEstimator):
+class Network(Estimator):
     """Parameters and training. A subclass has the loss."""
 
     n_iter_: int
@@ -71,6 +71,7 @@ class Network(SequenceEstimator):
     validation_loss_curve_: list[float] | None
 
     _loss: Callable[..., Any]
+    _layers = staticmethod(make_model)
     _structure = STRUCTURE
 
     def __init__(
@@ -104,7 +105,7 @@ class Network(SequenceEstimator):
 
     def _make_model(self, channels: int, outputs: int) -> Sequential:
         self.loss_curve_, self.n_iter_, self.validation_loss_curve_ = [], 0, None
-        model = make_model(vars(self), (channels, outputs), self._dtype, [self._seed() for _ in range(3)])
+        model = self._layers(vars(self), (channels, outputs), self._dtype, [self._seed() for _ in range(3)])
         self._optimizer = make_optimizer(self.optimizer, model, self.learning_rate)
         return model
 

@@ -9,7 +9,7 @@ from .._engine.arguments import as_choice, as_nonnegative
 from ..nn import EchoState, LastStep, MeanPool, Sequential
 from ..nn._reservoir.ridge import Ridge
 from ..training import Batches
-from ._base import SequenceEstimator
+from ._base import Estimator
 from ._samples import Samples
 
 POOLINGS: dict[str, Any] = {"mean": MeanPool, "last": LastStep}  # a linear readout may come before these, or after
@@ -42,7 +42,7 @@ model_ : Sequential
 """
 
 
-class Reservoir(SequenceEstimator):
+class Reservoir(Estimator):
     """Parameters and the readout. A subclass has the pooling of "auto"."""
 
     _pooling: str
