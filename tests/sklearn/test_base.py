@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from support.sklearn import ESTIMATORS, few, ragged, targets_of
 
@@ -129,6 +129,14 @@ def test_a_fit_that_fails_leaves_no_model(kind, rng):
         estimator.set_params(hidden_size=0).fit(x + 5, targets_of(kind, x))
     with pytest.raises(NotFittedError):
         estimator.predict(x)
+    late = {"ridge": -1.0} if "ridge" in estimator.get_params() else {"clip": -1.0}  # found when the model is there
+    for method in "fit", "partial_fit":
+        options = {"classes": ["no", "yes"]} if method == "partial_fit" and is_classifier(estimator) else {}
+        failing = few(kind, **late)
+        with pytest.raises(ValueError, match="ridge: expected|clip: expected"):
+            getattr(failing, method)(x, targets_of(kind, x), **options)
+        with pytest.raises(NotFittedError):
+            failing.predict(x)
 
 
 def test_a_partial_fit_that_fails_changes_nothing(kind, rng):

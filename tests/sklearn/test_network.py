@@ -131,6 +131,8 @@ def test_a_warm_start_goes_on_from_the_last_parameters(kind, data):
 
 def test_a_warm_start_needs_the_same_structure(kind, data):
     estimator = few(kind, warm_start=True).fit(*data)
+    with pytest.raises(ValueError, match="features"):  # and the model of before stays
+        estimator.fit([x[:, :1] for x in data[0]], data[1])
     with pytest.raises(ValueError, match="cell: expected 'gru', as in the fitted model, got 'lstm'"):
         estimator.set_params(cell="lstm").fit(*data)
     estimator.set_params(cell="gru", learning_rate=0.1, max_iter=1).fit(*data)

@@ -35,6 +35,14 @@ def test_parts_give_what_the_whole_gives(rng):
     np.testing.assert_allclose(parts.predict(x), whole.predict(x), rtol=0, atol=1e-10)
 
 
+def test_long_sequences_are_read_in_smaller_groups(monkeypatch, rng):
+    """With the same states: the sums differ by rounding alone."""
+    X, y = ragged(rng, 90), rng.standard_normal(90)
+    whole = few(ESNRegressor).fit(X, y).predict(X)
+    monkeypatch.setattr("fastrnn.sklearn._reservoir.STATES", 300)
+    np.testing.assert_allclose(few(ESNRegressor).fit(X, y).predict(X), whole, rtol=0, atol=1e-10)
+
+
 def test_a_fit_forgets_the_samples_before(rng):
     x, y = rng.standard_normal((50, 6, 2)), rng.standard_normal(50)
     once = few(ESNRegressor).fit(x, y)

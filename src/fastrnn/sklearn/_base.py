@@ -3,6 +3,7 @@
 
 import contextlib
 from abc import abstractmethod
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,16 @@ class Estimator(BaseEstimator):
     def _forget(self) -> None:
         """Before another model is made: if that fails, the one of before would not go with the new scales."""
         vars(self).pop("model_", None)
+
+    @contextlib.contextmanager
+    def _fitting(self, again: bool) -> Iterator[None]:
+        """A context that leaves no model that is fitted in part. One that was fitted before, and is `again`, stays."""
+        try:
+            yield
+        except Exception:
+            if not again:
+                self._forget()
+            raise
 
     def _begin_model(self, dtype: Any) -> None:
         """Keep what a model has from its beginning."""

@@ -110,17 +110,17 @@ class Network(Estimator):
         return model
 
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
+        again = as_flag("warm_start", self.warm_start) and self.__sklearn_is_fitted__()
         epochs, patience = as_size("max_iter", self.max_iter), self.n_iter_no_change
         patience = None if patience is None else as_size("n_iter_no_change", patience)
-        min_delta = as_nonnegative("tol", self.tol)
-        again = as_flag("warm_start", self.warm_start) and self.__sklearn_is_fitted__()
-        samples, last = self._begin(X, y, sample_weight, again), 0
-        if again:
-            self._optimizer = make_optimizer(self.optimizer, self.model_, self.learning_rate)
-        if validates(self.early_stopping, samples.count):
-            samples, last = self._with_validation_last(samples)
-        validation = last / samples.count if last else None
-        history = self._run(samples, epochs, validation=validation, patience=patience, min_delta=min_delta)
+        options = {"patience": patience, "min_delta": as_nonnegative("tol", self.tol)}
+        with self._fitting(again):
+            samples, last = self._begin(X, y, sample_weight, again), 0
+            if again:
+                self._optimizer = make_optimizer(self.optimizer, self.model_, self.learning_rate)
+            if validates(self.early_stopping, samples.count):
+                samples, last = self._with_validation_last(samples)
+            history = self._run(samples, epochs, validation=last / samples.count if last else None, **options)
         self.validation_loss_curve_ = history.get("val_loss")
         if patience is not None and history.epochs == epochs and epochs - (history.best_epoch or 0) < patience:
             warnings.warn(
@@ -135,7 +135,9 @@ class Network(Estimator):
         return samples.only(order), last
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
-        self._run(self._begin(X, y, sample_weight, self.__sklearn_is_fitted__(), classes), epochs=1)
+        again = self.__sklearn_is_fitted__()
+        with self._fitting(again):
+            self._run(self._begin(X, y, sample_weight, again, classes), epochs=1)
 
     def _run(self, samples: Samples, epochs: int, **options: Any) -> Any:
         """Train, and keep what is known even if Ctrl-C ends it, which is for the caller to handle."""

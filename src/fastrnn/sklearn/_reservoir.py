@@ -13,7 +13,7 @@ from ._base import Estimator
 from ._samples import Samples
 
 POOLINGS: dict[str, Any] = {"mean": MeanPool, "last": LastStep}  # a linear readout may come before these, or after
-GROUP = 64  # samples whose states are in memory at a time
+GROUP, STATES = 64, 2**24  # samples whose states are in memory at a time, and numbers in these
 
 PARAMETERS = """
 hidden_size : int, default 200
@@ -82,18 +82,23 @@ class Reservoir(Estimator):
         return Sequential(reservoir=reservoir, pool=pool(batch_first=True, dtype=self._dtype))
 
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
-        self._solve(self._begin(X, y, sample_weight, again=False))
+        with self._fitting(again=False):
+            self._solve(self._begin(X, y, sample_weight, again=False))
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
-        self._solve(self._begin(X, y, sample_weight, self.__sklearn_is_fitted__(), classes))
+        again = self.__sklearn_is_fitted__()
+        with self._fitting(again):
+            self._solve(self._begin(X, y, sample_weight, again, classes))
 
     def _solve(self, samples: Samples) -> None:
         """Add samples to the regression, and solve it. The mean of linear readouts is the readout of the mean."""
         ridge = as_nonnegative("ridge", self.ridge)
         layers: Any = self.model_.layers
         reservoir, pool = layers
+        longest = max(map(len, samples.x)) * self._regression.features
+        group = int(np.clip(STATES // longest, 1, GROUP))
         data = Batches(
-            samples.x, np.arange(samples.count), batch_size=GROUP, batch_first=True, per_step=False, shuffle=False
+            samples.x, np.arange(samples.count), batch_size=group, batch_first=True, per_step=False, shuffle=False
         )
         with self._threads():
             for x, rows, lengths in data:
