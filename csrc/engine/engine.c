@@ -28,6 +28,7 @@
 #include "limits.h"
 #include "act.h"
 #include "gemm.h"
+#include "barrier.h"
 #include "team.h"
 #include "arena.h"
 #include "cell.h"

@@ -11,9 +11,11 @@
 #endif
 
 enum {
-    /* team.h: the barrier */
-    CROWDED = LIMIT(8, 1),   /* waits in a row on a shared core, after which one thread is faster than the team */
+    /* barrier.h */
+    CROWDED = LIMIT(8, 1),   /* waits in a row on too few cores, after which one thread is faster than the team */
     SPINS = LIMIT(1500, 50), /* 20 us (a pause of 45 cycles, Zen) to 70 us (140, since Skylake) */
+    TREE = LIMIT(8, 2),      /* threads that arrive at one cache line, at most: about 0.25 us */
+    MAX_NODES = 8,           /* of a barrier: as many as threads at each, up to 64 */
     WATCHED = LIMIT(62, 3),  /* threads that record their core, at most */
 
     /* plan.h: how a call is divided among threads */
