@@ -57,6 +57,9 @@ struct fr_engine {
     double (*probe)(fr_probe what, int n_threads, size_t nbytes, fr_idx repeats, void *buffer);
 };
 
+/* threads.c: how many threads the region of a call has that needs so many and may have n_threads. */
+int fr_region_threads(int needed, int n_threads);
+
 /* The engine of an isa and number type, or NULL where there is none or this machine cannot run it. */
 const struct fr_engine *fr_find_engine(int isa, fr_dtype dtype);
 

@@ -244,5 +244,5 @@ static void backward_thread(const void *job, struct grid grid, int rank)
 static void backward(const fr_desc *d, const fr_backward_args *a, const struct fr_piece *piece)
 {
     const struct backward_job job = {d, a, piece};
-    run_team(plan(d, d->n_threads), backward_prepare, backward_thread, &job);
+    run_team(plan(d, d->n_threads), d->n_threads, backward_prepare, backward_thread, &job);
 }

@@ -240,5 +240,5 @@ static void forward_thread(const void *job, struct grid grid, int rank)
 static void forward(const fr_desc *d, const fr_forward_args *a, const struct fr_piece *piece)
 {
     const struct forward_job job = {d, a, piece};
-    run_team(plan(d, d->n_threads), forward_prepare, forward_thread, &job);
+    run_team(plan(d, d->n_threads), d->n_threads, forward_prepare, forward_thread, &job);
 }

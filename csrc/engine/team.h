@@ -48,9 +48,10 @@ INLINE int team_rank(void)
 #endif
 }
 
-/* Runs work(job, grid, rank) on a team, in the only parallel region of a call. prepare(job, grid) first sets up the
- * memory that the team shares. If the runtime grants fewer threads than asked for, one of them does everything. */
-static void run_team(struct grid grid, void (*prepare)(const void *job, struct grid grid),
+/* Runs work(job, grid, rank) on a team, in the only parallel region of a call of at most n_threads. prepare(job, grid)
+ * first sets up the memory that the team shares. If the runtime grants fewer threads than asked for, one of them does
+ * everything; the region may have some that are not needed now (fr_region_threads), which do nothing. */
+static void run_team(struct grid grid, int n_threads, void (*prepare)(const void *job, struct grid grid),
                      void (*work)(const void *job, struct grid grid, int rank), const void *job)
 {
     const struct grid one = {1, 1};
@@ -62,12 +63,14 @@ static void run_team(struct grid grid, void (*prepare)(const void *job, struct g
         restore_denormals(mode);
         return;
     }
+    const int      region = fr_region_threads(threads, n_threads);
     struct barrier done = {0};
+    (void)region; /* without OpenMP */
     shares_core(&done, 1, 0);
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(region)
     {
         const fp_mode mode = flush_denormals();
-        if (team_size() == threads) {
+        if (team_rank() < threads && team_size() >= threads) {
             if (team_rank() && shares_core(&done, threads, team_rank()))
                 leave_core(own_core(), threads);
             work(job, grid, team_rank());
