@@ -54,7 +54,11 @@ enum { one_thread_only = 0 };
 static void survive_fork(void) {}
 #endif
 
-void fr_init(void) { survive_fork(); }
+void fr_init(void)
+{
+    survive_fork();
+    fr_machine_caches();
+}
 
 /* So many smaller regions in a row cost as much in threads woken for nothing as to end and start them: whatever comes
  * next, at most twice the cost of knowing it. */

@@ -18,11 +18,6 @@ enum {
     MAX_NODES = 8,           /* of a barrier: as many as threads at each, up to 64 */
     WATCHED = LIMIT(62, 3),  /* threads that record their core, at most */
 
-    /* plan.h: how a call is divided among threads */
-    SERIAL_FLOP = LIMIT(2000000, 1), /* below it, waking a team costs more than the work; half is a thread's share */
-    BARRIER_FLOP = LIMIT(60000, 0),  /* of each thread in a step: worth a barrier, about 0.2 us */
-    L2_BYTES = LIMIT(1 << 20, 1 << 14),
-
     /* forward.h */
     ROW_BLOCK = LIMIT(96, 13), /* rows that go through time together: each weight is reused, and L1 and L2 suffice */
     CHUNK_BYTES = LIMIT(192 * 1024, 4096), /* of tiles: written and read once per chunk, they should stay in L2 */
