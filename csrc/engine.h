@@ -32,6 +32,17 @@ struct fr_rows_job {
     double             scale;
 };
 
+/* Bytes of the caches of a core, or its share of them. */
+typedef struct {
+    size_t l1, l2, l3;
+} fr_caches;
+
+/* How a call is divided among threads (engine/team.h), and how long it takes by the model of engine/cost.h. */
+struct fr_planned {
+    int    rows, cols;
+    double seconds;
+};
+
 struct fr_engine {
     const char *isa;
     size_t (*pack_bytes)(const fr_desc *d, fr_pass pass);
@@ -41,7 +52,7 @@ struct fr_engine {
     void (*forward)(const fr_desc *d, const fr_forward_args *a, const struct fr_piece *piece);
     void (*backward)(const fr_desc *d, const fr_backward_args *a, const struct fr_piece *piece);
     void (*move_rows)(const fr_desc *d, const struct fr_rows_job *a);
-    int (*threads_pay)(const fr_desc *d);                  /* would a call use a second thread if it had one? */
+    int (*threads_pay)(const fr_desc *d);                  /* may a call use more than one thread? */
     fr_idx (*piece_steps)(const fr_desc *d, fr_pass pass); /* of about a tenth of a second; more than T without rows */
     fr_idx (*backward_piece)(const fr_desc *d, fr_idx s_hi); /* s_lo of one: it must be there, so that the bits do not
                                                               * depend on the pieces */
@@ -54,8 +65,15 @@ struct fr_engine {
     void (*test_act)(fr_act act, fr_idx n, const void *x, void *y);
     size_t (*test_gemm_bytes)(const fr_test_gemm_args *a);
     void (*test_gemm)(const fr_test_gemm_args *a);
+    struct fr_planned (*test_plan)(const fr_desc *d, fr_pass pass, const fr_caches *caches);
     double (*probe)(fr_probe what, int n_threads, size_t nbytes, fr_idx repeats, void *buffer);
 };
+
+/* caches.c: always the same, because workspaces are laid out by it. */
+fr_caches fr_machine_caches(void);
+
+/* threads.c: how many threads the region of a call has that needs so many and may have n_threads. */
+int fr_region_threads(int needed, int n_threads);
 
 /* The engine of an isa and number type, or NULL where there is none or this machine cannot run it. */
 const struct fr_engine *fr_find_engine(int isa, fr_dtype dtype);

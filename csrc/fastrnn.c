@@ -156,6 +156,18 @@ int fr_test_gemm(const fr_test_gemm_args *a)
     return rc;
 }
 
+int fr_test_plan(const fr_desc *d, fr_pass pass, const size_t *caches, int *grid, double *seconds)
+{
+    const struct fr_engine *engine;
+    const int               rc = fr_check(d, &engine);
+    if (rc != FR_OK)
+        return rc;
+    const fr_caches         given = caches ? (fr_caches){caches[0], caches[1], caches[2]} : (fr_caches){0};
+    const struct fr_planned planned = engine->test_plan(d, pass, caches ? &given : NULL);
+    grid[0] = planned.rows, grid[1] = planned.cols, *seconds = planned.seconds;
+    return FR_OK;
+}
+
 int fr_run_probe(int isa, fr_dtype dtype, fr_probe what, int n_threads, size_t nbytes, fr_idx repeats, void *buffer,
                  double *work)
 {

@@ -229,6 +229,9 @@ typedef struct {
 int fr_test_gemm_bytes(const fr_test_gemm_args *a, size_t *bytes);
 int fr_test_gemm(const fr_test_gemm_args *a);
 
+/* How a call would be divided, (rows, cols), in modelled seconds. caches: bytes of (L1, L2, L3); NULL: this machine's */
+int fr_test_plan(const fr_desc *d, fr_pass pass, const size_t *caches, int *grid, double *seconds);
+
 /* What the machine allows. The work done: floating-point operations, bytes, or barriers. The caller takes the time. */
 typedef enum { FR_PROBE_FMA, FR_PROBE_READ, FR_PROBE_BARRIER, FR_N_PROBES } fr_probe;
 const char *fr_probe_name(int what);

@@ -152,17 +152,11 @@ static void get_state_grad(const fr_desc *d, struct range rows, const real *from
         memcpy(to + row_at(d, i) * d->H, from + i * round_up(d->H, VL), (size_t)d->H * sizeof(real));
 }
 
-struct backward_job {
-    const fr_desc          *d;
-    const fr_backward_args *a;
-    const struct fr_piece  *piece;
-};
-
 static void backward_prepare(const void *job, struct grid grid)
 {
     const struct backward_job *j = job;
     struct backward_space      shared;
-    assert((uintptr_t)j->piece->workspace % 64 == 0 && regions_are_apart(j->d, grid, backward_region));
+    assert((uintptr_t)j->piece->workspace % 64 == 0 && regions_are_apart(j->d, FR_BACKWARD, grid, backward_region));
     backward_layout(j->d, grid, 0, j->piece->workspace, &shared);
     memset(shared.meet, 0, (size_t)(grid.rows + 1) * sizeof *shared.meet);
     memset(shared.zeros, 0, (size_t)j->d->H * sizeof(real));
@@ -227,10 +221,13 @@ static void backward_thread(const void *job, struct grid grid, int rank)
                 step_back(&f, s, lo, lo + ROW_BLOCK < f.group.count ? lo + ROW_BLOCK : f.group.count);
         wait_for(all, f.grid.rows * f.grid.cols, rank);
         add_chunk(&f, all, (struct range){first_of(d, s_lo), first_of(d, s_hi)}, s_lo);
-        if (f.grid.cols > 1 && crowded(f.space.meet)) { /* the first thread continues alone, with its own memory */
+        /* The first thread continues alone, with its own memory. Whoever asks a barrier must be bound to meet there
+         * before it changes again: of several groups, only the one for all does that. */
+        if (f.grid.cols > 1 && crowded(f.grid.rows > 1 ? all : f.space.meet)) {
             if (rank)
                 return;
             f.grid = (struct grid){1, 1};
+            f.group = row_group(d, 0, 1);
             f.units = (struct range){0, round_up(d->H, VL)};
         }
     }
@@ -244,5 +241,5 @@ static void backward_thread(const void *job, struct grid grid, int rank)
 static void backward(const fr_desc *d, const fr_backward_args *a, const struct fr_piece *piece)
 {
     const struct backward_job job = {d, a, piece};
-    run_team(plan(d, d->n_threads), backward_prepare, backward_thread, &job);
+    run_team(plan(d, FR_BACKWARD, d->n_threads), d->n_threads, backward_prepare, backward_thread, &job);
 }

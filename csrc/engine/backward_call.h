@@ -73,3 +73,9 @@ struct backward_call {
     struct range            units; /* and units, whole vectors */
     struct field            x, y, dx, dy, fraction_h, fraction_c;
 };
+
+struct backward_job {
+    const fr_desc          *d;
+    const fr_backward_args *a;
+    const struct fr_piece  *piece;
+};

@@ -92,5 +92,5 @@ static void cross_entropy(const fr_cross_entropy_args *a)
     const struct cross_entropy_job job = {a, 1 + SOFTMAX_TAKEN / a->V, &next};
     const double                   logits = (double)(a->hi - a->lo) * (double)a->V;
     const struct grid              grid = {1, team_for(logits / SOFTMAX_SHARE, a->n_threads)};
-    run_team(grid, cross_entropy_prepare, cross_entropy_thread, &job);
+    run_team(grid, a->n_threads, cross_entropy_prepare, cross_entropy_thread, &job);
 }

@@ -111,5 +111,5 @@ static void ctc(const fr_ctc_args *a)
     const fr_idx         rows = a->hi - a->lo, most = rows < a->n_threads ? rows : a->n_threads;
     const double         work = (double)rows * (double)a->T * (double)(a->V + STATE_LOGITS * (2 * a->S + 1));
     const struct grid    grid = {1, team_for(work / SOFTMAX_SHARE, (int)(most < 1 ? 1 : most))};
-    run_team(grid, ctc_prepare, ctc_thread, &job);
+    run_team(grid, a->n_threads, ctc_prepare, ctc_thread, &job);
 }

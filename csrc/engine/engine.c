@@ -28,11 +28,13 @@
 #include "limits.h"
 #include "act.h"
 #include "gemm.h"
+#include "barrier.h"
 #include "team.h"
 #include "arena.h"
 #include "cell.h"
 #include "pack.h"
 #include "rows.h"
+#include "cost.h"
 #include "plan.h"
 #include "forward_call.h"
 #include "forward.h"
@@ -52,13 +54,14 @@
 
 static size_t workspace_bytes(const fr_desc *d, fr_pass pass)
 {
-    return region_bytes(d, pass == FR_FORWARD ? forward_region : backward_region);
+    return region_bytes(d, pass, pass == FR_FORWARD ? forward_region : backward_region);
 }
 
 static int threads_pay(const fr_desc *d)
 {
-    const struct grid two = plan(d, 2);
-    return two.rows * two.cols > 1;
+    const fr_caches      caches = own_caches();
+    const struct planned one = plan_on(d, FR_FORWARD, 1, &caches);
+    return one.seconds > join_seconds(2);
 }
 
 static fr_idx backward_piece(const fr_desc *d, fr_idx s_hi)
@@ -154,6 +157,13 @@ static void test_gemm(const fr_test_gemm_args *a)
             c[i * n + j] = s.tiles[j / width * m * width + i * width + j % width];
 }
 
+static struct fr_planned test_plan(const fr_desc *d, fr_pass pass, const fr_caches *caches)
+{
+    const fr_caches      own = own_caches();
+    const struct planned p = plan_on(d, pass, d->n_threads, caches ? caches : &own);
+    return (struct fr_planned){p.grid.rows, p.grid.cols, p.seconds};
+}
+
 extern const struct fr_engine FR_ENGINE;
 const struct fr_engine        FR_ENGINE = {
     .isa = FR_ISA,
@@ -175,5 +185,6 @@ const struct fr_engine        FR_ENGINE = {
     .test_act = test_act,
     .test_gemm_bytes = test_gemm_bytes,
     .test_gemm = test_gemm,
+    .test_plan = test_plan,
     .probe = probe,
 };

@@ -129,11 +129,18 @@ static struct step step_rows(const struct forward_call *f, fr_idx s, fr_idx lo, 
     return step;
 }
 
-/* The rest of its group has left: this thread continues alone, with the whole workspace. */
+/* The rest of its group has left: this thread continues with all panels, and with the memory of the group, which lies
+ * together from its own on. Other groups go on as before. */
 static void go_on_alone(struct forward_call *f)
 {
-    f->grid = (struct grid){1, 1};
-    forward_layout(f->d, f->grid, 0, f->piece->workspace, &f->space);
+    const struct grid   team = f->grid, alone = {team.rows, 1};
+    const struct region own = forward_region(f->d, team, f->rank);
+    const fr_idx        chunk = chunk_rows(f->d, alone);
+    struct arena        a = {f->piece->workspace, own.lo};
+    f->space.chunk_rows = chunk < f->space.chunk_rows ? chunk : f->space.chunk_rows;
+    forward_rank_layout(f->d, tile_width(f->d, alone), &a, &f->space);
+    assert(a.used <= forward_region(f->d, team, f->rank + team.cols - 1).hi);
+    f->grid = alone, f->rank /= team.cols;
 }
 
 /* Rows lo..hi-1 of the group through steps s_lo..s_hi-1. Returns 0 if this thread leaves its part to the first one. */
@@ -143,8 +150,8 @@ static int run_rows(struct forward_call *f, fr_idx lo, fr_idx hi)
     const fr_idx   s_hi = f->piece->s_hi;
     fr_idx         s = f->piece->s_lo, n;
     while (s < s_hi && (n = running(d, s, f->group, lo, hi)) > 0) {
-        if (f->grid.cols > 1 && crowded(f->space.meet)) {
-            if (f->rank)
+        if (f->grid.cols > 1 && crowded(&f->space.meet[f->rank / f->grid.cols])) {
+            if (f->rank % f->grid.cols)
                 return 0;
             go_on_alone(f);
         }
@@ -199,17 +206,11 @@ static void finish_rows(const struct forward_call *f)
     }
 }
 
-struct forward_job {
-    const fr_desc         *d;
-    const fr_forward_args *a;
-    const struct fr_piece *piece;
-};
-
 static void forward_prepare(const void *job, struct grid grid)
 {
     const struct forward_job *j = job;
     struct forward_space      shared;
-    assert((uintptr_t)j->piece->workspace % 64 == 0 && regions_are_apart(j->d, grid, forward_region));
+    assert((uintptr_t)j->piece->workspace % 64 == 0 && regions_are_apart(j->d, FR_FORWARD, grid, forward_region));
     forward_layout(j->d, grid, 0, j->piece->workspace, &shared);
     memset(shared.meet, 0, (size_t)grid.rows * sizeof *shared.meet);
     memset(shared.zeros, 0, (size_t)j->d->H * sizeof(real));
@@ -240,5 +241,5 @@ static void forward_thread(const void *job, struct grid grid, int rank)
 static void forward(const fr_desc *d, const fr_forward_args *a, const struct fr_piece *piece)
 {
     const struct forward_job job = {d, a, piece};
-    run_team(plan(d, d->n_threads), forward_prepare, forward_thread, &job);
+    run_team(plan(d, FR_FORWARD, d->n_threads), d->n_threads, forward_prepare, forward_thread, &job);
 }

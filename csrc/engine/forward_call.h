@@ -4,7 +4,7 @@
 struct forward_space {
     struct barrier *meet;       /* one for each row group */
     real           *zeros;      /* (H): the state of rows that have no initial one */
-    fr_idx          block;      /* rows of a block, at most: ROW_BLOCK, or N */
+    fr_idx          block;      /* rows of a block, at most */
     real           *scratch;    /* (row groups, block, S, H): blocks between the stages where there is no tape */
     real           *tiles;      /* this thread's */
     fr_idx          chunk_rows; /* rows of a chunk, at most */
@@ -17,18 +17,6 @@ struct forward_space {
 INLINE struct range own_panels(const fr_desc *d, const struct stage *t, struct grid grid, int rank)
 {
     return partition(panel_count(d->H, t->ub), rank % grid.cols, grid.cols);
-}
-
-/* Reals in one row of the tiles of all panels that a thread owns, at most: a group's threads have the same chunks. */
-static fr_idx tile_width(const fr_desc *d, struct grid grid)
-{
-    const struct cell *cell = &cells[d->cell];
-    fr_idx             width = 0;
-    for (int k = 0; k < stage_count(cell); k++) {
-        const struct stage *t = &cell->stage[k];
-        width += (panel_count(d->H, t->ub) + grid.cols - 1) / grid.cols * t->S * t->ub * VL;
-    }
-    return width;
 }
 
 /* What one thread has for itself; out->block and out->chunk_rows are known. */
@@ -52,19 +40,17 @@ static void forward_rank_layout(const fr_desc *d, fr_idx width, struct arena *a,
 static struct region forward_layout(const fr_desc *d, struct grid grid, int rank, char *base, struct forward_space *out)
 {
     const struct cell *cell = &cells[d->cell];
-    const fr_idx       block = d->N < ROW_BLOCK ? d->N : ROW_BLOCK;
+    const fr_idx       block = block_rows(d, grid);
     struct arena       a = {base, 0};
     struct region      own = {0};
     out->block = block;
     out->meet = reserve(&a, grid.rows, sizeof *out->meet);
     out->zeros = reserve(&a, d->H, sizeof(real));
     out->scratch = reserve(&a, stage_count(cell) > 1 ? grid.rows * block * block_count(cell) * d->H : 0, sizeof(real));
-    const fr_idx width = tile_width(d, grid), fit = CHUNK_BYTES / ((fr_idx)sizeof(real) * width);
-    const fr_idx most = grid.cols > 1 && SHORT_CHUNK < d->T ? SHORT_CHUNK * block : d->T * block;
-    out->chunk_rows = fit < block ? block : fit < most ? fit : most;
+    out->chunk_rows = chunk_rows(d, grid);
     for (int r = 0; r <= rank; r++) {
         own.lo = a.used;
-        forward_rank_layout(d, width, &a, out);
+        forward_rank_layout(d, tile_width(d, grid), &a, out);
         own.hi = a.used;
     }
     return own;
@@ -87,4 +73,10 @@ struct forward_call {
     int                    rank;
     struct group           group; /* this thread's */
     struct field           x, y, fraction_h, fraction_c;
+};
+
+struct forward_job {
+    const fr_desc         *d;
+    const fr_forward_args *a;
+    const struct fr_piece *piece;
 };

@@ -11,15 +11,12 @@
 #endif
 
 enum {
-    /* team.h: the barrier */
-    CROWDED = LIMIT(8, 1),   /* waits in a row on a shared core, after which one thread is faster than the team */
+    /* barrier.h */
+    CROWDED = LIMIT(8, 1),   /* waits in a row on too few cores, after which one thread is faster than the team */
     SPINS = LIMIT(1500, 50), /* 20 us (a pause of 45 cycles, Zen) to 70 us (140, since Skylake) */
+    TREE = LIMIT(8, 2),      /* threads that arrive at one cache line, at most: about 0.25 us */
+    MAX_NODES = 8,           /* of a barrier: as many as threads at each, up to 64 */
     WATCHED = LIMIT(62, 3),  /* threads that record their core, at most */
-
-    /* plan.h: how a call is divided among threads */
-    SERIAL_FLOP = LIMIT(2000000, 1), /* below it, waking a team costs more than the work; half is a thread's share */
-    BARRIER_FLOP = LIMIT(60000, 0),  /* of each thread in a step: worth a barrier, about 0.2 us */
-    L2_BYTES = LIMIT(1 << 20, 1 << 14),
 
     /* forward.h */
     ROW_BLOCK = LIMIT(96, 13), /* rows that go through time together: each weight is reused, and L1 and L2 suffice */

@@ -149,5 +149,5 @@ static void pack(const fr_desc *d, fr_pass pass, const void *w_ih, const void *w
 {
     const struct pack_job job = {d, pass, w_ih, w_hh, b_ih, b_hh, to};
     const struct grid     grid = {1, team_for(2.0 * (double)pack_bytes(d, pass) / TEAM_PACK_BYTES, d->n_threads)};
-    run_team(grid, pack_prepare, pack_thread, &job);
+    run_team(grid, d->n_threads, pack_prepare, pack_thread, &job);
 }

@@ -1,30 +1,72 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * plan.h - how a call is divided: among threads, with the memory of each, and into pieces of time. */
-/* How to divide a call among at most `n_threads`. Every division gives the same bits; this one is about time.
- *
- * Splitting rows needs no barrier, but every thread reads all of W_hh at every step: good while that fits a core's own
- * L2, or with enough rows to use each weight often. Splitting units among two halves what a core reads, at one barrier
- * per step: good when a step is longer than that. */
-static struct grid plan(const fr_desc *d, int n_threads)
+struct planned {
+    struct grid grid;
+    double      seconds;
+};
+
+/* The smallest number of parts of n, above `parts`, whose largest is smaller. */
+INLINE fr_idx fewest_parts(fr_idx n, fr_idx parts)
 {
+    const fr_idx largest = ceil_div(n, parts);
+    return largest > 1 ? ceil_div(n, largest - 1) : n + 1;
+}
+
+/* Is `a`, on so many threads, better than `b`? Twice the threads have to be 2^(1/4), a fifth, faster: cores that bring
+ * less are left to others. */
+INLINE int pays(double a, int a_threads, double b, int b_threads)
+{
+    return a * a * a * a * a_threads < b * b * b * b * b_threads;
+}
+
+/* The grid of at most n_threads that is best by the model (cost.h). Every grid gives the same bits; this one is about
+ * time. The grids of fewer threads are among those of more, and one of more threads is chosen for less time only: so the
+ * time never rises with the number of threads asked for.
+ *
+ * More rows or columns are tried only where the largest share of a thread becomes smaller, and none where joining alone
+ * takes longer than the best so far: a call too small for a second thread costs one evaluation. */
+static struct planned plan_on(const fr_desc *d, fr_pass pass, int n_threads, const fr_caches *caches)
+{
+    double (*const seconds)(const struct model *, struct grid) =
+        pass == FR_FORWARD ? forward_seconds : backward_seconds;
     const struct cell *cell = &cells[d->cell];
-    const double       rows = d->T ? (double)first_of(d, d->T) / (double)d->T : 0; /* in a mean step */
-    const double       step = rows * 2.0 * gate_count(cell) * (double)d->H * (double)d->H;
-    const double       total = 2.0 * gate_count(cell) * (double)d->H * (double)(d->H + d->I) * rows * (double)d->T;
-    const fr_idx       panels = d->H / (2 * VL);
-    const int          threads = team_for(2 * total / SERIAL_FLOP, n_threads);
-    if (threads == 1)
-        return (struct grid){1, 1};
-    if (!cell->stage[0].Gh)
-        return (struct grid){d->N < threads ? (int)d->N : threads, 1};
-    const int fits = (double)gate_count(cell) * (double)d->H * (double)d->H * sizeof(real) <= L2_BYTES;
-    const int split_rows = rows >= (fits ? 4 : 64) * threads;
-    if (!split_rows && panels >= threads && step / threads >= BARRIER_FLOP)
-        return (struct grid){1, threads};
-    if (rows >= 2)
-        return (struct grid){d->N < threads ? (int)d->N : threads, 1};
-    return (struct grid){1, 1};
+    struct planned     best = {{1, 1}, 0};
+    if (d->T == 0 || d->N == 0 || first_of(d, d->T) == 0)
+        return best;
+    const double weights = gate_count(cell) * (double)d->H * ((cell->stage[0].Gh ? (double)d->H : 0) + (double)d->I);
+    const struct model m = {d, cell, caches, (double)first_of(d, d->T) / (double)d->T, weights * sizeof(real)};
+    const fr_idx       units = panel_count(d->H, pass == FR_FORWARD ? cell->stage[0].ub : 1);
+    const fr_idx       most = n_threads < FR_MAX_THREADS ? n_threads : FR_MAX_THREADS;
+    best.seconds = seconds(&m, best.grid);
+    for (fr_idx rows = 1; rows <= most && rows <= d->N; rows = fewest_parts(d->N, rows))
+        for (fr_idx cols = rows > 1 ? 1 : fewest_parts(units, 1); rows * cols <= most && cols <= units;
+             cols = fewest_parts(units, cols)) {
+            const struct grid grid = {(int)rows, (int)cols};
+            const int         threads = grid.rows * grid.cols;
+            if (join_seconds(threads) >= best.seconds)
+                break;
+            const double time = seconds(&m, grid);
+            if (pays(time, threads, best.seconds, best.grid.rows * best.grid.cols))
+                best = (struct planned){grid, time};
+        }
+    return best;
+}
+
+/* Of this machine; small ones where small calls are to take every way. */
+static fr_caches own_caches(void)
+{
+#if defined FR_SMALL_LIMITS
+    return (fr_caches){1 << 11, 1 << 14, 1 << 17};
+#else
+    return fr_machine_caches();
+#endif
+}
+
+static struct grid plan(const fr_desc *d, fr_pass pass, int n_threads)
+{
+    const fr_caches caches = own_caches();
+    return n_threads == 1 ? (struct grid){1, 1} : plan_on(d, pass, n_threads, &caches).grid;
 }
 
 /* The part of a workspace that one thread has for itself, in bytes from the beginning. A pass lays out what all threads
@@ -35,16 +77,16 @@ struct region {
 typedef struct region region_fn(const fr_desc *d, struct grid grid, int rank);
 
 /* Bytes for either grid that a call may run on: the plan's, or one thread if the runtime grants fewer (run_team). */
-static size_t region_bytes(const fr_desc *d, region_fn *region_of)
+static size_t region_bytes(const fr_desc *d, fr_pass pass, region_fn *region_of)
 {
-    const struct grid grid = plan(d, d->n_threads), one = {1, 1};
+    const struct grid grid = plan(d, pass, d->n_threads), one = {1, 1};
     const int         threads = grid.rows * grid.cols;
     const size_t      alone = region_of(d, one, 0).hi, all = threads > 1 ? region_of(d, grid, threads - 1).hi : 0;
     return all > alone ? all : alone;
 }
 
 /* For asserts: does each thread have whole cache lines of its own, inside the workspace whose size was reported? */
-INLINE int regions_are_apart(const fr_desc *d, struct grid grid, region_fn *region_of)
+INLINE int regions_are_apart(const fr_desc *d, fr_pass pass, struct grid grid, region_fn *region_of)
 {
     size_t end = 0;
     for (int rank = 0; rank < grid.rows * grid.cols; rank++) {
@@ -53,7 +95,7 @@ INLINE int regions_are_apart(const fr_desc *d, struct grid grid, region_fn *regi
             return 0;
         end = own.hi;
     }
-    return end <= region_bytes(d, region_of);
+    return end <= region_bytes(d, pass, region_of);
 }
 
 /* Steps of a piece, between two checks for Ctrl-C. */

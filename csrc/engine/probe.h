@@ -68,7 +68,7 @@ static double probe(fr_probe what, int n_threads, size_t nbytes, fr_idx repeats,
 {
     struct barrier         meet;
     const struct probe_job job = {what, nbytes, repeats, buffer, &meet};
-    run_team((struct grid){1, n_threads}, probe_prepare, probe_thread, &job);
+    run_team((struct grid){1, n_threads}, n_threads, probe_prepare, probe_thread, &job);
     const double each = what == FR_PROBE_FMA    ? 2.0 * ACCUMULATORS * VL
                         : what == FR_PROBE_READ ? (double)(nbytes / sizeof(vec) / 8 * 8 * sizeof(vec))
                                                 : 1;

@@ -126,5 +126,5 @@ static void update_thread(const void *job, struct grid grid, int rank)
 static void update(const fr_update_args *a)
 {
     const struct grid grid = {1, team_for((double)a->n / UPDATE_SHARE, a->n_threads)};
-    run_team(grid, update_prepare, update_thread, a);
+    run_team(grid, a->n_threads, update_prepare, update_thread, a);
 }

@@ -191,6 +191,8 @@ cdef extern from "fastrnn.h" nogil:
     const char *fr_act_name(int act)
     int fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, void *y)
 
+    int fr_test_plan(const fr_desc *d, fr_pass which, const size_t *caches, int *grid, double *seconds)
+
     ctypedef struct fr_test_gemm_args:
         fr_dtype dtype
         int isa, nv

@@ -16,7 +16,7 @@ static const struct {
 } shapes[] = {
     {9, 2, 5, 67},  /* units are divided; several chunks of the gradients */
     {7, 41, 3, 6},  /* rows are, in several blocks */
-    {40, 7, 9, 35}, /* either, by the number of threads; several pieces of time */
+    {40, 7, 9, 35}, /* either, or both, by the number of threads; several pieces of time */
 };
 
 enum { RAGGED = 1, REVERSE = 2, MASKED = 4, FRACTIONS = 8, CLIPPED = 16, WAYS = 32 };
@@ -31,7 +31,7 @@ static void require(int code)
 
 /* Memory of its own for each array: TSan then knows where one ends. Freed together at the end of a case. */
 static void *arrays[64];
-static int   array_count, cases;
+static int   array_count, cases, on_both; /* of them, divided by rows and units at once */
 
 static void *memory(size_t bytes)
 {
@@ -148,7 +148,10 @@ static void run_case(fr_desc d, int way)
         return;
     if (way & (MASKED | FRACTIONS | CLIPPED) && !info.recurrent)
         return;
-    cases++;
+    int    grid[2];
+    double seconds;
+    require(fr_test_plan(&d, FR_BACKWARD, NULL, grid, &seconds));
+    cases++, on_both += grid[0] > 1 && grid[1] > 1;
     d.reverse = (way & REVERSE) != 0, d.masked = (way & MASKED) != 0;
     if (way & RAGGED)
         make_ragged(&d);
@@ -220,23 +223,24 @@ int main(int argc, char **argv)
         plant_a_race();
         return 0;
     }
-    for (int threads = 2; threads <= 3; threads++)
+    static const int counts[] = {2, 3, 6}; /* 3: more than arrive at one node of a barrier; 6: 2 groups of 3 */
+    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
         for (int dtype = FR_F32; dtype <= FR_F64; dtype++) {
             for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
                 for (int cell = 0; cell < FR_N_CELLS; cell++)
                     for (int way = 0; way < WAYS; way++)
                         run_case((fr_desc){.cell = (fr_cell)cell,
                                            .dtype = (fr_dtype)dtype,
-                                           .n_threads = threads,
+                                           .n_threads = counts[c],
                                            .T = shapes[s].T,
                                            .N = shapes[s].N,
                                            .I = shapes[s].I,
                                            .H = shapes[s].H},
                                  way);
             for (int rule = 0; rule < FR_N_RULES; rule++)
-                run_update((fr_rule)rule, (fr_dtype)dtype, threads);
-            run_losses((fr_dtype)dtype, threads);
+                run_update((fr_rule)rule, (fr_dtype)dtype, counts[c]);
+            run_losses((fr_dtype)dtype, counts[c]);
         }
-    printf("%d calls on 2 and 3 threads\n", cases);
+    printf("%d calls on 2, 3 and 6 threads, %d of them divided by rows and units at once\n", cases, on_both);
     return 0;
 }

@@ -38,6 +38,28 @@ def gemm(a, b, c, int vectors=4):
     check(fr_test_gemm(&g))
 
 
+def plan(Recurrence recurrence not None, str cell, sizes, int dtype=0, bint backward=False, caches=None):
+    """How a call would be divided among threads: (groups of rows, of units, modelled seconds) on the current engine.
+
+    sizes is (T, N, I, H). caches is (l1, l2, l3) of a core, in bytes; None: of this machine.
+    """
+    cdef fr_desc d
+    cdef size_t given[3]
+    cdef int grid[2]
+    cdef double seconds = 0
+    memset(&d, 0, sizeof(d))
+    d.cell, d.dtype, d.isa = <fr_cell><int>CELLS[cell][0], <fr_dtype>dtype, current_isa
+    d.T, d.N, d.I, d.H = sizes
+    d.n_threads = recurrence.n_threads
+    if recurrence.order is not None:
+        d.T, d.N, d.rows = recurrence.T, recurrence.N, <const fr_idx *>recurrence.order.at
+        d.lengths, d.first = d.rows + d.N, d.rows + 2 * d.N
+    if caches is not None:
+        given[0], given[1], given[2] = caches
+    check(fr_test_plan(&d, FR_BACKWARD if backward else FR_FORWARD, NULL if caches is None else given, grid, &seconds))
+    return grid[0], grid[1], seconds
+
+
 PROBES = {fr_probe_name(k).decode(): k for k in range(FR_N_PROBES)}
 
 

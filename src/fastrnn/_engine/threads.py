@@ -2,9 +2,8 @@
 """How many threads a call may use, and what this build is.
 
 The first that is set counts: ``with threads(n)`` > `set_num_threads` > the OpenMP settings of the calling thread
-(``OMP_NUM_THREADS``, or threadpoolctl) > the cores that the process may use (affinity and cgroup). OMP_THREAD_LIMIT
-bounds them all; a call made inside a parallel region runs on one thread. Results have the same bits for every number of
-threads.
+(``OMP_NUM_THREADS``, or threadpoolctl) > the cores that the process may use (cores.py). OMP_THREAD_LIMIT bounds them
+all; a call made inside a parallel region runs on one thread. Results have the same bits for every number of threads.
 """
 
 import contextlib
@@ -13,6 +12,8 @@ import operator
 import os
 import platform
 from collections.abc import Iterator
+
+from .cores import usable_cores
 
 # How often a thread of GCC's OpenMP runtime looks for work before it sleeps: 60 us (a pause of 45 cycles, Zen) to 200
 # (140, since Skylake). The runtime's own choice, sixty times as much, is more than a time slice of the system: beside a
@@ -41,29 +42,13 @@ _everywhere: int | None = None  # set_num_threads
 _here: contextvars.ContextVar[int | None] = contextvars.ContextVar("fastrnn_threads", default=None)  # with threads(n)
 
 
-def _cgroup_cores() -> int | None:
-    """Cores that a container's quota allows, or None."""
-    try:
-        with open("/sys/fs/cgroup/cpu.max") as file:  # cgroup v2: "quota period" or "max period", microseconds
-            quota, period = file.read().split()
-        return None if quota == "max" else max(1, int(quota) // int(period))
-    except (OSError, ValueError, ZeroDivisionError):
-        return None
-
-
-def _usable_cores() -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _cgroup_cores()
-    return min(cores, quota) if quota else cores
-
-
 def _is_count(setting: str) -> bool:
     """Whether the runtime takes this for a number of threads, or a list of them; it ignores anything else."""
     first = setting.partition(",")[0].strip().removeprefix("+")
     return first.isdecimal() and first.strip("0") != ""
 
 
-_cores = _usable_cores()
+_cores = usable_cores()
 _runtime_default = _core.max_threads()  # what OpenMP grants before anybody changes it
 _omp_asked = _is_count(os.environ.get("OMP_NUM_THREADS", ""))
 

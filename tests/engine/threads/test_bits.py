@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The bits of every result are the same for every number of threads.
 
-How a call is divided is the engine's choice, but two shapes leave it none. One row: only its units can be divided.
-H = 15: that is less than two panels of units on every engine, so only rows can. Both are long enough for several chunks
-of steps, forward and backward; 200 rows are more than two row blocks on one thread, and more than one on each of two.
+How a call is divided is the engine's choice, but two shapes leave it little. One row: only its units can be divided.
+H = 15: those are few panels of units, so its rows are. Both are long enough for several chunks of steps, forward and
+backward; 200 rows are more than two row blocks on one thread, and more than one on each of two. Both at once:
+test_grids.py.
 """
 
 import os

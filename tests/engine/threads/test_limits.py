@@ -48,8 +48,11 @@ def test_omp_thread_limit_bounds_every_setting(limit, expected):
 
 
 def threads_beside_the_first():
-    """How many threads the process has beside the calling one after packing 2 MB of weights, passes of 4 rows forward
-    and backward, and an update of two matrices of 2^18 elements."""
+    """How many threads the process has beside the calling one after packing 2 MB of weights, a pass of one step that is
+    worth at most 4, passes of 4 rows forward and backward, and an update of two matrices of 2^18 elements; and how many
+    the passes would use."""
+    from fastrnn import _core
+
     layer, result = fr.LSTM(256, 256, seed=0), []
     optimizer = fr.Adam(layer, 1e-3)
     before = len(os.listdir("/proc/self/task"))
@@ -57,7 +60,7 @@ def threads_beside_the_first():
     def note():
         result.append(len(os.listdir("/proc/self/task")) - before)
 
-    layer.forward(np.ones((1, 1, 256), np.float32))  # too short for a team
+    layer.forward(np.ones((1, 1, 256), np.float32))
     note()
     y, _, tape = layer.forward(np.ones((50, 4, 256), np.float32))
     note()
@@ -65,19 +68,23 @@ def threads_beside_the_first():
     note()
     optimizer.step()
     note()
-    return result
+    recurrence = _core.Recurrence(None, False, fr.get_num_threads())
+    grids = [_core.plan(recurrence, "lstm", (50, 4, 256, 256), 0, backward) for backward in (False, True)]
+    return result, [rows * cols for rows, cols, _ in grids]
 
 
 @linux_only
 @needs_openmp
 @pytest.mark.parametrize("setting", [3, 5000])
 def test_the_work_decides_how_many_threads_there_are(setting):
-    """8 for as many times 256 KB; one for each row, forward and backward; 8 for as many times 2^15 elements.
-
-    A runtime may keep those that a later team does not need.
-    """
-    made = in_child(threads_beside_the_first, env={"OMP_NUM_THREADS": str(setting)})
-    assert made[0] == made[-1] == max(made) == min(8, setting) - 1
+    """8 for as many times 256 KB, and for as many times 2^15 elements; what the plan says, forward and backward, and a
+    team that is there is kept."""
+    made, planned = in_child(threads_beside_the_first, env={"OMP_NUM_THREADS": str(setting)})
+    packing = min(8, setting)
+    assert made[0] == packing - 1
+    assert made[1] == max(packing, planned[0]) - 1
+    assert made[2] == made[3] == max(packing, *planned) - 1
+    assert max(planned) < 200
 
 
 def test_a_probe_has_at_most_1024_threads():

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How many threads the machine allows: affinity, the quota of a container, a parallel region."""
+"""How many threads the machine allows: affinity, a parallel region. Quotas and kinds of cores: test_cores.py."""
 
-import io
 import os
 
 import numpy as np
@@ -9,7 +8,6 @@ import pytest
 from support.child import in_child, linux_only, needs_openmp
 
 import fastrnn as fr
-from fastrnn._engine import threads as thread_settings
 
 
 def count_on_one_core():
@@ -22,43 +20,6 @@ def count_on_one_core():
 @linux_only
 def test_a_process_on_one_core_has_one_thread():
     assert in_child(count_on_one_core, imports="import os") == 1
-
-
-@pytest.mark.parametrize(
-    "content, cores",
-    [
-        ("max 100000\n", None),
-        ("150000 100000\n", 1),
-        ("50000 100000\n", 1),
-        ("400000 100000\n", 4),
-        ("", None),
-        ("max\n", None),
-        ("many 100000\n", None),
-        ("1 2 3\n", None),
-        (FileNotFoundError, None),
-        (PermissionError, None),
-        ("100000 0\n", None),
-    ],
-)
-def test_cores_of_a_cgroup(content, cores, monkeypatch):
-    """Whole cores of the quota, at least one; what cannot be read is no limit."""
-
-    def fake_open(path, *args, **kwargs):
-        assert path == "/sys/fs/cgroup/cpu.max"
-        if isinstance(content, type):
-            raise content(path)
-        return io.StringIO(content)
-
-    monkeypatch.setattr(thread_settings, "open", fake_open, raising=False)
-    assert thread_settings._cgroup_cores() == cores
-
-
-@linux_only
-@pytest.mark.parametrize("quota, cores", [(1, 1), (2, 2), (64, 3), (None, 3)])
-def test_usable_cores_are_those_of_affinity_and_cgroup(quota, cores, monkeypatch):
-    monkeypatch.setattr(thread_settings, "_cgroup_cores", lambda: quota)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 5})
-    assert thread_settings._usable_cores() == cores
 
 
 def counts_in_a_parallel_region():

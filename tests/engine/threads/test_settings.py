@@ -2,7 +2,6 @@
 """How many threads a call may use: with threads(n), set_num_threads, OpenMP and threadpoolctl, by precedence."""
 
 import asyncio
-import os
 import threading
 
 import numpy as np
@@ -16,7 +15,7 @@ from support.child import (
 
 import fastrnn as fr
 from fastrnn import _core
-from fastrnn._engine import threads as thread_settings
+from fastrnn._engine.cores import usable_cores
 
 
 def counts_by_precedence():
@@ -45,9 +44,7 @@ def test_precedence_with_threads_then_set_num_threads_then_omp_num_threads():
 @needs_openmp
 @linux_only
 def test_without_settings_the_machine_decides():
-    cores = len(os.sched_getaffinity(0))
-    quota = thread_settings._cgroup_cores()
-    cores = min(cores, quota) if quota else cores
+    cores = usable_cores()
     assert in_child(counts_by_precedence) == [cores, 4, 5, 6, 6, 5, 7, cores]
 
 
