@@ -48,17 +48,20 @@ cdef class Bound:
 
     cdef int run(self, const fr_stack *stack, list packs, fr_forward_args *args) except -1:
         """All steps; fills in the packed weights and the state updates."""
+        cdef Block workspace = workspace_for(packs[0], stack, FR_FORWARD)
+        self.run_in(workspace, stack, packs, args)
+        keep_workspace(packs[0], workspace)
+        return 0
+
+    cdef int run_in(self, Block workspace, const fr_stack *stack, list packs, fr_forward_args *args) except -1:
         cdef list raised = []
         cdef int k, code
-        cdef Block workspace = workspace_for(packs[0], stack, FR_FORWARD)
         for k in range(self.layers.count):
             args[k].pack = self.packed(packs[k], FR_FORWARD)
             args[k].state_update = (<Weights>self.weights[k]).state_update.c
         with nogil:
             code = fr_stack_forward(stack, args, workspace.at, stop_for_signals, <void *>raised)
-        finish(code, raised)
-        keep_workspace(packs[0], workspace)
-        return 0
+        return finish(code, raised)
 
 
 cdef class Small:

@@ -43,6 +43,8 @@ cdef class Steps(Bound):
     cdef list held   # what is behind the pointers
     cdef Block args  # fr_forward_args of each layer
     cdef Py_ssize_t N
+    cdef fr_stack stack   # of a step of all rows for one instruction set,
+    cdef Block workspace  # and its memory; None where threads may pay, as their number may change
 
     cdef int begin(self, layers, Py_ssize_t N, threads) except -1:
         if N < 1:
@@ -71,13 +73,19 @@ cdef class Steps(Bound):
         return 0
 
     cdef int step(self, const Py_buffer *x, const Py_buffer *out) except -1:
-        cdef fr_stack stack
-        cdef list packs = self.describe(1, self.N, &stack)
+        cdef list packs = [(<Weights>each).current_pack() for each in self.weights]
         cdef fr_forward_args *args = <fr_forward_args *>self.args.at
         cdef fr_forward_args *last = args + self.layers.count - 1
+        cdef size_t nbytes
         args.x, args.x_sn = x.buf, x.strides[0] // self.itemsize if x.ndim == 2 else 0
         last.y, last.y_sn = out.buf, out.strides[0] // self.itemsize if out.ndim == 2 else 0
-        return self.run(&stack, packs, args)
+        if self.workspace is None or self.stack.desc.isa != (<Pack>packs[0]).desc.isa:
+            packs = self.describe(1, self.N, &self.stack)
+            if fr_stack_threads_pay(&self.stack):
+                return self.run(&self.stack, packs, args)
+            check(fr_stack_workspace_bytes(&self.stack, FR_FORWARD, &nbytes))
+            self.workspace = Block(nbytes)
+        return self.run_in(self.workspace, &self.stack, packs, args)
 
 
     cdef int step_rows(self, Array x, Array out, Block order, Py_ssize_t count) except -1:
