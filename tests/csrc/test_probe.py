@@ -37,9 +37,10 @@ def test_more_passes_take_longer(isa, dtype):
         assert long > 10 * short
 
 
-def test_threads_meet_as_often_as_requested(isa):
-    """Returns only when every barrier has been passed, and says how many."""
-    assert _core.probe("barrier", 0, 512, 500, 2)[1] == 500
+@pytest.mark.parametrize(("n_threads", "repeats"), [(2, 500), (9, 50), (24, 20)])
+def test_threads_meet_as_often_as_requested(isa, n_threads, repeats):
+    """Returns only when every barrier has been passed, and says how many. More than 8 arrive at several nodes."""
+    assert _core.probe("barrier", 0, 512, repeats, n_threads)[1] == repeats
 
 
 @pytest.mark.parametrize(("nbytes", "repeats", "n_threads"), [(511, 1, 1), (512, 0, 1)])
