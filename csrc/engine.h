@@ -45,6 +45,7 @@ struct fr_planned {
 
 struct fr_engine {
     const char *isa;
+    int (*must_pack)(const fr_desc *d, fr_pass pass);
     size_t (*pack_bytes)(const fr_desc *d, fr_pass pass);
     void (*pack)(const fr_desc *d, fr_pass pass, const void *w_ih, const void *w_hh, const void *b_ih, const void *b_hh,
                  void *to);

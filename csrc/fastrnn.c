@@ -57,6 +57,12 @@ int fr_get_cell_info(fr_cell cell, fr_cell_info *info)
     return FR_OK;
 }
 
+int fr_must_pack(const fr_desc *d, fr_pass pass)
+{
+    const struct fr_engine *engine;
+    return fr_check(d, &engine) != FR_OK || engine->must_pack(d, pass);
+}
+
 int fr_pack_bytes(const fr_desc *d, fr_pass pass, size_t *bytes)
 {
     const struct fr_engine *engine;

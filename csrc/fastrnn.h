@@ -81,8 +81,9 @@ typedef struct {
     const fr_idx *start;  /* (N) NULL with source */
 } fr_desc;
 
-/* Packed weights, in the layout of one engine. They depend on (cell, dtype, isa, I, H); T, N and rows are not read. */
+/* Packed weights, in the layout of one engine. They depend on (cell, dtype, isa, I, H). */
 typedef enum { FR_FORWARD, FR_BACKWARD } fr_pass;
+int fr_must_pack(const fr_desc *d, fr_pass pass); /* or do the weights themselves serve a call of these T and rows? */
 int fr_pack_bytes(const fr_desc *d, fr_pass pass, size_t *bytes);
 int fr_pack(const fr_desc *d, fr_pass pass, const void *w_ih, /* (G*H, I) gates in PyTorch's order */
             const void *w_hh,                                 /* (G*H, H), NULL if not recurrent */
@@ -161,9 +162,9 @@ typedef struct {
     fr_idx          dx_st, dx_sn;
     void           *dh_0, *dc_0;                   /* (N, H) out, or NULL */
     void           *dw_ih, *dw_hh, *db_ih, *db_hh; /* shapes of the parameters, added to; or NULL, each by itself */
-    const void     *pack;
-    fr_state_update state_update; /* as in forward */
-    fr_dropout      dropout;      /* as in forward: its result is read */
+    const void     *pack, *w_ih, *w_hh; /* packed weights; or where they need not be, NULL and the weights themselves */
+    fr_state_update state_update;       /* as in forward */
+    fr_dropout      dropout;            /* as in forward: its result is read */
 } fr_backward_args;
 
 /* Runs a stack. Between pieces of about a tenth of a second it calls stop(context), unless stop is NULL; if that is not
@@ -193,8 +194,7 @@ typedef struct {
 } fr_update_args;
 int fr_update(const fr_update_args *a);
 
-int fr_sum_of_squares(int isa, fr_dtype dtype, fr_idx n, const void *x, /* (n) */
-                      double *sum);
+int fr_sum_of_squares(int isa, fr_dtype dtype, fr_idx n, const void *x, double *sum); /* x is (n) */
 
 #include "losses.h"
 
@@ -236,8 +236,8 @@ int fr_test_plan(const fr_desc *d, fr_pass pass, const size_t *caches, int *grid
 typedef enum { FR_PROBE_FMA, FR_PROBE_READ, FR_PROBE_BARRIER, FR_N_PROBES } fr_probe;
 const char *fr_probe_name(int what);
 
-int fr_run_probe(int isa, fr_dtype dtype, fr_probe what, int n_threads, size_t nbytes, /* of each thread, >= 512 */
-                 fr_idx repeats, void *buffer,                                         /* (n_threads, nbytes) */
+/* buffer is (n_threads, nbytes), and nbytes at least 512 */
+int fr_run_probe(int isa, fr_dtype dtype, fr_probe what, int n_threads, size_t nbytes, fr_idx repeats, void *buffer,
                  double *work);
 
 #if defined __cplusplus

@@ -57,8 +57,9 @@ static struct back_step back_rows(const struct backward_call *f, fr_idx s, fr_id
 /* to (dh, dq or dm) += dgates U^T in this thread's units, which may begin and end inside a panel */
 static void through_product(const struct backward_call *f, int k, const struct back_step *step, real *to)
 {
-    const struct stage *t = &f->cell->stage[k];
-    const fr_idx        H = f->d->H, K = t->Gh * H, u_panel = K * MAX_NV * VL;
+    const struct stage     *t = &f->cell->stage[k];
+    const fr_idx            H = f->d->H;
+    const struct transposed w = {f->a->pack ? f->pack[k].wh_t : NULL, f->a->w_hh, t->gate_h, t->Gh, H, H};
     for (fr_idx j = 0; j < step->n; j++)
         f->space.a[j] = step->gates[j] + (t->block + t->h0) * H;
     for (fr_idx v = f->units.lo / VL, end = f->units.hi / VL; v < end;) {
@@ -66,13 +67,8 @@ static void through_product(const struct backward_call *f, int k, const struct b
         const int    panel = panel_vectors(H, MAX_NV, p),
                      nv = end - v < panel - inside ? (int)(end - v) : (int)(panel - inside);
         const int    np = nv < MAX_NV ? 1 : panel_group(panels_at_once(step->n, nv), H, MAX_NV, p, end / MAX_NV);
-        const struct product product = {
-            .k = K,
-            .a = {f->space.a, 1},
-            .b = {f->pack[k].wh_t + p * u_panel + inside * VL, panel * VL, u_panel},
-            .c = {to + v * VL, step->ld, MAX_NV * VL},
-        };
-        gemm(step->n, np, nv, &product);
+        const struct panels_out c = {to + v * VL, step->ld, MAX_NV * VL};
+        multiply_transposed(&w, f->space.a, step->n, p, inside, np, nv, c);
         v += np * nv;
     }
 }

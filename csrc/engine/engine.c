@@ -39,6 +39,7 @@
 #include "forward_call.h"
 #include "forward.h"
 #include "backward_call.h"
+#include "transposed.h"
 #include "grads.h"
 #include "backward.h"
 #include "move_rows.h"
@@ -167,6 +168,7 @@ static struct fr_planned test_plan(const fr_desc *d, fr_pass pass, const fr_cach
 extern const struct fr_engine FR_ENGINE;
 const struct fr_engine        FR_ENGINE = {
     .isa = FR_ISA,
+    .must_pack = must_pack,
     .pack_bytes = pack_bytes,
     .pack = pack,
     .workspace_bytes = workspace_bytes,

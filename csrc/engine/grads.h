@@ -154,13 +154,8 @@ static void add_inputs(const struct backward_call *f, struct range chunk, fr_idx
                 const struct stage *t = &f->cell->stage[k];
                 for (fr_idx l = 0; l < m; l++)
                     f->space.a[l] = (const real *)f->a->gates + ((r + l) * S + t->block + t->x0) * H;
-                const struct product product = {
-                    .k = t->Gx * H,
-                    .a = {f->space.a, 1},
-                    .b = {f->pack[k].wx_t + p * t->Gx * H * WIDTH, nv * VL, 0},
-                    .c = {tile, WIDTH, 0},
-                };
-                gemm(m, 1, nv, &product);
+                const struct transposed w = {f->a->pack ? f->pack[k].wx_t : NULL, f->a->w_ih, t->gate_x, t->Gx, H, I};
+                multiply_transposed(&w, f->space.a, m, p, 0, 1, nv, (struct panels_out){tile, WIDTH, 0});
             }
             for (fr_idx l = 0; l < m; l++)
                 for (int v = 0; v < nv; v++) {

@@ -42,6 +42,7 @@ cdef extern from "fastrnn.h" nogil:
         const fr_idx *source
         const fr_idx *start
 
+    int fr_must_pack(const fr_desc *d, fr_pass which)
     int fr_pack_bytes(const fr_desc *d, fr_pass which, size_t *nbytes)
     int fr_pack(const fr_desc *d, fr_pass which, const void *w_ih, const void *w_hh, const void *b_ih, const void *b_hh,
                 void *pack)
@@ -109,6 +110,8 @@ cdef extern from "fastrnn.h" nogil:
         void *db_ih
         void *db_hh
         const void *pack
+        const void *w_ih
+        const void *w_hh
         fr_state_update state_update
         fr_dropout dropout
 

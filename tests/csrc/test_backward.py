@@ -92,3 +92,20 @@ def test_threads_with_masks_have_memory_of_their_own(isa, dtype, cell, rng):
             dx, _ = layer.backward(tape, np.ones_like(y))
         found.append([array.tobytes() for array in (y, dx, *layer.grads.values())])
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("T, N", [(1, 1), (1, 5), (3, 4)])
+def test_packed_weights_and_the_weights_themselves_give_the_same_bits(isa, dtype, cell, T, N, rng):
+    """Few rows do not wait for packing; once many have, the packed ones serve."""
+    layer = make_layer(cell, 48, 80, num_layers=2, dtype=dtype, seed=1)
+
+    def gradients(T, N, x, dy):
+        layer.zero_grad()
+        dx, dstate = layer.backward(layer.forward(x)[2], dy)
+        return [dx, *as_tuple(dstate), *(grad.copy() for grad in layer.grads.values())]
+
+    x, dy = (rng.standard_normal((T, N, width)).astype(dtype) for width in (48, 80))
+    as_they_are = gradients(T, N, x, dy)
+    gradients(30, 9, *(np.zeros((30, 9, width), dtype) for width in (48, 80)))
+    for ours, packed in zip(as_they_are, gradients(T, N, x, dy), strict=True):
+        assert ours.tobytes() == packed.tobytes()

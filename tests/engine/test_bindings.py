@@ -5,9 +5,10 @@ import re
 
 import numpy as np
 import pytest
-from support import bindings
-from support.bindings import DAMAGES, ENTRIES, FAST, H, I, N, T, frozen, ones
+from support import bindings, damages
+from support.bindings import ENTRIES, FAST, H, I, N, T, ones
 from support.child import in_child
+from support.damages import DAMAGES, frozen
 
 from fastrnn import _core
 
@@ -182,7 +183,7 @@ def mutate(seed, calls):
     def changed(array):
         kind = rng.integers(8)
         if kind == 0:
-            return bindings.DAMAGES[rng.integers(len(bindings.DAMAGES))](array)
+            return damages.DAMAGES[rng.integers(len(damages.DAMAGES))](array)
         if kind == 1:
             array.resize(tuple(rng.integers(0, 9, rng.integers(1, 4))), refcheck=False)
         elif kind == 2:
@@ -211,5 +212,5 @@ def mutate(seed, calls):
 
 def test_no_array_crashes_the_process():
     uses = "import os, sys\nsys.path.insert(0, {!r})\n".format(str(bindings.__file__).rpartition("/support/")[0])
-    counts = in_child(mutate, 0, 6000, imports=uses + "import numpy as np\nfrom support import bindings\n")
+    counts = in_child(mutate, 0, 6000, imports=uses + "import numpy as np\nfrom support import bindings, damages\n")
     assert counts["taken"] > 100 and counts["refused"] > 1000

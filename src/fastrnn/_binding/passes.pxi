@@ -155,7 +155,9 @@ def backward(Recurrence recurrence not None, x, ys, entries, gradients, dropout=
             read_dropout(call, l, dropout, &args[l * D].dropout)
     cdef Block workspace = workspace_for(call.packs[0], stack, FR_BACKWARD)
     for k in range(stack.n_layers * D):
-        args[k].pack = (<Pack>call.packs[k]).packed_for(FR_BACKWARD, stack.desc.n_threads)
+        args[k].w_ih, args[k].w_hh = (<Pack>call.packs[k]).part[0], (<Pack>call.packs[k]).part[1]
+        if must_pack(call.packs[k], stack):
+            args[k].pack = (<Pack>call.packs[k]).packed_for(FR_BACKWARD, stack.desc.n_threads)
     with nogil:
         code = fr_stack_backward(stack, args, workspace.at, stop_for_signals, <void *>raised)
     finish(code, raised)

@@ -72,3 +72,10 @@ cdef Block workspace_for(Pack pack, const fr_stack *stack, fr_pass which):
 cdef void keep_workspace(Pack pack, Block block) noexcept:
     with cython.critical_section(pack):
         pack.workspace = block if block.nbytes <= SPARE_BYTES else None
+
+
+cdef bint must_pack(Pack pack, const fr_stack *stack):
+    """Does a backward pass use packed weights? Else the copies serve as they are."""
+    cdef fr_desc d = stack.desc
+    d.cell, d.I, d.H = pack.desc.cell, pack.desc.I, pack.desc.H
+    return pack.packed[<int>FR_BACKWARD] is not None or fr_must_pack(&d, FR_BACKWARD)

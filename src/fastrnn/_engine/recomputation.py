@@ -51,6 +51,11 @@ class Apart(NamedTuple):
     dropout: Dropout | None
 
     @property
+    def entries(self) -> list[Entry]:
+        """Of each layer and direction."""
+        return [entry for kept in self.passes for entry in kept.entries]
+
+    @property
     def x(self) -> Array:
         """(T, N, I)."""
         return self.passes[0].x
