@@ -26,9 +26,18 @@ TESTED_ELSEWHERE = {
 }
 
 
+# In tests/bridges: tests is on sys.path, where tests/torch would be what `import torch` finds if PyTorch is not there.
+BRIDGES = {"torch"}
+
+
 def bare(path):
     """Path parts without the underscores of private modules and folders: ("nn", "recurrent", "stack")."""
     return tuple(part.removeprefix("_") for part in path.with_suffix("").parts)
+
+
+def home(parts):
+    """Where the tests of a folder of the package lie, below tests/."""
+    return ("bridges", *parts) if parts[:1] and parts[0] in BRIDGES else parts
 
 
 def modules():
@@ -48,14 +57,16 @@ def test_every_module_has_a_test_file(module):
     """tests/nn/recurrent/test_stack.py, or test_stack_<idea>.py, for src/fastrnn/nn/_recurrent/stack.py."""
     *folders, stem = bare(module)
     if ".".join(module.with_suffix("").parts) not in TESTED_ELSEWHERE:
-        folder = TESTS.joinpath(*folders)
+        folder = TESTS.joinpath(*home(tuple(folders)))
         assert (
             list(folder.glob(f"test_{stem}.py")) or list(folder.glob(f"test_{stem}_*.py")) or (folder / stem).is_dir()
         )
 
 
 def test_folders_of_tests_are_folders_of_sources():
-    known = {bare(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*") if path.is_dir() or path.suffix == ".py"}
+    known = {
+        home(bare(path.relative_to(PACKAGE))) for path in PACKAGE.rglob("*") if path.is_dir() or path.suffix == ".py"
+    }
     folders = {path.parent.relative_to(TESTS).parts for path in TESTS.rglob("test_*.py")} - {()}
     assert {folder for folder in folders if folder[0] not in OTHER_FOLDERS} <= known
 

@@ -200,8 +200,8 @@ def torch_module(case: Case, dtype: str):
     return torch.nn.RNN(inputs, hidden, nonlinearity=case.cell.removeprefix("rnn_"), **options)
 
 
-def run_torch(case: Case, given: dict[str, np.ndarray], dtype: str = "float64"):
-    """Run PyTorch forward and backward on `given`, computing in `dtype`; return the results.
+def run_torch(case: Case, given: dict[str, np.ndarray], dtype: str = "float64", build=torch_module):
+    """Run PyTorch forward and backward on `given`, computing in `dtype`; return the results. `build` makes the module.
 
     float64 is the default for float32 cases too, since it is the better oracle: from the same
     float32 values it gives the true result to sixteen digits, so that the tolerance is fastrnn's
@@ -213,7 +213,7 @@ def run_torch(case: Case, given: dict[str, np.ndarray], dtype: str = "float64"):
     def tensor(name, requires_grad=False):
         return torch.tensor(given[name], dtype=getattr(torch, dtype), requires_grad=requires_grad)
 
-    module = torch_module(case, dtype)
+    module = build(case, dtype)
     module.load_state_dict({name: tensor(f"param.{name}") for name in parameters(given)})
 
     x = tensor("x", requires_grad=True)

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The training passes as a function of PyTorch's autograd."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.nn.utils.rnn import PackedSequence
+
+from .._engine import layers
+from .._engine.arguments import Array, readable
+from .._engine.layers import Course, Downstream, Dropout, Upstream
+from .._engine.layout import Layout, StateArrays, h_and_c
+from .._engine.ragged import Order
+from ._binding import Bound
+from ._calls import array_of, from_array, read, result, room, tensors
+
+TWICE = (
+    "the modules of fastrnn.torch have first derivatives only, and this asks for the gradient of a gradient; "
+    "fastrnn.torch.restore(model) makes them PyTorch's own, whose slower code may have it"
+)
+
+
+class Plan(NamedTuple):
+    """What a training pass has besides tensors."""
+
+    bound: Bound
+    batch_first: bool
+    dropout: float  # 0 outside of training
+    packed: PackedSequence | None
+
+
+class Memory(NamedTuple):
+    """What `backward` needs besides the tensors that autograd saves, to use the tape or to make it again."""
+
+    bound: Bound
+    layout: Layout
+    order: Order | None
+    batch: int  # N
+    packs: list[Any]  # the weights as they were, of each layer and direction
+    scale: float  # of dropout
+    y: Tensor  # has the version of the output
+    version: int
+    tape: list[layers.Pass]  # the first to take it uses it up
+
+
+def train(plan: Plan, x: Tensor, hx: Any, weights: Sequence[Tensor]) -> tuple[Any, Any]:
+    """y and the final state of arguments that fit, with gradients."""
+    h_0, c_0 = hx if type(hx) is tuple else (hx, None)
+    y, *final = Recurrence.apply(plan, x, h_0, c_0, *weights)  # type: ignore[misc]
+    return result(y, tuple(final), plan.packed)
+
+
+class Recurrence(Function):
+    """Layers and directions: y and the final state."""
+
+    @staticmethod
+    def forward(ctx: Any, plan: Plan, x: Tensor, h_0: Tensor | None, c_0: Tensor | None, *weights: Tensor) -> Any:
+        bound, stack = plan.bound, plan.bound.stack
+        hx = h_0 if c_0 is None else (h_0, c_0)
+        call = read(bound, plan.batch_first, x, hx, plan.packed)
+        y, final = room(bound, call)
+        packs, order = [each.pack() for each in stack.weights], call.rows.order(len(call.x))
+        T, R, batch = call.sizes
+        masks = draw(plan, (T, R, stack.D * stack.H))
+        scale = 1 / (1 - plan.dropout) if plan.dropout < 1 else 1.0  # of nothing
+        course, out = (bound, order, scale), call.layout.time_major(y)
+        kept = run(course, packs, call.x, out, (call.initial, final), masks)
+        output = from_array(y)
+        alias = output.detach()
+        ctx.memory = Memory(bound, call.layout, order, batch, packs, scale, alias, alias._version, [kept])
+        ctx.save_for_backward(x, h_0, c_0, *masks)
+        ctx.set_materialize_grads(False)
+        return (output, *tensors(call, final))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        saved = ctx.saved_tensors  # which checks that they were not written
+        if torch.is_grad_enabled():  # create_graph=True
+            return Once.apply(ctx.memory, ctx.needs_input_grad, len(saved), *saved, *gradients)
+        return gradients_of(ctx.memory, ctx.needs_input_grad, saved, gradients)
+
+
+class Once(Function):
+    """The gradients as a function that has none itself."""
+
+    @staticmethod
+    def forward(ctx: Any, memory: Memory, wanted: tuple[bool, ...], count: int, *values: Any) -> Any:
+        return gradients_of(memory, wanted, values[:count], values[count:])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        raise RuntimeError(TWICE)
+
+
+def draw(plan: Plan, shape: tuple[int, int, int]) -> list[Tensor]:
+    """Masks between layers, drawn as PyTorch draws them: from its generator, in its order and dtype; none for p=1."""
+    if not plan.dropout:
+        return []
+    kept, count = 1 - plan.dropout, plan.bound.stack.L - 1
+    if not kept:
+        return [torch.zeros(shape, dtype=torch.bool) for _ in range(count)]
+    return [torch.empty(shape, dtype=plan.bound.dtype).bernoulli_(kept).bool() for _ in range(count)]
+
+
+def run(
+    course: tuple[Bound, Order | None, float], packs: list[Any], x: Array, y: Array,
+    states: tuple[StateArrays, StateArrays], masks: Sequence[Tensor],
+) -> layers.Pass:  # fmt: skip
+    """A forward pass that keeps what the backward pass needs; writes y and the final state."""
+    bound, order, scale = course
+    stack = bound.stack
+    entries = stack.entries(states, [(pack, stack.update) for pack in packs])
+    dropout = Dropout.of(scale, [mask.numpy() for mask in masks], y.dtype) if masks else None
+    ys = [*(np.empty(y.shape, y.dtype) for _ in range(stack.L - 1)), y]
+    return layers.forward(entries, Course(order), x, ys, True, dropout)  # type: ignore[return-value]
+
+
+def again(memory: Memory, saved: Sequence[Tensor | None]) -> layers.Pass:
+    """The forward pass once more: for a second backward pass through a retained graph, or if y has been written."""
+    x, *states = saved[:3]
+    stack, masks = memory.bound.stack, saved[3:]
+    assert x is not None
+    x_array = readable(memory.layout.time_major(array_of(x)))
+    shape = stack.L * stack.D, memory.batch, stack.H
+    initial = tuple(
+        None if state is None else np.ascontiguousarray(array_of(state)).reshape(shape)
+        for state in states[: len(stack.cell.parts)]
+    )
+    y = np.empty((*x_array.shape[:2], stack.D * stack.H), stack.dtype)
+    course = memory.bound, memory.order, memory.scale
+    return run(course, memory.packs, x_array, y, (initial, stack.empty_state(memory.batch)), masks)  # type: ignore
+
+
+def gradients_of(
+    memory: Memory, wanted: Sequence[bool], saved: Sequence[Tensor | None], gradients: Sequence[Tensor | None]
+) -> tuple[Any, ...]:
+    """The gradients of the arguments of `Recurrence.forward`; None where they are not wanted."""
+    bound, layout, stack = memory.bound, memory.layout, memory.bound.stack
+    try:
+        kept = memory.tape.pop()
+    except IndexError:
+        kept = None
+    if kept is None or memory.y._version != memory.version:
+        kept = again(memory, saved)
+    shape = stack.L * stack.D, memory.batch, stack.H
+    dy, *dfinal = [None if each is None else array_of(each) for each in gradients]
+    dy = None if dy is None else readable(layout.time_major(dy))
+    dfinal = [None if each is None else np.require(each, requirements=("C", "A")).reshape(shape) for each in dfinal]
+    dx = np.zeros(layout.shape(*kept.x.shape), stack.dtype) if wanted[1] else None
+    states = zip(stack.cell.parts, wanted[2:4], strict=False)
+    dinitial = [np.empty(shape, stack.dtype) if want else None for _, want in states]
+    flat = [np.zeros(s, stack.dtype) if want else None for s, want in zip(bound.shapes, wanted[4:], strict=True)]
+    step, every = bound.per_layer, range(stack.L * stack.D)
+    fours = [(*flat[step * k : step * (k + 1)], None, None)[:4] for k in every]
+    upstream = Upstream([*[None] * (stack.L - 1), dy], [h_and_c(tuple(dfinal), k) for k in every])
+    below = None if dx is None else layout.time_major(dx)
+    downstream = Downstream(below, [h_and_c(tuple(dinitial), k) for k in every], fours)
+    layers.release(kept.entries, layers.backward(kept, upstream, downstream))
+    dstates = [None if each is None else from_array(each if layout.batched else each[:, 0]) for each in dinitial]
+    dstates += [None] * (2 - len(dstates))
+    dweights = [None if each is None else from_array(each) for each in flat]
+    return (None, None if dx is None else from_array(dx), *dstates, *dweights)

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Calls of the engine on tensors, which share their memory with the arrays."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from .._engine.arguments import Array
+from .._engine.layout import Layout, StateArrays, as_state, state_arrays
+from .._engine.ragged import FULL, Rows
+from ..nn._packed import opened
+from ._binding import PLAIN, Bound
+
+from_array: Any = torch.from_numpy
+
+
+def array_of(tensor: Tensor) -> Array:
+    """The memory of a tensor."""
+    if tensor.requires_grad:
+        tensor = tensor.detach()
+    return (tensor.resolve_neg() if tensor.is_neg() else tensor).numpy()
+
+
+class Input(NamedTuple):
+    """The input of a call: x (T, N, I), its layout, the initial state and its rows."""
+
+    x: Array
+    layout: Layout
+    initial: StateArrays
+    rows: Rows
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """T, or 1 of a packed sequence; N, or R of a packed sequence; and the number of rows of a state."""
+        T, R, _ = self.x.shape
+        return T, R, self.rows.sizes(self.x.shape)[1]
+
+
+def accepts(tensor: object, shape: tuple[int, ...], bound: Bound) -> bool:
+    """Whether a value is a tensor of this shape that the engine can read."""
+    return type(tensor) in PLAIN and tensor.dtype is bound.dtype and tensor.is_cpu and tensor.shape == shape  # type: ignore
+
+
+def fits(bound: Bound, module: Any, x: Tensor, hx: Any, packed: PackedSequence | None) -> bool:
+    """Whether the engine takes these arguments. What it does not take PyTorch computes, or says what is wrong."""
+    stack = bound.stack
+    dims = (2,) if packed is not None else (2, 3)
+    if x.dim() not in dims or x.shape[-1] != stack.I or not x.numel() or not accepts(x, x.shape, bound):
+        return False
+    if packed is not None:
+        rows: tuple[int, ...] = (int(packed.batch_sizes[0]),)
+    else:
+        rows = (x.shape[0 if module.batch_first else 1],) if x.dim() == 3 else ()
+    shape = (stack.L * stack.D, *rows, stack.H)
+    return hx is None or all(accepts(part, shape, bound) for part in state_arrays(hx)) and matches(bound, hx)
+
+
+def matches(bound: Bound, hx: Any) -> bool:
+    """Whether a state has the parts of the cell: h, or (h, c)."""
+    parts = len(bound.stack.cell.parts)
+    return type(hx) is tuple and len(hx) == parts if parts > 1 else not isinstance(hx, tuple)
+
+
+def read(bound: Bound, batch_first: bool, x: Tensor, hx: Any, packed: PackedSequence | None) -> Input:
+    """Arguments that fit, as arrays."""
+    state = None if hx is None else as_state(map(array_of, state_arrays(hx)))
+    if packed is None:
+        return Input(*bound.stack.enter(array_of(x), state, FULL, batch_first))
+    data, rows, _ = opened(packed._replace(data=x.detach()))
+    return Input(*bound.stack.enter(data, state, rows, batch_first))
+
+
+def room(bound: Bound, call: Input) -> tuple[Array, tuple[Array, ...]]:
+    """Arrays for y, laid out as x, and the final state."""
+    T, R, N = call.sizes
+    y = np.empty(call.layout.shape(T, R, bound.stack.D * bound.stack.H), bound.stack.dtype)
+    return y, bound.stack.empty_state(N)
+
+
+def tensors(call: Input, arrays: tuple[Array, ...]) -> tuple[Tensor, ...]:
+    """A state, (L*D, N, H) each, as the tensors that a caller has."""
+    return tuple(from_array(array if call.layout.batched else array[:, 0]) for array in arrays)
+
+
+def infer(bound: Bound, batch_first: bool, x: Tensor, hx: Any, packed: PackedSequence | None) -> tuple[Any, Any]:
+    """y and the final state of arguments that fit."""
+    call = read(bound, batch_first, x, hx, packed)
+    y, final = room(bound, call)
+    bound.stack.infer(call.x, call.layout.time_major(y), call.initial, final, call.rows)
+    return result(from_array(y), tensors(call, final), packed)
+
+
+def infer_small(bound: Bound, x: Tensor, hx: Any) -> tuple[Any, Any] | None:
+    """`infer` of small arguments, with little overhead; None for others."""
+    if hx is None:
+        state: Any = None
+    elif type(hx) is tuple:
+        for part in hx:
+            if type(part) not in PLAIN or not part.is_cpu:
+                return None
+        state = tuple([array_of(part) for part in hx])
+    elif type(hx) in PLAIN and hx.is_cpu:
+        state = array_of(hx)
+    else:
+        return None
+    found = bound.inference(array_of(x), state)
+    if found is None:
+        return None
+    y, final = found
+    if type(final) is tuple:
+        h, c = final
+        return from_array(y), (from_array(h), from_array(c))
+    return from_array(y), from_array(final)
+
+
+def result(y: Tensor, final: tuple[Tensor, ...], packed: PackedSequence | None) -> tuple[Any, Any]:
+    """What a module returns: y packed as x, and h or (h, c)."""
+    return (y if packed is None else packed._replace(data=y)), as_state(final)

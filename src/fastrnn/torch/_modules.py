@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""LSTM, GRU and RNN: PyTorch's modules, with a forward of our own."""
+
+import copy
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.nn.utils.rnn import PackedSequence
+
+from ._autograd import Plan, train
+from ._binding import PLAIN, bound, weights_of
+from ._calls import fits, infer, infer_small
+
+# Modes in which a tensor stands for more than its memory: a dispatch mode records operations or computes with shapes
+# alone; inside a transform of torch.func a tensor is one of a batch, or has tangents.
+_modes: Callable[[], int] = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 0)
+_transforms: Callable[[], Any] = getattr(getattr(torch._C, "_functorch", None), "maybe_current_level", lambda: None)
+HALF = {"weights of torch.float16", "weights of torch.bfloat16"}
+_hidden: list[Callable[..., Any]] = []
+_warned: set[str] = set()
+
+
+def _is_special() -> bool:
+    """Whether this is a call of which PyTorch wants to see every operation, or in which it chooses the dtype."""
+    return (
+        torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+        or torch.is_autocast_enabled("cpu")
+        or _modes() > 0
+        or forward_ad._current_level >= 0
+        or _transforms() is not None
+    )
+
+
+def _warn(refusal: str) -> None:
+    """Warn, once for each reason, that a module on another device or of half precision is PyTorch's own."""
+    elsewhere = refusal.startswith("weights on the device") and not refusal.endswith(" meta")
+    if (elsewhere or refusal in HALF) and refusal not in _warned:
+        _warned.add(refusal)
+        words = f"fastrnn computes float32 and float64 on the CPU, got {refusal}: PyTorch's own code runs instead"
+        warnings.warn(words, stacklevel=6)
+
+
+def _run(module: Any, x: Tensor, hx: Any, packed: PackedSequence | None) -> Any:
+    """y and the final state; None if PyTorch's own code should run."""
+    if type(x) not in PLAIN or x.layout is not torch.strided or _is_special():
+        return None
+    weights = weights_of(module)
+    cache = bound(module, weights)
+    if cache.bound is None:
+        _warn(cache.refusal)
+        return None
+    dropout = module.dropout if module.training and module.num_layers > 1 else 0.0
+    trains = dropout or torch.is_grad_enabled() and _any_requires_grad(x, hx, weights)
+    if packed is None and not trains and x.is_cpu and (result := infer_small(cache.bound, x, hx)) is not None:
+        return result
+    if not fits(cache.bound, module, x, hx, packed):
+        return None
+    if trains:
+        return train(Plan(cache.bound, module.batch_first, dropout, packed), x, hx, weights)
+    return infer(cache.bound, module.batch_first, x, hx, packed)
+
+
+def _any_requires_grad(x: Tensor, hx: Any, weights: list[Tensor]) -> bool:
+    if x.requires_grad:
+        return True
+    for weight in weights:
+        if weight.requires_grad:
+            return True
+    return any(getattr(part, "requires_grad", False) for part in (hx if type(hx) is tuple else (hx,)))
+
+
+def _runner() -> Callable[..., Any]:
+    """`_run`, hidden from torch.compile if that is in use: the graph breaks at the module, as at PyTorch's own."""
+    if "torch._dynamo" not in sys.modules:
+        return _run
+    if not _hidden:
+        _hidden.append(torch.compiler.disable(_run))
+    return _hidden[0]
+
+
+def forward(self: Any, input: Any, hx: Any = None) -> Any:
+    """As of PyTorch's module of the same name: y and the final state.
+
+    Parameters
+    ----------
+    input : Tensor or PackedSequence
+        x (T, N, I), with `batch_first` (N, T, I), unbatched (T, I), or packed.
+    hx : Tensor or tuple of Tensor, optional
+        h, of an LSTM (h, c), each (L*D, N, H), unbatched (L*D, H). By default zeros.
+
+    Returns
+    -------
+    y : Tensor or PackedSequence
+        D*H features, laid out as the input; not a view.
+    hx : Tensor or tuple of Tensor
+        The final state.
+    """
+    if not torch.compiler.is_compiling():
+        packed = input if isinstance(input, PackedSequence) else None
+        x = input if packed is None else packed.data
+        found = _runner()(self, x, hx, packed)
+        if found is not None:
+            return found
+    return self._plain.forward(self, input, hx)
+
+
+def getstate(self: Any) -> dict[str, Any]:
+    """What copies and pickles hold: not the engine's view of the weights."""
+    state = dict(self._plain.__getstate__(self))
+    state.pop("_fastrnn", None)
+    return state
+
+
+def plain(self: Any) -> nn.Module:
+    """PyTorch's own module with the same parameters: what torch.jit.script compiles."""
+    twin = copy.copy(self)
+    twin.__class__ = self._plain
+    return twin
+
+
+class LSTM(nn.LSTM):
+    """A torch.nn.LSTM that computes float32 and float64 on the CPU with fastrnn.
+
+    All else is PyTorch's: arguments, parameters, state_dict, hooks, and results but for rounding. Its own code runs,
+    too, with `proj_size`, on other devices and in other dtypes (with a warning), under autocast and torch.func, and
+    where a model is compiled as a whole, traced, scripted or exported.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        Those of torch.nn.LSTM.
+
+    Examples
+    --------
+    >>> import torch, fastrnn.torch
+    >>> lstm = fastrnn.torch.LSTM(3, 4, batch_first=True)
+    >>> y, (h, c) = lstm(torch.zeros(2, 5, 3))
+    >>> y.sum().backward()
+    >>> y.shape, h.shape, lstm.weight_ih_l0.grad.shape
+    (torch.Size([2, 5, 4]), torch.Size([1, 2, 4]), torch.Size([16, 3]))
+    """
+
+    __module__ = "fastrnn.torch"  # where pickles find it
+    _plain = nn.LSTM
+    forward = forward
+    __getstate__ = getstate
+    __prepare_scriptable__ = plain
+
+
+class GRU(nn.GRU):
+    """A torch.nn.GRU that computes float32 and float64 on the CPU with fastrnn. See `LSTM`.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        Those of torch.nn.GRU.
+
+    Examples
+    --------
+    >>> import torch, fastrnn.torch
+    >>> y, h = fastrnn.torch.GRU(3, 4)(torch.zeros(5, 2, 3))
+    >>> y.shape
+    torch.Size([5, 2, 4])
+    """
+
+    __module__ = "fastrnn.torch"
+    _plain = nn.GRU
+    forward = forward
+    __getstate__ = getstate
+    __prepare_scriptable__ = plain
+
+
+class RNN(nn.RNN):
+    """A torch.nn.RNN that computes float32 and float64 on the CPU with fastrnn. See `LSTM`.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        Those of torch.nn.RNN.
+
+    Examples
+    --------
+    >>> import torch, fastrnn.torch
+    >>> y, h = fastrnn.torch.RNN(3, 4, nonlinearity="relu")(torch.zeros(5, 2, 3))
+    >>> y.shape
+    torch.Size([5, 2, 4])
+    """
+
+    __module__ = "fastrnn.torch"
+    _plain = nn.RNN
+    forward = forward
+    __getstate__ = getstate
+    __prepare_scriptable__ = plain
+
+
+PARENTS: dict[type, type] = {kind: kind._plain for kind in (LSTM, GRU, RNN)}
