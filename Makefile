@@ -44,8 +44,7 @@ help: ## list the commands
 
 venv: $(VENV)/.test ## make .venv: the package, built and installed, with all that the tests need
 
-torch: venv ## add the PyTorch that the tests were checked against, with which they then compare
-	$(VENV)/bin/pip install -q torch==2.13.0
+torch: venv $(VENV)/.torch ## add the PyTorch that the tests were checked against, with which they then compare
 
 demo: $(VENV)/.demo ## train a small character LSTM and let it write
 	$(VENV)/bin/python examples/language_model.py $(ARGS)
@@ -60,8 +59,8 @@ test-slow: venv ## all tests
 	$(PYTEST) -m ""
 
 # Those of `make test`, which runs them too.
-test-bridges: venv ## the tests of what connects fastrnn with other libraries: scikit-learn (about a minute)
-	$(VENV)/bin/pytest -n $(WORKERS) tests/sklearn $(ARGS)
+test-bridges: venv ## the tests of what connects fastrnn with other libraries: scikit-learn, PyTorch if it is there (about a minute)
+	$(VENV)/bin/pytest -n $(WORKERS) tests/sklearn tests/bridges $(ARGS)
 
 test-isa: venv ## the quick tests once on each engine that this machine can run
 	@isas=$$($(VENV)/bin/python -c "import fastrnn; print(*fastrnn.isas())"); \
@@ -120,7 +119,7 @@ bench-kernels: $(VENV)/.bench ## time kernels and layers, with pytest-benchmark 
 	$(VENV)/bin/pytest benchmarks -o python_files='bench_*.py' -o python_functions='bench_*' --timeout=0 $(ARGS)
 
 # -W: a warning fails the build, at its end. -E: every page anew, because each lists its neighbours.
-docs: $(VENV)/.docs venv ## build the site into build/docs, and say how to open it
+docs: $(VENV)/.docs torch ## build the site into build/docs, and say how to open it
 	$(VENV)/bin/sphinx-build -E -W --keep-going -q docs build/docs $(ARGS)
 	@echo "The site: file://$(abspath build/docs/index.html)"
 
@@ -152,7 +151,7 @@ dist-check: venv ## build everything twice, in different directories: the same b
 tag-check: ## is TAG, as in TAG=v0.2.0, the version of pyproject.toml?
 	@test "$(TAG)" = "v$$($(PYTHON) -c 'import tomllib; print(tomllib.load(open("pyproject.toml", "rb"))["project"]["version"])')"
 
-lint: $(VENV)/.dev venv ## check style, types and sizes, and that csrc/ compiles without a build system
+lint: $(VENV)/.dev torch ## check style, types and sizes, and that csrc/ compiles without a build system
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/clang-format --dry-run -Werror $$(find csrc tests/portability tests/support examples/c -name '*.[ch]')
@@ -195,6 +194,10 @@ $(VENV)/.tools: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.dev $(VENV)/.release: $(VENV)/.%: pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/pip install -q $(call requirements,["project"]["optional-dependencies"]["$*"])
+	touch $@
+
+$(VENV)/.torch: Makefile | $(VENV)/bin/python
+	$(VENV)/bin/pip install -q torch==2.13.0
 	touch $@
 
 # The weights of examples/silero.py: a package that requires PyTorch, which the example does not.
