@@ -66,8 +66,8 @@ html_theme_options = {
 
 
 def of_another_package(app, what, name, member, skip, options):
-    """Whether a member is left out: the methods that scikit-learn gives its estimators refer to pages of its own."""
-    return True if (getattr(member, "__module__", None) or "").startswith("sklearn.") else None
+    """Whether a member is left out: what scikit-learn and PyTorch give their subclasses has pages there."""
+    return True if (getattr(member, "__module__", None) or "").startswith(("sklearn.", "torch.")) else None
 
 
 def setup(app):

@@ -2,6 +2,7 @@
 """The pages of the API reference: which public names are on each of them."""
 
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 from fnmatch import fnmatchcase
@@ -35,9 +36,13 @@ PAGES = (
     ("Saving and loading", "io", "*"),
     ("C code", "export", "*"),
     ("Estimators for scikit-learn", "sklearn", "*"),
+    ("Modules for PyTorch", "torch", "*"),
     ("Reference implementation", "reference", "*"),
     ("Threads and engines", "", "*"),
 )
+
+# Public modules that need a package. Where it is not installed the reference lacks their page.
+OPTIONAL = {"torch": "torch"}
 
 # What the public names stand for that are neither functions nor classes, and so have no docstring.
 DATA = {
@@ -53,17 +58,25 @@ def face(module: str) -> ModuleType:
     return importlib.import_module(f"fastrnn.{module}".rstrip("."))
 
 
+def is_there(module: str) -> bool:
+    """Whether a public module can be imported here."""
+    return module not in OPTIONAL or importlib.util.find_spec(OPTIONAL[module]) is not None
+
+
 def dotted(module: str) -> list[str]:
     """The public names of a public module by their shortest dotted name: `fastrnn.LSTM`, not `fastrnn.nn.LSTM`."""
     package = face(module)
-    names = (name for name in package.__all__ if not inspect.ismodule(getattr(package, name)))
-    return [f"fastrnn.{name}" if name in fastrnn.__all__ else f"{package.__name__}.{name}" for name in names]
+    things = {name: thing for name in package.__all__ if not inspect.ismodule(thing := getattr(package, name))}
+    ours = {name for name in things if name in fastrnn.__all__ and getattr(fastrnn, name) is things[name]}
+    return [f"fastrnn.{name}" if name in ours else f"{package.__name__}.{name}" for name in things]
 
 
 def sections() -> dict[str, list[str]]:
     """The title of each page, and the dotted names on it."""
     pages, placed = {}, set()
     for title, module, patterns in PAGES:
+        if not is_there(module):
+            continue
         matches = [
             name
             for name in dotted(module)

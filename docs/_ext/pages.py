@@ -39,7 +39,7 @@ def table(dotted, options=""):
 
 def introductions():
     """What introduces the module of each page: its docstring, if the module has one page."""
-    modules = [module for _, module, _ in names.PAGES]
+    modules = [module for _, module, _ in names.PAGES if names.is_there(module)]
     for k, module in enumerate(modules):
         directive = f".. module:: {f'fastrnn.{module}'.rstrip('.')}\n" if module not in modules[:k] else ""
         if module and modules.count(module) == 1:
