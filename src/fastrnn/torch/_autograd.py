@@ -13,8 +13,9 @@ from torch.nn.utils.rnn import PackedSequence
 from .._engine import layers
 from .._engine.arguments import Array, readable
 from .._engine.layers import Course, Downstream, Dropout, Upstream
-from .._engine.layout import Layout, StateArrays, h_and_c
+from .._engine.layout import Layout, StateArrays, as_state, h_and_c, state_arrays
 from .._engine.ragged import Order
+from . import _small as small
 from ._binding import Bound
 from ._calls import array_of, from_array, read, result, room, tensors
 
@@ -42,9 +43,9 @@ class Memory(NamedTuple):
     batch: int  # N
     packs: list[Any]  # the weights as they were, of each layer and direction
     scale: float  # of dropout
-    y: Tensor  # has the version of the output
+    y: Tensor  # shares the version of the output
     version: int
-    tape: list[layers.Pass]  # the first to take it uses it up
+    tape: list[layers.Pass | small.Small]  # the first to take it uses it up
 
 
 def train(plan: Plan, x: Tensor, hx: Any, weights: Sequence[Tensor]) -> tuple[Any, Any]:
@@ -59,22 +60,12 @@ class Recurrence(Function):
 
     @staticmethod
     def forward(ctx: Any, plan: Plan, x: Tensor, h_0: Tensor | None, c_0: Tensor | None, *weights: Tensor) -> Any:
-        bound, stack = plan.bound, plan.bound.stack
         hx = h_0 if c_0 is None else (h_0, c_0)
-        call = read(bound, plan.batch_first, x, hx, plan.packed)
-        y, final = room(bound, call)
-        packs, order = [each.pack() for each in stack.weights], call.rows.order(len(call.x))
-        T, R, batch = call.sizes
-        masks = draw(plan, (T, R, stack.D * stack.H))
-        scale = 1 / (1 - plan.dropout) if plan.dropout < 1 else 1.0  # of nothing
-        course, out = (bound, order, scale), call.layout.time_major(y)
-        kept = run(course, packs, call.x, out, (call.initial, final), masks)
-        output = from_array(y)
-        alias = output.detach()
-        ctx.memory = Memory(bound, call.layout, order, batch, packs, scale, alias, alias._version, [kept])
-        ctx.save_for_backward(x, h_0, c_0, *masks)
         ctx.set_materialize_grads(False)
-        return (output, *tensors(call, final))
+        found = forward_small(plan, x, hx, ctx.needs_input_grad) if plan.packed is None and not plan.dropout else None
+        ctx.memory, results, masks = forward_any(plan, x, hx) if found is None else found
+        ctx.save_for_backward(x, h_0, c_0, *masks)
+        return results
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
@@ -94,6 +85,38 @@ class Once(Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         raise RuntimeError(TWICE)
+
+
+def forward_small(plan: Plan, x: Tensor, hx: Any, wanted: Sequence[bool]) -> tuple[Memory, Any, list[Tensor]] | None:
+    """As `forward_any`, with little overhead; None for what is not small."""
+    state = None if hx is None else as_state(map(array_of, state_arrays(hx)))
+    found = small.forward(plan.bound, plan.batch_first, x, state, wanted)
+    if found is None:
+        return None
+    y, final, tape = found
+    layout = Layout(y.ndim == 3, plan.batch_first)
+    batch = state_arrays(final)[0].shape[1] if layout.batched else 1
+    output = from_array(y)
+    alias = output.detach()
+    memory = Memory(plan.bound, layout, None, batch, tape.kept.packs, 1.0, alias, alias._version, [tape])
+    return memory, (output, *map(from_array, state_arrays(final))), []
+
+
+def forward_any(plan: Plan, x: Tensor, hx: Any) -> tuple[Memory, Any, list[Tensor]]:
+    """What `backward` needs, y and the final state, and masks of dropout."""
+    bound, stack = plan.bound, plan.bound.stack
+    call = read(bound, plan.batch_first, x, hx, plan.packed)
+    y, final = room(bound, call)
+    packs, order = [each.pack() for each in stack.weights], call.rows.order(len(call.x))
+    T, R, batch = call.sizes
+    masks = draw(plan, (T, R, stack.D * stack.H))
+    scale = 1 / (1 - plan.dropout) if plan.dropout < 1 else 1.0  # of nothing
+    course, out = (bound, order, scale), call.layout.time_major(y)
+    kept = run(course, packs, call.x, out, (call.initial, final), masks)
+    output = from_array(y)
+    alias = output.detach()
+    memory = Memory(bound, call.layout, order, batch, packs, scale, alias, alias._version, [kept])
+    return memory, (output, *tensors(call, final)), masks
 
 
 def draw(plan: Plan, shape: tuple[int, int, int]) -> list[Tensor]:
@@ -139,28 +162,37 @@ def gradients_of(
     memory: Memory, wanted: Sequence[bool], saved: Sequence[Tensor | None], gradients: Sequence[Tensor | None]
 ) -> tuple[Any, ...]:
     """The gradients of the arguments of `Recurrence.forward`; None where they are not wanted."""
-    bound, layout, stack = memory.bound, memory.layout, memory.bound.stack
     try:
         kept = memory.tape.pop()
     except IndexError:
         kept = None
-    if kept is None or memory.y._version != memory.version:
-        kept = again(memory, saved)
-    shape = stack.L * stack.D, memory.batch, stack.H
+    if memory.y._version != memory.version:
+        kept = None
+    if isinstance(kept, small.Small):
+        if (found := small.backward(kept, gradients)) is not None:
+            return as_tensors(wanted, *found, kept.grads)
+        kept = None
+    layout, stack = memory.layout, memory.bound.stack
+    kept = again(memory, saved) if kept is None else kept
+    shape, every = (stack.L * stack.D, memory.batch, stack.H), range(stack.L * stack.D)
     dy, *dfinal = [None if each is None else array_of(each) for each in gradients]
     dy = None if dy is None else readable(layout.time_major(dy))
     dfinal = [None if each is None else np.require(each, requirements=("C", "A")).reshape(shape) for each in dfinal]
     dx = np.zeros(layout.shape(*kept.x.shape), stack.dtype) if wanted[1] else None
     states = zip(stack.cell.parts, wanted[2:4], strict=False)
-    dinitial = [np.empty(shape, stack.dtype) if want else None for _, want in states]
-    flat = [np.zeros(s, stack.dtype) if want else None for s, want in zip(bound.shapes, wanted[4:], strict=True)]
-    step, every = bound.per_layer, range(stack.L * stack.D)
-    fours = [(*flat[step * k : step * (k + 1)], None, None)[:4] for k in every]
+    dinitial = tuple(np.empty(shape, stack.dtype) if want else None for _, want in states)
+    grads = small.zeros(memory.bound, wanted)
     upstream = Upstream([*[None] * (stack.L - 1), dy], [h_and_c(tuple(dfinal), k) for k in every])
     below = None if dx is None else layout.time_major(dx)
-    downstream = Downstream(below, [h_and_c(tuple(dinitial), k) for k in every], fours)
+    downstream = Downstream(below, [h_and_c(dinitial, k) for k in every], small.fours(memory.bound, grads))
     layers.release(kept.entries, layers.backward(kept, upstream, downstream))
-    dstates = [None if each is None else from_array(each if layout.batched else each[:, 0]) for each in dinitial]
-    dstates += [None] * (2 - len(dstates))
-    dweights = [None if each is None else from_array(each) for each in flat]
-    return (None, None if dx is None else from_array(dx), *dstates, *dweights)
+    dstate = [each if each is None or layout.batched else each[:, 0] for each in dinitial]
+    return as_tensors(wanted, dx, dstate, grads)
+
+
+def as_tensors(
+    wanted: Sequence[bool], dx: Array | None, dstate: Sequence[Array | None], grads: Sequence[Array | None]
+) -> tuple[Any, ...]:
+    """Those gradients that are wanted, as `Recurrence.backward` returns them."""
+    found = zip((None, dx, *dstate, *[None] * (2 - len(dstate)), *grads), wanted, strict=True)
+    return tuple([from_array(each) if want and each is not None else None for each, want in found])

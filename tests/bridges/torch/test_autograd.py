@@ -7,8 +7,17 @@ import pytest
 from support.torch_modules import no_fallback, pair
 
 
+@pytest.fixture(params=["small", "any"])
+def way(request, torch, monkeypatch):
+    """The way of small steps, and that of all others."""
+    from fastrnn.torch import _small
+
+    if request.param == "any":
+        monkeypatch.setattr(_small, "forward", lambda *args: None)
+
+
 @pytest.fixture
-def case(kind, torch):
+def case(kind, way, torch):
     """PyTorch's module, ours, x (T, N, I) and a state; all float64 and with gradients."""
     theirs, ours = pair(kind(3, 5, 2, bidirectional=True, dtype=torch.float64))
     x = torch.randn(4, 2, 3, dtype=torch.float64, requires_grad=True)
@@ -48,8 +57,10 @@ def test_gradients_are_central_differences(case, torch, monkeypatch):
 def test_gradients_that_nobody_wants_are_not_computed(case, torch, monkeypatch):
     """Of frozen weights, of x and of states: neither returned nor asked of the engine."""
     from fastrnn._engine import layers
+    from fastrnn.torch import _small
 
     theirs, ours, x, state = case
+    monkeypatch.setattr(_small, "CHEAP", 0)
     asked, backward = [], layers.backward
     monkeypatch.setattr(layers, "backward", lambda kept, up, down: asked.append(down) or backward(kept, up, down))
     for module in (theirs, ours):
