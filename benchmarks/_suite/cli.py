@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from fastrnn import _core
 from fastrnn.inspect._report.files import read_json
 
-from . import check, contracts, machine, peers, report, roof, run
+from . import accelerated, check, contracts, machine, peers, report, roof, run
 from .cases import Case
 from .table import make_quick_table, make_table
 
@@ -86,7 +86,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--check", type=Path, metavar="RESULTS.json", help="compare with an earlier run instead of writing results"
     )
+    parser.add_argument(
+        "--torch", action="store_true", help="PyTorch modules before and after fastrnn.torch.accelerate, and no more"
+    )
     options = parser.parse_args(arguments)
+    if options.torch:
+        return options
     if options.threads is None:
         options.threads = sorted({1, machine.usable_cores()})
     options.names = choose_peers(options, parser)
@@ -132,6 +137,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parse(arguments)
+    if options.torch:
+        print(accelerated.table(model for model in accelerated.MODELS if options.only.search(model.name)))
+        return 0
     description = machine.describe(options.threads, arguments)
     most = max(options.threads)
     committed = load_committed(options.check, most) if options.check else None
