@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The training passes as a function of PyTorch's autograd."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +22,10 @@ from ._calls import array_of, from_array, read, result, room, tensors
 TWICE = (
     "the modules of fastrnn.torch have first derivatives only, and this asks for the gradient of a gradient; "
     "fastrnn.torch.restore(model) makes them PyTorch's own, whose slower code may have it"
+)
+# Whether the graph of this backward pass is kept for another; older versions of PyTorch do not tell.
+is_retained: Callable[[], bool] = getattr(
+    getattr(torch._C, "_autograd", None), "_get_current_graph_task_keep_graph", lambda: True
 )
 
 
@@ -72,7 +76,10 @@ class Recurrence(Function):
         saved = ctx.saved_tensors  # which checks that they were not written
         if torch.is_grad_enabled():  # create_graph=True
             return Once.apply(ctx.memory, ctx.needs_input_grad, len(saved), *saved, *gradients)
-        return gradients_of(ctx.memory, ctx.needs_input_grad, saved, gradients)
+        found = gradients_of(ctx.memory, ctx.needs_input_grad, saved, gradients)
+        if not is_retained():  # what is saved is freed now, though the loss may live on
+            ctx.memory = None
+        return found
 
 
 class Once(Function):
@@ -97,8 +104,7 @@ def forward_small(plan: Plan, x: Tensor, hx: Any, wanted: Sequence[bool]) -> tup
     layout = Layout(y.ndim == 3, plan.batch_first)
     batch = state_arrays(final)[0].shape[1] if layout.batched else 1
     output = from_array(y)
-    alias = output.detach()
-    memory = Memory(plan.bound, layout, None, batch, tape.kept.packs, 1.0, alias, alias._version, [tape])
+    memory = Memory(plan.bound, layout, None, batch, tape.kept.packs, 1.0, *versioned(output), [tape])
     return memory, (output, *map(from_array, state_arrays(final))), []
 
 
@@ -114,9 +120,14 @@ def forward_any(plan: Plan, x: Tensor, hx: Any) -> tuple[Memory, Any, list[Tenso
     course, out = (bound, order, scale), call.layout.time_major(y)
     kept = run(course, packs, call.x, out, (call.initial, final), masks)
     output = from_array(y)
-    alias = output.detach()
-    memory = Memory(bound, call.layout, order, batch, packs, scale, alias, alias._version, [kept])
+    memory = Memory(bound, call.layout, order, batch, packs, scale, *versioned(output), [kept])
     return memory, (output, *tensors(call, final)), masks
+
+
+def versioned(y: Tensor) -> tuple[Tensor, int]:
+    """A tensor that shares the version of the output, and that version; there is none in inference mode."""
+    alias = y.detach()
+    return alias, 0 if alias.is_inference() else alias._version
 
 
 def draw(plan: Plan, shape: tuple[int, int, int]) -> list[Tensor]:

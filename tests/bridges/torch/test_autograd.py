@@ -213,11 +213,14 @@ def test_gradients_in_several_threads(case, torch, monkeypatch):
 
 
 def test_the_tape_is_freed_by_the_backward_pass(case, torch, monkeypatch):
-    """Though the loss lives on."""
+    """Though the loss lives on; and all else if the graph is not retained."""
     _, ours, x, state = case
     no_fallback(monkeypatch)
     y, *_ = outputs(ours, x, state)
-    memory = y.grad_fn.memory
-    assert len(memory.tape) == 1
-    y.sum().backward()
-    assert not memory.tape
+    node = y.grad_fn
+    assert len(node.memory.tape) == 1
+    loss = y.sum()
+    loss.backward(retain_graph=True)
+    assert not node.memory.tape
+    loss.backward()
+    assert node.memory is None

@@ -137,3 +137,5 @@ def test_in_inference_mode(modules, torch, monkeypatch):
         y, state = ours(x)
         assert y.is_inference() and close(torch, (y, state), expected)
         ours(x, state)
+        ours.dropout = 0.5
+        assert not torch.equal(ours(x, state)[0], y)
