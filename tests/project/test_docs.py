@@ -96,9 +96,10 @@ def public_modules():
 
 
 def skip_without_its_package(page):
-    """A page about a module whose package is not installed can be read, but not run."""
+    """The code and the references of a page need the packages of the modules that it imports or refers to."""
+    text = (DOCS / f"{page}.rst").read_text()
     for module, package in extension("names").OPTIONAL.items():
-        if f"fastrnn.{module}" in (DOCS / f"{page}.rst").read_text():
+        if re.search(rf"import fastrnn\.{module}\b|:`fastrnn\.{module}\.", text):
             pytest.importorskip(package, reason=f"the page needs {package}: pip install 'fastrnn[{module}]'")
 
 
