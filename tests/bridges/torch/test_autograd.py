@@ -174,6 +174,7 @@ def test_the_gradients_are_those_of_the_weights_that_ran(case, torch, monkeypatc
         assert close(torch, torch.autograd.grad(y.square().sum(), wanted, retain_graph=True), expected)
 
 
+@pytest.mark.filterwarnings("ignore:.*autocast:FutureWarning")  # of itself, in older versions of PyTorch
 @pytest.mark.parametrize("reentrant", [True, False])
 def test_checkpoints(case, reentrant, torch, monkeypatch):
     """torch.utils.checkpoint runs the forward pass again, with the same dropout."""
@@ -223,4 +224,6 @@ def test_the_tape_is_freed_by_the_backward_pass(case, torch, monkeypatch):
     loss.backward(retain_graph=True)
     assert not node.memory.tape
     loss.backward()
+    if not hasattr(torch._C._autograd, "_get_current_graph_task_keep_graph"):
+        pytest.skip("the tape is freed; this PyTorch does not say whether all else is still needed")
     assert node.memory is None

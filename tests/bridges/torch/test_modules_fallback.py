@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Where the modules of fastrnn.torch leave a call to PyTorch's own code: it runs, with its result or error."""
 
-import copy
 import warnings
 
 import pytest
@@ -122,50 +121,6 @@ def test_subclasses_of_tensors(fallback, torch):
 
     x = torch.randn(4, 2, 3).as_subclass(Marked)
     fallback(lambda module: first(module(x)))
-
-
-def test_tracing_and_export(kind, torch):
-    """The recurrence is one node of the graph, as of PyTorch's module."""
-    _, ours = pair(kind(3, 5))
-    x, node = torch.randn(4, 2, 3), "rnn_tanh" if kind.__name__ == "RNN" else kind.__name__.lower()
-    y = ours(x)[0]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch.jit is deprecated
-        traced = torch.jit.trace(ours, (x,))
-        scripted = torch.jit.script(torch.nn.Sequential(copy.copy(ours)))  # whose module becomes PyTorch's
-        exported = torch.export.export(ours, (x,))  # of the list of weights that PyTorch's module renews
-    assert f"aten::{node}(" in str(traced.inlined_graph)
-    assert any(f"aten.{node}.input" in str(n.target) for n in exported.graph.nodes)
-    for module in (traced, scripted, exported.module()):
-        assert torch.allclose(module(x)[0], y, atol=1e-6)
-    with torch.no_grad():
-        ours.weight_hh_l0.zero_()
-    assert torch.allclose(scripted(x)[0], ours(x)[0], atol=1e-6)  # they share parameters
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_compiled_models(kind, torch):
-    """The graph breaks where it breaks at PyTorch's module, and ours runs there, with gradients."""
-    _, ours = pair(kind(3, 5))
-    model = torch.nn.ModuleList([ours, torch.nn.Linear(5, 2)])
-    x = torch.randn(4, 2, 3)
-
-    def forward(x):
-        y, _ = model[0](torch.relu(x))
-        return torch.tanh(model[1](y))
-
-    expected = forward(x)
-    wanted = torch.autograd.grad(expected.sum(), list(model.parameters()))
-    compiled = torch.compile(forward, backend="eager")
-    with counted(kind) as calls:
-        actual = compiled(x)
-        gradients = torch.autograd.grad(actual.sum(), list(model.parameters()))
-        with torch.no_grad():
-            again = compiled(x)
-    assert not calls
-    assert torch.equal(actual, expected) and torch.equal(again, expected)
-    assert all(torch.equal(a, b) for a, b in zip(gradients, wanted, strict=True))
-    torch._dynamo.reset()
 
 
 @pytest.mark.parametrize(
