@@ -28,6 +28,26 @@ def test_arnoldi_iteration_finds_what_all_eigenvalues_say(density, rng):
     assert arnoldi_radius(matrix) == pytest.approx(exact(matrix), rel=1e-7)
 
 
+@pytest.mark.parametrize("size", [251, 400])
+@pytest.mark.parametrize("count", [1, 2, 3, 60, 140])
+def test_few_entries_in_a_row_or_many_have_the_stated_accuracy(count, size, rng):
+    """Multiple eigenvalues and few distinct ones, products with the entries alone and with the whole matrix."""
+    matrix = random_matrix(rng, size, count / size, 0.9)
+    assert exact(matrix) == pytest.approx(0.9, rel=1e-7)
+    assert spectral_radius(matrix) == arnoldi_radius(matrix)
+
+
+@pytest.mark.parametrize("count", [3, 60, 140])
+def test_the_entries_that_are_not_0_are_the_whole_matrix(count, rng):
+    """Products with these alone, in any order, and with all; more than a quarter are not taken one by one."""
+    columns, values = rng.permuted(np.tile(np.arange(300), (300, 1)), axis=1)[:, :count], rng.normal(size=(300, count))
+    matrix = np.zeros((300, 300))
+    np.put_along_axis(matrix, columns, values, axis=1)
+    entries = np.ascontiguousarray(columns), values
+    assert spectral_radius(matrix, entries) == pytest.approx(spectral_radius(matrix), rel=1e-9)
+    assert spectral_radius(matrix, entries) == pytest.approx(exact(matrix), rel=1e-7)
+
+
 @pytest.mark.parametrize("size", [1, 3, 49, 50, 51, 130])
 def test_arnoldi_iteration_ends_with_the_whole_space(size, rng):
     """With fewer directions than steps, too, or with a multiple of them."""
