@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from support.least_squares import centred_ridge
 
-from fastrnn.nn._reservoir.ridge import Ridge
+from fastrnn.nn._reservoir.ridge import NormalEquations, Ridge, solved
 
 
 def fitted(features, targets, ridge, blocks=1):
@@ -116,3 +116,72 @@ def test_directions_that_the_samples_leave_open_get_no_weight(rng):
     weight, bias = regression.solve(0.0)
     np.testing.assert_allclose(weight, [[2, 2, 0]], atol=1e-12)
     np.testing.assert_allclose(bias, [0], atol=1e-12)
+
+
+# -- normal equations ------------------------------------------------------------------------------------------------
+
+
+def states(samples, F, rng, decay=1.0):
+    """Features whose singular values fall by `decay` from one to the next, and targets nearly linear in them."""
+    directions = np.linalg.qr(rng.standard_normal((F, F)))[0]
+    features = 3 + rng.standard_normal((samples, F)) @ (decay ** np.arange(F)[:, None] * directions)
+    return features, features @ rng.standard_normal((F, 2)) + 0.01 * rng.standard_normal((samples, 2))
+
+
+def by_both(features, targets, ridge, blocks):
+    results = []
+    for kind in (NormalEquations, Ridge):
+        regression = kind(features.shape[1], targets.shape[1])
+        for block in np.array_split(np.arange(len(features)), blocks):
+            regression.add(features[block], targets[block])
+        results.append(regression.solve(ridge))
+    return results
+
+
+@pytest.mark.parametrize("blocks", [1, 3, 50])
+@pytest.mark.parametrize("ridge", [1e-6, 1.0, 1e3])
+def test_normal_equations_solve_what_qr_solves(ridge, blocks, rng):
+    """Weights and bias; the features are independent, so that few digits are lost."""
+    (weight, bias), (expected, expected_bias) = by_both(*states(300, 20, rng), ridge, blocks)
+    np.testing.assert_allclose(weight, expected, rtol=0, atol=1e-11 * np.abs(expected).max())
+    np.testing.assert_allclose(bias, expected_bias, rtol=0, atol=1e-10)
+
+
+def test_rounding_of_normal_equations_is_less_than_a_change_of_the_ridge(rng):
+    """Singular values down to 1e-8: at the smallest ridge that is accurate, beside a ridge that differs by a tenth."""
+    features, targets = states(2000, 30, rng, 10 ** (-8 / 29))
+    regression = NormalEquations(30, 2)
+    regression.add(features, targets)
+    ridge = 1.0
+    while regression.accurate(ridge / 2):
+        ridge /= 2
+    assert 1e-14 < ridge < 1e-9
+    (weight, _), (exact, _) = by_both(features, targets, ridge, 7)
+    other = by_both(features, targets, 1.1 * ridge, 7)[1][0]
+    assert np.linalg.norm(weight - exact) < np.linalg.norm(other - exact)
+
+
+def test_the_ridge_decides_which_way_is_taken(monkeypatch, rng):
+    """Sums of products are given up as soon as the samples are too large for the ridge; none have no solution."""
+    features, targets = rng.standard_normal((400, 5)), rng.standard_normal((400, 2))
+    taken, read = [], []
+    for kind in (NormalEquations, Ridge):
+        monkeypatch.setattr(kind, "_solution", lambda self, ridge, kind=kind, way=kind._solution: (
+            taken.append(kind), way(self, ridge))[1])  # fmt: skip
+
+    def samples(scale):
+        for k in range(0, 400, 100):
+            read.append(k)
+            yield scale * features[k : k + 100], targets[k : k + 100]
+
+    for scale, ridge, kind, blocks in (
+        (1, 1e-6, NormalEquations, 4), (1, 0.0, Ridge, 4), (1, 1e-13, Ridge, 5), (1e6, 1e-6, Ridge, 5),
+    ):  # fmt: skip
+        taken.clear(), read.clear()
+        weight, bias, count = solved(lambda scale=scale: samples(scale), (5, 2), ridge)
+        assert (taken, len(read), count) == ([kind], blocks, 400)
+        expected = centred_ridge(scale * features, targets, ridge)
+        result = np.concatenate([bias[:, None], weight], axis=1)
+        np.testing.assert_allclose(result, expected, rtol=0, atol=1e-9 * np.abs(expected).max())
+    weight, bias, count = solved(lambda: iter([]), (5, 2), 0.0)
+    assert count == 0 and weight.shape == (2, 5) and bias.shape == (2,) and not weight.any()

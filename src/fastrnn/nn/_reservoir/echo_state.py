@@ -11,7 +11,7 @@ from ..._engine import passes
 from ..._engine.arguments import Array, as_nonnegative, as_size
 from ..._engine.ragged import Rows
 from .layer import ReservoirLayer
-from .ridge import Ridge
+from .ridge import solved
 from .sequences import as_sequences, batches, finite, groups, pad
 
 
@@ -38,8 +38,9 @@ class EchoState(ReservoirLayer):
     Notes
     -----
     The state is (L, N, H), like that of an `RNN`. `state_dict`, and so a file, also holds the weights of the
-    reservoir, under the names that they have in an `RNN`. The engine multiplies by their zeros too: `density` does
-    not change the speed.
+    reservoir, under the names that they have in an `RNN`. The engine skips recurrent weights that are 0, while the
+    density is so low that this is faster: up to 1/9 in float32 with AVX-512, 1/5 in float64, 1/4 or 1/5 with other
+    vectors. Numbers are the same either way. `backward` multiplies by all weights.
 
     Examples
     --------
@@ -79,7 +80,9 @@ class EchoState(ReservoirLayer):
 
         Notes
         -----
-        In float64, with memory for some 3 F**2 numbers and one block of time, however long x is.
+        In float64, with memory for some 3 F**2 numbers and one block of time, however long x is. By normal equations,
+        if their rounding is less than a tenth of the ridge: if that is above some ``2e-15`` times the sum of the
+        squares of all features. Below, and without a ridge, by a QR decomposition, which takes several times as long.
         """
         self.params["weight"], self.params["bias"] = self._solved((x, y, lengths), ridge)
         return self
@@ -131,12 +134,11 @@ class EchoState(ReservoirLayer):
     def _solved(self, data: tuple[Any, Any, Any], ridge: float) -> tuple[Array, Array]:
         """Weight and bias of the readout that fits x, y and lengths."""
         ridge = as_nonnegative("ridge", ridge)
-        regression = Ridge(self._reservoir.features, self.output_size)
-        for features, targets in self._samples(data):
-            regression.add(features, targets)
-        if not regression.samples:
+        sizes = self._reservoir.features, self.output_size
+        weight, bias, samples = solved(lambda: self._samples(data), sizes, ridge)
+        if not samples:
             raise ValueError("x: expected at least one step to fit, got none")
-        return regression.solve(ridge)
+        return weight, bias
 
     def _samples(self, data: tuple[Any, Any, Any]) -> Iterator[tuple[Array, Array]]:
         """Features (R, F) and targets (R, O) of the steps to fit, block by block."""
