@@ -49,6 +49,8 @@ struct fr_engine {
     size_t (*pack_bytes)(const fr_desc *d, fr_pass pass);
     void (*pack)(const fr_desc *d, fr_pass pass, const void *w_ih, const void *w_hh, const void *b_ih, const void *b_hh,
                  void *to);
+    fr_idx (*most_nonzero)(const void *w_hh, fr_idx H); /* in a row, and at least 1 */
+    int (*sparse_pays)(fr_idx nonzeros, fr_idx H);      /* in each row of H: is it faster to skip the others? */
     size_t (*workspace_bytes)(const fr_desc *d, fr_pass pass);
     void (*forward)(const fr_desc *d, const fr_forward_args *a, const struct fr_piece *piece);
     void (*backward)(const fr_desc *d, const fr_backward_args *a, const struct fr_piece *piece);

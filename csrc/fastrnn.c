@@ -29,6 +29,13 @@ const char *fr_strerror(int code)
     return code <= 0 && -code < (int)(sizeof messages / sizeof *messages) ? messages[-code] : "unknown error";
 }
 
+static int may_be_sparse(const fr_desc *d, const struct fr_engine *engine)
+{
+    fr_cell_info cell;
+    engine->cell_info(d->cell, &cell);
+    return cell.activation != NULL;
+}
+
 int fr_check(const fr_desc *d, const struct fr_engine **engine)
 {
     if (d->cell < 0 || d->cell >= FR_N_CELLS)
@@ -38,6 +45,8 @@ int fr_check(const fr_desc *d, const struct fr_engine **engine)
     if (!(*engine = fr_find_engine(d->isa, d->dtype)))
         return FR_EISA;
     if (d->T < 0 || d->N < 0 || d->I < 1 || d->H < 1 || d->n_threads < 1)
+        return FR_ESIZE;
+    if (d->nonzeros < 0 || d->nonzeros > d->H || (d->nonzeros && !may_be_sparse(d, *engine)))
         return FR_ESIZE;
     if (d->packed && (!d->rows || d->source))
         return FR_ESIZE;
@@ -77,9 +86,23 @@ int fr_pack(const fr_desc *d, fr_pass pass, const void *w_ih, const void *w_hh, 
 {
     const struct fr_engine *engine;
     const int               rc = fr_check(d, &engine);
+    if (rc == FR_OK && pass == FR_FORWARD && d->nonzeros && engine->most_nonzero(w_hh, d->H) > d->nonzeros)
+        return FR_ESIZE;
     if (rc == FR_OK)
         engine->pack(d, pass, w_ih, w_hh, b_ih, b_hh, pack);
     return rc;
+}
+
+int fr_nonzeros(const fr_desc *d, const void *w_hh, fr_idx *nonzeros)
+{
+    const struct fr_engine *engine;
+    const int               rc = fr_check(d, &engine);
+    if (rc != FR_OK)
+        return rc;
+    *nonzeros = may_be_sparse(d, engine) ? engine->most_nonzero(w_hh, d->H) : 0;
+    if (!engine->sparse_pays(*nonzeros, d->H))
+        *nonzeros = 0;
+    return FR_OK;
 }
 
 const char *fr_rule_name(int rule)

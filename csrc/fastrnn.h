@@ -79,18 +79,20 @@ typedef struct {
      * remain (N, H), and y is not zeroed beyond the parts. NULL: each from time 0 of the sequences' row rows[i] */
     const fr_idx *source; /* (N) */
     const fr_idx *start;  /* (N) NULL with source */
+    fr_idx nonzeros; /* forward, of a plain recurrent cell: no row of w_hh has more that are not 0; 0: all may be */
 } fr_desc;
 
-/* Packed weights, in the layout of one engine. They depend on (cell, dtype, isa, I, H). */
+/* Packed weights, in the layout of one engine. They depend on (cell, dtype, isa, I, H) and, forward, on nonzeros. */
 typedef enum { FR_FORWARD, FR_BACKWARD } fr_pass;
 int fr_must_pack(const fr_desc *d, fr_pass pass); /* or do the weights themselves serve a call of these T and rows? */
 int fr_pack_bytes(const fr_desc *d, fr_pass pass, size_t *bytes);
 int fr_pack(const fr_desc *d, fr_pass pass, const void *w_ih, /* (G*H, I) gates in PyTorch's order */
             const void *w_hh,                                 /* (G*H, H), NULL if not recurrent */
-            const void *b_ih,                                 /* (G*H) or NULL */
-            const void *b_hh,                                 /* (G*H) or NULL */
-            void       *pack                                  /* fr_pack_bytes, 64-byte aligned */
-);
+            const void *b_ih, const void *b_hh,               /* (G*H) each, or NULL */
+            void *pack);                                      /* fr_pack_bytes, 64-byte aligned */
+
+/* The desc->nonzeros of the least time. Weights of 0 that are skipped do not make a NaN of an infinite state. */
+int fr_nonzeros(const fr_desc *d, const void *w_hh, fr_idx *nonzeros);
 
 /* How a state goes from one step to the next, beyond the cell itself. All zero: as the cell says. */
 typedef struct {
@@ -108,14 +110,14 @@ typedef struct {
  * below write, (T, N, D*H). Entry l*D + d of the arrays belongs to layer l and direction d. */
 typedef struct {
     fr_cell cell;
-    int     masked; /* as in fr_desc */
-    fr_idx  I, H;   /* I of a layer above another is the D*H of that one */
+    int     masked;         /* as in fr_desc */
+    fr_idx  I, H, nonzeros; /* as in fr_desc; I of a layer above another is the D*H of that one */
 } fr_layer;
 
 typedef struct {
-    fr_desc desc; /* its cell, masked, I and H are not read; reverse is of direction 0, and not of direction 1 */
-    int     n_layers, n_directions; /* L >= 1 and D, 1 or 2 */
-    const fr_layer *layers;         /* (L*D) */
+    fr_desc         desc; /* what fr_layer has is not read; reverse is of direction 0, and not of direction 1 */
+    int             n_layers, n_directions; /* L >= 1 and D, 1 or 2 */
+    const fr_layer *layers;                 /* (L*D) */
 } fr_stack;
 
 int fr_stack_workspace_bytes(const fr_stack *s, fr_pass pass, size_t *bytes);
@@ -218,11 +220,9 @@ int         fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const voi
 
 typedef struct {
     fr_dtype    dtype;
-    int         isa;
-    int         nv; /* vectors in a panel of b, 1..4 */
+    int         isa, nv; /* nv: vectors in a panel of b, 1..4 */
     fr_idx      m, n, k;
-    const void *a;         /* (m, k) */
-    const void *b;         /* (k, n) */
+    const void *a, *b;     /* (m, k) and (k, n) */
     void       *c;         /* (m, n), added to */
     void       *workspace; /* fr_test_gemm_bytes, 64-byte aligned */
 } fr_test_gemm_args;

@@ -25,13 +25,14 @@ struct pass {
     struct stop             stop;
 };
 
-static fr_desc layer_desc(const fr_stack *s, int k)
+static fr_desc layer_desc(const fr_stack *s, int k, fr_pass pass)
 {
     fr_desc d = s->desc;
     d.cell = s->layers[k].cell;
     d.masked = s->layers[k].masked;
     d.I = s->layers[k].I;
     d.H = s->layers[k].H;
+    d.nonzeros = pass == FR_FORWARD ? s->layers[k].nonzeros : 0;
     d.reverse = (s->desc.reverse != 0) != k % s->n_directions;
     return d;
 }
@@ -49,7 +50,7 @@ static int prepare(const fr_stack *s, struct pass *p)
     if (s->n_layers < 1 || D < 1 || D > 2)
         return FR_ESIZE;
     for (int k = 0; k < s->n_layers * D; k++) {
-        const fr_desc   d = layer_desc(s, k);
+        const fr_desc   d = layer_desc(s, k, FR_FORWARD);
         const fr_layer *first = &s->layers[k - k % D];
         const int       rc = fr_check(&d, &p->engine);
         if (rc != FR_OK)
@@ -119,7 +120,7 @@ static int forward_layers(struct pass *p, const fr_forward_args *args)
         const int                    given = layer->y || l + 1 == L;
         const struct fr_sequence     y = given ? callers(p, layer->y, layer->y_st, layer->y_sn) : between_layers(p, l);
         for (int k = 0; k < D; k++) {
-            const fr_desc   d = layer_desc(s, l * D + k);
+            const fr_desc   d = layer_desc(s, l * D + k, FR_FORWARD);
             struct fr_piece piece = {.workspace = p->own, .x_packed = x.packed, .y_packed = y.packed};
             fr_forward_args a = layer[k];
             a.x = x.at, a.x_st = x.st, a.x_sn = x.sn;
@@ -162,7 +163,7 @@ static int backward_layers(struct pass *p, const fr_backward_args *args)
             memset(dx.at, 0, p->between_bytes);
         }
         for (int k = 0; k < D; k++) {
-            const fr_desc   d = layer_desc(s, l * D + k);
+            const fr_desc   d = layer_desc(s, l * D + k, FR_BACKWARD);
             struct fr_piece piece = {.workspace = p->own, .x_packed = x.packed, .y_packed = s->desc.packed};
             piece.dx_packed = dx.packed, piece.dy_packed = dy.packed;
             fr_backward_args a = layer[k];
@@ -187,7 +188,7 @@ int fr_stack_workspace_bytes(const fr_stack *s, fr_pass which, size_t *bytes)
     const int   rc = prepare(s, &p);
     size_t      most = 0;
     for (int k = 0; rc == FR_OK && k < s->n_layers * s->n_directions; k++) {
-        const fr_desc d = layer_desc(s, k);
+        const fr_desc d = layer_desc(s, k, which);
         const size_t  own = p.engine->workspace_bytes(&d, which);
         most = own > most ? own : most;
     }
@@ -202,7 +203,7 @@ int fr_stack_threads_pay(const fr_stack *s)
     if (prepare(s, &p) != FR_OK)
         return 0;
     for (int k = 0; k < s->n_layers * s->n_directions; k++) {
-        const fr_desc d = layer_desc(s, k);
+        const fr_desc d = layer_desc(s, k, FR_FORWARD);
         if (p.engine->threads_pay(&d))
             return 1;
     }

@@ -145,6 +145,9 @@ static struct steps group_steps(const struct model *m, struct grid grid)
     return (struct steps){max_of(rows, 1), (double)(m->d->T * blocks) * min_of(rows, 1)};
 }
 
+/* Of w_hh, in the time that gemm takes for one. */
+static double recurrent_columns(const fr_desc *d) { return (double)(d->nonzeros ? dense_columns(d->nonzeros) : d->H); }
+
 static double forward_seconds(const struct model *m, struct grid grid)
 {
     const fr_desc     *d = m->d;
@@ -155,7 +158,7 @@ static double forward_seconds(const struct model *m, struct grid grid)
     for (int k = 0; k < stage_count(m->cell); k++) {
         const struct stage *t = &m->cell->stage[k];
         const double        panels = (double)ceil_div(panel_count(d->H, t->ub), grid.cols);
-        const double        h = panels * (double)d->H, x = panels * (double)d->I, panel = t->ub * sizeof(vec);
+        const double        h = panels * recurrent_columns(d), x = panels * (double)d->I, panel = t->ub * sizeof(vec);
         vfma_h += h * panel_cost(s.rows, t->Gh * t->ub, panels), bytes_h += h * t->Gh * panel;
         vfma_x += x * panel_cost(chunk, t->Gx * t->ub, panels), bytes_x += x * t->Gx * panel;
         step += CELL_SECONDS * s.rows * panels * t->ub * t->S + meet_seconds(grid, s.rows * (double)d->H);

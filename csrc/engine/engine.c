@@ -32,6 +32,7 @@
 #include "team.h"
 #include "arena.h"
 #include "cell.h"
+#include "sparse.h"
 #include "pack.h"
 #include "rows.h"
 #include "cost.h"
@@ -171,6 +172,8 @@ const struct fr_engine        FR_ENGINE = {
     .must_pack = must_pack,
     .pack_bytes = pack_bytes,
     .pack = pack,
+    .most_nonzero = most_nonzero,
+    .sparse_pays = sparse_pays,
     .workspace_bytes = workspace_bytes,
     .forward = forward,
     .backward = backward,

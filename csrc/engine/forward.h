@@ -68,6 +68,8 @@ static void step_stage(const struct forward_call *f, int k, const struct step *s
     const real *const  *operand = operand_rows(f, t, s, lo);
     const int           at_once = panels_at_once(s->n, t->Gh * t->ub);
     const fr_idx        groups = (own.hi - own.lo + at_once - 1) / at_once;
+    if (f->d->nonzeros)
+        transpose_rows(operand, s->n, H, f->space.zeros, f->space.h_t);
     for (fr_idx g = 0; g < groups; g++) {
         const fr_idx first = own.lo + (s->back ? groups - 1 - g : g) * at_once;
         const fr_idx end = first + at_once < own.hi ? first + at_once : own.hi;
@@ -75,7 +77,10 @@ static void step_stage(const struct forward_call *f, int k, const struct step *s
             const int ub = panel_vectors(H, t->ub, p), width = t->S * ub * VL;
             const int np = panel_group(at_once, H, t->ub, p, end);
             real     *tile = tiles + (p - own.lo) * c_panel + r * width;
-            if (t->Gh) {
+            if (f->d->nonzeros)
+                for (int q = 0; q < np; q++)
+                    sparse_product(f->pack[k].sparse, p + q, operand, f->space.h_t, s->n, tile + q * c_panel);
+            else if (t->Gh) {
                 const struct product product = {
                     .k = H,
                     .a = {operand, 1},

@@ -12,6 +12,7 @@ struct forward_space {
     struct step     step;       /* arrays of ROW_BLOCK */
     const real    **operand;
     real           *masked; /* (block, H): what a product reads, through the mask */
+    real           *h_t;    /* (block, H) in blocks of VL rows, transposed: what a sparse product reads */
 };
 
 INLINE struct range own_panels(const fr_desc *d, const struct stage *t, struct grid grid, int rank)
@@ -34,6 +35,7 @@ static void forward_rank_layout(const fr_desc *d, fr_idx width, struct arena *a,
     out->step.fraction_c = reserve(a, block, sizeof(real *));
     out->operand = reserve(a, block, sizeof(real *));
     out->masked = reserve(a, d->masked ? block * d->H : 0, sizeof(real));
+    out->h_t = reserve(a, d->nonzeros ? transposed_numbers(block, d->H) : 0, sizeof(real));
 }
 
 /* The workspace of thread `rank`: what all share, and its region. */

@@ -21,6 +21,7 @@ enum {
     /* forward.h */
     ROW_BLOCK = LIMIT(96, 13), /* rows that go through time together: each weight is reused, and L1 and L2 suffice */
     CHUNK_BYTES = LIMIT(192 * 1024, 4096), /* of tiles: written and read once per chunk, they should stay in L2 */
+    SPARSE_ROWS = LIMIT(3, 2),             /* so many rows and more go together through a sparse product */
     SHORT_CHUNK = LIMIT(32, 3), /* steps, where threads meet at each: a crowded team is given up between chunks */
 
     /* backward.h, grads.h */

@@ -6,15 +6,16 @@
  * the product holds every gate of its units and the cell can finish them while they are in L1:
  *
  *     wx    [panel][I][Gx][ub][VL]        bias  [panel][S][ub][VL]
- *     wh    [panel][H][Gh][ub][VL]
+ *     wh    [panel][H][Gh][ub][VL]        or, of a layer with d->nonzeros, what sparse.h says
  *
  * backward, per stage: the transposes, gates as rows, in plain panels of MAX_NV vectors:
  *
  *     wh_t  [panel of H][Gh*H][nv][VL]    wx_t  [panel of I][Gx*H][nv][VL]
  */
 struct stage_pack {
-    real *wx, *wh, *bias; /* forward */
-    real *wx_t, *wh_t;    /* backward */
+    real         *wx, *wh, *bias; /* forward */
+    real         *wx_t, *wh_t;    /* backward */
+    struct sparse sparse;         /* forward, in the place of wh */
 };
 
 /* Where each part lies from `base` on; returns the bytes of all. */
@@ -28,7 +29,12 @@ static size_t pack_layout(const fr_desc *d, fr_pass pass, void *base, struct sta
         struct stage_pack  *s = &out[k];
         if (pass == FR_FORWARD) {
             s->wx = reserve(&a, I * t->Gx * Hv, sizeof(real));
-            s->wh = reserve(&a, H * t->Gh * Hv, sizeof(real));
+            s->sparse = (struct sparse){.K = d->nonzeros, .H = H, .ub = t->ub};
+            if (d->nonzeros) {
+                s->sparse.values = reserve(&a, d->nonzeros * Hv, sizeof(real));
+                s->sparse.columns = reserve(&a, d->nonzeros * Hv, sizeof(int32_t));
+            } else
+                s->wh = reserve(&a, H * t->Gh * Hv, sizeof(real));
             s->bias = reserve(&a, t->S * Hv, sizeof(real));
         } else {
             s->wh_t = reserve(&a, t->Gh * H * Hv, sizeof(real));
@@ -132,7 +138,9 @@ static void pack_thread(const void *job, struct grid grid, int rank)
         const struct stage *t = &cell->stage[k];
         if (a->pass == FR_FORWARD) {
             pack_units(a->w_ih, d->I, d->H, t->Gx, t->gate_x, t->ub, s[k].wx, part);
-            if (t->Gh)
+            if (d->nonzeros)
+                pack_sparse(a->w_hh, d->H, partition(round_up(d->H, VL) / VL, rank, part.parts), s[k].sparse);
+            else if (t->Gh)
                 pack_units(a->w_hh, d->H, d->H, t->Gh, t->gate_h, t->ub, s[k].wh, part);
             if (rank == 0)
                 pack_bias(t, d->H, a->b_ih, a->b_hh, s[k].bias);

@@ -34,7 +34,8 @@ static struct planned plan_on(const fr_desc *d, fr_pass pass, int n_threads, con
     struct planned     best = {{1, 1}, 0};
     if (d->T == 0 || d->N == 0 || first_of(d, d->T) == 0)
         return best;
-    const double weights = gate_count(cell) * (double)d->H * ((cell->stage[0].Gh ? (double)d->H : 0) + (double)d->I);
+    const double weights =
+        gate_count(cell) * (double)d->H * ((cell->stage[0].Gh ? recurrent_columns(d) : 0) + (double)d->I);
     const struct model m = {d, cell, caches, (double)first_of(d, d->T) / (double)d->T, weights * sizeof(real)};
     const fr_idx       units = panel_count(d->H, pass == FR_FORWARD ? cell->stage[0].ub : 1);
     const fr_idx       most = n_threads < FR_MAX_THREADS ? n_threads : FR_MAX_THREADS;
@@ -102,7 +103,7 @@ INLINE int regions_are_apart(const fr_desc *d, fr_pass pass, struct grid grid, r
 static fr_idx piece_steps(const fr_desc *d, fr_pass pass)
 {
     const int    products = pass == FR_FORWARD ? 1 : 2; /* with the weights */
-    const double step =
-        products * 2.0 * gate_count(&cells[d->cell]) * (double)d->N * (double)d->H * (double)(d->H + d->I);
+    const double step = products * 2.0 * gate_count(&cells[d->cell]) * (double)d->N * (double)d->H *
+                        (recurrent_columns(d) + (double)d->I);
     return d->N ? (fr_idx)(PIECE_FLOP / (step + STEP_FLOP)) + 1 : d->T + 1;
 }

@@ -41,11 +41,13 @@ cdef extern from "fastrnn.h" nogil:
         const fr_idx *first
         const fr_idx *source
         const fr_idx *start
+        fr_idx nonzeros
 
     int fr_must_pack(const fr_desc *d, fr_pass which)
     int fr_pack_bytes(const fr_desc *d, fr_pass which, size_t *nbytes)
     int fr_pack(const fr_desc *d, fr_pass which, const void *w_ih, const void *w_hh, const void *b_ih, const void *b_hh,
                 void *pack)
+    int fr_nonzeros(const fr_desc *d, const void *w_hh, fr_idx *nonzeros)
 
     ctypedef struct fr_state_update:
         const void *fraction_h
@@ -57,7 +59,7 @@ cdef extern from "fastrnn.h" nogil:
     ctypedef struct fr_layer:
         fr_cell cell
         int masked
-        fr_idx I, H
+        fr_idx I, H, nonzeros
 
     ctypedef struct fr_stack:
         fr_desc desc

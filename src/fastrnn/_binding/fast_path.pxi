@@ -10,6 +10,7 @@ cdef class Bound:
     cdef object threads
     cdef Layers layers
     cdef Py_ssize_t I, O, itemsize  # of x and of y
+    cdef Block workspace  # that steppers keep: see `Steps`
 
     cdef int bind(self, weights, int directions, threads) except -1:
         cdef Weights each
@@ -34,12 +35,21 @@ cdef class Bound:
             stack.desc.rows = <const fr_idx *>order.at
             stack.desc.lengths, stack.desc.source = stack.desc.rows + N, stack.desc.rows + 2 * N
             stack.desc.start, stack.desc.first = stack.desc.rows + 3 * N, stack.desc.rows + 4 * N
+        self.follow(packs)
         for pack in packs:
             if (<Pack>pack).desc.isa != stack.desc.isa:
                 raise RuntimeError("set_isa: expected no change during a call, got one from another thread")
         if fr_stack_threads_pay(stack):
             stack.desc.n_threads = min(<int>self.threads(), FR_MAX_THREADS)
         return packs
+
+    cdef int follow(self, list packs) except -1:
+        """Weights may have become sparse or dense; calls then take other memory. On the fast path they are dense."""
+        cdef int k
+        for k in range(self.layers.count):
+            if self.layers.at(k).nonzeros != (<Pack>packs[k]).desc.nonzeros:
+                self.layers.at(k).nonzeros, self.workspace = (<Pack>packs[k]).desc.nonzeros, None
+        return 0
 
     cdef void *packed(self, Pack pack, fr_pass which) except NULL:
         """Packing may pay for threads where the call does not."""
@@ -128,6 +138,9 @@ cdef class Inference(Bound):
     cdef Small read(self, x, state):
         """A call, with room for its results; None if anything about it is unusual."""
         cdef Small call = Small.__new__(Small)
+        for each in self.weights:
+            if (<Weights>each).sparse:  # threads share the fast path, which does not `follow` for each
+                return None
         if type(x) is not self.ndarray or x.dtype is not self.dtype or state is None and self.needs_state:
             return None
         cdef Array x_array = hold("x", x, False)

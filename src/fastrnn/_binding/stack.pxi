@@ -39,6 +39,7 @@ cdef class Layers:
             raise ValueError(f"layers: expected {expected}, got I={own.I}, H={own.H}")
         update.check_fits(self.kind, self.T, self.N, own.H)
         layer.cell, layer.I, layer.H, layer.masked = own.cell, own.I, own.H, update.mask.held
+        layer.nonzeros = own.nonzeros
         self.count += 1
         return 0
 

@@ -43,8 +43,9 @@ cdef class Steps(Bound):
     cdef list held   # what is behind the pointers
     cdef Block args  # fr_forward_args of each layer
     cdef Py_ssize_t N
-    cdef fr_stack stack   # of a step of all rows for one instruction set,
-    cdef Block workspace  # and its memory; None where threads may pay, as their number may change
+    # Of a step of all rows for one instruction set; `workspace` is its memory, and None where threads may pay, as their
+    # number may change.
+    cdef fr_stack stack
 
     cdef int begin(self, layers, Py_ssize_t N, threads) except -1:
         if N < 1:
@@ -79,6 +80,7 @@ cdef class Steps(Bound):
         cdef size_t nbytes
         args.x, args.x_sn = x.buf, x.strides[0] // self.itemsize if x.ndim == 2 else 0
         last.y, last.y_sn = out.buf, out.strides[0] // self.itemsize if out.ndim == 2 else 0
+        self.follow(packs)
         if self.workspace is None or self.stack.desc.isa != (<Pack>packs[0]).desc.isa:
             packs = self.describe(1, self.N, &self.stack)
             if fr_stack_threads_pay(&self.stack):

@@ -34,12 +34,14 @@ cdef class Pack:
 
     cdef Block pack_for(self, fr_pass which, int n_threads, Block memory):
         cdef size_t nbytes
+        cdef int code
         cdef fr_desc d = self.desc
         d.n_threads = n_threads
         check(fr_pack_bytes(&d, which, &nbytes))
-        cdef Block block = Block(nbytes) if memory is None else memory
+        cdef Block block = Block(nbytes) if memory is None or memory.nbytes < nbytes else memory
         with nogil:
-            fr_pack(&d, which, self.part[0], self.part[1], self.part[2], self.part[3], block.at)
+            code = fr_pack(&d, which, self.part[0], self.part[1], self.part[2], self.part[3], block.at)
+        check(code)
         return block
 
     cdef void *packed_for(self, fr_pass which, int n_threads) except NULL:
@@ -95,6 +97,7 @@ cdef class Weights:
     cdef list names
     cdef list slots           # of Slot or None
     cdef Pack latest
+    cdef bint sparse
     cdef Py_ssize_t checked_at  # times given out at the last comparison; -1 if an array was referred to elsewhere
 
     def __cinit__(self, int cell, int dtype, Py_ssize_t input_size, Py_ssize_t hidden_size, Arrays arrays not None,
@@ -197,6 +200,8 @@ cdef class Weights:
         for k, array in enumerate(arrays):
             if array.held:
                 memcpy(pack.part[<int>k], array.at(), array.view.len)
+        if self.sparse:
+            check(fr_nonzeros(&self.desc, pack.part[1], &pack.desc.nonzeros))
         return pack
 
     cdef Pack new_pack(self, list arrays):
@@ -213,6 +218,13 @@ cdef class Weights:
                 pack.part[<int>k] = block.at
                 pack.blocks.append(block)
         return pack
+
+    def allow_sparse(self):
+        """From now on skip weights of w_hh that are 0, while so many are 0 that this is faster.
+
+        For calls of `forward` and steppers; the fast path leaves those layers to them.
+        """
+        self.latest, self.sparse = None, True
 
     def pack(self):
         """The Pack of the weights as they are now."""

@@ -12,7 +12,8 @@ T, N, I, H, L = 9, 5, 3, 7, 2
 
 
 def make(**options):
-    return fr.EchoState(I, H, L, bias_scaling=0.3, **({"leak": 0.7, "seed": 0, "dtype": np.float64} | options))
+    sizes = {"hidden_size": H, "num_layers": L}
+    return fr.EchoState(I, bias_scaling=0.3, **(sizes | {"leak": 0.7, "seed": 0, "dtype": np.float64} | options))
 
 
 def by_hand(esn, x, h):
@@ -98,6 +99,29 @@ def test_blocks_of_time_and_rows_have_the_bits_of_each_sequence_alone(monkeypatc
         assert_same_bits(features[:length, n].copy(), alone)
         assert_same_bits(state[:, n].copy(), h)
         assert not features[length:, n].any()
+
+
+def test_the_engine_skips_the_weights_that_are_0(isa, dtype):
+    """An infinite state reaches the units that read it alone: 0 times infinity is multiplied nowhere. Unless the
+    reservoir is dense.
+    """
+    for density, reached in ((0.05, False), (0.6, True)):
+        esn = make(num_layers=1, dtype=dtype, density=density, hidden_size=40)
+        h = np.zeros((1, 1, 40), dtype)
+        h[0, 0, 5] = np.inf
+        silent = esn.state_dict()["weight_hh_l0"][:, 5] == 0
+        silent[5] = False
+        states = esn.features(np.zeros((1, 1, I), dtype), h)[0][0, 0, I:]
+        assert silent.any() and np.isnan(states[silent]).all() == reached == np.isnan(states[silent]).any()
+
+
+def test_loaded_weights_may_be_dense(rng):
+    """Weights from elsewhere need not be as the options say: none is skipped then."""
+    esn, dense = make(density=0.01), make(density=1.0, seed=5)
+    x = rng.standard_normal((T, N, I))
+    esn.features(x)
+    esn.load_state_dict(dense.state_dict())
+    assert_same_bits(esn.features(x), dense.features(x))
 
 
 def test_a_stream_has_the_bits_of_the_sequence(isa, dtype, rng):

@@ -82,6 +82,11 @@ class Stack:
         arrays = dict(zip(names, self.arrays(k), strict=True)) | {names[1]: w_hh}
         return self.bound(k, Arrays({name: array for name, array in arrays.items() if array is not None}))
 
+    def allow_sparse(self) -> None:
+        """From now on skip recurrent weights that are 0, while so many are 0 that this is faster."""
+        for weights in self.weights:
+            weights.allow_sparse()
+
     def fast_path(self, batch_first: bool, grads: Sequence[WeightArrays]) -> Any:
         """Small calls and training steps with little overhead; None for others. `grads` is where gradients go."""
         return passes.fast_path(self.weights, self.D, len(self.cell.parts), batch_first, self.dtype, grads)

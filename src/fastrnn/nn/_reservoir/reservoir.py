@@ -36,6 +36,7 @@ class Reservoir:
     def __init__(self, rnn: RNN, inputs: bool) -> None:
         self.rnn: RNN = rnn
         self.stack: Stack = rnn.stack
+        self.stack.allow_sparse()
         self.inputs: bool = inputs
         self.first: int = rnn.input_size if inputs else 0  # where the states begin
         self.features: int = self.first + rnn.num_layers * rnn.hidden_size
