@@ -44,6 +44,7 @@ from .nn import (
 
 if TYPE_CHECKING:
     from . import decoding, init
+    from . import distributed as distributed
     from . import export as export
     from . import inspect as inspect
     from . import io as io
@@ -178,7 +179,8 @@ __all__ = [
 ]
 
 # Public modules. A star import leaves most of them out: `inspect` and `io` are names of the standard library, too.
-_MODULES = ("decoding", "export", "init", "inspect", "io", "losses", "nn", "optim", "reference", "training")
+_MODULES = ("decoding", "distributed", "export", "init", "inspect", "io")
+_MODULES += ("losses", "nn", "optim", "reference", "training")
 
 
 def __dir__() -> list[str]:

@@ -18,7 +18,7 @@ FLOORS = [
     {"_core"},
     {"_engine", "_deprecation", "_lazy"},
     {"nn"},
-    {"decoding", "init", "losses", "optim", "io"},
+    {"decoding", "distributed", "init", "losses", "optim", "io"},
     {"training"},
     {"__init__"},
     {"export", "inspect", "sklearn", "torch"},
@@ -125,6 +125,7 @@ def test_what_lies_in_a_public_package_is_private():
     assert public == {
         "",
         "decoding",
+        "distributed",
         "export",
         "init",
         "inspect",

@@ -155,6 +155,11 @@ def isas() -> tuple[str, ...]:
     return _core.ISAS
 
 
+def engine() -> str:
+    """The instruction set of the engine in use."""
+    return _core.get_isa()
+
+
 def show_config() -> None:
     """Print the version, the engine in use, the number of threads and where they come from."""
     if not _core.openmp():
@@ -169,7 +174,7 @@ def show_config() -> None:
         source = f"{_cores} usable cores"
     lines = {
         "fastrnn": _core.__version__,
-        "engine": f"{_core.get_isa()} of {', '.join(_core.ISAS)}",
+        "engine": f"{engine()} of {', '.join(_core.ISAS)}",
         "not usable here": ", ".join(isa for isa in _core.BUILT_ISAS if isa not in _core.ISAS) or "none",
         "threads": f"{effective()} ({source})",
         "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",

@@ -7,7 +7,7 @@ import threading
 import pytest
 from support.training import press
 
-from fastrnn.training._loop.interrupts import Interrupts
+from fastrnn.training._loop.interrupts import AgreedInterrupts, Interrupts
 
 pytestmark = pytest.mark.usefixtures("interruptible")
 
@@ -76,3 +76,18 @@ def test_in_another_thread_it_does_nothing():
     thread.start()
     thread.join()
     assert done == [signal.default_int_handler]
+
+
+def test_several_processes_agree_where_they_stop():
+    """The first time it is only noted; the second time it is at once."""
+    done = []
+    with pytest.raises(KeyboardInterrupt), AgreedInterrupts() as interrupts:
+        assert not interrupts.pressed
+        press()
+        with interrupts.held():
+            done.append("held")
+        done.append("after")
+        assert interrupts.pressed
+        press()
+        done.append("second")
+    assert done == ["held", "after"]

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`fit`, the training loop for a model, a loss and data."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
 from ..._engine.arguments import SeedLike, as_flag, as_nonnegative, as_size
+from ...distributed import Communicator
 from ...io._container import PathType
 from ...optim import Adam, Optimizer, Schedule
 from .._data.source import EpochReader, as_source
@@ -19,6 +19,7 @@ from .._hooks.hook import Hook
 from .._hooks.penalty import Penalty
 from .._hooks.progress import progress_hook
 from .._hooks.schedules import ScheduleStepper
+from .._shards.sharded import stepper_of
 from .._state.checkpoints import Checkpoint
 from .._state.history import History
 from .loop import Training
@@ -36,7 +37,7 @@ from .options import (
     time_steps,
     weigh_classes,
 )
-from .resume import resume as resume_from
+from .resume import resume_from, written
 from .truncated import as_windows
 from .update import Update
 
@@ -51,6 +52,7 @@ def fit(
     min_delta: float = 0.0, callbacks: Sequence[Callback] = (), truncate: int | tuple[int, int] | None = None,
     checkpoint: PathType | Checkpoint | None = None, resume: bool = False, shuffle: bool = True, seed: SeedLike = None,
     progress: bool | Literal["lines"] | None = None, sample_weight: Any = None, class_weight: Any = None,
+    shards: int | None = None, communicator: Communicator | None = None,
 ) -> History:  # fmt: skip
     """Train a model.
 
@@ -149,6 +151,13 @@ def fit(
         `binary_cross_entropy_with_logits` with answers 0 and 1. ``"balanced"`` is n / (classes * count) for the n
         targets that count in the training, as in scikit-learn; a class that a dict does not name has weight 1. No
         validation is weighted so: ``val_loss`` is that of the data as they are.
+    shards : int, optional
+        Cut every batch by row number into so many shards, a power of two, each with a forward and backward pass of its
+        own, and add their gradients in a fixed order: the parameters then have the same bits on any number of processes
+        that divides `shards`. Not with `truncate`. A metric that is a plain number is the mean over the shards.
+    communicator : Communicator, optional
+        The processes that divide the shards, `fastrnn.distributed.MPI()` or what `fastrnn.distributed.run` passes; each
+        calls `fit` with the same arguments. By default this process alone.
 
     Returns
     -------
@@ -170,7 +179,8 @@ def fit(
         finite; the parameters are those of the end of the epoch. A note says if x or y of a batch holds nan or inf. A
         metric may be nan.
     OSError
-        A checkpoint cannot be written or read. The previous one and the model are intact.
+        A checkpoint cannot be written or read, or ConnectionError: another process has ended. The previous checkpoint
+        and the model are intact.
 
     Warns
     -----
@@ -194,48 +204,47 @@ def fit(
     >>> history["loss"][-1] < 0.2 * history["loss"][0]
     True
     """
-    objective, epochs = Objective(model, loss), as_size("epochs", epochs)
-    check_takes_weights(objective, sample_weight=sample_weight, class_weight=class_weight)
-    source = as_source(
-        x, y, objective.reading, lengths=lengths, sample_weight=sample_weight,
-        batch_size=batch_size, shuffle=shuffle, seed=seed,
-    )  # fmt: skip
-    if isinstance(validation, float):
-        source, validation = split(source, validation)
-    weigh_classes(source, x, class_weight, objective)
-    data = EpochReader(source, None if steps_per_epoch is None else as_size("steps_per_epoch", steps_per_epoch))
-    validated = None if validation is None else as_validation(validation, epochs, objective.reading, batch_size)
-    optimizer = Adam(model) if optimizer is None else optimizer
-    check_part("optimizer", optimizer, "model", model, "Adam(model)")
-    if schedule is not None:
-        check_part("schedule", schedule, "optimizer", optimizer, "StepLR(optimizer, 10)")
-    windows = None if truncate is None else as_windows("truncate", truncate, model)
-    checkpoint = None if checkpoint is None else as_checkpoint(checkpoint)
-    if as_flag("resume", resume) and checkpoint is None:
-        raise ValueError("resume: expected a checkpoint to resume from, got none")
-    restore = as_flag("restore_best", restore_best) and validation is not None
-    hooks: list[Hook] = [] if penalty is None else [Penalty(model, penalty)]
-    hooks += [progress_hook(progress), Callbacks(callbacks), Clip(clip, clip_value)]
-    monitor = as_monitor(monitor, mode, validation is not None, schedule)
-    patience = None if patience is None else as_size("patience", patience)
-    hooks.append(BestEpoch(restore, patience, mode, as_nonnegative("min_delta", min_delta)))
-    if schedule is not None:
-        hooks.append(ScheduleStepper(schedule))
-    if checkpoint is not None:
-        hooks.append(CheckpointWriter(checkpoint, schedule))
-    named = as_metrics(metrics)
-    options = {
-        "loss": name_of(loss), "steps_per_epoch": data.steps_per_epoch,
-        "time steps of x": time_steps(data), "time steps of validation": time_steps(validated),
-        "clip": clip, "clip_value": clip_value, "penalty": None if penalty is None else dict(penalty),
-        "truncate": None if windows is None else list(windows), "restore_best": restore, "mode": mode,
-        "class_weight": None if class_weight is None else str(class_weight), "min_delta": min_delta,
-        "seed": own_seed(source, x, seed),
-    }  # fmt: skip
-    training = Training(
-        objective, data, Update(model, optimizer), hooks,
-        metrics=named, validation=validated, truncate=windows, monitor=monitor, options=options,
-    )  # fmt: skip
-    if resume and checkpoint is not None and os.path.exists(checkpoint.path):
-        resume_from(training, checkpoint.path, schedule)
+    stepper = stepper_of(shards, communicator, truncate)
+    with stepper.together():
+        objective, epochs = Objective(model, loss), as_size("epochs", epochs)
+        check_takes_weights(objective, sample_weight=sample_weight, class_weight=class_weight)
+        source = as_source(
+            x, y, objective.reading, lengths=lengths, sample_weight=sample_weight,
+            batch_size=batch_size, shuffle=shuffle, seed=seed,
+        )  # fmt: skip
+        if isinstance(validation, float):
+            source, validation = split(source, validation)
+        weigh_classes(source, x, class_weight, objective)
+        data = EpochReader(source, None if steps_per_epoch is None else as_size("steps_per_epoch", steps_per_epoch))
+        validated = None if validation is None else as_validation(validation, epochs, objective.reading, batch_size)
+        optimizer = Adam(model) if optimizer is None else optimizer
+        check_part("optimizer", optimizer, "model", model, "Adam(model)")
+        if schedule is not None:
+            check_part("schedule", schedule, "optimizer", optimizer, "StepLR(optimizer, 10)")
+        windows = None if truncate is None else as_windows("truncate", truncate, model)
+        checkpoint = as_checkpoint(checkpoint, resume, stepper.writes)
+        restore = as_flag("restore_best", restore_best) and validation is not None
+        hooks: list[Hook] = [] if penalty is None else [Penalty(model, penalty)]  # they act in this order
+        hooks += [progress_hook(progress if stepper.writes else False), Callbacks(callbacks), Clip(clip, clip_value)]
+        monitor = as_monitor(monitor, mode, validation is not None, schedule)
+        patience = None if patience is None else as_size("patience", patience)
+        hooks.append(BestEpoch(restore, patience, mode, as_nonnegative("min_delta", min_delta)))
+        hooks += [] if schedule is None else [ScheduleStepper(schedule)]
+        hooks += [] if checkpoint is None else [CheckpointWriter(checkpoint, schedule)]
+        options = {
+            "loss": name_of(loss), "steps_per_epoch": data.steps_per_epoch,
+            "time steps of x": time_steps(data), "time steps of validation": time_steps(validated),
+            "clip": clip, "clip_value": clip_value, "penalty": None if penalty is None else dict(penalty),
+            "truncate": None if windows is None else list(windows), "restore_best": restore, "mode": mode,
+            "class_weight": None if class_weight is None else str(class_weight), "min_delta": min_delta,
+            "seed": own_seed(source, x, seed), "shards": shards,
+        }  # fmt: skip
+        training = Training(
+            objective, data, Update(model, optimizer), hooks, metrics=as_metrics(metrics), validation=validated,
+            truncate=windows, monitor=monitor, options=options, schedule=schedule, stepper=stepper,
+        )  # fmt: skip
+    saved = stepper.first(lambda: written(checkpoint)) if resume else None
+    if saved is not None:
+        resume_from(training, saved, schedule)
+    stepper.begin(training, saved is not None)
     return training.run(epochs)

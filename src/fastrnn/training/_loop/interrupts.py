@@ -50,3 +50,22 @@ class Interrupts:
             self._holding = False
         if self._pressed:
             raise KeyboardInterrupt
+
+
+class AgreedInterrupts(Interrupts):
+    """A context that only notes the first Ctrl-C: several processes agree on the step in which they stop."""
+
+    @property
+    def pressed(self) -> bool:
+        """Whether there has been one."""
+        return self._pressed
+
+    def _press(self, *_: Any) -> None:
+        again, self._pressed = self._pressed, True
+        if again:
+            raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """What is complete or not at all is so anyway."""
+        yield

@@ -13,13 +13,13 @@ from .._hooks.hook import Hook, Step
 from .._state.differences import as_json
 from .._state.history import History
 from .._state.parameters import random_states, set_random_states
+from .alone import Alone
 from .blame import note_row
 from .evaluation import mean_scores
-from .interrupts import Interrupts
 from .means import Means
-from .metrics import Metrics, check_column, scores
+from .metrics import Metrics, check_column
 from .objective import Objective
-from .truncated import Window, windows
+from .truncated import Window
 from .update import Update
 
 
@@ -56,6 +56,8 @@ class Training:
         truncate: tuple[int, int] | None,
         monitor: str = "loss",
         options: Mapping[str, Any] | None = None,
+        schedule: Any = None,
+        stepper: Alone | None = None,
     ) -> None:
         self.objective, self.data, self.update, self.hooks = objective, data, update, hooks
         self.metrics, self.validation, self.truncate = metrics, validation, truncate
@@ -66,7 +68,8 @@ class Training:
         self.epochs = 0  # the number of the last one
         self.steps, self.seconds = 0, 0.0  # updates so far; of this epoch
         self.check_batch: Callable[[Batch], None] | None = None  # of the batch within which it resumes
-        self.interrupts = Interrupts()
+        self.schedule, self.stepper = schedule, Alone() if stepper is None else stepper
+        self.interrupts = self.stepper.interrupts
         self.commit(Cursor(data.state_dict()))
 
     @property
@@ -84,15 +87,17 @@ class Training:
                 hook.on_begin(self)
             with self.interrupts:
                 try:
-                    while (
-                        self.history.epochs < epochs and not any(hook.finished for hook in self.hooks) and self.epoch()
-                    ):
+                    while not self.stepper.agree(self, self._finished()) and self.epoch():
                         pass
                 except KeyboardInterrupt:
                     self.history.interrupted = True
                     set_random_states(self.model, self.random)  # of a step that was not completed
                 for hook in reversed(self.hooks):
                     hook.on_end(self)
+                self.stepper.end(self)
+        except BaseException as error:
+            self.stepper.failed(error)
+            raise
         finally:
             for hook in self.hooks:
                 hook.close()
@@ -105,6 +110,9 @@ class Training:
                 stacklevel=3,  # the caller of fit
             )
         return self.history
+
+    def _finished(self) -> bool:
+        return self.history.epochs >= self.epochs or any(hook.finished for hook in self.hooks)
 
     def epoch(self) -> bool:
         """Train the rest of an epoch. Returns False if no batches remain."""
@@ -171,7 +179,7 @@ class Training:
             if start and self.check_batch is not None:
                 self.check_batch(batch)
             after = self.data.state_dict()
-            for window in windows(self.objective, batch, self.truncate, start, first):
+            for window in self.stepper.windows(self, batch, start, first):
                 yield batch, window, Cursor(after) if window.last else Cursor(before, window.stop, window.first)
             before, start, first = after, 0, None
 
@@ -187,7 +195,7 @@ class Training:
             note_row(error, self.data.source, self.objective)
             raise
         values = {"loss": window.loss}
-        values |= scores(self.objective, self.metrics, window.y, window.target, window.lengths)
+        values |= self.stepper.scores(self, window)
         step = Step(self.steps + 1, epoch, window.loss, norm, values, dict(window.extras), window.steps)
         for hook in self.hooks:
             if hook.on_gradients(self, step):

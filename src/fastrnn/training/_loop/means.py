@@ -25,6 +25,10 @@ class Means:
         """The means; 0 where nothing counted."""
         return {name: float(Mean(total, self.weights[name])) for name, total in self.totals.items()}
 
+    def means(self) -> dict[str, float]:
+        """The means, which know what they are of."""
+        return {name: Mean(total, self.weights[name]) for name, total in self.totals.items()}
+
     def state_dict(self) -> dict[str, Any]:
         return {"totals": dict(self.totals), "weights": dict(self.weights)}
 

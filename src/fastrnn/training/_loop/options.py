@@ -5,7 +5,7 @@ import os
 from numbers import Integral
 from typing import Any
 
-from ..._engine.arguments import Interval, as_choice, as_number, as_path
+from ..._engine.arguments import Interval, as_choice, as_flag, as_number, as_path
 from ...nn._options import kind_of
 from ...optim import ReduceLROnPlateau
 from .._data.batches import Batches
@@ -111,8 +111,12 @@ def as_monitor(monitor: Any, mode: Any, validated: bool, schedule: Any) -> str:
     return monitor
 
 
-def as_checkpoint(checkpoint: Any) -> Checkpoint:
-    """`checkpoint`, a path or a `Checkpoint`, where a file can be written."""
+def as_checkpoint(checkpoint: Any, resume: Any = False, writes: bool = True) -> Checkpoint | None:
+    """`checkpoint`, a path or a `Checkpoint`, where a file can be written; None for none, or where others write it."""
+    if as_flag("resume", resume) and checkpoint is None:
+        raise ValueError("resume: expected a checkpoint to resume from, got none")
+    if checkpoint is None or not writes:
+        return None
     if isinstance(checkpoint, type):
         raise TypeError(f"checkpoint: expected a path or an object as Checkpoint(path), got {kind_of(checkpoint)}")
     if not isinstance(checkpoint, Checkpoint):

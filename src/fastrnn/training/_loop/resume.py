@@ -1,25 +1,33 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How a training continues from a checkpoint: what is in it has to fit the training, and itself."""
 
+import os
 import warnings
 from typing import Any
 
 import numpy as np
 
 from .._data.batch import Batch, between
-from .._state.checkpoints import naming, read_content, restore
+from .._state.checkpoints import Checkpoint, naming, read_content, restore
 from .._state.differences import differences_of_fit, warning_of
 from .._state.shape import FIT, wrong
 from .loop import Training
 from .truncated import as_cuttable
 
 
-def resume(run: Training, path: str, schedule: Any) -> None:
-    """Continue from a checkpoint. Nothing is changed unless all of it fits; a warning names other options.
+def written(checkpoint: Checkpoint | None) -> tuple[str, dict[str, Any]] | None:
+    """The path and the content of a checkpoint; None if there is no such file yet."""
+    if checkpoint is None or not os.path.exists(checkpoint.path):
+        return None
+    return checkpoint.path, read_content(checkpoint.path)
+
+
+def resume_from(run: Training, saved: tuple[str, dict[str, Any]], schedule: Any) -> None:
+    """Continue from what `written` returned. Nothing is changed unless all of it fits; a warning names other options.
 
     Only whether the state within a batch fits the batch shows when that is read: see `check_state`.
     """
-    content = read_content(path)
+    path, content = saved
     state = content["training"]
     if "place" not in state:
         raise ValueError(f"{path}: expected a checkpoint that fit wrote, got one of save_checkpoint alone")

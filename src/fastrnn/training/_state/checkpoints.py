@@ -103,7 +103,7 @@ def save_checkpoint(
     {'epoch': 3}
     """
     try:
-        content = _content_of(model, {"optimizer": optimizer, "schedule": schedule})
+        content = content_of(model, {"optimizer": optimizer, "schedule": schedule})
         write_checkpoint(path, content | {"training": training})
     except RecursionError:
         raise ValueError("model, training: nested too deeply for a file") from None
@@ -168,7 +168,7 @@ def naming(what: PathType) -> Iterator[None]:
         raise ValueError(f"{what}: nested too deeply") from None
 
 
-def _content_of(model: Any, parts: dict[str, Any]) -> dict[str, Any]:
+def content_of(model: Any, parts: dict[str, Any]) -> dict[str, Any]:
     """What a checkpoint holds of a model, and of an optimizer and a schedule that are not None."""
     content: dict[str, Any] = {
         "architecture": architecture_of(model),
@@ -190,7 +190,7 @@ def restore(
 ) -> list[Difference]:
     """Bring all parts to the state in a checkpoint, or none. Returns how the options differed."""
     parts = {"optimizer": optimizer, "schedule": schedule}
-    before = _content_of(model, parts)
+    before = content_of(model, parts)
     if difference := difference_from(content["architecture"], model):
         raise ValueError(f"model: expected the architecture of the checkpoint, got another{difference}")
     for name, part in parts.items():
@@ -200,14 +200,15 @@ def restore(
     check_random_states(model, content["random"])
     found = differences_of_parts(content, **parts)
     try:
-        _load(content, model, parts)
+        load_content(content, model, parts)
     except BaseException:
-        _load(before, model, parts)
+        load_content(before, model, parts)
         raise
     return found
 
 
-def _load(content: dict[str, Any], model: Any, parts: dict[str, Any]) -> None:
+def load_content(content: dict[str, Any], model: Any, parts: dict[str, Any]) -> None:
+    """Bring a model, and the parts that are not None, to a state that `content_of` gave."""
     with naming("model"):
         load_parameters(model, content["model"])
     set_random_states(model, content["random"])

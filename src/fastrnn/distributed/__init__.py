@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Communicators: how the processes of a training, its ranks, exchange gradients in a fixed order.
+
+A `Communicator` has two primitives, `exchange` with one other rank and `abort`. What the ranks do together is built on
+these in one place, by recursive doubling: at level k, rank r exchanges with rank ``r XOR 2**k``. A sum adds the operand
+of the lower rank to that of the higher one on both sides, so that S numbers spread over 1, 2, 4, ... S ranks are always
+added in the same binary tree; a library's own reduction may choose its order, and is never used.
+
+`Local` is one process, `Processes` those that `run` starts on one machine, `MPI` those of mpi4py. What is exchanged,
+and when, is the business of `fastrnn.fit`: see `fastrnn.training._shards`.
+"""
+
+from typing import TYPE_CHECKING
+
+from .._lazy import lazy as _lazy
+from ._communicator import Communicator, Local
+
+if TYPE_CHECKING:
+    from ._mpi import MPI
+    from ._processes import Processes
+    from ._run import run
+
+__all__ = ["MPI", "Communicator", "Local", "Processes", "run"]
+
+if not TYPE_CHECKING:
+    __getattr__ = _lazy(__name__, ["._processes", "._run", "._mpi"])

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The processes of an MPI program."""
+
+import sys
+import traceback
+from typing import Any
+
+import numpy as np
+
+from ._communicator import Communicator
+
+
+class MPI(Communicator):
+    """The processes of an MPI program, started as ``mpiexec -n 4 python train.py``.
+
+    Parameters
+    ----------
+    comm : mpi4py.MPI.Comm, optional
+        By default that of all processes.
+
+    Raises
+    ------
+    ImportError
+        mpi4py is not installed: it comes with ``fastrnn[mpi]``.
+    ValueError
+        The number of processes is no power of two.
+
+    Notes
+    -----
+    An error that a process does not catch ends all of them: the others would wait for it.
+    """
+
+    def __init__(self, comm: Any = None) -> None:
+        try:
+            from mpi4py import MPI as mpi
+        except ImportError as error:
+            raise ImportError(f"MPI: needs mpi4py and an MPI library: pip install fastrnn[mpi] ({error})") from error
+        comm = mpi.COMM_WORLD if comm is None else comm
+        super().__init__(comm.Get_rank(), comm.Get_size())
+        self._comm: Any = comm.Dup()  # messages of others do not meet these
+        self._byte: Any = mpi.BYTE
+        _end_all_with(self._comm)
+
+    def exchange(self, data: Any, peer: int) -> Any:
+        sent = np.frombuffer(data, np.uint8)
+        count, others = np.array([sent.size]), np.empty(1, np.intp)
+        self._comm.Sendrecv(count, peer, recvbuf=others, source=peer)
+        received = np.empty(int(others[0]), np.uint8)
+        self._comm.Sendrecv([sent, self._byte], peer, recvbuf=[received, self._byte], source=peer)
+        return received
+
+    def abort(self, error: BaseException) -> None:
+        """End all processes of the program, if there are others."""
+        if self.size > 1:
+            traceback.print_exception(error)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            self._comm.Abort(1)
+
+
+def _end_all_with(comm: Any) -> None:
+    """An error that is not caught ends all processes; Python alone would wait for the others when it ends."""
+    before = sys.excepthook
+
+    def report_and_abort(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+        before(kind, error, trace)
+        sys.stderr.flush()
+        if comm.Get_size() > 1:
+            comm.Abort(1)
+
+    sys.excepthook = report_and_abort

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Processes of one machine, each connected by a socket with those that it exchanges with."""
+
+import socket
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ._communicator import Communicator
+
+HEADER = struct.Struct("<q")  # the number of bytes that follow
+BUFFER = 1 << 20  # bytes that a socket holds, if the system allows it: fewer changes between two processes
+
+
+class Processes(Communicator):
+    """The processes that `run` starts on one machine, with one argument of its function for each.
+
+    Parameters
+    ----------
+    rank, size : int
+        As of a `Communicator`.
+    links : mapping of int to socket
+        A connection with each rank that differs from this one in a single bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As of a `Communicator`, or a connection is missing.
+    """
+
+    def __init__(self, rank: int, size: int, links: Mapping[int, socket.socket]) -> None:
+        super().__init__(rank, size)
+        if missing := [peer for peer in self._peers() if peer not in links]:
+            raise ValueError(f"links: expected one with each of the ranks {self._peers()}, got none with {missing[0]}")
+        self._links = dict(links)
+
+    def exchange(self, data: Any, peer: int) -> Any:
+        if peer not in self._links:
+            raise ValueError(f"peer: expected one of {', '.join(map(str, self._links)) or 'no rank'}, got {peer}")
+        link, view = self._links[peer], memoryview(data).cast("B")
+        try:
+            if self.rank < peer:  # one talks, the other listens: both would wait for room in the sockets
+                _send(link, view)
+                return _receive(link)
+            received = _receive(link)
+            _send(link, view)
+        except (EOFError, OSError) as error:
+            raise ConnectionError(f"rank {peer} has ended, or failed; rank {self.rank} cannot go on alone") from error
+        return received
+
+    def abort(self, error: BaseException) -> None:
+        """Close the connections, which the others notice at once."""
+        for link in self._links.values():
+            link.close()
+
+
+def pairs(size: int) -> list[tuple[int, int]]:
+    """The pairs of ranks that exchange: they differ in one bit."""
+    return [(low, low | bit) for low in range(size) for bit in _bits(size) if not low & bit]
+
+
+def connected(link: socket.socket) -> socket.socket:
+    """A socket with room for much."""
+    for option in socket.SO_SNDBUF, socket.SO_RCVBUF:
+        link.setsockopt(socket.SOL_SOCKET, option, BUFFER)
+    return link
+
+
+def _bits(size: int) -> list[int]:
+    return [1 << level for level in range(size.bit_length() - 1)]
+
+
+def _send(link: socket.socket, view: memoryview) -> None:
+    link.sendall(HEADER.pack(len(view)))
+    link.sendall(view)
+
+
+def _receive(link: socket.socket) -> memoryview:
+    (count,) = HEADER.unpack(_exactly(link, HEADER.size))
+    return _exactly(link, count)
+
+
+def _exactly(link: socket.socket, count: int) -> memoryview:
+    view = np.empty(count, np.uint8).data
+    done = 0
+    while done < count:
+        got = link.recv_into(view[done:])
+        if not got:
+            raise EOFError("the connection is closed")
+        done += got
+    return view

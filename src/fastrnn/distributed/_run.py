@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A function in several processes of this machine, which end together."""
+
+import multiprocessing
+import os
+import pickle
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from .._engine.arguments import as_size
+from .._engine.threads import get_num_threads, set_num_threads
+from ._processes import Processes, connected, pairs
+
+GRACE = 10.0  # seconds in which the others may end by themselves when a rank has failed
+STOP = 60.0  # seconds for the end of a step and a checkpoint, after Ctrl-C
+
+
+def run(function: Callable[..., Any], *arguments: Any, processes: int, threads: int | None = None) -> list[Any]:
+    """Call a function in several processes of this machine, connected for `fastrnn.fit`.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(communicator, *arguments)``. It can be imported, since the processes are started anew (`spawn`): the
+        script that calls `run` does so under ``if __name__ == "__main__":``.
+    *arguments : object
+        They can be pickled, and so can what the function returns.
+    processes : int
+        How many: 1, 2, 4, 8, ...
+    threads : int, optional
+        Threads of each process. By default the processes share those of this one.
+
+    Returns
+    -------
+    results : list
+        What the function returned in each process, by rank.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is wrong, or cannot be pickled.
+    RuntimeError
+        A process has ended without a result. The others have been ended.
+    Exception
+        Whatever the function raised, with a note that says in which rank. The others have been ended.
+
+    Notes
+    -----
+    Ctrl-C is passed on to each process, once: `fit` stops in all of them after the same step, with its checkpoint, and
+    `run` returns. A second Ctrl-C ends them at once. They end, too, when this process does.
+
+    Examples
+    --------
+    In a script::
+
+        def train(communicator):
+            model = fr.Sequential(fr.GRU(1, 8, seed=0), fr.LastStep(), fr.Linear(8, 2, seed=1))
+            fr.fit(model, fr.cross_entropy, x, y, shards=4, communicator=communicator, seed=0)
+            return model
+
+        if __name__ == "__main__":
+            model, *_ = fr.distributed.run(train, processes=2)
+    """
+    size = as_size("processes", processes)
+    if size & (size - 1):
+        raise ValueError(f"processes: expected a power of two, got {size}")
+    threads = max(1, get_num_threads() // size) if threads is None else as_size("threads", threads)
+    try:
+        pickle.dumps((function, arguments))
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise TypeError(
+            f"function: expected one that can be imported, and arguments that can be pickled: {error}"
+        ) from None
+    ranks = _started(function, arguments, size, threads)
+    try:
+        results = Results(ranks)
+        return results.wait()
+    finally:
+        _end([process for process, _ in ranks])
+
+
+def _started(
+    function: Callable[..., Any], arguments: tuple[Any, ...], size: int, threads: int
+) -> list[tuple[Any, Connection]]:
+    """A process, and the connection by which its result comes, for each rank."""
+    context, links, ranks = multiprocessing.get_context("spawn"), [dict[int, socket.socket]() for _ in range(size)], []
+    for low, high in pairs(size):
+        links[low][high], links[high][low] = map(connected, socket.socketpair())
+    try:
+        for rank in range(size):
+            ours, theirs = context.Pipe(duplex=False)
+            work = (function, arguments, rank, size, links[rank], theirs, threads)
+            process = context.Process(target=_work, args=work, name=f"rank {rank}", daemon=True)
+            process.start()
+            theirs.close()
+            ranks.append((process, ours))
+    except BaseException:
+        _end([process for process, _ in ranks])
+        raise
+    finally:  # a connection is at its end when no process has it open
+        for link in (link for own in links for link in own.values()):
+            link.close()
+    return ranks
+
+
+def _end(processes: list[Any]) -> None:
+    """End what still runs."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join(2)
+        if process.is_alive():
+            process.kill()
+        process.join()
+
+
+class Results:
+    """The results of ranks as they come, and why there is none."""
+
+    def __init__(self, ranks: list[tuple[Any, Connection]]) -> None:
+        self.ranks = ranks
+        self.pending = {connection: rank for rank, (_, connection) in enumerate(ranks)}
+        self.values: dict[int, Any] = {}
+        self.errors: list[BaseException] = []  # in the order in which they came
+        self.deadline: float | None = None
+
+    def wait(self) -> list[Any]:
+        """The results, by rank; or the first error that is not the end of another rank."""
+        pressed = False
+        while self.pending and not self._late():
+            try:
+                for connection in wait([*self.pending], timeout=0.5):
+                    self._take(connection)
+            except KeyboardInterrupt:
+                if pressed:
+                    raise
+                pressed = True
+                self._hurry(STOP)
+                self._pass_on()
+        if self.errors:
+            raise next((e for e in self.errors if not isinstance(e, ConnectionError)), self.errors[0])
+        if self.pending:
+            raise KeyboardInterrupt
+        return [self.values[rank] for rank in range(len(self.ranks))]
+
+    def _take(self, connection: Any) -> None:
+        rank = self.pending.pop(connection)
+        try:
+            value, error = connection.recv()
+        except EOFError:
+            process = self.ranks[rank][0]
+            process.join(GRACE)
+            value, error = None, RuntimeError(f"rank {rank} ended without a result, with exit code {process.exitcode}")
+        if error is None:
+            self.values[rank] = value
+        else:
+            self.errors.append(error)
+            self._hurry(GRACE)
+
+    def _hurry(self, seconds: float) -> None:
+        if self.deadline is None:
+            self.deadline = time.monotonic() + seconds
+
+    def _late(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    def _pass_on(self) -> None:
+        """Ctrl-C to the ranks, which have a process group of their own and do not get that of the terminal."""
+        for rank in self.pending.values():
+            process = self.ranks[rank][0]
+            if process.is_alive():
+                os.kill(process.pid, signal.SIGINT)
+
+
+def _work(
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    rank: int,
+    size: int,
+    links: dict[int, socket.socket],
+    results: Connection,
+    threads: int,
+) -> None:
+    """What a rank does."""
+    os.setpgid(0, 0)  # Ctrl-C comes from the parent alone, once
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    set_num_threads(threads)
+    communicator = Processes(rank, size, links)
+    value: Any = None
+    failure: BaseException | None = None
+    try:
+        value = function(communicator, *arguments)
+    except BaseException as error:
+        failure = _picklable(error)
+        failure.add_note(f"in rank {rank} of {size}:\n{traceback.format_exc()}")
+        communicator.abort(error)
+    sys.stdout.flush()
+    results.send((value, failure))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _picklable(error: BaseException) -> BaseException:
+    """The error, or where it cannot be pickled one that says the same."""
+    try:
+        return pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")

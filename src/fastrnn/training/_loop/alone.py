@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How a training gets the gradients of a batch: in one pass, by itself. A training in shards does it otherwise."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from .._data.batch import Batch
+from .interrupts import Interrupts
+from .metrics import scores
+from .truncated import Window, windows
+
+if TYPE_CHECKING:
+    from .loop import Training
+
+
+class Alone:
+    """The gradients of whole batches in one process.
+
+    Attributes
+    ----------
+    writes : bool
+        Whether this process writes checkpoints and shows progress.
+    interrupts : Interrupts
+    """
+
+    writes: bool = True
+
+    def __init__(self) -> None:
+        self.interrupts = Interrupts()
+
+    def together(self) -> AbstractContextManager[None]:
+        """A context in which an error is one of every process."""
+        return nullcontext()
+
+    def first(self, read: Callable[[], Any]) -> Any:
+        """What a function returns in the process that writes."""
+        return read()
+
+    def begin(self, run: "Training", resumed: bool) -> None:
+        """Before the first step."""
+
+    def windows(self, run: "Training", batch: Batch, start: int, first: Any) -> Iterator[Window]:
+        """The windows of a batch from step `start` on, where the state is `first`, with their gradients."""
+        return windows(run.objective, batch, run.truncate, start, first)
+
+    def scores(self, run: "Training", window: Window) -> dict[str, float]:
+        """The metrics of a window."""
+        return scores(run.objective, run.metrics, window.y, window.target, window.lengths)
+
+    def agree(self, run: "Training", finished: bool) -> bool:
+        """Whether the training is finished, between two epochs."""
+        return finished
+
+    def end(self, run: "Training") -> None:
+        """After the last epoch or Ctrl-C."""
+
+    def failed(self, error: BaseException) -> None:
+        """An error ends the training."""

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Gradients in shards: the same bits on any number of processes.
+
+A training with ``shards=S`` cuts every batch into S shards by row number, whatever computes them: shard k of a batch of
+N rows has the rows from ``k N // S`` to ``(k + 1) N // S``, so that some may be empty.
+
+Data in (`cut`). Every rank draws the same batches in the same order, and cuts its own shards out of them. A shard is a
+batch of its own, padded to its own longest row. A checksum of the whole batch travels with the losses.
+
+Randomness (`masks`). Before each shard the generators of all layers are set to a state that is a function of the state
+with which the training began, the number of the step and the number of the shard. That first state is the one in a
+checkpoint, which is how a resumed training finds the same masks.
+
+Gradients (`gradients`). Shard k gives w_k g_k, the gradient g_k of its own mean loss by the weight w_k of that mean:
+the number of positions, or the sum of their weights. These are added in a binary tree over the shards, ((0 + 1) + (2 +
+3)) + ..., in the dtype of the parameters, and the sum is divided by the sum of the w_k: the gradient of the mean over
+the batch. A rank has consecutive shards, a subtree, and adds them by itself; the upper levels are exchanged between
+ranks (`Communicator.add`). A loss with ``reduction="sum"`` has w_k = 1, and nothing is divided.
+
+What is not a gradient (`sharded`): losses, metrics and what layers report are gathered, total and weight of each shard,
+and added in the order of the shards by every rank. With them travel an error, a Ctrl-C and every so often a checksum of
+the parameters, so that all ranks stop in the same step or none does. Clipping, penalties, the optimizer, the schedule
+and the validation then run on every rank, with the same numbers. Rank 0 alone writes checkpoints and shows progress.
+
+The beginning (`team`): ranks compare versions, options and data, and take the parameters of rank 0, or a checkpoint.
+"""

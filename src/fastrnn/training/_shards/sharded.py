@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The gradients of a batch from those of its shards, and what ranks tell each other in each step."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+from ...distributed import Communicator
+from ...losses import Mean
+from ...losses._mean import Sum
+from .._data.batch import Batch
+from .._loop.alone import Alone
+from .._loop.interrupts import AgreedInterrupts
+from .._loop.loop import Cursor, Training
+from .._loop.means import Means
+from .._loop.metrics import scores
+from .._loop.truncated import Window, windows
+from .._state.checkpoints import content_of, load_content
+from .cut import Cut, checksum
+from .gradients import Tree
+from .masks import Masks
+from .team import Team, as_communicator, as_shards, checksum_of, settings_of
+
+EVERY = 64  # steps after which the checksums of the parameters are compared: they take about as long as a few updates
+
+
+class Share(NamedTuple):
+    """What is not a gradient, of one shard.
+
+    Attributes
+    ----------
+    loss : float
+        A `Mean` if the loss returns one.
+    scores, extras : dict of str to float
+        Metrics, and what layers report.
+    positions, steps : int
+    """
+
+    loss: float
+    scores: dict[str, float]
+    extras: dict[str, float]
+    positions: int
+    steps: int
+
+
+class SummedWindow(Window):
+    """A window that is the sum of shards, which has no output of its own."""
+
+    counted: int = 0
+    scores: dict[str, float]
+
+    @property
+    def positions(self) -> int:
+        return self.counted
+
+
+class Sharded(Alone):
+    """The gradients of batches in shards, each computed by one rank.
+
+    Parameters
+    ----------
+    communicator : Communicator
+
+    Attributes
+    ----------
+    shards : int
+    """
+
+    shards: int
+
+    def __init__(self, communicator: Communicator) -> None:
+        self.communicator = communicator
+        self.writes = communicator.rank == 0
+        self.interrupts = interrupts = AgreedInterrupts()
+        self.team = Team(communicator, lambda: interrupts.pressed)
+        self.tree: Tree
+        self.masks: Masks
+
+    def together(self) -> AbstractContextManager[None]:
+        return self.team.together()
+
+    def first(self, read: Callable[[], Any]) -> Any:
+        return self.team.first(read)
+
+    def begin(self, run: Training, resumed: bool) -> None:
+        """Compare settings, and begin with the parameters, moments and generators of rank 0."""
+        self.team.same("settings", settings_of(run, self.shards))
+        if not resumed:
+            parts = {
+                name: part for name, part in (("optimizer", run.optimizer), ("schedule", run.schedule))
+                if hasattr(part, "state_dict")
+            }  # fmt: skip
+            parts = {"optimizer": None, "schedule": None} | parts
+            content, data = self.team.first(lambda: (content_of(run.model, parts), run.data.state_dict()))
+            with self.team.together():
+                if not self.writes:
+                    load_content(content, run.model, parts)
+                    if "source" in data:
+                        run.data.load_state_dict(data)
+            run.commit(Cursor(run.data.state_dict()))
+        self.masks = Masks(run.model)
+        self.tree = Tree(run.model, self.communicator, self.shards)
+
+    def windows(self, run: Training, batch: Batch, start: int, first: Any) -> Iterator[Window]:
+        shares: list[Share] = []
+        failure: Exception | None = None
+        try:
+            cut = Cut(batch, run.data.source, run.objective.reading, self.shards)
+            with self.masks.kept():
+                self.tree.compute(lambda k: self._shard(run, cut, k, shares))
+        except Exception as error:
+            failure = error
+        same: list[Any] = [run.steps + 1, "with batch", checksum(batch)]
+        if run.steps % EVERY == 0:
+            same += ["and parameters", checksum_of(run.model.params)]
+        everyone = self.team.agree(("step", *same), shares, failure)
+        yield self._summed([share for shares in everyone for share in shares])
+
+    def _shard(self, run: Training, cut: Cut, k: int, shares: list[Share]) -> float | None:
+        """Leave the gradients of shard k in the model; append its share, and return its weight."""
+        shard = cut.shard(k)
+        if shard is None:
+            return None
+        self.masks.begin(run.steps, k)
+        window = next(windows(run.objective, shard))
+        values = scores(run.objective, run.metrics, window.y, window.target, window.lengths)
+        shares.append(Share(window.loss, values, window.extras, window.positions, window.steps))
+        if isinstance(window.loss, Sum):
+            return 1.0
+        return window.loss.weight if isinstance(window.loss, Mean) else float(window.positions)
+
+    def _summed(self, shares: list[Share]) -> Window:
+        """The window of all shards, whose sum is then in the gradients."""
+        means, values, extras = Means(), Means(), Means()
+        for share in shares:
+            means.add({"loss": share.loss}, share.positions)
+            values.add(share.scores, share.positions)
+            extras.add(share.extras, share.positions)
+        total, weight = means.totals.get("loss", 0.0), means.weights.get("loss", 0.0)
+        is_sum = any(isinstance(share.loss, Sum) for share in shares)
+        self.tree.sum(1.0 if is_sum or not weight else weight)
+        loss = Sum(total, weight) if is_sum else Mean(total, weight)
+        steps = sum(share.steps for share in shares)
+        window = SummedWindow(loss, 1, steps, True, None, None, None, None, None, extras.means())
+        window.counted, window.scores = sum(share.positions for share in shares), values.means()
+        return window
+
+    def scores(self, run: Training, window: Window) -> dict[str, float]:
+        return window.scores if isinstance(window, SummedWindow) else super().scores(run, window)
+
+    def agree(self, run: Training, finished: bool) -> bool:
+        at = ("the end of epoch", run.history.epochs, "of", run.epochs, "in step", run.steps)
+        return any(self.team.agree(at, finished))
+
+    def end(self, run: Training) -> None:
+        """See that all ranks have come here with the same parameters; another training then has other masks."""
+        self.team.agree(("the end, with parameters", checksum_of(run.model.params)))
+        self.masks.begin(run.steps, self.shards)
+
+    def failed(self, error: BaseException) -> None:
+        if error is not self.team.raised and not isinstance(
+            error, FloatingPointError
+        ):  # which all have, of the same sums
+            self.communicator.abort(error)
+
+
+def stepper_of(shards: Any, communicator: Any, truncate: Any) -> Alone:
+    """How a training gets its gradients, by these arguments of `fit`."""
+    if shards is None and communicator is None:
+        return Alone()
+    stepper = Sharded(as_communicator(communicator))
+    with stepper.together():
+        stepper.shards = as_shards(shards, stepper.communicator.size)
+        if truncate is not None:
+            raise ValueError(f"truncate: expected none with shards, got {truncate!r}")
+    return stepper

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Bytes between two processes: of any size, both at once, and an error when the other has ended."""
+
+import socket
+
+import pytest
+from support.ranks import in_threads
+
+from fastrnn.distributed import Processes
+from fastrnn.distributed._processes import pairs
+
+
+@pytest.mark.parametrize("sizes", [(0, 1), (3, 0), (1 << 23, 1 << 23), (1, 1 << 23)])
+def test_both_send_before_they_have_received(sizes):
+    """More than sockets hold, too."""
+    sent = [bytes([rank + 1]) * size for rank, size in enumerate(sizes)]
+    received = in_threads(2, lambda c: bytes(c.exchange(sent[c.rank], 1 - c.rank)))
+    assert received == sent[::-1]
+
+
+def test_pairs_differ_in_one_bit():
+    assert pairs(1) == [] and pairs(2) == [(0, 1)]
+    assert sorted(pairs(4)) == [(0, 1), (0, 2), (1, 3), (2, 3)]
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_rank_that_has_ended(rank):
+    """Whoever is to send first."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        communicator = Processes(rank, 2, {1 - rank: ours})
+        theirs.close()
+        with pytest.raises(ConnectionError, match=f"rank {1 - rank} has ended, or failed; rank {rank} cannot"):
+            communicator.exchange(bytes(10), 1 - rank)
+
+
+def test_an_abort_reaches_the_others():
+    """Also those that do not exchange with the rank itself."""
+
+    def work(communicator):
+        if communicator.rank == 3:
+            raise KeyError("three")
+        return communicator.gather(0)
+
+    results = in_threads(4, work)
+    assert isinstance(results.pop(), KeyError)
+    assert [type(result) for result in results] == [ConnectionError] * 3
+
+
+def test_connections_that_are_missing():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        with pytest.raises(ValueError, match=r"links: expected one with each of the ranks \[1, 2\], got none with 2"):
+            Processes(0, 4, {1: ours})
+        with pytest.raises(ValueError, match="peer: expected one of 1, got 0"):
+            Processes(0, 2, {1: ours}).exchange(b"", 0)

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Trainings in several processes: the bits of one, errors of all, and an end for all when one ends."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from support import ranks
+
+import fastrnn as fr
+
+NAMES = [case.__name__ for case in ranks.CASES]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_processes_give_the_bits_of_one(name, alone, half):
+    assert [results[name] for results in half[0]] == [alone[name]] * 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_four_processes_give_the_bits_of_one(name, alone, four):
+    assert [results[name] for results, _ in four] == [alone[name]] * 4
+
+
+def test_a_training_goes_on_with_another_number_of_processes(half, four, tmp_path):
+    """Begun on two processes, on one and on four: the bits of a training without a break."""
+    expected = ranks.resumable(None, str(tmp_path / "whole"))
+    shutil.copy(half[1], tmp_path / "run")
+    assert ranks.resumable(None, str(tmp_path / "run")) == expected
+    assert [rest for _, rest in four] == [expected] * 4
+
+
+def test_a_rank_that_is_killed_ends_the_others():
+    start = time.monotonic()
+    with pytest.raises(RuntimeError, match="rank 3 ended without a result, with exit code -9"):
+        fr.distributed.run(ranks.killed, processes=4, threads=1)
+    assert time.monotonic() - start < 30
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_ctrl_c_stops_all_ranks_in_the_same_step(tmp_path):
+    """Resumed, the training has the bits of one without a break."""
+    path = str(tmp_path / "run")
+    results = fr.distributed.run(ranks.interrupted, path, processes=2, threads=1)
+    assert results[0] == results[1] and results[0][0]
+    epochs = results[0][1] + 2
+    assert ranks.resumable(None, path, epochs) == ranks.resumable(None, str(tmp_path / "whole"), epochs)
+
+
+def raise_in_one(communicator):
+    if communicator.rank == 1:
+        raise KeyError("one")
+    return communicator.gather(None)
+
+
+def test_an_error_of_one_rank_is_raised_here():
+    """With the place where it arose."""
+    with pytest.raises(KeyError, match="one") as caught:
+        fr.distributed.run(raise_in_one, processes=2)
+    assert "in rank 1 of 2:" in caught.value.__notes__[0] and "raise_in_one" in caught.value.__notes__[0]
+
+
+class Odd(Exception):
+    def __init__(self, one, two):
+        super().__init__(f"{one} and {two}")
+
+
+def raise_odd(communicator):
+    raise Odd("this", "that")
+
+
+def threads_of(communicator, value):
+    return communicator.rank, fr.get_num_threads(), value
+
+
+def test_results_come_by_rank():
+    assert fr.distributed.run(threads_of, "x", processes=2, threads=3) == [(0, 3, "x"), (1, 3, "x")]
+
+
+def test_an_error_that_cannot_be_pickled_is_one_in_words():
+    with pytest.raises(RuntimeError, match="Odd: this and that"):
+        fr.distributed.run(raise_odd, processes=1)
+
+
+@pytest.mark.parametrize(
+    "arguments, error, message",
+    [
+        ({"processes": 3}, ValueError, "processes: expected a power of two, got 3"),
+        ({"processes": 0}, ValueError, "processes: "),
+        ({"processes": 2, "threads": 0}, ValueError, "threads: "),
+    ],
+)
+def test_arguments_that_do_not_fit(arguments, error, message):
+    with pytest.raises(error, match=message):
+        fr.distributed.run(threads_of, 0, **arguments)
+
+
+def test_a_function_that_cannot_be_imported():
+    with pytest.raises(TypeError, match="function: expected one that can be imported"):
+        fr.distributed.run(lambda communicator: None, processes=2)
+
+
+SCRIPT = """
+import os, sys, time
+sys.path.insert(0, {folder!r})
+import fastrnn as fr
+from support import ranks
+
+if __name__ == "__main__":
+    fr.distributed.run(ranks.endless, {file!r}, processes=2, threads=1)
+"""
+
+
+def test_ranks_end_with_the_process_that_started_them(tmp_path):
+    """Even if that is killed."""
+    file = tmp_path / "pids"
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.format(folder=os.path.dirname(os.path.dirname(ranks.__file__)), file=str(file)))
+    process = subprocess.Popen([sys.executable, script])
+    deadline = time.monotonic() + 60
+    while not (file.exists() and file.read_text().count("\n") == 2) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    left = [int(line) for line in file.read_text().split()]
+    while left and time.monotonic() < deadline:
+        left = [pid for pid in left if os.path.exists(f"/proc/{pid}/stat") and not is_zombie(pid)]
+        time.sleep(0.05)
+    assert len(file.read_text().split()) == 2 and left == []
+
+
+def is_zombie(pid):
+    """Whether a process has ended, and nobody has asked how."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
