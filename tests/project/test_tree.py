@@ -83,7 +83,7 @@ def test_every_file_states_its_licence():
 # hidden layer's function and the logarithm of a probability. Guides show them.
 IN_NO_EXAMPLE = {"Batch", "Batches", "Checkpoint", "Stream", "isas", "load_checkpoint", "save_checkpoint"}
 IN_NO_EXAMPLE |= {"show_config", "Recurrent", "check_gradients", "Activation", "log_softmax"}
-IN_NO_EXAMPLE |= {"PackedSequence", "pack_sequence", "CausalConv1d"}
+IN_NO_EXAMPLE |= {"PackedSequence", "pack_sequence", "CausalConv1d", "Predictor"}
 
 
 def test_every_public_name_is_shown_in_an_example():

@@ -8,6 +8,7 @@ from ._loop.evaluation import evaluate
 from ._loop.fit import fit
 from ._loop.metrics import accuracy
 from ._loop.prediction import predict
+from ._loop.predictor import Predictor
 from ._loop.truncated import truncated_bptt
 from ._state.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 
@@ -15,6 +16,7 @@ __all__ = [
     "Batch",
     "Batches",
     "Checkpoint",
+    "Predictor",
     "accuracy",
     "evaluate",
     "fit",

@@ -74,14 +74,18 @@ def _outputs(runner: Runner, rows: Rows, batch_size: int) -> Iterator[tuple[Arra
     for part in np.split(order, range(batch_size, rows.count, batch_size)):
         batch = rows.batch(part)
         y = np.asarray(runner.run(batch, training=False)[0])
-        time_first = _has_time_first(y, batch, runner.reading)
+        time_first = has_time_first(y, batch.x, runner.reading)
         yield part, y.swapaxes(0, 1) if time_first else y, time_first
 
 
-def _has_time_first(y: Array, batch: Batch, reading: Reading) -> bool:
-    """Whether an output is (T, N, ...). One of which nothing is known is laid out as x if it has as many axes."""
+def has_time_first(y: Array, x: Any, reading: Reading) -> bool:
+    """Whether the output for x, a batch or a list of rows, is (T, N, ...).
+
+    One of which nothing is known is laid out as x if it has as many axes.
+    """
     if reading.targets is None:
-        return not reading.batch_first and not isinstance(batch.x, dict) and y.ndim == np.ndim(batch.x)
+        axes = 1 + np.ndim(x[0]) if isinstance(x, list) else np.ndim(x)
+        return not reading.batch_first and not isinstance(x, dict) and y.ndim == axes
     return reading.targets != "rows" and not reading.targets_batch_first
 
 

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A model as a function that can be sent to other processes, each of which loads it once."""
+
+import hashlib
+import os
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..._engine.arguments import as_choice, as_path, as_size
+from ..._engine.threads import threads
+from ...io import load, save
+from ...io._container import PathType
+from ...io._custom import Custom, own_classes
+from ...nn._layer import Layer
+from ...nn._options import kind_of
+from .._data.reading import Reading, reading_of
+from .._data.tables import OUTPUTS, as_table, columns_of, count_of, inputs_of_table, one_row
+from .prediction import has_time_first, predict
+
+KEPT = 4  # models that a process keeps, of those that predictors have brought
+_models: dict[Any, Layer] = {}
+_lock = threading.Lock()
+
+
+class Predictor:
+    """`predict` as a function of batches that can be pickled: for joblib, Dask, Ray, Spark, MPI, and process pools.
+
+    It pickles as the path, or as the content, of a model file. A process loads the model when it first predicts, and
+    keeps it for all copies of the predictor. The bits of a prediction depend neither on the process nor on how data are
+    divided into batches.
+
+    Parameters
+    ----------
+    model : path or Layer
+        A file of `fastrnn.save`, which each process can read under this path; or a model that can be saved, as it is
+        now.
+    n_threads : int or None, default 1
+        Threads of a call: 1 where the processes share the cores. None is the number of the process.
+    output : {"array", "dict", "pandas", "arrow"}, default "array"
+        What a call returns: what `fastrnn.predict` does, or a table with the column ``"prediction"``, a dict of an
+        array, a pandas DataFrame with the index of the batch, or an Arrow table.
+    columns : sequence of str, optional
+        Those that the model reads, where a batch is a table; all by default.
+    custom : list of classes, or dict of str to class, optional
+        The classes of your own layers in the file, as `fastrnn.load` takes them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is wrong, or the model cannot be saved.
+
+    Examples
+    --------
+    >>> import pickle, numpy as np, fastrnn as fr
+    >>> model = fr.Sequential(fr.GRU(3, 8, seed=0), fr.LastStep(), fr.Linear(8, 2, seed=1))
+    >>> predictor = pickle.loads(pickle.dumps(fr.Predictor(model)))  # as to another process
+    >>> sequences = [np.ones((length, 3)) for length in (5, 2, 4)]
+    >>> bool((predictor(sequences) == fr.predict(model, sequences)).all())
+    True
+    >>> fr.Predictor(model, output="dict")({"x": sequences})["prediction"].shape
+    (3, 2)
+    """
+
+    def __init__(
+        self, model: PathType | Layer, n_threads: int | None = 1, output: str = "array", *,
+        columns: Sequence[str] | None = None, custom: Custom | None = None,
+    ) -> None:  # fmt: skip
+        self.n_threads: int | None = None if n_threads is None else as_size("n_threads", n_threads)
+        self.output: str = as_choice("output", output, OUTPUTS)
+        if isinstance(columns, str) or not (columns is None or all(isinstance(name, str) for name in columns)):
+            raise TypeError(f"columns: expected a list of names, got {kind_of(columns)}")
+        self.columns: list[str] | None = None if columns is None else list(columns)
+        self._custom: Any = custom
+        self._content: bytes | None = None
+        if isinstance(model, Layer):
+            self._content, self._custom = _content_of(model), own_classes(model)
+            self._source: str = hashlib.sha256(self._content).hexdigest()
+        else:
+            self._source = os.path.abspath(as_path("model", model))
+        self._model: Layer | None = None
+
+    def __repr__(self) -> str:
+        model = repr(self._source) if self._content is None else f"<model of {len(self._content)} bytes>"
+        return f"Predictor({model}, n_threads={self.n_threads}, output={self.output!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_model": None}
+
+    @property
+    def model(self) -> Layer:
+        """The model, loaded if this process does not have it yet."""
+        if self._model is None:
+            self._model = _loaded(self._source, self._content, self._custom)
+        return self._model
+
+    def __call__(self, batch: Any, lengths: ArrayLike | None = None) -> Any:
+        """The predictions of a batch.
+
+        Parameters
+        ----------
+        batch : array_like, list of array_like, table, or iterator of them
+            An array or a list of sequences, as `fastrnn.predict` takes them; or a table with a row for each sequence: a
+            dict of columns, a pandas DataFrame, an Arrow table or record batch. Each column has an entry for each row:
+            a sequence, or a number where rows have no time; several columns are features beside each other, or the
+            inputs of a model of several. For an iterator, as Spark passes it, an iterator is returned. There may be no
+            rows.
+        lengths : array_like of int, shape (N,), optional
+            Of the rows of an array.
+
+        Returns
+        -------
+        y : ndarray, list of ndarray, dict, DataFrame, Table or iterator
+            See `output`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            The batch does not fit the model, or is a single sequence, of which no table can be made.
+        ImportError
+            The package of `output` is not installed.
+        OSError
+            The file of the model cannot be read.
+        """
+        if isinstance(batch, Iterator):
+            return (self(part, lengths) for part in batch)
+        reading = reading_of(self.model, False)
+        table = columns_of(batch)
+        x = batch if table is None else inputs_of_table(table, self.columns, reading)
+        with nullcontext() if self.n_threads is None else threads(self.n_threads):
+            y = self._predicted(x, lengths, reading)
+        if self.output == "array":
+            return y
+        if isinstance(y, np.ndarray) and not isinstance(x, list | dict) and reading.is_single(np.asarray(x)):
+            raise ValueError(f"batch: expected several sequences for a table, got a single one, {np.shape(x)}")
+        if isinstance(y, np.ndarray) and has_time_first(y, x, reading):
+            y = y.swapaxes(0, 1)
+        return as_table(y, self.output, batch)
+
+    def _predicted(self, x: Any, lengths: Any, reading: Reading) -> Any:
+        if count_of(x, reading):
+            return predict(self.model, x, lengths)
+        y = predict(self.model, example := one_row(x, reading))
+        if isinstance(y, list):
+            return []
+        return y[:, :0] if has_time_first(y, example, reading) else y[:0]
+
+
+def _content_of(model: Layer) -> bytes:
+    """The content of the file of a model."""
+    with tempfile.TemporaryDirectory(prefix="fastrnn-") as folder:
+        path = os.path.join(folder, "model.safetensors")
+        save(model, path)
+        with open(path, "rb") as file:
+            return file.read()
+
+
+def _loaded(source: str, content: bytes | None, custom: Any) -> Layer:
+    """The model of a path, as the file is now, or of the content of a file."""
+    with _lock:
+        key: Any = source
+        if content is None:
+            about = os.stat(source)
+            key = source, about.st_mtime_ns, about.st_size, about.st_ino
+        if key not in _models:
+            while len(_models) >= KEPT:
+                del _models[next(iter(_models))]
+            _models[key] = load(source, custom=custom) if content is None else _from(content, custom)
+        return _models[key]
+
+
+def _from(content: bytes, custom: Any) -> Layer:
+    with tempfile.TemporaryDirectory(prefix="fastrnn-") as folder:
+        path = os.path.join(folder, "model.safetensors")
+        with open(path, "wb") as file:
+            file.write(content)
+        return load(path, custom=custom)
