@@ -36,8 +36,9 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv torch demo examples lib test test-slow test-bridges test-isa test-serial test-oldest asan tsan portability \
-        fuzz soak attack bench bench-check bench-kernels docs gallery wheel wheels sdist dist-check tag-check lint fmt clean
+.PHONY: help venv torch mpi demo demo-distributed examples lib test test-slow test-bridges test-isa test-serial test-oldest \
+        asan tsan portability fuzz soak attack bench bench-check bench-kernels docs gallery wheel wheels sdist dist-check \
+        tag-check lint fmt clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -46,8 +47,14 @@ venv: $(VENV)/.test ## make .venv: the package, built and installed, with all th
 
 torch: venv $(VENV)/.torch ## add the PyTorch that the tests were checked against, with which they then compare
 
+mpi: venv ## add mpi4py and MPICH, with which trainings of several processes are then tested by MPI
+	$(VENV)/bin/pip install -q 'mpi4py>=4.1' mpich
+
 demo: $(VENV)/.demo ## train a small character LSTM and let it write
 	$(VENV)/bin/python examples/language_model.py $(ARGS)
+
+demo-distributed: $(VENV)/.demo mpi ## train it on two processes by MPI: the parameters of one, to the last bit
+	$(VENV)/bin/mpiexec -n 2 $(VENV)/bin/python examples/_distributed.py
 
 examples: $(VENV)/.examples $(VENV)/.silero ## run every example and say what each showed (ARGS="steep digits": these)
 	$(VENV)/bin/python tests/run_examples.py $(ARGS)

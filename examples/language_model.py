@@ -67,7 +67,7 @@ def make_model(V, H, seed):
     return fr.Sequential(embedding, lstm, fr.Linear(H, V, seed=seed + 2))
 
 
-def train(model, training, validation, epochs, checkpoint=None, progress=None):
+def train(model, training, validation, epochs, checkpoint=None, progress=None, **sharing):
     """Adam with a learning rate that decays to 0. All N columns are one batch, and an epoch is one pass over it."""
     x, y = columns(training, N)
     adam = fr.Adam(model, lr=LEARNING_RATE)
@@ -75,6 +75,7 @@ def train(model, training, validation, epochs, checkpoint=None, progress=None):
         model, fr.cross_entropy, x, y, optimizer=adam, epochs=epochs, batch_size=N, shuffle=False, truncate=T,
         schedule=fr.CosineAnnealingLR(adam, epochs * math.ceil(len(x) / T)), clip=MAX_NORM,
         validation=columns(validation, N), checkpoint=checkpoint, resume=checkpoint is not None, progress=progress,
+        **sharing,
     )  # fmt: skip
 
 

@@ -78,6 +78,14 @@ def penalties(communicator):
     return train(communicator, layer, fr.cross_entropy, *tagged(), penalty={"l1": 1e-3, "l2": 1e-2})
 
 
+def truncated(communicator):
+    """The state carried through windows of two steps; shards that end before others, some without a step."""
+    layer = fr.Sequential(fr.LSTM(2, 4, 2, dropout=0.2, seed=0), fr.Linear(4, 3, seed=1))
+    lengths = [5 - k // 3 % 6 for k in range(37)]
+    options = dict(lengths=lengths, truncate=(2, 3), epochs=2, shuffle=False, validation=0.2)
+    return train(communicator, layer, fr.cross_entropy, *tagged(), **options)
+
+
 def empty_shards(communicator):
     """Batches of 3 rows, and one of a single row, in 4 shards."""
     return train(communicator, model(), fr.mse_loss, *rows(16), batch_size=3, epochs=3)
@@ -88,10 +96,8 @@ def double_precision(communicator):
 
 
 def weighted(communicator):
-    loss = functools.partial(fr.cross_entropy, label_smoothing=0.1)
-    loss.__name__ = "smooth"  # type: ignore[attr-defined]
-    weight = np.arange(37) % 4
-    return train(communicator, tagger(), loss, *tagged(), sample_weight=weight, class_weight="balanced")
+    weights = dict(sample_weight=np.arange(37) % 4, class_weight="balanced")
+    return train(communicator, tagger(), fr.cross_entropy, *tagged(), **weights)
 
 
 def summed(communicator):
@@ -154,7 +160,7 @@ def two_trainings(communicator):
 
 
 CASES = [plain, ragged, dropout, clipping, penalties, empty_shards, double_precision, weighted, summed, own_loss]
-CASES += [stopping, batches, translation, two_trainings]
+CASES += [truncated, stopping, batches, translation, two_trainings]
 
 
 def all_cases(communicator):

@@ -85,6 +85,8 @@ def test_pandas(rows):
     expected = fr.predict(classifier(), rows)
     assert list(result.index) == list(frame.index) and list(result.columns) == ["prediction"]
     np.testing.assert_array_equal(np.array(result["prediction"].tolist(), np.float32), expected)
+    parts = fr.Predictor(classifier(), output="pandas")(iter([frame[:7], frame[7:]]))  # as Spark passes them
+    pandas.testing.assert_frame_equal(pandas.concat(parts), result)
     total = fr.Sequential(*classifier().layers, fr.Linear(2, 1, seed=3))
     assert len(fr.Predictor(total, output="pandas")(frame)["prediction"][100]) == 1
     empty = fr.Predictor(classifier(), output="pandas")(frame[:0])

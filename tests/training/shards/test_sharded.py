@@ -118,6 +118,39 @@ def test_resumed_within_an_epoch(tmp_path):
     assert in_threads(4, lambda c: train(c, 3, checkpoint=path, resume=True)) == [expected] * 4
 
 
+@pytest.mark.parametrize("step", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("k2", [2, 3, 5])
+def test_resumed_within_a_sequence(step, k2, tmp_path):
+    """Of which some shards have ended, with the states of all in the checkpoint; on another number of ranks."""
+    path = tmp_path / "run"
+
+    def train(communicator, **options):
+        layer = fr.Sequential(fr.LSTM(2, 4, 2, dropout=0.3, seed=0), fr.Linear(4, 3, seed=1))
+        lengths = [7, 5, 1, 2, 7, 6, 3, 3, 5, 4]
+        options |= dict(lengths=lengths, truncate=(2, k2), batch_size=5, shuffle=False, epochs=2)
+        return ranks.train(communicator, layer, fr.cross_entropy, *ranks.tagged(10, T=7), **options)
+
+    def stop(communicator):
+        act = ranks.Act(communicator, communicator.rank, step + 1, lambda: [][0])
+        return train(communicator, checkpoint=fr.Checkpoint(path, every_n_steps=1), callbacks=[act])
+
+    assert all(isinstance(result, IndexError | ConnectionError) for result in in_threads(2, stop))
+    expected = train(None)
+    assert in_threads(4, lambda c: train(c, checkpoint=path, resume=True)) == [expected] * 4
+
+
+def test_a_checkpoint_without_the_states_of_the_shards(tmp_path):
+    """As a training of whole batches writes it within a sequence: an error, and not another result."""
+    path, layer = tmp_path / "run", ranks.tagger()
+    options = dict(loss=fr.cross_entropy, truncate=2, epochs=1, batch_size=8)
+    act = ranks.Act(fr.distributed.Local(), 0, 2, lambda: [][0])
+    with pytest.raises(IndexError):
+        fit(layer, *ranks.tagged(8), checkpoint=fr.Checkpoint(path, every_n_steps=1), callbacks=[act], **options)
+    message = "training/place/first: expected a list of 4, one for each shard"
+    with pytest.warns(UserWarning, match="shards"), pytest.raises(ValueError, match=message):
+        fit(layer, *ranks.tagged(8), checkpoint=path, resume=True, shards=4, **options)
+
+
 def test_resumed_with_other_shards_is_another_training(tmp_path):
     path = tmp_path / "run"
     fit(ranks.model(), *ranks.rows(), epochs=1, shards=2, checkpoint=path)
@@ -147,5 +180,5 @@ def test_losses_of_shards_are_one_loss():
 
 
 def test_how_gradients_are_computed():
-    assert type(stepper_of(None, None, None)) is Alone
-    assert type(stepper_of(4, None, None)) is Sharded
+    assert type(stepper_of(None, None)) is Alone
+    assert type(stepper_of(4, None)) is Sharded

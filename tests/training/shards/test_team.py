@@ -80,8 +80,6 @@ def test_shards_that_the_ranks_do_not_divide():
         assert_all(in_threads(2, lambda c, shards=shards: fit(c, shards=shards)), ValueError, text)
     with pytest.raises(TypeError, match="communicator: expected one of fastrnn.distributed, .* got"):
         fit("mpi")
-    with pytest.raises(ValueError, match="truncate: expected none with shards, got 3"):
-        fit(None, truncate=3)
     assert as_communicator(None).size == 1 and as_shards(4, 2) == 4
 
 

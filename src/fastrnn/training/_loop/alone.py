@@ -48,6 +48,10 @@ class Alone:
         """The metrics of a window."""
         return scores(run.objective, run.metrics, window.y, window.target, window.lengths)
 
+    def parts(self, run: "Training", batch: Batch, start: int, first: Any) -> list[tuple[Batch, Any]]:
+        """What goes on at a step of a batch, in which state."""
+        return [(batch, first)]
+
     def agree(self, run: "Training", finished: bool) -> bool:
         """Whether the training is finished, between two epochs."""
         return finished

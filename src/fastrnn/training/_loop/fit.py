@@ -154,7 +154,7 @@ def fit(
     shards : int, optional
         Cut every batch by row number into so many shards, a power of two, each with a forward and backward pass of its
         own, and add their gradients in a fixed order: the parameters then have the same bits on any number of processes
-        that divides `shards`. Not with `truncate`. A metric that is a plain number is the mean over the shards.
+        that divides `shards`. A metric that is a plain number is the mean over the shards.
     communicator : Communicator, optional
         The processes that divide the shards, `fastrnn.distributed.MPI()` or what `fastrnn.distributed.run` passes; each
         calls `fit` with the same arguments. By default this process alone.
@@ -204,7 +204,7 @@ def fit(
     >>> history["loss"][-1] < 0.2 * history["loss"][0]
     True
     """
-    stepper = stepper_of(shards, communicator, truncate)
+    stepper = stepper_of(shards, communicator)
     with stepper.together():
         objective, epochs = Objective(model, loss), as_size("epochs", epochs)
         check_takes_weights(objective, sample_weight=sample_weight, class_weight=class_weight)

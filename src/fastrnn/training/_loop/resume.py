@@ -94,7 +94,12 @@ def check_best(best: dict[str, Any], epochs: int, parameters: dict[str, Any]) ->
 
 def check_state(run: Training, batch: Batch) -> None:
     """Raise ValueError unless a training can continue with a batch within which it is."""
-    _, start, first = run.cursor
+    _, start, _ = run.cursor
+    for part, first in run.stepper.parts(run, batch, start, run.cursor.first):
+        _check_part(run, part, start, first)
+
+
+def _check_part(run: Training, batch: Batch, start: int, first: Any) -> None:
     k1, k2 = run.truncate or (1, 1)
     batch, steps, axis = as_cuttable(run.objective, batch)
     if start >= steps:

@@ -17,6 +17,9 @@ the number of positions, or the sum of their weights. These are added in a binar
 the batch. A rank has consecutive shards, a subtree, and adds them by itself; the upper levels are exchanged between
 ranks (`Communicator.add`). A loss with ``reduction="sum"`` has w_k = 1, and nothing is divided.
 
+Truncated back-propagation (`truncate`) cuts each shard in time. The windows of all shards at one time are one step;
+their states are gathered, too, so that a checkpoint has those of all shards.
+
 What is not a gradient (`sharded`): losses, metrics and what layers report are gathered, total and weight of each shard,
 and added in the order of the shards by every rank. With them travel an error, a Ctrl-C and every so often a checksum of
 the parameters, so that all ranks stop in the same step or none does. Clipping, penalties, the optimizer, the schedule

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, NamedTuple
 
 from ...distributed import Communicator
@@ -14,14 +15,34 @@ from .._loop.interrupts import AgreedInterrupts
 from .._loop.loop import Cursor, Training
 from .._loop.means import Means
 from .._loop.metrics import scores
-from .._loop.truncated import Window, windows
+from .._loop.truncated import Window, as_cuttable, windows
 from .._state.checkpoints import content_of, load_content
+from .._state.shape import wrong
 from .cut import Cut, checksum
 from .gradients import Tree
 from .masks import Masks
 from .team import Team, as_communicator, as_shards, checksum_of, settings_of
 
 EVERY = 64  # steps after which the checksums of the parameters are compared: they take about as long as a few updates
+
+
+class Place(NamedTuple):
+    """Where a shard is after a window.
+
+    Attributes
+    ----------
+    shard, stop : int
+        Its number, and the step before which the window ends.
+    last : bool
+        Whether it ends with it.
+    first : object
+        The state in which its next window begins.
+    """
+
+    shard: int
+    stop: int
+    last: bool
+    first: Any
 
 
 class Share(NamedTuple):
@@ -34,6 +55,7 @@ class Share(NamedTuple):
     scores, extras : dict of str to float
         Metrics, and what layers report.
     positions, steps : int
+    place : Place
     """
 
     loss: float
@@ -41,6 +63,7 @@ class Share(NamedTuple):
     extras: dict[str, float]
     positions: int
     steps: int
+    place: Place
 
 
 class SummedWindow(Window):
@@ -102,29 +125,48 @@ class Sharded(Alone):
         self.tree = Tree(run.model, self.communicator, self.shards)
 
     def windows(self, run: Training, batch: Batch, start: int, first: Any) -> Iterator[Window]:
-        shares: list[Share] = []
-        failure: Exception | None = None
-        try:
-            cut = Cut(batch, run.data.source, run.objective.reading, self.shards)
-            with self.masks.kept():
-                self.tree.compute(lambda k: self._shard(run, cut, k, shares))
-        except Exception as error:
-            failure = error
-        same: list[Any] = [run.steps + 1, "with batch", checksum(batch)]
-        if run.steps % EVERY == 0:
-            same += ["and parameters", checksum_of(run.model.params)]
-        everyone = self.team.agree(("step", *same), shares, failure)
-        yield self._summed([share for shares in everyone for share in shares])
+        """One window of all shards for each window of time; one that ends before has no share in the last."""
+        own: dict[int, Iterator[Window]] | None = None
+        total = checksum(batch)
+        while True:
+            shares: list[Share] = []
+            failure: Exception | None = None
+            try:
+                own = self._own(run, batch, start, first) if own is None else own
+                with self.masks.kept():
+                    self.tree.compute(partial(self._next, run, own, shares))
+            except Exception as error:
+                failure = error
+            same: list[Any] = [run.steps + 1, "with batch", total]
+            if run.steps % EVERY == 0:
+                same += ["and parameters", checksum_of(run.model.params)]
+            gathered = self.team.agree(("step", *same), shares, failure)
+            everyone = [share for those in gathered for share in those]
+            if run.truncate is not None and not everyone:  # no row has a step
+                return
+            yield (window := self._summed(everyone))
+            if window.last:
+                return
 
-    def _shard(self, run: Training, cut: Cut, k: int, shares: list[Share]) -> float | None:
-        """Leave the gradients of shard k in the model; append its share, and return its weight."""
-        shard = cut.shard(k)
-        if shard is None:
+    def _own(self, run: Training, batch: Batch, start: int, first: Any) -> dict[int, Iterator[Window]]:
+        """The windows of the shards of this rank that have rows, by the number of the shard."""
+        cut = Cut(batch, run.data.source, run.objective.reading, self.shards)
+        shards = {k: shard for k in self.tree.own if (shard := cut.shard(k)) is not None}
+        return {
+            k: windows(run.objective, shard, run.truncate, start, None if first is None else first[k])
+            for k, shard in shards.items()
+        }
+
+    def _next(self, run: Training, own: dict[int, Iterator[Window]], shares: list[Share], k: int) -> float | None:
+        """Leave the gradients of the next window of shard k in the model; append its share, and return its weight."""
+        if k not in own:
             return None
         self.masks.begin(run.steps, k)
-        window = next(windows(run.objective, shard))
+        if (window := next(own[k], None)) is None:
+            return None
         values = scores(run.objective, run.metrics, window.y, window.target, window.lengths)
-        shares.append(Share(window.loss, values, window.extras, window.positions, window.steps))
+        place = Place(k, window.stop, window.last, None if window.last else window.first)
+        shares.append(Share(window.loss, values, window.extras, window.positions, window.steps, place))
         if isinstance(window.loss, Sum):
             return 1.0
         return window.loss.weight if isinstance(window.loss, Mean) else float(window.positions)
@@ -140,10 +182,23 @@ class Sharded(Alone):
         is_sum = any(isinstance(share.loss, Sum) for share in shares)
         self.tree.sum(1.0 if is_sum or not weight else weight)
         loss = Sum(total, weight) if is_sum else Mean(total, weight)
-        steps = sum(share.steps for share in shares)
-        window = SummedWindow(loss, 1, steps, True, None, None, None, None, None, extras.means())
+        steps, places = sum(share.steps for share in shares), [share.place for share in shares]
+        stop, last = max((place.stop for place in places), default=1), all(place.last for place in places)
+        states = {place.shard: place.first for place in places}
+        first = None if last else [states.get(k) for k in range(self.shards)]
+        window = SummedWindow(loss, stop, steps, last, None, first, None, None, None, extras.means())
         window.counted, window.scores = sum(share.positions for share in shares), values.means()
         return window
+
+    def parts(self, run: Training, batch: Batch, start: int, first: Any) -> list[tuple[Batch, Any]]:
+        """The shards that go on at a step, and their states."""
+        if not isinstance(first, list) or len(first) != self.shards:
+            raise wrong("training/place/first", f"a list of {self.shards}, one for each shard", first)
+        cut = Cut(batch, run.data.source, run.objective.reading, self.shards)
+        shards = [(shard, state) for k, state in enumerate(first) if (shard := cut.shard(k)) is not None]
+        cuttable = [(as_cuttable(run.objective, shard)[1], shard, state) for shard, state in shards]
+        going_on = [(shard, state) for steps, shard, state in cuttable if start < steps]
+        return going_on or [(batch, None)]
 
     def scores(self, run: Training, window: Window) -> dict[str, float]:
         return window.scores if isinstance(window, SummedWindow) else super().scores(run, window)
@@ -164,13 +219,11 @@ class Sharded(Alone):
             self.communicator.abort(error)
 
 
-def stepper_of(shards: Any, communicator: Any, truncate: Any) -> Alone:
+def stepper_of(shards: Any, communicator: Any) -> Alone:
     """How a training gets its gradients, by these arguments of `fit`."""
     if shards is None and communicator is None:
         return Alone()
     stepper = Sharded(as_communicator(communicator))
     with stepper.together():
         stepper.shards = as_shards(shards, stepper.communicator.size)
-        if truncate is not None:
-            raise ValueError(f"truncate: expected none with shards, got {truncate!r}")
     return stepper
