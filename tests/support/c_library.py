@@ -93,8 +93,9 @@ def rows_of(text):
 
 
 def declared():
-    """The functions that fastrnn.h declares."""
-    code = re.sub(r"/\*.*?\*/", " ", (CSRC / "fastrnn.h").read_text(), flags=re.DOTALL)
+    """The functions that fastrnn.h declares, and the header that it includes."""
+    text = (CSRC / "fastrnn.h").read_text() + (CSRC / "losses.h").read_text()
+    code = re.sub(r"/\*.*?\*/", " ", text, flags=re.DOTALL)
     return set(re.findall(r"^(?!typedef)[a-z]\w*(?: \w+)*[ *]+(fr_\w+)\(", code, re.MULTILINE))
 
 
