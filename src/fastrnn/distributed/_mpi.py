@@ -32,7 +32,7 @@ class MPI(Communicator):
 
     def __init__(self, comm: Any = None) -> None:
         try:
-            from mpi4py import MPI as mpi
+            from mpi4py import MPI as mpi  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise ImportError(f"MPI: needs mpi4py and an MPI library: pip install fastrnn[mpi] ({error})") from error
         comm = mpi.COMM_WORLD if comm is None else comm

@@ -82,7 +82,7 @@ def as_table(y: Any, output: str, batch: Any) -> Any:
     rows = y.tolist() if isinstance(y, np.ndarray) else [row.tolist() for row in y]
     if output == "arrow":
         try:
-            import pyarrow
+            import pyarrow  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise ImportError("output: 'arrow' needs pyarrow: pip install pyarrow") from error
         values: Any = y if isinstance(y, np.ndarray) and y.ndim == 1 else rows
