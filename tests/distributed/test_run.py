@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from support import ranks
+from support import ranks, short_ranks
 
 import fastrnn as fr
 
@@ -51,39 +51,20 @@ def test_ctrl_c_stops_all_ranks_in_the_same_step(tmp_path):
     assert ranks.resumable(None, path, epochs) == ranks.resumable(None, str(tmp_path / "whole"), epochs)
 
 
-def raise_in_one(communicator):
-    if communicator.rank == 1:
-        raise KeyError("one")
-    return communicator.gather(None)
-
-
 def test_an_error_of_one_rank_is_raised_here():
     """With the place where it arose."""
     with pytest.raises(KeyError, match="one") as caught:
-        fr.distributed.run(raise_in_one, processes=2)
+        fr.distributed.run(short_ranks.raise_in_one, processes=2)
     assert "in rank 1 of 2:" in caught.value.__notes__[0] and "raise_in_one" in caught.value.__notes__[0]
 
 
-class Odd(Exception):
-    def __init__(self, one, two):
-        super().__init__(f"{one} and {two}")
-
-
-def raise_odd(communicator):
-    raise Odd("this", "that")
-
-
-def threads_of(communicator, value):
-    return communicator.rank, fr.get_num_threads(), value
-
-
 def test_results_come_by_rank():
-    assert fr.distributed.run(threads_of, "x", processes=2, threads=3) == [(0, 3, "x"), (1, 3, "x")]
+    assert fr.distributed.run(short_ranks.threads_of, "x", processes=2, threads=3) == [(0, 3, "x"), (1, 3, "x")]
 
 
 def test_an_error_that_cannot_be_pickled_is_one_in_words():
     with pytest.raises(RuntimeError, match="Odd: this and that"):
-        fr.distributed.run(raise_odd, processes=1)
+        fr.distributed.run(short_ranks.raise_odd, processes=1)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +77,7 @@ def test_an_error_that_cannot_be_pickled_is_one_in_words():
 )
 def test_arguments_that_do_not_fit(arguments, error, message):
     with pytest.raises(error, match=message):
-        fr.distributed.run(threads_of, 0, **arguments)
+        fr.distributed.run(short_ranks.threads_of, 0, **arguments)
 
 
 def test_a_function_that_cannot_be_imported():
@@ -108,7 +89,7 @@ SCRIPT = """
 import os, sys, time
 sys.path.insert(0, {folder!r})
 import fastrnn as fr
-from support import ranks
+from support import ranks, short_ranks
 
 if __name__ == "__main__":
     fr.distributed.run(ranks.endless, {file!r}, processes=2, threads=1)
