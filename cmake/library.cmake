@@ -35,9 +35,9 @@ set_target_properties(fastrnn PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${
 set_target_properties(fastrnn_static PROPERTIES OUTPUT_NAME fastrnn)
 # GCC finds its own runtime by name, on the machine that links; others may have theirs in any folder.
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
-  set(libraries ${OpenMP_C_LIB_NAMES} m)
+  set(libraries ${OpenMP_C_LIB_NAMES} m ${CMAKE_DL_LIBS})
 else()
-  set(libraries ${OpenMP_C_LIBRARIES} m)
+  set(libraries ${OpenMP_C_LIBRARIES} m ${CMAKE_DL_LIBS})
 endif()
 target_link_libraries(fastrnn PRIVATE ${libraries})
 target_link_libraries(fastrnn_static INTERFACE ${libraries})

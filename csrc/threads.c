@@ -13,6 +13,7 @@
  * Zen 5, where each thread has to wait for its turn): some 20 us for each that ends and begins. One that is woken with
  * nothing to do costs its part of a system call, about 1. So the regions of a calling thread keep their size through
  * some that need fewer threads; a call of one thread needs none. */
+#define _GNU_SOURCE /* dladdr */
 #include "engine.h"
 
 #if defined _OPENMP
@@ -24,29 +25,52 @@ static _Thread_local int region_size, smaller_regions; /* of the latest region; 
 #if defined _OPENMP && (defined __unix__ || defined __APPLE__)
 #include <pthread.h>
 
+typedef int       pause_all(omp_pause_resource_t kind);
+static pause_all *pause_runtime; /* NULL: this runtime cannot give its pool up */
+
 #if defined __GNUC__ && !defined __clang__
-extern int omp_pause_resource_all(omp_pause_resource_t kind) __attribute__((weak));
-#define CAN_PAUSE (omp_pause_resource_all != NULL)
-static void pause_pool(void)
+#include <dlfcn.h>
+#include <stdint.h>
+
+/* Looked up, not linked: a reference, even a weak one, makes the loader ask for symbols of the version OMP_5.0, and with
+ * a libgomp before GCC 9, of another package that was imported first, this library would not load. Looked up in the
+ * runtime in use, which musl does not find by RTLD_DEFAULT. */
+static pause_all *find_pause(void)
 {
-    if (CAN_PAUSE)
-        omp_pause_resource_all(omp_pause_soft);
+    Dl_info runtime;
+    void   *handle, *symbol = NULL;
+    if (!dladdr((void *)(uintptr_t)omp_get_max_threads, &runtime))
+        return NULL;
+    if ((handle = dlopen(runtime.dli_fname, RTLD_LAZY | RTLD_NOLOAD)) != NULL) {
+        symbol = dlsym(handle, "omp_pause_resource_all");
+        dlclose(handle); /* the runtime stays: this library is linked with it */
+    }
+    return (pause_all *)(uintptr_t)symbol;
 }
 #else
-#define CAN_PAUSE 0
-static void pause_pool(void) {}
+static pause_all *find_pause(void) { return NULL; }
 #endif
+
+static void pause_pool(void)
+{
+    if (pause_runtime)
+        pause_runtime(omp_pause_soft);
+}
 
 static int one_thread_only; /* written once in a child, before it runs anything else */
 
 static void in_child(void)
 {
     region_size = 0;
-    if (!CAN_PAUSE)
+    if (!pause_runtime)
         one_thread_only = 1;
 }
 
-static void survive_fork(void) { pthread_atfork(pause_pool, NULL, in_child); }
+static void survive_fork(void)
+{
+    pause_runtime = find_pause();
+    pthread_atfork(pause_pool, NULL, in_child);
+}
 #else
 #if defined _OPENMP
 enum { one_thread_only = 0 };

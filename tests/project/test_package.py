@@ -42,13 +42,25 @@ def skip_if_sanitized():
 def test_only_the_init_function_is_exported():
     """No symbol of ours can meet one of another library in the process."""
     skip_if_sanitized()
+    assert symbols("--defined-only") == ["PyInit__core"]
+
+
+def test_an_openmp_runtime_of_years_ago_will_do():
+    """If another package has brought it and was imported first, the loader takes it for ours, and asks for versions."""
+    skip_if_sanitized()
+    versions = {name.rpartition("@")[2] for name in symbols("--undefined-only") if name.startswith(("omp_", "GOMP_"))}
+    assert versions <= {"OMP_1.0", "OMP_2.0", "OMP_3.0", "OMP_4.0", "GOMP_1.0", "GOMP_2.0", "GOMP_4.0"}
+    assert "OMP_1.0" in versions or not _core.openmp()
+
+
+def symbols(*options):
+    """The dynamic symbols of the module that nm lists."""
     nm = shutil.which("nm")
     if nm is None or not sys.platform.startswith("linux"):
         pytest.skip("needs nm and an ELF module")
-    command = [nm, "-D", "--defined-only", _core.__file__]
-    symbols = subprocess.run(command, capture_output=True, text=True)
-    assert symbols.returncode == 0, symbols.stderr
-    assert [line.split()[-1] for line in symbols.stdout.splitlines()] == ["PyInit__core"]
+    result = subprocess.run([nm, "-D", *options, _core.__file__], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return [line.split()[-1] for line in result.stdout.splitlines()]
 
 
 def test_the_module_names_no_path_of_the_machine_that_built_it():
