@@ -82,7 +82,7 @@ static void run_optimizer(struct label label, int isa, int rule, int which, fr_i
     snprintf(what, sizeof what, "%s%s n=%d", fr_rule_name(rule), velocity[which], (int)n);
     label.what = what, label.terms = 2, label.steps = 3;
     update(&label, isa, 1, rule, which, n, first);
-    for (size_t i = 0; i < sizeof thread_counts / sizeof *thread_counts; i++) {
+    for (int i = 0; i < N_THREAD_COUNTS; i++) {
         update(&label, isa, thread_counts[i], rule, which, n, other);
         for (int k = 0; k < 4; k++) {
             same_bits(&label, arrays[k], "several threads", (size_t)n * size_of(label.dtype), first[k], other[k]);

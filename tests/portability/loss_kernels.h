@@ -3,19 +3,21 @@
  * loss_kernels.h - cross-entropy and CTC by themselves. The losses take a logarithm of the C library, which rounds as it
  * likes, so only the gradients are written. */
 
-enum { LOSS_RUNS = 3 }; /* one thread, several, pieces */
+enum { PIECES = N_THREAD_COUNTS + 1, LOSS_RUNS }; /* one thread, several, then as many in pieces */
 
 struct loss_run {
     double *losses;
     void   *dz;
 };
 
+static int loss_threads(int run) { return run == 0 ? 1 : run == PIECES ? 3 : thread_counts[run - 1]; }
+
 static void compare_losses(struct label label, fr_idx rows, fr_idx logits, const struct loss_run *run)
 {
-    static const char *const way[LOSS_RUNS] = {"", "several threads", "pieces"};
     for (int k = 1; k < LOSS_RUNS; k++) {
-        same_bits(&label, "losses", way[k], (size_t)rows * sizeof(double), run[0].losses, run[k].losses);
-        same_bits(&label, "dz", way[k], (size_t)logits * size_of(label.dtype), run[0].dz, run[k].dz);
+        const char *const way = k == PIECES ? "pieces" : "several threads";
+        same_bits(&label, "losses", way, (size_t)rows * sizeof(double), run[0].losses, run[k].losses);
+        same_bits(&label, "dz", way, (size_t)logits * size_of(label.dtype), run[0].dz, run[k].dz);
     }
     write_result(&label, "dz", logits, run[0].dz);
     for (int k = 0; k < LOSS_RUNS; k++)
@@ -51,9 +53,9 @@ static void run_cross_entropy(struct label label, int isa, fr_idx M, fr_idx V)
     for (int k = 0; k < LOSS_RUNS; k++) {
         a.losses = run[k].losses = memory((size_t)M * sizeof(double));
         a.dz = run[k].dz = memory((size_t)(M * V) * size_of(label.dtype));
-        a.n_threads = k == 0 ? 1 : 3;
+        a.n_threads = loss_threads(k);
         for (a.lo = 0; a.lo < M; a.lo = a.hi) {
-            a.hi = k == 2 && a.lo + 2 < M ? a.lo + 2 : M;
+            a.hi = k == PIECES && a.lo + 2 < M ? a.lo + 2 : M;
             check(fr_cross_entropy(&a));
         }
     }
@@ -81,7 +83,7 @@ static void run_ctc(struct label label, int isa, fr_idx T, fr_idx N, fr_idx V, f
     struct loss_run run[LOSS_RUNS];
     fr_idx         *labels = memory((size_t)(N * S) * sizeof *labels), *counts = memory(2 * (size_t)N * sizeof *counts);
     double         *scale = memory((size_t)N * sizeof *scale);
-    fr_ctc_args     a = {.dtype = label.dtype, .isa = isa, .n_threads = 3, .T = T, .N = N, .V = V, .S = S};
+    fr_ctc_args     a = {.dtype = label.dtype, .isa = isa, .T = T, .N = N, .V = V, .S = S};
     random_state = (uint64_t)(T + S);
     make_ctc_rows(&a, labels, counts, counts + N);
     for (fr_idx n = 0; n < N; n++)
@@ -89,14 +91,15 @@ static void run_ctc(struct label label, int isa, fr_idx T, fr_idx N, fr_idx V, f
     void *const z = numbers(label.dtype, T * N * V, 8, NULL);
     a.z = z, a.z_st = a.dz_st = N * V, a.z_sn = a.dz_sn = V;
     a.labels = labels, a.counts = counts, a.steps = counts + N, a.scale = scale;
+    a.n_threads = thread_counts[N_THREAD_COUNTS - 1]; /* the most */
     check(fr_ctc_bytes(&a, &bytes));
     a.workspace = memory(bytes);
     for (int k = 0; k < LOSS_RUNS; k++) {
         a.losses = run[k].losses = memory((size_t)N * sizeof(double));
         a.dz = run[k].dz = memory((size_t)(T * N * V) * size_of(label.dtype));
-        a.n_threads = k == 0 ? 1 : 3;
+        a.n_threads = loss_threads(k);
         for (a.lo = 0; a.lo < N; a.lo = a.hi) {
-            a.hi = k == 2 && a.lo + 2 < N ? a.lo + 2 : N;
+            a.hi = k == PIECES && a.lo + 2 < N ? a.lo + 2 : N;
             check(fr_ctc(&a));
         }
     }

@@ -135,7 +135,7 @@ static void run_layer(struct label label, const struct layer *l)
         if (l->n[k])
             write_result(&label, output_name[k], l->n[k], first[k]);
     }
-    for (size_t i = 0; i < sizeof thread_counts / sizeof *thread_counts; i++)
+    for (int i = 0; i < N_THREAD_COUNTS; i++)
         compare_run(&label, l, first, thread_counts[i]);
     free_outputs(first);
 }

@@ -68,7 +68,8 @@ struct label {
     int         backward;     /* likewise */
 };
 
-static FILE *values_file; /* all values, one after the other in the order of the index, as the machine stores them */
+/* All values, one after the other in the order of the index, as the machine stores them. NULL: nothing is written. */
+static FILE *values_file;
 
 /* FNV-1a over whole values, so that the order of bytes does not matter. */
 static uint64_t checksum(fr_dtype dtype, fr_idx n, const void *at)
@@ -90,6 +91,8 @@ static uint64_t checksum(fr_dtype dtype, fr_idx n, const void *at)
 
 static void write_result(const struct label *l, const char *array, fr_idx n, const void *at)
 {
+    if (!values_file)
+        return;
     printf("%s\t%d\t%s\t%s\t%s\t%ld\t%ld\t%d\t%ld\t%016llx\n", l->engine, l->fused, dtype_name[l->dtype], l->what,
            array, l->terms, l->steps, l->backward, (long)n, (unsigned long long)checksum(l->dtype, n, at));
     if (fwrite(at, size_of(l->dtype), (size_t)n, values_file) != (size_t)n)
@@ -107,4 +110,5 @@ static void same_bits(const struct label *l, const char *array, const char *run,
     }
 }
 
-static const int thread_counts[] = {2, 3, 5};
+static const int thread_counts[] = {2, 3, 6}; /* 3: more than arrive at one node of a barrier; 6: 2 groups of 3 */
+enum { N_THREAD_COUNTS = sizeof thread_counts / sizeof *thread_counts };
