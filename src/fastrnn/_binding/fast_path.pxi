@@ -29,19 +29,23 @@ cdef class Bound:
     cdef list describe(self, Py_ssize_t T, Py_ssize_t N, fr_stack *stack, Block order=None):
         """Describes a call; returns the weights as they are now. With an order of N rows: one step of these alone."""
         cdef list packs = [(<Weights>each).current_pack() for each in self.weights]
+        self.follow(packs)
+        for pack in packs:
+            if (<Pack>pack).desc.isa != (<Pack>packs[0]).desc.isa:
+                raise RuntimeError("set_isa: expected no change during a call, got one from another thread")
+        self.describe_with(packs, T, N, stack, order)
+        return packs
+
+    cdef int describe_with(self, list packs, Py_ssize_t T, Py_ssize_t N, fr_stack *stack, Block order=None) except -1:
         stack[0] = self.layers.c
         stack.desc.T, stack.desc.N, stack.desc.isa = T, N, (<Pack>packs[0]).desc.isa
         if order is not None:
             stack.desc.rows = <const fr_idx *>order.at
             stack.desc.lengths, stack.desc.source = stack.desc.rows + N, stack.desc.rows + 2 * N
             stack.desc.start, stack.desc.first = stack.desc.rows + 3 * N, stack.desc.rows + 4 * N
-        self.follow(packs)
-        for pack in packs:
-            if (<Pack>pack).desc.isa != stack.desc.isa:
-                raise RuntimeError("set_isa: expected no change during a call, got one from another thread")
         if fr_stack_threads_pay(stack):
             stack.desc.n_threads = min(<int>self.threads(), FR_MAX_THREADS)
-        return packs
+        return 0
 
     cdef int follow(self, list packs) except -1:
         """Weights may have become sparse or dense; calls then take other memory. On the fast path they are dense."""

@@ -172,12 +172,10 @@ cdef class Training(Inference):
         cdef Block block = Block(count * sizeof(fr_backward_args))
         cdef fr_backward_args *args = <fr_backward_args *>block.at
         cdef fr_backward_args *a
-        cdef fr_stack stack = self.layers.c
+        cdef fr_stack stack
         cdef list raised = []
         memset(args, 0, block.nbytes)
-        stack.desc.T, stack.desc.N, stack.desc.isa = call.T, call.N, (<Pack>kept.packs[0]).desc.isa
-        if fr_stack_threads_pay(&stack):
-            stack.desc.n_threads = min(<int>self.threads(), FR_MAX_THREADS)
+        self.describe_with(kept.packs, call.T, call.N, &stack)
         args.x, args.x_st, args.x_sn = call.x.at(), call.stride(call.x, 0), call.stride(call.x, 1)
         args.dx, args.dx_st, args.dx_sn = dx.at(), call.stride(dx, 0), call.stride(dx, 1)
         for k in range(count):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Ridge regression whose memory does not grow with the number of samples."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -11,7 +12,7 @@ Samples = Iterable[tuple[Array, Array]]  # features (R, F) and targets (R, O), b
 ROUNDING = 0.1  # of the ridge, at most: see `NormalEquations`
 
 
-class Regression:
+class Regression(ABC):
     """Linear least squares for samples that come block by block, all less the first one.
 
     Constant features are exactly 0 then, and offsets cost no digits.
@@ -48,9 +49,9 @@ class Regression:
         if sum(map(len, self._waiting)) > self.enough * rows.shape[1]:
             self._reduce()
 
+    @abstractmethod
     def _reduce(self) -> None:
         """Take in the waiting rows (R, 1+F+O)."""
-        raise NotImplementedError
 
     def solve(self, ridge: float) -> tuple[Array, Array]:
         """Weights that minimize the squared errors plus `ridge` times the sum of their squares, and the bias.
@@ -69,9 +70,9 @@ class Regression:
         means = self._first[1:] + means
         return weight, means[self.features :] - weight @ means[: self.features]
 
+    @abstractmethod
     def _solution(self, ridge: float) -> tuple[Array, Array]:
         """The means (F+O,) of what has been taken in, and the weights (O, F)."""
-        raise NotImplementedError
 
 
 class Ridge(Regression):
