@@ -8,7 +8,7 @@ struct backward_space {
     real            *x, *h[2]; /* (panel, GRAD_ROWS, MAX_NV VL): x and each stage's operand, as B of dW and dU */
     struct back_step step;     /* arrays of ROW_BLOCK, this thread's */
     const real     **a;        /* (ROW_BLOCK) rows of A */
-    real            *a_t;      /* (GRAD_ROWS, tile rows): a piece of dgates, as A^T */
+    real            *a_t;      /* (DX_ROWS, GRAD_ROWS): a piece of dgates, as A^T in tiles */
     real            *tile;     /* (DX_ROWS, MAX_NV VL) */
     real            *masked;   /* (Hv): an operand through the mask */
 };
@@ -16,7 +16,7 @@ struct backward_space {
 /* What one thread has for itself. */
 static void backward_rank_layout(const fr_desc *d, struct arena *a, struct backward_space *out)
 {
-    out->a_t = reserve(a, GRAD_ROWS * MAX_ROWS, sizeof(real));
+    out->a_t = reserve(a, GRAD_ROWS * DX_ROWS, sizeof(real));
     out->tile = reserve(a, DX_ROWS * MAX_NV * VL, sizeof(real));
     out->step.h_prev = reserve(a, ROW_BLOCK, sizeof(real *));
     out->step.c_prev = reserve(a, ROW_BLOCK, sizeof(real *));
