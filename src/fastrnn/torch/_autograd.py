@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd import Function
-from torch.nn.utils.rnn import PackedSequence
 
 from .._engine import layers
 from .._engine.arguments import Array, readable
@@ -17,7 +16,7 @@ from .._engine.layout import Layout, StateArrays, as_state, h_and_c, state_array
 from .._engine.ragged import Order
 from . import _small as small
 from ._binding import Bound
-from ._calls import array_of, from_array, read, result, room, tensors
+from ._calls import ALL, Steps, array_of, from_array, read, result, room, tensors
 
 TWICE = (
     "the modules of fastrnn.torch have first derivatives only, and this asks for the gradient of a gradient; "
@@ -35,7 +34,7 @@ class Plan(NamedTuple):
     bound: Bound
     batch_first: bool
     dropout: float  # 0 outside of training
-    packed: PackedSequence | None
+    steps: Steps
 
 
 class Memory(NamedTuple):
@@ -56,7 +55,7 @@ def train(plan: Plan, x: Tensor, hx: Any, weights: Sequence[Tensor]) -> tuple[An
     """y and the final state of arguments that fit, with gradients."""
     h_0, c_0 = hx if type(hx) is tuple else (hx, None)
     y, *final = Recurrence.apply(plan, x, h_0, c_0, *weights)  # type: ignore[misc]
-    return result(y, tuple(final), plan.packed)
+    return result(y, tuple(final), plan.steps.packed)
 
 
 class Recurrence(Function):
@@ -66,7 +65,7 @@ class Recurrence(Function):
     def forward(ctx: Any, plan: Plan, x: Tensor, h_0: Tensor | None, c_0: Tensor | None, *weights: Tensor) -> Any:
         hx = h_0 if c_0 is None else (h_0, c_0)
         ctx.set_materialize_grads(False)
-        found = forward_small(plan, x, hx, ctx.needs_input_grad) if plan.packed is None and not plan.dropout else None
+        found = forward_small(plan, x, hx, ctx.needs_input_grad) if plan.steps is ALL and not plan.dropout else None
         ctx.memory, results, masks = forward_any(plan, x, hx) if found is None else found
         ctx.save_for_backward(x, h_0, c_0, *masks)
         return results
@@ -111,7 +110,7 @@ def forward_small(plan: Plan, x: Tensor, hx: Any, wanted: Sequence[bool]) -> tup
 def forward_any(plan: Plan, x: Tensor, hx: Any) -> tuple[Memory, Any, list[Tensor]]:
     """What `backward` needs, y and the final state, and masks of dropout."""
     bound, stack = plan.bound, plan.bound.stack
-    call = read(bound, plan.batch_first, x, hx, plan.packed)
+    call = read(bound, plan.batch_first, x, hx, plan.steps)
     y, final = room(bound, call)
     packs, order = [each.pack() for each in stack.weights], call.rows.order(len(call.x))
     T, R, batch = call.sizes

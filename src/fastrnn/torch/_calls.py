@@ -39,6 +39,16 @@ class Input(NamedTuple):
         return T, R, self.rows.sizes(self.x.shape)[1]
 
 
+class Steps(NamedTuple):
+    """What a call has besides x, the state and weights."""
+
+    packed: PackedSequence | None = None  # whose data x is
+    resets: Tensor | None = None  # bool, laid out as x
+
+
+ALL = Steps()
+
+
 def accepts(tensor: object, shape: tuple[int, ...], bound: Bound) -> bool:
     """Whether a value is a tensor of this shape that the engine can read."""
     return type(tensor) in PLAIN and tensor.dtype is bound.dtype and tensor.is_cpu and tensor.shape == shape  # type: ignore
@@ -64,12 +74,13 @@ def matches(bound: Bound, hx: Any) -> bool:
     return type(hx) is tuple and len(hx) == parts if parts > 1 else not isinstance(hx, tuple)
 
 
-def read(bound: Bound, batch_first: bool, x: Tensor, hx: Any, packed: PackedSequence | None) -> Input:
+def read(bound: Bound, batch_first: bool, x: Tensor, hx: Any, steps: Steps) -> Input:
     """Arguments that fit, as arrays."""
     state = None if hx is None else as_state(map(array_of, state_arrays(hx)))
-    if packed is None:
-        return Input(*bound.stack.enter(array_of(x), state, FULL, batch_first))
-    data, rows, _ = opened(packed._replace(data=x.detach()))
+    if steps.packed is None:
+        rows = FULL if steps.resets is None else Rows(None, array_of(steps.resets))
+        return Input(*bound.stack.enter(array_of(x), state, rows, batch_first))
+    data, rows, _ = opened(steps.packed._replace(data=x.detach()))
     return Input(*bound.stack.enter(data, state, rows, batch_first))
 
 
@@ -85,12 +96,12 @@ def tensors(call: Input, arrays: tuple[Array, ...]) -> tuple[Tensor, ...]:
     return tuple(from_array(array if call.layout.batched else array[:, 0]) for array in arrays)
 
 
-def infer(bound: Bound, batch_first: bool, x: Tensor, hx: Any, packed: PackedSequence | None) -> tuple[Any, Any]:
+def infer(bound: Bound, batch_first: bool, x: Tensor, hx: Any, steps: Steps) -> tuple[Any, Any]:
     """y and the final state of arguments that fit."""
-    call = read(bound, batch_first, x, hx, packed)
+    call = read(bound, batch_first, x, hx, steps)
     y, final = room(bound, call)
     bound.stack.infer(call.x, call.layout.time_major(y), call.initial, final, call.rows)
-    return result(from_array(y), tensors(call, final), packed)
+    return result(from_array(y), tensors(call, final), steps.packed)
 
 
 def infer_small(bound: Bound, x: Tensor, hx: Any) -> tuple[Any, Any] | None:

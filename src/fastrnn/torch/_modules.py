@@ -14,7 +14,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from ._autograd import Plan, train
 from ._binding import PLAIN, bound, weights_of
-from ._calls import fits, infer, infer_small
+from ._calls import ALL, Steps, fits, infer, infer_small
+from ._resets import by_packing, check_resets, only_first, without_rows
 
 # Modes in which a tensor stands for more than its memory: a dispatch mode records operations or computes with shapes
 # alone; inside a transform of torch.func a tensor is one of a batch, or has tangents.
@@ -45,7 +46,7 @@ def _warn(refusal: str) -> None:
         warnings.warn(words, stacklevel=6)
 
 
-def _run(module: Any, x: Tensor, hx: Any, packed: PackedSequence | None) -> Any:
+def _run(module: Any, x: Tensor, hx: Any, steps: Steps) -> Any:
     """y and the final state; None if PyTorch's own code should run."""
     if type(x) not in PLAIN or x.layout is not torch.strided or _is_special():
         return None
@@ -56,13 +57,13 @@ def _run(module: Any, x: Tensor, hx: Any, packed: PackedSequence | None) -> Any:
         return None
     dropout = module.dropout if module.training and module.num_layers > 1 else 0.0
     trains = dropout or torch.is_grad_enabled() and _any_requires_grad(x, hx, weights)
-    if packed is None and not trains and x.is_cpu and (result := infer_small(cache.bound, x, hx)) is not None:
+    if steps is ALL and not trains and x.is_cpu and (result := infer_small(cache.bound, x, hx)) is not None:
         return result
-    if not fits(cache.bound, module, x, hx, packed):
+    if not fits(cache.bound, module, x, hx, steps.packed):
         return None
     if trains:
-        return train(Plan(cache.bound, module.batch_first, dropout, packed), x, hx, weights)
-    return infer(cache.bound, module.batch_first, x, hx, packed)
+        return train(Plan(cache.bound, module.batch_first, dropout, steps), x, hx, weights)
+    return infer(cache.bound, module.batch_first, x, hx, steps)
 
 
 def _any_requires_grad(x: Tensor, hx: Any, weights: list[Tensor]) -> bool:
@@ -83,7 +84,7 @@ def _runner() -> Callable[..., Any]:
     return _hidden[0]
 
 
-def forward(self: Any, input: Any, hx: Any = None) -> Any:
+def forward(self: Any, input: Any, hx: Any = None, *, resets: Any = None) -> Any:
     """As of PyTorch's module of the same name: y and the final state.
 
     Parameters
@@ -92,6 +93,9 @@ def forward(self: Any, input: Any, hx: Any = None) -> Any:
         x (T, N, I), with `batch_first` (N, T, I), unbatched (T, I), or packed.
     hx : Tensor or tuple of Tensor, optional
         h, of an LSTM (h, c), each (L*D, N, H), unbatched (L*D, H). By default zeros.
+    resets : Tensor of bool, optional
+        (T, N), laid out as x: True where a step begins with a state of zero, as the first of an episode does. The
+        second direction has it zero on the way to the step before. Not with a packed sequence.
 
     Returns
     -------
@@ -99,14 +103,23 @@ def forward(self: Any, input: Any, hx: Any = None) -> Any:
         D*H features, laid out as the input; not a view.
     hx : Tensor or tuple of Tensor
         The final state.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `resets` is not of bools, or does not fit x; other errors are PyTorch's.
     """
+    if resets is not None:
+        check_resets(self, input, resets)
+        if only_first(self, resets):
+            hx, resets = without_rows(self, hx, resets), None
     if not torch.compiler.is_compiling():
         packed = input if isinstance(input, PackedSequence) else None
-        x = input if packed is None else packed.data
-        found = _runner()(self, x, hx, packed)
+        steps = ALL if packed is None and resets is None else Steps(packed, resets)
+        found = _runner()(self, input if packed is None else packed.data, hx, steps)
         if found is not None:
             return found
-    return self._plain.forward(self, input, hx)
+    return self._plain.forward(self, input, hx) if resets is None else by_packing(self, input, hx, resets)
 
 
 def getstate(self: Any) -> dict[str, Any]:
@@ -126,9 +139,9 @@ def plain(self: Any) -> nn.Module:
 class LSTM(nn.LSTM):
     """A torch.nn.LSTM that computes float32 and float64 on the CPU with fastrnn.
 
-    All else is PyTorch's: arguments, parameters, state_dict, hooks, and results but for rounding. Its own code runs,
-    too, with `proj_size`, on other devices and in other dtypes (with a warning), under autocast and torch.func, and
-    where a model is compiled as a whole, traced, scripted or exported.
+    A call takes `resets`, too. All else is PyTorch's: arguments, parameters, state_dict, hooks, and results but for
+    rounding. Its own code runs, too, with `proj_size`, on other devices and in other dtypes (with a warning), under
+    autocast and torch.func, and where a model is compiled as a whole, traced, scripted or exported.
 
     Parameters
     ----------
