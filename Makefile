@@ -56,7 +56,7 @@ demo: $(VENV)/.demo ## train a small character LSTM and let it write
 demo-distributed: $(VENV)/.demo mpi ## train it on two processes by MPI: the parameters of one, to the last bit
 	$(VENV)/bin/mpiexec -n 2 $(VENV)/bin/python examples/_distributed.py
 
-examples: $(VENV)/.examples $(VENV)/.silero ## run every example and say what each showed (ARGS="steep digits": these)
+examples: $(VENV)/.examples $(VENV)/.silero $(VENV)/.sb3 ## run every example and say what each showed (ARGS="steep digits": these)
 	$(VENV)/bin/python tests/run_examples.py $(ARGS)
 
 test: venv ## the quick tests, with the examples in the docstrings: three to six minutes on two cores
@@ -130,7 +130,7 @@ docs: $(VENV)/.docs torch ## build the site into build/docs, and say how to open
 	$(VENV)/bin/sphinx-build -E -W --keep-going -q docs build/docs $(ARGS)
 	@echo "The site: file://$(abspath build/docs/index.html)"
 
-gallery: $(VENV)/.examples $(VENV)/.silero ## run the examples and keep in docs/gallery what they print and draw
+gallery: $(VENV)/.examples $(VENV)/.silero $(VENV)/.sb3 ## run the examples and keep in docs/gallery what they print and draw
 	$(VENV)/bin/python docs/_ext/gallery.py $(ARGS)
 
 # By hand: cmake -S . -B build/lib -DFASTRNN_MODULE=OFF && cmake --build build/lib && cmake --install build/lib
@@ -210,6 +210,11 @@ $(VENV)/.torch: Makefile | $(VENV)/bin/python
 # The weights of examples/silero.py: a package that requires PyTorch, which the example does not.
 $(VENV)/.silero: $(VENV)/.examples
 	$(VENV)/bin/pip install -q --no-deps silero-vad==6.2.3
+	touch $@
+
+# What examples/hidden_speeds.py trains with; the tests of recurrent policies run, too, where it is.
+$(VENV)/.sb3: $(VENV)/.torch
+	$(VENV)/bin/pip install -q sb3-contrib==2.9.2
 	touch $@
 
 # .test, .demo, .examples, .bench or .docs: the package with that extra. The time of the stamp is the build's beginning:

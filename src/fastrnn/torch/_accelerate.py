@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Whole models: their recurrent modules made ours, and back."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
+from . import _policies as policies
 from ._binding import refusal_of, weights_of
 from ._modules import PARENTS
 
@@ -47,7 +48,8 @@ def accelerate(model: nn.Module) -> Table:
     """Make the recurrent modules of a model fastrnn's, in place, for inference and training.
 
     Each torch.nn.LSTM, GRU and RNN becomes the class of the same name of `fastrnn.torch`. The objects, their
-    parameters, hooks and optimizers stay as they are.
+    parameters, hooks and optimizers stay as they are. A recurrent policy of sb3-contrib, as of RecurrentPPO, then calls
+    its LSTMs once for all steps, where it called them for each step of sequences with starts of episodes.
 
     Parameters
     ----------
@@ -57,7 +59,7 @@ def accelerate(model: nn.Module) -> Table:
     Returns
     -------
     tuple
-        A row (name, kind, swapped, reason) for each recurrent module. Printed it is a table.
+        A row (name, kind, swapped, reason) for each recurrent module and policy. Printed it is a table.
 
     Raises
     ------
@@ -73,7 +75,8 @@ def accelerate(model: nn.Module) -> Table:
     a       GRU    swapped
     b       LSTM   left: proj_size
     """
-    return Table(accelerated(name, module) for name, module in recurrent_modules(model))
+    rows = [accelerated(name, module) for name, module in recurrent_modules(model)]
+    return Table([*rows, *policy_rows(model, policies.accelerated)])
 
 
 def restore(model: nn.Module) -> Table:
@@ -103,7 +106,8 @@ def restore(model: nn.Module) -> Table:
     >>> type(model[0]) is torch.nn.GRU
     True
     """
-    return Table(restored(name, module) for name, module in recurrent_modules(model))
+    rows = [restored(name, module) for name, module in recurrent_modules(model)]
+    return Table([*rows, *policy_rows(model, policies.restored)])
 
 
 def recurrent_modules(model: nn.Module) -> Iterable[tuple[str, nn.Module]]:
@@ -114,6 +118,14 @@ def recurrent_modules(model: nn.Module) -> Iterable[tuple[str, nn.Module]]:
         scripted: Any = getattr(module, "original_name", None) if isinstance(module, torch.jit.ScriptModule) else None
         if isinstance(module, (nn.RNNBase, *CELLS)) or scripted in {"LSTM", "GRU", "RNN"}:
             yield name, module
+
+
+def policy_rows(model: nn.Module, change: Callable[[nn.Module], str]) -> Iterable[Row]:
+    """The rows of recurrent policies, after a change that says why it was not made."""
+    for name, module in model.named_modules():
+        if policies.is_policy(module):
+            reason = change(module)
+            yield Row(name, type(module).__name__, not reason, reason)
 
 
 def accelerated(name: str, module: nn.Module) -> Row:
