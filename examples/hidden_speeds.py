@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Reinforcement learning with a memory: balance a pole without seeing how fast anything moves.
 
-Of the cart and its pole (CartPole of gymnasium) the policy sees where they are. Their speeds, without which nothing can be
-balanced, are what an LSTM has to remember from earlier steps. It is trained by RecurrentPPO of sb3-contrib, which
+Of the cart and its pole (CartPole of gymnasium) the policy sees where they are. Their speeds, without which nothing can
+be balanced, are what an LSTM has to remember from earlier steps. It is trained by RecurrentPPO of sb3-contrib, which
 computes with PyTorch. In an update the LSTM reads sequences in which episodes begin, and sets its state to zero there:
 sb3-contrib calls it for each step then. `fastrnn.torch.accelerate(model.policy)` makes that one call, with `resets`.
 

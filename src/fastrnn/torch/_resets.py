@@ -80,7 +80,7 @@ def cut(resets: Tensor) -> Parts:
     return Parts(times, source.expand(runs.shape)[runs], runs.sum(1).cpu(), source, start, stop)
 
 
-def by_packing(module: Any, input: Tensor, hx: Any, resets: Tensor) -> tuple[Tensor, Any]:
+def by_packing(module: Any, input: Any, hx: Any, resets: Tensor) -> tuple[Tensor, Any]:
     """As PyTorch's module, with resets: y and the final state."""
     if only_first(module, resets) or hx is not None and not has_rows_of(module, hx, resets):
         return module._plain.forward(module, input, without_rows(module, hx, resets))

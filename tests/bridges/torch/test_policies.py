@@ -115,7 +115,8 @@ def test_a_pass_over_sequences_is_one_call(make, torch, monkeypatch):
         lstm.register_forward_hook(lambda *_: calls.append(1))
     data = next(model.rollout_buffer.get(32))
     assert len(data.episode_starts) > 8 and data.episode_starts.any()
-    model.policy.evaluate_actions(data.observations, data.actions.long().flatten(), data.lstm_states, data.episode_starts)
+    actions = data.actions.long().flatten()
+    model.policy.evaluate_actions(data.observations, actions, data.lstm_states, data.episode_starts)
     assert len(calls) == 2
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The history of a training."""
 
+import sys
+
 import pytest
 
 from fastrnn.training._state.history import History
@@ -53,3 +55,15 @@ def test_a_table_of_columns_that_a_user_changed():
     assert str(history).splitlines() == [
         "loss  note", " 0.5 first", "0.25      ", "best epoch: 1, ended early, with its batches",
     ]  # fmt: skip
+
+
+def test_as_a_table_of_pandas(monkeypatch):
+    pandas = pytest.importorskip("pandas")
+    table = History(epoch=[1, 2], loss=[0.5, 0.25]).to_dataframe()
+    pandas.testing.assert_frame_equal(
+        table, pandas.DataFrame({"loss": [0.5, 0.25]}, index=pandas.Index([1, 2], name="epoch"))
+    )
+    assert History().to_dataframe().empty
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r'pip install "fastrnn\[inspect\]"'):
+        History().to_dataframe()

@@ -14,6 +14,7 @@ from ...nn._layer import leaves, rebuilt
 from ...nn._recurrent.recurrent import RecurrentBase
 from ...nn._stateful import StatefulLayer
 from ...nn._tape import open_tape
+from ...training._data.frames import input_of
 from .recurrences import Recurrence
 
 ARGUMENTS = """
@@ -21,7 +22,7 @@ model : Layer
     With an RNN, LSTM or GRU in it, for attribution also an EchoState. Dropout is off and zoneout takes its mean;
     parameters and gradients do not change.
 x : array_like, shape (T, N, I), with `batch_first` (N, T, I), or unbatched (T, I)
-    As the model takes it.
+    As the model takes it; a sequence may be a DataFrame with a column for each feature.
 lengths : array_like of int, shape (N,), optional
     How many steps of each row count; by default all of them.
 state : array_like or tuple, optional
@@ -46,7 +47,7 @@ def run_recurrences(model: Layer, x: Any, lengths: ArrayLike | None = None, stat
 def run_with_probes(model: Layer, x: Any, lengths: ArrayLike | None, state: Any) -> tuple[Any, Array, Tape]:
     """A copy of a model `with_probes`, its output and its tape."""
     check_model(model)
-    copy = with_probes(model)
+    copy, x = with_probes(model), input_of(model, x)
     check_x(model, x, lengths)
     y, _, tape = copy.forward(x, state, lengths)
     return copy, y, tape

@@ -12,6 +12,7 @@ from ..._engine.ragged import as_lengths
 from ...nn import Dropout, Embedding, Layer, Sequential
 from ...nn._frozen import frozen
 from ...nn._layer import leaves
+from ...training._data.frames import input_of
 from .probes import check_model, check_x
 
 BLOCK_BYTES = 1 << 26  # of what a pass over one block of rows keeps
@@ -32,6 +33,7 @@ class AttributionTarget:
     def __init__(self, model: Layer, x: Any, lengths: ArrayLike | None, state: Any) -> None:
         check_model(model)
         self.model: Any = model.inference_copy()
+        x = input_of(model, x)
         check_x(model, x, lengths)
         y, _ = self.model(x, state, lengths)  # reports bad arguments with the shapes of the caller
         self.embedding, self.model = split_embedding(self.model)

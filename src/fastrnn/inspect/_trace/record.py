@@ -12,6 +12,7 @@ from ...nn import AttentionDecoder, EchoState, Layer, Seq2Seq, Tape
 from ...nn._layer import leaves
 from ...nn._recurrent.recurrent import RecurrentBase
 from ...nn._recurrent.step_values import step_values, tape_lengths
+from ...training._data.frames import input_of
 from .trace import ATTENTION_AXES, STATE_AXES, Trace
 
 SEVERAL_INPUTS: dict[type, str] = {Seq2Seq: "source, target", AttentionDecoder: "x, memory"}
@@ -102,7 +103,7 @@ def as_arguments(model: Layer, x: Any, lengths: ArrayLike | None) -> tuple[tuple
     names = SEVERAL_INPUTS.get(type(model))
     if names and not isinstance(x, tuple):
         raise TypeError(f"x: expected a tuple ({names}) or a dict for {type(model).__name__}, got {type(x).__name__}")
-    return (x if isinstance(x, tuple) else (x,)), named
+    return (x if isinstance(x, tuple) else (input_of(model, x),)), named
 
 
 def join_names(*names: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from ..._engine.arguments import Array
 from .batch import Batch
 from .column import Column
+from .frames import without_frames
 from .reading import Reading
 from .rows import ArrayRows, Collate, SequenceRows
 
@@ -70,6 +71,8 @@ Rows: TypeAlias = ArrayRows | SequenceRows | InputRows
 
 def rows_of(x: Any, y: Any, lengths: Any, reading: Reading, collate_fn: Collate | None = None) -> Rows:
     """The rows of a data set, of arrays, of lists or of a dict of both; without targets if y is None."""
+    if collate_fn is None:
+        x, y = without_frames(x, y, reading.columns, reading.tokens or reading.features is None)
     if isinstance(x, dict) and collate_fn is None:
         if lengths is not None:
             raise ValueError("lengths: expected none for a dict of inputs, which has those that the model takes")

@@ -10,6 +10,7 @@ import numpy as np
 from ..._engine.arguments import Array
 from ..._engine.layout import features_hint
 from ...nn._layer import Layer
+from .frames import columns_of
 
 # One target for each step of x; one for each row; or sequences of another length, such as a RepeatVector gives.
 Targets: TypeAlias = Literal["steps", "rows", "sequences"]
@@ -47,6 +48,8 @@ class Reading(NamedTuple):
         Those that it requires besides a state and lengths.
     model : str
         The name of its class.
+    columns : tuple or None
+        Those of the DataFrames that it was fitted on.
     """
 
     batch_first: bool = False
@@ -59,6 +62,7 @@ class Reading(NamedTuple):
     arguments: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     model: str = ""
+    columns: tuple[Any, ...] | None = None
 
     def check_one_input(self, x: Any) -> None:
         """Raise TypeError if the model takes several inputs."""
@@ -114,13 +118,14 @@ def inputs_of(model: Any) -> tuple[str, ...]:
 
 def reading_of(model: Any, targets_have_lengths: bool) -> Reading:
     """How a model reads data; its targets are labels of rows if the loss takes labels with lengths of their own."""
-    names, inputs, kind = tuple(arguments_of(model.forward)), inputs_of(model), type(model).__name__
+    common: dict[str, Any] = {
+        "arguments": tuple(arguments_of(model.forward)), "inputs": inputs_of(model), "model": type(model).__name__,
+        "columns": columns_of(model),
+    }  # fmt: skip
     if not isinstance(model, Layer):
         batch_first = bool(getattr(model, "batch_first", False))
         targets: Targets | None = "rows" if targets_have_lengths else None
-        return Reading(
-            batch_first, targets=targets, targets_batch_first=batch_first, arguments=names, inputs=inputs, model=kind
-        )
+        return Reading(batch_first, targets=targets, targets_batch_first=batch_first, **common)
     tokens = model.reads_tokens
     axes = model.axes_in
     after = model.axes_after(axes or "NT")  # if it treats all positions alike, rows may come first
@@ -138,7 +143,5 @@ def reading_of(model: Any, targets_have_lengths: bool) -> Reading:
         dtype=None if tokens else getattr(model, "dtype", None),
         targets=targets,
         targets_batch_first=(after or axes) != "TN",
-        arguments=names,
-        inputs=inputs,
-        model=kind,
+        **common,
     )

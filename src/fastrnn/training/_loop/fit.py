@@ -10,6 +10,7 @@ from ..._engine.arguments import SeedLike, as_flag, as_nonnegative, as_size
 from ...distributed import Communicator
 from ...io._container import PathType
 from ...optim import Adam, Optimizer, Schedule
+from .._data.frames import fitted_on
 from .._data.source import EpochReader, as_source
 from .._hooks.best import BestEpoch
 from .._hooks.callbacks import Callback, Callbacks
@@ -69,14 +70,14 @@ def fit(
         receives only the positions within them, y (M, ...) and target (M, ...).
     x, y : array_like, or lists of sequences
         Arrays of all rows, laid out as the model takes a batch, or lists of sequences of any lengths; numbers are
-        converted to the model's dtype. y has a target for each step if the output of the model has time, and one for
-        each row, (N, ...), if it has none (or if the loss takes labels with lengths of their own, as `ctc_loss`). A
-        single sequence (T, I), or (T,) of tokens, is a batch of one. A model of several inputs, such as `Seq2Seq`,
-        takes a dict of them by the names of its arguments: arrays as above, or lists of sequences, which are padded,
-        with their ``..._lengths`` if the model takes those. Or, as `x` alone, `Batches`, or an iterable of batches, (x,
-        y) or (x, y, lengths), where x may be a tuple or a dict of arguments of ``model.forward``; or a function that
-        returns such an iterable, called for every epoch. A generator gives its batches once: if it ends before the
-        epochs are over, the training ends too, with a warning.
+        converted to the model's dtype. A sequence may be a DataFrame with a column for each feature. y has a target for
+        each step if the output of the model has time, and one for each row, (N, ...), if it has none (or if the loss
+        takes labels with lengths of their own, as `ctc_loss`). A single sequence (T, I), or (T,) of tokens, is a batch
+        of one. A model of several inputs, such as `Seq2Seq`, takes a dict of them by the names of its arguments: arrays
+        as above, or lists of sequences, which are padded, with their ``..._lengths`` if the model takes those. Or, as
+        `x` alone, `Batches`, or an iterable of batches, (x, y) or (x, y, lengths), where x may be a tuple or a dict of
+        arguments of ``model.forward``; or a function that returns such an iterable, called for every epoch. A generator
+        gives its batches once: if it ends before the epochs are over, the training ends too, with a warning.
     lengths : array_like of int, shape (N,), optional
         How many steps of each row of an array x count. A list of sequences has lengths of its own.
     optimizer : Optimizer, optional
@@ -112,9 +113,8 @@ def fit(
         Leave the model with the parameters of the best epoch, not of the last one. Without validation, the parameters
         are always those of the last epoch.
     monitor : str, optional
-        The column of the history by which epochs are compared, for `patience`, `restore_best` and
-        `ReduceLROnPlateau`: a loss, a metric, or what layers report. By default ``"val_loss"``, or without validation
-        ``"loss"``.
+        The column of the history by which epochs are compared, for `patience`, `restore_best` and `ReduceLROnPlateau`:
+        a loss, a metric, or what layers report. By default ``"val_loss"``, or without validation ``"loss"``.
     mode : {"min", "max"}, default "min"
         Whether a smaller or a larger value is better. That of `ReduceLROnPlateau` has to be the same.
     min_delta : float, default 0.0
@@ -206,7 +206,7 @@ def fit(
     """
     stepper = stepper_of(shards, communicator)
     with stepper.together():
-        objective, epochs = Objective(model, loss), as_size("epochs", epochs)
+        objective, epochs = Objective(fitted_on(model, x), loss), as_size("epochs", epochs)
         check_takes_weights(objective, sample_weight=sample_weight, class_weight=class_weight)
         source = as_source(
             x, y, objective.reading, lengths=lengths, sample_weight=sample_weight,

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine.arguments import Array, as_size
+from ..._engine.arguments import Array, as_choice, as_size
 from ..._engine.ragged import length_mask
 from .._data.batch import Batch
+from .._data.frames import like
 from .._data.inputs import Rows, rows_of
 from .._data.reading import Reading
 from .._data.rows import ArrayRows, SequenceRows
@@ -17,7 +18,9 @@ from .._data.source import is_list_of_batches
 from .objective import Runner
 
 
-def predict(model: Any, x: Any, lengths: ArrayLike | None = None, *, batch_size: int = 256) -> Any:
+def predict(
+    model: Any, x: Any, lengths: ArrayLike | None = None, *, batch_size: int = 256, output: str = "array"
+) -> Any:
     """The output of a model, batch by batch, so that only one batch is in the model at a time.
 
     Parameters
@@ -27,11 +30,15 @@ def predict(model: Any, x: Any, lengths: ArrayLike | None = None, *, batch_size:
     x : array_like, list of array_like, dict, or iterable of batches
         An array of all rows, laid out as the model takes a batch, or a single sequence; a list of sequences of any
         lengths; a dict of inputs by name; or an iterable of inputs of the model, such as a generator of arrays. Numbers
-        are converted to the model's dtype.
+        are converted to the model's dtype. A sequence may be a DataFrame: the columns are its features, those that the
+        model was fitted on.
     lengths : array_like of int, shape (N,), optional
         Of the rows of an array x.
     batch_size : int, default 256
         Rows that are run at a time. It changes no bit of the result.
+    output : {"array", "pandas"}, default "array"
+        With ``"pandas"`` the outputs for a DataFrame, or for a list of them, are such, with its index; (T,) are a
+        Series. Where a list has one output for each sequence, it is a table with a row for each.
 
     Returns
     -------
@@ -43,7 +50,7 @@ def predict(model: Any, x: Any, lengths: ArrayLike | None = None, *, batch_size:
     Raises
     ------
     TypeError, ValueError
-        An argument does not fit the model.
+        An argument does not fit the model, or the outputs do not fit the index of x.
 
     Examples
     --------
@@ -56,6 +63,8 @@ def predict(model: Any, x: Any, lengths: ArrayLike | None = None, *, batch_size:
     [5, 2, 4]
     """
     runner, batch_size = Runner(model), as_size("batch_size", batch_size)
+    if as_choice("output", output, ("array", "pandas")) == "pandas":
+        return like(predict(model, x, lengths, batch_size=batch_size), x)
     is_data = isinstance(x, list | tuple | dict) or hasattr(x, "__array__") or hasattr(x, "__dlpack__")
     if not is_data or is_list_of_batches(x):
         if lengths is not None or not hasattr(x, "__iter__"):

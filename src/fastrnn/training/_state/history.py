@@ -2,13 +2,16 @@
 """The history of a training: a row for each epoch."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas
 
 SHOWN = 12  # epochs in a table; of more, the first and the last ones, and the best
 
 
 class History(dict[str, list[float]]):
-    """One list for each column, with one entry for each epoch; ``pandas.DataFrame(history)`` reads it.
+    """One list for each column, with one entry for each epoch; `to_dataframe` makes a table of pandas.
 
     Printed, it is a table: a line for each epoch, of many epochs the first and the last ones, and the best.
 
@@ -53,6 +56,26 @@ class History(dict[str, list[float]]):
     def epochs(self) -> int:
         """The number of epochs."""
         return len(self.get("epoch", ()))
+
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """The history as a table: a row for each epoch, whose number is its index, and a column for each list.
+
+        Returns
+        -------
+        pandas.DataFrame
+
+        Raises
+        ------
+        ImportError
+            pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise ImportError('to_dataframe needs pandas: pip install "fastrnn[inspect]"') from None
+
+        table = pandas.DataFrame(dict(self))
+        return table.set_index("epoch") if "epoch" in self else table
 
     def __repr__(self) -> str:
         count = max(map(len, self.values()), default=0)
