@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.utils.rnn import PackedSequence
 
+from . import _compiled as compiled
 from ._autograd import Plan, train
 from ._binding import PLAIN, bound, weights_of
 from ._calls import ALL, Steps, fits, infer, infer_small
@@ -21,6 +22,7 @@ from ._resets import by_packing, check_resets, only_first, without_rows
 # alone; inside a transform of torch.func a tensor is one of a batch, or has tangents.
 _modes: Callable[[], int] = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 0)
 _transforms: Callable[[], Any] = getattr(getattr(torch._C, "_functorch", None), "maybe_current_level", lambda: None)
+is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: False)
 HALF = {"weights of torch.float16", "weights of torch.bfloat16"}
 _hidden: list[Callable[..., Any]] = []
 _warned: set[str] = set()
@@ -84,6 +86,11 @@ def _runner() -> Callable[..., Any]:
     return _hidden[0]
 
 
+def is_recorded() -> bool:
+    """Whether torch.compile records this call; an export, which has PyTorch's operations alone, does not count."""
+    return torch.compiler.is_dynamo_compiling() and not is_exporting()
+
+
 def forward(self: Any, input: Any, hx: Any = None, *, resets: Any = None) -> Any:
     """As of PyTorch's module of the same name: y and the final state.
 
@@ -111,9 +118,12 @@ def forward(self: Any, input: Any, hx: Any = None, *, resets: Any = None) -> Any
     """
     if resets is not None:
         check_resets(self, input, resets)
-        if only_first(self, resets):
+    if torch.compiler.is_compiling():
+        if is_recorded() and compiled.fits(self, input, hx):
+            return compiled.call(self, input, hx, resets)
+    else:
+        if resets is not None and only_first(self, resets):
             hx, resets = without_rows(self, hx, resets), None
-    if not torch.compiler.is_compiling():
         packed = input if isinstance(input, PackedSequence) else None
         steps = ALL if packed is None and resets is None else Steps(packed, resets)
         found = _runner()(self, input if packed is None else packed.data, hx, steps)
