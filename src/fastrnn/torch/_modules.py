@@ -91,7 +91,7 @@ def is_recorded() -> bool:
     return torch.compiler.is_dynamo_compiling() and not is_exporting()
 
 
-def forward(self: Any, input: Any, hx: Any = None, *, resets: Any = None) -> Any:
+def forward(self: Any, input: Any, hx: Any = None, resets: Any = None) -> Any:
     """As of PyTorch's module of the same name: y and the final state.
 
     Parameters

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """With `allow_rnn` torch.compile puts a module into its graph as one operator, which has fastrnn's bits."""
 
-import gc
-
 import pytest
 from support.torch_modules import no_fallback, pair
 
@@ -71,7 +69,9 @@ def test_frozen_weights_and_updates(kind, compile, torch, monkeypatch):
         expected.square().sum().backward()
         compiled(x).square().sum().backward()
         for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
-            assert (a.grad is None) == (b.grad is None) and (a.grad is None or torch.allclose(a.grad, b.grad, atol=1e-4))
+            assert (a.grad is None) == (b.grad is None) and (
+                a.grad is None or torch.allclose(a.grad, b.grad, atol=1e-4)
+            )
         assert asked[-1].dx is None and asked[-1].grads[0][1] is None
         for module in (theirs, ours):
             module.zero_grad()
@@ -106,48 +106,3 @@ def test_where_pytorch_has_to_run(compile, torch):
             return ours(x)[0]
 
     assert torch.allclose(compile(forward)(x).float(), ours(x)[0], atol=0.05)
-
-
-def arguments_of_operator(torch, module, keep, resets):
-    from fastrnn.torch._compiled import Spec
-
-    x = torch.randn(4, 2, 3, dtype=torch.float64, requires_grad=keep)
-    state = [part.requires_grad_(keep) for part in parts(begin(torch, module, 2))] if resets is not None else []
-    spec = Spec(module.mode, True, module.bidirectional, False, bool(state), keep)
-    masks = [torch.rand(4, 2, 10) < 0.5] if keep else []
-    return x, state, list(module.parameters()), masks, resets, str(spec), 2.0
-
-
-@pytest.mark.parametrize("way", ["with resets", "without", "inference"])
-def test_the_operator_passes_pytorch_s_own_checks(kind, way, torch):
-    """torch.library.opcheck: its schema, shapes that are known without running it, and gradients in a graph."""
-    import fastrnn.torch  # noqa: F401
-
-    module = kind(3, 5, 2, bidirectional=True, dtype=torch.float64).requires_grad_(way != "inference")
-    resets = torch.rand(4, 2) < 0.4 if way == "with resets" else None
-    arguments = arguments_of_operator(torch, module, way != "inference", resets)
-    found = torch.library.opcheck(torch.ops.fastrnn.recurrence.default, arguments)
-    assert set(found.values()) == {"SUCCESS"}
-
-
-def test_gradients_without_what_they_need_are_an_error(torch):
-    import fastrnn.torch  # noqa: F401
-
-    module = torch.nn.GRU(3, 5, dtype=torch.float64)
-    x, state, weights, masks, resets, spec, scale = arguments_of_operator(torch, module, False, None)
-    y = torch.ops.fastrnn.recurrence(x, state, weights, masks, resets, spec, scale)[0]
-    with pytest.raises(RuntimeError, match="expected keep in its spec"):
-        y.sum().backward()
-
-
-def test_what_stands_for_a_module_goes_with_its_weights(torch):
-    from fastrnn.torch import _compiled
-
-    gc.collect()
-    before = len(_compiled._owners)
-    module = torch.nn.GRU(3, 5, dtype=torch.float64).requires_grad_(False)
-    torch.ops.fastrnn.recurrence(*arguments_of_operator(torch, module, False, None))
-    assert len(_compiled._owners) == before + 1
-    del module
-    gc.collect()
-    assert len(_compiled._owners) == before

@@ -2,6 +2,7 @@
 """What records or compiles a model meets PyTorch's own operation in place of a module of fastrnn.torch."""
 
 import copy
+import io
 import warnings
 
 import pytest
@@ -67,3 +68,27 @@ def test_compiled_models(kind, torch):
     assert torch.equal(actual, expected) and torch.equal(again, expected)
     assert all(torch.equal(a, b) for a, b in zip(gradients, wanted, strict=True))
     torch._dynamo.reset()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_export_by_dynamo(kind, torch):
+    """Even where torch.compile would put an operator of fastrnn into the graph."""
+    if not hasattr(torch.compiler, "is_exporting"):
+        pytest.skip("this PyTorch does not say that it exports")
+    _, ours = pair(kind(3, 5))
+    x = torch.randn(4, 2, 3)
+    with torch._dynamo.config.patch(allow_rnn=True):
+        exported = torch.export.export(torch.nn.Sequential(ours), (x,), strict=True)
+    targets = [str(node.target) for node in exported.graph.nodes]
+    assert f"aten.{node_of(kind)}.input" in targets and not any("fastrnn" in target for target in targets)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_onnx(kind, torch):
+    """One node for each layer, of the type of the cell."""
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install onnx")
+    _, ours = pair(kind(3, 5, 2))
+    file = io.BytesIO()
+    torch.onnx.export(ours, (torch.randn(4, 2, 3),), file, dynamo=False)
+    nodes = [node.op_type for node in onnx.load_from_string(file.getvalue()).graph.node]
+    assert nodes.count(kind.__name__) == 2
