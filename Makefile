@@ -36,7 +36,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv torch mpi demo demo-distributed examples lib test test-slow test-bridges test-isa test-serial test-oldest \
+.PHONY: help venv torch sb3 mpi demo demo-distributed examples lib test test-slow test-bridges test-isa test-serial test-oldest \
         asan tsan portability fuzz soak attack bench bench-check bench-kernels docs gallery wheel wheels sdist dist-check \
         tag-check lint fmt clean
 
@@ -46,6 +46,8 @@ help: ## list the commands
 venv: $(VENV)/.test ## make .venv: the package, built and installed, with all that the tests need
 
 torch: venv $(VENV)/.torch ## add the PyTorch that the tests were checked against, with which they then compare
+
+sb3: venv $(VENV)/.sb3 ## add sb3-contrib, whose recurrent policies are then tested, and PyTorch
 
 mpi: venv ## add mpi4py and MPICH, with which trainings of several processes are then tested by MPI
 	$(VENV)/bin/pip install -q 'mpi4py>=4.1' mpich

@@ -8,7 +8,8 @@ import pytest
 
 
 @pytest.fixture
-def packages(example):
+def packages(example, tmp_path, monkeypatch):
+    monkeypatch.setenv("SB3_LOGDIR", str(tmp_path))  # a folder for each training, otherwise in that for temporary files
     missing = [package for name, package in example.PACKAGES.items() if importlib.util.find_spec(name) is None]
     if missing:
         pytest.skip(f"the example trains a policy of {', '.join(missing)}: pip install 'fastrnn[sb3]'")

@@ -11,7 +11,8 @@ REASON = "sb3-contrib is not installed: pip install 'fastrnn[sb3]'"
 
 
 @pytest.fixture
-def RecurrentPPO(torch):
+def RecurrentPPO(torch, tmp_path, monkeypatch):
+    monkeypatch.setenv("SB3_LOGDIR", str(tmp_path))
     return pytest.importorskip("sb3_contrib", reason=REASON).RecurrentPPO
 
 
