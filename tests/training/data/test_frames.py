@@ -135,6 +135,9 @@ def test_columns_are_those_of_the_training(frames):
     fr.fit(model, fr.cross_entropy, other, tags, epochs=1, progress=False)  # a training sets them anew
     assert columns_of(model) == ("a", "d", "c")
     fr.predict(model, frames[0].to_numpy())  # an array has no names
+    arrays = [frame.to_numpy() for frame in frames], [tag.to_numpy() for tag in tags]
+    fr.fit(model, fr.cross_entropy, *arrays, epochs=1, progress=False)
+    assert columns_of(model) is None
 
 
 def test_numbers_of_every_kind():
@@ -209,7 +212,7 @@ def test_mixed_lists_and_a_series_of_features(frames):
     with pytest.raises(TypeError, match=r"x\[1\]: expected a ndarray, as x\[0\], got DataFrame"):
         fr.predict(tagger(), [frames[1].to_numpy(), frames[0]])
     series = fr.Sequential(fr.GRU(1, 4, seed=0), fr.Linear(4, 2, seed=1))
-    with pytest.raises(ValueError, match=r"x: expected a DataFrame, .* got a Series; x.to_frame\(\)"):
+    with pytest.raises(ValueError, match=r"x: expected a DataFrame of its features, got a Series; x.to_frame\(\)"):
         fr.predict(series, frames[0]["a"])
     assert fr.predict(series, frames[0]["a"].to_frame()).shape == (5, 2)
 

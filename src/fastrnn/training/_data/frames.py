@@ -34,13 +34,14 @@ def first_frame(x: Any) -> Any:
 
 
 def fitted_on(model: Any, x: Any) -> Any:
-    """The model, whose input from now on has the columns of x, if x is a DataFrame or a list of them."""
+    """The model, whose input from now on has the columns of x; of no names, if x is no DataFrame or list of them."""
     frame = first_frame(x)
-    if frame is not None:
-        try:
+    try:
+        _fitted.pop(model, None)
+        if frame is not None:
             _fitted[model] = tuple(frame.columns)
-        except TypeError:  # a model that cannot be a key: nothing is known of it later
-            pass
+    except TypeError:  # a model that cannot be a key: nothing is known of it later
+        pass
     return model
 
 
@@ -131,6 +132,8 @@ def column_of(name: str, series: Any, gaps: bool) -> Array:
 def check_features(name: str, x: Any, columns: tuple[Any, ...] | None, is_series: bool) -> None:
     """Raise ValueError for a Series in place of a DataFrame, or for columns that are not those of the training."""
     values: Sequence[Any] = x if isinstance(x, list | tuple) else (x,)
+    if not len(values) or not is_pandas(values[0]):
+        return
     labels = [f"{name}[{n}]" for n in range(len(values))] if isinstance(x, list | tuple) else [name]
     for label, value in zip(labels, values, strict=True):
         if is_pandas(value) and value.ndim == 1 and not is_series:
@@ -154,7 +157,7 @@ def check_same_steps(x: Any, y: Any) -> None:
     """Raise ValueError if x and y, both of pandas, have the same number of steps but another index."""
     if is_pandas(x) and is_pandas(y):
         check_index("x", x, "y", y)
-    elif isinstance(x, list | tuple) and isinstance(y, list | tuple):
+    elif isinstance(x, list | tuple) and isinstance(y, list | tuple) and len(x) and is_pandas(x[0]):
         for n, (sequence, target) in enumerate(zip(x, y, strict=False)):
             if is_pandas(sequence) and is_pandas(target):
                 check_index(f"x[{n}]", sequence, f"y[{n}]", target)
