@@ -70,16 +70,16 @@ def make(units, seed):
 
 
 def train(model, steps):
-    """The returns of all episodes, which are the steps that the pole stayed up, and the seconds of the training."""
+    """The returns of all episodes, which are the steps that the pole stayed up, and the seconds of the processor."""
     returns = []
 
     def note(values, _):
         returns.extend(info["episode"]["r"] for info in values["infos"] if "episode" in info)
         return True
 
-    start = time.perf_counter()
+    start = time.process_time()
     model.learn(steps, callback=note)
-    return returns, time.perf_counter() - start
+    return returns, time.process_time() - start
 
 
 def main():
