@@ -4,6 +4,8 @@
 from pathlib import Path
 from typing import Any
 
+import matplotlib
+
 from .classes import draw_peers, draw_roof
 from .scaling import draw_scaling
 
@@ -13,7 +15,10 @@ NAMES = [f"{name}.{kind}" for name in PLOTS for kind in ("png", "svg")]  # of th
 
 def write(document: dict[str, Any], folder: Path) -> list[str]:
     """Write the plots that the document has data for, and return their names."""
-    names = []
+    matplotlib.rcParams["svg.hashsalt"] = "fastrnn"  # the same results give the same file
+    names: list[str] = []
+    if not document["results"]:
+        return names  # whole steps alone
     for name, draw in PLOTS.items():
         figure = draw(document)
         if figure is not None:
