@@ -68,5 +68,10 @@ def test_results_go_into_the_folder_of_this_kind_of_cpu(tmp_path):
     arguments = "--only", "steps-fit", "--quick", "--threads", "1", "--peers", "torch"
     process = run_command(*arguments, "--out", str(tmp_path / "{cpu}"), code=f"{MAIN}; {SHORT}; sys.exit(main())")
     assert process.returncode == 0, process.stderr
-    assert {path.name for path in (tmp_path / cpus.kind()).iterdir()} == {"RESULTS.json", "RESULTS.md"}
+    assert {path.name for path in (tmp_path / cpus.kind()).iterdir()} == {
+        "RESULTS.json",
+        "RESULTS.md",
+        "steps.png",
+        "steps.svg",
+    }
     assert "| whole step, fit |" in (tmp_path / cpus.kind() / "RESULTS.md").read_text()

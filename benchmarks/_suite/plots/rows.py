@@ -43,7 +43,7 @@ class Rows:
     """
 
     def __init__(self, document: dict[str, Any]) -> None:
-        self.threads: int = max(row["threads"] for row in document["results"])
+        self.threads: int = max((row["threads"] for row in document["results"]), default=1)
         self.machine: dict[str, Any] = document["machine"]
         self.cases: dict[tuple[str, str, str], tuple[float, dict[bool, dict[str, Any]]]] = {}
         self.shapes: list[tuple[str, list[float]]] = []
