@@ -8,6 +8,7 @@ import pytest
 
 from fastrnn.benchmarks._suite import peers, run, steps, worker
 from fastrnn.benchmarks._suite.run import Settings
+from fastrnn.benchmarks._suite.steps import models
 from fastrnn.benchmarks._suite.steps.cases import QUICK, STEPS, Step, make_steps
 
 SMALL = [
@@ -58,7 +59,13 @@ def test_reservoirpy_computes_the_same(step):
 def test_jobs_of_reservoirs_run(step):
     call, outputs, parts = steps.prepare("fastrnn", step)
     call()
-    assert np.isfinite(outputs()["y"]).all() and parts().keys() == {"rest", "whole"}
+    y = outputs()["y"]
+    assert np.isfinite(y).all() and y.any() and parts().keys() == {"rest", "whole"}
+
+
+def test_a_spectral_radius_is_checked():
+    """To one per cent."""
+    assert [float(models.has_radius(np.diag([radius, 0.1]))[0]) for radius in (0.9, -0.906, 0.92, 0.1)] == [1, 1, 0, 0]
 
 
 @pytest.mark.parametrize("step", SMALL, ids=NAMES)
