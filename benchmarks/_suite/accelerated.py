@@ -131,13 +131,19 @@ def measure_all(models: Iterable[Model] = MODELS, seconds: float = SECONDS) -> l
 
 
 def measure_apart(limit: float = 600) -> list[Row]:
-    """`measure_all` in a process of its own, which PyTorch does not leave; [] if PyTorch is not installed."""
+    """`measure_all` in a process of its own; [] if PyTorch is not installed, an ``error`` if the process fails."""
     if peers.missing_packages("torch"):
         return []
     command = [sys.executable, "-m", __spec__.name]
     env = os.environ | peers.environment("torch", 1)
-    process = subprocess.run(command, capture_output=True, text=True, timeout=limit, env=env, check=True)
-    return json.loads(process.stdout)
+    try:
+        process = subprocess.run(command, capture_output=True, text=True, timeout=limit, env=env)
+    except subprocess.TimeoutExpired:
+        return [{"name": "all", "error": f"no answer within {limit:g} s"}]
+    if process.returncode == 0:
+        return json.loads(process.stdout)
+    lines = process.stderr.strip().splitlines()
+    return [{"name": "all", "error": lines[-1] if lines else f"the process ended with code {process.returncode}"}]
 
 
 def table(rows: Iterable[Row]) -> list[str]:
@@ -145,6 +151,9 @@ def table(rows: Iterable[Row]) -> list[str]:
     lines = []
     for row in rows:
         line = [row["name"]]
+        if "error" in row:
+            lines.append([*line, row["error"], *["–"] * 5])
+            continue
         for theirs, ours in (row["seconds"][:2], row["seconds"][2:]):
             line += [format_duration(theirs), format_duration(ours), format_ratio(theirs / ours)]
         lines.append(line)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """``python -m fastrnn.benchmarks --torch`` measures modules of PyTorch before and after they run on fastrnn."""
 
+import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -55,11 +56,26 @@ def test_a_process_of_its_own_measures_for_the_report(monkeypatch):
 
     def run(command, **options):
         started.update(options, command=command)
-        return SimpleNamespace(stdout='[{"name": "x", "seconds": [1, 2, 3, 4]}]')
+        return SimpleNamespace(returncode=0, stdout='[{"name": "x", "seconds": [1, 2, 3, 4]}]')
 
     monkeypatch.setattr(accelerated.subprocess, "run", run)
     assert accelerated.measure_apart() == [{"name": "x", "seconds": [1, 2, 3, 4]}]
-    assert started["command"][1:] == ["-m", "fastrnn.benchmarks._suite.accelerated"] and started["check"]
+    assert started["command"][1:] == ["-m", "fastrnn.benchmarks._suite.accelerated"]
     assert started["env"]["OMP_NUM_THREADS"] == "1"
     monkeypatch.setattr(accelerated.peers, "missing_packages", lambda name: ["torch"])
     assert accelerated.measure_apart() == []
+
+
+def test_a_process_that_fails_is_reported(monkeypatch):
+    """An hour of other results is not lost by it."""
+    failed = SimpleNamespace(returncode=1, stderr="Traceback\nValueError: no\n")
+    monkeypatch.setattr(accelerated.subprocess, "run", lambda *command, **options: failed)
+    (row,) = accelerated.measure_apart()
+    assert row["error"] == "ValueError: no"
+    assert accelerated.table([row])[2] == "| all | ValueError: no | – | – | – | – | – |"
+
+    def hang(*command, **options):
+        raise subprocess.TimeoutExpired(command, 1)
+
+    monkeypatch.setattr(accelerated.subprocess, "run", hang)
+    assert accelerated.measure_apart(1) == [{"name": "all", "error": "no answer within 1 s"}]
