@@ -37,8 +37,8 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help venv torch sb3 mpi demo demo-distributed examples lib test test-slow test-bridges test-isa test-serial test-oldest \
-        asan tsan portability fuzz soak attack bench bench-check bench-kernels docs gallery wheel wheels sdist dist-check \
-        tag-check lint fmt clean
+        asan tsan portability fuzz soak attack bench bench-check bench-render bench-kernels docs gallery wheel wheels \
+        sdist dist-check tag-check lint fmt clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -118,11 +118,15 @@ portability: $(VENV)/.tools ## by other compilers and Pythons, on other machines
 	PYTHONPATH=tests $(VENV)/bin/python -m portability $(if $(APT),--apt) $(PARTS)
 
 # Other libraries are measured if they are installed: see benchmarks/README.md.
-bench: $(VENV)/.bench ## measure everything, into benchmarks/: about half an hour (ARGS=--quick: about three minutes)
-	$(VENV)/bin/python -m fastrnn.benchmarks --out benchmarks $(ARGS)
+# {cpu} stands for the kind of CPU of this machine.
+bench: $(VENV)/.bench ## measure everything, into benchmarks/results/: about an hour (ARGS=--quick: about three minutes)
+	$(VENV)/bin/python -m fastrnn.benchmarks --out 'benchmarks/results/{cpu}' $(ARGS)
 
-bench-check: $(VENV)/.bench ## compare with benchmarks/RESULTS.json: as fast, relative to NumPy and to the roof?
-	$(VENV)/bin/python -m fastrnn.benchmarks --check benchmarks/RESULTS.json $(ARGS)
+bench-check: $(VENV)/.bench ## compare with the results of this kind of CPU: as fast, relative to NumPy and to the roof?
+	$(VENV)/bin/python -m fastrnn.benchmarks --check 'benchmarks/results/{cpu}/RESULTS.json' $(ARGS)
+
+bench-render: $(VENV)/.bench ## write benchmarks/results/ anew, and what README.md and LIMITS.md show of it
+	$(VENV)/bin/python -m fastrnn.benchmarks --render benchmarks/results
 
 bench-kernels: $(VENV)/.bench ## time kernels and layers, with pytest-benchmark (ARGS="--benchmark-autosave")
 	$(VENV)/bin/pytest benchmarks -o python_files='bench_*.py' -o python_functions='bench_*' --timeout=0 $(ARGS)

@@ -2,6 +2,10 @@
 """PyTorch modules of published sizes, before and after `fastrnn.torch.accelerate`: ``--torch``."""
 
 import copy
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -9,6 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import fastrnn as fr
+
+from . import peers
+from .tables import format_duration, format_ratio, make_table
+
+Row = dict[str, Any]  # an element of "accelerated" in RESULTS.json
+
+SECONDS = 3.0  # for inference and for training of each model
+COLUMNS = ("PyTorch", "fastrnn", "ratio")
 
 
 class Model(NamedTuple):
@@ -111,13 +123,43 @@ def measure(model: Model, seconds: float) -> list[float]:
     return [*times[0], *times[1]]
 
 
-def table(models: Iterable[Model] = MODELS, seconds: float = 3.0) -> str:
-    """The measured times as text."""
+def measure_all(models: Iterable[Model] = MODELS, seconds: float = SECONDS) -> list[Row]:
+    """The name of each model and its times, in seconds, as `measure` returns them."""
     import fastrnn.torch  # noqa: F401 - whose error names the extra
 
-    lines = [("ms on one thread: PyTorch, fastrnn, ratio", "inference", "training")]
-    for model in models:
-        a, b, c, d = (1e3 * each for each in measure(model, seconds))
-        lines.append((model.name, *(f"{old:9.3f} {new:9.3f} {old / new:5.2f}" for old, new in ((a, b), (c, d)))))
-    width = max(len(line[0]) for line in lines)
-    return "\n".join(f"{name:{width}}  {first:>25}  {second:>25}" for name, first, second in lines)
+    return [{"name": model.name, "seconds": measure(model, seconds)} for model in models]
+
+
+def measure_apart(limit: float = 600) -> list[Row]:
+    """`measure_all` in a process of its own; [] if PyTorch is not installed, an ``error`` if the process fails."""
+    if peers.missing_packages("torch"):
+        return []
+    command = [sys.executable, "-m", __spec__.name]
+    env = os.environ | peers.environment("torch", 1)
+    try:
+        process = subprocess.run(command, capture_output=True, text=True, timeout=limit, env=env)
+    except subprocess.TimeoutExpired:
+        return [{"name": "all", "error": f"no answer within {limit:g} s"}]
+    if process.returncode == 0:
+        return json.loads(process.stdout)
+    lines = process.stderr.strip().splitlines()
+    return [{"name": "all", "error": lines[-1] if lines else f"the process ended with code {process.returncode}"}]
+
+
+def table(rows: Iterable[Row]) -> list[str]:
+    """The measured times as the lines of a table."""
+    lines = []
+    for row in rows:
+        line = [row["name"]]
+        if "error" in row:
+            lines.append([*line, row["error"], *["–"] * 5])
+            continue
+        for theirs, ours in (row["seconds"][:2], row["seconds"][2:]):
+            line += [format_duration(theirs), format_duration(ours), format_ratio(theirs / ours)]
+        lines.append(line)
+    head = ["module and batch", *(f"{who}, {mode}" for mode in ("inference", "training") for who in COLUMNS)]
+    return make_table(head, lines)
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure_all()))

@@ -5,14 +5,19 @@ from typing import Any
 
 
 def speed_aim(row: dict[str, Any]) -> float | None:
-    """The ratio (time of the best peer / time of fastrnn) that a case of RESULTS.json aims at; None if there is no aim.
+    """The ratio (time of the best peer / time of fastrnn) that a case or step aims at; None if there is no aim.
 
     Examples
     --------
     >>> speed_aim({"group": "tiny", "cell": "gru", "training": True})
     8
+    >>> speed_aim({"group": "steps-language"})
+    1.3
     """
-    group, cell, training = row["group"], row["cell"], row["training"]
+    group = row["group"]
+    if group.startswith("steps-"):
+        return 1 if group == "steps-reservoir" else 1.3
+    cell, training = row["cell"], row["training"]
     if group == "resident":
         return {"lstm": 1.5 if training else 1.3}.get(cell, 2)
     if group == "ragged":

@@ -5,7 +5,7 @@ Sizes as everywhere in the package: T time steps, N batch, I input, H hidden, L 
 """
 
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,8 @@ class Case:
     dtype: str = "float32"
     threads: int = 1
     ragged: bool = False
+
+    kind: ClassVar[str] = "layer"
 
     @property
     def name(self) -> str:

@@ -7,8 +7,10 @@ machine's roof.
 
 from typing import Any
 
-from .markdown import disturbed_cases, make_table
+from .markdown import disturbed_cases
 from .report import FORMAT, is_document
+from .roof import moved
+from .tables import make_table
 
 Document = dict[str, Any]
 
@@ -80,5 +82,7 @@ def compare(committed: Document, now: Document) -> tuple[int, str]:
     text = make_table(["case", "figure", "committed", "now"], lines)
     if disturbed := set(disturbed_cases(now["results"])) & {name for name, *_ in regressions}:
         text.append(f"Other processes used the machine during {len(disturbed)} of these cases: repeat the check later.")
+    if "roof_after" in now and (changes := moved(now["roof"], now["roof_after"])):
+        text.append(f"The roof of the machine moved meanwhile ({'; '.join(changes)}): repeat the check later.")
     head = f"{len(regressions)} of {compared} figures below {TOLERANCE} of the committed one:"
     return 1, "\n".join([head, "", *text])

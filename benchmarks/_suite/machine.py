@@ -11,6 +11,7 @@ from typing import Any
 import fastrnn as fr
 from fastrnn import _core
 
+from . import cpus
 from .roof import cache_sizes
 
 
@@ -52,6 +53,7 @@ def describe(threads: Sequence[int], arguments: Sequence[str]) -> dict[str, Any]
     """
     return {
         "cpu": cpu_name(),
+        "kind": cpus.kind(),
         "cores": usable_cores(),
         "threads": list(threads),
         "cache_bytes": cache_sizes(),

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """RESULTS.md, made from the document that RESULTS.json holds."""
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from . import accelerated, cpus
 from .aims import best_peer, speed_aim
 from .quiet import NOISE
+from .roof import moved
+from .steps.report import step_tables
+from .tables import format_duration, format_ratio, geometric_mean, make_table
 
 Row = dict[str, Any]  # an element of "results" in RESULTS.json
 
@@ -29,23 +32,6 @@ GROUP_TITLES = {
     "scaling-H": "Scaling with H = I",
     "scaling-threads": "Scaling with threads",
 }
-
-
-def format_duration(seconds: float) -> str:
-    """A duration in milliseconds or microseconds."""
-    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"
-
-
-def format_ratio(ratio: float) -> str:
-    """A ratio, in bold if the peer is faster."""
-    text = f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
-    return f"**{text}**" if ratio < 1 else text
-
-
-def make_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """The lines of a table: the first column is aligned left, the others right."""
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return ["| " + " | ".join(map(str, line)) + " |" for line in lines] + [""]
 
 
 def group_table(rows: Sequence[Row]) -> list[str]:
@@ -75,26 +61,28 @@ def group_table(rows: Sequence[Row]) -> list[str]:
     return make_table(head, lines) + ([*notes, ""] if notes else [])
 
 
-def geometric_mean(values: Sequence[float]) -> float:
-    """The geometric mean of positive numbers."""
-    return math.exp(sum(map(math.log, values)) / len(values))
+def class_name(row: Row) -> str:
+    """The class of shapes that a case is in, with its cell and mode; of a whole step, the model."""
+    if row["group"].startswith("steps-"):
+        return f"whole step, {row['group'].removeprefix('steps-')}"
+    return f"{row['group']}, {row['cell']}, {'training' if row['training'] else 'inference'}"
 
 
 def summary_table(rows: Sequence[Row]) -> list[str]:
     """Per class, cell and mode: the ratio to the best peer, the aim, and what the ratio would be at the roof."""
-    groups: dict[tuple[str, str, bool, float], list[tuple[float, float]]] = {}
+    groups: dict[tuple[str, float], list[tuple[float, float | None]]] = {}
     for row in rows:
         aim, best = speed_aim(row), best_peer(row)
         if aim is not None and best is not None:
-            ceiling = best[1] / row["peers"]["fastrnn"]["roof_fraction"]
-            groups.setdefault((row["group"], row["cell"], row["training"], aim), []).append((best[1], ceiling))
+            fraction = row["peers"]["fastrnn"].get("roof_fraction")
+            groups.setdefault((class_name(row), aim), []).append((best[1], best[1] / fraction if fraction else None))
     lines = []
-    for (group, cell, training, aim), pairs in groups.items():
-        ratios, ceilings = zip(*pairs, strict=True)
-        reached = sum(ratio >= aim for ratio in ratios)
-        mode = "training" if training else "inference"
-        line = [f"{group}, {cell}, {mode}", format_ratio(min(ratios)), format_ratio(geometric_mean(ratios))]
-        lines.append([*line, f"{aim:g}", f"{reached} of {len(ratios)}", f"{geometric_mean(ceilings):.3g}"])
+    for (name, aim), pairs in groups.items():
+        ratios = [ratio for ratio, _ in pairs]
+        ceilings = [ceiling for _, ceiling in pairs if ceiling is not None]
+        line = [name, format_ratio(min(ratios)), format_ratio(geometric_mean(ratios)), f"{aim:g}"]
+        line.append(f"{sum(ratio >= aim for ratio in ratios)} of {len(ratios)}")
+        lines.append([*line, f"{geometric_mean(ceilings):.3g}" if ceilings else "–"])
     return make_table(["class", "worst", "geometric mean", "aim", "reached", "at the roof"], lines)
 
 
@@ -138,6 +126,22 @@ def concurrent_table(rows: Sequence[Row]) -> list[str]:
 def disturbed_cases(rows: Sequence[Row]) -> list[str]:
     """Names of the cases during which other processes used the machine."""
     return [row["name"] for row in rows if (row["elsewhere_cores"] or 0) > NOISE]
+
+
+def roof_note(document: dict[str, Any]) -> list[str]:
+    """Whether the machine was as fast at the end of the run as at its start."""
+    if "roof_after" not in document:
+        return ["It was measured at the start of the run only.", ""]
+    changes = moved(document["roof"], document["roof_after"])
+    if not changes:
+        return ["Measured again at the end, no rate differs by more than 10 %.", ""]
+    lines = [f"* {name}: {ratio:.2f} times that of the start" for name, ratio in changes.items()]
+    return [
+        "**The roof moved during this run**: shares of it, and times, are less certain. At the end:",
+        "",
+        *lines,
+        "",
+    ]
 
 
 def roof_table(roof: dict[str, Any]) -> list[str]:
@@ -184,31 +188,31 @@ def header(machine: dict[str, Any]) -> list[str]:
         "",
         f"`{machine['command']}`, {machine['date']}, commit {machine['commit'] or 'unknown'}",
         "",
-        f"* {machine['cpu']}, {machine['cores']} cores, engine {machine['isa']}, load at the start {load}",
+        f"* {cpus.describe(machine)}, {machine['cores']} cores, engine {machine['isa']}, load at the start {load}",
         f"* {machine['system']}, Python {machine['python']}",
         "* " + ", ".join(f"{package} {version}" for package, version in versions.items()),
         "",
         "The columns of the peers are the peer's time divided by fastrnn's: above 1 fastrnn is faster, below 1 (bold)",
         "the peer is. Times can be compared only within one run.",
-        "[README.md](README.md) says what is measured, and how.",
+        "[README.md](../../README.md) says what is measured, and how.",
         "",
     ]
 
 
 def markdown(document: dict[str, Any]) -> str:
     """The text of RESULTS.md."""
-    rows = document["results"]
+    rows, whole = document["results"], document.get("steps", [])
     out = header(document["machine"])
-    if any(speed_aim(row) is not None for row in rows):
+    if any(speed_aim(row) is not None for row in (*rows, *whole)):
         out += ["## Against the best peer", ""]
         out += [
             "At the roof: the geometric mean if fastrnn took no more time than the roof of the machine allows. Where"
         ]
         out += ["that is below the aim, no kernel can reach the aim on this machine. What limits the others is in"]
-        out += ["[LIMITS.md](LIMITS.md).", "", *summary_table(rows)]
-    out += ["## Where a peer is ahead", "", *slower_cases(rows)]
-    out += ["## The roof of the machine", "", *roof_table(document["roof"])]
-    if names := disturbed_cases(rows):
+        out += ["[LIMITS.md](../../LIMITS.md).", "", *summary_table((*rows, *whole))]
+    out += ["## Where a peer is ahead", "", *slower_cases((*rows, *whole))]
+    out += ["## The roof of the machine", "", *roof_table(document["roof"]), *roof_note(document)]
+    if names := disturbed_cases((*rows, *whole)):
         out += ["## Measured while other processes used the machine", "", *(f"* {name}" for name in names), ""]
     for group in dict.fromkeys(row["group"] for row in rows):
         out += [f"## {GROUP_TITLES.get(group, group)}", ""]
@@ -222,6 +226,12 @@ def markdown(document: dict[str, Any]) -> str:
             "Steps per second of all streams, and how long a stream waits for its output if all have input at once:"
         ]
         out += ["the 99th percentile of a call in which each takes a step.", "", *lines]
+    if whole:
+        out += ["## Whole steps", "", *step_tables(whole)]
+    if document.get("accelerated"):
+        out += ["## PyTorch modules before and after `fastrnn.torch.accelerate`, on one thread", ""]
+        out += ["The shortest of many calls; training is a call and the gradients of all weights.", ""]
+        out += accelerated.table(document["accelerated"])
     if document["contracts"]:
         out += ["## Apart from throughput", ""]
         out += make_table(["contract", "case", "result"], contract_lines(document["contracts"]))

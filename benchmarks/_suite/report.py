@@ -15,27 +15,35 @@ from fastrnn.io._files import replace
 from .cases import Case
 from .markdown import markdown
 from .roof import Roof, bound
+from .steps.cases import Step
 
 FORMAT = 1  # of RESULTS.json
 
 
 def make_document(
-    results: Iterable[tuple[Case, dict[str, Any], float | None]],
+    results: Iterable[tuple[Case | Step, dict[str, Any], float | None]],
     roof: Roof,
     machine: dict[str, Any],
     contracts: dict[str, Any],
+    **others: Any,
 ) -> dict[str, Any]:
     """Collect everything that was measured, as plain values.
 
     Parameters
     ----------
-    results : iterable of (Case, dict, float or None)
+    results : iterable of (Case or Step, dict, float or None)
         As returned by `run.measure_all`.
     roof, machine, contracts : dict
         As returned by `roof.measure`, `machine.describe` and `contracts.measure`.
+    **others
+        ``roof_after``: the roof at the end of the run. ``accelerated``: as returned by `accelerated.measure_apart`.
     """
-    rows = []
+    rows, whole = [], []
     for case, figures, cores in results:
+        if isinstance(case, Step):
+            row = asdict(case) | {"name": case.name, "group": case.group, "shape": case.shape}
+            whole.append(row | {"elsewhere_cores": cores, "peers": figures})
+            continue
         least = bound(case, roof)
         ours = figures.get("fastrnn", {})
         if "median_seconds" in ours:
@@ -43,7 +51,8 @@ def make_document(
         row = asdict(case) | {"name": case.name, "shape": case.shape, "flop": case.flop}
         row |= {"rows": int(case.running.sum()), "bound_seconds": least, "elsewhere_cores": cores}
         rows.append(row | {"peers": figures})
-    return {"format": FORMAT, "machine": machine, "roof": roof, "results": rows, "contracts": contracts}
+    document = {"format": FORMAT, "machine": machine, "roof": roof, "results": rows, "contracts": contracts}
+    return document | {"steps": whole} | others
 
 
 def check_folder(folder: Path, names: Iterable[str], overwrite: bool) -> None:

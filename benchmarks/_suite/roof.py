@@ -23,6 +23,8 @@ REPEATS = 5  # measurements of a rate, of which the median is taken
 SECONDS = 0.02  # approximate duration of one measurement
 DEFAULT_CACHES = {"L1": 32 << 10, "L2": 1 << 20, "L3": 16 << 20}  # bytes, used if the system does not report them
 DTYPES = ("float32", "float64")
+STEADY = 0.1  # a rate that differs by more between the start and the end of a run has moved
+NAMES = {"fma_gflops": "multiply-adds,", "read_gbs": "reading"}
 
 
 def cache_sizes(folder: str | Path = "/sys/devices/system/cpu/cpu0/cache") -> dict[str, int]:
@@ -82,6 +84,16 @@ def measure(threads: Sequence[int]) -> Roof:
         "barrier_seconds": {str(n): 1 / rate("barrier", 0, 4096, n) for n in counts if n > 1},
         "cache_bytes": cache_sizes(),
     }
+
+
+def moved(before: Roof, after: Roof) -> dict[str, float]:
+    """The rates that are not what they were at the start of a run, by name; and how many times that they are now."""
+    pairs = {}
+    for what in "fma_gflops", "read_gbs":
+        for level, rates in before[what].items():
+            for n, rate in rates.items():
+                pairs[f"{NAMES[what]} {level}, {n} thread{'s' if n != '1' else ''}"] = after[what][level][n] / rate
+    return {name: ratio for name, ratio in pairs.items() if abs(ratio - 1) > STEADY}
 
 
 def bandwidth(roof: Roof, nbytes: float, threads: int) -> float:

@@ -14,12 +14,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from . import quiet
+from . import quiet, steps
 from .blocks import percentile
 from .cases import Case
 from .processes import WorkerFailed, WorkerProcess
+from .steps.cases import Step
 from .table import ONLY_PEERS
 
+Measurable = Case | Step
 Workers = dict[str, WorkerProcess]
 Samples = dict[int, list[float]]  # seconds of the calls in each round
 Figures = dict[str, Any]
@@ -70,12 +72,19 @@ def ask(worker: WorkerProcess, **request: Any) -> Figures:
         return {"error": str(error)}
 
 
-def prepare_all(case: Case, workers: Workers) -> dict[str, Figures]:
+def takes_part(name: str, case: Measurable) -> bool:
+    """Whether a peer is to be asked to run a case."""
+    if isinstance(case, Step):
+        return name in steps.PEERS.get(case.group, steps.MOST)
+    return name in ONLY_PEERS.get(case.group, {name}) and name not in steps.ONLY_STEPS
+
+
+def prepare_all(case: Measurable, workers: Workers) -> dict[str, Figures]:
     """Set up a case in all workers, fastrnn first, and return their answers."""
-    allowed, answers = ONLY_PEERS.get(case.group, workers.keys()), {}
+    answers: dict[str, Figures] = {}
     for name in ("fastrnn", *(name for name in workers if name != "fastrnn")):
-        if name in allowed:
-            answers[name] = ask(workers[name], do="prepare", case=asdict(case))
+        if takes_part(name, case):
+            answers[name] = ask(workers[name], do="prepare", kind=case.kind, case=asdict(case))
             if "seconds" not in answers["fastrnn"]:
                 break  # there is nothing to compare the others with
     return answers
@@ -101,12 +110,12 @@ def time_rounds(answers: dict[str, Figures], workers: Workers, settings: Setting
     return samples
 
 
-def measure(case: Case, workers: Workers, settings: Settings) -> dict[str, Figures]:
+def measure(case: Measurable, workers: Workers, settings: Settings) -> dict[str, Figures]:
     """Measure one case.
 
     Parameters
     ----------
-    case : Case
+    case : Case or Step
     workers : dict of str to WorkerProcess
         By the name of the peer; "fastrnn" must be among them.
     settings : Settings
@@ -114,8 +123,8 @@ def measure(case: Case, workers: Workers, settings: Settings) -> dict[str, Figur
     Returns
     -------
     dict
-        By the name of the peer: the figures of `summarize` with ``gflops`` and, except for fastrnn, ``ratio``; or
-        ``skipped`` or ``error`` with the reason.
+        By the name of the peer: the figures of `summarize` with ``gflops``, or with the seconds of the ``parts`` of a
+        step, and, except for fastrnn, ``ratio``; or ``skipped`` or ``error`` with the reason.
     """
     figures = prepare_all(case, workers)
     if "seconds" not in figures["fastrnn"]:
@@ -124,14 +133,17 @@ def measure(case: Case, workers: Workers, settings: Settings) -> dict[str, Figur
     for name, rounds in samples.items():
         if "error" not in figures[name]:
             figures[name] = summarize(rounds)
-            figures[name]["gflops"] = case.flop / figures[name]["median_seconds"] * 1e-9
+            if isinstance(case, Case):
+                figures[name]["gflops"] = case.flop / figures[name]["median_seconds"] * 1e-9
+            else:
+                figures[name] |= ask(workers[name], do="parts")
             if name != "fastrnn" and "error" not in figures["fastrnn"]:
                 figures[name]["ratio"] = time_ratio(rounds, samples["fastrnn"])
             ask(workers[name], do="drop")
     return figures
 
 
-def measure_quietly(case: Case, workers: Workers, settings: Settings) -> Measured:
+def measure_quietly(case: Measurable, workers: Workers, settings: Settings) -> Measured:
     """`measure`, repeated if other processes used the machine meanwhile; and how many cores they used."""
     attempts: list[Measured] = []
     for _ in range(ATTEMPTS):
@@ -145,17 +157,17 @@ def measure_quietly(case: Case, workers: Workers, settings: Settings) -> Measure
 
 
 def measure_all(
-    cases: Sequence[Case],
+    cases: Sequence[Measurable],
     names: Sequence[str],
     settings: Settings,
     folder: Path,
-    progress: Callable[[Iterable[Case]], Iterable[Case]] = iter,
-) -> tuple[list[tuple[Case, dict[str, Figures], float | None]], dict[str, dict[str, str]]]:
+    progress: Callable[[Iterable[Measurable]], Iterable[Measurable]] = iter,
+) -> tuple[list[tuple[Measurable, dict[str, Figures], float | None]], dict[str, dict[str, str]]]:
     """Measure every case with every peer.
 
     Parameters
     ----------
-    cases : sequence of Case
+    cases : sequence of Case or Step
     names : sequence of str
         Peers other than fastrnn.
     settings : Settings
@@ -166,7 +178,7 @@ def measure_all(
 
     Returns
     -------
-    results : list of (Case, dict, float or None)
+    results : list of (Case or Step, dict, float or None)
         In the order of `cases`; see `measure_quietly`.
     versions : dict of str to dict
         The versions of each peer's packages.

@@ -26,6 +26,15 @@ H hidden size, L layers, D directions.
 {tables}
 """
 
+REPORTS = """Results of the benchmarks
+=========================
+
+What ``make bench`` measured, by the kind of CPU:
+
+.. toctree::
+   :maxdepth: 1
+"""
+
 
 def slug(title):
     return "".join(c if c.isalnum() else "-" for c in title.lower())
@@ -70,8 +79,11 @@ def copies():
     for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
         yield name, (ROOT / name).read_text()
     benchmarks = ROOT / "benchmarks"
-    for path in (*benchmarks.glob("*.md"), *benchmarks.glob("_suite/**/*.py")):
+    results = sorted(benchmarks.glob("results/*/RESULTS.md"))
+    for path in (*benchmarks.glob("*.md"), *results, *benchmarks.glob("_suite/**/*.py")):
         yield str(path.relative_to(ROOT)), path.read_text()
+    reports = "\n".join(f"   {path.parent.name} <{path.parent.name}/RESULTS>" for path in results)
+    yield "benchmarks/results/index.rst", f"{REPORTS}\n{reports}\n"
 
 
 def write():

@@ -6,6 +6,11 @@ import sys
 
 import pytest
 
+from fastrnn.benchmarks._suite import cpus
+
+MAIN = "import sys; from fastrnn.benchmarks._suite.cli import main, run"
+SHORT = "run.ATTEMPTS = 1; run.QUICK = run.Settings(rounds=1, block=0.001)"
+
 
 def run_command(*arguments, code="from fastrnn.benchmarks._suite.cli import main; main()"):
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60)
@@ -35,3 +40,38 @@ def test_the_command_line_is_checked(arguments, message):
     pytest.importorskip("matplotlib")
     process = run_command(*arguments)
     assert process.returncode != 0 and message in process.stderr
+
+
+def test_without_results_of_this_kind_of_cpu_nothing_is_checked(tmp_path):
+    """That is no failure, but it is said, with the kinds that there are."""
+    pytest.importorskip("matplotlib")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "RESULTS.json").write_text("{}")
+    process = run_command("--check", str(tmp_path / "{cpu}" / "RESULTS.json"), code=f"{MAIN}; sys.exit(main())")
+    assert process.returncode == 0 and process.stdout.startswith("NOTHING WAS COMPARED: no results of this kind of CPU")
+    kind = cpus.kind()
+    assert f"Expected {tmp_path / kind / 'RESULTS.json'}; there are results of other." in process.stdout
+
+
+def test_results_are_compared_with_those_of_this_kind_of_cpu(tmp_path):
+    """If there are any."""
+    pytest.importorskip("matplotlib")
+    (tmp_path / cpus.kind()).mkdir()
+    (tmp_path / cpus.kind() / "RESULTS.json").write_text("{}")
+    process = run_command("--check", str(tmp_path / "{cpu}" / "RESULTS.json"))
+    assert process.returncode != 0 and "--check: expected a RESULTS.json of format" in process.stderr
+
+
+def test_results_go_into_the_folder_of_this_kind_of_cpu(tmp_path):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("torch")
+    arguments = "--only", "steps-fit", "--quick", "--threads", "1", "--peers", "torch"
+    process = run_command(*arguments, "--out", str(tmp_path / "{cpu}"), code=f"{MAIN}; {SHORT}; sys.exit(main())")
+    assert process.returncode == 0, process.stderr
+    assert {path.name for path in (tmp_path / cpus.kind()).iterdir()} == {
+        "RESULTS.json",
+        "RESULTS.md",
+        "steps.png",
+        "steps.svg",
+    }
+    assert "| whole step, fit |" in (tmp_path / cpus.kind() / "RESULTS.md").read_text()

@@ -147,6 +147,7 @@ def generated():
     """Pages that the build writes and other pages may link to."""
     yield from ("generated/examples/index", "generated/api/index", "generated/CHANGELOG", "generated/CONTRIBUTING")
     yield from (f"generated/benchmarks/{path.stem}" for path in (ROOT / "benchmarks").glob("*.md"))
+    yield "generated/benchmarks/results/index"
     yield from (f"generated/examples/{path.stem}" for path in (ROOT / "examples").glob("[!_]*.py"))
 
 

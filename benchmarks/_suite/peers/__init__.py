@@ -19,7 +19,7 @@ from ..cases import Case, CaseData
 Outputs = dict[str, NDArray[Any]]
 Calls = tuple[Callable[[], object], Callable[[], Outputs]]
 
-NAMES = ("numpy", "torch", "onnxruntime", "openvino", "jax")  # fastrnn itself is always measured
+NAMES = ("numpy", "torch", "onnxruntime", "openvino", "jax", "reservoirpy")  # fastrnn itself is always measured
 CLASSES = {
     "fastrnn": "FastrnnPeer",
     "numpy": "NumpyPeer",
@@ -27,6 +27,7 @@ CLASSES = {
     "onnxruntime": "OnnxRuntimePeer",
     "openvino": "OpenVinoPeer",
     "jax": "JaxPeer",
+    "reservoirpy": "ReservoirPyPeer",
 }
 REQUIREMENTS = {"onnxruntime": ("onnxruntime", "onnx"), "openvino": ("openvino", "onnx")}
 

@@ -27,7 +27,10 @@ def draw_roof(document: dict[str, Any]) -> Figure | None:
                 continue
             percent = 100 * ours["roof_fraction"]
             handles[cell] = panel.barh(y, percent, height=0.86, color=CELLS[cell][1])
-            panel.text(percent + 1, y, f"{ours['gflops']:.3g}", fontsize=7, va="center", color=GREY)
+            panel.text(
+                percent + 1, y, f"{ours['gflops']:.3g}", fontsize=7, va="center", color=GREY, zorder=3,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.3},
+            )  # fmt: skip
         panel.axvline(100, color="black", linewidth=1.2)
         panel.set_xlim(0, 112)
         panel.set_xticks(range(0, 101, 20))

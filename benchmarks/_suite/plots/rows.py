@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .. import cpus
 from ..table import CLASSES
 from .style import CELLS, GREY, MODES, WIDTH
 
@@ -42,7 +43,7 @@ class Rows:
     """
 
     def __init__(self, document: dict[str, Any]) -> None:
-        self.threads: int = max(row["threads"] for row in document["results"])
+        self.threads: int = max((row["threads"] for row in document["results"]), default=1)
         self.machine: dict[str, Any] = document["machine"]
         self.cases: dict[tuple[str, str, str], tuple[float, dict[bool, dict[str, Any]]]] = {}
         self.shapes: list[tuple[str, list[float]]] = []
@@ -72,7 +73,7 @@ class Rows:
         top, bottom = 1 - 0.92 / inches, 0.77 / inches
         figure.subplots_adjust(left=0.185, right=0.985, top=top, bottom=bottom, wspace=0.09)
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        subtitle = f"{self.machine['cpu']}, {self.machine['isa']}, {threads}, float32"
+        subtitle = f"{cpus.describe(self.machine)}, {self.machine['isa']}, {threads}, float32"
         figure.text(0.012, 1 - 0.3 / inches, title, fontsize=14, fontweight="bold")
         figure.text(0.012, 1 - 0.55 / inches, subtitle, fontsize=9.5, color=GREY)
         figure.text(0.172, 1 - 0.82 / inches, "(T, N, I, H)", fontsize=9, color=GREY, ha="right")

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from .. import cpus
 from .style import FASTRNN, MODES, PEERS, WIDTH, draw_grid
 
 SCALING = {  # group: (the size that grows, the other sizes)
@@ -71,8 +72,8 @@ def draw_scaling(document: dict[str, Any]) -> Figure | None:
     if not groups:
         return None
     figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
-    title = "LSTM: operations per second as the problem grows (GFLOP/s)"
-    figure.suptitle(title, x=0.012, ha="left", fontsize=14, fontweight="bold")
+    title = f"LSTM: operations per second as the problem grows (GFLOP/s); {cpus.describe(document['machine'])}"
+    figure.suptitle(title, x=0.012, ha="left", fontsize=12, fontweight="bold")
     axes = figure.subplots(1, len(groups), squeeze=False, sharey=True)[0]
     handles: dict[str, Any] = {}
     for panel, (name, rows) in zip(axes, groups.items(), strict=True):

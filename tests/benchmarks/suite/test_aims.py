@@ -11,3 +11,8 @@ def test_numpy_counts_as_a_peer_only_if_it_is_the_only_one():
     row["peers"] |= {"torch": {"ratio": 4.0}, "openvino": {"ratio": 3.0}}
     assert aims.best_peer(row) == ("openvino", 3.0)
     assert aims.best_peer({"peers": {"fastrnn": {}}}) is None
+
+
+def test_whole_steps_have_aims():
+    """Of PyTorch's time; reservoirs are to be no slower than reservoirpy's."""
+    assert [aims.speed_aim({"group": f"steps-{model}"}) for model in ("language", "fit", "reservoir")] == [1.3, 1.3, 1]

@@ -38,6 +38,16 @@ def test_a_slower_case_that_was_disturbed_is_pointed_out(small_run):
     assert "Other processes used the machine during 1 of these cases" in check.compare(small_run, slower)[1]
 
 
+def test_a_roof_that_moved_meanwhile_is_pointed_out(small_run):
+    """Shares of it may be lower for that reason."""
+    slower = copy.deepcopy(small_run) | {"roof_after": copy.deepcopy(small_run["roof"])}
+    slower["results"][0]["peers"]["numpy"]["ratio"] *= 0.1
+    assert "moved" not in check.compare(small_run, slower)[1]
+    slower["roof_after"]["read_gbs"]["L1"]["1"] *= 0.5
+    text = check.compare(small_run, slower)[1]
+    assert "The roof of the machine moved meanwhile (reading L1, 1 thread): repeat the check later." in text
+
+
 def test_results_that_cannot_be_compared_are_refused(small_run):
     """Another engine, another number of threads, another file, no case in common."""
     check.require_comparable(small_run, small_run["machine"]["isa"], 1)

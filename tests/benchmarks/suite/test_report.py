@@ -3,7 +3,7 @@
 
 import copy
 import json
-from pathlib import Path
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from support.bench_data import SMALL
 
 from fastrnn.benchmarks._suite import report, run
 from fastrnn.benchmarks._suite.markdown import concurrent_table, disturbed_cases, markdown
+from fastrnn.benchmarks._suite.steps.cases import STEPS
 
 
 def test_a_document_has_every_figure(small_run):
@@ -42,13 +43,32 @@ def test_a_document_is_written(small_run, tmp_path):
     assert "| tiny, gru, inference | **0.40** | **0.40** | 2 | 0 of 1 |" in text
 
 
-def test_the_committed_report_is_made_from_the_committed_results():
-    """Both files are written by the same run, and a change of the report's words is applied to old figures."""
-    folder = Path(__file__).parents[3] / "benchmarks"
-    if not (folder / "RESULTS.json").exists():
-        pytest.skip("results are only in the repository")
-    document = json.loads((folder / "RESULTS.json").read_text())
-    assert markdown(document) == (folder / "RESULTS.md").read_text()
+def test_whole_steps_and_modules_have_sections(small_run):
+    """And their aims, who was faster, and the cases that others disturbed are among those of the layers."""
+    ours = {"median_seconds": 1e-3, "p95_seconds": 2e-3, "parts": {"loss": 3e-4, "rest": 7e-4, "whole": 1e-3}}
+    step = asdict(STEPS[0]) | {"name": "steps-language/x", "group": "steps-language", "shape": "x"}
+    peers = {"fastrnn": ours, "torch": {"ratio": 0.8}}
+    document = small_run | {
+        "steps": [step | {"elsewhere_cores": 1.0, "peers": peers}],
+        "accelerated": [{"name": "module", "seconds": [4e-3, 2e-3, 3e-3, 6e-3]}],
+    }
+    text = markdown(document)
+    assert "| whole step, language | **0.80** | **0.80** | 1.3 | 0 of 1 | – |" in text
+    assert "| steps-language/x | torch | 0.80 |" in text and "\n* steps-language/x\n" in text
+    assert "| x | 1 | 1 ms | 2 ms | **0.80** |" in text
+    assert "| steps-language/x | fastrnn | rest 70, loss 30 |" in text
+    assert "| module | 4 ms | 2 ms | 2.00 | 3 ms | 6 ms | **0.50** |" in text
+
+
+def test_a_roof_that_moved_marks_the_run(small_run):
+    """It is measured at the start and at the end; an older run has it at the start only."""
+    assert "no rate differs by more than 10 %" in markdown(small_run | {"roof_after": small_run["roof"]})
+    after = copy.deepcopy(small_run["roof"])
+    after["fma_gflops"]["float32"]["2"] *= 0.7
+    text = markdown(small_run | {"roof_after": after})
+    assert "**The roof moved during this run**" in text
+    assert "* multiply-adds, float32, 2 threads: 0.70 times that of the start" in text
+    assert "at the start of the run only" in markdown(small_run)
 
 
 def test_concurrent_streams_have_a_table_of_rates_and_latencies(small_run):
