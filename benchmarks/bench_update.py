@@ -43,5 +43,5 @@ def bench_adam(benchmark: Any, elements: int, implementation: str) -> None:
     else:
         count = 1 if implementation == "one thread" else 2
         numbers = {"rate": RATE, "beta1": BETA1, "beta2": BETA2, "root": ROOT, "eps": EPS}
-        call = partial(_core.update, "adam", p, g, m, v, None, count, **numbers)
+        call = partial(_core.update, [(_core.Rule("adam", **numbers), p, g, m, v, None)], count)
     measure(benchmark, f"adam {elements}", call, elements, "billion_elements_per_second")

@@ -60,7 +60,7 @@ struct fr_engine {
     fr_idx (*backward_piece)(const fr_desc *d, fr_idx s_hi); /* s_lo of one: it must be there, so that the bits do not
                                                               * depend on the pieces */
     void (*cell_info)(fr_cell cell, fr_cell_info *info);
-    void (*update)(const fr_update_args *a);
+    void (*update)(fr_idx count, const fr_update_args *args);
     double (*sum_of_squares)(fr_idx n, const void *x);
     void (*cross_entropy)(const fr_cross_entropy_args *a);
     size_t (*ctc_bytes)(const fr_ctc_args *a);

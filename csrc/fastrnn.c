@@ -129,16 +129,28 @@ const char *fr_probe_name(int what)
     return what >= 0 && what < FR_N_PROBES ? names[what] : NULL;
 }
 
-int fr_update(const fr_update_args *a)
+static int check_update(const fr_update_args *a)
 {
     if (a->dtype != FR_F32 && a->dtype != FR_F64)
         return FR_EDTYPE;
-    const struct fr_engine *engine = fr_find_engine(a->isa, a->dtype);
-    if (!engine)
+    if (!fr_find_engine(a->isa, a->dtype))
         return FR_EISA;
-    if (a->rule < 0 || a->rule >= FR_N_RULES || a->n < 0 || a->n_threads < 1)
-        return FR_ESIZE;
-    engine->update(a);
+    return a->rule < 0 || a->rule >= FR_N_RULES || a->n < 0 || a->n_threads < 1 ? FR_ESIZE : FR_OK;
+}
+
+int fr_update(fr_idx count, const fr_update_args *args)
+{
+    for (fr_idx i = 0; i < count; i++) {
+        const int rc = check_update(args + i);
+        if (rc != FR_OK)
+            return rc;
+    }
+    for (fr_idx i = 0, end; i < count; i = end) {
+        const struct fr_engine *engine = fr_find_engine(args[i].isa, args[i].dtype);
+        for (end = i + 1; end < count && args[end].isa == args[i].isa && args[end].dtype == args[i].dtype;)
+            end++;
+        engine->update(end - i, args + i);
+    }
     return FR_OK;
 }
 

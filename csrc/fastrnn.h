@@ -177,7 +177,7 @@ int fr_stack_forward(const fr_stack *s, const fr_forward_args *args, void *works
 int fr_stack_backward(const fr_stack *s, const fr_backward_args *args, void *workspace, fr_stop_fn *stop,
                       void *context);
 
-/* One step of an optimizer on one parameter. The rules are defined in engine/update.h. */
+/* One step of an optimizer. Its rules are defined in engine/update.h. */
 typedef enum { FR_PLAIN, FR_ADAGRAD, FR_RMSPROP, FR_RMSPROP_CENTERED, FR_ADAM, FR_N_RULES } fr_rule;
 const char *fr_rule_name(int rule); /* NULL beyond the end, as of the names below */
 
@@ -194,7 +194,7 @@ typedef struct {
     double      rate, keep, decay, beta1, beta2, root, eps, momentum;
     int         nesterov;
 } fr_update_args;
-int fr_update(const fr_update_args *a);
+int fr_update(fr_idx count, const fr_update_args *args); /* of `count` parameters; after an error none has changed */
 
 int fr_sum_of_squares(int isa, fr_dtype dtype, fr_idx n, const void *x, double *sum); /* x is (n) */
 

@@ -142,7 +142,7 @@ cdef extern from "fastrnn.h" nogil:
         void *v
         double rate, keep, decay, beta1, beta2, root, eps, momentum
         int nesterov
-    int fr_update(const fr_update_args *a)
+    int fr_update(fr_idx count, const fr_update_args *args)
     int fr_sum_of_squares(int isa, fr_dtype dtype, fr_idx n, const void *x, double *sum)
 
     ctypedef struct fr_cross_entropy_args:

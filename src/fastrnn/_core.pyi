@@ -167,17 +167,14 @@ class Stepper(Exclusive):
     def step(self, x: object, out: object) -> bool: ...
     def step_rows(self, x: _Float, rows: _Indices, out: _Float) -> None: ...
 
+class Rule:
+    def __init__(self, rule: str, **numbers: float) -> None: ...
+
 def update(
-    rule: str,
-    p: _Float,
-    g: _Float,
-    m: _Float | None,
-    s: _Float | None,
-    v: _Float | None,
+    parameters: Sequence[tuple[Rule, _Float, _Float, _Float | None, _Float | None, _Float | None]],
     n_threads: int,
-    **numbers: float,
-) -> None: ...
-def sum_of_squares(x: _Float) -> float: ...
+) -> bool: ...
+def sums_of_squares(arrays: list[_Float]) -> list[float]: ...
 def cross_entropy(
     z: _Float,
     target: _Indices,

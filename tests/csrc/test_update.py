@@ -47,6 +47,11 @@ def arrays(rule, n, dtype, velocity, rng):
     ]
 
 
+def update(rule, given, threads, **numbers):
+    """One step of one parameter."""
+    assert _core.update([(_core.Rule(rule, **numbers), *given)], threads)
+
+
 def copies(given):
     return [None if array is None else array.copy() for array in given]
 
@@ -68,7 +73,7 @@ def test_it_is_what_numpy_computes(rule, decay, momentum, isa, dtype, rng):
         given = arrays(rule, n, dtype, momentum, rng)
         wanted = copies(given)
         for _ in range(3):
-            _core.update(rule, *given, 1, **NUMBERS, **decay, **momentum)
+            update(rule, given, 1, **NUMBERS, **decay, **momentum)
             in_numpy(rule, *wanted, **NUMBERS, **decay, **momentum)
         assert_same_bits(given, wanted)
 
@@ -79,9 +84,46 @@ def test_the_same_bits_on_any_number_of_threads(rule, isa, dtype, rng):
     given = arrays(rule, 2**17 + 5, dtype, True, rng)
     ways = [copies(given) for _ in range(3)]
     for threads, way in enumerate(ways, start=1):
-        _core.update(rule, *way, threads, **NUMBERS, momentum=0.7)
+        update(rule, way, threads, **NUMBERS, momentum=0.7)
     assert_same_bits(ways[1], ways[0])
     assert_same_bits(ways[2], ways[0])
+
+
+def test_the_bits_of_a_parameter_do_not_depend_on_the_others(isa, rng):
+    """Parameters of both number types, of no element, of few and of many, each with a rule and numbers of its own."""
+    parameters = []
+    for k, n in enumerate((3, 2**16 + 1, 0, 40, 70, 2**16, 1, 17)):
+        rule, dtype = [*MOMENTS][k % len(MOMENTS)], (np.float32, np.float64)[k // 3 % 2]
+        numbers = NUMBERS | {"rate": 0.1 + k, "momentum": 0.7, "nesterov": bool(k % 2)}
+        parameters.append((_core.Rule(rule, **numbers), *arrays(rule, n, dtype, True, rng)))
+    alone = [(rule, *copies(given)) for rule, *given in parameters]
+    for one in alone:
+        assert _core.update([one], 1)
+    for threads in (1, 2, 3):
+        together = [(rule, *copies(given)) for rule, *given in parameters]
+        assert _core.update(together, threads)
+        for one, other in zip(together, alone, strict=True):
+            assert_same_bits(one[1:], other[1:])
+
+
+def test_all_parameters_are_updated_or_none(dtype, rng):
+    given = arrays("adam", 40, dtype, False, rng)
+    before, rule = copies(given), _core.Rule("adam", **NUMBERS)
+    for odd in (None, given[3][::2], given[3][:-1], given[3].astype(np.float16)):
+        assert not _core.update([(rule, *given), (rule, *given[:3], odd, None)], 1)
+        assert_same_bits(given, before)
+    assert _core.update([], 1)
+
+
+def test_a_rule_has_numbers_that_there_are():
+    with pytest.raises(TypeError, match="^Rule: expected rate and some of keep, decay, .*, got eps"):
+        _core.Rule("adam", eps=1e-3)
+    with pytest.raises(TypeError, match="^Rule: expected rate and some of keep, .*, got rate, gamma"):
+        _core.Rule("adam", rate=1.0, gamma=1.0)
+    with pytest.raises(KeyError, match="adamw"):
+        _core.Rule("adamw", rate=1.0)
+    with pytest.raises(TypeError):
+        _core.update([("adam", *np.ones((5, 3)))], 1)
 
 
 def test_nothing_beside_the_arrays_is_touched(isa, dtype, rng):
@@ -89,7 +131,7 @@ def test_nothing_beside_the_arrays_is_touched(isa, dtype, rng):
         buffers = [rng.standard_normal(n + 64).astype(dtype) for _ in range(5)]
         given, before = [buffer[32:-32] for buffer in buffers], copies(buffers)
         np.abs(given[3], out=given[3])
-        _core.update("adam", *given, 1, **NUMBERS)
+        update("adam", given, 1, **NUMBERS)
         for buffer, old in zip(buffers, before, strict=True):
             np.testing.assert_array_equal(np.delete(buffer, np.s_[32:-32]), np.delete(old, np.s_[32:-32]))
 
@@ -100,7 +142,7 @@ def test_nan_and_infinity_stay_with_their_elements(isa, dtype, rng):
     clean = copies(given)
     given[1][7], given[1][20], given[0][33] = np.nan, np.inf, -np.inf
     for way in (given, clean):
-        _core.update("adam", *way, 1, **NUMBERS)
+        update("adam", way, 1, **NUMBERS)
     others = np.delete(np.arange(40), [7, 20, 33])
     assert not np.isfinite(given[0][[7, 20, 33]]).any()
     assert_same_bits(
@@ -112,5 +154,5 @@ def test_denormals_are_flushed(isa, dtype):
     """A mean that has decayed to nothing is 0 and not ever smaller numbers, which would cost a hundred cycles each."""
     tiny = np.finfo(dtype).tiny
     p, g, m, s = np.ones(20, dtype), np.zeros(20, dtype), np.full(20, tiny, dtype), np.full(20, tiny, dtype)
-    _core.update("adam", p, g, m, s, None, 1, **NUMBERS)
+    update("adam", (p, g, m, s, None), 1, **NUMBERS)
     assert not m.any() and not s.any() and (p == 1).all()

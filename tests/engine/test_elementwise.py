@@ -5,6 +5,13 @@ import numpy as np
 import pytest
 
 from fastrnn._engine import elementwise
+from fastrnn._engine.elementwise import Parameter, Rule
+
+
+def update(rule, p, g, m=None, s=None, v=None, **numbers):
+    """One step of one parameter."""
+    elementwise.update([Parameter(Rule(rule, **numbers), p, g, m, s, v)])
+
 
 LAYOUTS = {
     "C": lambda a: a.copy(),
@@ -19,8 +26,8 @@ LAYOUTS = {
 def test_any_layout_is_updated_in_place(layout, dtype, rng):
     p, g = rng.standard_normal((2, 6, 5)).astype(dtype)
     plain, odd = p.copy(), layout(p)
-    elementwise.update("plain", plain, g, rate=0.5)
-    elementwise.update("plain", odd, layout(g), rate=0.5)
+    update("plain", plain, g, rate=0.5)
+    update("plain", odd, layout(g), rate=0.5)
     np.testing.assert_array_equal(odd, plain)
     np.testing.assert_array_equal(plain, p - g * dtype.type(0.5))
     assert elementwise.sum_of_squares(layout(g)) == elementwise.sum_of_squares(g)
@@ -54,9 +61,9 @@ def test_blocks_of_small_arrays(shape):
 def test_a_gradient_may_be_read_only(rng):
     p, g = rng.standard_normal((2, 8))
     g.flags.writeable = False
-    elementwise.update("plain", p, g, rate=1.0)
+    update("plain", p, g, rate=1.0)
     with pytest.raises((ValueError, BufferError), match="read-only"):
-        elementwise.update("plain", g, p, rate=1.0)
+        update("plain", g, p, rate=1.0)
 
 
 WRONG = {
@@ -78,7 +85,7 @@ def test_arrays_that_do_not_fit_do_not_get_to_c(which, wrong, rng):
     before = [array.copy() for array in arrays]
     p, g, m, s = arrays
     with pytest.raises(ValueError, match=r"^[pgms]: expected floats of .*, as p, got "):
-        elementwise.update("adam", p, g, m=m, s=s, rate=0.5)
+        update("adam", p, g, m=m, s=s, rate=0.5)
     for array, old in zip(arrays, before, strict=True):
         np.testing.assert_array_equal(array, old)
 
@@ -93,7 +100,7 @@ def test_moments_of_any_layout_are_updated_in_place(rng):
     m, s = np.zeros(8), np.zeros(16)[::2]
     ways = [(p.copy(), m.copy(), m.copy()), (p.copy(), m, s)]
     for way in ways:
-        elementwise.update("adam", way[0], g, m=way[1], s=way[2], rate=0.5, beta1=0.5, beta2=0.5, eps=1e-3)
+        update("adam", way[0], g, m=way[1], s=way[2], rate=0.5, beta1=0.5, beta2=0.5, eps=1e-3)
     for one, other in zip(*ways, strict=True):
         np.testing.assert_array_equal(one, other)
     assert s.all()

@@ -4,6 +4,13 @@
 ACTS = {fr_act_name(k).decode(): k for k in range(FR_N_ACTS)}
 
 
+cdef int check_like(str name, Array array, str other, Array model) except -1:
+    """It is None, or has the shape and the numbers of another array."""
+    if array.held and (dtype_of(name, array) != dtype_of(other, model) or not same_shape(&array.view, &model.view)):
+        raise ValueError(f"{name}: expected {described(&model.view)}, as {other}, got {described(&array.view)}")
+    return 0
+
+
 def activation(str name, x, y):
     """y[...] = name(x) on the current engine; x and y are C-ordered arrays of one dtype."""
     cdef Array x_array = hold("x", x, False), y_array = hold("y", y, True)

@@ -2,8 +2,8 @@
 """Parameters and gradients, element by element: the step of an optimizer, and what norms are made of."""
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any, TypedDict, Unpack
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,58 +11,59 @@ from .. import _core
 from .arguments import FLOATS, Array
 from .threads import effective
 
-
-class Numbers(TypedDict, total=False):
-    """The numbers of a rule, as in csrc/engine/update.h. `rate` is required; without the others their terms vanish."""
-
-    rate: float
-    keep: float
-    decay: float
-    beta1: float
-    beta2: float
-    root: float
-    eps: float
-    momentum: float
-    nesterov: bool
+Rule = _core.Rule  # of csrc/engine/update.h, with its numbers
 
 
-def update(
-    rule: str,
-    p: Array,
-    g: Array,
-    *,
-    m: Array | None = None,
-    s: Array | None = None,
-    v: Array | None = None,
-    **numbers: Unpack[Numbers],
-) -> None:
-    """One step of an optimizer on one parameter, in place, as in csrc/engine/update.h.
+class Parameter(NamedTuple):
+    """One parameter in the step of an optimizer: arrays of one shape and dtype, in any memory layout."""
 
-    Parameters
-    ----------
-    rule : str
-        One of `_core.RULES`.
-    p, g : ndarray
-        The parameter and its gradient, of one shape and dtype, in any memory layout.
-    m, s, v : ndarray or None
-        The moments of the rule, with the shape and dtype of p.
-    **numbers
-        As in `Numbers`.
+    rule: Rule
+    p: Array
+    g: Array  # its gradient
+    m: Array | None = None  # the moments of the rule
+    s: Array | None = None
+    v: Array | None = None
+
+
+def update(parameters: list[Parameter]) -> None:
+    """One step of an optimizer on all its parameters, in place, as in csrc/engine/update.h.
 
     Raises
     ------
     ValueError
-        The arrays are not all float32 or all float64, or differ in shape.
+        The arrays of a parameter are not all float32 or all float64, differ in shape, or one that is written is
+        read-only. No parameter has been changed.
     """
-    arrays = {"p": p, "g": g, "m": m, "s": s, "v": v}
-    for name, array in arrays.items():  # C sees only pointers
-        if array is not None and (array.shape != p.shape or array.dtype != p.dtype or array.dtype not in FLOATS):
+    if _core.update(parameters, effective()):
+        return
+    for each in parameters:
+        _check(each)
+    used = [Parameter(each.rule, *map(_walkable, each[1:])) for each in parameters]
+    if not _core.update(used, effective()):
+        raise ValueError("m, s: expected the moments of the rule, got None")
+    for own, walked in zip(parameters, used, strict=True):
+        for name, array in zip(WRITTEN, (own.p, own.m, own.s, own.v), strict=True):
+            if array is not None and (result := getattr(walked, name)) is not array:
+                array[...] = result
+
+
+WRITTEN = ("p", "m", "s", "v")
+
+
+def _walkable(array: Any) -> Any:
+    return None if array is None else walkable(array)
+
+
+def _check(parameter: Parameter) -> None:
+    """Raise ValueError unless the arrays have the shape and dtype of p: C sees only pointers."""
+    p = parameter.p
+    for name, array in zip(Parameter._fields[1:], parameter[1:], strict=True):
+        if array is None:
+            continue
+        if array.shape != p.shape or array.dtype != p.dtype or array.dtype not in FLOATS:
             raise ValueError(f"{name}: expected floats of {p.dtype} {p.shape}, as p, got {array.dtype} {array.shape}")
-    passed = [None if array is None else walkable(array) for array in arrays.values()]
-    _core.update(rule, *passed, effective(), **numbers)  # type: ignore[arg-type]
-    for array, used in zip(arrays.values(), passed, strict=True):
-        if used is not array and array is not None and array is not g:
-            array[...] = used
+        if name in WRITTEN and not array.flags.writeable:
+            raise ValueError(f"{name}: expected an array that can be written, got one that is read-only")
 
 
 BLOCK = 16384  # elements: a few arrays of so many fit in the cache, and take longer than the calls of NumPy
@@ -89,9 +90,19 @@ def blocks(written: Sequence[Array], read: Array) -> Iterator[tuple[Array, ...]]
             yield part if written else (part,)  # NumPy gives a single array as it is
 
 
+def sums_of_squares(arrays: Iterable[Array]) -> list[float]:
+    """The sum over all elements of each array, in float64; the order of a sum depends on the size alone."""
+    return _core.sums_of_squares([walkable(a if a.dtype in FLOATS else a.astype(np.float64)) for a in arrays])
+
+
 def sum_of_squares(array: Array) -> float:
-    """The sum over all elements, in float64; the order of the sum depends on the size alone."""
-    return _core.sum_of_squares(walkable(array if array.dtype in FLOATS else array.astype(np.float64)))
+    """`sums_of_squares` of one array."""
+    return sums_of_squares((array,))[0]
+
+
+def norms_of(arrays: Sequence[Array], p: float) -> list[float]:
+    """`norm_of` of each array."""
+    return list(map(math.sqrt, sums_of_squares(arrays))) if p == 2 else [norm_of(array, p) for array in arrays]
 
 
 def norm_of(array: Array, p: float) -> float:

@@ -9,9 +9,10 @@ import numpy as np
 
 from .._engine import elementwise
 from .._engine.arguments import NONNEGATIVE, POSITIVE, PROBABILITY, Array, as_flag, as_probability
+from .._engine.elementwise import Rule
 from ..nn._options import Flag, Number
+from ._fused import EngineRule, FusedOptimizer
 from ._groups import Several
-from ._sgd import FusedOptimizer
 
 
 class Betas(Several[tuple[float, float], tuple[float, float]]):
@@ -117,17 +118,28 @@ class Adam(AdamFamily):
     )
 
     def update(self, p: Array, g: Array, m: Array, v: Array, v_max: Array | None = None) -> None:
-        rate, root = self.lr / (1 - self.beta1**self.steps), math.sqrt(1 - self.beta2**self.steps)
         if v_max is None:
-            decay, keep = self._decay()
-            elementwise.update(
-                "adam", p, g, m=m, s=v, decay=decay, keep=keep, rate=rate, root=root,
-                beta1=self.beta1, beta2=self.beta2, eps=self.eps,
-            )  # fmt: skip
+            self._adam().update(p, g, m=m, v=v)
             return
+        rate, root = self._rate_and_root()
         for part, _, mean, square, largest in self._advanced(p, g, m, v, v_max):
             np.maximum(largest, square, out=largest)
             part -= mean / (np.sqrt(largest) / root + self.eps) * rate
+
+    def _engine_rule(self) -> EngineRule | None:
+        return None if self.amsgrad else self._adam()
+
+    def _adam(self) -> EngineRule:
+        """The rule of this step without `amsgrad`."""
+        (decay, keep), (rate, root) = self._decay(), self._rate_and_root()
+        rule = Rule(
+            "adam", decay=decay, keep=keep, rate=rate, root=root, beta1=self.beta1, beta2=self.beta2, eps=self.eps
+        )
+        return EngineRule(rule, "m", "v")
+
+    def _rate_and_root(self) -> tuple[float, float]:
+        """The corrections of the bias of m and of v at this step: the rate, and what sqrt(v) is divided by."""
+        return self.lr / (1 - self.beta1**self.steps), math.sqrt(1 - self.beta2**self.steps)
 
     def _initial_state(self, p: Array) -> dict[str, Array]:
         state = super()._initial_state(p)

@@ -3,10 +3,10 @@
 
 from typing import ClassVar
 
-from .._engine import elementwise
 from .._engine.arguments import NONNEGATIVE, POSITIVE, PROBABILITY, Array
+from .._engine.elementwise import Rule
 from ..nn._options import Flag, Number
-from ._sgd import FusedOptimizer
+from ._fused import EngineRule, FusedOptimizer
 
 
 class Adagrad(FusedOptimizer):
@@ -51,8 +51,11 @@ class Adagrad(FusedOptimizer):
     moments: ClassVar[tuple[str, ...]] = ("s",)
 
     def update(self, p: Array, g: Array, s: Array) -> None:
+        self._engine_rule().update(p, g, s=s)
+
+    def _engine_rule(self) -> EngineRule:
         rate = self.lr / (1 + (self.steps - 1) * self.lr_decay)
-        elementwise.update("adagrad", p, g, s=s, rate=rate, decay=self.weight_decay, eps=self.eps)
+        return EngineRule(Rule("adagrad", rate=rate, decay=self.weight_decay, eps=self.eps), s="s")
 
 
 class RMSprop(FusedOptimizer):
@@ -101,9 +104,12 @@ class RMSprop(FusedOptimizer):
     moments: ClassVar[tuple[str, ...]] = ("s", "m", "v")
 
     def update(self, p: Array, g: Array, s: Array, m: Array, v: Array) -> None:
-        rule, mean = ("rmsprop_centered", m) if self.centered else ("rmsprop", None)
-        elementwise.update(
-            rule, p, g, m=mean, s=s, v=v if self.momentum else None,
+        self._engine_rule().update(p, g, s=s, m=m, v=v)
+
+    def _engine_rule(self) -> EngineRule:
+        rule = Rule(
+            "rmsprop_centered" if self.centered else "rmsprop",
             rate=self.lr, decay=self.weight_decay, beta1=self.alpha, beta2=self.alpha, eps=self.eps,
             momentum=self.momentum,
         )  # fmt: skip
+        return EngineRule(rule, "m" if self.centered else None, "s", "v" if self.momentum else None)

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from .._engine.arguments import LIMIT, Interval, as_number
-from .._engine.elementwise import largest_magnitude, norm_of
+from .._engine.elementwise import largest_magnitude, norm_of, norms_of
 from ..nn._parameters import distinct
 from ._trainable import Models, as_model
 
@@ -62,7 +62,7 @@ def clip_grad_norm(model: Models, max_norm: float, norm_type: float = 2.0, *, ea
     """
     grads = distinct(as_model(model, "grads").grads)
     max_norm, p = as_number("max_norm", max_norm, LIMIT), as_number("norm_type", norm_type, ORDER)
-    norms = {name: norm_of(grad, p) for name, grad in grads.items()}
+    norms = dict(zip(grads, norms_of([*grads.values()], p), strict=True))
     for name, norm in norms.items():
         if not math.isfinite(norm):
             raise FloatingPointError(f"grads[{name!r}]: expected a finite norm, got {norm}")

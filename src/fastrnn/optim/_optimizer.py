@@ -14,7 +14,7 @@ from ..nn._option import KW_ONLY, Converted
 from ..nn._options import Argument, Number
 from ..nn._parameters import distinct, first_names
 from ._groups import checked_groups, group_values, hyperparameters_of, numbers_of, shown_groups
-from ._state import check_names, check_repeats, scalar
+from ._state import check_names, check_repeats, repeated_entries, scalar
 from ._trainable import Models, Trainable, as_model, check_like, check_parameters
 
 
@@ -142,9 +142,13 @@ class Optimizer(Configurable, ABC):
             check_like(f"grads[{name!r}]", grads[name], p)
         with self._exclusive:
             self.begun, self.steps = self.begun if self.steps else numbers_of(self), self.steps + 1
-            for name, p in params.items():
-                rule = self._rule(name)
-                rule.update(p, rule.decay_weights(p, grads[name]), **self.state[name])
+            self._update_all(params, grads)
+
+    def _update_all(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
+        """`update` of every parameter, by the hyper-parameters that it has."""
+        for name, p in params.items():
+            rule = self._rule(name)
+            rule.update(p, rule.decay_weights(p, grads[name]), **self.state[name])
 
     def zero_grad(self) -> None:
         """Set the gradients of the model to 0."""
@@ -241,9 +245,7 @@ class Optimizer(Configurable, ABC):
 
     def _repeats(self) -> dict[str, str]:
         """The entries that earlier versions wrote for further names of a parameter, each with that of the first."""
-        kinds = {first: [*self.state[first], *own] for first, own in self._own.items()}
-        further = [(name, first, kinds[first]) for name, first in self._first.items() if name != first]
-        return {f"{kind}.{name}": f"{kind}.{first}" for name, first, own in further for kind in own}
+        return repeated_entries(self._first, {name: [*self.state[name], *own] for name, own in self._own.items()})
 
     def _arrays(self) -> dict[str, Array]:
         """Each moment of each parameter, the array itself, by its name in a state_dict."""

@@ -4,19 +4,11 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from .._engine import elementwise
 from .._engine.arguments import NONNEGATIVE, PROBABILITY, Array
+from .._engine.elementwise import Rule
 from ..nn._option import KW_ONLY
 from ..nn._options import Flag, Number
-from ._optimizer import Optimizer
-
-
-class FusedOptimizer(Optimizer):
-    """An optimizer whose rule includes the weight decay: one of csrc/engine/update.h, or a loop over small blocks."""
-
-    def decay_weights(self, p: Array, g: Array) -> Array:
-        """The gradient as it is: the rule adds the weight decay."""
-        return g
+from ._fused import EngineRule, FusedOptimizer
 
 
 class SGD(FusedOptimizer):
@@ -65,7 +57,10 @@ class SGD(FusedOptimizer):
                 raise ValueError(f"nesterov: expected momentum > 0 with it, got 0.0 for {name}")
 
     def update(self, p: Array, g: Array, velocity: Array) -> None:
-        elementwise.update(
-            "plain", p, g, v=velocity if self.momentum else None,
-            rate=self.lr, decay=self.weight_decay, momentum=self.momentum, nesterov=self.nesterov,
+        self._engine_rule().update(p, g, velocity=velocity)
+
+    def _engine_rule(self) -> EngineRule:
+        rule = Rule(
+            "plain", rate=self.lr, decay=self.weight_decay, momentum=self.momentum, nesterov=self.nesterov
         )  # fmt: skip
+        return EngineRule(rule, v="velocity" if self.momentum else None)

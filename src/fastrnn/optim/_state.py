@@ -29,6 +29,20 @@ def check_repeats(state: Mapping[str, Any], repeats: Mapping[str, str]) -> None:
             raise ValueError(f"{name}: expected the values of {other}, which is of the same parameter, got others")
 
 
+def repeated_entries(parameters: Mapping[str, str], kinds: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """``"kind.name"`` of further names of parameters, each with that of the first name of the same parameter.
+
+    Parameters
+    ----------
+    parameters : mapping of str to str
+        For each name the first name of the same parameter.
+    kinds : mapping of str to iterable of str
+        Which entries a parameter has, by its first name.
+    """
+    further = [(name, first) for name, first in parameters.items() if name != first]
+    return {f"{kind}.{name}": f"{kind}.{first}" for name, first in further for kind in kinds[first]}
+
+
 def scalar(name: str, state: Mapping[str, Any]) -> Any:
     """An entry as a plain number; it may be an array of shape (), as files return numbers."""
     value = np.asarray(state[name])

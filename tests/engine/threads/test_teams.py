@@ -22,7 +22,7 @@ def teams(counts, most):
     before, seen = set(os.listdir("/proc/self/task")), []
     for n in counts:
         p = np.ones(n << 15, np.float32)
-        _core.update("plain", p, p.copy(), None, None, None, most, rate=0.1)
+        _core.update([(_core.Rule("plain", rate=0.1), p, p.copy(), None, None, None)], most)
         seen.append(sorted(set(os.listdir("/proc/self/task")) - before))
     time.sleep(0.3)  # a thread that ends takes a moment
     return [*seen, sorted(set(os.listdir("/proc/self/task")) - before)]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..._engine.arguments import Array
-from ..._engine.elementwise import sum_of_squares
+from ..._engine.elementwise import sums_of_squares
 from ...nn._parameters import distinct
 from ...optim import Optimizer, clip_grad_norm
 
@@ -75,8 +75,9 @@ class Update:
 
 def _not_finite(arrays: Mapping[str, Array]) -> list[str]:
     """The names of arrays with elements that are not finite."""
-    suspect = {name: a for name, a in arrays.items() if not math.isfinite(sum_of_squares(a))}  # it may overflow
-    return [name for name, a in suspect.items() if not np.isfinite(a).all()]
+    sums = sums_of_squares(arrays.values())
+    suspect = [name for name, total in zip(arrays, sums, strict=True) if not math.isfinite(total)]  # it may overflow
+    return [name for name in suspect if not np.isfinite(arrays[name]).all()]
 
 
 def _some(names: list[str]) -> str:

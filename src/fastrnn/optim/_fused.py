@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Optimizers whose rule the engine has: one call for all parameters."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from .._engine import elementwise
+from .._engine.arguments import Array
+from .._engine.elementwise import Parameter
+from ._optimizer import Optimizer
+
+
+class EngineRule(NamedTuple):
+    """A rule of csrc/engine/update.h as it is at one step, and which moments of an optimizer are its m, s and v."""
+
+    rule: elementwise.Rule
+    m: str | None = None
+    s: str | None = None
+    v: str | None = None
+
+    def update(self, p: Array, g: Array, **moments: Array) -> None:
+        """Update one parameter."""
+        elementwise.update([self.of(p, g, moments)])
+
+    def of(self, p: Array, g: Array, moments: Mapping[str, Array]) -> Parameter:
+        """A parameter with its gradient and its moments, which the rule updates."""
+        m, s, v = (None if name is None else moments[name] for name in self[1:])
+        return Parameter(self.rule, p, g, m, s, v)
+
+
+class FusedOptimizer(Optimizer):
+    """An optimizer whose rule includes the weight decay: one of csrc/engine/update.h, or a loop over small blocks.
+
+    A class that defines `_engine_rule` besides `update` says with it what `update` does, for all parameters at once. A
+    subclass with another `update` or `decay_weights` is asked for one parameter after another, as any `Optimizer`.
+    """
+
+    def _setup(self, groups: Mapping[str, Mapping[str, Any]] | None) -> None:
+        super()._setup(groups)
+        kind = type(self)
+        self._in_one_call = (
+            _defining(kind, "update") is _defining(kind, "_engine_rule")
+            and kind.decay_weights is FusedOptimizer.decay_weights
+        )
+
+    def decay_weights(self, p: Array, g: Array) -> Array:
+        """The gradient as it is: the rule adds the weight decay."""
+        return g
+
+    def _engine_rule(self) -> EngineRule | None:
+        """The rule of this step; None for one that the engine does not have."""
+        return None
+
+    def _update_all(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
+        if not self._in_one_call:
+            super()._update_all(params, grads)
+            return
+        shared, together = self._engine_rule(), []
+        for name, p in params.items():
+            one = self._rule(name) if self._own[name] else self
+            rule = shared if one is self else one._engine_rule()  # type: ignore[attr-defined]
+            if rule is None:
+                one.update(p, grads[name], **self.state[name])
+            else:
+                together.append(rule.of(p, grads[name], self.state[name]))
+        elementwise.update(together)
+
+
+def _defining(kind: type, name: str) -> type:
+    """The class that defines a method of `kind`."""
+    return next(base for base in kind.__mro__ if name in vars(base))
