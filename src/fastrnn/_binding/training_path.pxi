@@ -115,8 +115,8 @@ cdef class Training(Inference):
         call.h_0 = call.c_0 = call.h_n = call.c_n = call.state = call.args = None  # the tape has no use for them
         return call.y, state_after, kept
 
-    def backward(self, Kept kept not None, dy, dstate, bint frozen=False):
-        """(dx, the gradient of the initial state); adds those of the parameters, unless they are frozen.
+    def backward(self, Kept kept not None, dy, dstate, bint frozen=False, bint needs_dx=True):
+        """(dx or None, the gradient of the initial state); adds those of the parameters, unless they are frozen.
 
         Returns None, having done nothing, if anything about the gradients is unusual or the tape has been used.
         """
@@ -133,12 +133,17 @@ cdef class Training(Inference):
         held = [hold("grads", None, True)] * (4 * self.layers.count) if frozen else self.held_gradients()
         if held is None or not kept.take():
             return None
-        dx = self.empty(self.shape(call, self.I), self.dtype)
-        cdef Array dx_array = self.made(dx, self.shape(call, self.I))
-        memset(dx_array.at(), 0, dx_array.view.len)
+        dx, dx_array = self.new_dx(call) if needs_dx else (None, hold("dx", None, True))
         dh_0, dc_0, dinitial = self.new_state(call)
         self.run_back(kept, [dy_array, dx_array, dh_n, dc_n, dh_0, dc_0], held)
         return dx, dinitial
+
+    cdef tuple new_dx(self, Small call):
+        """Zeros laid out as x, and a pointer to them."""
+        dx = self.empty(self.shape(call, self.I), self.dtype)
+        cdef Array array = self.made(dx, self.shape(call, self.I))
+        memset(array.at(), 0, array.view.len)
+        return dx, array
 
     cdef list held_gradients(self):
         """Pointers to the gradients of the parameters, four for each layer and direction; None if one is unusual."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._engine.arguments import Array, as_floats, is_packed
+from ._configurable import one_class_defines
 from ._parameters import Joined, NamedArrays, Parameters
 from ._parametrized import Parametrized
 from ._printed import Printed
@@ -68,6 +69,11 @@ class Layer(Parametrized, Interface, Printed, ABC):
 
     _rng = None  # the generator of masks, a np.random.Generator, where a layer has one
     _frozen = False  # see `frozen`
+    _skips_dx = False  # whether there is a `_backward_parameters` that is the `_backward` of this class without dx
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        cls._skips_dx = one_class_defines(cls, "_backward", "_backward_parameters")
 
     # -- passes ------------------------------------------------------------------------------------------------------
 

@@ -99,14 +99,22 @@ class Linear(StatelessLayer):
         out = y.reshape(1, -1, self.out_features)
         return y, passes.forward(CELL, self.weights.pack(), ONE_STEP, rows, out, NO_STATE, NO_STATE, keep=training)
 
-    def _backward(self, saved: Any, dy: Array) -> Array:
+    def _backward(self, saved: Any, dy: Array) -> Any:
+        return self._backward_to(saved, dy, True)
+
+    def _backward_parameters(self, saved: Any, dy: Array) -> None:
+        self._backward_to(saved, dy, False)
+
+    def _backward_to(self, saved: Any, dy: Array, needs_dx: bool) -> Array | None:
+        """The gradient of x, if it is needed."""
         rows = readable(dy.reshape(1, -1, self.out_features))
         if isinstance(saved, passes.Kept):
-            dx, _ = self._few_rows.backward(saved, rows, None, self._frozen)
-            return dx.reshape(*dy.shape[:-1], self.in_features)
-        dx = np.zeros((*dy.shape[:-1], self.in_features), self.dtype)
+            dx, _ = self._few_rows.backward(saved, rows, None, self._frozen, needs_dx)
+            return dx.reshape(*dy.shape[:-1], self.in_features) if needs_dx else None
+        dx = np.zeros((*dy.shape[:-1], self.in_features), self.dtype) if needs_dx else None
         grads = (None,) * 4
         if not self._frozen:
             grads = (self._grad_arrays["weight"], None, self._grad_arrays.get("bias"), None)
-        passes.backward(saved, rows, NO_STATE, dx.reshape(1, -1, self.in_features), NO_STATE, grads)
+        below = None if dx is None else dx.reshape(1, -1, self.in_features)
+        passes.backward(saved, rows, NO_STATE, below, NO_STATE, grads)
         return dx

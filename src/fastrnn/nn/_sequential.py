@@ -13,7 +13,7 @@ from ._options import kind_of
 from ._signal import Axes, Signal, misfit, signal_after, signal_in
 from ._stateful import StatefulLayer
 from ._streams.sequential import Streamed
-from ._tape import Tape, open_tape
+from ._tape import Tape, check_tape, open_tape, without_dx
 
 
 class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
@@ -232,10 +232,14 @@ class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
             dbefore.append(dinitial)
         return dy, tuple(compress(reversed(dbefore), self._has_state))
 
+    def _backward_parameters(self, saved: Any, dy: Any, dstate: Any, extras: dict[str, float]) -> tuple[Any, ...]:
+        without_dx(saved[0])
+        return self._backward(saved, dy, dstate, extras)[1]
+
     def check_dstate(self, tape: Tape, dstate: Any) -> list[Any]:
         (tapes,), states = open_tape(tape, self), self._states("dstate", dstate)
         children = zip(self._children.items(), tapes, states, strict=True)
         for (name, layer), inner, each in compress(children, self._has_state):
             with self._noted(name):
-                layer.check_dstate(inner, each)
+                layer.check_dstate(inner, each) if each is not None else check_tape(inner, layer)
         return states

@@ -52,7 +52,9 @@ class StatefulLayer(Layer, Generic[State]):
     def _backward(self, saved: Any, dy: Array, dstate: Any, extras: dict[str, float]) -> tuple[Any, State]:
         """The gradients of x and of the initial state; adds those of the parameters into `grads`.
 
-        `dstate` is what `check_dstate` returned; `extras` takes what the layer reports besides gradients.
+        `dstate` is what `check_dstate` returned; `extras` takes what the layer reports besides gradients. A class that
+        saves time where nobody wants the gradient of x defines `_backward_parameters` beside it, of the same arguments,
+        which returns that of the initial state alone.
         """
 
     def __call__(
@@ -138,14 +140,18 @@ class StatefulLayer(Layer, Generic[State]):
         (saved,), checked = self._opened(tape, dy, others=dstate)
         dfinal, kept = self.check_dstate(tape, dstate), tape._kept
         tape.close()
-        result = self._backward(saved, checked if kept is None else kept.gradient(checked), dfinal, tape.extras)
-        dx, dinitial = checked_tuple(self, "_backward", result, ("dx", "dstate"))
+        arguments = saved, checked if kept is None else kept.gradient(checked), dfinal, tape.extras
+        if tape.needs_dx or not self._skips_dx:
+            dx, dinitial = checked_tuple(self, "_backward", self._backward(*arguments), ("dx", "dstate"))
+            dx = dx if tape.needs_dx else None
+        else:
+            dx, dinitial = None, self._backward_parameters(*arguments)  # type: ignore[attr-defined]
         dx = dx if kept is None or dx is None else kept.scattered(dx)
         checked_gradients(self, dx, tape)
         add_extras(tape.extras, inner_tapes(self, saved))
         return dx, dinitial
 
-    def _quick_backward(self, tape: Any, dy: Any, dstate: Any) -> tuple[Array, State] | None:
+    def _quick_backward(self, tape: Any, dy: Any, dstate: Any) -> tuple[Any, State] | None:
         """`backward` in a shorter way that a layer may have; None, having done nothing, where it does not apply."""
         return None
 

@@ -57,7 +57,11 @@ class StatelessLayer(Layer):
 
     @abstractmethod
     def _backward(self, saved: Any, dy: Array) -> Any:
-        """The gradient of x, given that of y; adds those of the parameters into `grads`."""
+        """The gradient of x, given that of y; adds those of the parameters into `grads`.
+
+        A class that saves time where nobody wants the gradient of x defines ``_backward_parameters(saved, dy)`` beside
+        it, which adds the same into `grads` and returns nothing.
+        """
 
     def __call__(self, x: ArrayLike) -> Array:
         """Inference: x gives y."""
@@ -87,7 +91,9 @@ class StatelessLayer(Layer):
         """
         (saved,), dy = self._opened(tape, dy)
         tape.close()
-        dx = self._backward(saved, dy)
+        skips = self._skips_dx and not tape.needs_dx
+        dx = self._backward_parameters(saved, dy) if skips else self._backward(saved, dy)  # type: ignore[attr-defined]
+        dx = dx if tape.needs_dx else None
         checked_gradients(self, dx, tape)
         add_extras(tape.extras, inner_tapes(self, saved))
         return dx

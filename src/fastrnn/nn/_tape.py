@@ -21,12 +21,16 @@ class Tape:
         The shape of the output.
     x_shape : tuple of int or None
         The shape of the input; None if the layer does not say.
+    needs_dx : bool
+        Whether `backward` has to return the gradient of the input; True at first. Where nobody wants it, as of the data
+        of a training, False before `backward` lets layers save the time. They then return None in its place; a layer
+        that knows nothing of this returns the gradient.
     extras : dict of str to float
         After `backward`: what a layer reports besides gradients, such as the value of the regularizer ``"omega"`` of an
         RNN. A container reports the sums of its layers.
     """
 
-    __slots__ = ("_content", "_kept", "_layer", "_unused", "extras", "shape", "x_shape")
+    __slots__ = ("_content", "_kept", "_layer", "_unused", "extras", "needs_dx", "shape", "x_shape")
 
     def __init__(
         self, layer: Any, content: Any, shape: tuple[int, ...], x_shape: tuple[int, ...] | None = None
@@ -36,10 +40,11 @@ class Tape:
         self._kept: Any = None  # the steps that a mask has kept, a `Kept`
         self.shape: tuple[int, ...] = shape
         self.x_shape: tuple[int, ...] | None = x_shape
+        self.needs_dx: bool = True
         self.extras: dict[str, float] = {}
 
     def __repr__(self) -> str:
-        used = ", used" if self._content is None else ""
+        used = ", used" if self._is_used else ""
         return f"Tape({type(self._layer).__name__}, y {self.shape}{used})"
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -55,6 +60,10 @@ class Tape:
         """Bytes of the arrays that the tape holds beyond the layer's input and output; 0 once used."""
         return _nbytes(self._content) + _nbytes(self._kept)
 
+    @property
+    def _is_used(self) -> bool:
+        return self._content is None
+
     def close(self) -> None:
         """Release the content, after which the tape cannot be opened; before a backward pass, which overwrites it.
 
@@ -69,15 +78,29 @@ class Tape:
 
 def open_tape(tape: Any, layer: Any) -> Any:
     """The content of an unused tape of `layer`."""
+    check_tape(tape, layer)
+    if (content := tape._content) is None:  # another thread was quicker
+        raise ValueError(USED)
+    return content
+
+
+def check_tape(tape: Any, layer: Any) -> None:
+    """Raise TypeError or ValueError unless it is an unused tape of `layer`."""
     if not isinstance(tape, Tape):
         raise TypeError(f"tape: expected what {type(layer).__name__}.forward returned, got {type(tape).__name__}")
     if tape._layer is not layer:
         raise ValueError(
             f"tape: expected one that this {type(layer).__name__} made, got one of another {type(tape._layer).__name__}"
         )
-    if tape._content is None:
+    if tape._is_used:
         raise ValueError(USED)
-    return tape._content
+
+
+def without_dx(tape: Any) -> Any:
+    """A tape whose `backward` need not return the gradient of the input; what is no `Tape` as it is."""
+    if isinstance(tape, Tape):
+        tape.needs_dx = False
+    return tape
 
 
 def exclusive(

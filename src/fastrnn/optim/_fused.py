@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from .._engine import elementwise
 from .._engine.arguments import Array
 from .._engine.elementwise import Parameter
+from ..nn._configurable import one_class_defines
 from ._optimizer import Optimizer
 
 
@@ -37,11 +38,8 @@ class FusedOptimizer(Optimizer):
 
     def _setup(self, groups: Mapping[str, Mapping[str, Any]] | None) -> None:
         super()._setup(groups)
-        kind = type(self)
-        self._in_one_call = (
-            _defining(kind, "update") is _defining(kind, "_engine_rule")
-            and kind.decay_weights is FusedOptimizer.decay_weights
-        )
+        own_decay = type(self).decay_weights is not FusedOptimizer.decay_weights
+        self._in_one_call = one_class_defines(type(self), "update", "_engine_rule") and not own_decay
 
     def decay_weights(self, p: Array, g: Array) -> Array:
         """The gradient as it is: the rule adds the weight decay."""
@@ -64,8 +62,3 @@ class FusedOptimizer(Optimizer):
             else:
                 together.append(rule.of(p, grads[name], self.state[name]))
         elementwise.update(together)
-
-
-def _defining(kind: type, name: str) -> type:
-    """The class that defines a method of `kind`."""
-    return next(base for base in kind.__mro__ if name in vars(base))

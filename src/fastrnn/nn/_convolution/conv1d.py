@@ -101,12 +101,15 @@ class Conv1d(Convolution):
         return y, Tape(self, content, y.shape)
 
     @exclusive
-    def backward(self, tape: Tape, dy: ArrayLike) -> Array:
-        """The gradient of x, of x's shape; 0 beyond a row's length."""
+    def backward(self, tape: Tape, dy: ArrayLike) -> Any:
+        """The gradient of x, of x's shape; 0 beyond a row's length. None where the tape says that nobody needs it."""
         (layout, (T, N, I), lengths, saved), dy = self._opened(tape, dy)
         tape.close()
+        padded = self.convolve_back(saved, layout.time_major(dy), tape.needs_dx)
+        if not tape.needs_dx:
+            return None
         dx = np.empty(layout.shape(T, N, I), self.dtype)
-        padded, steps = self.convolve_back(saved, layout.time_major(dy)), layout.time_major(dx)
+        steps = layout.time_major(dx)
         steps[...] = padded[:, self.padding : self.padding + T].swapaxes(0, 1)
         if lengths is not None:
             steps[~length_mask(lengths, T)] = 0
@@ -116,5 +119,5 @@ class Conv1d(Convolution):
         y, tape = self.forward(x, lengths) if training else (self(x, lengths), None)
         return y, None, tape
 
-    def apply_backward(self, tape: Tape, dy: Any, dstate: Any) -> tuple[Array, None]:
+    def apply_backward(self, tape: Tape, dy: Any, dstate: Any) -> tuple[Any, None]:
         return self.backward(tape, dy), None

@@ -164,22 +164,24 @@ class Convolution(Layer):
         windows = np.ndarray(shape, self.dtype, x, read.start * size, strides)
         return np.ascontiguousarray(windows).reshape(steps, N, K)
 
-    def convolve_back(self, saved: Saved, dy: Array) -> Array:
-        """The gradient of x (N, T, I), given that of y (T', N, O); adds those of the parameters into `grads`."""
-        dx, d, stride = np.zeros(saved.shape, self.dtype), self.dilation, saved.stride
+    def convolve_back(self, saved: Saved, dy: Array, needs_dx: bool = True) -> Any:
+        """The gradient of x (N, T, I), if it is needed, given that of y (T', N, O); adds those of the parameters."""
+        dx, d, stride = np.zeros(saved.shape, self.dtype) if needs_dx else None, self.dilation, saved.stride
         if not len(dy):
             return dx
         for (read, written), group in zip(self._slices, saved.groups, strict=True):
             dweight = self._grad_arrays["weight"][written]
             O, I, k = dweight.shape
             dmatrix, dbias = np.zeros((O, k * I), self.dtype), np.zeros(O, self.dtype) if self.bias else None
-            dwindows = np.zeros((*dy.shape[:2], k * I), self.dtype)
+            dwindows = np.zeros((*dy.shape[:2], k * I), self.dtype) if needs_dx else None
             upstream = np.ascontiguousarray(dy[..., written])
             grads = (dmatrix, None, dbias, None)
             passes.backward(group, upstream, NO_STATE, dwindows, NO_STATE, grads)
             dweight += dmatrix.reshape(O, k, I).swapaxes(1, 2)
             if dbias is not None:
                 self._grad_arrays["bias"][written] += dbias
+            if dx is None or dwindows is None:
+                continue
             for j in range(k):
                 steps = slice(j * d, j * d + stride * (len(dy) - 1) + 1, stride)
                 dx[:, steps, read] += dwindows[..., j * I : (j + 1) * I].swapaxes(0, 1)

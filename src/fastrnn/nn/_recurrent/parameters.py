@@ -42,11 +42,25 @@ def state_shapes(parts: tuple[str, ...], sizes: Sizes) -> Shapes:
     return ((state_name(part), (L * D, H)) for part in parts)
 
 
-def initial(gates: int, sizes: Sizes, bias: bool, dtype: np.dtype[Any], rng: Generator) -> dict[str, Array]:
-    """PyTorch's default: every parameter uniform in +-1/sqrt(H)."""
+def initial_states(arrays: Any, parts: tuple[str, ...], N: int) -> tuple[Array, ...]:
+    """The learned initial state of N rows, (L*D, N, H) each."""
+    return tuple(np.repeat(arrays[state_name(part)][:, None], N, axis=1) for part in parts)
+
+
+def add_state_gradients(grads: Any, parts: tuple[str, ...], dinitial: tuple[Array, ...]) -> None:
+    """Add those of rows that began in the learned initial state, (L*D, N, H) each."""
+    for part, array in zip(parts, dinitial, strict=True):
+        grads[state_name(part)] += array.sum(axis=1, dtype=np.float64).astype(array.dtype)
+
+
+def initial(
+    gates: int, sizes: Sizes, bias: bool, dtype: np.dtype[Any], rng: Generator, parts: tuple[str, ...]
+) -> dict[str, Array]:
+    """PyTorch's default: every parameter uniform in +-1/sqrt(H); 0 for the parts of a state that is learned."""
     (I, H, L, D), G = sizes, gates
     elements = D * G * H * (I + H + 2 + (L - 1) * (D * H + H + 2))
     check_memory(elements * dtype.itemsize, "input_size, hidden_size, num_layers")
     (rng,) = rng.spawn(1)  # as the generator of the masks is: neither depends on how much the other draws
     bound = H**-0.5
-    return {name: rng.uniform(-bound, bound, shape).astype(dtype) for name, shape in shapes(gates, sizes, bias)}
+    arrays = {name: rng.uniform(-bound, bound, shape).astype(dtype) for name, shape in shapes(gates, sizes, bias)}
+    return arrays | {name: np.zeros(shape, dtype) for name, shape in state_shapes(parts, sizes)}

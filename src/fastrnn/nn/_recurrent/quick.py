@@ -36,6 +36,10 @@ class QuickTape(Tape):
             self._made, self.kept = (opened(layer.stack, layer.batch_first, kept),), None
         return self._made
 
+    @property
+    def _is_used(self) -> bool:  # without making the content
+        return self.kept is None and self._made is None
+
     @_content.setter
     def _content(self, value: Any) -> None:
         self._made, self.kept = value, None
@@ -80,10 +84,10 @@ class QuickLayer(StatefulLayer[State]):
 
     forward.__doc__ = StatefulLayer.forward.__doc__
 
-    def _quick_backward(self, tape: Any, dy: Any, dstate: Any) -> tuple[Array, State] | None:
+    def _quick_backward(self, tape: Any, dy: Any, dstate: Any) -> tuple[Array | None, State] | None:
         kept = tape.kept if type(tape) is QuickTape and tape._layer is self else None
         path: Any = self._fast_path  # type: ignore[attr-defined]
-        if kept is None or (result := path.backward(kept, dy, dstate, self._frozen)) is None:
+        if kept is None or (result := path.backward(kept, dy, dstate, self._frozen, tape.needs_dx)) is None:
             return None
         tape.close()
         return result

@@ -108,16 +108,13 @@ class RecurrentBase(QuickLayer[State]):
     def initial_parameters(self, rng: Generator) -> dict[str, Array]:
         """PyTorch's default: every parameter uniform in +-1/sqrt(H); 0 for an initial state that is learned."""
         sizes = self.input_size, self.hidden_size, self.num_layers, self.num_directions
-        arrays = parameters.initial(self.cell.gates, sizes, self.bias, self.dtype, rng)
         parts = self.cell.parts if self.learn_initial_state else ()
-        return arrays | {name: np.zeros(shape, self.dtype) for name, shape in parameters.state_shapes(parts, sizes)}
+        return parameters.initial(self.cell.gates, sizes, self.bias, self.dtype, rng, parts)
 
     def initial_states(self, N: int) -> StateArrays:
         """Where a call without a state begins: the arrays (L*D, N, H) that are learned, or None for zeros."""
-        if not self.learn_initial_state:
-            return (None,) * len(self.cell.parts)
-        arrays = (self._arrays[parameters.state_name(part)] for part in self.cell.parts)
-        return tuple(np.repeat(array[:, None], N, axis=1) for array in arrays)
+        parts = self.cell.parts
+        return parameters.initial_states(self._arrays, parts, N) if self.learn_initial_state else (None,) * len(parts)
 
     def other_names(self) -> dict[str, str]:
         """Those of a cell of PyTorch, such as torch.nn.LSTMCell, for one layer of one direction."""
@@ -213,14 +210,17 @@ class RecurrentBase(QuickLayer[State]):
 
     def _backward(self, saved: Any, dy: Array, dstate: Any, extras: dict[str, float]) -> tuple[Array, State]:
         layout, trained = saved
-        dinitial, dx = self.stack.empty_state(trained.batch), np.zeros(layout.shape(*trained.x_shape), self.dtype)
-        dy, below, hook = readable(layout.time_major(dy)), layout.time_major(dx), self._backward_hook(extras)
+        dx = np.zeros(layout.shape(*trained.x_shape), self.dtype)
+        return dx, self._backward_parameters(saved, dy, dstate, extras, layout.time_major(dx))
+
+    def _backward_parameters(self, saved: Any, dy: Array, dstate: Any, extras: Any, dx: Array | None = None) -> State:
+        layout, trained = saved
+        dinitial, hook, dy = self.stack.empty_state(trained.batch), self._backward_hook(extras), layout.time_major(dy)
         grads = [(None,) * 4 for _ in self._weight_grads] if self._frozen else self._weight_grads
-        backward(self.stack, trained, dy, below, (dstate, dinitial), grads, hook)
+        backward(self.stack, trained, readable(dy), dx, (dstate, dinitial), grads, hook)
         if trained.from_parameters and not self._frozen:  # each row began there
-            for part, array in zip(self.cell.parts, dinitial, strict=True):
-                self._grad_arrays[parameters.state_name(part)] += array.sum(axis=1, dtype=np.float64).astype(self.dtype)
-        return dx, self._state(dinitial, layout)
+            parameters.add_state_gradients(self._grad_arrays, self.cell.parts, dinitial)
+        return self._state(dinitial, layout)
 
     def _backward_hook(self, extras: dict[str, float]) -> Any:
         """A function of layer and direction, what it saved, and the gradients of its pre-activations; or None."""

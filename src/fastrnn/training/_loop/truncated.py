@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..._engine.arguments import as_size
 from ...nn._layer import every_layer
-from ...nn._tape import add_extras
+from ...nn._tape import add_extras, without_dx
 from .._data.batch import Batch, between, steps_of, weight_of, weighted
 from .objective import Loss, Objective, positions
 
@@ -130,7 +130,7 @@ def windows(
         lengths = objective.lengths_after(batch.lengths)
         loss, dy = objective.cost(y, batch.y, lengths, weight_of(batch))
         model.zero_grad()
-        model.backward(tape, dy)
+        model.backward(without_dx(tape), dy)
         yield Window(loss, 1, batch.steps, True, state, None, y, batch.y, lengths, add_extras({}, [tape]))
 
 
@@ -158,7 +158,7 @@ def _cut(objective: Objective, batch: Batch, k1: int, k2: int, start: int, first
         objective.model.zero_grad()
         dstate = None
         for (a, b), tape in zip(reversed(list(pairwise(cuts))), reversed(tapes), strict=True):
-            _, dstate = objective.model.backward(tape, steps_of(dy, a - begin, b - begin, axis), dstate)
+            _, dstate = objective.model.backward(without_dx(tape), steps_of(dy, a - begin, b - begin, axis), dstate)
         first = states[cuts.index(following)] if following in cuts else states[-1]
         yield Window(
             loss, stop, positions(y, lengths), stop == T, states[-1], first, y, target, lengths, add_extras({}, tapes)
