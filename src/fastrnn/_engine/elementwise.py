@@ -100,7 +100,7 @@ def sum_of_squares(array: Array) -> float:
     return sums_of_squares((array,))[0]
 
 
-def norms_of(arrays: Sequence[Array], p: float) -> list[float]:
+def norms_of(arrays: Sequence[Array], p: float = 2.0) -> list[float]:
     """`norm_of` of each array."""
     return list(map(math.sqrt, sums_of_squares(arrays))) if p == 2 else [norm_of(array, p) for array in arrays]
 

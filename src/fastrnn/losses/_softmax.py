@@ -28,14 +28,14 @@ def class_targets(
     reduction : Reduction
     """
     M, V = z.shape
-    y = np.where(counted, y, -1).astype(np.intp)
+    count = np.count_nonzero(counted)
+    y = np.ascontiguousarray(y if count == M else np.where(counted, y, -1), np.intp)
     w_y = np.ones(M) if weight is None else weight[y]
-    spread = None
+    spread, peak = None, w_y
     if smoothing:
-        spread = smoothing / V * (np.ones(V) if weight is None else weight)
-    of_mean = w_y if w is None else w_y * w
-    W = float(of_mean[counted].sum())
-    return _reduced(z, y, (1 - smoothing) * w_y, spread, w, W, reduction)
+        spread, peak = smoothing / V * (np.ones(V) if weight is None else weight), (1 - smoothing) * w_y
+    W = float(count if weight is None and w is None else (w_y if w is None else w_y * w)[counted].sum())
+    return _reduced(z, y, peak, spread, w, W, reduction)
 
 
 def soft_targets(
@@ -55,12 +55,14 @@ def _reduced(
     z: Array, y: Array, peak: Array, spread: Array | None, w: Array | None, W: float, reduction: Reduction
 ) -> tuple[Mean, Array]:
     """The loss and its gradient, given targets as in `_engine.losses.cross_entropy`, and the sum of the weights."""
-    scale = (np.ones(len(z)) if w is None else w) / reduction.divisor(W)
+    divisor = reduction.divisor(W)
+    scale = np.full(len(z), 1 / divisor) if w is None else w / divisor
     with np.errstate(all="ignore"):  # NaN stays NaN, and what does not count may be anything
         if spread is not None:
             spread = spread.astype(z.dtype, copy=False)
         losses, dz = cross_entropy(z, y, peak, spread, scale)
-        total = float((losses if w is None else w * losses)[y >= 0].sum())
+        losses, counted = losses if w is None else w * losses, y >= 0
+        total = float((losses if counted.all() else losses[counted]).sum())
     if reduction.how == "mean" and not W:
         dz[...] = 0  # without a weight to divide by, no gradient
     return reduction.of(total, W), dz

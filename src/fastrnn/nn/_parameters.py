@@ -39,6 +39,11 @@ class NamedArrays(MutableMapping[str, Array]):
     def _pairs(self) -> Iterator[tuple[str, Array]]:
         return ((name, self[name]) for name in self)
 
+    @property
+    def source(self) -> "Mapping[str, Array] | Arrays":
+        """What the arrays are read from, by names that exist."""
+        return self
+
     def first_names(self) -> Mapping[str, str]:
         """For every name, the name under which iteration gives its array."""
         return {name: name for name in self}
@@ -78,6 +83,10 @@ class Parameters(NamedArrays):
 
     def __init__(self, arrays: "Arrays | Mapping[str, Array]") -> None:
         self._arrays = arrays
+
+    @property
+    def source(self) -> "Mapping[str, Array] | Arrays":
+        return self._arrays
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._arrays:
@@ -122,7 +131,7 @@ class Joined(NamedArrays):
         self._size = -1
         self._places: dict[str, tuple[NamedArrays, str]] = {}
         self._first: Mapping[str, str] = {}
-        self._distinct: list[tuple[str, NamedArrays, str]] = []
+        self._distinct: list[tuple[str, Mapping[str, Array] | Arrays, str]] = []
 
     # Made when they are first needed: of containers in containers most are never asked. The arrays themselves are not
     # held, since a layer compares those that are held elsewhere with their packed copies at every call.
@@ -135,13 +144,14 @@ class Joined(NamedArrays):
 
     def _walk(self) -> None:
         """Find all names, again if a layer has got another parameter."""
-        size = sum(len(holder) for _, holder in self._holders)
+        size = sum([len(holder) for _, holder in self._holders])
         if size == self._size:
             return
         pairs = [(prefix, name, holder) for prefix, holder in self._holders for name in holder.first_names()]
         self._places = {prefix + name: (holder, name) for prefix, name, holder in pairs}
         self._first = first_names({name: holder[own] for name, (holder, own) in self._places.items()})
-        self._distinct = [(name, *self._places[name]) for name, first in self._first.items() if name == first]
+        distinct = [(name, *self._places[name]) for name, first in self._first.items() if name == first]
+        self._distinct = [(name, holder.source, own) for name, holder, own in distinct]
         self._size = size
 
     def __getitem__(self, name: str) -> Array:
@@ -165,8 +175,9 @@ class Joined(NamedArrays):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each array, by name."""
         self._walk()
-        shapes = {id(holder): holder.shapes() for _, holder, _ in self._distinct}
-        return {name: shapes[id(holder)][own] for name, holder, own in self._distinct}
+        places = {name: self._places[name] for name, _, _ in self._distinct}
+        shapes = {id(holder): holder.shapes() for holder, _ in places.values()}
+        return {name: shapes[id(holder)][own] for name, (holder, own) in places.items()}
 
     def damaged(self) -> tuple[str, str] | None:
         """The name of an array that cannot be written or has not its first shape and dtype, and what is wrong."""
@@ -181,7 +192,7 @@ class Joined(NamedArrays):
 
     def _pairs(self) -> Iterator[tuple[str, Array]]:
         self._walk()
-        return ((name, holder[own]) for name, holder, own in self._distinct)
+        return ((name, source[own]) for name, source, own in self._distinct)
 
     def __len__(self) -> int:
         self._walk()
@@ -200,7 +211,7 @@ def first_names(arrays: Mapping[str, Array]) -> Mapping[str, str]:
 def distinct(arrays: Mapping[str, Array]) -> dict[str, Array]:
     """Each array of a mapping, which may be any, once, under its first name."""
     if isinstance(arrays, NamedArrays):
-        return dict(arrays.items())
+        return dict(arrays._pairs())
     arrays = dict(arrays.items())
     return {name: arrays[name] for name, first in first_names(arrays).items() if name == first}
 

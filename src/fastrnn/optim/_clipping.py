@@ -2,6 +2,7 @@
 """Clipping of gradients, between `backward` and the optimizer's step."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -62,18 +63,23 @@ def clip_grad_norm(model: Models, max_norm: float, norm_type: float = 2.0, *, ea
     """
     grads = distinct(as_model(model, "grads").grads)
     max_norm, p = as_number("max_norm", max_norm, LIMIT), as_number("norm_type", norm_type, ORDER)
-    norms = dict(zip(grads, norms_of([*grads.values()], p), strict=True))
-    for name, norm in norms.items():
-        if not math.isfinite(norm):
-            raise FloatingPointError(f"grads[{name!r}]: expected a finite norm, got {norm}")
-    total = math.hypot(*norms.values()) if p == 2 else norm_of(np.array([*norms.values()]), p)  # the norm of the norms
+    norms = norms_of([*grads.values()], p)
+    total = norm_of_all(norms, p)
     if not math.isfinite(total):
+        for name, norm in zip(grads, norms, strict=True):
+            if not math.isfinite(norm):
+                raise FloatingPointError(f"grads[{name!r}]: expected a finite norm, got {norm}")
         raise FloatingPointError(f"grads: expected a finite norm of all of them, got {total}")
-    for name, grad in grads.items():
-        scale = max_norm / ((norms[name] if each else total) + 1e-6)
+    for norm, grad in zip(norms, grads.values(), strict=True):
+        scale = max_norm / ((norm if each else total) + 1e-6)
         if scale < 1:
             grad *= scale
     return total
+
+
+def norm_of_all(norms: Sequence[float], p: float = 2.0) -> float:
+    """The norm of all gradients, given those of each: the norm of the norms; nan or inf if one of them is."""
+    return math.hypot(*norms) if p == 2 else norm_of(np.array(norms), p)
 
 
 def clip_grad_value(model: Models, limit: float) -> float:

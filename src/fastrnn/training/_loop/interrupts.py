@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Ctrl-C that stops a training between two updates and never inside one."""
 
-import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Self
 
 
@@ -24,6 +23,7 @@ class Interrupts:
     def __init__(self) -> None:
         self._pressed = self._holding = False
         self._before: Any = None
+        self._held = Held(self)
 
     def __enter__(self) -> Self:
         in_main = threading.current_thread() is threading.main_thread()
@@ -40,15 +40,25 @@ class Interrupts:
         if again or not self._holding:
             raise KeyboardInterrupt
 
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """A Ctrl-C inside is raised at its end."""
-        self._holding = True
-        try:
-            yield
-        finally:
-            self._holding = False
-        if self._pressed:
+    def held(self) -> AbstractContextManager[None]:
+        """A context in which a Ctrl-C is raised at its end."""
+        return self._held
+
+
+class Held:
+    """The context of `Interrupts.held`."""
+
+    __slots__ = ("_interrupts",)
+
+    def __init__(self, interrupts: Interrupts) -> None:
+        self._interrupts = interrupts
+
+    def __enter__(self) -> None:
+        self._interrupts._holding = True
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        self._interrupts._holding = False
+        if error is None and self._interrupts._pressed:
             raise KeyboardInterrupt
 
 
@@ -65,7 +75,6 @@ class AgreedInterrupts(Interrupts):
         if again:
             raise KeyboardInterrupt
 
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> AbstractContextManager[None]:
         """What is complete or not at all is so anyway."""
-        yield
+        return nullcontext()

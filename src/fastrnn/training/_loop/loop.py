@@ -7,12 +7,13 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ...nn._layer import every_layer
 from .._data.batch import Batch
 from .._data.source import EpochReader
 from .._hooks.hook import Hook, Step
 from .._state.differences import as_json
 from .._state.history import History
-from .._state.parameters import random_states, set_random_states
+from .._state.parameters import set_random_states
 from .alone import Alone
 from .blame import note_row
 from .evaluation import mean_scores
@@ -64,6 +65,7 @@ class Training:
         self.options = {} if options is None else options  # those of fit, as a checkpoint can hold them
         self.monitor = monitor  # the column of the history by which epochs are compared
         self.model, self.optimizer = objective.model, update.optimizer
+        self.layers = [*every_layer(self.model)]
         self.history, self.means = History(), Means()
         self.epochs = 0  # the number of the last one
         self.steps, self.seconds = 0, 0.0  # updates so far; of this epoch
@@ -213,7 +215,7 @@ class Training:
     def commit(self, cursor: Cursor) -> None:
         """Make this the position from which a resumed training continues."""
         self.cursor = cursor
-        self.random = random_states(self.model)
+        self.random = [layer.random_state for layer in self.layers]
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed training needs besides model, optimizer and schedule."""

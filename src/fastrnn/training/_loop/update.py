@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..._engine.arguments import Array
-from ..._engine.elementwise import sums_of_squares
+from ..._engine.elementwise import norms_of, sums_of_squares
 from ...nn._parameters import distinct
-from ...optim import Optimizer, clip_grad_norm
+from ...optim import Optimizer
+from ...optim._clipping import norm_of_all
 
 SHOWN = 4  # parameters that a message names
 
@@ -37,12 +38,10 @@ class Update:
             The norm or the loss is not finite. The message says which gradients and parameters are not. None has been
             changed.
         """
-        try:
-            norm = clip_grad_norm(self.model, math.inf)
-        except FloatingPointError:
-            norm = math.nan
+        norm = norm_of_all(norms_of([*distinct(self.model.grads).values()]))
         if math.isfinite(loss) and math.isfinite(norm):
             return norm
+        norm = norm if math.isfinite(norm) else math.nan
         arrays = {"gradient of": self.model.grads, "parameter": self.model.params}
         causes = {what: _not_finite(distinct(named)) for what, named in arrays.items()}
         words = [f"the {what} {_some(names)}" for what, names in causes.items() if names]
