@@ -142,9 +142,13 @@ class Joined(NamedArrays):
         inner = [(prefix, part._holders if isinstance(part, Joined) else [("", part)]) for prefix, part in self._parts]
         return [(prefix + further, holder) for prefix, holders in inner for further, holder in holders]
 
+    @cached_property
+    def _sources(self) -> "list[Mapping[str, Array] | Arrays]":
+        return [holder.source for _, holder in self._holders]
+
     def _walk(self) -> None:
         """Find all names, again if a layer has got another parameter."""
-        size = sum([len(holder) for _, holder in self._holders])
+        size = sum(map(len, self._sources))
         if size == self._size:
             return
         pairs = [(prefix, name, holder) for prefix, holder in self._holders for name in holder.first_names()]
@@ -192,7 +196,7 @@ class Joined(NamedArrays):
 
     def _pairs(self) -> Iterator[tuple[str, Array]]:
         self._walk()
-        return ((name, source[own]) for name, source, own in self._distinct)
+        return iter([(name, source[own]) for name, source, own in self._distinct])
 
     def __len__(self) -> int:
         self._walk()

@@ -25,8 +25,8 @@ class EngineRule(NamedTuple):
 
     def of(self, p: Array, g: Array, moments: Mapping[str, Array]) -> Parameter:
         """A parameter with its gradient and its moments, which the rule updates."""
-        m, s, v = (None if name is None else moments[name] for name in self[1:])
-        return Parameter(self.rule, p, g, m, s, v)
+        rule, *names = self
+        return Parameter(rule, p, g, *[None if name is None else moments[name] for name in names])
 
 
 class FusedOptimizer(Optimizer):

@@ -15,7 +15,7 @@ from ..nn._options import Argument, Number
 from ..nn._parameters import distinct, first_names
 from ._groups import checked_groups, group_values, hyperparameters_of, numbers_of, shown_groups
 from ._state import check_names, check_repeats, repeated_entries, scalar
-from ._trainable import Models, Trainable, as_model, check_like, check_parameters
+from ._trainable import Models, Trainable, as_model, check_gradients, check_like, check_parameters
 
 
 class Optimizer(Configurable, ABC):
@@ -138,8 +138,7 @@ class Optimizer(Configurable, ABC):
             A gradient has not the shape and dtype of its parameter, or another thread is in `step`. Nothing changes.
         """
         params, grads = distinct(self.model.params), dict(self.model.grads.items())
-        for name, p in params.items():  # all of them, before one is changed
-            check_like(f"grads[{name!r}]", grads[name], p)
+        check_gradients(params, grads)  # all of them, before a parameter is changed
         with self._exclusive:
             self.begun, self.steps = self.begun if self.steps else numbers_of(self), self.steps + 1
             self._update_all(params, grads)
@@ -220,9 +219,8 @@ class Optimizer(Configurable, ABC):
             if scalar(name, state) != value:
                 raise ValueError(f"{name}: expected {value}, as in groups, got {scalar(name, state)}")
         steps = as_size("steps", scalar("steps", state), 0)
-        for name, number in numbers.items():
+        for name, number in {**numbers, "steps": steps}.items():
             setattr(self, name, number)
-        self.steps = steps
         for name, array in arrays.items():
             np.copyto(array, loaded[name])
 

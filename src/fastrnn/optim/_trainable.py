@@ -127,6 +127,14 @@ def check_parameters(model: Trainable) -> None:
             raise ValueError(f"grads[{name!r}]: expected that of {first!r}, the same parameter, got another array")
 
 
+def check_gradients(params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
+    """Raise ValueError unless each parameter has a gradient of its shape and dtype."""
+    for name, p in params.items():
+        g = grads[name]
+        if g.shape != p.shape or g.dtype != p.dtype:
+            check_like(f"grads[{name!r}]", g, p)
+
+
 def check_like(name: str, array: Array, like: Array) -> None:
     """Raise ValueError unless an array has the shape and dtype of another."""
     if array.shape != like.shape or array.dtype != like.dtype:
