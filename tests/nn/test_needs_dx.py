@@ -98,11 +98,48 @@ def test_layers_of_users_stay_as_they_are():
 
     class Own(fr.Linear):
         def backward(self, tape, dy):
-            return super().backward(tape, dy)
+            return 2 * super().backward(tape, dy)
+
+    class OwnConvolution(fr.Conv1d):
+        def backward(self, tape, dy):
+            return 2 * super().backward(tape, dy)
 
     x, y = np.ones((5, 4, 3), np.float32), np.zeros((5, 4, 3), np.float32)
-    for layer in (Twice(3, 3, seed=0), Halved(3, 3, seed=0), Own(3, 3, seed=0)):
-        assert back(layer, x, False)[0] is None
-        assert back(layer, x, True)[0].shape == x.shape
-        history = fr.fit(layer, fr.mse_loss, x, y, epochs=3, progress=False)
-        assert history["loss"][-1] < history["loss"][0]
+    for layer in (Twice(3, 3, seed=0), Halved(3, 3, seed=0), Own(3, 3, seed=0), OwnConvolution(3, 3, 1, seed=0)):
+        for needs_dx in (True, False):
+            assert back(layer, x, needs_dx)[0].shape == x.shape
+        for model in (layer, fr.Sequential(layer, fr.Linear(3, 3, seed=1))):
+            history = fr.fit(model, fr.mse_loss, x, y, epochs=3, progress=False)
+            assert history["loss"][-1] < history["loss"][0]
+
+
+def test_a_model_of_a_user_may_use_the_tape_of_a_layer_in_it():
+    """It is not the tape of the model, which needs the gradient."""
+
+    class Scaled:
+        def __init__(self):
+            self.layer, self.scale, self.dscale = (
+                fr.Linear(3, 3, seed=0),
+                np.ones(3, np.float32),
+                np.zeros(3, np.float32),
+            )
+            self.params = {**self.layer.params, "scale": self.scale}
+            self.grads = {**self.layer.grads, "scale": self.dscale}
+
+        def zero_grad(self):
+            self.layer.zero_grad()
+            self.dscale.fill(0)
+
+        def __call__(self, x):
+            return self.layer(x * self.scale)
+
+        def forward(self, x):
+            self.x = x
+            return self.layer.forward(x * self.scale)
+
+        def backward(self, tape, dy):
+            self.dscale += (self.layer.backward(tape, dy) * self.x).sum(axis=(0, 1))
+
+    model, x = Scaled(), np.ones((5, 4, 3), np.float32)
+    history = fr.fit(model, fr.mse_loss, x, 0 * x, epochs=3, progress=False)
+    assert history["loss"][-1] < history["loss"][0] and (model.scale != 1).all()

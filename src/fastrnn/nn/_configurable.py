@@ -174,11 +174,6 @@ def _is_marker(annotation: Any) -> bool:
     return annotation is KW_ONLY or annotation is theirs or annotation == "KW_ONLY"
 
 
-def one_class_defines(kind: type, *names: str) -> bool:
-    """Whether a class has these methods from the same class, itself or a base: a subclass may redefine one alone."""
-    return len({next((base for base in kind.__mro__ if name in vars(base)), None) for name in names}) == 1
-
-
 def options_of(kind: type[Configurable]) -> Mapping[str, Option[Any, Any]]:
     """The options of a class by name, those of its bases first."""
     return kind._options

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from .._engine.arguments import Array, as_floats, is_packed
-from ._configurable import one_class_defines
 from ._parameters import Joined, NamedArrays, Parameters
 from ._parametrized import Parametrized
 from ._printed import Printed
@@ -69,11 +68,13 @@ class Layer(Parametrized, Interface, Printed, ABC):
 
     _rng = None  # the generator of masks, a np.random.Generator, where a layer has one
     _frozen = False  # see `frozen`
-    _skips_dx = False  # whether there is a `_backward_parameters` that is the `_backward` of this class without dx
+    _skips_dx = False  # whether `backward` leaves the gradient of the input out where its tape says so
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        cls._skips_dx = one_class_defines(cls, "_backward", "_backward_parameters")
+        own = vars(cls).keys()  # a subclass with another way back may need what its base would leave out
+        if "_skips_dx" not in own and own & {"_backward_parameters", "_backward", "backward", "apply_backward"}:
+            cls._skips_dx = "_backward_parameters" in own
 
     # -- passes ------------------------------------------------------------------------------------------------------
 

@@ -233,7 +233,7 @@ class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
         return dy, tuple(compress(reversed(dbefore), self._has_state))
 
     def _backward_parameters(self, saved: Any, dy: Any, dstate: Any, extras: dict[str, float]) -> tuple[Any, ...]:
-        without_dx(saved[0])
+        without_dx(saved[0], self.layers[0])
         return self._backward(saved, dy, dstate, extras)[1]
 
     def check_dstate(self, tape: Tape, dstate: Any) -> list[Any]:

@@ -143,7 +143,6 @@ class StatefulLayer(Layer, Generic[State]):
         arguments = saved, checked if kept is None else kept.gradient(checked), dfinal, tape.extras
         if tape.needs_dx or not self._skips_dx:
             dx, dinitial = checked_tuple(self, "_backward", self._backward(*arguments), ("dx", "dstate"))
-            dx = dx if tape.needs_dx else None
         else:
             dx, dinitial = None, self._backward_parameters(*arguments)  # type: ignore[attr-defined]
         dx = dx if kept is None or dx is None else kept.scattered(dx)

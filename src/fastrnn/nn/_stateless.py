@@ -93,7 +93,6 @@ class StatelessLayer(Layer):
         tape.close()
         skips = self._skips_dx and not tape.needs_dx
         dx = self._backward_parameters(saved, dy) if skips else self._backward(saved, dy)  # type: ignore[attr-defined]
-        dx = dx if tape.needs_dx else None
         checked_gradients(self, dx, tape)
         add_extras(tape.extras, inner_tapes(self, saved))
         return dx

@@ -24,7 +24,7 @@ class Tape:
     needs_dx : bool
         Whether `backward` has to return the gradient of the input; True at first. Where nobody wants it, as of the data
         of a training, False before `backward` lets layers save the time. They then return None in its place; a layer
-        that knows nothing of this returns the gradient.
+        that cannot save any returns the gradient.
     extras : dict of str to float
         After `backward`: what a layer reports besides gradients, such as the value of the regularizer ``"omega"`` of an
         RNN. A container reports the sums of its layers.
@@ -96,10 +96,13 @@ def check_tape(tape: Any, layer: Any) -> None:
         raise ValueError(USED)
 
 
-def without_dx(tape: Any) -> Any:
-    """A tape whose `backward` need not return the gradient of the input; what is no `Tape` as it is."""
-    if isinstance(tape, Tape):
-        tape.needs_dx = False
+def without_dx(tape: Any, layer: Any) -> Any:
+    """The tape of a layer whose `backward` leaves the gradient of the input out, if the layer can; any other as it is.
+
+    Not that of a layer inside `layer`, which may have to know the gradient.
+    """
+    if isinstance(tape, Tape) and tape._layer is layer:
+        tape.needs_dx = not layer._skips_dx
     return tape
 
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from .._engine import elementwise
 from .._engine.arguments import Array
 from .._engine.elementwise import Parameter
-from ..nn._configurable import one_class_defines
 from ._optimizer import Optimizer
 
 
@@ -39,7 +38,7 @@ class FusedOptimizer(Optimizer):
     def _setup(self, groups: Mapping[str, Mapping[str, Any]] | None) -> None:
         super()._setup(groups)
         own_decay = type(self).decay_weights is not FusedOptimizer.decay_weights
-        self._in_one_call = one_class_defines(type(self), "update", "_engine_rule") and not own_decay
+        self._in_one_call = _one_class_defines(type(self), "update", "_engine_rule") and not own_decay
 
     def decay_weights(self, p: Array, g: Array) -> Array:
         """The gradient as it is: the rule adds the weight decay."""
@@ -62,3 +61,8 @@ class FusedOptimizer(Optimizer):
             else:
                 together.append(rule.of(p, grads[name], self.state[name]))
         elementwise.update(together)
+
+
+def _one_class_defines(kind: type, *names: str) -> bool:
+    """Whether a class has these methods from the same class, itself or a base: a subclass may redefine one alone."""
+    return len({next(base for base in kind.__mro__ if name in vars(base)) for name in names}) == 1

@@ -57,6 +57,8 @@ class Conv1d(Convolution):
     def axes_after(self, axes: Axes | None) -> Axes | None:
         return self.axes_in or axes
 
+    _skips_dx = True
+
     def _after(self, steps: Any) -> Any:
         """How many steps y has, given those of x: a number, or an array of them."""
         windows = (steps + 2 * self.padding - self.span) // self.stride + 1
@@ -105,8 +107,9 @@ class Conv1d(Convolution):
         """The gradient of x, of x's shape; 0 beyond a row's length. None where the tape says that nobody needs it."""
         (layout, (T, N, I), lengths, saved), dy = self._opened(tape, dy)
         tape.close()
-        padded = self.convolve_back(saved, layout.time_major(dy), tape.needs_dx)
-        if not tape.needs_dx:
+        needs_dx = tape.needs_dx or not self._skips_dx
+        padded = self.convolve_back(saved, layout.time_major(dy), needs_dx)
+        if not needs_dx:
             return None
         dx = np.empty(layout.shape(T, N, I), self.dtype)
         steps = layout.time_major(dx)

@@ -86,8 +86,11 @@ class QuickLayer(StatefulLayer[State]):
 
     def _quick_backward(self, tape: Any, dy: Any, dstate: Any) -> tuple[Array | None, State] | None:
         kept = tape.kept if type(tape) is QuickTape and tape._layer is self else None
+        if kept is None:
+            return None
         path: Any = self._fast_path  # type: ignore[attr-defined]
-        if kept is None or (result := path.backward(kept, dy, dstate, self._frozen, tape.needs_dx)) is None:
+        needs_dx = tape.needs_dx or not self._skips_dx
+        if (result := path.backward(kept, dy, dstate, self._frozen, needs_dx)) is None:
             return None
         tape.close()
         return result

@@ -130,7 +130,7 @@ def windows(
         lengths = objective.lengths_after(batch.lengths)
         loss, dy = objective.cost(y, batch.y, lengths, weight_of(batch))
         model.zero_grad()
-        model.backward(without_dx(tape), dy)
+        model.backward(without_dx(tape, model), dy)
         yield Window(loss, 1, batch.steps, True, state, None, y, batch.y, lengths, add_extras({}, [tape]))
 
 
@@ -155,10 +155,10 @@ def _cut(objective: Objective, batch: Batch, k1: int, k2: int, start: int, first
         loss, dy = objective.cost(y, target, lengths, weight_of(piece))
         if begin < t:  # no error comes from the steps before
             dy = np.concatenate([np.zeros_like(steps_of(dy, 0, 1, axis)).repeat(t - begin, axis), dy], axis)
-        objective.model.zero_grad()
-        dstate = None
+        model, dstate = objective.model, None
+        model.zero_grad()
         for (a, b), tape in zip(reversed(list(pairwise(cuts))), reversed(tapes), strict=True):
-            _, dstate = objective.model.backward(without_dx(tape), steps_of(dy, a - begin, b - begin, axis), dstate)
+            _, dstate = model.backward(without_dx(tape, model), steps_of(dy, a - begin, b - begin, axis), dstate)
         first = states[cuts.index(following)] if following in cuts else states[-1]
         yield Window(
             loss, stop, positions(y, lengths), stop == T, states[-1], first, y, target, lengths, add_extras({}, tapes)
