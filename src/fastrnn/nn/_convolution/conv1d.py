@@ -57,7 +57,7 @@ class Conv1d(Convolution):
     def axes_after(self, axes: Axes | None) -> Axes | None:
         return self.axes_in or axes
 
-    _skips_dx = True
+    _skips_dx = True  # in its own `backward`
 
     def _after(self, steps: Any) -> Any:
         """How many steps y has, given those of x: a number, or an array of them."""
