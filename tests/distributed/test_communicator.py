@@ -1,41 +1,86 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What ranks do together: values gathered in the order of the ranks, sums in one binary tree."""
+"""What ranks do together: values gathered in the order of the ranks, sums in one binary tree of any size."""
 
 import numpy as np
 import pytest
 from support.ranks import in_threads
 
 import fastrnn as fr
-from fastrnn.distributed import Communicator, Local
+from fastrnn.distributed import Communicator, Local, Processes, _communicator
+from fastrnn.distributed._tree import Node, subtrees
 
 
-@pytest.mark.parametrize("size", [1, 2, 4, 8])
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 7, 8])
 def test_values_come_in_the_order_of_the_ranks(size):
     everyone = in_threads(size, lambda c: (c.gather({"rank": c.rank}), c.first(["of", c.rank])))
     assert everyone == [([{"rank": rank} for rank in range(size)], ["of", 0])] * size
 
 
 def tree(parts):
-    """((0 + 1) + (2 + 3)) + ..."""
-    while len(parts) > 1:
-        parts = [a + b for a, b in zip(parts[::2], parts[1::2], strict=True)]
-    return parts[0]
+    """Halves of halves."""
+    half = len(parts) // 2
+    return tree(parts[:half]) + tree(parts[half:]) if half else parts[0]
 
 
-@pytest.mark.parametrize("size", [1, 2, 4, 8])
-def test_a_sum_is_a_binary_tree(size, rng):
-    """Numbers of many magnitudes, whose sum depends on the order."""
-    parts = (rng.standard_normal((8, 1000)) * 10.0 ** rng.integers(-6, 7, (8, 1000))).astype(np.float32)
+def numbers(rng, leaves, count=1001):
+    """Of many magnitudes, so that their sum depends on the order."""
+    parts = (rng.standard_normal((leaves, count)) * 10.0 ** rng.integers(-6, 7, (leaves, count))).astype(np.float32)
+    assert leaves == 1 or leaves == 2 or (tree(parts) != sum(parts[1:], parts[0])).any()
+    return parts
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["doubling", "halving"])
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 6, 8])
+def test_a_sum_is_a_binary_tree(size, large, rng, monkeypatch):
+    """Also one in pieces, of an odd number of elements."""
+    monkeypatch.setattr(_communicator, "LARGE", 1 if large else 1 << 30)
+    parts = numbers(rng, size)
 
     def add(communicator):
-        own = 8 // communicator.size
-        array = tree(list(parts[own * communicator.rank : own * (communicator.rank + 1)]))
-        communicator.add(array := array.copy())
+        communicator.add(array := parts[communicator.rank].copy())
         return array
 
-    assert (tree(list(parts)) != parts.sum(axis=0)).any()
     for array in in_threads(size, add):
-        np.testing.assert_array_equal(array, tree(list(parts)))
+        np.testing.assert_array_equal(array, tree(parts))
+
+
+def test_pieces_are_less_to_send(rng, monkeypatch):
+    """Of 8 ranks each sends 7/8 of the array twice, and not the array three times; 2 ranks exchange it whole."""
+    sent = {}
+
+    class Counting(Processes):
+        def exchange(self, data, peer):
+            sent[self.rank] = sent.get(self.rank, 0) + memoryview(data).nbytes
+            return super().exchange(data, peer)
+
+    def add(communicator):
+        counting = Counting(communicator.rank, communicator.size, communicator._links)
+        counting.add(np.zeros(1024, np.float32))
+
+    for size, large, expected in (8, 1, 2 * 7 * 512), (8, 1 << 13, 3 * 4096), (2, 1, 4096):
+        monkeypatch.setattr(_communicator, "LARGE", large)
+        sent.clear()
+        in_threads(size, add)
+        assert sent == dict.fromkeys(range(size), expected)
+
+
+@pytest.mark.parametrize(
+    "leaves, sizes", [(6, (1, 2, 3, 6)), (12, (1, 2, 3, 4, 6, 12)), (8, (1, 2, 4, 8)), (9, (3, 9))]
+)
+def test_leaves_have_one_sum_on_any_number_of_ranks_that_divides_theirs(leaves, sizes, rng):
+    parts = numbers(rng, leaves)
+
+    def add(communicator):
+        nodes = subtrees(Node(0, leaves), communicator.rank, leaves // communicator.size)
+        return communicator.add_leaves({node: tree(parts[slice(*node)]).copy() for node in nodes}, leaves)
+
+    for size in sizes:
+        for total in in_threads(size, add):
+            np.testing.assert_array_equal(total, tree(parts))
+
+
+def test_arrays_without_elements_have_a_sum():
+    assert in_threads(3, lambda c: c.add(np.zeros((0, 3), np.float32))) == [None] * 3
 
 
 def test_one_process_talks_to_nobody():
@@ -48,7 +93,7 @@ def test_one_process_talks_to_nobody():
 
 @pytest.mark.parametrize(
     "numbers, message",
-    [((0, 3), "size: expected .* power of two, got 3"), ((2, 2), "rank: expected one below 2"), ((-1, 2), "rank: ")],
+    [((0, 0), "size: "), ((2, 2), "rank: expected one below 2"), ((-1, 2), "rank: ")],
 )
 def test_numbers_that_do_not_fit(numbers, message):
     with pytest.raises(ValueError, match=message):

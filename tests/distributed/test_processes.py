@@ -18,7 +18,8 @@ def test_both_send_before_they_have_received(sizes):
     assert received == sent[::-1]
 
 
-def test_pairs_differ_in_one_bit():
+def test_pairs_differ_in_one_bit_or_are_any():
+    assert pairs(3) == [(0, 1), (0, 2), (1, 2)]
     assert pairs(1) == [] and pairs(2) == [(0, 1)]
     assert sorted(pairs(4)) == [(0, 1), (0, 2), (1, 3), (2, 3)]
 

@@ -70,7 +70,6 @@ def test_an_error_that_cannot_be_pickled_is_one_in_words():
 @pytest.mark.parametrize(
     "arguments, error, message",
     [
-        ({"processes": 3}, ValueError, "processes: expected a power of two, got 3"),
         ({"processes": 0}, ValueError, "processes: "),
         ({"processes": 2, "threads": 0}, ValueError, "threads: "),
     ],

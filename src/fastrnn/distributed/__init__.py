@@ -2,9 +2,10 @@
 """Communicators: how the processes of a training, its ranks, exchange gradients in a fixed order.
 
 A `Communicator` has two primitives, `exchange` with one other rank and `abort`. What the ranks do together is built on
-these in one place, by recursive doubling: at level k, rank r exchanges with rank ``r XOR 2**k``. A sum adds the operand
-of the lower rank to that of the higher one on both sides, so that S numbers spread over 1, 2, 4, ... S ranks are always
-added in the same binary tree; a library's own reduction may choose its order, and is never used.
+these in one place. Numbers are added in a binary tree over its leaves whose shape depends on their number alone
+(`_tree`), with the operand of the lower leaves first on every rank, so that S numbers spread over any number of ranks
+that divides S have one sum. On 1, 2, 4, ... ranks that is recursive doubling: at level k, rank r exchanges with rank
+``r XOR 2**k``. A library's own reduction may choose its order, and is never used.
 
 `Local` is one process, `Processes` those that `run` starts on one machine, `MPI` those of mpi4py. What is exchanged,
 and when, is the business of `fastrnn.fit`: see `fastrnn.training._shards`.

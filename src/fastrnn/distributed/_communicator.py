@@ -3,11 +3,15 @@
 
 import pickle
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from .._engine.arguments import Array, as_size
+from ._tree import Node, all_meetings, meetings
+
+LARGE = 1 << 18  # bytes from which less to send is worth more messages
 
 
 class Communicator(ABC):
@@ -20,7 +24,7 @@ class Communicator(ABC):
     rank : int
         The number of this process, from 0.
     size : int
-        How many there are: 1, 2, 4, 8, ...
+        How many there are.
 
     Attributes
     ----------
@@ -29,16 +33,16 @@ class Communicator(ABC):
     Raises
     ------
     TypeError, ValueError
-        They are not integers, `size` is no power of two, or `rank` is not below it.
+        They are not integers, or `rank` is not below `size`.
     """
 
     def __init__(self, rank: int, size: int) -> None:
         self.rank: int = as_size("rank", rank, 0)
         self.size: int = as_size("size", size)
-        if self.size & (self.size - 1):
-            raise ValueError(f"size: expected a number of processes that is a power of two, got {self.size}")
         if self.rank >= self.size:
             raise ValueError(f"rank: expected one below {self.size}, the number of processes, got {self.rank}")
+        met = all_meetings(Node(0, self.size), 1)
+        self._peers = [low + high - self.rank for low, high in met if self.rank in (low, high)]  # in their order
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(rank={self.rank}, size={self.size})"
@@ -85,11 +89,10 @@ class Communicator(ABC):
         ConnectionError
             A rank has ended.
         """
-        values = [value]
-        for peer in self._peers():
-            others = pickle.loads(self.exchange(pickle.dumps(values, pickle.HIGHEST_PROTOCOL), peer))
-            values = values + others if self.rank < peer else others + values
-        return values
+        values = {self.rank: value}
+        for peer in self._peers:
+            values |= pickle.loads(self.exchange(pickle.dumps(values, pickle.HIGHEST_PROTOCOL), peer))
+        return [values[rank] for rank in range(self.size)]
 
     def first(self, value: Any) -> Any:
         """The value of rank 0, on every rank; those of the others are not sent.
@@ -111,7 +114,7 @@ class Communicator(ABC):
         return self.gather(value if self.rank == 0 else None)[0]
 
     def add(self, array: Array) -> None:
-        """Sum an array over the ranks, in place, in a binary tree: ((0 + 1) + (2 + 3)) + ...
+        """Sum an array over the ranks, in place, in a binary tree: halves of halves, of 4 ranks (0 + 1) + (2 + 3).
 
         Parameters
         ----------
@@ -123,13 +126,75 @@ class Communicator(ABC):
         ConnectionError
             A rank has ended.
         """
-        for peer in self._peers():
-            other = np.frombuffer(self.exchange(array, peer), array.dtype).reshape(array.shape)
-            np.add(*((array, other) if self.rank < peer else (other, array)), out=array)
+        self.add_leaves({(self.rank, self.rank + 1): array}, self.size)
 
-    def _peers(self) -> list[int]:
-        """The ranks with which this one exchanges, one for each level of the tree."""
-        return [self.rank ^ (1 << level) for level in range(self.size.bit_length() - 1)]
+    def add_leaves(self, sums: Mapping[tuple[int, int], Array], leaves: int) -> Array:
+        """Sum arrays, the leaves of a binary tree, of which each rank has as many: halves of halves.
+
+        Parameters
+        ----------
+        sums : mapping of (int, int) to ndarray
+            The sums over the largest subtrees of which this rank has all leaves, by the first leaf and the one after
+            the last. Contiguous, of the same shape and dtype on every rank; they are overwritten.
+        leaves : int
+            How many there are: a multiple of the number of ranks.
+
+        Returns
+        -------
+        total : ndarray
+            One of `sums`: the sum over all leaves, with the same bits on any number of ranks.
+
+        Raises
+        ------
+        ConnectionError
+            A rank has ended.
+        """
+        (first, *others) = sums.values()
+        if not others and not self.size & (self.size - 1) and self.size > 2 and first.nbytes >= LARGE:
+            self._add_in_pieces(first.reshape(-1))
+            return first
+        return self._total(Node(0, leaves), sums, leaves // self.size)
+
+    def _total(self, node: Node, sums: Mapping[tuple[int, int], Array], own: int) -> Array:
+        """The sum over a node of which this rank has a leaf. All that have one have it then."""
+        if node in sums:
+            return sums[node]
+        halves: dict[int, Array] = {}  # the sums over the left one, 0, and the right one, 1
+        for k, half in enumerate(node.halves()):
+            if self.rank in half.ranks(own):
+                halves[k] = self._total(half, sums, own)
+        mine = next(iter(halves.values()))
+        for pair in meetings(node, own):
+            if self.rank in pair:
+                k = pair.index(self.rank)
+                halves.setdefault(1 - k, self._received(halves[k], pair[1 - k]))
+        return np.add(halves[0], halves[1], out=mine)
+
+    def _add_in_pieces(self, array: Array) -> None:
+        """The sum over ranks that are a power of two, by halving and gathering: each adds up one piece of all.
+
+        Every element is added in the order of `_total`, with fewer bytes sent: twice those of the array on any number
+        of ranks, instead of those of the array for each level of the tree.
+        """
+        begin, end, pieces = 0, array.size, []
+        for peer in self._peers:
+            pieces.append((begin, end))
+            middle = (begin + end) // 2
+            kept, sent = (begin, middle), (middle, end)
+            if self.rank > peer:
+                kept, sent = sent, kept
+            mine, other = array[slice(*kept)], self._received(array[slice(*sent)], peer)
+            np.add(*((mine, other) if self.rank < peer else (other, mine)), out=mine)
+            begin, end = kept
+        for peer, (first, last) in zip(reversed(self._peers), reversed(pieces), strict=True):
+            other = self._received(array[begin:end], peer)
+            array[slice(end, last) if self.rank < peer else slice(first, begin)] = other
+            begin, end = first, last
+
+    def _received(self, array: Any, peer: int) -> Array:
+        """The array of another rank, for this one."""
+        received = np.frombuffer(self.exchange(array, peer), array.dtype)
+        return received.reshape(array.shape) if received.size == array.size else received
 
 
 class Local(Communicator):

@@ -22,8 +22,6 @@ class MPI(Communicator):
     ------
     ImportError
         mpi4py is not installed: it comes with ``fastrnn[mpi]``.
-    ValueError
-        The number of processes is no power of two.
 
     Notes
     -----

@@ -4,6 +4,7 @@
 import socket
 import struct
 from collections.abc import Mapping
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ class Processes(Communicator):
     rank, size : int
         As of a `Communicator`.
     links : mapping of int to socket
-        A connection with each rank that differs from this one in a single bit.
+        A connection with each rank that differs from this one in a single bit if `size` is a power of two, else with
+        each other rank.
 
     Raises
     ------
@@ -32,14 +34,16 @@ class Processes(Communicator):
 
     def __init__(self, rank: int, size: int, links: Mapping[int, socket.socket]) -> None:
         super().__init__(rank, size)
-        if missing := [peer for peer in self._peers() if peer not in links]:
-            raise ValueError(f"links: expected one with each of the ranks {self._peers()}, got none with {missing[0]}")
+        peers = [low + high - rank for low, high in pairs(self.size) if rank in (low, high)]
+        if missing := [peer for peer in peers if peer not in links]:
+            raise ValueError(f"links: expected one with each of the ranks {peers}, got none with {missing[0]}")
         self._links = dict(links)
 
     def exchange(self, data: Any, peer: int) -> Any:
         if peer not in self._links:
             raise ValueError(f"peer: expected one of {', '.join(map(str, self._links)) or 'no rank'}, got {peer}")
-        link, view = self._links[peer], memoryview(data).cast("B")
+        link, view = self._links[peer], memoryview(data)
+        view = view.cast("B") if view.nbytes else memoryview(b"")  # an empty array cannot be cast
         try:
             if self.rank < peer:  # one talks, the other listens: both would wait for room in the sockets
                 _send(link, view)
@@ -57,8 +61,9 @@ class Processes(Communicator):
 
 
 def pairs(size: int) -> list[tuple[int, int]]:
-    """The pairs of ranks that exchange: they differ in one bit."""
-    return [(low, low | bit) for low in range(size) for bit in _bits(size) if not low & bit]
+    """The pairs of ranks that may exchange: they differ in one bit, or are any if there is no power of two of them."""
+    everyone = combinations(range(size), 2)
+    return [(low, high) for low, high in everyone if size & (size - 1) or (low ^ high).bit_count() == 1]
 
 
 def connected(link: socket.socket) -> socket.socket:
@@ -66,10 +71,6 @@ def connected(link: socket.socket) -> socket.socket:
     for option in socket.SO_SNDBUF, socket.SO_RCVBUF:
         link.setsockopt(socket.SOL_SOCKET, option, BUFFER)
     return link
-
-
-def _bits(size: int) -> list[int]:
-    return [1 << level for level in range(size.bit_length() - 1)]
 
 
 def _send(link: socket.socket, view: memoryview) -> None:

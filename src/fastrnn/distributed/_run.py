@@ -33,7 +33,7 @@ def run(function: Callable[..., Any], *arguments: Any, processes: int, threads: 
     *arguments : object
         They can be pickled, and so can what the function returns.
     processes : int
-        How many: 1, 2, 4, 8, ...
+        How many.
     threads : int, optional
         Threads of each process. By default the processes share those of this one.
 
@@ -69,8 +69,6 @@ def run(function: Callable[..., Any], *arguments: Any, processes: int, threads: 
             model, *_ = fr.distributed.run(train, processes=2)
     """
     size = as_size("processes", processes)
-    if size & (size - 1):
-        raise ValueError(f"processes: expected a power of two, got {size}")
     threads = max(1, get_num_threads() // size) if threads is None else as_size("threads", threads)
     try:
         pickle.dumps((function, arguments))

@@ -38,7 +38,7 @@ def of_shard(k):
     return values, None if k == 2 else 1.0 + k / 3
 
 
-def summed(communicator):
+def summed(communicator, shards):
     model = SimpleNamespace(grads=grads())
 
     def compute(k):
@@ -47,25 +47,29 @@ def summed(communicator):
             model.grads[name][...] = values[name]
         return weight
 
-    tree = Tree(model, communicator, 8)
+    tree = Tree(model, communicator, shards)
     for _ in range(2):  # the arrays are used again
         tree.compute(compute)
         tree.sum(7.0)
     return model.grads
 
 
-@pytest.mark.parametrize("ranks", [1, 2, 4, 8])
-def test_the_tree_of_any_number_of_ranks(ranks):
+def tree(parts):
+    """Halves of halves."""
+    half = len(parts) // 2
+    return tree(parts[:half]) + tree(parts[half:]) if half else parts[0]
+
+
+@pytest.mark.parametrize("shards, ranks", [(8, 1), (8, 2), (8, 4), (8, 8), (6, 1), (6, 2), (6, 3), (6, 6), (12, 3)])
+def test_the_tree_of_any_number_of_ranks(shards, ranks):
     expected = {}
     for name in "a", "b", "c":
         parts = []
-        for k in range(8):
+        for k in range(shards):
             values, weight = of_shard(k)
             parts.append(np.zeros_like(values[name]) if weight is None else values[name] * weight)
-        while len(parts) > 1:
-            parts = [a + b for a, b in zip(parts[::2], parts[1::2], strict=True)]
-        expected[name] = parts[0] / 7
-    for result in in_threads(ranks, summed):
+        expected[name] = tree(parts) / 7
+    for result in in_threads(ranks, summed, shards):
         for name, g in expected.items():
             np.testing.assert_array_equal(result[name], g, err_msg=name)
         np.testing.assert_array_equal(result["again"], result["a"])

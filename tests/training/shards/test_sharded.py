@@ -50,6 +50,15 @@ def test_one_shard_has_the_bits_of_the_whole_batch_times_its_weight():
     assert_same(part, whole.params)
 
 
+@pytest.mark.parametrize("shards, sizes", [(6, (2, 3, 6)), (12, (3, 4)), (5, (5,))])
+@pytest.mark.parametrize("case", [ranks.dropout, ranks.truncated, ranks.empty_shards], ids=lambda case: case.__name__)
+def test_numbers_that_are_no_powers_of_two(case, shards, sizes, monkeypatch):
+    monkeypatch.setattr(ranks, "SHARDS", shards)
+    alone = case(None)
+    for size in sizes:
+        assert in_threads(size, case) == [alone] * size
+
+
 def test_ranks_begin_with_the_parameters_of_the_first():
     """With its masks and its moments, whatever they had; data in an order of no given seed is in that of rank 0."""
 

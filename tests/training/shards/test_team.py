@@ -73,8 +73,8 @@ def test_arguments_that_one_rank_refuses():
 def test_shards_that_the_ranks_do_not_divide():
     assert_all(in_threads(4, lambda c: fit(c, shards=2)), ValueError, "shards: expected a multiple of 4, the number of")
     for shards, text in (
-        (3, "a power of two, such as 8, got 3"),
-        (None, "with a communicator, got None"),
+        (3, "expected a multiple of 2, the number of processes, got 3"),
+        (None, "expected a number such as 8, with a communicator, got None"),
         (0, "least 1"),
     ):
         assert_all(in_threads(2, lambda c, shards=shards: fit(c, shards=shards)), ValueError, text)

@@ -152,9 +152,9 @@ def fit(
         targets that count in the training, as in scikit-learn; a class that a dict does not name has weight 1. No
         validation is weighted so: ``val_loss`` is that of the data as they are.
     shards : int, optional
-        Cut every batch by row number into so many shards, a power of two, each with a forward and backward pass of its
-        own, and add their gradients in a fixed order: the parameters then have the same bits on any number of processes
-        that divides `shards`. A metric that is a plain number is the mean over the shards.
+        Cut every batch by row number into so many shards, each with a forward and backward pass of its own, and add
+        their gradients in a fixed order: the parameters then have the same bits on any number of processes that divides
+        `shards`. A metric that is a plain number is the mean over the shards.
     communicator : Communicator, optional
         The processes that divide the shards, `fastrnn.distributed.MPI()` or what `fastrnn.distributed.run` passes; each
         calls `fit` with the same arguments. By default this process alone.

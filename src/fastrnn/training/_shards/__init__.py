@@ -12,10 +12,10 @@ with which the training began, the number of the step and the number of the shar
 checkpoint, which is how a resumed training finds the same masks.
 
 Gradients (`gradients`). Shard k gives w_k g_k, the gradient g_k of its own mean loss by the weight w_k of that mean:
-the number of positions, or the sum of their weights. These are added in a binary tree over the shards, ((0 + 1) + (2 +
-3)) + ..., in the dtype of the parameters, and the sum is divided by the sum of the w_k: the gradient of the mean over
-the batch. A rank has consecutive shards, a subtree, and adds them by itself; the upper levels are exchanged between
-ranks (`Communicator.add`). A loss with ``reduction="sum"`` has w_k = 1, and nothing is divided.
+the number of positions, or the sum of their weights. These are added in a binary tree over the shards, halves of
+halves, in the dtype of the parameters, and the sum is divided by the sum of the w_k: the gradient of the mean over the
+batch. A rank has consecutive shards, a subtree or several, and adds them by itself; the upper levels are exchanged
+between ranks (`Communicator.add_leaves`). A loss with ``reduction="sum"`` has w_k = 1, and nothing is divided.
 
 Truncated back-propagation (`truncate`) cuts each shard in time. The windows of all shards at one time are one step;
 their states are gathered, too, so that a checkpoint has those of all shards.

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..._engine.arguments import Array
 from ...distributed import Communicator
+from ...distributed._tree import Node, subtrees
 from ...nn._parameters import distinct
 
 
@@ -56,21 +57,24 @@ class Flat:
 
 
 class Tree:
-    """The sum over all shards, of which this rank has consecutive ones, a subtree.
+    """The sum over all shards, of which this rank has consecutive ones: a subtree, or several.
 
     Parameters
     ----------
     model : object with ``grads``
     communicator : Communicator
     shards : int
-        A power of two, at least the number of ranks.
+        A multiple of the number of ranks.
     """
 
     def __init__(self, model: Any, communicator: Communicator, shards: int) -> None:
+        self.model, self.communicator, self.shards = model, communicator, shards
         own = shards // communicator.size
-        self.model, self.communicator = model, communicator
         self.own = range(own * communicator.rank, own * (communicator.rank + 1))
-        self._flats = [Flat(model.grads) for _ in range(own.bit_length())]  # one for each level of the subtree
+        nodes = subtrees(Node(0, shards), communicator.rank, own)
+        self._sums = {node: Flat(model.grads) for node in nodes}
+        levels = max(node.end - node.begin for node in nodes) - 1
+        self._below = [Flat(model.grads) for _ in range(levels.bit_length())]  # one for each level of a subtree
 
     def compute(self, gradients: Callable[[int], float | None]) -> None:
         """Add up the shards of this rank.
@@ -80,21 +84,24 @@ class Tree:
         gradients : callable
             It leaves the gradients of a shard in ``model.grads`` and returns their weight, or None for none.
         """
-        self._subtree(self.own.start, self.own.stop, 0, gradients)
+        for node, total in self._sums.items():
+            self._add(node, total, self._below, gradients)
 
-    def _subtree(self, begin: int, end: int, level: int, gradients: Callable[[int], float | None]) -> None:
-        if end - begin == 1:
-            self._flats[level].take(self.model.grads, gradients(begin))
+    def _add(self, node: Node, total: Flat, below: list[Flat], gradients: Callable[[int], float | None]) -> None:
+        if node.end - node.begin == 1:
+            total.take(self.model.grads, gradients(node.begin))
             return
-        middle = (begin + end) // 2
-        self._subtree(begin, middle, level, gradients)  # it needs the arrays of the levels below, too, before the other
-        self._subtree(middle, end, level + 1, gradients)
-        self._flats[level].add(self._flats[level + 1])
+        left, right = node.halves()
+        self._add(left, total, below, gradients)  # it needs the arrays of the levels below, too, before the other
+        self._add(right, below[0], below[1:], gradients)
+        total.add(below[0])
 
     def sum(self, divisor: float) -> None:
         """Add up those of all ranks, and leave the sum, divided by a number, in ``model.grads``."""
-        total = self._flats[0]
+        first = next(iter(self._sums.values()))
         with np.errstate(all="ignore"):
-            for part in total.parts:
-                self.communicator.add(part)
-            total.give(self.model.grads, divisor)
+            for k, part in enumerate(first.parts):
+                total = self.communicator.add_leaves({node: f.parts[k] for node, f in self._sums.items()}, self.shards)
+                if total is not part:
+                    part[...] = total
+            first.give(self.model.grads, divisor)

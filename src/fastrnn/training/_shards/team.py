@@ -124,10 +124,8 @@ def as_communicator(communicator: Any) -> Communicator:
 def as_shards(shards: Any, size: int) -> int:
     """`shards`, for so many processes."""
     if shards is None:
-        raise ValueError(f"shards: expected a power of two, such as {max(8, size)}, with a communicator, got None")
+        raise ValueError(f"shards: expected a number such as {size * max(1, 8 // size)}, with a communicator, got None")
     count = as_size("shards", shards)
-    if count & (count - 1):
-        raise ValueError(f"shards: expected a power of two, such as {max(8, size)}, got {count}")
     if count % size:
         raise ValueError(f"shards: expected a multiple of {size}, the number of processes, got {count}")
     return count
