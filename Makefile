@@ -36,26 +36,23 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv torch sb3 mpi demo demo-distributed examples lib test test-slow test-bridges test-isa test-serial test-oldest \
+.PHONY: help venv torch sb3 demo demo-distributed examples lib test test-slow test-bridges test-isa test-serial test-oldest \
         asan tsan portability fuzz soak attack bench bench-check bench-render bench-kernels docs gallery wheel wheels \
         sdist dist-check tag-check lint fmt clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
-venv: $(VENV)/.test ## make .venv: the package, built and installed, with all that the tests need
+venv: $(VENV)/.test $(VENV)/.mpi ## make .venv: the package, built and installed, with all that the tests need
 
 torch: venv $(VENV)/.torch ## add the PyTorch that the tests were checked against, with which they then compare
 
 sb3: venv $(VENV)/.sb3 ## add sb3-contrib, whose recurrent policies are then tested, and PyTorch
 
-mpi: venv ## add mpi4py and MPICH, with which trainings of several processes are then tested by MPI
-	$(VENV)/bin/pip install -q 'mpi4py>=4.1' mpich
-
 demo: $(VENV)/.demo ## train a small character LSTM and let it write
 	$(VENV)/bin/python examples/language_model.py $(ARGS)
 
-demo-distributed: $(VENV)/.demo mpi ## train it on two processes by MPI: the parameters of one, to the last bit
+demo-distributed: $(VENV)/.demo $(VENV)/.mpi ## train it on two processes by MPI: the parameters of one, to the last bit
 	$(VENV)/bin/mpiexec -n 2 $(VENV)/bin/python examples/_distributed.py
 
 examples: $(VENV)/.examples $(VENV)/.silero $(VENV)/.sb3 ## run every example and say what each showed (ARGS="steep digits": these)
@@ -211,6 +208,14 @@ $(VENV)/.dev $(VENV)/.release: $(VENV)/.%: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.torch: Makefile | $(VENV)/bin/python
 	$(VENV)/bin/pip install -q torch==2.13.0
+	touch $@
+
+# MPI for the trainings of several processes. MPICH has wheels for these machines and no others, none for musl: there the
+# tests that need it are skipped, and say so.
+$(VENV)/.mpi: pyproject.toml | $(VENV)/bin/python
+	if $(VENV)/bin/python -c 'import platform, sysconfig; raise SystemExit( \
+	    platform.machine() not in {"x86_64", "aarch64", "arm64"} or "musl" in sysconfig.get_config_var("SOABI"))'; \
+	then $(VENV)/bin/pip install -q $(call requirements,["project"]["optional-dependencies"]["mpi"]) mpich; fi
 	touch $@
 
 # The weights of examples/silero.py: a package that requires PyTorch, which the example does not.

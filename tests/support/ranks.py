@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Trainings in shards, each a function of a communicator that processes can import.
-
-``mpiexec -n 2 python tests/support/ranks.py`` runs all of them by MPI and prints their results.
-"""
+"""Trainings in shards, each a function of a communicator that processes can import."""
 
 import functools
 import hashlib
@@ -239,11 +236,3 @@ def endless(communicator, file):
     with open(file, "a") as written:
         written.write(f"{os.getpid()}\n")
     time.sleep(600)
-
-
-if __name__ == "__main__":
-    fr.set_num_threads(1)
-    by_mpi = fr.distributed.MPI()
-    everyone = by_mpi.gather(all_cases(by_mpi))
-    if by_mpi.rank == 0:
-        print(json.dumps(everyone))
