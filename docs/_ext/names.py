@@ -38,12 +38,13 @@ PAGES = (
     ("C code", "export", "*"),
     ("Estimators for scikit-learn", "sklearn", "*"),
     ("Modules for PyTorch", "torch", "*"),
+    ("Searches with optuna", "optuna", "*"),
     ("Reference implementation", "reference", "*"),
     ("Threads and engines", "", "*"),
 )
 
 # Public modules that need a package. Where it is not installed the reference lacks their page.
-OPTIONAL = {"torch": "torch"}
+OPTIONAL = {"optuna": "optuna", "torch": "torch"}
 
 # What the public names stand for that are neither functions nor classes, and so have no docstring.
 DATA = {

@@ -101,8 +101,8 @@ def skip_without_its_package(page):
     for module, package in extension("names").OPTIONAL.items():
         if re.search(rf"import fastrnn\.{module}\b|:`fastrnn\.{module}\.", text):
             pytest.importorskip(package, reason=f"the page needs {package}: pip install 'fastrnn[{module}]'")
-    if re.search(r"^ +import jax$", text, re.MULTILINE):
-        pytest.importorskip("jax", reason="the page needs jax: pip install jax")
+    for package in re.findall(r"^ +(?:import|from) (dask|jax|optuna)\b", text, re.MULTILINE):
+        pytest.importorskip(package, reason=f"the page needs {package}: pip install {package}")
 
 
 def test_every_public_name_is_on_one_page_of_the_reference():

@@ -21,7 +21,7 @@ FLOORS = [
     {"decoding", "distributed", "init", "losses", "optim", "io"},
     {"training"},
     {"__init__"},
-    {"export", "inspect", "sklearn", "torch"},
+    {"export", "inspect", "optuna", "sklearn", "torch"},
 ]
 STAND_ALONE = {"reference"}  # the oracle shares no code with what it judges
 MODULES = [path for path in PACKAGE.rglob("*.py") if BENCHMARKS not in path.relative_to(PACKAGE).parts]
@@ -105,7 +105,7 @@ def test_only_the_engine_reaches_the_bindings():
     assert {name for name in users if top(name) != "_engine"} <= {""}
 
 
-@pytest.mark.parametrize("library", ["sklearn", "torch"])
+@pytest.mark.parametrize("library", ["optuna", "sklearn", "torch"])
 def test_only_its_bridge_imports_a_library(library):
     """What is an extra for one module is nobody else's; the module has its name."""
     assert {top(dotted(path)) for path in MODULES if library in imports_of(path)[1]} == {library}
@@ -133,6 +133,7 @@ def test_what_lies_in_a_public_package_is_private():
         "losses",
         "nn",
         "optim",
+        "optuna",
         "reference",
         "sklearn",
         "torch",

@@ -27,7 +27,7 @@ TESTED_ELSEWHERE = {
 
 
 # In tests/bridges: tests is on sys.path, where tests/torch would be what `import torch` finds if PyTorch is not there.
-BRIDGES = {"torch"}
+BRIDGES = {"optuna", "torch"}
 
 
 def bare(path):
