@@ -3,10 +3,13 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 # ---- the header: one file, with the version and the cells ----
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS csrc/fastrnn.h csrc/losses.h csrc/cells.h pyproject.toml)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS csrc/fastrnn.h csrc/losses.h csrc/attention.h csrc/cells.h
+             pyproject.toml)
 file(READ csrc/fastrnn.h header)
-file(READ csrc/losses.h losses)
-string(REPLACE "#include \"losses.h\"\n" "${losses}" header "${header}")
+foreach(part IN ITEMS losses attention)
+  file(READ csrc/${part}.h text)
+  string(REPLACE "#include \"${part}.h\"\n" "${text}" header "${header}")
+endforeach()
 file(STRINGS csrc/cells.h rows REGEX "^CELL\\(")
 list(TRANSFORM rows REPLACE "^CELL\\(([A-Z0-9_]+),.*" "    FR_\\1,")
 list(JOIN rows "\n" rows)

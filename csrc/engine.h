@@ -65,6 +65,9 @@ struct fr_engine {
     void (*cross_entropy)(const fr_cross_entropy_args *a);
     size_t (*ctc_bytes)(const fr_ctc_args *a);
     void (*ctc)(const fr_ctc_args *a);
+    void (*attention_forward)(const fr_attention_args *a);
+    void (*attention_backward)(const fr_attention_args *a);
+    void (*attention_outer)(const fr_attention_outer_args *a);
     void (*test_act)(fr_act act, fr_idx n, const void *x, void *y);
     size_t (*test_gemm_bytes)(const fr_test_gemm_args *a);
     void (*test_gemm)(const fr_test_gemm_args *a);

@@ -195,10 +195,10 @@ typedef struct {
     int         nesterov;
 } fr_update_args;
 int fr_update(fr_idx count, const fr_update_args *args); /* of `count` parameters; after an error none has changed */
-
 int fr_sum_of_squares(int isa, fr_dtype dtype, fr_idx n, const void *x, double *sum); /* x is (n) */
 
 #include "losses.h"
+#include "attention.h"
 
 /* Engines, best first. */
 int         fr_isa_count(void);

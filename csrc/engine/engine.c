@@ -52,6 +52,8 @@
 #include "scaled.h"
 #include "lattice.h"
 #include "ctc.h"
+#include "dots.h"
+#include "attend.h"
 #include "probe.h"
 
 static size_t workspace_bytes(const fr_desc *d, fr_pass pass)
@@ -187,6 +189,9 @@ const struct fr_engine        FR_ENGINE = {
     .cross_entropy = cross_entropy,
     .ctc_bytes = ctc_bytes,
     .ctc = ctc,
+    .attention_forward = attention_forward,
+    .attention_backward = attention_backward,
+    .attention_outer = attention_outer,
     .test_act = test_act,
     .test_gemm_bytes = test_gemm_bytes,
     .test_gemm = test_gemm,

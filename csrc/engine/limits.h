@@ -36,7 +36,11 @@ enum {
     /* cross_entropy.h, ctc.h: how many threads, and what each takes at a time */
     SOFTMAX_SHARE = LIMIT(1 << 15, 4), /* logits of a thread's share: 12 us with AVX-512, 40 with vectors of 128 bits */
     SOFTMAX_TAKEN = LIMIT(1 << 13, 2), /* logits that a thread takes at a time: 3 to 10 us */
-    STATE_LOGITS = 4                   /* a state of CTC's lattice takes as long as so many logits: 3 to 5 */
+    STATE_LOGITS = 4,                  /* a state of CTC's lattice takes as long as so many logits: 3 to 5 */
+
+    /* attend.h: how many threads */
+    ATTENTION_SHARE = LIMIT(1 << 15, 4), /* tanh of a thread's share: 13 us with AVX-512 */
+    TANH_PRODUCTS = 16                   /* one takes as long as so many products */
 };
 
 /* plan.h: steps of a piece. The caller checks for Ctrl-C between pieces, so one should take a tenth of a second on the

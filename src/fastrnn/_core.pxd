@@ -180,6 +180,33 @@ cdef extern from "fastrnn.h" nogil:
     int fr_ctc_bytes(const fr_ctc_args *a, size_t *nbytes)
     int fr_ctc(const fr_ctc_args *a)
 
+    ctypedef struct fr_attention_rows:
+        void *at
+        fr_idx st, sn
+
+    ctypedef struct fr_attention_args:
+        fr_dtype dtype
+        int isa, n_threads
+        fr_idx S, N, T, K, M
+        const void *keys
+        const void *values
+        const void *v
+        const fr_idx *lengths
+        fr_attention_rows query, weights, context, dcontext, dweights, dscores, dquery
+        void *dhidden
+        void *dv
+    int fr_attention_forward(const fr_attention_args *a)
+    int fr_attention_backward(const fr_attention_args *a)
+
+    ctypedef struct fr_attention_outer_args:
+        fr_dtype dtype
+        int isa, n_threads
+        fr_idx S, N, T, M
+        const fr_idx *lengths
+        fr_attention_rows columns, rows
+        void *total
+    int fr_attention_outer(const fr_attention_outer_args *a)
+
     int fr_isa_count()
     const char *fr_isa_name(int isa)
     int fr_isa_usable(int isa)

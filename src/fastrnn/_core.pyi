@@ -195,6 +195,27 @@ def ctc(
     losses: NDArray[np.float64],
     n_threads: int,
 ) -> None: ...
+
+_Memory: TypeAlias = tuple[_Float, _Float, _Float | None, _Indices | None]
+
+class HeldMemory:
+    def __init__(self, memory: _Memory) -> None: ...
+
+def attention(
+    memory: _Memory,
+    query: _Float,
+    context: _Float,
+    weights: _Float,
+    n_threads: int,
+) -> None: ...
+def attention_back(
+    memory: _Memory,
+    passed: tuple[_Float, _Float],
+    upstream: tuple[_Float, _Float | None],
+    results: tuple[_Float, _Float, _Float | None, _Float | None],
+    n_threads: int,
+) -> None: ...
+def attention_outer(columns: _Float, rows: _Float, lengths: _Indices | None, total: _Float, n_threads: int) -> None: ...
 def activation(name: str, x: _Float, y: _Float) -> None: ...
 def gemm(a: _Float, b: _Float, c: _Float, vectors: int = 4) -> None: ...
 def plan(

@@ -12,6 +12,7 @@
 #include "../portability/passes.h"
 #include "../portability/kernels.h"
 #include "../portability/loss_kernels.h"
+#include "../portability/attention_kernels.h"
 
 static const fr_idx sizes[][4] = {
     {9, 2, 5, 67},  /* T, N, I, H: units are divided; several chunks of the gradients */
@@ -81,6 +82,7 @@ int main(int argc, char **argv)
         const struct label label = {.engine = fr_isa_name(0), .what = "a case", .dtype = (fr_dtype)dtype};
         run_kernels(label, 0);
         run_losses(label, 0);
+        run_attention(label, 0);
         for (int size = 0; size < N_SIZES; size++)
             for (int cell = 0; cell < FR_N_CELLS; cell++) {
                 const fr_idx *const n = sizes[size];

@@ -43,7 +43,9 @@ def test_the_installed_header_has_the_version_and_the_cells(prefix, tmp_path):
     """Otherwise it is that of the sources, in one file."""
     source, installed = (ROOT / "csrc" / "fastrnn.h").read_text(), (prefix.path / "include" / "fastrnn.h").read_text()
     assert [path.name for path in (prefix.path / "include").iterdir()] == ["fastrnn.h"]
-    replaced = re.compile(r"VERSION: |losses\.h\"|\bCELL\b|cells\.h|^ +FR_N_CELLS|typedef enum { /\* FR_RNN")
+    replaced = re.compile(
+        r"VERSION: |(losses|attention)\.h\"|\bCELL\b|cells\.h|^ +FR_N_CELLS|typedef enum { /\* FR_RNN"
+    )
     missing = set(source.splitlines()) - set(installed.splitlines())
     assert missing == {line for line in source.splitlines() if replaced.search(line)}
     rows = re.findall(r"^CELL\((\w+),", (ROOT / "csrc" / "cells.h").read_text(), re.MULTILINE)

@@ -15,6 +15,15 @@ from fastrnn import _core
 EVERY = {f"{entry} {name}": (entry, name) for entry, (arrays, _, _) in ENTRIES.items() for name in arrays()}
 WRITTEN = {f"{entry} {name}": (entry, name) for entry, (_, _, written) in ENTRIES.items() for name in written}
 
+# What says how many rows there are, and of which numbers, and what is then found not to fit it.
+SAYS_SIZES = {
+    "z": "z|target|dz|labels|steps",
+    "keys": "keys|values",
+    "query": "query|context|weights",
+    "columns": "columns|rows",
+    "total": "total|columns",
+}
+
 
 @pytest.mark.parametrize("entry", [*ENTRIES, *FAST])
 def test_arrays_that_fit_are_taken(entry):
@@ -50,8 +59,7 @@ def test_an_array_that_does_not_fit_is_named(entry, name, damage):
     expected = f"{sizes}" if name == "x" and entry in ("forward", "backward") else f"{first}|{like}"
     if (entry, name) == ("Stepper.step_rows", "rows"):  # says how many there are
         expected = "rows|out|x"
-    if name == "z":  # says how many rows there are, and of which numbers
-        expected = "z|target|dz|labels|steps"
+    expected = SAYS_SIZES.get(name, expected)
     assert re.match(rf"({expected}): expected .*, got|({expected}): expected an array", str(caught.value))
 
 
@@ -93,7 +101,7 @@ def test_none_in_place_of_an_array_is_named(entry):
     arrays, call, _ = ENTRIES[entry]
     optional = {"b_ih", "b_hh", "db_ih", "db_hh", "dx", "dy", "h_0", "c_0", "h_n", "dh_n", "dc_n", "dh_0", "dc_0"}
     optional |= {"gates", "c"} if entry == "forward" else {"dw_ih", "dw_hh"}  # gradients that nobody wants
-    optional |= {"spread"}
+    optional |= {"spread", "lengths", "dweights", "v"}
     for name in arrays():
         given = arrays() | {name: None}
         if entry == "Weights":

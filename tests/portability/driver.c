@@ -12,6 +12,7 @@
 #include "passes.h"
 #include "kernels.h"
 #include "loss_kernels.h"
+#include "attention_kernels.h"
 
 /* T, N, I, H. Few of each, and more than a vector, a tile or a block of rows: build with FASTRNN_SMALL_LIMITS. */
 static const fr_idx sizes[][4] = {{3, 2, 1, 5}, {1, 2, 3, 6}, {6, 5, 3, 17}, {9, 15, 18, 20}, {5, 29, 7, 40}};
@@ -71,6 +72,7 @@ int main(int argc, char **argv)
             const struct label label = {.engine = fr_isa_name(isa), .fused = fuses(isa), .dtype = dtype};
             run_kernels(label, isa);
             run_losses(label, isa);
+            run_attention(label, isa);
             for (int cell = 0; cell < FR_N_CELLS; cell++) {
                 fr_cell_info info;
                 check(fr_get_cell_info(cell, &info));

@@ -139,6 +139,41 @@ def ctc(a):
     return _core.ctc(a["z"], rows, 0, False, a["scale"], a["dz"], a["losses"], 1)
 
 
+def attention_arrays():
+    """Of 2 queries of 3 rows, and a memory of 4 steps."""
+    keys = {"keys": ones(3, 4, 5), "values": ones(3, 4, 6), "v": ones(5), "lengths": np.array([4, 0, 2], np.intp)}
+    return keys | {"query": ones(2, 3, 5), "weights": ones(2, 3, 4), "context": ones(2, 3, 6)}
+
+
+def attention_memory(a):
+    return tuple(a[name] for name in ("keys", "values", "v", "lengths"))
+
+
+def attention(a):
+    return _core.attention(attention_memory(a), a["query"], a["context"], a["weights"], 1)
+
+
+def attention_back_arrays():
+    arrays = attention_arrays()
+    arrays |= {"dcontext": arrays.pop("context"), "dweights": ones(2, 3, 4), "dscores": ones(2, 3, 4)}
+    return arrays | {"dquery": ones(2, 3, 5), "dhidden": ones(3, 4, 5), "dv": ones(3, 5)}
+
+
+def attention_back(a):
+    passed, upstream = (a["query"], a["weights"]), (a["dcontext"], a["dweights"])
+    results = tuple(a[name] for name in ("dscores", "dquery", "dhidden", "dv"))
+    return _core.attention_back(attention_memory(a), passed, upstream, results, 1)
+
+
+def attention_outer_arrays():
+    lengths = {"lengths": np.array([4, 0, 2], np.intp)}
+    return {"columns": ones(2, 3, 4), "rows": ones(2, 3, 6), "total": ones(3, 4, 6)} | lengths
+
+
+def attention_outer(a):
+    return _core.attention_outer(a["columns"], a["rows"], a["lengths"], a["total"], 1)
+
+
 # entry -> (its arrays, a call with them, the names of those that it writes)
 ENTRIES = {
     "Recurrence": (order_arrays, recurrence, ()),
@@ -165,6 +200,9 @@ ENTRIES = {
     "sums_of_squares": (lambda: {"x": ones(3, 7)}, lambda a: _core.sums_of_squares([ones(2), a["x"]]), ()),
     "cross_entropy": (cross_entropy_arrays, cross_entropy, ("dz", "losses")),
     "ctc": (ctc_arrays, ctc, ("dz", "losses")),
+    "attention": (attention_arrays, attention, ("context", "weights")),
+    "attention_back": (attention_back_arrays, attention_back, ("dscores", "dquery", "dhidden", "dv")),
+    "attention_outer": (attention_outer_arrays, attention_outer, ("total",)),
     "activation": (
         lambda: {"x": ones(3, 7), "y": ones(3, 7)},
         lambda a: _core.activation("tanh", a["x"], a["y"]),
