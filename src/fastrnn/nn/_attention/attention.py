@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._engine.arguments import Array, Generator, as_floats
+from ..._engine.attention import Memory, attend
 from ..._engine.layout import Layout, as_gradient, as_sequence
-from ..._engine.ragged import as_lengths, length_mask
+from ..._engine.ragged import as_lengths
 from .._container import Container
 from .._layer import Layer, Shapes
 from .._linear import Linear
@@ -115,14 +116,12 @@ class Attention(Container):
         query, layout = as_sequence("query", query, self.query_size, self.dtype, self.batch_first)
         prepared = self.prepare(memory, lengths, layout, query.shape[1], keep=keep)
         query, query_tape = self.project(query, keep)
-        (S, N, _), T = query.shape, len(prepared.values)
+        (S, N, _), T = query.shape, prepared.of.values.shape[1]
         context = np.empty(layout.shape(S, N, self.memory_size), self.dtype)
         weights = np.empty(layout.shape(S, N, T), self.dtype)
-        columns = np.empty((S, T, N), self.dtype)  # the weights, as they are computed
-        for s, context_s in enumerate(layout.time_major(context)):
-            context_s[...], columns[s] = scores.attend(query[s], prepared)
-        layout.time_major(weights)[...] = columns.swapaxes(1, 2)
-        return context, weights, (layout, query, query_tape, columns, prepared)
+        attend(query, prepared.of, layout.time_major(context), layout.time_major(weights))
+        kept = (layout, query, query_tape, layout.time_major(weights.copy()), prepared) if keep else None
+        return context, weights, kept
 
     def __call__(  # type: ignore[override]
         self, query: ArrayLike, memory: ArrayLike, lengths: ArrayLike | None = None
@@ -177,20 +176,17 @@ class Attention(Container):
         TypeError, ValueError
             The tape is used or another layer's, or a gradient has the wrong dtype or shape. Nothing is added then.
         """
-        layout, query, query_tape, columns, prepared = open_tape(tape, self)
-        S, T, N = columns.shape
-        dcontext = as_gradient("dcontext", dcontext, layout, (S, N, self.memory_size), self.dtype, "the context")
+        layout, query, query_tape, weights, prepared = open_tape(tape, self)
+        shape = *query.shape[:2], self.memory_size
+        dcontext = as_gradient("dcontext", dcontext, layout, shape, self.dtype, "the context")
         if dweights is not None:
-            dweights = as_gradient("dweights", dweights, layout, (S, N, T), self.dtype, "the weights")
+            dweights = as_gradient("dweights", dweights, layout, weights.shape, self.dtype, "the weights")
         self.check_grads()
         tape.close()
-        gradients = MemoryGradients(prepared)
-        dquery = np.empty_like(query)
-        for s in reversed(range(S)):
-            upstream = dcontext[s], None if dweights is None else dweights[s]
-            dquery[s] = scores.attend_back(query[s], columns[s], *upstream, prepared, gradients)
+        gradients, dscores = MemoryGradients(prepared.of), np.empty(weights.shape, self.dtype)
+        dquery = gradients.back((query, weights), (dcontext, dweights), dscores)
         dquery = self.project_back(query_tape, dquery)
-        dmemory = self.prepare_back(prepared, gradients)
+        dmemory = self.prepare_back(prepared, gradients, (weights, dcontext), (dscores, query))
         return layout.laid_out(dquery), layout.laid_out(dmemory)
 
     # -- what precedes the scores, and the way back ------------------------------------------------------------------
@@ -215,22 +211,19 @@ class Attention(Container):
             expected = f"({', '.join(map(str, expected))})"
             raise ValueError(f"memory: expected {expected}, as query has {N} rows, got {values.shape}")
         values = layout.time_major(values)
-        padding = None
-        if lengths is not None:
-            padding = ~length_mask(as_lengths(lengths, len(values), N, of="memory"), len(values))
-            values = np.where(padding[..., None], self.dtype.type(0), values)
-        values = np.require(values, requirements="C")  # so that einsum sums rows in one order
+        lengths = None if lengths is None else as_lengths(lengths, len(values), N, of="memory")
+        values = scores.by_rows(values, lengths)
         if self.score in scores.PLAIN:
-            return AttentionMemory(values, values, None, padding, None)
+            return AttentionMemory(Memory(values, values, None, lengths), None)
         assert self.memory is not None
         keys, tape = self.memory.forward(values) if keep else (self.memory(values), None)
         v = None if self.v is None else self.v.params["weight"][0].copy()
-        return AttentionMemory(values, keys, v, padding, tape)
+        return AttentionMemory(Memory(keys, values, v, lengths), tape)
 
     def project(self, query: Array, keep: bool) -> tuple[Array, Tape | None]:
         """The query (..., Q) in the form that the score takes, (..., K), and the tape of that."""
         if self.query is None:
-            return np.require(query if self._scale == 1 else query * self._scale, requirements="C"), None
+            return query if self._scale == 1 else query * self._scale, None
         return self.query.forward(query) if keep else (self.query(query), None)
 
     def project_back(self, tape: Tape | None, dquery: Array) -> Array:
@@ -239,10 +232,19 @@ class Attention(Container):
             return self.query.backward(tape, dquery)
         return dquery if self._scale == 1 else dquery * self._scale
 
-    def prepare_back(self, prepared: AttentionMemory, gradients: MemoryGradients) -> Array:
-        """Back through `prepare`: the gradient of the memory, (T, N, M)."""
-        dmemory, dkeys = gradients.of_values(), gradients.of_keys()
+    def prepare_back(
+        self,
+        prepared: AttentionMemory,
+        gradients: MemoryGradients,
+        of_values: tuple[Array, Array],
+        of_keys: tuple[Array, Array],
+    ) -> Array:
+        """Back through `prepare`, after all queries: the gradient of the memory, a view (T, N, M).
+
+        `of_values` and `of_keys` are the arguments of these methods of `gradients`.
+        """
+        dmemory, dkeys = gradients.of_values(*of_values), gradients.of_keys(*of_keys)
         if self.v is not None:
-            self.v.grads["weight"][0] += gradients.dv
+            self.v.grads["weight"][0] += gradients.of_v()
         dmemory += dkeys if prepared.tape is None or self.memory is None else self.memory.backward(prepared.tape, dkeys)
-        return dmemory
+        return dmemory.swapaxes(0, 1)

@@ -93,8 +93,7 @@ class AttentionDecoder(Container):
     def child_tapes(self, tape: Tape) -> list[tuple[str, Layer, Tape]]:
         *_, saved = open_tape(tape, self)
         if self.input_feeding:
-            _, steps = saved
-            return [("layer", self.layer, step.layer_tape) for step in steps]
+            return [("layer", self.layer, step.layer_tape) for step in saved.steps]
         return [(name, layer, inner) for (name, layer), inner in zip(self.children().items(), saved, strict=True)]
 
     # -- the passes --------------------------------------------------------------------------------------------------

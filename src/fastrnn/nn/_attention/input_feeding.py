@@ -17,82 +17,85 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..._engine.arguments import Array
+from ..._engine.attention import attend
 from ..._engine.layout import StateArrays, as_state, as_states
 from .._parameters import NamedArrays
 from .._tape import Tape
-from . import scores
 from .scores import AttentionMemory, MemoryGradients
 
 
+class Written(NamedTuple):
+    """What one step writes, or of all steps, with an axis T in front."""
+
+    both: Array  # (N, M + H): the context and h
+    weights: Array  # (N, S), 0 in rows that do not have this step
+    y: Array  # (N, A), likewise
+
+    @classmethod
+    def of(cls, decoder: Any, memory: AttentionMemory, *steps: int) -> "Written":
+        """New arrays, of T steps or of one."""
+        N, S, M = memory.of.values.shape
+        widths = M + decoder.layer.hidden_size, S, decoder.combine.out_features
+        return cls(*(np.empty((*steps, N, width), decoder.dtype) for width in widths))
+
+    def at(self, t: int) -> "Written":
+        """Of one step."""
+        return Written(self.both[t], self.weights[t], self.y[t])
+
+
 class Step(NamedTuple):
-    """What one step saves for `step_back`."""
+    """What one step saves besides what it writes."""
 
     running: Array | None  # (N,): which rows have this step; None is all
     layer_tape: Tape
     query_tape: Tape | None
     combine_tape: Tape
     query: Array  # (N, K)
-    weights: Array  # (T, N), 0 in rows that do not have this step
+
+
+class Saved(NamedTuple):
+    """What all steps save."""
+
+    memory: AttentionMemory
+    z: Array  # (T, N, E + A): what the layer read
+    both: Array  # (T, N, M + H)
+    weights: Array  # (T, N, S)
+    steps: list[Step]
 
 
 def step(
-    decoder: Any, x: Array, memory: AttentionMemory, state: Any, running: Array | None = None, training: bool = False
-) -> tuple[Array, Any, Array, Step | None]:
-    """One step of all rows: x (N, E) gives y (N, A), the state, the weights (T, N), and a Step in training."""
-    N = len(x)
-    layer_state, last_y = state if decoder.input_feeding else (state, None)
-    z = x if last_y is None else np.concatenate([x, last_y[0]], axis=-1)
+    decoder: Any,
+    z: Array,
+    memory: AttentionMemory,
+    state: Any,
+    written: Written,
+    running: Array | None = None,
+    training: bool = False,
+) -> tuple[Any, Step | None]:
+    """One step of all rows: z (N, I) and the layer's state give `written`, the state, and a Step in training."""
+    N, M = len(z), decoder.attention.memory_size
     lengths = None if running is None else running.astype(np.intp)
-    h, layer_state, layer_tape = decoder.layer.apply(_as_sequence(z, decoder), layer_state, lengths, training)
+    h, state, layer_tape = decoder.layer.apply(_as_sequence(z, decoder), state, lengths, training)
     h = h.reshape(N, decoder.layer.hidden_size)
     query, query_tape = decoder.attention.project(h, training)
-    context, weights = scores.attend(query, memory)
-    y, _, combine_tape = decoder.combine.apply(np.concatenate([context, h], axis=-1), None, None, training)
-    np.tanh(y, out=y)
+    attend(query[None], memory.among(running).of, written.both[None, :, :M], written.weights[None])
+    written.both[:, M:] = h
+    y, _, combine_tape = decoder.combine.apply(written.both, None, None, training)
+    np.tanh(y, out=written.y)
     if running is not None:
-        last_y = None if last_y is None else np.where(running[:, None], y, last_y[0])[None]
-        y[~running], weights[:, ~running] = 0, 0
-    elif last_y is not None:
-        last_y = y[None]
-    state = layer_state if last_y is None else (layer_state, last_y)
-    saved = Step(running, layer_tape, query_tape, combine_tape, query, weights) if training else None
-    return y, state, weights, saved
+        written.y[~running] = 0
+    return state, Step(running, layer_tape, query_tape, combine_tape, query) if training else None
 
 
-def step_back(
-    decoder: Any,
-    saved: Step,
-    y: Array,
-    gradients: tuple[Array, Any, Array | None],
-    memory: AttentionMemory,
-    memory_gradients: MemoryGradients,
-) -> tuple[Array, Any]:
-    """Back through `step`: the gradients of x (N, E) and of the state; those of the parameters are added.
-
-    Parameters
-    ----------
-    decoder : AttentionDecoder
-    saved : Step
-    y : ndarray, shape (N, A)
-    gradients : tuple
-        Of y, (N, A); of the state after the step, that of the layer and of the last y, (1, N, A); of the weights, (N,
-        T), or None.
-    memory : AttentionMemory
-    memory_gradients : MemoryGradients
-    """
-    dy, (dlayer, (dlast,)), dweights = gradients
-    running, N = saved.running, len(y)
-    M, E = memory.values.shape[-1], decoder.input_size
-    dy = dy + dlast
-    if running is not None:
-        dy[~running] = 0
-    dboth = decoder.combine.backward(saved.combine_tape, dy * (1 - np.square(y)))
-    dquery = scores.attend_back(saved.query, saved.weights, dboth[:, :M], dweights, memory, memory_gradients)
-    dh = decoder.attention.project_back(saved.query_tape, dquery) + dboth[:, M:]
-    dz, dlayer = decoder.layer.backward(saved.layer_tape, _as_sequence(dh, decoder), dlayer)
-    dz = dz.reshape(N, decoder.layer.input_size)
-    dbefore = dz[:, E:] if running is None else np.where(running[:, None], dz[:, E:], dlast)
-    return dz[:, :E], (dlayer, dbefore[None])
+def step_alone(decoder: Any, x: Array, memory: AttentionMemory, state: Any) -> tuple[Array, Any, Array]:
+    """A step of inference, given the state of an AttentionDecoder: y (N, A), the state and the weights (N, S)."""
+    written = Written.of(decoder, memory)
+    if not decoder.input_feeding:
+        state, _ = step(decoder, x, memory, state, written)
+        return written.y, state, written.weights
+    inner, (last_y,) = state
+    inner, _ = step(decoder, np.concatenate([x, last_y], axis=-1), memory, inner, written)
+    return written.y, (inner, written.y[None]), written.weights
 
 
 def forward(
@@ -116,37 +119,56 @@ def forward(
     y : ndarray, shape (T, N, A)
     state
     weights : ndarray, shape (T, N, S)
-    saved : (AttentionMemory, list of Step)
+    saved : Saved
     """
-    (T, N, _), S = x.shape, len(memory.values)
-    y = np.empty((T, N, decoder.combine.out_features), x.dtype)
-    weights = np.empty((T, N, S), x.dtype)
-    provided, steps = state, []
-    state = as_decoder_states(decoder, "state", state, N, decoder.layer.initial_states(N))
-    if T and (provided is None or provided[0] is None):
-        state = None, state[1]  # the layer begins by itself, so that an initial state that it learns gets its gradient
+    T, N, E = x.shape
+    inner, (last_y,) = as_decoder_states(decoder, "state", state, N, decoder.layer.initial_states(N))
+    if T and (state is None or state[0] is None):
+        inner = None  # the layer begins by itself, so that an initial state that it learns gets its gradient
+    z, written = np.empty((T, N, decoder.layer.input_size), x.dtype), Written.of(decoder, memory, T)
+    z[..., :E] = x
+    steps = []
     for t in range(T):
         running = None if padding is None or not padding[t].any() else ~padding[t]
-        y[t], state, columns, saved = step(decoder, x[t], memory, state, running, training)
-        weights[t] = columns.T
-        steps.append(saved)
-    return y, state, weights, (memory, steps)
+        z[t, :, E:] = last_y
+        inner, made = step(decoder, z[t], memory, inner, written.at(t), running, training)
+        last_y = written.y[t] if running is None else np.where(running[:, None], written.y[t], last_y)
+        steps.append(made)
+    weights = written.weights.copy() if training else written.weights
+    saved = Saved(memory, z, written.both, written.weights, steps)  # type: ignore[arg-type]
+    return written.y, (inner, last_y[None].copy()), weights, saved
 
 
 def backward(
-    decoder: Any, saved: Any, y: Array, dy: Array, dstate: Any, dweights: Array | None
+    decoder: Any, saved: Saved, y: Array, dy: Array, dstate: Any, dweights: Array | None
 ) -> tuple[Array, Array, Any]:
     """Back through `forward`: time-major dx, dmemory, and the gradient of the initial state."""
-    memory, steps = saved
-    T, N, _ = y.shape
-    memory_gradients = MemoryGradients(memory)
-    dx = np.empty((T, N, decoder.input_size), y.dtype)
+    memory, weights, M = saved.memory, saved.weights, decoder.attention.memory_size
+    (T, N, _), E = dy.shape, decoder.input_size
+    of_memory, dscores = MemoryGradients(memory.of), np.empty_like(weights)
+    dcontext = np.empty((T, N, M), dy.dtype)
+    queries = np.empty((T, N, memory.of.keys.shape[2]), dy.dtype)
+    dx = np.empty((T, N, E), dy.dtype)
+    dinner, (dlast,) = dstate
     with _summed_first(decoder.grads):
         for t in reversed(range(T)):
-            gradients = dy[t], dstate, None if dweights is None else dweights[t]
-            dx[t], dstate = step_back(decoder, steps[t], y[t], gradients, memory, memory_gradients)
-        dmemory = decoder.attention.prepare_back(memory, memory_gradients)
-    return dx, dmemory, dstate
+            running, layer_tape, query_tape, combine_tape, query = saved.steps[t]
+            dsum = dy[t] + dlast
+            if running is not None:
+                dsum[~running] = 0
+            dsum *= 1 - np.square(y[t])
+            dboth = decoder.combine.backward(combine_tape, dsum)
+            dcontext[t], queries[t] = dboth[:, :M], query
+            upstream = dboth[None, :, :M], None if dweights is None else dweights[t : t + 1]
+            passed = queries[t : t + 1], weights[t : t + 1]
+            (dquery,) = of_memory.back(passed, upstream, dscores[t : t + 1])
+            dh = decoder.attention.project_back(query_tape, dquery) + dboth[:, M:]
+            dz, dinner = decoder.layer.backward(layer_tape, _as_sequence(dh, decoder), dinner)
+            dz = dz.reshape(N, decoder.layer.input_size)
+            dx[t] = dz[:, :E]
+            dlast = dz[:, E:] if running is None else np.where(running[:, None], dz[:, E:], dlast)
+        dmemory = decoder.attention.prepare_back(memory, of_memory, (weights, dcontext), (dscores, queries))
+    return dx, dmemory, (dinner, dlast[None])
 
 
 @contextlib.contextmanager

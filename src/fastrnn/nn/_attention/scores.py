@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Attention of one query per row: scores, their softmax over time, and the weighted mean of the memory.
-
-Every sum over time is taken in the order of time, so that a row has the same bits alone, in a batch and padded.
-"""
+"""The scores of attention, a memory prepared for them, and what queries contribute to its gradient."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..._engine.arguments import Array
+from ..._engine.attention import Memory, add_outer, attend_back
+from ..._engine.ragged import length_mask
 from .._tape import Tape
 
 SCORES = ("additive", "dot", "general", "concat", "scaled_dot")
@@ -17,7 +16,7 @@ PLAIN = ("dot", "scaled_dot")  # products of the query and the memory themselves
 
 
 def matrices(
-    query_size: int, memory_size: int, score: str, attention_size: int | None, **others: Any
+    query_size: int, memory_size: int, score: str, attention_size: int | None, **others: object
 ) -> Iterator[tuple[str, tuple[int, int]]]:
     """(name, (rows, columns)) of each matrix of a score."""
     if score == "general":
@@ -29,150 +28,89 @@ def matrices(
         yield "v", (1, A)
 
 
+def by_rows(memory: Array, lengths: Array | None) -> Array:
+    """A memory (T, N, M) as (N, T, M), C-ordered; with lengths a copy, which is 0 beyond them."""
+    rows = memory.swapaxes(0, 1)
+    if lengths is None:
+        return np.require(rows, requirements=("C", "A"))
+    within = np.zeros(rows.shape, rows.dtype)
+    np.copyto(within, rows, where=length_mask(lengths, len(memory)).T[..., None])
+    return within
+
+
 class AttentionMemory(NamedTuple):
-    """A memory, prepared for all queries.
+    """A memory, prepared for all queries."""
 
-    With `v` the score of a query q and a key k is ``v . tanh(q + k)``, else ``q . k``.
-    """
-
-    values: Array  # (T, N, M), 0 beyond a row's length
-    keys: Array  # (T, N, K)
-    v: Array | None  # (K,)
-    padding: Array | None  # (T, N): which steps do not count
+    of: Memory  # its values are 0 beyond a row's length
     tape: Tape | None  # of the keys; None for inference
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what it holds, the keys once where they are the values."""
+        arrays = {id(array): array for array in self.of if array is not None}.values()
+        return sum(array.nbytes for array in arrays) + (0 if self.tape is None else self.tape.nbytes)
+
+    def among(self, running: Array | None) -> "AttentionMemory":
+        """For some rows of the batch alone: none of the steps of the others count. None is all rows."""
+        if running is None:
+            return self
+        lengths = running * self.of.keys.shape[1] if self.of.lengths is None else np.where(running, self.of.lengths, 0)
+        return AttentionMemory(self.of._replace(lengths=lengths), self.tape)
 
     def repeated(self, copies: int) -> "AttentionMemory":
         """Each row `copies` times, for inference."""
-        values, keys, padding = (
-            array if array is None or copies == 1 else np.repeat(array, copies, axis=1)
-            for array in (self.values, self.keys, self.padding)
-        )
-        return AttentionMemory(values, keys, self.v, padding, None)  # type: ignore[arg-type]
+        keys, values, v, lengths = self.of
+        if copies == 1:
+            return AttentionMemory(self.of, None)
+        again = np.repeat(values, copies, axis=0)
+        keys = again if keys is values else np.repeat(keys, copies, axis=0)
+        return AttentionMemory(Memory(keys, again, v, None if lengths is None else np.repeat(lengths, copies)), None)
 
 
 class MemoryGradients:
-    """What the queries contribute, one after another, to the gradients of the memory.
+    """What queries contribute to the gradients of a memory.
 
     A query adds an outer product to the gradient of the values, and to that of the keys if the scores are products.
-    Adding all of them up at the end goes through the memory once instead of once for each query.
+    `of_values` and `of_keys` add all of them up, given those of every query, which goes through the memory once.
     """
 
-    def __init__(self, memory: AttentionMemory) -> None:
-        self.memory: AttentionMemory = memory
-        self.weights: list[Array] = []
-        self.dcontexts: list[Array] = []  # (T, N) and (N, M) of each query
-        self.dscores: list[Array] = []
-        self.queries: list[Array] = []  # (T, N) and (N, K), if scores are products
-        self.dhidden: Array | None = (
-            None if memory.v is None else np.zeros_like(memory.keys)
-        )  # of query + keys, but for v
-        self.dv: Array | None = None if memory.v is None else np.zeros_like(memory.v)
+    def __init__(self, memory: Memory) -> None:
+        N, _, K = memory.keys.shape
+        self.memory: Memory = memory
+        self.dhidden: Array | None = None if memory.v is None else np.zeros_like(memory.keys)  # of query + keys, over v
+        self.dv: Array | None = None if memory.v is None else np.zeros((N, K), memory.keys.dtype)
 
-    def of_values(self) -> Array:
-        """The gradient of the memory as values, (T, N, M)."""
-        return _outer(self.weights, self.dcontexts, self.memory.values)
+    def back(self, passed: tuple[Array, Array], upstream: tuple[Array, Array | None], dscores: Array) -> Array:
+        """Back through some queries: their gradient; writes that of their scores.
 
-    def of_keys(self) -> Array:
-        """The gradient of the memory as keys, (T, N, K)."""
-        if self.dhidden is None:
-            return _outer(self.dscores, self.queries, self.memory.keys)
-        return self.dhidden * self.memory.v  # type: ignore[operator]
-
-
-def _outer(columns: Any, rows: Any, like: Array) -> Array:
-    """The sum over queries s of columns[s][t, n] rows[s][n, :], of the shape of `like`, (T, N, F)."""
-    total = np.zeros_like(like)
-    if columns:
-        columns, rows = np.array(columns), np.array(rows)
-        with np.errstate(over="ignore", invalid="ignore"):
-            for t, total_t in enumerate(total):
-                total_t[...] = weighted_sum(columns[:, t], rows)
-    return total
-
-
-def attend(query: Array, memory: AttentionMemory) -> tuple[Array, Array]:
-    """`query` (N, K) gives context (N, M) and weights (T, N)."""
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite gives NaN, as in the engine
-        if memory.v is None:
-            scores = np.einsum("nk,tnk->tn", query, memory.keys)
-        else:
-            scores = np.einsum("tnk,k->tn", _hidden(query, memory), memory.v)
-        weights = softmax(scores, memory.padding)
-        return weighted_sum(weights, memory.values), weights
-
-
-def attend_back(
-    query: Array,
-    weights: Array,
-    dcontext: Array,
-    dweights: Array | None,
-    memory: AttentionMemory,
-    gradients: MemoryGradients,
-) -> Array:
-    """Back through `attend`: the gradient of the query, (N, K); the contribution to the memory goes to `gradients`.
-
-    Parameters
-    ----------
-    query : ndarray, shape (N, K)
-    weights : ndarray, shape (T, N)
-        From `attend`.
-    dcontext : ndarray, shape (N, M)
-    dweights : ndarray, shape (N, T), or None
-    memory : AttentionMemory
-    gradients : MemoryGradients
-    """
-    gradients.weights.append(weights)
-    gradients.dcontexts.append(dcontext)
-    with np.errstate(over="ignore", invalid="ignore"):
-        # context = sum_t weights[t] values[t]
-        slopes = np.einsum("nm,tnm->tn", dcontext, memory.values)
-        if dweights is not None:
-            slopes += dweights.T
-        # weights = softmax(scores)
-        dscores = weights * (slopes - sum_over_time(weights * slopes))
-        if memory.v is None:  # scores[t] = query . keys[t]
-            gradients.dscores.append(dscores)
-            gradients.queries.append(query)
-            return weighted_sum(dscores, memory.keys)
-        # scores[t] = v . hidden[t]; hidden is computed again: keeping it for every query would take much memory
-        hidden = _hidden(query, memory)
-        gradients.dv += np.einsum("tn,tnk->k", dscores, hidden)
-        # hidden[t] = tanh(query + keys[t])
-        hidden *= hidden
-        np.subtract(1, hidden, out=hidden)
-        dquery = weighted_sum(dscores, hidden) * memory.v
-        hidden *= dscores[..., None]
-        gradients.dhidden += hidden
+        Parameters
+        ----------
+        passed : (ndarray, ndarray)
+            The queries (S, N, K) and their weights (S, N, T).
+        upstream : (ndarray, ndarray or None)
+            The gradients of context and weights.
+        dscores : ndarray, shape (S, N, T)
+        """
+        dquery = np.empty(passed[0].shape, passed[0].dtype)
+        attend_back(passed, upstream, self.memory, (dscores, dquery, self.dhidden, self.dv))
         return dquery
 
+    def of_values(self, weights: Array, dcontext: Array) -> Array:
+        """The gradient of the memory as values, (N, T, M)."""
+        total = np.zeros_like(self.memory.values)
+        add_outer(weights, dcontext, self.memory.lengths, total)
+        return total
 
-def _hidden(query: Array, memory: AttentionMemory) -> Array:
-    """tanh(query + keys[t]), (T, N, K)."""
-    hidden = memory.keys + query
-    return np.tanh(hidden, out=hidden)
+    def of_v(self) -> Array:
+        """The gradient of v, (K,)."""
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite gives NaN, as in the engine
+            return self.dv.sum(axis=0)  # type: ignore[union-attr]
 
-
-def softmax(scores: Array, padding: Array | None) -> Array:
-    """Softmax over time of scores (T, N), in place; 0 at `padding`, and so everywhere in a row without steps."""
-    if padding is not None:
-        scores[padding] = -np.inf
-    peak = scores.max(axis=0, initial=-np.inf)
-    peak[peak == -np.inf] = 0
-    np.exp(np.subtract(scores, peak, out=scores), out=scores)
-    total = sum_over_time(scores)
-    scores /= np.where(total == 0, 1, total)
-    return scores
-
-
-def sum_over_time(array: Array) -> Array:
-    """The sum over time of (T, N), (N,)."""
-    if not len(array):
-        return np.zeros(array.shape[1:], array.dtype)
-    return np.add.accumulate(array, axis=0, dtype=np.float64)[-1].astype(array.dtype)
-
-
-def weighted_sum(weights: Array, values: Array) -> Array:
-    """The sum over t of weights[t, n] values[t, n, :], (N, F)."""
-    if values.shape[-1] == 1:  # time would be the innermost loop of einsum, which adds up in blocks
-        return sum_over_time(weights * values[..., 0])[:, None]
-    return np.einsum("tn,tnf->nf", weights, values)
+    def of_keys(self, dscores: Array, query: Array) -> Array:
+        """The gradient of the memory as keys, (N, T, K); once."""
+        if self.dhidden is not None and self.memory.v is not None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                return np.multiply(self.dhidden, self.memory.v, out=self.dhidden)
+        total = np.zeros_like(self.memory.keys)
+        add_outer(dscores, query, self.memory.lengths, total)
+        return total

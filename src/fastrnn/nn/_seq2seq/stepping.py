@@ -22,8 +22,7 @@ def steps(model: Any, memory: Array, lengths: Any, copies: int = 1) -> Step:
         prepared = decoder.attention.prepare(memory, lengths, layout, N, keep=False).repeated(copies)
 
         def decode(x: Array, state: Any) -> tuple[Array, Any, Array | None]:
-            y, state, columns, _ = input_feeding.step(decoder, x, prepared, state)
-            return y, state, columns.T
+            return input_feeding.step_alone(decoder, x, prepared, state)
     else:
 
         def decode(x: Array, state: Any) -> tuple[Array, Any, Array | None]:
