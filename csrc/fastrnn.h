@@ -119,7 +119,6 @@ typedef struct {
     int             n_layers, n_directions; /* L >= 1 and D, 1 or 2 */
     const fr_layer *layers;                 /* (L*D) */
 } fr_stack;
-
 int fr_stack_workspace_bytes(const fr_stack *s, fr_pass pass, size_t *bytes);
 
 /* Would a call use a second thread if it had one? A stack that is not valid would not. */
@@ -162,7 +161,8 @@ typedef struct {
     const void     *dh_n, *dc_n; /* (N, H) in, or NULL for zero */
     void           *dx;          /* (T, N, I), added to, of the first layer; or NULL */
     fr_idx          dx_st, dx_sn;
-    void           *dh_0, *dc_0;                   /* (N, H) out, or NULL */
+    int             gates_done;  /* gates hold their gradients: those of the parameters are added, alone */
+    void           *dh_0, *dc_0; /* (N, H) out, or NULL */
     void           *dw_ih, *dw_hh, *db_ih, *db_hh; /* shapes of the parameters, added to; or NULL, each by itself */
     const void     *pack, *w_ih, *w_hh; /* packed weights; or where they need not be, NULL and the weights themselves */
     fr_state_update state_update;       /* as in forward */

@@ -177,7 +177,7 @@ static void add_chunk(const struct backward_call *f, struct barrier *all, struct
         add_biases(f, r);
         wait_for(all, team, f->rank); /* the panels are free again */
     }
-    if (f->a->dx)
+    if (f->a->dx && !f->a->gates_done)
         add_inputs(f, chunk, s_lo);
 }
 
@@ -212,7 +212,7 @@ static void backward_thread(const void *job, struct grid grid, int rank)
     struct barrier         *all = &f.space.meet[grid.rows];
     for (fr_idx s_hi = f.piece->s_hi, s_lo; s_hi > begin; s_hi = s_lo) {
         s_lo = chunk_start(d, begin, s_hi);
-        for (fr_idx s = s_hi - 1; s >= s_lo; s--)
+        for (fr_idx s = s_hi - 1; s >= s_lo && !a->gates_done; s--)
             for (fr_idx lo = 0; lo < f.group.count; lo += ROW_BLOCK)
                 step_back(&f, s, lo, lo + ROW_BLOCK < f.group.count ? lo + ROW_BLOCK : f.group.count);
         wait_for(all, f.grid.rows * f.grid.cols, rank);
@@ -227,7 +227,7 @@ static void backward_thread(const void *job, struct grid grid, int rank)
             f.units = (struct range){0, round_up(d->H, VL)};
         }
     }
-    if (begin == 0 && rank == 0) {
+    if (begin == 0 && rank == 0 && !a->gates_done) {
         const struct range every = {0, d->N};
         get_state_grad(d, every, f.space.dh, a->dh_0);
         get_state_grad(d, every, f.space.dc, a->dc_0);

@@ -105,6 +105,7 @@ cdef extern from "fastrnn.h" nogil:
         const void *dc_n
         void *dx
         fr_idx dx_st, dx_sn
+        int gates_done
         void *dh_0
         void *dc_0
         void *dw_ih

@@ -93,6 +93,7 @@ def backward(
     entries: Sequence[tuple[Pack, StateUpdate, _Pair, _Pair, _Pair, _Pair, Sequence[_Float | None]]],
     gradients: tuple[Sequence[_Float | None], _Float | None],
     dropout: _Dropout | None = None,
+    gates_done: bool = False,
 ) -> None: ...
 
 class Bound: ...
@@ -148,7 +149,13 @@ class Training(Inference):
     def restrict(self, with_state: bool, without_training: bool) -> None: ...
     def forward(self, x: object, state: object) -> tuple[_Float, _Float | tuple[_Float, _Float], Kept] | None: ...
     def backward(
-        self, kept: Kept, dy: object, dstate: object, frozen: bool = False, needs_dx: bool = True
+        self,
+        kept: Kept,
+        dy: object,
+        dstate: object,
+        frozen: bool = False,
+        needs_dx: bool = True,
+        reads_gates: bool = False,
     ) -> tuple[_Float | None, _Float | tuple[_Float, _Float]] | None: ...
 
 class Exclusive:

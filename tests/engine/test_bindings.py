@@ -56,7 +56,9 @@ def test_an_array_that_does_not_fit_is_named(entry, name, damage):
     )
     like = "[xy]" if entry == "activation" else "[abc]" if entry == "gemm" else name
     sizes = "[xy]|mask|fraction_[hc]|order"  # x says how many steps and rows there are
-    expected = f"{sizes}" if name == "x" and entry in ("forward", "backward") else f"{first}|{like}"
+    expected = (
+        f"{sizes}" if name == "x" and entry in ("forward", "backward", "backward of gates") else f"{first}|{like}"
+    )
     if (entry, name) == ("Stepper.step_rows", "rows"):  # says how many there are
         expected = "rows|out|x"
     expected = SAYS_SIZES.get(name, expected)

@@ -7,6 +7,8 @@ from support.layers import assert_same_bits
 from support.recurrent import as_state, as_tuple, make_layer, random_state, run_reference, sequence, train
 from support.tolerance import assert_close
 
+from fastrnn._engine import layers, passes
+
 T, N, I, H = 5, 2, 3, 4
 
 
@@ -64,3 +66,30 @@ def test_nan_in_x_is_seen_in_y_from_its_step_on(cell, isa, dtype, rng):
     assert np.isnan(y[at:, bad]).all()
     assert all(np.isnan(part[:, bad]).all() for part in as_tuple(final))
     assert not np.isnan(np.delete(dx, bad, axis=1)).any()
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("steps", [T, 600])
+def test_gradients_of_parameters_can_be_added_later(cell, isa, dtype, bias, steps, rng):
+    """From those of the gates, with the bits that `backward` gives them; nothing else is written."""
+    layer = make_layer(cell, I, H, dtype=dtype, seed=0, bias=bias)
+    x, dy = sequence(rng, steps, N, I, dtype=dtype), sequence(rng, steps, N, H, dtype=dtype)
+    (weights,), y = layer.stack.weights, np.empty((steps, N, H), dtype)
+    initial = as_tuple(random_state(layer, N, rng))
+    h_0, c_0 = initial[0][0], initial[1][0] if len(initial) == 2 else None
+    parts = [np.empty_like(h_0), None if c_0 is None else np.empty_like(c_0)]
+    results = []
+    for later in (False, True):
+        layer.zero_grad()
+        grads, nothing = layer._weight_grads[0], (None, None)
+        kept = passes.forward(layer.cell, weights.pack(), passes.Recurrence(), x, y, (h_0, c_0), tuple(parts), True)
+        down = layers.Downstream(np.zeros_like(x), [nothing], [(None,) * 4 if later else grads])
+        (gates,) = layers.backward(kept, layers.Upstream([dy], [nothing]), down)
+        if later:
+            before = gates.copy()
+            passes.add_gradients(weights.pack(), (x, y, h_0), gates, grads)
+            assert_same_bits(gates, before)
+        results.append([grad.copy() for grad in layer.grads.values()])
+    assert any(grad.any() for grad in results[0])
+    for at_once, added in zip(*results, strict=True):
+        assert_same_bits(added, at_once)

@@ -179,3 +179,30 @@ def test_bad_options_are_refused(kind):
         kind(3, 4, seed=-1)
     with refused(TypeError, "seed: expected an integer", "got 'a'"):
         kind(3, 4, seed="a")
+
+
+class Doubled(fr.Linear):
+    """Its backward is another."""
+
+    def _backward(self, saved, dy):
+        return 2 * super()._backward(saved, dy)
+
+
+@pytest.mark.parametrize("kind", [fr.Linear, Doubled])
+@pytest.mark.parametrize("rows", [3, 30_000])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_gradients_of_many_calls_can_be_added_at_once(kind, rows, frozen, dtype, rng):
+    """Of small calls and of others; a subclass with a backward of its own adds them in it."""
+    linear = kind(3, 4, dtype=dtype, seed=0)
+    linear._frozen = frozen
+    x, dy = (rng.standard_normal((5, rows, n)).astype(dtype) for n in (3, 4))
+    expected = [linear.backward(linear.forward(x_t)[1], dy_t) for x_t, dy_t in zip(x, dy, strict=True)]
+    grads = {name: grad.copy() for name, grad in linear.grads.items()}
+    linear.zero_grad()
+    for x_t, dy_t, dx_t in zip(x, dy, expected, strict=True):
+        assert_same_bits(linear.input_gradient(linear._forward(x_t, True)[1], dy_t), dx_t)
+    assert kind is Doubled or not any(grad.any() for grad in linear.grads.values())
+    linear.add_gradients(x, dy)
+    for name, grad in linear.grads.items():
+        assert grad.any() != frozen
+        assert_close(grad, grads[name], dtype, backward=True, terms=5 * rows, steps=1, what=name)

@@ -75,6 +75,18 @@ def backward(a):
     return _core.backward(recurrence(), a["x"], [a["y"]], [entry], ([a["dy"]], a["dx"]))
 
 
+def gate_gradients_arrays():
+    names = "x", "y", "h_0", "gates", "dw_ih", "dw_hh", "db_ih", "db_hh"
+    return {name: array for name, array in backward_arrays().items() if name in names}
+
+
+def gate_gradients(a):
+    grads = [a[name] for name in ("dw_ih", "dw_hh", "db_ih", "db_hh")]
+    nothing = None, None
+    entry = (weights().pack(), _core.StateUpdate(), (a["h_0"], None), (a["gates"], None), nothing, nothing, grads)
+    return _core.backward(recurrence(), a["x"], [a["y"]], [entry], ([None], None), gates_done=True)
+
+
 def two_layers(a):
     """The lower one with dropout behind it, and reading as many features as it has units."""
     below = weights(weight_arrays(H), H).pack()
@@ -186,6 +198,11 @@ ENTRIES = {
     "Weights": (weight_arrays, weights, ("w_ih", "w_hh", "b_ih", "b_hh")),
     "forward": (forward_arrays, forward, ("y", "h_n", "c_n", "gates", "c")),
     "backward": (backward_arrays, backward, ("gates", "dx", "dh_0", "dc_0", "dw_ih", "dw_hh", "db_ih", "db_hh")),
+    "backward of gates": (
+        gate_gradients_arrays,
+        gate_gradients,
+        ("gates", "dw_ih", "dw_hh", "db_ih", "db_hh"),
+    ),
     "dropout": (
         lambda: {"kept": np.ones((T, N, H), bool), "dropped": ones(T, N, H)},
         two_layers,

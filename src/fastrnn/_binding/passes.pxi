@@ -132,13 +132,14 @@ cdef int check_tape(Call call, Pack pack, Array gates, Array c) except -1:
     return c.whole("c", call.layers.kind, 2, R, pack.desc.H, 0) if pack.cell.has_c else c.absent("c")
 
 
-def backward(Recurrence recurrence not None, x, ys, entries, gradients, dropout=None):
+def backward(Recurrence recurrence not None, x, ys, entries, gradients, dropout=None, bint gates_done=False):
     """Back-propagate through layers on one another; arrays as in fr_backward_args, None for NULL.
 
     x, ys and dropout are those of the forward pass, gradients (dys, dx), and dys those of each layer's outputs, or None;
     without them those of layers below others come from above alone. entries are those of each layer and direction:
-    (pack, state update, (h_0, c_0), (gates, c), (dh_n, dc_n), (dh_0, dc_0), (dw_ih, dw_hh, db_ih, db_hh)). Raises
-    KeyboardInterrupt between pieces.
+    (pack, state update, (h_0, c_0), (gates, c), (dh_n, dc_n), (dh_0, dc_0), (dw_ih, dw_hh, db_ih, db_hh)). With
+    gates_done, of one layer, the gates hold their gradients and those of the parameters are added, alone; c is not read.
+    Raises KeyboardInterrupt between pieces.
     """
     cdef Call call = new_call(recurrence, x, ys, entries, sizeof(fr_backward_args))
     cdef fr_backward_args *args = <fr_backward_args *>call.args.at
@@ -146,17 +147,20 @@ def backward(Recurrence recurrence not None, x, ys, entries, gradients, dropout=
     cdef int l, k, D = stack.n_directions, code
     cdef list raised = []
     dys, downstream = gradients
+    if gates_done and stack.n_layers > 1:
+        raise ValueError(f"layers: expected one, as its gates' gradients are given, got {stack.n_layers}")
     cdef Array dx = sequence(call, "dx", downstream, call.layers.at(0).I, True)
     for l in range(stack.n_layers):
         read_sequences(call, l, ys[l], dys[l], dx, args + l * D)
         for k in range(l * D, l * D + D):
+            args[k].gates_done = gates_done
             read_backward(call, k, entries[k], args + k)
         if dropout is not None and l + 1 < stack.n_layers:
             read_dropout(call, l, dropout, &args[l * D].dropout)
     cdef Block workspace = workspace_for(call.packs[0], stack, FR_BACKWARD)
     for k in range(stack.n_layers * D):
         args[k].w_ih, args[k].w_hh = (<Pack>call.packs[k]).part[0], (<Pack>call.packs[k]).part[1]
-        if must_pack(call.packs[k], stack):
+        if not gates_done and must_pack(call.packs[k], stack):
             args[k].pack = (<Pack>call.packs[k]).packed_for(FR_BACKWARD, stack.desc.n_threads)
     with nogil:
         code = fr_stack_backward(stack, args, workspace.at, stop_for_signals, <void *>raised)
@@ -194,7 +198,7 @@ cdef int read_backward(Call call, int k, tuple entry, fr_backward_args *a) excep
     cdef Array dh_0 = hold("dh_0", dinitial[0], True), dc_0 = hold("dc_0", dinitial[1], True)
     gates.required("gates")
     check_tape(call, pack, gates, c)
-    if has_c:
+    if has_c and not a.gates_done:
         c.required("c")
     for name, h in (("h_0", h_0), ("dh_n", dh_n), ("dh_0", dh_0)):
         check_state(name, h, N, &pack.desc, True)

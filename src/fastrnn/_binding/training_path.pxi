@@ -115,8 +115,10 @@ cdef class Training(Inference):
         call.h_0 = call.c_0 = call.h_n = call.c_n = call.state = call.args = None  # the tape has no use for them
         return call.y, state_after, kept
 
-    def backward(self, Kept kept not None, dy, dstate, bint frozen=False, bint needs_dx=True):
+    def backward(self, Kept kept not None, dy, dstate, bint frozen=False, bint needs_dx=True, bint reads_gates=False):
         """(dx or None, the gradient of the initial state); adds those of the parameters, unless they are frozen.
+
+        The memory of the tape then holds the gradients of the gates, and with reads_gates is left to the caller.
 
         Returns None, having done nothing, if anything about the gradients is unusual or the tape has been used.
         """
@@ -136,6 +138,8 @@ cdef class Training(Inference):
         dx, dx_array = self.new_dx(call) if needs_dx else (None, hold("dx", None, True))
         dh_0, dc_0, dinitial = self.new_state(call)
         self.run_back(kept, [dy_array, dx_array, dh_n, dc_n, dh_0, dc_0], held)
+        if not reads_gates:
+            keep_tape(kept.packs[0], kept.memory)
         return dx, dinitial
 
     cdef tuple new_dx(self, Small call):
@@ -210,7 +214,6 @@ cdef class Training(Inference):
             code = fr_stack_backward(&stack, args, workspace.at, stop_for_signals, <void *>raised)
         finish(code, raised)
         keep_workspace(kept.packs[0], workspace)
-        keep_tape(kept.packs[0], kept.memory)
         return 0
 
 

@@ -157,3 +157,22 @@ def backward(kept: Pass, dy: Array, dfinal: State, dx: Array | None, dstate: Sta
     """
     gates = layers.backward(kept, Upstream([dy], [dfinal]), Downstream(dx, [dstate], [grads]))
     layers.release(kept.entries, gates)
+
+
+def add_gradients(pack: Any, inputs: tuple[Array, Array, Array | None], gates: Array, grads: Grads) -> None:
+    """Add the gradients of the parameters of one layer, given those of its gates, as backward passes leave them.
+
+    So passes over single steps need not touch the gradients of matrices, which take longer than the rest of a step.
+
+    Parameters
+    ----------
+    pack : Pack
+    inputs : tuple
+        x (T, N, I), y (T, N, H), and h before the first step, (N, H) or None for zero.
+    gates : ndarray, shape (T*N, S, H)
+    grads : sequence of (ndarray or None)
+        As of `backward`.
+    """
+    x, y, h_0 = inputs
+    entry = pack, for_core(PLAIN), (h_0, None), (gates, None), (None, None), (None, None), grads
+    _core.backward(_core.Recurrence(None, False, effective()), x, [y], [entry], ([None], None), None, True)

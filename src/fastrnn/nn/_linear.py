@@ -54,8 +54,8 @@ class Linear(StatelessLayer):
         self._own(self.initial_parameters(seed))
         names, sizes = ("weight", None, "bias" if self.bias else None, None), (self.in_features, self.out_features)
         self.weights: Any = passes.weights(CELL, self.dtype, *sizes, self._arrays, names)
-        grads = (self._grad_arrays["weight"], None, self._grad_arrays.get("bias"), None)
-        self._few_rows: Any = passes.fast_path([self.weights], 1, 0, False, self.dtype, [grads])
+        self._four_grads: Any = (self._grad_arrays["weight"], None, self._grad_arrays.get("bias"), None)
+        self._few_rows: Any = passes.fast_path([self.weights], 1, 0, False, self.dtype, [self._four_grads])
 
     @property
     def features_in(self) -> int:
@@ -100,21 +100,36 @@ class Linear(StatelessLayer):
         return y, passes.forward(CELL, self.weights.pack(), ONE_STEP, rows, out, NO_STATE, NO_STATE, keep=training)
 
     def _backward(self, saved: Any, dy: Array) -> Any:
-        return self._backward_to(saved, dy, True)
+        return self._backward_to(saved, dy, self._frozen, True)
 
     def _backward_parameters(self, saved: Any, dy: Array) -> None:
-        self._backward_to(saved, dy, False)
+        self._backward_to(saved, dy, self._frozen, False)
 
-    def _backward_to(self, saved: Any, dy: Array, needs_dx: bool) -> Array | None:
-        """The gradient of x, if it is needed."""
+    def _backward_to(self, saved: Any, dy: Array, frozen: bool, needs_dx: bool) -> Any:
+        """The gradient of x, if it is needed; adds those of the parameters unless they are frozen."""
         rows = readable(dy.reshape(1, -1, self.out_features))
         if isinstance(saved, passes.Kept):
-            dx, _ = self._few_rows.backward(saved, rows, None, self._frozen, needs_dx)
+            dx, _ = self._few_rows.backward(saved, rows, None, frozen, needs_dx)
             return dx.reshape(*dy.shape[:-1], self.in_features) if needs_dx else None
         dx = np.zeros((*dy.shape[:-1], self.in_features), self.dtype) if needs_dx else None
-        grads = (None,) * 4
-        if not self._frozen:
-            grads = (self._grad_arrays["weight"], None, self._grad_arrays.get("bias"), None)
         below = None if dx is None else dx.reshape(1, -1, self.in_features)
-        passes.backward(saved, rows, NO_STATE, below, NO_STATE, grads)
+        passes.backward(saved, rows, NO_STATE, below, NO_STATE, (None,) * 4 if frozen else self._four_grads)
         return dx
+
+    # -- many calls one after another, with the gradients of the parameters added once at the end ----------------------
+
+    def input_gradient(self, saved: Any, dy: Array) -> Array:
+        """The gradient of x, given what `_forward` saved; `add_gradients` must follow for all such calls at once."""
+        return self._backward(saved, dy) if self._has_own_backward() else self._backward_to(saved, dy, True, True)
+
+    def add_gradients(self, x: Array, dy: Array) -> None:
+        """Add the gradients of the parameters, given x (T, N, I) and dy (T, N, O) of all calls; dy is C-ordered."""
+        if self._frozen or self._has_own_backward():
+            return
+        with self._in_backward:
+            gates = dy.reshape(-1, 1, self.out_features)
+            passes.add_gradients(self.weights.pack(), (x, dy, None), gates, self._four_grads)
+
+    def _has_own_backward(self) -> bool:
+        """Whether a subclass has another, which adds its gradients at once."""
+        return type(self)._backward is not Linear._backward

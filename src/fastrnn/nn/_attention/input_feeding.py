@@ -20,6 +20,7 @@ from ..._engine.arguments import Array
 from ..._engine.attention import attend
 from ..._engine.layout import StateArrays, as_state, as_states
 from .._parameters import NamedArrays
+from .._recurrent.by_steps import StepsBack
 from .._tape import Tape
 from .scores import AttentionMemory, MemoryGradients
 
@@ -48,8 +49,8 @@ class Step(NamedTuple):
 
     running: Array | None  # (N,): which rows have this step; None is all
     layer_tape: Tape
-    query_tape: Tape | None
-    combine_tape: Tape
+    query_saved: Any
+    combine_saved: Any
     query: Array  # (N, K)
 
 
@@ -77,14 +78,14 @@ def step(
     lengths = None if running is None else running.astype(np.intp)
     h, state, layer_tape = decoder.layer.apply(_as_sequence(z, decoder), state, lengths, training)
     h = h.reshape(N, decoder.layer.hidden_size)
-    query, query_tape = decoder.attention.project(h, training)
+    query, query_saved = _query(decoder.attention, h, training)
     attend(query[None], memory.among(running).of, written.both[None, :, :M], written.weights[None])
     written.both[:, M:] = h
-    y, _, combine_tape = decoder.combine.apply(written.both, None, None, training)
+    y, combine_saved = decoder.combine._forward(written.both, training)
     np.tanh(y, out=written.y)
     if running is not None:
         written.y[~running] = 0
-    return state, Step(running, layer_tape, query_tape, combine_tape, query) if training else None
+    return state, Step(running, layer_tape, query_saved, combine_saved, query) if training else None
 
 
 def step_alone(decoder: Any, x: Array, memory: AttentionMemory, state: Any) -> tuple[Array, Any, Array]:
@@ -143,32 +144,47 @@ def backward(
     decoder: Any, saved: Saved, y: Array, dy: Array, dstate: Any, dweights: Array | None
 ) -> tuple[Array, Array, Any]:
     """Back through `forward`: time-major dx, dmemory, and the gradient of the initial state."""
-    memory, weights, M = saved.memory, saved.weights, decoder.attention.memory_size
-    (T, N, _), E = dy.shape, decoder.input_size
+    memory, weights, attention = saved.memory, saved.weights, decoder.attention
+    (T, N, A), M, E = y.shape, attention.memory_size, decoder.input_size
     of_memory, dscores = MemoryGradients(memory.of), np.empty_like(weights)
-    dcontext = np.empty((T, N, M), dy.dtype)
-    queries = np.empty((T, N, memory.of.keys.shape[2]), dy.dtype)
-    dx = np.empty((T, N, E), dy.dtype)
+    dboth, dsum = np.empty_like(saved.both), np.empty((T, N, A), y.dtype)
+    queries, dqueries = np.empty((2, T, N, memory.of.keys.shape[2]), y.dtype)
+    dx = np.empty((T, N, E), y.dtype)
+    layer = StepsBack(decoder.layer, saved.z, saved.both[..., M:])
     dinner, (dlast,) = dstate
     with _summed_first(decoder.grads):
         for t in reversed(range(T)):
-            running, layer_tape, query_tape, combine_tape, query = saved.steps[t]
-            dsum = dy[t] + dlast
+            running, layer_tape, query_saved, combine_saved, queries[t] = saved.steps[t]
+            np.add(dy[t], dlast, out=dsum[t])
             if running is not None:
-                dsum[~running] = 0
-            dsum *= 1 - np.square(y[t])
-            dboth = decoder.combine.backward(combine_tape, dsum)
-            dcontext[t], queries[t] = dboth[:, :M], query
-            upstream = dboth[None, :, :M], None if dweights is None else dweights[t : t + 1]
-            passed = queries[t : t + 1], weights[t : t + 1]
-            (dquery,) = of_memory.back(passed, upstream, dscores[t : t + 1])
-            dh = decoder.attention.project_back(query_tape, dquery) + dboth[:, M:]
-            dz, dinner = decoder.layer.backward(layer_tape, _as_sequence(dh, decoder), dinner)
+                dsum[t, ~running] = 0
+            dsum[t] *= 1 - np.square(y[t])
+            dboth[t] = decoder.combine.input_gradient(combine_saved, dsum[t])
+            one = slice(t, t + 1)
+            upstream = dboth[one, :, :M], None if dweights is None else dweights[one]
+            (dqueries[t],) = of_memory.back((queries[one], weights[one]), upstream, dscores[one])
+            dh = dboth[t, :, M:] + _query_back(attention, query_saved, dqueries[t])
+            dz, dinner = layer.back(t, layer_tape, _as_sequence(dh, decoder), dinner)
             dz = dz.reshape(N, decoder.layer.input_size)
             dx[t] = dz[:, :E]
             dlast = dz[:, E:] if running is None else np.where(running[:, None], dz[:, E:], dlast)
-        dmemory = decoder.attention.prepare_back(memory, of_memory, (weights, dcontext), (dscores, queries))
+        layer.add()
+        decoder.combine.add_gradients(saved.both, dsum)
+        if attention.query is not None:
+            attention.query.add_gradients(saved.both[..., M:], dqueries)
+        dmemory = attention.prepare_back(memory, of_memory, (weights, dboth[..., :M]), (dscores, queries))
     return dx, dmemory, (dinner, dlast[None])
+
+
+def _query(attention: Any, h: Array, training: bool) -> tuple[Array, Any]:
+    """`attention.project` of a step, without a tape."""
+    return attention.project(h, False) if attention.query is None else attention.query._forward(h, training)
+
+
+def _query_back(attention: Any, saved: Any, dquery: Array) -> Array:
+    """Back through `_query`, but for the gradient of the matrix."""
+    query = attention.query
+    return attention.project_back(None, dquery) if query is None else query.input_gradient(saved, dquery)
 
 
 @contextlib.contextmanager
@@ -184,7 +200,7 @@ def _summed_first(grads: NamedArrays) -> Iterator[None]:
 
 def _as_sequence(array: Array, decoder: Any) -> Array:
     """(N, F) as one step in the layout of the decoder's layer."""
-    return np.expand_dims(array, 1 if decoder.batch_first else 0)
+    return array[:, None] if decoder.batch_first else array[None]
 
 
 def as_decoder_states(
