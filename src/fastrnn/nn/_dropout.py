@@ -70,6 +70,12 @@ class Dropout(StatelessLayer):
     def keeps_axes(self) -> bool:
         return True
 
+    @property
+    def takes_packed(self) -> bool:
+        return (
+            not self.shared_steps
+        )  # whose mask is one of rows, and the steps of packed ones do not say whose they are
+
     def directions_after(self, directions: int | None) -> int | None:
         return directions
 

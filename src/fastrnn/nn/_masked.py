@@ -63,7 +63,8 @@ def steps_to_read(layer: Any, x: Any, lengths: Any, mask: Any, resets: Any) -> t
                 raise TypeError(f"{name}: expected None with a packed sequence, got {type(value).__name__}")
         if not layer.takes_packed:
             raise TypeError(f"x: expected an array, since {type(layer).__name__} takes no packed sequence")
-        return opened(x)
+        data, rows, packing = opened(x)
+        return data, rows, packing._replace(in_time=layer.lengths_after(packing.like.lengths) is not None)
     if mask is not None:
         return without_masked(layer, x, lengths, mask, resets)
     return x, lengths if resets is None else Rows(lengths, resets), None

@@ -10,7 +10,7 @@ from ..._engine.layout import Layout, as_state
 from ...nn import Layer, RepeatVector, Residual, Sequential, log_softmax
 from ...nn._frozen import frozen
 from ...nn._layer import every_layer
-from ...nn._pooling import Pool
+from ...nn._pool import Pool
 from ...nn._recurrent.recurrent import RecurrentBase
 from .._gradients.target import split_embedding
 from .._trace.trace import Trace

@@ -120,7 +120,7 @@ class Stack:
     def infer_all(self, x: Array, ys: Sequence[Array | None], states: Ends, rows: Rows) -> None:
         """Write the outputs of each layer, None for one that nobody wants, and the final state."""
         initial, final = states
-        whole = self.L == 1 or self.D == 2
+        whole = self.L == 1 or self.D == 2 or rows.packed is not None
         for block in [slice(len(x))] if whole else time_blocks(x.shape[0], x.shape[1], self.H):
             entries = self.entries((initial, final))
             order = (rows if whole else rows.inside(block)).order(len(x[block]))
