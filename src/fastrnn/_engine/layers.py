@@ -46,8 +46,8 @@ class Dropout(NamedTuple):
     masks: list[Array]  # bool (T, N, D*H), behind each layer but the last
     results: list[Array]  # written
 
-    def steps(self, block: slice) -> "Dropout":
-        """That of a slice of time, whose results are new arrays."""
+    def steps(self, block: Any) -> "Dropout":
+        """That of the steps at these places, whose results are new arrays."""
         return Dropout.of(self.scale, [mask[block] for mask in self.masks], self.results[0].dtype)
 
     @classmethod
