@@ -50,6 +50,8 @@ class Reading(NamedTuple):
         The name of its class.
     columns : tuple or None
         Those of the DataFrames that it was fitted on.
+    packed : bool
+        Whether the rows of a batch that differ in length are packed.
     """
 
     batch_first: bool = False
@@ -63,6 +65,7 @@ class Reading(NamedTuple):
     inputs: tuple[str, ...] = ()
     model: str = ""
     columns: tuple[Any, ...] | None = None
+    packed: bool = False
 
     def check_one_input(self, x: Any) -> None:
         """Raise TypeError if the model takes several inputs."""
@@ -144,4 +147,5 @@ def reading_of(model: Any, targets_have_lengths: bool) -> Reading:
         targets=targets,
         targets_batch_first=(after or axes) != "TN",
         **common,
+        packed=model.stateful and model.takes_packed and targets is not None,
     )
