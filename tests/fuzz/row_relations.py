@@ -15,13 +15,14 @@ def row_of(state, n):
 
 
 def entering(problem, n, first, last):
-    """The state that enters a part of row n: forwards at the first one, in the second direction at the last."""
+    """The state that enters a part of row n: forwards at the first one, backwards at the last."""
     if problem.state is None:
         return None
     arrays, D = [], problem.layer.num_directions
+    ends = (last,) if problem.layer.reverse else (first, last)[:D]
     for array in as_tuple(row_of(problem.state, n)):
         arrays.append(np.zeros_like(array))
-        for direction, enters in enumerate((first, last)[:D]):
+        for direction, enters in enumerate(ends):
             if enters:
                 arrays[-1][direction::D] = array[direction::D]
     return as_state(arrays)
@@ -72,7 +73,7 @@ def packed(problem, rng, expected):
     y, final = other(x, problem.state)
     wanted = infer(ragged)
     same({"y": y.data} | named("", final), wanted | {"y": pack(wanted["y"]).data}, "packed")
-    if not problem.repeatable or layer.recompute:  # what is random is drawn for the steps there are
+    if not problem.repeatable:  # what is random is drawn for the steps there are
         return
     wanted = train(ragged)
     y, final, tape = other.forward(x, problem.state)

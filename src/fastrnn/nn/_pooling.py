@@ -10,6 +10,7 @@ from .._engine.ragged import Order, length_mask
 from ._option import KW_ONLY
 from ._options import Flag
 from ._pool import Pool, steps_of, sum_over_time
+from ._signal import BACKWARDS
 
 
 class LastStep(Pool):
@@ -21,7 +22,7 @@ class LastStep(Pool):
     A bidirectional layer has read the whole row at its last step in the forward direction, and at step 0 in the
     reverse direction. With ``bidirectional=True`` the first half of the features therefore comes from the last step
     and the second half from step 0: the h of both directions, side by side. At the last step the reverse direction
-    has read one step only.
+    has read one step only. With ``reverse=True`` all come from step 0, at which a layer with that option ends.
 
     Attributes
     ----------
@@ -45,13 +46,23 @@ class LastStep(Pool):
     _: KW_ONLY
     bidirectional: Flag = Flag("x comes from a layer of both directions; F is then even.", default=False)
 
+    reverse: Flag = Flag("x comes from a layer that reads in reverse.", default=False, omit=True)
+
+    def _setup(self) -> None:
+        if self.reverse and self.bidirectional:
+            raise ValueError(
+                "reverse: expected False with bidirectional=True, for which x has both directions, got True"
+            )
+
     @property
     def directions_in(self) -> int:
-        return 2 if self.bidirectional else 1
+        return 2 if self.bidirectional else BACKWARDS if self.reverse else 1
 
     def _steps(self, lengths: Array, F: int) -> list[tuple[Array, Array, slice]]:
         """(rows, the step that each row provides, the features) of each direction."""
         rows = np.flatnonzero(lengths)
+        if self.reverse:
+            return [(rows, np.zeros_like(rows), slice(F))]
         if not self.bidirectional:
             return [(rows, lengths[rows] - 1, slice(F))]
         return [(rows, lengths[rows] - 1, slice(F // 2)), (rows, np.zeros_like(rows), slice(F // 2, F))]

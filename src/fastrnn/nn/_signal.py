@@ -7,6 +7,9 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 Axes: TypeAlias = Literal["TN", "NT", "N"]  # (T, N, ...), (N, T, ...), and rows without time (N, ...)
 
 
+BACKWARDS = -1  # the one direction of layers with reverse=True
+
+
 class Signal(NamedTuple):
     """What is known of the array between two layers; None where nothing is.
 
@@ -17,7 +20,8 @@ class Signal(NamedTuple):
     axes : {"TN", "NT", "N"} or None
         The axes before it: time first, batch first, or rows without time.
     directions : int or None
-        2 if the second half of the features comes from a direction that begins at the end of a row; 1 if none does.
+        2 if the second half of the features comes from a direction that begins at the end of a row, BACKWARDS if all
+        do; 1 if none does.
     dtype : np.dtype or None
     steps : int or None
         T, where a layer fixes it.
@@ -53,6 +57,11 @@ class Interface:
     @property
     def keeps_axes(self) -> bool:
         """Whether the layer treats all positions of x alike, so that y has the axes of x before the last one."""
+        return False
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether y at a step depends on later steps, in a direction that begins at the end of a row."""
         return False
 
     @property
@@ -157,6 +166,9 @@ def _axes(given: Any, read: Any, before: str, after: str) -> str:
 
 
 def _directions(given: Any, read: Any, before: str, after: str) -> str:
+    if BACKWARDS in (given, read):
+        backwards = given == BACKWARDS
+        return f"expected reverse={backwards}, as {before} gives it, got {after} with reverse={not backwards}"
     return f"expected bidirectional={given == 2}, as {before} gives it, got {after} with bidirectional={read == 2}"
 
 

@@ -20,9 +20,7 @@ BLOCK = 128  # windows that are processed together: some ten megabytes of tape
 
 def is_causal(model: Layer) -> bool:
     """Whether a model has an output at each step that depends on the steps up to there only."""
-    return not any(
-        isinstance(layer, Pool | RepeatVector) or getattr(layer, "bidirectional", False) for layer in every_layer(model)
-    )
+    return not any(isinstance(layer, Pool | RepeatVector) or layer.reads_ahead for layer in every_layer(model))
 
 
 def recent_influence(model: Layer, x: Array, trace: Trace, outputs: Array, window: int, softmax: bool = False) -> Array:

@@ -73,7 +73,7 @@ def forward(
 ) -> Trained:  # fmt: skip
     """Write y (T, N, D*H) and the final state; `states` are the initial and the final one."""
     own, masks = draw(stack, random, y.shape, rows.sizes(x.shape))
-    entries, course = stack.entries(states, [one[:2] for one in own]), Course(rows.order(len(x)))
+    entries, course = stack.entries(states, [one[:2] for one in own]), Course(rows.order(len(x)), stack.reverse)
     dropout = Dropout.of(1 / (1 - random.dropout), masks, y.dtype) if masks else None
     kept: Any
     if recompute and len(recomputation.blocks(*rows.sizes(x.shape), False)) > 1:

@@ -69,7 +69,7 @@ def truncated_bptt(
     Parameters
     ----------
     model : Layer
-        Recurrent, with an output for every step, and not bidirectional.
+        Recurrent, with an output for every step, and neither bidirectional nor in reverse.
     loss : callable
         ``loss(y, target)`` returns (value, dy), as `fastrnn.cross_entropy`.
     x : ndarray
@@ -196,9 +196,10 @@ def as_windows(name: str, value: Any, model: Any) -> tuple[int, int]:
 def check_steps(model: Any) -> None:
     """Raise ValueError unless a layer runs forward in time and gives an output for every step."""
     kind = type(model).__name__
-    if any(getattr(layer, "bidirectional", False) and layer.stateful for layer in every_layer(model)):
+    if ahead := [layer for layer in every_layer(model) if layer.reads_ahead]:
+        option = "bidirectional" if getattr(ahead[0], "bidirectional", False) else "reverse"
         raise ValueError(
-            f"model: expected one direction, got a bidirectional {kind}, whose reverse direction starts at the end"
+            f"model: expected layers that read forwards, got {option}=True in a {kind}: it starts at the end"
         )
     if model.lengths_after(np.ones(1, np.intp)) is None:
         raise ValueError(f"model: expected an output for every step, got a {kind} that sums up the sequence")
