@@ -134,8 +134,12 @@ def test_arguments_that_do_not_go_with_them(sequences):
         with argument_refused(TypeError, name, "packed"):
             gru(x, **{name: value})
     echo, shared = fr.EchoState(I, 20, output_size=2), fr.Sequential(gru, fr.Dropout(0.5, shared_steps=True))
-    for layer in (echo, fr.RNN(I, H, omega=0.5), shared):
-        with argument_refused(TypeError, "x", "takes no packed sequence", type(layer).__name__):
+    for layer, words in (
+        (echo, "EchoState takes no packed sequence"),
+        (fr.RNN(I, H, omega=0.5), "RNN with omega=0.5 takes no packed sequence"),
+        (shared, "Sequential, which holds Dropout with shared_steps=True, takes no packed sequence"),
+    ):
+        with argument_refused(TypeError, "x", words, f"got one of shape (29, {I})"):
             layer(x)
     _, _, tape = gru.forward(x)
     with argument_refused(ValueError, "dy", f"expected (29, {H})"):

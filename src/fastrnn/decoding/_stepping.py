@@ -46,8 +46,9 @@ def _begin_language_model(
     if tokens.ndim != 2 or layout.time_major(tokens).shape[0] == 0:
         axes = layout.axes("V").replace(", V", "")
         raise ValueError(f"source: expected tokens {axes} with T of at least 1, got {tokens.shape}")
-    if ahead := [layer for layer in every_layer(model) if layer.reads_ahead and not layer.children()]:
-        raise ValueError(f"model: expected layers that read forwards, got one that reads later steps: {ahead[0]!r}")
+    if ahead := [layer for layer in every_layer(model) if layer.reads_ahead]:
+        option = "bidirectional" if getattr(ahead[0], "bidirectional", False) else "reverse"
+        raise ValueError(f"model: expected layers of one direction, got {option}=True: they read later steps")
     tokens = layout.time_major(tokens)
     T, N = tokens.shape
     last = as_lengths(np.full(N, T) if lengths is None else lengths, T, N, of="source") - 1

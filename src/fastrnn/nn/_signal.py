@@ -74,6 +74,10 @@ class Interface:
         """Whether x may be a `PackedSequence`."""
         return self.keeps_axes and not getattr(self, "stateful", False)
 
+    def refusing_options(self, takes: str) -> list[str]:
+        """The options in use by which "takes_resets", or "takes_packed", is False."""
+        return []
+
     def axes_after(self, axes: Axes | None) -> Axes | None:
         """How y is laid out, given how x is; None if it is not known."""
         return axes if self.keeps_axes else None

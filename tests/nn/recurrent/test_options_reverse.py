@@ -212,12 +212,12 @@ def test_what_reads_forwards_only():
         with refused(ValueError, "stream", "reverse=True"):
             make()
     x = np.zeros((4, 2, I), np.float32)
-    with argument_refused(ValueError, "model", "read forwards", "reverse=True"):
+    with argument_refused(ValueError, "model", "one direction", "reverse=True"):
         list(fr.truncated_bptt(gru, fr.mse_loss, x, np.zeros((4, 2, H)), 2))
     with refused(ValueError, "reverse=True"):
         export.export_c(gru, "/nowhere")
     tokens = fr.Sequential(fr.Embedding(5, I), gru, fr.Linear(H, 5))
-    with argument_refused(ValueError, "model", "read forwards", "reverse=True"):
+    with argument_refused(ValueError, "model", "one direction", "reverse=True"):
         decoding.sample(tokens, np.zeros((2, 1), int), stop=None, max_length=3)
     parts = fr.Embedding(5, I), gru, fr.Linear(H, 5)
     with argument_refused(ValueError, "decoder", "reverse=True", "future"):

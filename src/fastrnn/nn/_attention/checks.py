@@ -11,9 +11,7 @@ def check_fit(decoder: Any) -> None:
     layer, attention, combine = decoder.layer, decoder.attention, decoder.combine
     if layer.reads_ahead:
         option = "bidirectional" if layer.bidirectional else "reverse"
-        raise ValueError(
-            f"layer: expected one that reads forwards, got {option}=True: a decoder cannot know its own future"
-        )
+        raise ValueError(f"layer: expected one direction, got {option}=True: a decoder cannot know its own future")
     check_same({"layer": layer, "attention": attention, "combine": combine}, "dtype", "batch_first")
     H, M, A = layer.hidden_size, attention.memory_size, combine.out_features
     if attention.query_size != H:

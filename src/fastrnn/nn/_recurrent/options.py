@@ -77,10 +77,14 @@ class RecurrentOptions(QuickLayer[State]):
         """The options in use that refer to a sequence as a whole, so that it cannot be run step by step."""
         return [name for name in ("recurrent_dropout", "weight_drop") if getattr(self, name)]
 
+    def refusing_options(self, takes: str) -> list[str]:
+        # The gradient of an initial state that is learned would come from every reset.
+        return ["learn_initial_state"] if takes == "takes_resets" and self.learn_initial_state else []
+
     @property
     def takes_resets(self) -> bool:
-        return not self.learn_initial_state  # the gradient of what is learned would come from every reset
+        return not self.refusing_options("takes_resets")
 
     @property
     def takes_packed(self) -> bool:
-        return True
+        return not self.refusing_options("takes_packed")

@@ -25,7 +25,7 @@ def check_fit(model: Any) -> None:
     recurrent, features = (decoder.layer, decoder.combine.out_features) if attends else (decoder, decoder.hidden_size)
     if recurrent.reads_ahead:
         option = "bidirectional" if recurrent.bidirectional else "reverse"
-        raise ValueError(f"decoder: expected one that reads forwards, got {option}=True: it cannot know its own future")
+        raise ValueError(f"decoder: expected one direction, got {option}=True: it cannot know its own future")
     if recurrent.learn_initial_state:
         raise ValueError(
             "decoder: expected learn_initial_state=False, as it begins with the state of encoder, got True"

@@ -197,9 +197,8 @@ def check_steps(model: Any) -> None:
     """Raise ValueError unless a layer runs forward in time and gives an output for every step."""
     kind = type(model).__name__
     if ahead := [layer for layer in every_layer(model) if layer.reads_ahead]:
-        option = "bidirectional" if getattr(ahead[0], "bidirectional", False) else "reverse"
-        raise ValueError(
-            f"model: expected layers that read forwards, got {option}=True in a {kind}: it starts at the end"
-        )
+        both = getattr(ahead[0], "bidirectional", False)
+        got = f"a bidirectional {kind}, whose reverse direction" if both else f"a {kind} with reverse=True, which"
+        raise ValueError(f"model: expected one direction, got {got} starts at the end")
     if model.lengths_after(np.ones(1, np.intp)) is None:
         raise ValueError(f"model: expected an output for every step, got a {kind} that sums up the sequence")
