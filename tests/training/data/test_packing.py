@@ -4,6 +4,7 @@
 from functools import partial
 
 import numpy as np
+import pytest
 from support.layers import argument_refused
 from support.ragged_training import LENGTHS, I, N, V, assert_same_training, data, make, padded, train
 
@@ -88,6 +89,29 @@ def test_layers_that_take_no_packed_rows_get_padded_ones():
     assert not reading_of(model, False).packed
     train(model, fr.mse_loss, x, y)
     assert all(len(shape) == 3 and has_lengths for shape, has_lengths in shapes)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_subclass_with_passes_of_its_own(inside):
+    """It may do anything with x and lengths, so that it gets arrays, unless it says that it takes packed rows."""
+    x, y, _ = data(fr.mse_loss, True)
+    seen = []
+
+    class Doubled(fr.GRU):
+        def forward(self, x, state=None, lengths=None, mask=None, resets=None):
+            seen.append(type(lengths))
+            return super().forward(2 * x, state, lengths, mask, resets)
+
+    class Declared(Doubled):
+        takes_packed = True
+
+    for kind, packed in ((Doubled, False), (Declared, True)):
+        gru = kind(I, V, seed=0)
+        model = fr.Sequential(gru) if inside else gru
+        assert reading_of(model, False).packed is packed
+        if not packed:
+            train(model, fr.mse_loss, x, y)
+    assert set(seen) == {np.ndarray}
 
 
 def test_a_batch_packed_and_back():

@@ -84,7 +84,3 @@ class RecurrentOptions(QuickLayer[State]):
     @property
     def takes_resets(self) -> bool:
         return not self.refusing_options("takes_resets")
-
-    @property
-    def takes_packed(self) -> bool:
-        return not self.refusing_options("takes_packed")

@@ -93,6 +93,10 @@ class RecurrentBase(RecurrentOptions[State]):
         copy._random = copy._random._replace(regularization=None)  # type: ignore[attr-defined]
         return copy
 
+    @property
+    def takes_packed(self) -> bool:
+        return not self.refusing_options("takes_packed")
+
     # -- passes ------------------------------------------------------------------------------------------------------
 
     def __call__(

@@ -9,11 +9,12 @@ import numpy as np
 
 from ..._engine.arguments import Array
 from ..._engine.layout import features_hint
-from ...nn._layer import Layer
+from ...nn._layer import Layer, every_layer
 from .frames import columns_of
 
 # One target for each step of x; one for each row; or sequences of another length, such as a RepeatVector gives.
 Targets: TypeAlias = Literal["steps", "rows", "sequences"]
+PASSES = ("__call__", "forward", "apply", "_forward")
 
 
 def arguments_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
@@ -106,6 +107,22 @@ class Reading(NamedTuple):
         return features_hint("x", x.shape, self.features, self.batch_first)
 
 
+def reads_packed(model: Layer) -> bool:
+    """Whether a model is given packed rows: it takes them, and so does each class with passes of its own by itself."""
+    layers = [layer for layer in every_layer(model) if layer.stateful]
+    return model.stateful and model.takes_packed and not any(map(_overrides_passes, layers))
+
+
+def _overrides_passes(layer: Layer) -> bool:
+    """Whether a class has passes of its own, and only a base of it says that packed rows are taken."""
+    for kind in type(layer).__mro__:
+        if "takes_packed" in vars(kind):
+            return False
+        if not vars(kind).keys().isdisjoint(PASSES):
+            return True
+    return False
+
+
 def inputs_of(model: Any) -> tuple[str, ...]:
     """The names of the arguments that a model's forward requires besides a state and lengths."""
     if getattr(model, "stateful", False):
@@ -147,5 +164,5 @@ def reading_of(model: Any, targets_have_lengths: bool) -> Reading:
         targets=targets,
         targets_batch_first=(after or axes) != "TN",
         **common,
-        packed=model.stateful and model.takes_packed and targets is not None,
+        packed=targets is not None and reads_packed(model),
     )
