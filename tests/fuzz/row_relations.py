@@ -30,7 +30,7 @@ def entering(problem, n, first, last):
 
 def resets(problem, rng, expected):
     """A row with resets is its parts, each from a state of zeros; also backward, where training is repeatable."""
-    (T, N, _), layer = problem.x.shape, problem.layer
+    (T, N, _), layer = problem.x.shape, twin(problem.layer)  # what is random of the problem's own stays as it is
     if not layer.takes_resets or not T or not N:
         return
     marks, n = rng.random((T, N)) < rng.random() / 2, int(rng.integers(N))

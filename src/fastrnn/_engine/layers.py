@@ -237,8 +237,8 @@ def backward(kept: Pass, upstream: Upstream, downstream: Downstream) -> list[Arr
 
 
 def release(entries: Sequence[Entry], gates: Sequence[Array]) -> None:
-    """Leave the memory of used tapes to the next ones."""
+    """Leave the memory of used tapes to the next ones; not that of a `_core.Kept`, which all layers share."""
     for entry, used in zip(entries, gates, strict=True):
         memory: Any = used.base
-        if memory.nbytes <= _core.SPARE_BYTES:
+        if memory.flags.owndata and memory.nbytes <= _core.SPARE_BYTES:
             entry.pack.spare[:] = [memory]
