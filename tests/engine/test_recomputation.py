@@ -88,6 +88,16 @@ def test_packed_rows_have_the_bits_of_padded_ones(cell, dtype, options, rng):
         np.testing.assert_array_equal(packed.grads[name], padded.grads[name], err_msg=name)
 
 
+def test_no_row_at_all(monkeypatch):
+    """In blocks of which the last is shorter."""
+    monkeypatch.setattr(recomputation, "BLOCK_ROWS", 4)
+    monkeypatch.setattr(recomputation, "BLOCK_STEPS", 4)
+    for options in ({}, {"reverse": True}, {"bidirectional": True}):
+        layer = fr.GRU(3, 4, 2, recompute=True, seed=0, **options)
+        y, _, tape = layer.forward(np.zeros((9, 0, 3), np.float32))
+        assert layer.backward(tape, y)[0].shape == (9, 0, 3)
+
+
 def test_a_short_sequence_is_kept_as_it_is(cell, rng):
     """One block would be computed twice for nothing."""
     layer = make_layer(cell, 3, 4, recompute=True, seed=0)

@@ -140,7 +140,7 @@ def _backward(kept: Pass, upstream: Upstream, downstream: Downstream) -> None:
     dfinal, dinitial = upstream.dfinal, downstream.dinitial
     steps = blocks(T, N, kept.course.reverse)
     pieces = [kept.x[_place(kept.course, block)] for block in steps]
-    longest = max(pieces, key=lambda piece: piece.shape[0] * piece.shape[1]).shape[:2]
+    longest = max(piece.shape[:2] for piece in pieces)
     D = len(kept.entries) // kept.count
     widths = [D * entry.pack.hidden_size for entry in kept.entries[::D]]
     ys = [np.empty((*longest, width), dtype) for width in widths]
