@@ -5,19 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import compress
 from typing import Any, overload
 
-import numpy as np
-
 from .._engine.arguments import Array
 from ._container import Container
 from ._layer import Layer
 from ._named_layers import Layers, Names
 from ._options import kind_of
-from ._signal import Axes, Signal, misfit, signal_after, signal_in
+from ._signal import Axes, Signal, misfit, signal_after, signal_in, take_packed
 from ._stateful import StatefulLayer
 from ._streams.sequential import Streamed
 from ._tape import Tape, check_tape, open_tape, without_dx
-
-ONE_STEP = np.ones(1, np.intp)  # the lengths of one row
 
 
 class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
@@ -159,12 +155,7 @@ class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
 
     @property
     def takes_packed(self) -> bool:
-        for layer in self.layers:
-            if not layer.takes_packed:
-                return False
-            if layer.lengths_after(ONE_STEP) is None:  # behind it rows are full, in an array
-                return True
-        return True
+        return take_packed(self.layers)
 
     @property
     def batch_first(self) -> bool | None:

@@ -4,6 +4,8 @@
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+import numpy as np
+
 Axes: TypeAlias = Literal["TN", "NT", "N"]  # (T, N, ...), (N, T, ...), and rows without time (N, ...)
 
 
@@ -118,6 +120,16 @@ class Interface:
 def axes_of(batch_first: bool | None) -> Axes | None:
     """The axes of sequences, given the option of that name."""
     return None if batch_first is None else "NT" if batch_first else "TN"
+
+
+def take_packed(layers: Sequence[Interface]) -> bool:
+    """Whether these layers, one after another, take a `PackedSequence`."""
+    for layer in layers:
+        if not layer.takes_packed:
+            return False
+        if layer.lengths_after(np.ones(1, np.intp)) is None:  # behind it rows are full, in an array
+            return True
+    return True
 
 
 def signal_after(layers: Sequence[Interface], signal: Signal) -> Signal:
