@@ -58,6 +58,46 @@ def test_recomputing_changes_no_bit_but_of_sums_over_time(cell, dtype, ragged, n
     assert few_bytes - between < (all_bytes - between) / 50
 
 
+@pytest.mark.parametrize("options", [{}, {"bidirectional": True}, {"zoneout": 0.2, "recurrent_dropout": 0.3}], ids=str)
+def test_packed_rows_have_the_bits_of_padded_ones(cell, dtype, options, rng):
+    """The blocks are the same, whose rows end where they do; of a tape that is as small."""
+    I, lengths = 3, [900, 3, 400, 411, 900]
+    padded, packed = (make_layer(cell, I, 9, 2, dtype=dtype, seed=2, recompute=True, **options) for _ in range(2))
+    for layer in (padded, packed):
+        for name in layer.params:
+            layer.params[name] *= 0.5
+    rows = [(0.5 * rng.standard_normal((T, I))).astype(dtype) for T in lengths]
+    x = np.zeros((max(lengths), len(lengths), I), dtype)
+    state, dstate = random_state(padded, len(lengths), rng), random_state(padded, len(lengths), rng)
+    for n, row in enumerate(rows):
+        x[: len(row), n] = row
+    y, final, tape = padded.forward(x, state, lengths)
+    dy = rng.standard_normal(y.shape).astype(dtype)
+    dx, dinitial = padded.backward(tape, dy, dstate)
+    y_packed, end, tape = packed.forward(fr.pack_sequence(rows), state)
+    whole = make_layer(cell, I, 9, 2, dtype=dtype, seed=2, **options).forward(fr.pack_sequence(rows), state)[2]
+    assert tape.nbytes < 0.8 * whole.nbytes
+    dys = fr.pack_sequence([dy[:T, n] for n, T in enumerate(lengths)])
+    dx_packed, begin = packed.backward(tape, dys, dstate)
+    for ours, expected in zip((*as_tuple(end), *as_tuple(begin)), (*as_tuple(final), *as_tuple(dinitial)), strict=True):
+        np.testing.assert_array_equal(ours, expected)
+    for ours, expected in ((y_packed, y), (y_packed._replace(data=dx_packed), dx)):
+        for n, row in enumerate(ours.unpack()):
+            np.testing.assert_array_equal(row, expected[: lengths[n], n])
+    for name in padded.grads:
+        np.testing.assert_array_equal(packed.grads[name], padded.grads[name], err_msg=name)
+
+
+def test_no_row_at_all(monkeypatch):
+    """In blocks of which the last is shorter."""
+    monkeypatch.setattr(recomputation, "BLOCK_ROWS", 4)
+    monkeypatch.setattr(recomputation, "BLOCK_STEPS", 4)
+    for options in ({}, {"reverse": True}, {"bidirectional": True}):
+        layer = fr.GRU(3, 4, 2, recompute=True, seed=0, **options)
+        y, _, tape = layer.forward(np.zeros((9, 0, 3), np.float32))
+        assert layer.backward(tape, y)[0].shape == (9, 0, 3)
+
+
 def test_a_short_sequence_is_kept_as_it_is(cell, rng):
     """One block would be computed twice for nothing."""
     layer = make_layer(cell, 3, 4, recompute=True, seed=0)

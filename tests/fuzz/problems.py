@@ -43,7 +43,7 @@ class Problem(NamedTuple):
 
     @property
     def causal(self):
-        return not self.layer.bidirectional
+        return not self.layer.reads_ahead
 
     def of(self, layer):
         return self._replace(layer=layer)
@@ -116,6 +116,7 @@ def draw_options(rng, cell):
         "num_layers": layers,
         "bias": bool(rng.random() < 0.8),
         "bidirectional": bool(rng.random() < 0.35),
+        "reverse": bool(rng.random() < 0.2),
         "dtype": choose(rng, np.float32, np.float64),
         "recompute": bool(rng.random() < 0.25),
         "dropout": rarely(p(), 0.0) if layers > 1 else 0.0,
@@ -126,6 +127,7 @@ def draw_options(rng, cell):
         "learn_initial_state": bool(rng.random() < 0.15),
         "seed": int(rng.integers(2**32)),
     }
+    options["reverse"] &= not options["bidirectional"]
     if cell == "lstm":
         options["zoneout"] = choose(rng, options["zoneout"], (options["zoneout"], 0.0), (0.0, options["zoneout"]))
     if cell.startswith("rnn"):

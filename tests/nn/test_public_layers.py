@@ -20,7 +20,7 @@ from fastrnn.nn._options import type_name
 RECURRENT = (
     "input_size, hidden_size, num_layers=1, *, bias=True, batch_first=False, dropout=0.0, bidirectional=False, "
     "recompute=False, dtype=np.float32, seed=None, recurrent_dropout=0.0, zoneout=0.0, weight_drop=0.0, "
-    "delta_clip=None, learn_initial_state=False"
+    "delta_clip=None, learn_initial_state=False, reverse=False"
 )
 SIGNATURES = {  # they may grow at their ends; nothing that is there may change
     "Activation": "nonlinearity, *, dtype=np.float32",
@@ -38,7 +38,7 @@ SIGNATURES = {  # they may grow at their ends; nothing that is there may change
     "Embedding": "num_embeddings, embedding_dim, *, padding_idx=None, dtype=np.float32, seed=None",
     "GRU": f"{RECURRENT}, reset_after=True",
     "LSTM": RECURRENT,
-    "LastStep": "*, bidirectional=False, batch_first=False, dtype=np.float32",
+    "LastStep": "*, bidirectional=False, batch_first=False, dtype=np.float32, reverse=False",
     "LayerNorm": "features, *, eps=1e-05, dtype=np.float32",
     "Linear": "in_features, out_features, *, bias=True, dtype=np.float32, seed=None",
     "MaxPool": "*, batch_first=False, dtype=np.float32",

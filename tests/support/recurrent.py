@@ -95,9 +95,8 @@ def run_reference(cell, layer, x, state=None, lengths=None, dy=None, dstate=None
         for k in range(first, first + D):
             weights = map(own.get, names[k])
             update = reference.StateUpdate(*(1 if array is None else array for array in updates[k][:3]))
-            out, *ends, tape = reference.forward(
-                cell, y, *initial[:, k], *weights, lengths=lengths, reverse=k % D == 1, update=update
-            )
+            options = {"lengths": lengths, "reverse": layer.reverse or k % D == 1, "update": update}
+            out, *ends, tape = reference.forward(cell, y, *initial[:, k], *weights, **options)
             outputs.append(out)
             tapes.append(tape)
             final[:parts, k] = ends[:parts]

@@ -63,9 +63,10 @@ cdef class Training(Inference):
 
         self.trains = True
 
-    def restrict(self, bint with_state, bint without_training):
-        """From now on calls without a state are unusual, or all training steps are."""
+    def restrict(self, bint with_state, bint without_training, bint reverse=False):
+        """From now on calls without a state are unusual, or all training steps are; or direction 0 reads from the end."""
         self.needs_state, self.trains = with_state, not without_training
+        self.layers.c.desc.reverse = reverse
 
     # -- the tape: where its parts begin, in numbers ------------------------------------------------------------------
 

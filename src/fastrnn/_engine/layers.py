@@ -46,8 +46,8 @@ class Dropout(NamedTuple):
     masks: list[Array]  # bool (T, N, D*H), behind each layer but the last
     results: list[Array]  # written
 
-    def steps(self, block: slice) -> "Dropout":
-        """That of a slice of time, whose results are new arrays."""
+    def steps(self, block: Any) -> "Dropout":
+        """That of the steps at these places, whose results are new arrays."""
         return Dropout.of(self.scale, [mask[block] for mask in self.masks], self.results[0].dtype)
 
     @classmethod
@@ -237,8 +237,8 @@ def backward(kept: Pass, upstream: Upstream, downstream: Downstream) -> list[Arr
 
 
 def release(entries: Sequence[Entry], gates: Sequence[Array]) -> None:
-    """Leave the memory of used tapes to the next ones."""
+    """Leave the memory of used tapes to the next ones; not that of a `_core.Kept`, which all layers share."""
     for entry, used in zip(entries, gates, strict=True):
         memory: Any = used.base
-        if memory.nbytes <= _core.SPARE_BYTES:
+        if memory.flags.owndata and memory.nbytes <= _core.SPARE_BYTES:
             entry.pack.spare[:] = [memory]

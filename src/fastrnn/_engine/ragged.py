@@ -73,6 +73,15 @@ class Order(NamedTuple):
     parts: Parts | None = None
     of: Rows = FULL
 
+    def inside(self, block: slice) -> "Order | None":
+        """That of a slice of time: in the same order, in which sums over rows are rounded."""
+        steps = block.stop - block.start
+        if self.parts is not None:
+            return self.of.inside(block).order(steps)
+        first = self.first[block.start : block.stop + 1]
+        lengths = np.clip(self.lengths - block.start, 0, steps)
+        return Order(self.rows, lengths, first - first[0], of=self.of.inside(block))
+
 
 def sorted_by_length(lengths: Array, T: int) -> tuple[Array, Array, Array]:
     """`rows`, `lengths` and `first` of an `Order` of T steps."""

@@ -11,7 +11,7 @@ by itself, since the layer above waits for both.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -75,10 +75,24 @@ def blocks(T: int, N: int, reverse: bool) -> list[slice]:
     return slices[::-1] if reverse else slices
 
 
+def steps_and_rows(course: Course, x: Array) -> tuple[int, int]:
+    """T and N."""
+    T, N, _ = x.shape
+    return (T, N) if course.order is None else course.order.of.sizes((T, N))
+
+
 def _inside(course: Course, block: slice) -> Course:
     """The course of a block."""
     order, reverse = course
-    return Course(None if order is None else order.of.inside(block).order(block.stop - block.start), reverse)
+    return Course(None if order is None else order.inside(block), reverse)
+
+
+def _place(course: Course, block: slice) -> Any:
+    """Where the steps of a block lie in an array (T, N, features), or (1, R, features) of packed rows."""
+    if course.order is None or course.order.of.packed is None:
+        return block
+    first = course.order.first
+    return slice(None), slice(first[block.start], first[block.stop])
 
 
 def _beginning(entries: Sequence[Entry], states: Sequence[State], block: slice) -> list[Entry]:
@@ -107,39 +121,42 @@ def backward(kept: Pass | Apart, upstream: Upstream, downstream: Downstream) -> 
 def _forward(
     entries: Sequence[Entry], course: Course, x: Array, ys: Sequence[Array | None], dropout: Dropout | None = None
 ) -> Pass:
-    T, N, _ = x.shape
+    T, N = steps_and_rows(course, x)
     final, before = [entry.final for entry in entries], [entry.initial for entry in entries]
     states: list[list[State]] = []
     for block in blocks(T, N, course.reverse):
         states.append([(None if h is None else h.copy(), None if c is None else c.copy()) for h, c in before])
-        out = [None if y is None else y[block] for y in ys]
-        drop = None if dropout is None else dropout.steps(block)
-        layers.forward(_beginning(entries, before, block), _inside(course, block), x[block], out, dropout=drop)
+        at = _place(course, block)
+        out = [None if y is None else y[at] for y in ys]
+        drop = None if dropout is None else dropout.steps(at)
+        layers.forward(_beginning(entries, before, block), _inside(course, block), x[at], out, dropout=drop)
         before = final
     return Pass(entries, course, x, states, len(ys), dropout)
 
 
 def _backward(kept: Pass, upstream: Upstream, downstream: Downstream) -> None:
-    (T, N, _), dtype = kept.x.shape, kept.x.dtype
+    (T, N), dtype = steps_and_rows(kept.course, kept.x), kept.x.dtype
     dx = downstream.dx
     dfinal, dinitial = upstream.dfinal, downstream.dinitial
     steps = blocks(T, N, kept.course.reverse)
-    longest = max(block.stop - block.start for block in steps)
+    pieces = [kept.x[_place(kept.course, block)] for block in steps]
+    longest = max(piece.shape[:2] for piece in pieces)
     D = len(kept.entries) // kept.count
     widths = [D * entry.pack.hidden_size for entry in kept.entries[::D]]
-    ys = [np.empty((longest, N, width), dtype) for width in widths]
+    ys = [np.empty((*longest, width), dtype) for width in widths]
     scratch = [empty_like(entry.final) for entry in kept.entries]
-    for block, states in zip(reversed(steps), reversed(kept.states), strict=True):
+    for block, x, states in zip(reversed(steps), reversed(pieces), reversed(kept.states), strict=True):
+        at = _place(kept.course, block)
         entries = [
             entry._replace(final=final)
             for entry, final in zip(_beginning(kept.entries, states, block), scratch, strict=True)
         ]
-        out = [y[: block.stop - block.start] for y in ys]
-        drop = None if kept.dropout is None else kept.dropout.steps(block)
-        again = layers.forward(entries, _inside(kept.course, block), kept.x[block], out, True, drop)
+        out = [y[: x.shape[0], : x.shape[1]] for y in ys]
+        drop = None if kept.dropout is None else kept.dropout.steps(at)
+        again = layers.forward(entries, _inside(kept.course, block), x, out, True, drop)
         assert again is not None
-        above = Upstream([None if dy is None else dy[block] for dy in upstream.dys], dfinal)
-        below = Downstream(None if dx is None else dx[block], dinitial, downstream.grads)
+        above = Upstream([None if dy is None else dy[at] for dy in upstream.dys], dfinal)
+        below = Downstream(None if dx is None else dx[at], dinitial, downstream.grads)
         layers.release(entries, layers.backward(again, above, below))
         dfinal = dinitial
 

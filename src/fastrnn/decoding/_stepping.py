@@ -46,8 +46,9 @@ def _begin_language_model(
     if tokens.ndim != 2 or layout.time_major(tokens).shape[0] == 0:
         axes = layout.axes("V").replace(", V", "")
         raise ValueError(f"source: expected tokens {axes} with T of at least 1, got {tokens.shape}")
-    if any(getattr(layer, "bidirectional", False) for layer in every_layer(model)):
-        raise ValueError("model: expected layers of one direction, got bidirectional=True: they read later steps")
+    if ahead := [layer for layer in every_layer(model) if layer.reads_ahead]:
+        option = "bidirectional" if getattr(ahead[0], "bidirectional", False) else "reverse"
+        raise ValueError(f"model: expected layers of one direction, got {option}=True: they read later steps")
     tokens = layout.time_major(tokens)
     T, N = tokens.shape
     last = as_lengths(np.full(N, T) if lengths is None else lengths, T, N, of="source") - 1

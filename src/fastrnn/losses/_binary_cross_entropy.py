@@ -9,8 +9,10 @@ from numpy.typing import ArrayLike
 from .._engine.arguments import Array
 from ._masking import Options, Total, as_prediction, as_reduction, as_target, as_weights, check_entries, reduce_elements
 from ._mean import Mean
+from ._positions import of_positions
 
 
+@of_positions
 def binary_cross_entropy_with_logits(
     logits: ArrayLike,
     targets: ArrayLike,

@@ -7,11 +7,13 @@ from numpy.typing import ArrayLike
 from .._engine.arguments import UNIT, Array, as_array, as_integer, as_integers, as_number
 from ._masking import Options, as_prediction, as_reduction, as_weights, check_entries
 from ._mean import Mean
+from ._positions import of_positions
 from ._softmax import class_targets, soft_targets
 
 SUM_TOLERANCE = 1e-3  # of probabilities: float16 rounds them by half of that
 
 
+@of_positions
 def cross_entropy(
     logits: ArrayLike,
     targets: ArrayLike,

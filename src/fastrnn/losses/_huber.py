@@ -10,8 +10,10 @@ from .._engine.arguments import Array, as_positive
 from ._differences import over_differences
 from ._masking import Options, Total
 from ._mean import Mean
+from ._positions import of_positions
 
 
+@of_positions
 def huber_loss(
     prediction: ArrayLike,
     target: ArrayLike,

@@ -10,8 +10,10 @@ from .._engine.arguments import Array
 from ._differences import difference
 from ._masking import Options, Total, as_numbers, as_prediction, as_reduction, as_target, check_entries, reduce_elements
 from ._mean import Mean
+from ._positions import of_positions
 
 
+@of_positions
 def quantile_loss(
     prediction: ArrayLike,
     target: ArrayLike,

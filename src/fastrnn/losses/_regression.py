@@ -10,8 +10,10 @@ from .._engine.arguments import Array
 from ._differences import over_differences
 from ._masking import Options, Total
 from ._mean import Mean
+from ._positions import of_positions
 
 
+@of_positions
 def mse_loss(
     prediction: ArrayLike,
     target: ArrayLike,
@@ -86,6 +88,7 @@ def mse_loss(
     return over_differences(squares, prediction, target, options)
 
 
+@of_positions
 def l1_loss(
     prediction: ArrayLike,
     target: ArrayLike,

@@ -70,6 +70,14 @@ class Dropout(StatelessLayer):
     def keeps_axes(self) -> bool:
         return True
 
+    def refusing_options(self, takes: str) -> list[str]:
+        # A shared mask is one of a row, and packed steps do not say whose they are.
+        return ["shared_steps"] if takes == "takes_packed" and self.shared_steps else []
+
+    @property
+    def takes_packed(self) -> bool:
+        return not self.refusing_options("takes_packed")
+
     def directions_after(self, directions: int | None) -> int | None:
         return directions
 

@@ -69,7 +69,7 @@ class Linear(StatelessLayer):
         return True
 
     def directions_after(self, directions: int | None) -> int | None:
-        return 1 if directions == 1 else None  # of both, no half is of one any more
+        return None if directions == 2 else directions  # of both, no half is of one any more
 
     @classmethod
     def parameter_shapes(cls, in_features: int, out_features: int, bias: bool, **others: Any) -> Shapes:

@@ -85,7 +85,12 @@ def pack_sequence(sequences: Sequence[ArrayLike]) -> PackedSequence:
         if array.shape[1:] != first.shape[1:] or array.dtype != first.dtype:
             expected = f"({', '.join(map(str, ('T', *first.shape[1:])))}) of {first.dtype}, as sequences[0] is"
             raise ValueError(f"sequences[{n}]: expected {expected}, got {array.shape} of {array.dtype}")
-    lengths = np.array([len(array) for array in arrays])
+    return packed(arrays)
+
+
+def packed(arrays: Sequence[Array]) -> PackedSequence:
+    """`pack_sequence` of arrays that fit each other, of at least one step each."""
+    lengths, first = np.array([len(array) for array in arrays]), arrays[0]
     order, _, starts = sorted_by_length(lengths, int(lengths.max()))
     data = np.empty((int(starts[-1]), *first.shape[1:]), first.dtype)
     for i, n in enumerate(order):
@@ -94,13 +99,14 @@ def pack_sequence(sequences: Sequence[ArrayLike]) -> PackedSequence:
 
 
 class Packing(NamedTuple):
-    """How a layer's output is packed: as its input was. The counterpart of `Kept`."""
+    """How a layer's output is packed: as its input was, unless it has no time. The counterpart of `Kept`."""
 
     like: PackedSequence
+    in_time: bool = True  # whether y has a place for each step of x
 
     def output(self, y: Array) -> Any:
         """The output, packed."""
-        return self.like._replace(data=y)
+        return self.like._replace(data=y) if self.in_time else y
 
     def gradient(self, dy: Array) -> Array:
         """Its gradient as the layer takes it."""

@@ -1,109 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """From a sequence to one vector per row."""
 
-from abc import abstractmethod
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from .._engine.arguments import Array, as_floats
-from .._engine.layout import Layout
-from .._engine.ragged import as_lengths, length_mask
-from ._layer import Layer
-from ._masked import without_masked
+from .._engine.arguments import Array
+from .._engine.ragged import Order, length_mask
 from ._option import KW_ONLY
-from ._options import DType, Flag
-from ._signal import Axes
-from ._tape import Tape, exclusive
-
-
-class Pool(Layer):
-    """Base of the poolings: everything but how the steps of a row become one vector."""
-
-    _: KW_ONLY
-    batch_first: Flag = Flag("x is (N, T, F).", default=False)
-    dtype: DType = DType("Of the input and the output.", default=np.float32)
-
-    @abstractmethod
-    def _pool(self, x: Array, lengths: Array) -> tuple[Array, Any]:
-        """y (N, F) of x (T, N, F), and what `_spread` needs."""
-
-    @abstractmethod
-    def _spread(self, dy: Array, saved: Any, lengths: Array, dx: Array) -> None:
-        """Write the gradient of x into dx (T, N, F), which is 0, given dy (N, F)."""
-
-    @property
-    def takes_lengths(self) -> bool:
-        return True
-
-    def features_after(self, features: int | None) -> int | None:
-        return features
-
-    def axes_after(self, axes: Axes | None) -> Axes:
-        return "N"
-
-    def lengths_after(self, lengths: Any) -> None:
-        return None
-
-    def _forward(self, x: ArrayLike, lengths: ArrayLike | None) -> tuple[Array, Any]:
-        x = as_floats("x", x, self.dtype)
-        layout = Layout(x.ndim != 2, self.batch_first)
-        if x.ndim not in (2, 3):
-            raise ValueError(f"x: expected {layout.axes('F')} or (T, F), got {x.shape}")
-        x = layout.time_major(x)
-        T, N, _ = x.shape
-        lengths = np.full(N, T) if lengths is None else as_lengths(lengths, T, N)
-        y, saved = self._pool(x, lengths)
-        return (y if layout.batched else y[0]), (layout, x.shape, lengths, saved)
-
-    def __call__(self, x: ArrayLike, lengths: ArrayLike | None = None, mask: ArrayLike | None = None) -> Array:
-        """Inference.
-
-        Parameters
-        ----------
-        x : array_like, shape (T, N, F), with `batch_first` (N, T, F), or unbatched (T, F)
-        lengths : array_like of int, shape (N,), optional
-            How many steps of each row count, 0..T; the others are not read.
-        mask : array_like of bool, shape (T, N), with `batch_first` (N, T), or unbatched (T,), optional
-            Which steps count. By default all.
-
-        Returns
-        -------
-        y : ndarray, shape (N, F), or (F,)
-            0 for a row of which no step counts.
-        """
-        if mask is not None:
-            x, lengths, _ = without_masked(self, x, lengths, mask)
-        return self._forward(x, lengths)[0]
-
-    def forward(
-        self, x: ArrayLike, lengths: ArrayLike | None = None, mask: ArrayLike | None = None
-    ) -> tuple[Array, Tape]:
-        """Training: (y, tape)."""
-        kept = None
-        if mask is not None:
-            x, lengths, kept = without_masked(self, x, lengths, mask)
-        y, content = self._forward(x, lengths)
-        tape = Tape(self, content, y.shape)
-        tape._kept = kept
-        return y, tape
-
-    @exclusive
-    def backward(self, tape: Tape, dy: ArrayLike) -> Array:
-        """The gradient of x, of x's shape; 0 at steps that do not count."""
-        ((layout, (T, N, F), lengths, saved), dy), kept = self._opened(tape, dy), tape._kept
-        tape.close()
-        dx = np.zeros(layout.shape(T, N, F), self.dtype)
-        self._spread(dy.reshape(N, F), saved, lengths, layout.time_major(dx))
-        return dx if kept is None else kept.scattered(dx)
-
-    def apply(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, None, Tape | None]:
-        y, tape = self.forward(x, lengths) if training else (self(x, lengths), None)
-        return y, None, tape
-
-    def apply_backward(self, tape: Tape, dy: Any, dstate: Any) -> tuple[Array, None]:
-        return self.backward(tape, dy), None
+from ._options import Flag
+from ._pool import Pool, steps_of, sum_over_time
+from ._signal import BACKWARDS
 
 
 class LastStep(Pool):
@@ -115,7 +22,7 @@ class LastStep(Pool):
     A bidirectional layer has read the whole row at its last step in the forward direction, and at step 0 in the
     reverse direction. With ``bidirectional=True`` the first half of the features therefore comes from the last step
     and the second half from step 0: the h of both directions, side by side. At the last step the reverse direction
-    has read one step only.
+    has read one step only. With ``reverse=True`` all come from step 0, at which a layer with that option ends.
 
     Attributes
     ----------
@@ -139,21 +46,34 @@ class LastStep(Pool):
     _: KW_ONLY
     bidirectional: Flag = Flag("x comes from a layer of both directions; F is then even.", default=False)
 
+    reverse: Flag = Flag("x comes from a layer that reads in reverse.", default=False, omit=True)
+
+    def _setup(self) -> None:
+        if self.reverse and self.bidirectional:
+            raise ValueError(
+                "reverse: expected False with bidirectional=True, for which x has both directions, got True"
+            )
+
     @property
     def directions_in(self) -> int:
-        return 2 if self.bidirectional else 1
+        return 2 if self.bidirectional else BACKWARDS if self.reverse else 1
 
     def _steps(self, lengths: Array, F: int) -> list[tuple[Array, Array, slice]]:
         """(rows, the step that each row provides, the features) of each direction."""
         rows = np.flatnonzero(lengths)
+        if self.reverse:
+            return [(rows, np.zeros_like(rows), slice(F))]
         if not self.bidirectional:
             return [(rows, lengths[rows] - 1, slice(F))]
         return [(rows, lengths[rows] - 1, slice(F // 2)), (rows, np.zeros_like(rows), slice(F // 2, F))]
 
-    def _pool(self, x: Array, lengths: Array) -> tuple[Array, Any]:
-        _, N, F = x.shape
+    def _check_halves(self, F: int) -> None:
         if self.bidirectional and F % 2:
             raise ValueError(f"x: expected an even number of features, half of them of each direction, got {F}")
+
+    def _pool(self, x: Array, lengths: Array) -> tuple[Array, Any]:
+        _, N, F = x.shape
+        self._check_halves(F)
         y = np.zeros((N, F), self.dtype)
         for rows, steps, features in self._steps(lengths, F):
             y[rows, features] = x[steps, rows, features]
@@ -162,6 +82,17 @@ class LastStep(Pool):
     def _spread(self, dy: Array, saved: Any, lengths: Array, dx: Array) -> None:
         for rows, steps, features in self._steps(lengths, dx.shape[-1]):
             dx[steps, rows, features] = dy[rows, features]
+
+    def _pool_packed(self, x: Array, order: Order) -> tuple[Array, Any]:
+        self._check_halves(x.shape[1])
+        y = np.empty((len(order.rows), x.shape[1]), self.dtype)
+        for rows, steps, features in self._steps(order.lengths, x.shape[1]):
+            y[:, features] = x[order.first[steps] + rows, features]
+        return y, None
+
+    def _spread_packed(self, dy: Array, saved: Any, order: Order, dx: Array) -> None:
+        for rows, steps, features in self._steps(order.lengths, dx.shape[1]):
+            dx[order.first[steps] + rows, features] = dy[:, features]
 
 
 class MeanPool(Pool):
@@ -194,6 +125,19 @@ class MeanPool(Pool):
     def _spread(self, dy: Array, saved: Any, lengths: Array, dx: Array) -> None:
         share = dy / np.maximum(lengths, 1).astype(self.dtype)[:, None]
         np.copyto(dx, share, where=length_mask(lengths, len(dx))[..., None])
+
+    def _pool_packed(self, x: Array, order: Order) -> tuple[Array, Any]:
+        total = np.zeros((len(order.rows), x.shape[1]))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for step in steps_of(order):
+                total[: step.stop - step.start] += x[step]
+        total /= order.lengths[:, None]
+        return total.astype(self.dtype), None
+
+    def _spread_packed(self, dy: Array, saved: Any, order: Order, dx: Array) -> None:
+        share = dy / order.lengths.astype(self.dtype)[:, None]
+        for step in steps_of(order):
+            dx[step] = share[: step.stop - step.start]
 
 
 class MaxPool(Pool):
@@ -235,15 +179,16 @@ class MaxPool(Pool):
         if saved is not None:
             np.put_along_axis(dx, saved, np.where(lengths[:, None] > 0, dy, 0)[None], axis=0)
 
+    def _pool_packed(self, x: Array, order: Order) -> tuple[Array, Any]:
+        N = len(order.rows)
+        y, best = x[:N].copy(), np.repeat(np.arange(N)[:, None], x.shape[1], axis=1)  # (N, F) places in x
+        for step in steps_of(order)[1:]:
+            running = step.stop - step.start
+            values, largest = x[step], y[:running]
+            larger = ~(values <= largest) & ~np.isnan(largest)
+            largest[larger] = values[larger]
+            best[:running][larger] = np.broadcast_to(np.arange(step.start, step.stop)[:, None], larger.shape)[larger]
+        return y, best
 
-def sum_over_time(x: Array, lengths: Array) -> Array:
-    """The sum over each row's own steps, (N, F), in float64 and in the order of time.
-
-    A sum over the whole axis would be faster, but NumPy orders it by shapes and strides, so that a row alone would
-    not have the bits of the same row in a batch.
-    """
-    total = np.zeros(x.shape[1:])
-    with np.errstate(over="ignore", invalid="ignore"):
-        for x_t, counts in zip(x, length_mask(lengths, len(x))[..., None], strict=True):
-            np.add(total, x_t, out=total, where=counts)
-    return total
+    def _spread_packed(self, dy: Array, saved: Any, order: Order, dx: Array) -> None:
+        np.put_along_axis(dx, saved, dy, axis=0)

@@ -10,7 +10,7 @@ from .._engine.arguments import Array
 from .._engine.layout import Layout
 from ._option import KW_ONLY
 from ._options import DType, Flag, Size
-from ._pooling import sum_over_time
+from ._pool import sum_over_time
 from ._signal import Axes, axes_of
 from ._stateless import StatelessLayer
 

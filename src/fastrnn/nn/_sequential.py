@@ -10,7 +10,7 @@ from ._container import Container
 from ._layer import Layer
 from ._named_layers import Layers, Names
 from ._options import kind_of
-from ._signal import Axes, Signal, misfit, signal_after, signal_in
+from ._signal import Axes, Signal, misfit, signal_after, signal_in, take_packed
 from ._stateful import StatefulLayer
 from ._streams.sequential import Streamed
 from ._tape import Tape, check_tape, open_tape, without_dx
@@ -155,7 +155,7 @@ class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
 
     @property
     def takes_packed(self) -> bool:
-        return all(layer.takes_packed for layer in self.layers)
+        return take_packed(self.layers)
 
     @property
     def batch_first(self) -> bool | None:

@@ -4,7 +4,12 @@
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+import numpy as np
+
 Axes: TypeAlias = Literal["TN", "NT", "N"]  # (T, N, ...), (N, T, ...), and rows without time (N, ...)
+
+
+BACKWARDS = -1  # the one direction of layers with reverse=True
 
 
 class Signal(NamedTuple):
@@ -17,7 +22,8 @@ class Signal(NamedTuple):
     axes : {"TN", "NT", "N"} or None
         The axes before it: time first, batch first, or rows without time.
     directions : int or None
-        2 if the second half of the features comes from a direction that begins at the end of a row; 1 if none does.
+        2 if the second half of the features comes from a direction that begins at the end of a row, BACKWARDS if all
+        do; 1 if none does.
     dtype : np.dtype or None
     steps : int or None
         T, where a layer fixes it.
@@ -56,6 +62,11 @@ class Interface:
         return False
 
     @property
+    def reads_ahead(self) -> bool:
+        """Whether y at a step depends on later steps, in a direction that begins at the end of a row."""
+        return False
+
+    @property
     def takes_resets(self) -> bool:
         """Whether a sequence may have resets in it: by default if nothing passes from one step to another."""
         return self.keeps_axes and not getattr(self, "stateful", False)
@@ -64,6 +75,10 @@ class Interface:
     def takes_packed(self) -> bool:
         """Whether x may be a `PackedSequence`."""
         return self.keeps_axes and not getattr(self, "stateful", False)
+
+    def refusing_options(self, takes: str) -> list[str]:
+        """The options in use by which "takes_resets", or "takes_packed", is False."""
+        return []
 
     def axes_after(self, axes: Axes | None) -> Axes | None:
         """How y is laid out, given how x is; None if it is not known."""
@@ -105,6 +120,16 @@ class Interface:
 def axes_of(batch_first: bool | None) -> Axes | None:
     """The axes of sequences, given the option of that name."""
     return None if batch_first is None else "NT" if batch_first else "TN"
+
+
+def take_packed(layers: Sequence[Interface]) -> bool:
+    """Whether these layers, one after another, take a `PackedSequence`."""
+    for layer in layers:
+        if not layer.takes_packed:
+            return False
+        if layer.lengths_after(np.ones(1, np.intp)) is None:  # behind it rows are full, in an array
+            return True
+    return True
 
 
 def signal_after(layers: Sequence[Interface], signal: Signal) -> Signal:
@@ -157,6 +182,9 @@ def _axes(given: Any, read: Any, before: str, after: str) -> str:
 
 
 def _directions(given: Any, read: Any, before: str, after: str) -> str:
+    if BACKWARDS in (given, read):
+        backwards = given == BACKWARDS
+        return f"expected reverse={backwards}, as {before} gives it, got {after} with reverse={not backwards}"
     return f"expected bidirectional={given == 2}, as {before} gives it, got {after} with bidirectional={read == 2}"
 
 

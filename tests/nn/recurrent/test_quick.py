@@ -165,6 +165,22 @@ def test_the_memory_of_a_tape_is_used_again_by_the_next(rng):
     assert memory_of_a_step() is not waiting.kept.memory
 
 
+@pytest.mark.parametrize("options", [{"num_layers": 2}, {"bidirectional": True}], ids=str)
+def test_its_layers_share_no_memory_afterwards(cell, options, rng):
+    """A gradient that is a view takes the general way back, which leaves the memory of tapes to the next ones."""
+    layer, fresh = (make_layer(cell, 3, 5, seed=0, **options) for _ in range(2))
+    x, state = rng.standard_normal((4, 2, 3)).astype(np.float32), random_state(layer, 2, rng)
+    small = layer.forward(x[:, :1])
+    assert type(small[-1]) is QuickTape
+    view = state[:, :1] if isinstance(state, np.ndarray) else tuple(part[:, :1] for part in state)
+    layer.backward(small[-1], np.ones_like(small[0]), view)
+    results = []
+    for one in (layer, fresh):
+        y, _, tape = one.forward(x, state, [4, 2])
+        results.append(one.backward(tape, np.ones_like(y), state)[0])
+    assert_same_bits(*results)
+
+
 def test_many_tapes_are_open_at_once(rng):
     """Each has memory of its own, in any order of use, and the weights of its own forward pass."""
     layer = fr.LSTM(I, H, seed=0)

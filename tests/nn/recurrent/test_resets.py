@@ -164,11 +164,13 @@ def test_bad_resets(kind, resets, error, words):
 
 def test_layers_that_take_none():
     x, resets = np.ones((T, N, I), np.float32), np.ones((T, N), bool)
-    for layer in (
-        fr.GRU(I, H, learn_initial_state=True),
-        fr.RNN(I, H, omega=0.5),
-        fr.Sequential(fr.GRU(I, H), fr.MeanPool()),
-        fr.Residual(fr.Sequential(fr.Linear(I, I), fr.GRU(I, I, learn_initial_state=True))),
+    learned = fr.Residual(fr.Sequential(fr.Linear(I, I), fr.GRU(I, I, learn_initial_state=True)))
+    for layer, *words in (
+        (fr.GRU(I, H, learn_initial_state=True), "GRU with learn_initial_state=True takes none"),
+        (fr.RNN(I, H, omega=0.5), "RNN with omega=0.5 takes none"),
+        (fr.Sequential(fr.GRU(I, H), fr.MeanPool()), "Sequential, which holds MeanPool, takes none"),
+        (learned, "Residual, which holds GRU with learn_initial_state=True, takes none"),
     ):
-        with argument_refused(TypeError, "resets", "expected None", type(layer).__name__):
-            layer(x, resets=resets)
+        for call in (layer, layer.forward):
+            with argument_refused(TypeError, "resets", "expected None", f"got an array of shape {(T, N)}", *words):
+                call(x, resets=resets)

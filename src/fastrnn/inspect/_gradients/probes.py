@@ -115,7 +115,11 @@ class Probe(StatefulLayer[Any]):
         self.layer, self.batch_first, self.dtype = layer, layer.batch_first, layer.dtype
         self.recurrences: list[Recurrence] = []
         self._single = [
-            (name + layer.parameter_names(*pair)[0].removeprefix("weight_ih_"), single_layer(layer, *pair), pair[1] > 0)
+            (
+                name + layer.parameter_names(*pair)[0].removeprefix("weight_ih_"),
+                single_layer(layer, *pair),
+                pair[1] > 0 or layer.reverse,
+            )
             for pair in np.ndindex(layer.num_layers, layer.num_directions)
         ]
 
@@ -172,7 +176,7 @@ def single_layer(layer: RecurrentBase, index: int, direction: int) -> Any:
     """One layer and direction of a recurrent layer, as a layer for inference."""
     features = layer.input_size if index == 0 else layer.num_directions * layer.hidden_size
     config = layer.config() | {"input_size": features, "num_layers": 1}
-    config |= dict.fromkeys(("bidirectional", "batch_first", "learn_initial_state"), False)
+    config |= dict.fromkeys(("bidirectional", "reverse", "batch_first", "learn_initial_state"), False)
     names = zip(layer.parameter_names(0, 0), layer.parameter_names(index, direction), strict=True)
     arrays = {own: layer.params[name] for own, name in names if name in layer.params}
     return rebuilt(type(layer), config, arrays, None).inference_copy()

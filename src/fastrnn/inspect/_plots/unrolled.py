@@ -70,8 +70,9 @@ def boxes_of(layer: RNN | LSTM | GRU, x: ArrayLike) -> list[Box]:
     """The contents of the boxes, from the inputs upwards."""
     if not isinstance(layer, RNN | LSTM | GRU):
         raise TypeError(f"layer: expected RNN, LSTM or GRU, got {type(layer).__name__}")
-    if layer.bidirectional:
-        raise ValueError("layer: expected one direction, got a bidirectional layer")
+    if layer.reads_ahead:
+        kind = "bidirectional layer" if layer.bidirectional else "layer with reverse=True"
+        raise ValueError(f"layer: expected one that reads forwards, got a {kind}")
     if max(layer.input_size, layer.hidden_size) > MOST_UNITS:
         raise ValueError(
             f"layer: expected at most {MOST_UNITS} inputs and {MOST_UNITS} units for a diagram, "

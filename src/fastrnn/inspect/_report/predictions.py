@@ -10,7 +10,7 @@ from ..._engine.layout import Layout, as_state
 from ...nn import Layer, RepeatVector, Residual, Sequential, log_softmax
 from ...nn._frozen import frozen
 from ...nn._layer import every_layer
-from ...nn._pooling import Pool
+from ...nn._pool import Pool
 from ...nn._recurrent.recurrent import RecurrentBase
 from .._gradients.target import split_embedding
 from .._trace.trace import Trace
@@ -20,9 +20,7 @@ BLOCK = 128  # windows that are processed together: some ten megabytes of tape
 
 def is_causal(model: Layer) -> bool:
     """Whether a model has an output at each step that depends on the steps up to there only."""
-    return not any(
-        isinstance(layer, Pool | RepeatVector) or getattr(layer, "bidirectional", False) for layer in every_layer(model)
-    )
+    return not any(isinstance(layer, Pool | RepeatVector) or layer.reads_ahead for layer in every_layer(model))
 
 
 def recent_influence(model: Layer, x: Array, trace: Trace, outputs: Array, window: int, softmax: bool = False) -> Array:

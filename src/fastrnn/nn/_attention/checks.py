@@ -9,8 +9,9 @@ from .._container import check_same
 def check_fit(decoder: Any) -> None:
     """Raise ValueError, naming the layer, unless the layers of a decoder fit together."""
     layer, attention, combine = decoder.layer, decoder.attention, decoder.combine
-    if layer.bidirectional:
-        raise ValueError("layer: expected one direction, got bidirectional=True: a decoder cannot know its own future")
+    if layer.reads_ahead:
+        option = "bidirectional" if layer.bidirectional else "reverse"
+        raise ValueError(f"layer: expected one direction, got {option}=True: a decoder cannot know its own future")
     check_same({"layer": layer, "attention": attention, "combine": combine}, "dtype", "batch_first")
     H, M, A = layer.hidden_size, attention.memory_size, combine.out_features
     if attention.query_size != H:

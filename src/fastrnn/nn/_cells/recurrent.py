@@ -83,6 +83,10 @@ class Recurrent(Container, StatefulLayer[Any]):
         return self.reverse_cell is not None
 
     @property
+    def reads_ahead(self) -> bool:
+        return self.bidirectional
+
+    @property
     def cells(self) -> tuple[Cell, ...]:
         """The cell of each direction."""
         return (self.cell,) if self.reverse_cell is None else (self.cell, self.reverse_cell)

@@ -54,7 +54,7 @@ def opened(stack: Stack, batch_first: bool, kept: Any) -> tuple[Layout, Trained]
     h_0, c_0 = found.get(("h_0", 0)), found.get(("c_0", 0))
     passed = layers.Pass(
         [Entry(stack.cell, pack, stack.update) for pack in kept.packs],
-        Course(),
+        Course(reverse=stack.reverse),
         layout.time_major(kept.x),
         [*(found["y", layer] for layer in range(stack.L - 1)), layout.time_major(kept.y)],
         [(None if h_0 is None else h_0[k], None if c_0 is None else c_0[k]) for k in every],

@@ -7,59 +7,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine.arguments import POSITIVE, PROBABILITY, Array, Generator, readable
+from ..._engine.arguments import Array, Generator, readable
 from ..._engine.cells import Cell
 from ..._engine.layout import Layout, StateArrays, as_state
 from .._layer import Layer, Shapes, rebuilt
-from .._option import KW_ONLY
-from .._options import DType, Flag, Number, OptionalNumber, Probabilities, Seed, Size
 from .._stateful import State
 from .._tape import Tape, open_tape
 from .._warnings import warn
 from . import parameters
-from .quick import QuickLayer
-from .regularization import DELTA_CLIP, RECURRENT_DROPOUT, WEIGHT_DROP, ZONEOUT, Regularization
+from .options import RecurrentOptions
+from .regularization import Regularization
 from .stack import Stack
 from .stream import Stream
 from .training import Random, backward, forward
 
 
-class RecurrentBase(QuickLayer[State]):
+class RecurrentBase(RecurrentOptions[State]):
     """A stack of recurrent layers; what RNN, LSTM and GRU share."""
-
-    input_size: Size = Size("I, the features of each step of x.")
-    hidden_size: Size = Size("H, the units of each layer and direction.")
-    num_layers: Size = Size("L; each further layer reads the outputs of the layer below.", default=1)
-    _: KW_ONLY
-    bias: Flag = Flag("Whether the layers have the biases b_ih and b_hh.", default=True)
-    batch_first: Flag = Flag("Sequences are (N, T, features) instead of (T, N, features).", default=False)
-    dropout: Number = Number(
-        "The probability with which `forward` zeroes an output between two layers; the others are scaled by 1/(1-p).",
-        PROBABILITY,
-        default=0.0,
-    )
-    bidirectional: Flag = Flag(
-        "A second direction reads each row from its own end; the outputs are concatenated. D is then 2, else 1.",
-        default=False,
-    )
-    recompute: Flag = Flag(
-        "`forward` saves a state every so many steps instead of the gates of every step, and `backward` computes them "
-        "again: about a third more time, and a tape of a fraction of the output's size (of two directions, besides the "
-        "outputs between layers). For long sequences.",
-        default=False,
-    )
-    dtype: DType = DType(default=np.float32)
-    seed: Seed = Seed("Of the initial parameters and of all masks: the same seed gives the same run.", default=None)
-    recurrent_dropout: Number = Number(RECURRENT_DROPOUT, PROBABILITY, default=0.0, omit=True)
-    zoneout: Probabilities = Probabilities(ZONEOUT, ("h",), default=0.0)
-    weight_drop: Number = Number(WEIGHT_DROP, PROBABILITY, default=0.0, omit=True)
-    delta_clip: OptionalNumber = OptionalNumber(DELTA_CLIP, POSITIVE, default=None, omit=True)
-    learn_initial_state: Flag = Flag(
-        "Where no state is given, each row begins with parameters ``h0`` and, of an LSTM, ``c0`` (L*D, H), which are 0 "
-        "at first and learn, instead of zeros.",
-        default=False,
-        omit=True,
-    )
 
     def _setup(self, seed: Generator) -> None:
         if self.dropout and self.num_layers == 1:
@@ -67,6 +31,7 @@ class RecurrentBase(QuickLayer[State]):
         self.num_directions: int = 2 if self.bidirectional else 1
         self.cell: Cell = self.cell_of(**self.config())
         self._regularization = Regularization.of(self)
+        self._check_directions()
         self._check_options()
         self._own(self.initial_parameters(seed))
         (self._rng,) = seed.spawn(1)
@@ -76,9 +41,10 @@ class RecurrentBase(QuickLayer[State]):
         update = self._regularization.inference(self.hidden_size, self.dtype)
         names = [parameters.names(k, d) for k in range(self.num_layers) for d in range(self.num_directions)]
         self.stack: Stack = Stack(self.cell, *sizes, self.dtype, self._arrays, names, update)
+        self.stack.reverse = self.reverse
         self._weight_grads = [tuple(map(self._grad_arrays.get, four)) for four in names]  # of each layer and direction
         self._fast_path: Any = self.stack.fast_path(self.batch_first, self._weight_grads)
-        self._fast_path.restrict(self.learn_initial_state, self._has_own_training())
+        self._fast_path.restrict(self.learn_initial_state, self._has_own_training(), self.reverse)
 
     @classmethod
     @abstractmethod
@@ -121,20 +87,6 @@ class RecurrentBase(QuickLayer[State]):
         single = (self.num_layers, self.num_directions) == (1, 1)
         return {name.removesuffix("_l0"): name for name in self._arrays if single and name.endswith("_l0")}
 
-    @property
-    def features_in(self) -> int:
-        return self.input_size
-
-    def features_after(self, features: int | None) -> int:
-        return (2 if self.bidirectional else 1) * self.hidden_size
-
-    def directions_after(self, directions: int | None) -> int:
-        return 2 if self.bidirectional else 1
-
-    def whole_sequence_options(self) -> list[str]:
-        """The options in use that refer to a sequence as a whole, so that it cannot be run step by step."""
-        return [name for name in ("recurrent_dropout", "weight_drop") if getattr(self, name)]
-
     def inference_copy(self) -> Layer:
         config = self.config() | {"recompute": False, "dropout": 0.0}
         copy = rebuilt(type(self), config, self.state_dict(), None)
@@ -142,12 +94,8 @@ class RecurrentBase(QuickLayer[State]):
         return copy
 
     @property
-    def takes_resets(self) -> bool:
-        return not self.learn_initial_state  # the gradient of what is learned would come from every reset
-
-    @property
     def takes_packed(self) -> bool:
-        return True
+        return not self.refusing_options("takes_packed")
 
     # -- passes ------------------------------------------------------------------------------------------------------
 

@@ -74,13 +74,8 @@ class RNN(RecurrentBase[Array]):
                 f"got {', '.join(sorted(used)) or self.nonlinearity}"
             )
 
-    @property
-    def takes_resets(self) -> bool:
-        return super().takes_resets and not self.omega
-
-    @property
-    def takes_packed(self) -> bool:
-        return not self.omega
+    def refusing_options(self, takes: str) -> list[str]:
+        return super().refusing_options(takes) + (["omega"] if self.omega else [])
 
     def whole_sequence_options(self) -> list[str]:
         return super().whole_sequence_options() + (["omega"] if self.omega else [])

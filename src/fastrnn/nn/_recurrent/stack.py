@@ -63,6 +63,7 @@ class Stack:
         self.H: int = hidden_size
         self.D: int = num_directions
         self.L: int = len(names) // num_directions
+        self.reverse: bool = False  # whether layers of one direction read each row from its own end
         self._own, self._names = own, names
         self.weights: list[Any] = [self.bound(k, own, update) for k in range(len(names))]
 
@@ -120,12 +121,13 @@ class Stack:
     def infer_all(self, x: Array, ys: Sequence[Array | None], states: Ends, rows: Rows) -> None:
         """Write the outputs of each layer, None for one that nobody wants, and the final state."""
         initial, final = states
-        whole = self.L == 1 or self.D == 2
-        for block in [slice(len(x))] if whole else time_blocks(x.shape[0], x.shape[1], self.H):
+        whole = self.L == 1 or self.D == 2 or rows.packed is not None
+        blocks = [slice(len(x))] if whole else [*time_blocks(x.shape[0], x.shape[1], self.H)]
+        for block in reversed(blocks) if self.reverse else blocks:
             entries = self.entries((initial, final))
             order = (rows if whole else rows.inside(block)).order(len(x[block]))
             out = [None if y is None else y[block] for y in ys]
-            layers.forward(entries, Course(order), x[block], out)
+            layers.forward(entries, Course(order, self.reverse), x[block], out)
             initial = final
 
     def entries(self, states: Ends, own: Sequence[tuple[Any, StateUpdate]] | None = None) -> list[Entry]:

@@ -72,12 +72,11 @@ def forward(
     stack: Stack, x: Array, y: Array, states: Ends, rows: Rows, random: Random, recompute: bool
 ) -> Trained:  # fmt: skip
     """Write y (T, N, D*H) and the final state; `states` are the initial and the final one."""
-    T, N, _ = x.shape
     own, masks = draw(stack, random, y.shape, rows.sizes(x.shape))
-    entries, course = stack.entries(states, [one[:2] for one in own]), Course(rows.order(T))
+    entries, course = stack.entries(states, [one[:2] for one in own]), Course(rows.order(len(x)), stack.reverse)
     dropout = Dropout.of(1 / (1 - random.dropout), masks, y.dtype) if masks else None
     kept: Any
-    if recompute and len(recomputation.blocks(T, N, False)) > 1:
+    if recompute and len(recomputation.blocks(*rows.sizes(x.shape), False)) > 1:
         kept = recomputation.forward(entries, course, x, [*[None] * (stack.L - 1), y], dropout)
     else:
         ys = [np.empty(y.shape, y.dtype) for _ in range(stack.L - 1)]

@@ -23,8 +23,9 @@ def check_fit(model: Any) -> None:
     check_same(layers | ({} if model.bridge is None else {"bridge": model.bridge}), "dtype", "batch_first")
     attends = isinstance(decoder, AttentionDecoder)
     recurrent, features = (decoder.layer, decoder.combine.out_features) if attends else (decoder, decoder.hidden_size)
-    if recurrent.bidirectional:
-        raise ValueError("decoder: expected one direction, got bidirectional=True: it cannot know its own future")
+    if recurrent.reads_ahead:
+        option = "bidirectional" if recurrent.bidirectional else "reverse"
+        raise ValueError(f"decoder: expected one direction, got {option}=True: it cannot know its own future")
     if recurrent.learn_initial_state:
         raise ValueError(
             "decoder: expected learn_initial_state=False, as it begins with the state of encoder, got True"

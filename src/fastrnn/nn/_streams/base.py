@@ -169,8 +169,7 @@ def as_rows(name: str, rows: ArrayLike, N: int) -> Array:
 
 
 def check_one_direction(layer: Any) -> None:
-    """Raise ValueError for a bidirectional layer."""
-    if layer.bidirectional:
-        raise ValueError(
-            f"stream: a bidirectional layer needs the end of the sequence before its first step; got {layer!r}"
-        )
+    """Raise ValueError for a layer that begins at the end of a sequence."""
+    if layer.reads_ahead:
+        kind = "bidirectional layer" if layer.bidirectional else "layer with reverse=True"
+        raise ValueError(f"stream: a {kind} needs the end of the sequence before its first step; got {layer!r}")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine.arguments import Array
+from ..._engine.arguments import Array, is_packed
 
 Inputs: TypeAlias = ArrayLike | tuple[Any, ...] | dict[str, Any]
 
@@ -19,9 +19,10 @@ class Batch(NamedTuple):
     Attributes
     ----------
     x : array_like
-        Input of the model. A tuple is several of them, a dict several by name, as ``model.forward`` takes them.
+        Input of the model, which may be a `PackedSequence`. A tuple is several of them, a dict several by name, as
+        ``model.forward`` takes them.
     y : array_like
-        The target of the loss.
+        The target of the loss. Of packed rows with a target for each step it is one array (R, ...), as ``x.data``.
     lengths : array_like of int, shape (N,), or None
         How many steps of each row count.
     """
@@ -42,6 +43,8 @@ class Batch(NamedTuple):
         """Time steps of all its rows together; rows, where nothing says that they have time."""
         if self.lengths is not None:
             return int(np.sum(self.lengths))
+        if is_packed(self.x):
+            return len(self._inputs()[0])
         x = np.asarray(self._inputs()[0])
         return len(x) if is_timeless(x) else x.shape[0] * x.shape[1]
 
@@ -58,6 +61,9 @@ class Batch(NamedTuple):
         return self.y
 
     def _inputs(self) -> list[Any]:
+        x: Any = self.x
+        if is_packed(x):
+            return [x.data]
         if isinstance(self.x, dict):
             return list(self.x.values())
         return list(self.x) if isinstance(self.x, tuple) else [self.x]
@@ -67,6 +73,8 @@ def _described(part: Any) -> str:
     """Shapes and dtypes of arrays, also of those in tuples and dicts."""
     if isinstance(part, dict):
         return f"{{{', '.join(f'{name}: {_described(value)}' for name, value in part.items())}}}"
+    if is_packed(part):
+        return f"{len(part.batch_sizes)} steps packed into {_described(part.data)}"
     if isinstance(part, tuple):
         return f"({', '.join(map(_described, part))})"
     if hasattr(part, "shape") and hasattr(part, "dtype"):
@@ -93,6 +101,12 @@ def weighted(batch: Batch, weight: Any, row_axis: int) -> Batch:
     return result
 
 
+def replaced(batch: Batch, **parts: Any) -> Batch:
+    """A batch with other parts, and the weights that it has."""
+    result = Batch(*batch)._replace(**parts)
+    return weighted(result, batch.weight, batch.row_axis) if isinstance(batch, WeightedBatch) else result
+
+
 def weight_of(batch: Batch) -> Any:
     """The weights of a batch's targets; None if all count equally."""
     return batch.weight if isinstance(batch, WeightedBatch) else None
@@ -117,12 +131,25 @@ def _floats(part: Any) -> Iterator[Array]:
 
 def as_batch(item: Any) -> Batch:
     """An item of an iterable of batches as a `Batch`."""
-    if isinstance(item, Batch):
-        return item
     if isinstance(item, tuple | list) and len(item) in (2, 3):
-        return Batch(*item)
+        batch = item if isinstance(item, Batch) else Batch(*item)
+        return _with_plain_targets(batch) if is_packed(batch.y) else batch
     got = f"{type(item).__name__} of {len(item)}" if isinstance(item, tuple | list) else type(item).__name__
     raise TypeError(f"x: expected batches (x, y) or (x, y, lengths), got {got}")
+
+
+def _with_plain_targets(batch: Batch) -> Batch:
+    """A batch whose targets come packed, with the array in them."""
+    x: Any = batch.x
+    if not is_packed(x) or not np.array_equal(_order(x), _order(batch.y)):
+        raise ValueError("y: expected sequences packed as those of x, or an array, got others")
+    return replaced(batch, y=np.asarray(batch.y.data))
+
+
+def _order(packed: Any) -> Array:
+    """Where the steps of packed rows lie: how many of each step, and whose."""
+    sizes, order = np.asarray(packed.batch_sizes), packed.sorted_indices
+    return np.concatenate([sizes, np.arange(sizes[0] if len(sizes) else 0) if order is None else np.asarray(order)])
 
 
 def between(batch: Batch, begin: int, end: int, axis: int) -> Batch:

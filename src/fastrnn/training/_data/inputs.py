@@ -11,6 +11,7 @@ from ..._engine.arguments import Array
 from .batch import Batch
 from .column import Column
 from .frames import without_frames
+from .packing import as_arrays
 from .reading import Reading
 from .rows import ArrayRows, Collate, SequenceRows
 
@@ -73,6 +74,7 @@ def rows_of(x: Any, y: Any, lengths: Any, reading: Reading, collate_fn: Collate 
     """The rows of a data set, of arrays, of lists or of a dict of both; without targets if y is None."""
     if collate_fn is None:
         x, y = without_frames(x, y, reading.columns, reading.tokens or reading.features is None)
+    x, y = as_arrays(x, y)
     if isinstance(x, dict) and collate_fn is None:
         if lengths is not None:
             raise ValueError("lengths: expected none for a dict of inputs, which has those that the model takes")

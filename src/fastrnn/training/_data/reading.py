@@ -9,11 +9,12 @@ import numpy as np
 
 from ..._engine.arguments import Array
 from ..._engine.layout import features_hint
-from ...nn._layer import Layer
+from ...nn._layer import Layer, every_layer
 from .frames import columns_of
 
 # One target for each step of x; one for each row; or sequences of another length, such as a RepeatVector gives.
 Targets: TypeAlias = Literal["steps", "rows", "sequences"]
+PASSES = ("__call__", "forward", "apply", "_forward")
 
 
 def arguments_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
@@ -50,6 +51,8 @@ class Reading(NamedTuple):
         The name of its class.
     columns : tuple or None
         Those of the DataFrames that it was fitted on.
+    packed : bool
+        Whether the rows of a batch that differ in length are packed.
     """
 
     batch_first: bool = False
@@ -63,6 +66,7 @@ class Reading(NamedTuple):
     inputs: tuple[str, ...] = ()
     model: str = ""
     columns: tuple[Any, ...] | None = None
+    packed: bool = False
 
     def check_one_input(self, x: Any) -> None:
         """Raise TypeError if the model takes several inputs."""
@@ -101,6 +105,22 @@ class Reading(NamedTuple):
         if self.features is None or self.tokens:
             return ""
         return features_hint("x", x.shape, self.features, self.batch_first)
+
+
+def reads_packed(model: Layer) -> bool:
+    """Whether a model is given packed rows: it takes them, and so does each class with passes of its own by itself."""
+    layers = [layer for layer in every_layer(model) if layer.stateful]
+    return model.stateful and model.takes_packed and not any(map(_overrides_passes, layers))
+
+
+def _overrides_passes(layer: Layer) -> bool:
+    """Whether a class has passes of its own, and only a base of it says that packed rows are taken."""
+    for kind in type(layer).__mro__:
+        if "takes_packed" in vars(kind):
+            return False
+        if not vars(kind).keys().isdisjoint(PASSES):
+            return True
+    return False
 
 
 def inputs_of(model: Any) -> tuple[str, ...]:
@@ -144,4 +164,5 @@ def reading_of(model: Any, targets_have_lengths: bool) -> Reading:
         targets=targets,
         targets_batch_first=(after or axes) != "TN",
         **common,
+        packed=targets is not None and reads_packed(model),
     )

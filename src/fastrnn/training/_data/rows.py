@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The rows of a data set, from which batches are made: slices of arrays, or sequences padded to the longest."""
+"""The rows of a data set, from which batches are made: slices of arrays, or sequences, packed or padded."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -9,7 +9,9 @@ import numpy as np
 
 from ..._engine.arguments import Array, as_array
 from ..._engine.ragged import as_lengths
+from ...nn._packed import packed
 from .batch import Batch, as_batch, is_timeless, steps_of
+from .packing import can_be_packed
 from .reading import Reading
 from .sequences import as_rows, converted, padded
 from .targets import are_per_step, rows_of_targets
@@ -140,16 +142,20 @@ class SequenceRows:
         if self.collate_fn:
             return as_batch(self.collate_fn([self.x[n] for n in rows], [self.y[n] for n in rows]))
         lengths = self.lengths[rows]
+        if self.reading.packed and can_be_packed(lengths):
+            x = packed([self.x[n] for n in rows])
+            return Batch(x, packed([self.y[n] for n in rows]).data if self.per_step else self._targets_of(rows))
         x = padded(self.x, rows, self.reading.batch_first)
-        if self.per_step:
-            y = padded(self.y, rows, self.reading.batch_first)
-        elif self.y is None:
-            y = None
-        elif isinstance(self.y, np.ndarray):
-            y = self.y[rows] if self.targets_first else self.y[rows].swapaxes(0, 1)
-        else:
-            y = [self.y[n] for n in rows]
+        y = padded(self.y, rows, self.reading.batch_first) if self.per_step else self._targets_of(rows)
         return Batch(x, y, lengths)
+
+    def _targets_of(self, rows: Array) -> Any:
+        """The targets of these rows; None where they are those of steps, or there are none."""
+        if self.per_step or self.y is None:
+            return None
+        if isinstance(self.y, np.ndarray):
+            return self.y[rows] if self.targets_first else self.y[rows].swapaxes(0, 1)
+        return [self.y[n] for n in rows]
 
 
 def _between(array: Array, begin: int, end: int, axis: int) -> Array:

@@ -6,12 +6,13 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 
-from ..._engine.arguments import Array, as_integers
+from ..._engine.arguments import Array, as_integers, is_packed
 from ..._engine.ragged import length_mask
 from ...losses._masking import as_weights
 from .batch import Batch, spread, steps_of, weighted
 from .column import Column
 from .inputs import InputRows, Rows
+from .packing import with_packed_weight
 from .rows import ArrayRows, SequenceRows
 
 
@@ -29,9 +30,12 @@ class WeightedRows:
 
     def batch(self, rows: Array) -> Batch:
         batch, weight = self.rows.batch(rows), self.weight.take(rows)
+        row_axis = 0 if self.rows.targets_first else 1
+        if is_packed(batch.x):
+            return with_packed_weight(batch, weight, self.per_step, row_axis == 0, row_axis)
         if self.per_step and self.time is not None and weight.ndim > 1:  # as y, it ends with the longest row
             weight = steps_of(weight, 0, np.shape(batch.y)[self.time], self.time)
-        return weighted(batch, weight, 0 if self.rows.targets_first else 1)
+        return weighted(batch, weight, row_axis)
 
 
 AnyRows: TypeAlias = Rows | WeightedRows

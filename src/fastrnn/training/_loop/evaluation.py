@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from ..._engine.arguments import as_size
 from ...nn._layer import Layer
 from .._data.batch import Batch, between, weight_of
+from .._data.packing import without_padding
 from .._data.source import EpochReader, as_source
 from .blame import note_row
 from .means import Means
@@ -82,7 +83,7 @@ def evaluate(
     >>> sorted(means)
     ['accuracy', 'loss']
     """
-    objective, named = Objective(model, loss), as_metrics(metrics)
+    objective, named = Objective(model, loss, in_pieces=chunk is not None), as_metrics(metrics)
     chunk = None if chunk is None else as_size("chunk", chunk)
     if chunk is not None and isinstance(model, Layer):
         check_steps(model)
@@ -115,6 +116,7 @@ def mean_scores(
 def _outputs(objective: Objective, batch: Batch, chunk: int | None) -> Iterator[tuple[Any, Any, Any, Any]]:
     """Output, target, lengths and weights of a batch, in one piece or many."""
     if chunk is None:
+        batch = without_padding(batch, objective.reading)
         y, _, _ = objective.run(batch, training=False)
         yield y, batch.y, objective.lengths_after(batch.lengths), weight_of(batch)
         return

@@ -206,7 +206,7 @@ def fit(
     """
     stepper = stepper_of(shards, communicator)
     with stepper.together():
-        objective, epochs = Objective(fitted_on(model, x), loss), as_size("epochs", epochs)
+        objective, epochs = Objective(fitted_on(model, x), loss, truncate is not None), as_size("epochs", epochs)
         check_takes_weights(objective, sample_weight=sample_weight, class_weight=class_weight)
         source = as_source(
             x, y, objective.reading, lengths=lengths, sample_weight=sample_weight,

@@ -6,12 +6,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..._engine.arguments import Array
+from ..._engine.arguments import Array, is_packed
 from ...losses import Mean
 from ...losses._masking import sequence_mask
+from ...losses._positions import takes_positions
 from ...nn._layer import Layer
 from ...nn._options import kind_of
 from .._data.batch import Batch, spread
+from .._data.packing import Places
 from .._data.reading import arguments_of, reading_of
 
 Loss: TypeAlias = Callable[..., tuple[float, Array]]  # of y, target, and lengths if it takes them
@@ -55,7 +57,7 @@ class Runner:
         function = self.model.forward if training else self.model
         if isinstance(x, dict):
             results = function(**x)
-        elif isinstance(x, tuple):
+        elif isinstance(x, tuple) and not is_packed(x):
             results = function(*x)
         else:
             results = function(x) if lengths is None else function(x, lengths=lengths)
@@ -65,7 +67,7 @@ class Runner:
 
     def _is_single(self, x: Any) -> bool:
         """Whether x is the one input of a layer."""
-        if isinstance(x, dict | tuple):
+        if isinstance(x, dict | tuple) and not is_packed(x):
             return False
         self.reading.check_one_input(x)
         return isinstance(self.model, Layer)
@@ -84,7 +86,9 @@ class Objective(Runner):
         As of a `Runner`.
     loss : callable
         ``loss(y, target)`` returns (value, dy), the mean over the positions that count and its gradient, as
-        `fastrnn.mse_loss` does. A mean over anything else is a `Mean`. See `applied` for padded batches.
+        `fastrnn.mse_loss` does. A mean over anything else is a `Mean`. See `applied` for rows of different lengths.
+    in_pieces : bool, default False
+        Whether batches are to be cut in time, and therefore stay padded.
 
     Attributes
     ----------
@@ -92,9 +96,11 @@ class Objective(Runner):
         The arguments of the loss by name.
     """
 
-    def __init__(self, model: Any, loss: Loss) -> None:
+    def __init__(self, model: Any, loss: Loss, in_pieces: bool = False) -> None:
         self.loss, self.takes = loss, arguments_of(loss)
         super().__init__(model, self.of_rows)
+        if in_pieces:
+            self.reading = self.reading._replace(packed=False)
         if isinstance(loss, type) or not callable(loss):
             raise TypeError(f"loss: expected a function loss(y, target), got {kind_of(loss)}")
 
@@ -111,9 +117,10 @@ class Objective(Runner):
         if not counts(self.loss, y, lengths):
             return Mean(0.0, 0.0), np.zeros_like(y)
         result = applied(self.loss, y, target, lengths, self.batch_first, self.takes, weight)
-        if not isinstance(result, tuple) or len(result) != 2 or np.shape(result[1]) != np.shape(y):
+        shape = y.shape if is_packed(y) else np.shape(y)
+        if not isinstance(result, tuple) or len(result) != 2 or np.shape(result[1]) != shape:
             got = [f"{type(part).__name__} {np.shape(part)}" for part in as_tuple(result)]
-            raise TypeError(f"loss: expected (value, dy), dy of the shape of y {np.shape(y)}, got {', '.join(got)}")
+            raise TypeError(f"loss: expected (value, dy), dy of the shape of y {shape}, got {', '.join(got)}")
         return result[0] if isinstance(result[0], Mean) else float(result[0]), result[1]
 
 
@@ -134,6 +141,9 @@ def applied(
         ``function(y, target)``. If it has an argument `lengths`, it receives the lengths of a padded batch, and
         `batch_first` if it has that; one with `input_lengths`, as `ctc_loss`, always does. Any other sees only
         the positions within their row's length, y (M, ...) and target (M, ...), one after another.
+    y : ndarray or PackedSequence
+        Packed rows are positions already, and target is (R, ...); a function that asks for lengths gets them padded,
+        but for those of this package, which need not know.
     lengths : array_like of int, shape (N,), or None
     takes : collection of str, optional
         The names of the function's arguments, if they are known.
@@ -148,6 +158,8 @@ def applied(
     options: dict[str, Any] = {"batch_first": True} if batch_first and "batch_first" in takes else {}
     if weight is not None:
         options["sample_weight"] = weight
+    if is_packed(y):
+        return _of_packed(function, y, target, batch_first, takes, weight)
     if "input_lengths" in takes:
         return function(y, target, input_lengths=lengths, **options)
     if lengths is None:
@@ -167,6 +179,27 @@ def applied(
     return result[0], dy
 
 
+def _of_packed(
+    function: Callable[..., Any], y: Any, target: Any, batch_first: bool, takes: Collection[str], weight: Any
+) -> Any:
+    """`applied` of packed rows; a gradient is that of their array."""
+    of_rows = "input_lengths" in takes
+    if not of_rows and ("lengths" not in takes or takes_positions(function)):
+        if weight is None:
+            return function(y.data, target)
+        first = {"batch_first": True} if "batch_first" in takes else {}  # the positions, where they have further axes
+        return function(y.data, target, sample_weight=weight, **first)
+    places = Places.of(y)
+    full = places.scattered(y.data, batch_first)
+    if not of_rows:
+        target = places.scattered(np.asarray(target), batch_first)
+        weight = None if weight is None else places.scattered(weight, batch_first)
+    result = applied(function, full, target, np.bincount(places.rows), batch_first, takes, weight)
+    if not isinstance(result, tuple) or len(result) != 2 or np.shape(result[1]) != full.shape:
+        return result
+    return result[0], places.gathered(np.asarray(result[1]), batch_first)
+
+
 def counted(y: Any, target: Any, lengths: Any, batch_first: bool) -> tuple[Array, Array, Array]:
     """Which positions of y are within their row's length, and y (M, ...) and target (M, ...) there."""
     mask, target = sequence_mask("y", y.shape, lengths, "...", batch_first), np.asarray(target)
@@ -182,6 +215,8 @@ def counts(function: Callable[..., Any], y: Any, lengths: Any) -> bool:
 
 def positions(y: Any, lengths: Any) -> int:
     """How many positions of an output count: steps of rows, or rows if they have no time."""
+    if is_packed(y):
+        return len(y.data)
     if lengths is not None:
         return int(np.sum(lengths))
     return y.shape[0] * y.shape[1] if np.ndim(y) >= 3 else len(y)

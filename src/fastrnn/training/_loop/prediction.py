@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine.arguments import Array, as_choice, as_size
+from ..._engine.arguments import Array, as_choice, as_size, is_packed
 from ..._engine.ragged import length_mask
 from .._data.batch import Batch
 from .._data.frames import like
@@ -27,11 +27,11 @@ def predict(
     ----------
     model : Layer
         Or another model, as `fastrnn.fit` takes it.
-    x : array_like, list of array_like, dict, or iterable of batches
+    x : array_like, list of array_like, PackedSequence, dict, or iterable of batches
         An array of all rows, laid out as the model takes a batch, or a single sequence; a list of sequences of any
-        lengths; a dict of inputs by name; or an iterable of inputs of the model, such as a generator of arrays. Numbers
-        are converted to the model's dtype. A sequence may be a DataFrame: the columns are its features, those that the
-        model was fitted on.
+        lengths, or those of a packed one; a dict of inputs by name; or an iterable of inputs of the model, such as a
+        generator of arrays. Numbers are converted to the model's dtype. A sequence may be a DataFrame: the columns are
+        its features, those that the model was fitted on.
     lengths : array_like of int, shape (N,), optional
         Of the rows of an array x.
     batch_size : int, default 256
@@ -77,12 +77,16 @@ def predict(
     return _gathered(rows, list(_outputs(runner, rows, batch_size)), runner.reading)
 
 
-def _outputs(runner: Runner, rows: Rows, batch_size: int) -> Iterator[tuple[Array, Array, bool]]:
+def _outputs(runner: Runner, rows: Rows, batch_size: int) -> Iterator[tuple[Array, Any, bool]]:
     """(rows, their output with the rows first, whether it had time first) of each batch, of similar lengths."""
     order = np.arange(rows.count) if rows.lengths is None else np.argsort(rows.lengths, kind="stable")
     for part in np.split(order, range(batch_size, rows.count, batch_size)):
         batch = rows.batch(part)
-        y = np.asarray(runner.run(batch, training=False)[0])
+        y = runner.run(batch, training=False)[0]
+        if is_packed(y):
+            yield part, y.unpack(), False
+            continue
+        y = np.asarray(y)
         time_first = has_time_first(y, batch.x, runner.reading)
         yield part, y.swapaxes(0, 1) if time_first else y, time_first
 
@@ -98,7 +102,7 @@ def has_time_first(y: Array, x: Any, reading: Reading) -> bool:
     return reading.targets != "rows" and not reading.targets_batch_first
 
 
-def _gathered(rows: Rows, outputs: list[tuple[Array, Array, bool]], reading: Reading) -> Any:
+def _gathered(rows: Rows, outputs: list[tuple[Array, Any, bool]], reading: Reading) -> Any:
     """The outputs of all rows, in the order and the layout of x."""
     if isinstance(rows, SequenceRows) and reading.targets == "steps":
         each = {n: row[: rows.lengths[n]].copy() for part, y, _ in outputs for n, row in zip(part, y, strict=True)}

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine.arguments import as_size
+from ..._engine.arguments import as_size, is_packed
 from ...nn._layer import every_layer
 from ...nn._tape import add_extras, without_dx
 from .._data.batch import Batch, between, steps_of, weight_of, weighted
+from .._data.packing import without_padding
 from .objective import Loss, Objective, positions
 
 
@@ -68,7 +69,7 @@ def truncated_bptt(
     Parameters
     ----------
     model : Layer
-        Recurrent, with an output for every step, and not bidirectional.
+        Recurrent, with an output for every step, and neither bidirectional nor in reverse.
     loss : callable
         ``loss(y, target)`` returns (value, dy), as `fastrnn.cross_entropy`.
     x : ndarray
@@ -113,7 +114,7 @@ def truncated_bptt(
     80 True
     100 True
     """
-    objective = Objective(model, loss)
+    objective = Objective(model, loss, in_pieces=True)
     truncate = as_windows("k1, k2", (k1, k1 if k2 is None else k2), model)
     return windows(objective, Batch(x, y, lengths), truncate, first=state)
 
@@ -125,7 +126,7 @@ def windows(
     if truncate is not None:
         yield from _cut(objective, batch, *truncate, start, first)
     elif start == 0:
-        model = objective.model
+        model, batch = objective.model, without_padding(batch, objective.reading)
         y, state, tape = objective.run(batch, training=True)
         lengths = objective.lengths_after(batch.lengths)
         loss, dy = objective.cost(y, batch.y, lengths, weight_of(batch))
@@ -169,6 +170,8 @@ def as_cuttable(objective: Objective, batch: Batch) -> tuple[Batch, int, int]:
     """A batch of arrays that can be cut in time, its steps, and their axis."""
     if objective.of_rows:
         raise ValueError("loss: expected one of each step, to cut it in time, got one of whole rows (input_lengths)")
+    if is_packed(batch.x):
+        raise TypeError("x: expected an array, to cut it in time, got a packed sequence")
     x, y = np.asarray(batch.x), np.asarray(batch.y)
     single = objective.reading.is_single(x)
     leading, axis = 1 if single else 2, 0 if single else int(objective.reading.batch_first)
@@ -193,9 +196,9 @@ def as_windows(name: str, value: Any, model: Any) -> tuple[int, int]:
 def check_steps(model: Any) -> None:
     """Raise ValueError unless a layer runs forward in time and gives an output for every step."""
     kind = type(model).__name__
-    if any(getattr(layer, "bidirectional", False) and layer.stateful for layer in every_layer(model)):
-        raise ValueError(
-            f"model: expected one direction, got a bidirectional {kind}, whose reverse direction starts at the end"
-        )
+    if ahead := [layer for layer in every_layer(model) if layer.reads_ahead]:
+        both = getattr(ahead[0], "bidirectional", False)
+        got = f"a bidirectional {kind}, whose reverse direction" if both else f"a {kind} with reverse=True, which"
+        raise ValueError(f"model: expected one direction, got {got} starts at the end")
     if model.lengths_after(np.ones(1, np.intp)) is None:
         raise ValueError(f"model: expected an output for every step, got a {kind} that sums up the sequence")

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..._engine.arguments import Array
+from ..._engine.arguments import Array, is_packed
 from ...losses import Mean
+from .._data.packing import Places
 from .means import Means
 from .metrics import Metrics, score
 from .objective import arguments_of, counted, counts, positions
@@ -48,6 +49,7 @@ class EpochMetrics:
             return
         if not continues:
             self._outputs.append([])
+        y, target, lengths = padded(y, target, lengths, self.batch_first)
         target = target.copy() if isinstance(target, np.ndarray) else target  # a data source may fill it again
         self._outputs[-1].append((np.array(y), target, lengths))
 
@@ -85,6 +87,15 @@ def _in_one_piece(pieces: Sequence[Output], axis: int) -> Output:
         return pieces[0]
     ys, targets, lengths = zip(*pieces, strict=True)
     return np.concatenate(ys, axis), np.concatenate(targets, axis), None if lengths[0] is None else sum(lengths)
+
+
+def padded(y: Any, target: Any, lengths: Any, batch_first: bool) -> Output:
+    """An output of packed rows, and their targets, as an array with lengths; any other as it is."""
+    if not is_packed(y):
+        return y, target, lengths
+    places, per_step = Places.of(y), isinstance(target, np.ndarray) and len(target) == len(y.data)
+    target = places.scattered(target, batch_first) if per_step else target
+    return places.scattered(y.data, batch_first), target, np.bincount(places.rows)
 
 
 def one_batch(batches: Sequence[Output], batch_first: bool, takes: Collection[str]) -> Output:

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ..._engine.arguments import Array
+from ..._engine.arguments import Array, is_packed
 from .._data.batch import Batch, weight_of
 from .._data.batches import Batches
 from .._data.column import Column
 from .._data.inputs import InputRows, Rows
+from .._data.packing import as_arrays, packed_as
 from .._data.reading import Reading
-from .._data.rows import ArrayRows
+from .._data.rows import ArrayRows, SequenceRows
 
 
 class Cut:
@@ -48,6 +49,10 @@ def rows_of_batch(batch: Batch, reading: Reading) -> tuple[int, Callable[[Array]
     """The number of rows of a batch, and a function that makes a batch of some of them."""
     reading = reading._replace(dtype=None)  # numbers are converted, or refused, as in a whole batch
     x, y, lengths = batch
+    if is_packed(x):
+        x, y = as_arrays(x, y if reading.targets != "steps" else packed_as(x, y))
+        sequences = SequenceRows(x, y, reading, None)
+        return sequences.count, sequences.batch
     if not isinstance(x, dict | tuple) and not isinstance(y, list | tuple):
         rows = ArrayRows(x, y, lengths, reading)
         return rows.count, rows.batch
