@@ -28,7 +28,7 @@ def test_every_parameter_is_documented_with_its_default(kind):
 def test_the_most_used_parameters_go_by_position():
     classifier, series = RNNClassifier("lstm", 8, 2), RNNForecaster(12, 3)
     assert (classifier.cell, classifier.hidden_size, classifier.num_layers) == ("lstm", 8, 2)
-    assert (series.window, series.horizon, series.hidden_size, series.n_iter_no_change) == (12, 3, 32, 15)
+    assert (series.window, series.horizon, series.hidden_size, series.max_iter) == (12, 3, 32, 200)
     with pytest.raises(TypeError, match="too many positional arguments"):
         RNNClassifier("lstm", 8, 2, 0.1)
     with pytest.raises(TypeError, match="unexpected keyword argument 'units'"):

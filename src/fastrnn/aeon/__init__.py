@@ -3,7 +3,7 @@
 "fastrnn[aeon]"``."""
 
 try:
-    import aeon as _aeon  # noqa: F401
+    import aeon as _aeon  # noqa: F401  # pyright: ignore[reportMissingImports]
 except ImportError:
     raise ImportError('fastrnn.aeon needs aeon: pip install "fastrnn[aeon]"') from None
 

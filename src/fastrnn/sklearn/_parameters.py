@@ -173,7 +173,7 @@ class ESNParameters(Scaling):
 class Windowing(Computation):
     """How a series is cut into windows."""
 
-    window: Size = Size("Steps that are read before a forecast.", default=48)
+    window: Size = Size("Steps that are read before a forecast.", default=24)
     _: KW_ONLY
     quantiles: Converted[Sequence[float] | None, tuple[float, ...] | None] = Converted(
         "Forecast these quantiles, in (0, 1), instead of the mean. They are sorted, so that they do not cross.",
@@ -198,7 +198,6 @@ class SeriesParameters(Training, Recurrence, Windowing):
         _as_early_stopping,  # type: ignore[arg-type]
         default=True,
     )
-    n_iter_no_change: OptionalSize = Training.n_iter_no_change.with_default(15)
 
 
 class Ahead(Windowing):

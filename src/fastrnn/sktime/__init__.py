@@ -3,7 +3,7 @@
 "fastrnn[sktime]"``."""
 
 try:
-    import sktime as _sktime  # noqa: F401
+    import sktime as _sktime  # noqa: F401  # pyright: ignore[reportMissingImports]
 except ImportError:
     raise ImportError('fastrnn.sktime needs sktime: pip install "fastrnn[sktime]"') from None
 
