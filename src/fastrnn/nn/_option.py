@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One option of a class: what `Configurable` needs to know of it."""
 
-import copy
 from collections.abc import Callable
 from reprlib import repr as short  # a value from a file may have megabytes
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
@@ -83,8 +82,8 @@ class Option(Generic[Provided, Value]):
 
     def with_default(self, default: Any) -> Self:
         """The same option with another default, for a subclass."""
-        other = copy.copy(self)
-        other.default = default
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), default=default)
         return other
 
     # The value lies in the instance's dict, where Python finds it first and reading it costs nothing more, as long as
