@@ -70,6 +70,7 @@ LIBRARIES = ("aeon.", "sklearn.", "skbase.", "sktime.", "torch.")
 
 def of_another_package(app, what, name, member, skip, options):
     """Whether a member is left out: what other libraries give their subclasses has pages there."""
+    member = getattr(member, "fget", member)  # a property has no module
     return True if (getattr(member, "__module__", None) or "").startswith(LIBRARIES) else None
 
 
