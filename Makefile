@@ -36,7 +36,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv torch sb3 demo demo-distributed examples lib test test-slow test-bridges test-isa test-serial test-oldest \
+.PHONY: help venv torch sb3 aeon demo demo-distributed examples lib test test-slow test-bridges test-isa test-serial test-oldest \
         asan tsan portability fuzz soak attack bench bench-check bench-render bench-kernels docs gallery wheel wheels \
         sdist dist-check tag-check lint fmt clean
 
@@ -48,6 +48,9 @@ venv: $(VENV)/.test $(VENV)/.mpi ## make .venv: the package, built and installed
 torch: venv $(VENV)/.torch ## add the PyTorch that the tests were checked against, with which they then compare
 
 sb3: venv $(VENV)/.sb3 ## add sb3-contrib, whose recurrent policies are then tested, and PyTorch
+
+aeon: venv ## add aeon, with which its estimators are then tested; it brings Numba, and a NumPy that this supports
+	$(VENV)/bin/pip install -q 'aeon>=1.6'
 
 demo: $(VENV)/.demo ## train a small character LSTM and let it write
 	$(VENV)/bin/python examples/language_model.py $(ARGS)
@@ -65,7 +68,7 @@ test-slow: venv ## all tests
 	$(PYTEST) -m ""
 
 # Those of `make test`, which runs them too.
-test-bridges: venv ## the tests of what connects fastrnn with other libraries: scikit-learn, PyTorch if it is there (about a minute)
+test-bridges: venv ## the tests of what connects fastrnn with other libraries: scikit-learn, sktime, PyTorch and aeon if they are there (about a minute)
 	$(VENV)/bin/pytest -n $(WORKERS) tests/sklearn tests/bridges $(ARGS)
 
 test-isa: venv ## the quick tests once on each engine that this machine can run

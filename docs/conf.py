@@ -65,9 +65,13 @@ html_theme_options = {
 }
 
 
+LIBRARIES = ("aeon.", "sklearn.", "skbase.", "sktime.", "torch.")
+
+
 def of_another_package(app, what, name, member, skip, options):
-    """Whether a member is left out: what scikit-learn and PyTorch give their subclasses has pages there."""
-    return True if (getattr(member, "__module__", None) or "").startswith(("sklearn.", "torch.")) else None
+    """Whether a member is left out: what other libraries give their subclasses has pages there."""
+    member = getattr(member, "fget", member)  # a property has no module
+    return True if (getattr(member, "__module__", None) or "").startswith(LIBRARIES) else None
 
 
 def setup(app):

@@ -37,6 +37,8 @@ PAGES = (
     ("Saving and loading", "io", "*"),
     ("C code", "export", "*"),
     ("Estimators for scikit-learn", "sklearn", "*"),
+    ("Estimators for sktime", "sktime", "*"),
+    ("Estimators for aeon", "aeon", "*"),
     ("Modules for PyTorch", "torch", "*"),
     ("Searches with optuna", "optuna", "*"),
     ("Reference implementation", "reference", "*"),
@@ -44,7 +46,7 @@ PAGES = (
 )
 
 # Public modules that need a package. Where it is not installed the reference lacks their page.
-OPTIONAL = {"optuna": "optuna", "torch": "torch"}
+OPTIONAL = {"aeon": "aeon", "optuna": "optuna", "sktime": "sktime", "torch": "torch"}
 
 # What the public names stand for that are neither functions nor classes, and so have no docstring.
 DATA = {

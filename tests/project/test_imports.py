@@ -22,6 +22,7 @@ FLOORS = [
     {"training"},
     {"__init__"},
     {"export", "inspect", "optuna", "sklearn", "torch"},
+    {"aeon", "sktime"},
 ]
 STAND_ALONE = {"reference"}  # the oracle shares no code with what it judges
 MODULES = [path for path in PACKAGE.rglob("*.py") if BENCHMARKS not in path.relative_to(PACKAGE).parts]
@@ -105,7 +106,7 @@ def test_only_the_engine_reaches_the_bindings():
     assert {name for name in users if top(name) != "_engine"} <= {""}
 
 
-@pytest.mark.parametrize("library", ["optuna", "sklearn", "torch"])
+@pytest.mark.parametrize("library", ["aeon", "optuna", "sklearn", "sktime", "torch"])
 def test_only_its_bridge_imports_a_library(library):
     """What is an extra for one module is nobody else's; the module has its name."""
     assert {top(dotted(path)) for path in MODULES if library in imports_of(path)[1]} == {library}
@@ -124,6 +125,7 @@ def test_what_lies_in_a_public_package_is_private():
     public = {name for name in NAMES if not any(part.startswith("_") for part in name.split("."))}
     assert public == {
         "",
+        "aeon",
         "decoding",
         "distributed",
         "export",
@@ -136,6 +138,7 @@ def test_what_lies_in_a_public_package_is_private():
         "optuna",
         "reference",
         "sklearn",
+        "sktime",
         "torch",
         "training",
     }

@@ -15,6 +15,8 @@ OTHER_FOLDERS = {"benchmarks", "csrc", "examples", "fuzz", "golden", "project", 
 
 # Modules without a test file of their own, and where they are tested.
 TESTED_ELSEWHERE = {
+    "aeon._bases": "what type checkers are told of aeon: tests/typing",
+    "sktime._bases": "what type checkers are told of sktime: tests/typing",
     "_engine.cells": "the table of cells, read from C: tests/csrc",
     "decoding._decoded": "the result of every kind of decoding: tests/decoding",
     "decoding._stepping": "what every kind of decoding goes through: tests/decoding",
@@ -27,7 +29,7 @@ TESTED_ELSEWHERE = {
 
 
 # In tests/bridges: tests is on sys.path, where tests/torch would be what `import torch` finds if PyTorch is not there.
-BRIDGES = {"optuna", "torch"}
+BRIDGES = {"aeon", "optuna", "sktime", "torch"}
 
 
 def bare(path):

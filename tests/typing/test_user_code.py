@@ -25,6 +25,12 @@ def test_estimators():
     CODE["estimators"]()
 
 
+@pytest.mark.filterwarnings("ignore")  # of sktime's own
+def test_panels():
+    pytest.importorskip("sktime", reason="sktime is not installed: pip install 'fastrnn[sktime]'")
+    CODE["panels"]()
+
+
 def test_what_a_checker_refuses_is_refused():
     with pytest.raises(AttributeError, match="LSMT"):
         CODE["errors"]()

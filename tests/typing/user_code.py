@@ -110,6 +110,19 @@ def estimators() -> None:
     assert_type(forecaster.fit(np.arange(9.0)).backtest(np.arange(9.0)), tuple[Array, Array])
 
 
+def panels() -> None:
+    """The estimators of sktime have the parameters and the methods of theirs; those of aeon, too."""
+    from fastrnn.sktime import ESNClassifier
+    from fastrnn.sktime import RNNForecaster as Forecaster
+
+    panel, labels = np.eye(4)[:, None], np.array(["a", "b", "a", "b"])
+    classifier = ESNClassifier(20, leak=0.5).fit(panel, labels)
+    assert_type(classifier, ESNClassifier)
+    assert_type(classifier.score(panel, labels), float)
+    assert_type(classifier.hidden_size, int)
+    assert_type(Forecaster(12, quantiles=[0.1, 0.9]).set_params(window=24), Forecaster)
+
+
 def errors() -> None:
     """What a checker has to refuse."""
     fr.LSMT(3, 4)  # type: ignore

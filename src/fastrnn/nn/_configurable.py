@@ -1,27 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What follows from the declaration of options: constructor, signature, docstring, `config` and repr."""
+"""What follows from the declaration of options that are checked at once: constructor, `config` and repr."""
 
 import inspect
-import re
-import sys
-import textwrap
 from collections.abc import Mapping
-from typing import Any, ClassVar, dataclass_transform
+from typing import Any, ClassVar
 
-from . import _options as options
-from ._option import KW_ONLY, REQUIRED, Converted, Option
-
-SECTION = re.compile(r"\n *(?:Attributes|Raises|Warns|See Also|Notes|References|Examples)\n *-+\n")
-
-
-class _Docstring:
-    """``cls.__doc__`` with a Parameters section, made when it is asked for: at import nobody reads it."""
-
-    def __init__(self, written: str) -> None:
-        self.written = written
-
-    def __get__(self, instance: object, owner: type["Configurable"]) -> str:
-        return _documented(inspect.cleandoc(self.written), owner._options)
+from ._declared import Declared, signature_of
+from ._option import REQUIRED, Option
 
 
 class _Signature:
@@ -31,71 +16,16 @@ class _Signature:
         if owner.__init__ is not Configurable.__init__:  # a constructor of its own
             own = inspect.signature(owner.__init__)
             return own.replace(parameters=list(own.parameters.values())[1:])
-        kinds = {False: inspect.Parameter.POSITIONAL_OR_KEYWORD, True: inspect.Parameter.KEYWORD_ONLY}
-        parameters = [
-            inspect.Parameter(
-                name,
-                kinds[option.kw_only],
-                default=inspect.Parameter.empty if option.default is REQUIRED else option.default,
-            )
-            for name, option in sorted(owner._options.items(), key=lambda item: item[1].kw_only)
-            if option.init
-        ]
-        return inspect.Signature(parameters)
+        return signature_of(owner._options)
 
 
-@dataclass_transform(
-    eq_default=False,
-    field_specifiers=(
-        options.Argument,
-        options.Choice,
-        Converted,
-        options.DType,
-        options.Flag,
-        options.InferredSize,
-        options.Number,
-        options.OptionalNumber,
-        options.OptionalSize,
-        options.Probabilities,
-        options.Seed,
-        options.Size,
-        options.Sublayer,
-    ),
-)
-class Configurable:
-    """A class whose constructor takes its options, in the order in which it and its bases declare them.
+class Configurable(Declared):
+    """A class whose constructor takes its options and checks them; so does an assignment.
 
-    A class that repeats an option of a base changes it and keeps its place, unless the base has placed it `last`.
     ``_setup`` runs after all options have been set; it receives those that are not stored.
     """
 
-    _options: ClassVar[Mapping[str, Option[Any, Any]]] = {}
     __signature__: ClassVar[Any] = _Signature()
-
-    def __init_subclass__(cls, **keywords: Any) -> None:
-        super().__init_subclass__(**keywords)
-        behind_marker = False
-        for name, annotation in cls.__annotations__.items():
-            option = vars(cls).get(name)
-            if _is_marker(annotation):
-                behind_marker = True
-            elif isinstance(option, Option):
-                option.kw_only = behind_marker
-        own = {name: option for name, option in vars(cls).items() if isinstance(option, Option)}
-        inherited: dict[str, Option[Any, Any]] = {}
-        for base in reversed(cls.__bases__):
-            inherited |= getattr(base, "_options", {})
-        last = {name: option for name, option in inherited.items() if option.last and name not in own}
-        options = {name: option for name, option in inherited.items() if not option.last} | own | last
-        # A class that gives the name another meaning, such as a property, has no such option.
-        cls._options = {name: option for name, option in options.items() if isinstance(getattr(cls, name), Option)}
-        required = [
-            option.default is REQUIRED for option in cls._options.values() if not option.kw_only and option.init
-        ]
-        if required != sorted(required, reverse=True):
-            raise TypeError(f"{cls.__name__}: expected options without a default before those with one")
-        if cls._options and cls.__doc__ and "\n    Parameters\n" not in cls.__doc__:
-            cls.__doc__ = _Docstring(cls.__doc__)  # type: ignore[assignment]
 
     def __init__(self, *positional: Any, **named: Any) -> None:
         rest = {}
@@ -168,31 +98,6 @@ class Configurable:
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self._shown().items())})"
 
 
-def _is_marker(annotation: Any) -> bool:
-    """Whether an annotation is KW_ONLY, ours or that of dataclasses, as an object or as a string."""
-    theirs = getattr(sys.modules.get("dataclasses"), "KW_ONLY", KW_ONLY)
-    return annotation is KW_ONLY or annotation is theirs or annotation == "KW_ONLY"
-
-
 def options_of(kind: type[Configurable]) -> Mapping[str, Option[Any, Any]]:
     """The options of a class by name, those of its bases first."""
     return kind._options
-
-
-def _documented(doc: str, options: Mapping[str, Option[Any, Any]]) -> str:
-    """A docstring with a Parameters section, before the other sections."""
-    lines = []
-    for name, option in options.items():
-        if not option.init:
-            continue
-        default = "" if option.default is REQUIRED else f", default {_named(option.default)}"
-        lines.append(f"{name} : {option.type_text}{default}")
-        lines.append(textwrap.indent(textwrap.fill(option.doc, 112, break_on_hyphens=False), "    "))
-    section = "\n\nParameters\n----------\n" + "\n".join(lines) + "\n"
-    match = SECTION.search(doc)
-    at = len(doc) if match is None else match.start()
-    return doc[:at].rstrip("\n") + section + doc[at:]
-
-
-def _named(default: Any) -> str:
-    return f"np.{default.__name__}" if isinstance(default, type) else repr(default)

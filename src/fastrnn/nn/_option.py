@@ -53,6 +53,8 @@ class Option(Generic[Provided, Value]):
         Whether the value is part of `config`.
     json_types : tuple of type
         The exact types that a file may hold for it.
+    nullable : bool
+        Whether None is a value: it is the default, or the class says so.
     """
 
     type_text: str = "object"
@@ -60,6 +62,7 @@ class Option(Generic[Provided, Value]):
     stored: bool = True
     in_config: bool = True
     json_types: tuple[type, ...] = ()
+    nullable: bool = False
 
     def __init__(
         self, doc: str, *, default: Any = REQUIRED, omit: bool = False, init: bool = True, last: bool = False
@@ -70,11 +73,18 @@ class Option(Generic[Provided, Value]):
         self.init: bool = init
         self.last: bool = last
         self.in_config = self.in_config and init
-        if default is None and "None" not in self.type_text:
+        self.nullable = self.nullable or default is None
+        if self.nullable and "None" not in self.type_text:
             self.type_text += " or None"
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name: str = name
+
+    def with_default(self, default: Any) -> Self:
+        """The same option with another default, for a subclass."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), default=default)
+        return other
 
     # The value lies in the instance's dict, where Python finds it first and reading it costs nothing more, as long as
     # there is no __set__ at run time: `Configurable.__setattr__` checks what is assigned.
@@ -96,7 +106,7 @@ class Option(Generic[Provided, Value]):
 
     def check(self, name: str, value: Any) -> Any:
         """`value` as the attribute holds it, or an error that begins with `name`."""
-        return None if value is None is self.default else self._check(name, value)
+        return None if value is None and self.nullable else self._check(name, value)
 
     def _check(self, name: str, value: Any) -> Any:
         return value
@@ -111,7 +121,7 @@ class Option(Generic[Provided, Value]):
 
     def parse(self, what: str, value: Any) -> Any:
         """A value from a file, which may be anything; ValueError unless `plain` could have written it."""
-        if value is None is self.default:
+        if value is None and self.nullable:
             return None
         if type(value) not in self.json_types:  # exactly: True is no int, and 3.0 neither
             raise ValueError(f"{what}: expected {self.json_types[0].__name__}, got {short(value)}")
@@ -145,6 +155,7 @@ class Converted(Option[Provided, Value]):
         in_config: bool = True,
     ) -> None:
         self.type_text: str = type_text
+        self.nullable: bool = type_text.endswith(" or None")
         self.convert: Callable[[str, Provided], Value] = convert
         self.in_config: bool = in_config
         super().__init__(doc, default=default)

@@ -7,9 +7,8 @@
         _: KW_ONLY
         bias: Flag = Flag("Whether b is added.", default=True)
 
-`Configurable` makes of them the constructor, its signature, the check of every value, `config`, the repr, the
-Parameters section of the docstring and the check of what a model file says. To a type checker such a class is a
-dataclass (PEP 681), and an option has the type of its value.
+`Configurable` makes of them the constructor, its checks, `config`, the repr, the docstring and the check of files. To a
+type checker such a class is a dataclass (PEP 681), and an option has the type of its value.
 """
 
 from typing import Any
@@ -57,7 +56,6 @@ class Size(SizeOption[int, int]):
     Parameters
     ----------
     doc : str
-        What it means, for the docstring of the class.
     default : int, optional
         Without it the option is required.
     low : int, default 1
@@ -68,6 +66,8 @@ class Size(SizeOption[int, int]):
 
 class OptionalSize(SizeOption[int | None, int | None]):
     """An int of at least `low`, or None."""
+
+    nullable: bool = True
 
 
 class InferredSize(SizeOption[int | None, int]):
@@ -113,7 +113,6 @@ class Number(NumberOption[float, float]):
     Parameters
     ----------
     doc : str
-        What it means, for the docstring of the class.
     interval : Interval
     default : float, optional
         Without it the option is required.
@@ -124,6 +123,8 @@ class Number(NumberOption[float, float]):
 
 class OptionalNumber(NumberOption[float | None, float | None]):
     """A float in an interval, or None."""
+
+    nullable: bool = True
 
 
 class Choice(Option[str, str]):
@@ -228,7 +229,7 @@ class Sublayer(Option[Value, Value]):
 
     def parse(self, what: str, value: Any) -> Any:
         """An architecture, as `described` gives it. Whoever builds it checks it as one."""
-        if type(value) is not dict and not (value is None is self.default):
+        if type(value) is not dict and not (value is None and self.nullable):
             raise ValueError(f"{what}: expected dict, got {short(value)}")
         return value
 

@@ -4,54 +4,36 @@
 import contextlib
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from .._engine.arguments import Array, as_flag, as_size
+from .._engine.arguments import Array
 from .._engine.threads import threads
 from ..nn import Sequential
+from ..nn._declared import Attribute, later
 from ..training import predict
 from ._bases import BaseEstimator
+from ._options import learns
+from ._parameters import Computation, Scaling
 from ._samples import Samples, scaled, scaler_of, weighted_only
 from ._sequences import read
 from ._targets import as_weights
 
-PARAMETERS = """
-standardize : bool, default True
-    Shift and scale each channel of X, and the targets of `RNNRegressor`, to mean 0 and standard deviation 1 in the
-    training samples. The steps of a table (N, T) are one channel.
-n_threads : int or None, default None
-    Threads of the engine in fitting and predicting. None is what `fastrnn.get_num_threads` says, also in the processes
-    and threads of joblib, which limits them there. No number of threads changes a bit of the result.
-random_state : int, RandomState or None, default None
-    Of all that is random: initial parameters or a reservoir, dropout, the order of the samples and the choice of those
-    for validation.
-"""
 
-ATTRIBUTES = """
-x_scaler_ : StandardScaler or None
-    Of the channels.
-n_features_in_ : int
-    Of a table (N, T) the number of steps T, which is then fixed; else the number of channels C.
-feature_names_in_ : ndarray of str
-    Names of the columns, if X was one DataFrame or a list of them.
-"""
-
-
-class Estimator(BaseEstimator):
+class Estimator(Computation, BaseEstimator):
     """An estimator with a model. A subclass makes it and fits it; what is read in fitting is for a subclass, too."""
 
-    model_: Sequential
+    model_: Attribute[Sequential] = later(
+        "Sequential", "The network, of standardized sequences (N, T, C): `fastrnn.save` takes it."
+    )
+    n_features_in_: Attribute[int] = later(
+        "int", "Of a table (N, T) the number of steps T, which is then fixed; else the number of channels C."
+    )
 
-    # What the classes that are built on this one have as parameters.
-    n_threads: int | None
-    random_state: Any
-
-    _structure: tuple[str, ...] = ()  # parameters that a model cannot change
-    _dtype: Any
+    _structure: ClassVar[tuple[str, ...]] = ()  # parameters that a model cannot change
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
@@ -77,10 +59,13 @@ class Estimator(BaseEstimator):
         vars(self).pop("model_", None)
 
     @contextlib.contextmanager
-    def _fitting(self, again: bool) -> Iterator[None]:
-        """A context that leaves no model that is fitted in part. One that was fitted before, and is `again`, stays."""
+    def _fitting(self, again: bool) -> Iterator[dict[str, Any]]:
+        """A context that gives the checked parameters, and leaves no model that is fitted in part.
+
+        One that was fitted before, and is fitted `again`, stays.
+        """
         try:
-            yield
+            yield self._checked()
         except Exception:
             if not again:
                 self._forget()
@@ -89,7 +74,7 @@ class Estimator(BaseEstimator):
     def _begin_model(self, dtype: Any) -> None:
         """Keep what a model has from its beginning."""
         self._made_with = {name: getattr(self, name) for name in self._structure}
-        self._dtype = dtype
+        self._dtype: Any = dtype
         self._rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _check_structure(self) -> None:
@@ -102,18 +87,32 @@ class Estimator(BaseEstimator):
         return int(self._rng.integers(2**62))
 
     def _threads(self) -> Any:
-        return contextlib.nullcontext() if self.n_threads is None else threads(as_size("n_threads", self.n_threads))
+        count = self._checked("n_threads")["n_threads"]
+        return contextlib.nullcontext() if count is None else threads(count)
 
 
-class SequenceEstimator(Estimator):
+class SequenceEstimator(Scaling, Estimator):
     """An estimator of one target for each sequence. `Classifying` and `Regressing` read the targets."""
 
-    model_: Sequential
-    x_scaler_: Any  # StandardScaler or None
-    n_features_in_: int
-    feature_names_in_: Array
+    x_scaler_: Attribute[Any] = later("StandardScaler or None", "Of the channels.")
+    feature_names_in_: Attribute[Array] = later(
+        "ndarray of str", "Names of the columns, if X was one DataFrame or a list of them."
+    )
 
-    standardize: bool  # a parameter
+    @learns
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit to sequences and their targets.
+
+        Parameters
+        ----------
+        X : array_like, (N, T) or (N, T, C), or list of array_like, (T_n, C)
+        y : array_like, shape (N,) or (N, K)
+            Labels of at least two classes (N,), or the numbers of a regression.
+        sample_weight : array_like, shape (N,), optional
+            At least 0. A sample of weight 0 is left out.
+        """
+        self._fit(X, y, sample_weight)
+        return self
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -147,7 +146,7 @@ class SequenceEstimator(Estimator):
             self._check_structure()
         else:
             self._begin_model(sequences.dtype)
-            self.x_scaler_ = scaler_of(sequences, weights) if as_flag("standardize", self.standardize) else None
+            self.x_scaler_ = scaler_of(sequences, weights) if self.standardize else None
         targets, outputs = self._prepared(targets, weights, again)
         if not again:
             self.model_ = self._make_model(sequences.channels, outputs)

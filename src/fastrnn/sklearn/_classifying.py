@@ -7,47 +7,23 @@ from typing import Any, Self
 import numpy as np
 
 from .._engine.arguments import Array
+from ..nn._declared import Attribute, later
 from ._base import SequenceEstimator
 from ._bases import ClassifierMixin
+from ._options import learns, predicts
 from ._targets import as_codes, as_labels, check_classes
 
 
 class Classifying(ClassifierMixin, SequenceEstimator):
     """A classifier with a score for each class."""
 
-    classes_: Array
+    classes_: Attribute[Array] = later("ndarray", "The labels, sorted.")
 
     @abstractmethod
     def decision_function(self, X: Any) -> Array:
         """Scores of the classes: (N, V), or with two classes (N,), above 0 for the second."""
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit to sequences and their labels.
-
-        Parameters
-        ----------
-        X : array_like, (N, T) or (N, T, C), or list of array_like, (T_n, C)
-        y : array_like, shape (N,)
-            Labels of at least two classes.
-        sample_weight : array_like, shape (N,), optional
-            At least 0. A sample of weight 0 is left out.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        TypeError, ValueError
-            An argument, or a parameter of the estimator, is wrong.
-        FloatingPointError
-            The loss of a network is no longer finite.
-        KeyboardInterrupt
-            Ctrl-C. A network keeps what it has learned so far.
-        """
-        self._fit(X, y, sample_weight)
-        return self
-
+    @learns
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Fit to these samples after those of before: a network for one epoch, an echo state network to all of them.
 
@@ -57,42 +33,19 @@ class Classifying(ClassifierMixin, SequenceEstimator):
             As in `fit`. The first call fixes the means and scales by which all are standardized.
         classes : array_like, optional
             All labels; the first call needs them.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        TypeError, ValueError
-            An argument, or a parameter of the estimator, is wrong.
-        FloatingPointError
-            The loss of a network is no longer finite.
-        KeyboardInterrupt
-            Ctrl-C. A network keeps what it has learned so far.
         """
         if classes is None and not self.__sklearn_is_fitted__():
             raise ValueError("classes: expected all labels in the first call of partial_fit, got None")
         self._partial_fit(X, y, sample_weight, classes)
         return self
 
+    @predicts
     def predict(self, X: Any) -> Array:
         """The label of each sample: the class of the largest score.
-
-        Parameters
-        ----------
-        X : array_like, (N, T) or (N, T, C), or list of array_like, (T_n, C)
 
         Returns
         -------
         ndarray, shape (N,)
-
-        Raises
-        ------
-        NotFittedError
-            There was no `fit`.
-        TypeError, ValueError
-            X is not as in `fit`.
         """
         scores = self.decision_function(X)
         return self.classes_[(scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)]

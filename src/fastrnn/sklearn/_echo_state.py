@@ -7,27 +7,17 @@ import numpy as np
 from sklearn.preprocessing import label_binarize
 
 from .._engine.arguments import Array
-from . import _base, _reservoir
 from ._classifying import Classifying
-from ._documented import documented
+from ._options import predicts
 from ._regressing import Regressing
 from ._reservoir import Reservoir
 
 
-@documented((_reservoir.PARAMETERS, _base.PARAMETERS), (_reservoir.ATTRIBUTES, _base.ATTRIBUTES))
 class ESNClassifier(Classifying, Reservoir):
     """Classify sequences with an echo state network: a fixed random reservoir, and ridge regression of its states.
 
     The readout is solved for, with a target of 1 for the class of a sample and -1 for the others, as `RidgeClassifier`
     of scikit-learn does. The scores are no probabilities; `CalibratedClassifierCV` of scikit-learn makes some.
-
-    Parameters
-    ----------
-
-    Attributes
-    ----------
-    classes_ : ndarray
-        The labels, sorted.
 
     Examples
     --------
@@ -43,23 +33,13 @@ class ESNClassifier(Classifying, Reservoir):
 
     _pooling = "mean"
 
+    @predicts
     def decision_function(self, X: Any) -> Array:
         """Scores of the classes; with two classes those of the second, above 0 where it is predicted.
-
-        Parameters
-        ----------
-        X : array_like, (N, T) or (N, T, C), or list of array_like, (T_n, C)
 
         Returns
         -------
         ndarray, shape (N, V), or with two classes (N,)
-
-        Raises
-        ------
-        NotFittedError
-            There was no `fit`.
-        TypeError, ValueError
-            X is not as in `fit`.
         """
         scores = self._outputs(X)
         return scores[:, 0] if scores.shape[1] == 1 else scores
@@ -70,17 +50,10 @@ class ESNClassifier(Classifying, Reservoir):
         return values, values.shape[1]
 
 
-@documented((_reservoir.PARAMETERS, _base.PARAMETERS), (_reservoir.ATTRIBUTES, _base.ATTRIBUTES))
 class ESNRegressor(Regressing, Reservoir):
     """Predict numbers from sequences with an echo state network.
 
     A fixed random reservoir reads a sequence, and ridge regression of its states, which is solved for, predicts.
-
-    Parameters
-    ----------
-
-    Attributes
-    ----------
 
     Examples
     --------

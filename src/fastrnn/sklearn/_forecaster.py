@@ -2,15 +2,14 @@
 """`RNNForecaster`: the next steps of a series."""
 
 import copy
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._engine.arguments import Array, as_flag, as_size
-from ..optim import Optimizer
 from ._forecasting import Forecasting
+from ._options import learns
 
 
 class RNNForecaster(Forecasting):
@@ -18,34 +17,6 @@ class RNNForecaster(Forecasting):
 
     The network reads the last `window` steps, and goes on for `horizon` steps in which the values are unknown: its
     outputs there are the forecasts, all at once.
-
-    Parameters
-    ----------
-    window : int, default 48
-        Steps that are read before a forecast.
-    horizon : int, default 1
-        Steps that are forecast.
-    quantiles : sequence of float or None, default None
-        Forecast these quantiles, in (0, 1), instead of the mean. They are sorted, so that they do not cross.
-    relative : bool, default True
-        Read and forecast differences from the last known values, for series whose level moves.
-    cell : {"gru", "lstm", "rnn"}, default "gru"
-    hidden_size : int, default 32
-    num_layers : int, default 1
-    dropout : float, default 0.0
-    optimizer, learning_rate, clip, batch_size, max_iter
-        As of `RNNRegressor`.
-    early_stopping : bool or "auto", default True
-        As of `RNNRegressor`, of windows. The last ones are for validation; no forecast of the training overlaps theirs.
-    validation_fraction, n_iter_no_change, tol, verbose, n_threads, random_state
-        As of `RNNRegressor`.
-
-    Attributes
-    ----------
-    model_ : Sequential
-        The trained network, of standardized windows.
-    n_iter_, loss_curve_, validation_loss_curve_
-        As of `RNNRegressor`.
 
     Notes
     -----
@@ -62,35 +33,7 @@ class RNNForecaster(Forecasting):
     True
     """
 
-    def __init__(
-        self, window: int = 48, horizon: int = 1, *, quantiles: Sequence[float] | None = None, relative: bool = True,
-        cell: str = "gru", hidden_size: int = 32, num_layers: int = 1, dropout: float = 0.0,
-        optimizer: str | Callable[..., Optimizer] = "adam", learning_rate: float = 5e-3, clip: float | None = 1.0,
-        batch_size: int = 32, max_iter: int = 200, early_stopping: bool | Literal["auto"] = True,
-        validation_fraction: float = 0.1, n_iter_no_change: int | None = 15, tol: float = 1e-4, verbose: bool = False,
-        n_threads: int | None = None, random_state: Any = None,
-    ) -> None:  # fmt: skip
-        self.window = window
-        self.horizon = horizon
-        self.quantiles = quantiles
-        self.relative = relative
-        self.cell = cell
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.dropout = dropout
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.clip = clip
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.verbose = verbose
-        self.n_threads = n_threads
-        self.random_state = random_state
-
+    @learns
     def fit(self, y: Any, X: Any = None) -> Self:
         """Train on a series.
 
@@ -100,19 +43,6 @@ class RNNForecaster(Forecasting):
             At least `window` plus `horizon` steps.
         X : array_like, shape (T, E), optional
             What is known ahead of each step, such as the day of the week. What is not is a value of y.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        TypeError, ValueError
-            An argument, or a parameter of the estimator, is wrong.
-        FloatingPointError
-            The loss is no longer finite.
-        KeyboardInterrupt
-            Ctrl-C. The network keeps what it has learned so far.
         """
         self._fit(X, y, None)
         return self

@@ -2,17 +2,19 @@
 """What `RNNForecaster` does inside: series as windows, and outputs as forecasts."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-from .._engine.arguments import Array, as_flag, as_size
+from .._engine.arguments import Array
 from ..losses import mse_loss
 from ..nn import Sequential
+from ..nn._declared import Attribute, later
 from ..training import predict
 from ._network import Network
+from ._parameters import ForecasterParameters
 from ._samples import Samples
 from ._sequences import FLOATS
 from ._targets import checked
@@ -20,31 +22,17 @@ from ._training import make_forecaster, share
 from ._windows import Window, pinball
 
 
-class Forecasting(Network):
-    """The base of `RNNForecaster`: all but its parameters and its public methods.
+class Forecasting(ForecasterParameters, Network):
+    """The base of `RNNForecaster`: all but its public methods.
 
     It keeps the last steps of the series, `_values` (., K) and what was known ahead of them, `_ahead` (., E).
     """
 
-    model_: Sequential
-    x_scaler_: Any  # StandardScaler or None
-    n_features_in_: int
+    model_: Attribute[Sequential] = later("Sequential", "The trained network, of standardized windows.")
+    n_features_in_: Attribute[int] = later("int", "E, the columns of X.")
+    x_scaler_: Attribute[Any] = later("StandardScaler or None", "Of X.")
 
-    # Parameters.
-    window: int
-    horizon: int
-    quantiles: Sequence[float] | None
-    relative: bool
-
-    _layers = staticmethod(make_forecaster)
     _structure = ("window", "horizon", "quantiles", "relative", "cell", "hidden_size", "num_layers", "dropout")
-    warm_start = False
-
-    _window: Window
-    _values: Array
-    _ahead: Array
-    _mean: Array  # (K,), in float64, as the scale
-    _scale: Array
 
     @property
     def _loss(self) -> Callable[..., Any]:  # type: ignore[override]
@@ -52,13 +40,10 @@ class Forecasting(Network):
 
     def _begin(self, X: Any, y: Any, sample_weight: Any, again: bool, classes: Any = None) -> Samples:
         self._forget()
-        window = Window(
-            as_size("window", self.window), as_size("horizon", self.horizon), as_flag("relative", self.relative)
-        )
-        if self.quantiles is not None and (np.ndim(self.quantiles) != 1 or not (np.diff(self.quantiles) > 0).all()):
-            raise ValueError(f"quantiles: expected numbers in (0, 1) in rising order, got {self.quantiles!r}")
+        window = Window(self.window, self.horizon, self.relative)
         values = checked("y", y, FLOATS)
-        self._target_shape, self._dtype = values.shape[1:], values.dtype
+        self._target_shape: tuple[int, ...] = values.shape[1:]
+        self._dtype = values.dtype
         values = self._read_values(values)
         if len(values) < window.steps:
             raise ValueError(f"y: expected at least {window.steps} steps, window and horizon, got {len(values)}")
@@ -68,13 +53,18 @@ class Forecasting(Network):
         self.n_features_in_ = shape[1]
         ahead = self._read_ahead(X, len(values))
         self._begin_model(values.dtype)
-        self._window = window
-        self._mean, self._scale = window.scale(values)
+        self._window: Window = window
+        scales: tuple[Array, Array] = window.scale(values)
+        self._mean, self._scale = scales  # (K,), in float64
         self.x_scaler_ = StandardScaler().fit(ahead) if self.n_features_in_ else None
         count = 1 if self.quantiles is None else len(self.quantiles)
         self.model_ = self._make_model(values.shape[1] + ahead.shape[1] + 1, values.shape[1] * count)
-        self._values, self._ahead = self._last(values), self._last(ahead)
+        self._values: Array = self._last(values)
+        self._ahead: Array = self._last(ahead)
         return self._samples(values, ahead)
+
+    def _layers(self, options: dict[str, Any], sizes: tuple[int, int], seeds: list[int]) -> Sequential:
+        return make_forecaster(options, sizes, self._dtype, seeds)
 
     def _with_validation_last(self, samples: Samples) -> tuple[Samples, int]:
         last = share(samples.count, self.validation_fraction)

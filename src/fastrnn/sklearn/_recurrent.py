@@ -9,27 +9,18 @@ from sklearn.preprocessing import StandardScaler
 from .._engine.arguments import Array
 from ..losses import cross_entropy, mse_loss
 from ..nn import softmax
-from . import _base, _network
+from ..nn._declared import Attribute, later
 from ._classifying import Classifying
-from ._documented import documented
-from ._network import Network
+from ._network import SequenceNetwork
+from ._options import predicts
 from ._regressing import Regressing
 
 
-@documented((_network.PARAMETERS, _base.PARAMETERS), (_network.ATTRIBUTES, _base.ATTRIBUTES))
-class RNNClassifier(Classifying, Network):
+class RNNClassifier(Classifying, SequenceNetwork):
     """Classify sequences with an LSTM, a GRU or a plain RNN.
 
     A linear layer reads the pooled states of the recurrent layers. Its outputs are the logits of the classes, and the
     loss is their cross-entropy.
-
-    Parameters
-    ----------
-
-    Attributes
-    ----------
-    classes_ : ndarray
-        The labels, sorted.
 
     Examples
     --------
@@ -45,62 +36,33 @@ class RNNClassifier(Classifying, Network):
 
     _loss = staticmethod(cross_entropy)
 
+    @predicts
     def decision_function(self, X: Any) -> Array:
         """The logits of the classes; with two classes their difference, the logarithm of the odds of the second.
-
-        Parameters
-        ----------
-        X : array_like, (N, T) or (N, T, C), or list of array_like, (T_n, C)
 
         Returns
         -------
         ndarray, shape (N, V), or with two classes (N,)
-
-        Raises
-        ------
-        NotFittedError
-            There was no `fit`.
-        TypeError, ValueError
-            X is not as in `fit`.
         """
         logits = self._outputs(X)
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
+    @predicts
     def predict_proba(self, X: Any) -> Array:
         """The probabilities of the classes, in the order of `classes_`.
-
-        Parameters
-        ----------
-        X : array_like, (N, T) or (N, T, C), or list of array_like, (T_n, C)
 
         Returns
         -------
         ndarray, shape (N, V)
-
-        Raises
-        ------
-        NotFittedError
-            There was no `fit`.
-        TypeError, ValueError
-            X is not as in `fit`.
         """
         return softmax(self._outputs(X))
 
 
-@documented((_network.PARAMETERS, _base.PARAMETERS), (_network.ATTRIBUTES, _base.ATTRIBUTES))
-class RNNRegressor(Regressing, Network):
+class RNNRegressor(Regressing, SequenceNetwork):
     """Predict numbers from sequences with an LSTM, a GRU or a plain RNN.
 
     A linear layer reads the pooled states of the recurrent layers. The loss is the mean squared error of the
     standardized targets.
-
-    Parameters
-    ----------
-
-    Attributes
-    ----------
-    y_scaler_ : StandardScaler or None
-        Of the targets.
 
     Examples
     --------
@@ -113,7 +75,7 @@ class RNNRegressor(Regressing, Network):
     True
     """
 
-    y_scaler_: Any  # StandardScaler or None
+    y_scaler_: Attribute[Any] = later("StandardScaler or None", "Of the targets.")
 
     _loss = staticmethod(mse_loss)
 

@@ -9,6 +9,7 @@ from sklearn.utils.validation import validate_data
 
 from .._engine.arguments import Array
 from ._bases import BaseEstimator
+from ._frames import frames
 from ._targets import checked
 
 FLOATS = (np.float64, np.float32)  # what is neither becomes the first
@@ -63,7 +64,7 @@ def read(estimator: BaseEstimator, X: Any, *, reset: bool) -> Sequences:
     else:
         validate_data(estimator, items[0], skip_check_array=True, reset=reset)  # the number and the names of channels
         arrays = _arrays(items)
-        steps = checked("X", np.concatenate(arrays), FLOATS)
+        steps = checked("X", np.ascontiguousarray(np.concatenate(arrays)), FLOATS)  # sums have the bits of C order
         sequences = Sequences(steps, np.array([len(array) for array in arrays]))
     if reset:
         vars(estimator)["_reads_table"] = items is None
@@ -72,6 +73,8 @@ def read(estimator: BaseEstimator, X: Any, *, reset: bool) -> Sequences:
 
 def _items(X: Any) -> Sequence[Any] | None:
     """The sequences of X, or None if it has to be a table."""
+    if hasattr(X, "iloc"):
+        return frames(X)
     if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
         X = list(X)
     if isinstance(X, list | tuple) and X:

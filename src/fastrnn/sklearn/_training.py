@@ -1,19 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""From parameters of an estimator to a model, an optimizer and rows for `fit`."""
+"""From parameters of an estimator to a model and rows for `fit`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from .. import optim
-from .._engine.arguments import Array, Interval, as_choice, as_flag, as_number, as_positive, as_probability
+from .._engine.arguments import Array
 from ..nn import GRU, LSTM, RNN, Dropout, LastStep, Linear, MaxPool, MeanPool, Sequential
-from ..optim import Optimizer
 
 CELLS: dict[str, Any] = {"gru": GRU, "lstm": LSTM, "rnn": RNN}
 POOLINGS: dict[str, Any] = {"last": LastStep, "mean": MeanPool, "max": MaxPool}
-OPTIMIZERS = {name.lower(): getattr(optim, name) for name in ("Adam", "AdamW", "NAdam", "RAdam", "RMSprop", "SGD")}
 ENOUGH = 500  # samples from which on a part of them can be spared for validation
 
 
@@ -27,13 +24,13 @@ def make_model(options: Mapping[str, Any], sizes: tuple[int, int], dtype: Any, s
     Parameters
     ----------
     options : mapping
-        The parameters of an estimator.
+        The parameters of an estimator, checked.
     sizes : tuple of int
         C and the number of outputs.
     """
-    cell = CELLS[as_choice("cell", options["cell"], tuple(CELLS))]
-    pool = POOLINGS[as_choice("pooling", options["pooling"], tuple(POOLINGS))]
-    both, dropout = as_flag("bidirectional", options["bidirectional"]), as_probability("dropout", options["dropout"])
+    cell = CELLS[options["cell"]]
+    pool = POOLINGS[options["pooling"]]
+    both, dropout = options["bidirectional"], options["dropout"]
     hidden_size = options["hidden_size"]
     recurrent = cell(
         sizes[0], hidden_size, options["num_layers"], bidirectional=both, batch_first=True, dtype=dtype, seed=seeds[0],
@@ -48,8 +45,8 @@ def make_model(options: Mapping[str, Any], sizes: tuple[int, int], dtype: Any, s
 
 def make_forecaster(options: Mapping[str, Any], sizes: tuple[int, int], dtype: Any, seeds: list[int]) -> Sequential:
     """Recurrent layers, and a linear layer of each of their outputs: as `make_model`."""
-    cell = CELLS[as_choice("cell", options["cell"], tuple(CELLS))]
-    dropout, layers = as_probability("dropout", options["dropout"]), {}
+    cell = CELLS[options["cell"]]
+    dropout, layers = options["dropout"], {}
     recurrent = cell(
         sizes[0], options["hidden_size"], options["num_layers"], batch_first=True, dtype=dtype, seed=seeds[0],
         dropout=dropout if options["num_layers"] != 1 else 0.0,
@@ -60,26 +57,14 @@ def make_forecaster(options: Mapping[str, Any], sizes: tuple[int, int], dtype: A
     return Sequential(recurrent=recurrent, **layers, output=output)
 
 
-def make_optimizer(optimizer: str | Callable[..., Optimizer], model: Any, learning_rate: float) -> Optimizer:
-    """An optimizer of the model, by its name or by what makes it."""
-    if isinstance(optimizer, str):
-        optimizer = OPTIMIZERS[as_choice("optimizer", optimizer, tuple(OPTIMIZERS))]
-    if not callable(optimizer):
-        raise TypeError(f"optimizer: expected a name, or a callable optimizer(model, lr=...), got {optimizer!r}")
-    return optimizer(model, lr=as_positive("learning_rate", learning_rate))
-
-
 def validates(early_stopping: bool | str, count: int) -> bool:
     """Whether some of so many samples are kept for validation."""
-    if isinstance(early_stopping, str):
-        as_choice("early_stopping", early_stopping, ("auto",))
-        return count >= ENOUGH
-    return as_flag("early_stopping", early_stopping)
+    return count >= ENOUGH if isinstance(early_stopping, str) else early_stopping
 
 
 def share(count: int, fraction: float) -> int:
     """How many of so many samples are for validation."""
-    return round(as_number("validation_fraction", fraction, Interval(0, 1, "()")) * count)
+    return round(fraction * count)
 
 
 def with_validation_last(codes: Array | None, count: int, fraction: float, seed: int) -> tuple[Array, int]:

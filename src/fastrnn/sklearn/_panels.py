@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the estimators for sktime and for aeon share: one of `fastrnn.sklearn` inside, and how they read panels."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .._engine.arguments import Array
+from ..nn._declared import Attribute, later
+from . import _echo_state, _recurrent
+from ._options import Estimating
+from ._parameters import ESNParameters, RNNParameters
+
+# Parameters with which the checks of sktime and aeon take seconds.
+SMALL_NETWORK: dict[str, Any] = {"hidden_size": 4, "max_iter": 2, "n_iter_no_change": None}
+SMALL_NETWORKS = [SMALL_NETWORK, SMALL_NETWORK | {"cell": "lstm", "bidirectional": True, "pooling": "mean"}]
+SMALL_RESERVOIRS: list[dict[str, Any]] = [{"hidden_size": 20}, {"hidden_size": 10, "num_layers": 2, "leak": 0.5}]
+
+
+def sequences_of(X: Any) -> Any:
+    """Sequences as `fastrnn.sklearn` reads them, (N, T, C) or a list of (T_n, C).
+
+    Parameters
+    ----------
+    X : ndarray, shape (N, C, T), or list of ndarray, (C, T_n), or of DataFrame, (T_n, C)
+    """
+    if isinstance(X, np.ndarray):
+        return X.transpose(0, 2, 1)
+    return [each.T if isinstance(each, np.ndarray) else np.asarray(each) for each in X]
+
+
+class Panel(Estimating):
+    """An estimator of panels, whose parameters are those of the one inside it."""
+
+    estimator_: Attribute[Any] = later("estimator", "The one of `fastrnn.sklearn` that was fitted.")
+
+    _kind: ClassVar[Any]  # its class
+    _small: ClassVar[list[dict[str, Any]]]  # parameters for checks
+
+    def _fit(self, X: Any, y: Any) -> Any:
+        options = {name: getattr(self, name) for name in self._options}
+        self.estimator_ = self._kind(**options).fit(sequences_of(X), y)
+        return self
+
+    def _predict(self, X: Any) -> Array:
+        return self.estimator_.predict(sequences_of(X))
+
+
+class RNNClassifier(Panel, RNNParameters):
+    """The base of those of sktime and aeon."""
+
+    _kind = _recurrent.RNNClassifier
+    _small = SMALL_NETWORKS
+
+    def _predict_proba(self, X: Any) -> Array:
+        return self.estimator_.predict_proba(sequences_of(X))
+
+
+class RNNRegressor(Panel, RNNParameters):
+    """The base of those of sktime and aeon."""
+
+    _kind = _recurrent.RNNRegressor
+    _small = SMALL_NETWORKS
+
+
+class ESNClassifier(Panel, ESNParameters):
+    """The base of those of sktime and aeon."""
+
+    _kind = _echo_state.ESNClassifier
+    _small = SMALL_RESERVOIRS
+
+
+class ESNRegressor(Panel, ESNParameters):
+    """The base of those of sktime and aeon."""
+
+    _kind = _echo_state.ESNRegressor
+    _small = SMALL_RESERVOIRS

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The parameters of every estimator: name, type, default, check and documentation."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from .. import optim
+from .._engine.arguments import (
+    FRACTION,
+    NONNEGATIVE,
+    POSITIVE,
+    PROBABILITY,
+    Interval,
+    as_choice,
+    as_flag,
+    as_number,
+)  # fmt: skip
+from ..nn._option import KW_ONLY, Converted
+from ..nn._options import Argument, Choice, Flag, Number, OptionalNumber, OptionalSize, Size
+from ..optim import Optimizer
+from ._options import Estimating
+
+OPTIMIZERS = {name.lower(): getattr(optim, name) for name in ("Adam", "AdamW", "NAdam", "RAdam", "RMSprop", "SGD")}
+
+
+def _as_optimizer(name: str, value: str | Callable[..., Optimizer]) -> Callable[..., Optimizer]:
+    if isinstance(value, str):
+        return OPTIMIZERS[as_choice(name, value, tuple(OPTIMIZERS))]
+    if not callable(value):
+        raise TypeError(f"{name}: expected a name, or a callable {name}(model, lr=...), got {value!r}")
+    return value
+
+
+def _as_early_stopping(name: str, value: bool | str) -> bool | str:
+    return as_choice(name, value, ("auto",)) if isinstance(value, str) else as_flag(name, value)
+
+
+def _as_quantiles(name: str, value: Sequence[float]) -> tuple[float, ...]:
+    if np.ndim(value) != 1 or not len(value) or not (np.diff(value) > 0).all():
+        raise ValueError(f"{name}: expected numbers in (0, 1) in rising order, got {value!r}")
+    return tuple(as_number(name, each, Interval(0, 1, "()")) for each in value)
+
+
+class Computation(Estimating):
+    """How everything is computed."""
+
+    _: KW_ONLY
+    n_threads: OptionalSize = OptionalSize(
+        "Threads of the engine in fitting and predicting. None is what `fastrnn.get_num_threads` says, also in the "
+        "processes and threads of joblib, which limits them there. No number of threads changes a bit of the result.",
+        default=None,
+        last=True,
+    )
+    random_state: Argument[Any] = Argument(
+        "Of all that is random: initial parameters or a reservoir, dropout, the order of the samples and the choice of "
+        "those for validation.",
+        "int, RandomState or None",
+        default=None,
+        last=True,
+    )
+
+
+class Scaling(Computation):
+    """How sequences are read."""
+
+    _: KW_ONLY
+    standardize: Flag = Flag(
+        "Shift and scale each channel of X, and the targets of `RNNRegressor`, to mean 0 and standard deviation 1 in "
+        "the training samples. The steps of a table (N, T) are one channel.",
+        default=True,
+        last=True,
+    )
+
+
+class Recurrence(Computation):
+    """Recurrent layers."""
+
+    cell: Choice = Choice("The recurrent layers.", ("gru", "lstm", "rnn"), default="gru")
+    hidden_size: Size = Size("Units of each layer and direction.", default=64)
+    num_layers: Size = Size("Recurrent layers, each of which reads the one before.", default=1)
+    _: KW_ONLY
+    dropout: Number = Number(
+        "The probability with which an element is zeroed in training, between layers and before the linear layer.",
+        PROBABILITY,
+        default=0.0,
+    )
+
+
+class Pooled(Recurrence):
+    """Recurrent layers that have one vector for a sequence."""
+
+    _: KW_ONLY
+    bidirectional: Flag = Flag("Read each sequence in both directions.", default=False)
+    pooling: Choice = Choice(
+        "Which vector stands for a sequence: the state after its own last step (with `bidirectional` those of both "
+        "directions), or the mean or the largest value of each unit over its own steps.",
+        ("last", "mean", "max"),
+        default="last",
+    )
+
+
+class Training(Computation):
+    """How a network is trained."""
+
+    _: KW_ONLY
+    optimizer: Converted[str | Callable[..., Optimizer], Callable[..., Optimizer]] = Converted(
+        "A callable is called as ``optimizer(model, lr=learning_rate)``; ``functools.partial(fastrnn.AdamW, "
+        "weight_decay=0.01)`` sets other options.",
+        f"{{{', '.join(map(repr, OPTIMIZERS))}}} or callable",
+        _as_optimizer,
+        default="adam",
+    )
+    learning_rate: Number = Number("The size of a step of the optimizer.", POSITIVE, default=5e-3)
+    clip: OptionalNumber = OptionalNumber("Largest norm of the gradient.", POSITIVE, default=1.0)
+    batch_size: Size = Size("Samples between two steps of the optimizer.", default=32)
+    max_iter: Size = Size("Epochs at most. A warning says if the loss was still falling when they ended.", default=200)
+    early_stopping: Converted[bool | Literal["auto"], bool | Literal["auto"]] = Converted(
+        "Whether some of the samples are kept out of the training for validation. The model then ends with the "
+        'parameters of its best epoch. "auto" does so from 500 samples on.',
+        'bool or "auto"',
+        _as_early_stopping,  # type: ignore[arg-type]
+        default="auto",
+    )
+    validation_fraction: Number = Number(
+        "Which part of the samples; of each class as of all.", Interval(0, 1, "()"), default=0.1
+    )
+    n_iter_no_change: OptionalSize = OptionalSize(
+        "Stop after so many epochs in which the loss, of the validation if there is one, has not fallen by more than "
+        "`tol` below its lowest value. None always trains for `max_iter` epochs.",
+        default=30,
+    )
+    tol: Number = Number("The smallest fall of the loss that counts.", NONNEGATIVE, default=1e-4)
+    verbose: Flag = Flag("Print a line for each epoch, to stderr.", default=False)
+
+
+class RNNParameters(Training, Pooled, Scaling):
+    """The parameters of `RNNClassifier` and `RNNRegressor`."""
+
+    _: KW_ONLY
+    warm_start: Flag = Flag(
+        "`fit` goes on with the parameters of the last one, and with its means and scales.", default=False
+    )
+
+
+class ESNParameters(Scaling):
+    """The parameters of `ESNClassifier` and `ESNRegressor`."""
+
+    hidden_size: Size = Size("Units of each layer.", default=200)
+    num_layers: Size = Size("Layers, each of which reads the one before.", default=1)
+    _: KW_ONLY
+    leak: Number = Number("In (0, 1]; the smaller, the slower the units.", FRACTION, default=1.0)
+    spectral_radius: Number = Number(
+        "Of the recurrent weights; the closer to 1, the longer the memory.", NONNEGATIVE, default=0.9
+    )
+    density: Number = Number("The share of the units of its layer that each unit reads.", FRACTION, default=0.1)
+    input_scaling: Number = Number("The range of the input weights.", NONNEGATIVE, default=0.5)
+    bias_scaling: Number = Number("The range of the biases.", NONNEGATIVE, default=0.5)
+    pooling: Choice = Choice(
+        "Which vector stands for a sequence: the mean of its states and inputs, or those of its own last step. "
+        '"auto" is the mean in a classification, and the last step in a regression.',
+        ("auto", "mean", "last"),
+        default="auto",
+    )
+    ridge: Number = Number(
+        "The weight of the squares of the readout beside the squared errors, both summed, at least 0.",
+        NONNEGATIVE,
+        default=0.1,
+    )
+
+
+class Windowing(Computation):
+    """How a series is cut into windows."""
+
+    window: Size = Size("Steps that are read before a forecast.", default=24)
+    _: KW_ONLY
+    quantiles: Converted[Sequence[float] | None, tuple[float, ...] | None] = Converted(
+        "Forecast these quantiles, in (0, 1), instead of the mean. They are sorted, so that they do not cross.",
+        "sequence of float or None",
+        _as_quantiles,  # type: ignore[arg-type]
+        default=None,
+    )
+    relative: Flag = Flag(
+        "Read and forecast differences from the last known values, for series whose level moves.", default=True
+    )
+
+
+class SeriesParameters(Training, Recurrence, Windowing):
+    """The parameters of a forecaster, apart from the horizon."""
+
+    hidden_size: Size = Recurrence.hidden_size.with_default(32)
+    _: KW_ONLY
+    early_stopping: Converted[bool | Literal["auto"], bool | Literal["auto"]] = Converted(
+        "Whether the last windows are kept out of the training for validation; no forecast of the training overlaps "
+        'theirs. The model then ends with the parameters of its best epoch. "auto" does so from 500 windows on.',
+        'bool or "auto"',
+        _as_early_stopping,  # type: ignore[arg-type]
+        default=True,
+    )
+
+
+class Ahead(Windowing):
+    """How far ahead."""
+
+    horizon: Size = Size("Steps that are forecast.", default=1)
+
+
+class ForecasterParameters(SeriesParameters, Ahead):
+    """The parameters of `RNNForecaster`."""
