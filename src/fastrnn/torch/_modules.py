@@ -170,7 +170,7 @@ class LSTM(nn.LSTM):
 
     __module__ = "fastrnn.torch"  # where pickles find it
     _plain = nn.LSTM
-    forward = forward
+    forward: Callable[..., Any] = forward
     __getstate__ = getstate
     __prepare_scriptable__ = plain
 
@@ -193,7 +193,7 @@ class GRU(nn.GRU):
 
     __module__ = "fastrnn.torch"
     _plain = nn.GRU
-    forward = forward
+    forward: Callable[..., Any] = forward
     __getstate__ = getstate
     __prepare_scriptable__ = plain
 
@@ -216,7 +216,7 @@ class RNN(nn.RNN):
 
     __module__ = "fastrnn.torch"
     _plain = nn.RNN
-    forward = forward
+    forward: Callable[..., Any] = forward
     __getstate__ = getstate
     __prepare_scriptable__ = plain
 
