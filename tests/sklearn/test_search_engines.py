@@ -50,7 +50,7 @@ FEWER = {
     "backend, package",
     [
         pytest.param("loky", "joblib", marks=pytest.mark.slow),  # the default, which other tests run
-        ("dask", "distributed"),
+        ("dask", "dask"),  # `distributed` is a folder of these tests, too
         pytest.param("ray", "ray", marks=pytest.mark.slow),
     ],
 )

@@ -55,8 +55,10 @@ def test_bad_arguments():
     x = np.zeros((3, 2))
     with refused(TypeError, "layer: expected RNN, LSTM or GRU, got Sequential"):
         plot_unrolled(fr.Sequential(fr.RNN(2, 2)), x)
-    with refused(ValueError, "layer: expected one direction, got a bidirectional layer"):
+    with refused(ValueError, "layer: expected one that reads forwards, got a bidirectional layer"):
         plot_unrolled(fr.RNN(2, 2, bidirectional=True), x)
+    with refused(ValueError, "layer: expected one that reads forwards, got a layer with reverse=True"):
+        plot_unrolled(fr.RNN(2, 2, reverse=True), x)
     with refused(ValueError, "layer: expected at most 6 inputs and 6 units for a diagram, got 2 and 7"):
         plot_unrolled(fr.RNN(2, 7), x)
     with refused(ValueError, "x: expected at most 8 steps for a diagram, got 9"):
