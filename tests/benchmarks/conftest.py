@@ -7,17 +7,17 @@ import pytest
 from support.bench_data import ROOF, SETTINGS, SMALL
 
 import fastrnn as fr
+from fastrnn import _core
 from fastrnn.benchmarks._suite import machine, report, run
 
 
 @pytest.fixture(autouse=True)
 def thread_settings():
     """Restore the numbers of threads, which a peer sets for its process: here that of the tests."""
-    torch = sys.modules.get("torch")
-    before = torch.get_num_threads() if torch else None
+    before = _core.max_threads()
     yield
     fr.set_num_threads(None)
-    if torch:
+    if torch := sys.modules.get("torch"):  # a test may have been the first to import it
         torch.set_num_threads(before)
 
 

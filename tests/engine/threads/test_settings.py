@@ -2,6 +2,7 @@
 """How many threads a call may use: with threads(n), set_num_threads, OpenMP and threadpoolctl, by precedence."""
 
 import asyncio
+import concurrent.futures
 import threading
 
 import numpy as np
@@ -89,14 +90,12 @@ def test_threadpoolctl_limits_the_calling_thread_only():
 
 @needs_openmp
 def test_with_threads_is_not_seen_by_other_python_threads():
-    seen = []
-    outside = fr.get_num_threads()
-    with fr.threads(outside + 3):
-        thread = threading.Thread(target=lambda: seen.append(fr.get_num_threads()))
-        thread.start()
-        thread.join()
-        assert fr.get_num_threads() == outside + 3
-    assert seen == [outside]
+    """Compared with what another thread sees without it: OpenMP's settings are of each thread."""
+    with concurrent.futures.ThreadPoolExecutor(1) as other:
+        outside = other.submit(fr.get_num_threads).result()
+        with fr.threads(outside + 3):
+            assert other.submit(fr.get_num_threads).result() == outside
+            assert fr.get_num_threads() == outside + 3
 
 
 @needs_openmp
