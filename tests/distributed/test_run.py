@@ -10,6 +10,7 @@ import time
 
 import pytest
 from support import ranks, short_ranks
+from support.child import needs_openmp
 
 import fastrnn as fr
 
@@ -58,6 +59,7 @@ def test_an_error_of_one_rank_is_raised_here():
     assert "in rank 1 of 2:" in caught.value.__notes__[0] and "raise_in_one" in caught.value.__notes__[0]
 
 
+@needs_openmp
 def test_results_come_by_rank():
     assert fr.distributed.run(short_ranks.threads_of, "x", processes=2, threads=3) == [(0, 3, "x"), (1, 3, "x")]
 

@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 import joblib
 import numpy as np
 import pytest
+from support.child import needs_openmp
 from support.own_layers import Scale
 
 import fastrnn as fr
@@ -89,6 +90,7 @@ def test_joblib_and_process_pools(rows, path):
     np.testing.assert_array_equal(np.concatenate(results), expected)
 
 
+@needs_openmp
 def test_threads_are_those_of_a_call(rows, monkeypatch):
     seen = []
     monkeypatch.setattr(module, "predict", lambda *_: seen.append(fr.get_num_threads()) or np.zeros(40))
