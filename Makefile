@@ -64,8 +64,10 @@ examples: $(VENV)/.examples $(VENV)/.silero $(VENV)/.sb3 ## run every example an
 test: venv ## the quick tests, with the examples in the docstrings: three to six minutes on two cores
 	$(PYTEST)
 
+# In the end those that time threads on all cores, one after another. 5: the ARGS select none of them.
 test-slow: venv ## all tests
-	$(PYTEST) -m ""
+	$(PYTEST) -m "not alone"
+	$(PYTEST) -n 0 -m alone || test $$? = 5
 
 # Those of `make test`, which runs them too.
 test-bridges: venv ## the tests of what connects fastrnn with other libraries: scikit-learn, sktime, PyTorch and aeon if they are there (about a minute)

@@ -70,6 +70,7 @@ def test_a_team_on_one_core_does_not_spin():
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @linux_only
 @needs_openmp
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core only")
