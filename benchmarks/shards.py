@@ -5,8 +5,14 @@
 
 Processor time does not count waiting, so that it shows what each process has to do also on a machine with fewer free
 cores than processes. The exchange itself is in it: sending, receiving and adding.
+
+    python -m fastrnn.benchmarks.shards --data
+
+measures what a process needs for its part of a batch: a step with a model that computes nothing, of an array and of an
+iterable of batches, of which every process has whole ones.
 """
 
+import sys
 import time
 from typing import Any
 
@@ -49,7 +55,63 @@ def row(H: int) -> dict[tuple[int, int], float]:
     return best
 
 
+class Nothing:
+    """A model that reads no number of its input."""
+
+    def __init__(self) -> None:
+        self.params, self.grads = {"p": np.zeros(1, np.float32)}, {"p": np.zeros(1, np.float32)}
+
+    def zero_grad(self) -> None:
+        """There are no gradients."""
+
+    def forward(self, x: Any) -> tuple[Any, None]:
+        return np.zeros((x.shape[1], 1), np.float32), None
+
+    def __call__(self, x: Any) -> Any:
+        return self.forward(x)[0]
+
+    def backward(self, tape: None, dy: Any) -> None:
+        """There are no gradients."""
+
+
+def data_time(communicator: fr.distributed.Communicator | None, shards: int | None, arrays: bool) -> float:
+    """The least milliseconds of a step with `Nothing`, of batches (T, N, F) drawn from an array of 4 N rows."""
+    T, F = 200, 128
+    x = np.random.default_rng(0).standard_normal((T, 4 * N, F)).astype(np.float32)
+    y, times = np.zeros((4 * N, 1), np.float32), []
+    batches = fr.Batches(x, y, batch_size=N, per_step=False, seed=0)
+
+    class Clock:
+        def on_step(self, model: Any, step: int, loss: float, norm: float) -> None:
+            times.append(time.thread_time())
+
+    fr.fit(
+        Nothing(), fr.mse_loss, batches if arrays else lambda: iter(batches), epochs=12, progress=False,
+        callbacks=[Clock()], shards=shards, communicator=communicator,
+    )  # fmt: skip
+    return 1e3 * float(min(np.diff(times)))
+
+
+def data_rows() -> None:
+    """The times of an array and of an iterable, by the number of processes."""
+    print("batches (200, 64, 128) float32, S = 4; ms of processor time of one process for a step that computes nothing")
+    for arrays in True, False:
+        with fr.threads(1):
+            best = {0: np.inf, 1: np.inf, 2: np.inf, 4: np.inf}  # 0: without shards
+            for _ in range(REPEATS):
+                best[0] = min(best[0], data_time(None, None, arrays))
+                best[1] = min(best[1], data_time(None, 4, arrays))
+                for processes in 2, 4:
+                    ms = fr.distributed.run(data_time, 4, arrays, processes=processes, threads=1)
+                    best[processes] = min(best[processes], *ms)
+        cells = (f"{p or 'no shards'}: {ms:.2f}" for p, ms in best.items())
+        print(f"{'array' if arrays else 'iterable':<10} processes  " + "   ".join(cells), flush=True)
+
+
 def main() -> None:
+    if sys.argv[1:] == ["--data"]:
+        data_rows()
+        return
     print(f"T {T}, N {N}, I {I}, V {V}; float32; ms of processor time of one process for a step, one thread each")
     for H in 128, 256, 512:
         cells = (f"{p} x {s or '-'}: {ms:.1f}" for (p, s), ms in row(H).items())

@@ -65,7 +65,7 @@ def share() -> float:
     """Pickling and unpickling what one shard reports."""
     place = Place(3, 50, True, None)
     shares = [Share(Mean(1.0, 64.0), {}, {}, 64, 50, place) for _ in range(64)]
-    report = {0: Report(("step", 12, "with batch", 1 << 31), shares, None, False)}
+    report = {0: Report(("step", 12, "with row", 1, "of checksum", 1 << 31), shares, None, False)}
     return least(lambda: pickle.loads(pickle.dumps(report, pickle.HIGHEST_PROTOCOL))) / len(shares)
 
 

@@ -43,7 +43,7 @@ class Costs(NamedTuple):
     add : float
         Adding the gradients of one shard to those of another.
     rest : float
-        All else, in every step on every rank: the batch, the norm of the gradients, the update.
+        All else, in every step on every rank: the norm of the gradients, the update.
     exchange : float
         The software's part of an exchange.
     share : float

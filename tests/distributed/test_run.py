@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from support import ranks, short_ranks
 from support.child import needs_openmp
@@ -79,6 +80,19 @@ def test_an_error_that_cannot_be_pickled_is_one_in_words():
 def test_arguments_that_do_not_fit(arguments, error, message):
     with pytest.raises(error, match=message):
         fr.distributed.run(short_ranks.threads_of, 0, **arguments)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/smaps"), reason="needs Linux, which says what is in memory")
+@pytest.mark.parametrize("processes, least, most", [(1, 1.0, 1.0), (2, 0.5, 0.8), (4, 0.25, 0.6)])
+def test_a_process_reads_its_own_rows_of_a_file(processes, least, most, tmp_path):
+    """Half of them, or a quarter, besides the 32 of 256 that are compared first, and one more in each of 8 steps.
+
+    The system maps up to 64 KiB around what is read.
+    """
+    path = tmp_path / "rows"
+    np.memmap(path, np.float32, "w+", shape=(256, 1 << 15))[:] = np.arange(256)[:, None]
+    parts = fr.distributed.run(ranks.mapped, str(path), 256, processes=processes, threads=1)
+    assert all(least <= part <= most for part in parts), parts
 
 
 def test_a_function_that_cannot_be_imported():

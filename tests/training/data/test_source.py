@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import fastrnn as fr
+from fastrnn.training._data.draw import Draw
 from fastrnn.training._data.reading import Reading
 from fastrnn.training._data.source import EpochReader, as_source
 
@@ -35,6 +36,27 @@ def numbers(batches):
 def test_an_epoch_ends_when_the_source_does():
     reader = EpochReader(Again(3))
     assert [numbers(reader.epoch()) for _ in range(2)] == [[0, 1, 2]] * 2
+
+
+class Doubled(fr.Batches):
+    """Batches of other values than their rows have."""
+
+    def __iter__(self):
+        return (batch._replace(x=2 * batch.x) for batch in super().__iter__())
+
+
+def test_rows_of_batches_are_drawn_before_they_are_read():
+    """Not those of a class that changes its batches, nor of any other iterable."""
+    x, y = np.arange(6.0).reshape(1, 6, 1), np.arange(6)
+    batches = fr.Batches(x, y, batch_size=4, per_step=False, seed=0)
+    reader = EpochReader(batches)
+    draw = next(draws := reader.draws())
+    assert isinstance(draw, Draw) and list(draw.rows) == list(batches.rows) and batches.position == 1
+    assert list(draw.batch().y) == list(draw.rows) and list(draw.part(np.array([2])).y) == [draw.rows[2]]
+    assert len([*draws]) == 1 and batches.epoch == 1
+    (first, last) = EpochReader(Doubled(x, y, batch_size=4, per_step=False, shuffle=False)).draws()
+    assert list(first.x.ravel()) == [0, 2, 4, 6] and list(last.x.ravel()) == [8, 10]
+    assert numbers(EpochReader(Again(2)).draws()) == [0, 1]
 
 
 def test_an_epoch_ends_after_so_many_batches():

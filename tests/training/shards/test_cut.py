@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Shards of a batch: consecutive rows, each once, wherever the batch has its rows."""
+"""Shards of a batch: consecutive rows, each once, wherever the batch has its rows; a rank gathers those of its own."""
 
 import numpy as np
 import pytest
+from support import ranks
+from support.ranks import in_threads
 
 import fastrnn as fr
 from fastrnn.training._data.batch import weight_of
+from fastrnn.training._data.draw import Draw
 from fastrnn.training._data.reading import reading_of
+from fastrnn.training._data.source import EpochReader
 from fastrnn.training._data.weights import with_sample_weight
-from fastrnn.training._shards.cut import Cut, checksum, rows_of_batch
+from fastrnn.training._shards.cut import Cut, rows_of_batch
 
 
 def shards_of(batches, shards=4):
-    batch = next(iter(batches))
-    cut = Cut(batch, batches, None, shards)
-    return batch, [cut.shard(k) for k in range(shards)]
+    draw = next(EpochReader(batches).draws())
+    cut = Cut(draw, None, shards)
+    return draw.batch(), [cut.shard(k) for k in range(shards)]
 
 
 @pytest.mark.parametrize("count, sizes", [(8, [2, 2, 2, 2]), (7, [1, 2, 2, 2]), (3, [0, 1, 1, 1]), (1, [0, 0, 0, 1])])
@@ -107,11 +111,42 @@ def test_targets_of_another_number_of_rows():
         rows_of_batch(fr.Batch(X, [[1], [2]]), reading_of(fr.GRU(2, 4), True))
 
 
-def test_a_checksum_is_of_all_that_a_batch_holds():
-    """Values, shapes, dtypes and lengths; rows that do not fit each other; names that are no numbers are left out."""
-    batches = [fr.Batch(X, X), fr.Batch(X + 1, X), fr.Batch(X, X + 1), fr.Batch(X.astype(np.float64), X)]
-    batches += [fr.Batch(X.reshape(2, 6, 2), X), fr.Batch(X, X, [1, 2, 3]), fr.Batch({"x": X}, [[1], [2, 3]])]
-    batches += [fr.Batch({"x": X}, [[1], [2, 4]]), fr.Batch((X, 0.5), [1, 2]), fr.Batch(X[:0], None)]
-    sums = [checksum(batch) for batch in batches]
-    assert len(set(sums)) == len(sums)
-    assert checksum(fr.Batch(X[:, ::-1], X)) == checksum(fr.Batch(X[:, ::-1].copy(), X))
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_each_rank_reads_its_own_rows(size):
+    """After a sample of single rows: of each step the same row on all ranks, which is compared, and its own shards."""
+    data = [(n,) for n in range(45)], np.zeros((45, 2))
+    expected = fr.Batches(*data, batch_size=10, seed=1, collate_fn=lambda x, y: (x, y))
+    batches = [expected.rows.tolist() for _ in expected]
+
+    def train(communicator):
+        read = []
+
+        def load(rows, targets):
+            read.append([n for (n,) in rows])
+            return np.ones((1, len(rows), 2), np.float32), np.array(targets)
+
+        x = fr.Batches(*data, batch_size=10, seed=1, collate_fn=load)
+        ranks.train(communicator, ranks.model(), fr.mse_loss, x, epochs=1)
+        return read
+
+    sample = 0 if size == 1 else 32
+    everyone = in_threads(size, train)
+    own = 4 // size + (size > 1)  # what a rank reads in a step
+    for rank, read in enumerate(everyone):
+        assert len(read) == sample + 5 * own and all(len(rows) == 1 for rows in read[:sample])
+        for k, rows in enumerate(batches):
+            step = read[sample + k * own : sample + (k + 1) * own]
+            shards = [rows[i * len(rows) // 4 : (i + 1) * len(rows) // 4] for i in range(4)]
+            assert step[size > 1 :] == shards[rank * 4 // size : (rank + 1) * 4 // size]
+            assert size == 1 or (step[0] == everyone[0][sample + k * own] and step[0][0] in rows)
+
+
+CASES = [ranks.plain, ranks.ragged, ranks.dropout, ranks.weighted, ranks.penalties, ranks.empty_shards, ranks.summed]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_no_rank_gathers_a_whole_batch(case, monkeypatch):
+    """Arrays, sequences, lengths, weights, batches with fewer rows than shards."""
+    expected = case(None)
+    monkeypatch.delattr(Draw, "batch")
+    assert in_threads(2, case) == [expected] * 2 and case(None) == expected

@@ -160,6 +160,23 @@ def test_a_checkpoint_without_the_states_of_the_shards(tmp_path):
         fit(layer, *ranks.tagged(8), checkpoint=path, resume=True, shards=4, **options)
 
 
+def test_resumed_behind_the_end_of_a_batch(tmp_path):
+    """Whose sequences have become shorter: no shard goes on."""
+    path, options = tmp_path / "run", dict(loss=fr.cross_entropy, truncate=2, epochs=1, batch_size=8, shards=4)
+    act = ranks.Act(fr.distributed.Local(), 0, 2, lambda: [][0])
+    with pytest.raises(IndexError):
+        fit(
+            ranks.tagger(),
+            *ranks.tagged(8),
+            checkpoint=fr.Checkpoint(path, every_n_steps=1),
+            callbacks=[act],
+            **options,
+        )
+    message = "training/place/start: expected a step of the batch, which has 1, got 2"
+    with pytest.warns(UserWarning, match="time steps of x"), pytest.raises(ValueError, match=message):
+        fit(ranks.tagger(), *ranks.tagged(8, T=1), checkpoint=path, resume=True, **options)
+
+
 def test_resumed_with_other_shards_is_another_training(tmp_path):
     path = tmp_path / "run"
     fit(ranks.model(), *ranks.rows(), epochs=1, shards=2, checkpoint=path)

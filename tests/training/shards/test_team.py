@@ -35,7 +35,7 @@ OTHERS = {  # options of rank 1, and what all are told
     "model": ({"layer": ranks.model(fr.Dropout(0.1))}, "model: expected"),
     "values": (
         {"data": ([row + 1 for row in ROWS[0]], ROWS[1])},
-        "expected rank 1 where rank 0 is, at step 1 with batch",
+        "checksum of row 0 of x and y: expected",
     ),
     "epochs": (
         {"epochs": 3},

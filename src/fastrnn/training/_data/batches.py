@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..._engine.arguments import Array, Interval, SeedLike, as_dtype, as_flag, as_number, as_rng, as_size
 from .batch import Batch
+from .draw import Draw
 from .inputs import rows_of
 from .reading import Reading
 from .rows import Collate
@@ -146,12 +147,16 @@ class Batches:
 
     def __iter__(self) -> Iterator[Batch]:
         """The batches of this epoch, from `position` on."""
+        return (draw.batch() for draw in self._draws())
+
+    def _draws(self) -> Iterator[Draw]:
+        """Which rows they have; none of them is read."""
         parts = self._parts()
         while self.position < len(parts):
             self.position += 1
             part = parts[self.position - 1]
             self.rows = part + self._rows.start
-            yield self._rows.batch(part)
+            yield Draw(self._rows, part)
         self.epoch, self.position = self.epoch + 1, 0
 
     def split(self, fraction: float) -> tuple[Self, Self]:

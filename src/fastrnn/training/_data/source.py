@@ -7,6 +7,7 @@ from typing import Any
 from ..._engine.arguments import SeedLike
 from .batch import Batch, as_batch
 from .batches import Batches
+from .draw import Draw
 from .inputs import rows_of
 from .reading import Reading
 from .weights import AnyRows, with_sample_weight
@@ -96,6 +97,10 @@ class EpochReader:
 
     def epoch(self) -> Iterator[Batch]:
         """The batches of this epoch that have not been taken."""
+        return (draw.batch() if isinstance(draw, Draw) else draw for draw in self.draws())
+
+    def draws(self) -> Iterator[Batch | Draw]:
+        """The same, those of `Batches` before their rows are read."""
         while self.steps_per_epoch is None or self.taken < self.steps_per_epoch:
             item = self._draw()
             if item is None and self.steps_per_epoch is not None:
@@ -104,12 +109,16 @@ class EpochReader:
                 self.exhausted = self.steps_per_epoch is not None or not self.taken
                 break
             self.taken += 1
-            yield as_batch(item)
+            yield item if isinstance(item, Draw) else as_batch(item)
         self.taken = 0
+
+    def _start(self) -> Iterator[Any]:
+        own = isinstance(self.source, Batches) and type(self.source).__iter__ is Batches.__iter__
+        return self.source._draws() if own else iter(self.source)
 
     def _draw(self) -> Any:
         if self._iterator is None:
-            self._iterator = iter(self.source)
+            self._iterator = self._start()
         item = next(self._iterator, None)
         if item is None:
             self._iterator, self.drawn = None, 0
@@ -136,7 +145,7 @@ class EpochReader:
             raise ValueError(f"x: expected the data source of the state, got {type(self.source).__name__}")
         if "source" in state:
             self.source.load_state_dict(state["source"])
-        self._iterator = iter(self.source)
+        self._iterator = self._start()
         for k in range(0 if "source" in state else state["drawn"]):
             if next(self._iterator, None) is None:
                 raise ValueError(f"x: expected at least {state['drawn']} batches, as before, got {k}")

@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from .._data.batch import Batch
+from .._data.draw import Draw
+from .._data.source import EpochReader
 from .interrupts import Interrupts
 from .metrics import scores
 from .truncated import Window, windows
@@ -40,7 +42,11 @@ class Alone:
     def begin(self, run: "Training", resumed: bool) -> None:
         """Before the first step."""
 
-    def windows(self, run: "Training", batch: Batch, start: int, first: Any) -> Iterator[Window]:
+    def batches(self, data: EpochReader) -> Iterator[Batch | Draw]:
+        """The batches of an epoch, as `windows` takes them."""
+        return data.epoch()
+
+    def windows(self, run: "Training", batch: Any, start: int, first: Any) -> Iterator[Window]:
         """The windows of a batch from step `start` on, where the state is `first`, with their gradients."""
         return windows(run.objective, batch, run.truncate, start, first)
 
@@ -48,7 +54,7 @@ class Alone:
         """The metrics of a window."""
         return scores(run.objective, run.metrics, window.y, window.target, window.lengths)
 
-    def parts(self, run: "Training", batch: Batch, start: int, first: Any) -> list[tuple[Batch, Any]]:
+    def parts(self, run: "Training", batch: Any, start: int, first: Any) -> list[tuple[Batch, Any]]:
         """What goes on at a step of a batch, in which state."""
         return [(batch, first)]
 

@@ -157,7 +157,7 @@ def fit(
         `shards`. A metric that is a plain number is the mean over the shards.
     communicator : Communicator, optional
         The processes that divide the shards, `fastrnn.distributed.MPI()` or what `fastrnn.distributed.run` passes; each
-        calls `fit` with the same arguments. By default this process alone.
+        calls `fit` with the same arguments, and reads the rows of its shards. By default this process alone.
 
     Returns
     -------

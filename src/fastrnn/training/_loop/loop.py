@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ...nn._layer import every_layer
 from .._data.batch import Batch
+from .._data.draw import Draw
 from .._data.source import EpochReader
 from .._hooks.hook import Hook, Step
 from .._state.differences import as_json
@@ -69,7 +70,7 @@ class Training:
         self.history, self.means = History(), Means()
         self.epochs = 0  # the number of the last one
         self.steps, self.seconds = 0, 0.0  # updates so far; of this epoch
-        self.check_batch: Callable[[Batch], None] | None = None  # of the batch within which it resumes
+        self.check_batch: Callable[[Batch | Draw], None] | None = None  # of the batch within which it resumes
         self.schedule, self.stepper = schedule, Alone() if stepper is None else stepper
         self.interrupts = self.stepper.interrupts
         self.commit(Cursor(data.state_dict()))
@@ -174,10 +175,10 @@ class Training:
             error.add_note(f"{name} of batch {number} of the validation holds nan or inf")
         return error
 
-    def _windows(self) -> Iterator[tuple[Batch, Window, Cursor]]:
+    def _windows(self) -> Iterator[tuple[Batch | Draw, Window, Cursor]]:
         """The batches that remain of this epoch, with their windows, and the cursor after each window."""
         before, start, first = self.data.state_dict(), self.cursor.start, self.cursor.first
-        for batch in self.data.epoch():
+        for batch in self.stepper.batches(self.data):
             if start and self.check_batch is not None:
                 self.check_batch(batch)
             after = self.data.state_dict()
@@ -185,7 +186,7 @@ class Training:
                 yield batch, window, Cursor(after) if window.last else Cursor(before, window.stop, window.first)
             before, start, first = after, 0, None
 
-    def step(self, epoch: int, batch: Batch, window: Window, cursor: Cursor) -> None:
+    def step(self, epoch: int, batch: Batch | Draw, window: Window, cursor: Cursor) -> None:
         """Update the parameters by the gradients of a window."""
         for name in self.metrics:
             check_column(name, window.extras)

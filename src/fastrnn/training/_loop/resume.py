@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._data.batch import Batch, between
+from .._data.draw import Draw
 from .._state.checkpoints import Checkpoint, naming, read_content, restore
 from .._state.differences import differences_of_fit, warning_of
 from .._state.shape import FIT, wrong
@@ -42,7 +43,7 @@ def resume_from(run: Training, saved: tuple[str, dict[str, Any]], schedule: Any)
         found = restore(content, run.model, run.optimizer, schedule) + found
     run.load_state_dict(state)
 
-    def check_batch(batch: Batch) -> None:
+    def check_batch(batch: Batch | Draw) -> None:
         with naming(path):
             check_state(run, batch)
 
@@ -92,7 +93,7 @@ def check_best(best: dict[str, Any], epochs: int, parameters: dict[str, Any]) ->
         _check_like(f"training/best/parameters/{name}", array, parameters[name])
 
 
-def check_state(run: Training, batch: Batch) -> None:
+def check_state(run: Training, batch: Batch | Draw) -> None:
     """Raise ValueError unless a training can continue with a batch within which it is."""
     _, start, _ = run.cursor
     for part, first in run.stepper.parts(run, batch, start, run.cursor.first):

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A batch cut into shards by row number."""
 
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..._engine.arguments import Array, is_packed
-from .._data.batch import Batch, weight_of
-from .._data.batches import Batches
+from .._data.batch import Batch
 from .._data.column import Column
+from .._data.draw import Draw
 from .._data.inputs import InputRows, Rows
 from .._data.packing import as_arrays, packed_as
 from .._data.reading import Reading
@@ -22,20 +21,18 @@ class Cut:
 
     Parameters
     ----------
-    batch : Batch
-    source : iterable
-        It has just given the batch. `Batches` makes the shards itself, from its rows.
+    batch : Batch or Draw
+        Of a `Draw`, a shard is gathered when it is asked for.
     reading : Reading
-        How the model reads data, which tells where other batches have their rows.
+        How the model reads data, which tells where a batch has its rows.
     shards : int
     """
 
-    def __init__(self, batch: Batch, source: Any, reading: Reading, shards: int) -> None:
+    def __init__(self, batch: Batch | Draw, reading: Reading, shards: int) -> None:
         self.shards = shards
         self._of: Callable[[Array], Batch]
-        if isinstance(source, Batches):
-            rows = source.rows - source._rows.start
-            self.count, self._of = len(rows), lambda part: source._rows.batch(rows[part])
+        if isinstance(batch, Draw):
+            self.count, self._of = len(batch.rows), batch.part
         else:
             self.count, self._of = rows_of_batch(batch, reading)
 
@@ -76,21 +73,3 @@ def rows_of_batch(batch: Batch, reading: Reading) -> tuple[int, Callable[[Array]
         return Batch(of, own, None if lengths is None else np.asarray(lengths)[rows])
 
     return inputs.count, part
-
-
-def checksum(batch: Batch) -> int:
-    """A checksum of all that a batch holds."""
-    total = 0
-    for array in arrays_in((*batch, weight_of(batch))):
-        total = zlib.crc32(str((array.dtype, array.shape)).encode(), total)
-        total = zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data, total)
-    return total
-
-
-def arrays_in(part: Any) -> Iterator[Array]:
-    """The arrays in nested lists, tuples and dicts of arrays, which need not fit each other."""
-    if isinstance(part, dict | tuple) or (isinstance(part, list) and any(map(np.ndim, part))):
-        for item in part.values() if isinstance(part, dict) else part:
-            yield from arrays_in(item)
-    elif part is not None and not (array := np.asarray(part)).dtype.hasobject:
-        yield array

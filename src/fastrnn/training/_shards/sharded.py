@@ -10,6 +10,8 @@ from ...distributed import Communicator
 from ...losses import Mean
 from ...losses._mean import Sum
 from .._data.batch import Batch
+from .._data.draw import Draw
+from .._data.source import EpochReader
 from .._loop.alone import Alone
 from .._loop.interrupts import AgreedInterrupts
 from .._loop.loop import Cursor, Training
@@ -18,9 +20,10 @@ from .._loop.metrics import scores
 from .._loop.truncated import Window, as_cuttable, windows
 from .._state.checkpoints import content_of, load_content
 from .._state.shape import wrong
-from .cut import Cut, checksum
+from .cut import Cut
 from .gradients import Tree
 from .masks import Masks
+from .same_data import compared_in_step, description_of, sample_of
 from .team import Team, as_communicator, as_shards, checksum_of, settings_of
 
 EVERY = 64  # steps after which the checksums of the parameters are compared: they take about as long as a few updates
@@ -106,8 +109,9 @@ class Sharded(Alone):
         return self.team.first(read)
 
     def begin(self, run: Training, resumed: bool) -> None:
-        """Compare settings, and begin with the parameters, moments and generators of rank 0."""
-        self.team.same("settings", settings_of(run, self.shards))
+        """Compare settings and data, and begin with the parameters, moments and generators of rank 0."""
+        if self.communicator.size > 1:
+            self._compare(run)
         if not resumed:
             parts = {
                 name: part for name, part in (("optimizer", run.optimizer), ("schedule", run.schedule))
@@ -124,23 +128,37 @@ class Sharded(Alone):
         self.masks = Masks(run.model)
         self.tree = Tree(run.model, self.communicator, self.shards)
 
-    def windows(self, run: Training, batch: Batch, start: int, first: Any) -> Iterator[Window]:
+    def _compare(self, run: Training) -> None:
+        """Raise an error on every rank unless all have the same settings and data, as far as a sample of rows tells."""
+        data = {"": run.data.source, "validation: ": None if run.validation is None else run.validation.source}
+        described = {name: value for k, source in data.items() for name, value in description_of(k, source).items()}
+        self.team.same("settings", settings_of(run, self.shards) | described)
+        with self.team.together():
+            samples = sample_of("x and y", data[""]) | sample_of("the validation", data["validation: "])
+        self.team.same("data", samples)
+
+    def batches(self, data: EpochReader) -> Iterator[Batch | Draw]:
+        return data.draws()
+
+    def windows(self, run: Training, batch: Batch | Draw, start: int, first: Any) -> Iterator[Window]:
         """One window of all shards for each window of time; one that ends before has no share in the last."""
         own: dict[int, Iterator[Window]] | None = None
-        total = checksum(batch)
+        same: tuple[Any, ...] = ()
         while True:
             shares: list[Share] = []
             failure: Exception | None = None
             try:
-                own = self._own(run, batch, start, first) if own is None else own
+                if own is None:
+                    same = compared_in_step(batch, run.steps) if self.communicator.size > 1 else ()
+                    own = self._own(run, batch, start, first)
                 with self.masks.kept():
                     self.tree.compute(partial(self._next, run, own, shares))
             except Exception as error:
                 failure = error
-            same: list[Any] = [run.steps + 1, "with batch", total]
-            if run.steps % EVERY == 0:
-                same += ["and parameters", checksum_of(run.model.params)]
-            gathered = self.team.agree(("step", *same), shares, failure)
+            at: list[Any] = [run.steps + 1, *same]
+            if run.steps % EVERY == 0 and self.communicator.size > 1:
+                at += ["and parameters", checksum_of(run.model.params)]
+            gathered = self.team.agree(("step", *at), shares, failure)
             everyone = [share for those in gathered for share in those]
             if run.truncate is not None and not everyone:  # no row has a step
                 return
@@ -148,14 +166,15 @@ class Sharded(Alone):
             if window.last:
                 return
 
-    def _own(self, run: Training, batch: Batch, start: int, first: Any) -> dict[int, Iterator[Window]]:
-        """The windows of the shards of this rank that have rows, by the number of the shard."""
-        cut = Cut(batch, run.data.source, run.objective.reading, self.shards)
-        shards = {k: shard for k in self.tree.own if (shard := cut.shard(k)) is not None}
-        return {
-            k: windows(run.objective, shard, run.truncate, start, None if first is None else first[k])
-            for k, shard in shards.items()
-        }
+    def _own(self, run: Training, batch: Batch | Draw, start: int, first: Any) -> dict[int, Iterator[Window]]:
+        """The windows of the shards of this rank, by their numbers; a shard is gathered for its first window."""
+        cut = Cut(batch, run.objective.reading, self.shards)
+
+        def of(k: int) -> Iterator[Window]:
+            if (shard := cut.shard(k)) is not None:
+                yield from windows(run.objective, shard, run.truncate, start, None if first is None else first[k])
+
+        return {k: of(k) for k in self.tree.own}
 
     def _next(self, run: Training, own: dict[int, Iterator[Window]], shares: list[Share], k: int) -> float | None:
         """Leave the gradients of the next window of shard k in the model; append its share, and return its weight."""
@@ -167,6 +186,8 @@ class Sharded(Alone):
         values = scores(run.objective, run.metrics, window.y, window.target, window.lengths)
         place = Place(k, window.stop, window.last, None if window.last else window.first)
         shares.append(Share(window.loss, values, window.extras, window.positions, window.steps, place))
+        if window.last:
+            del own[k]  # its arrays are not needed any more
         if isinstance(window.loss, Sum):
             return 1.0
         return window.loss.weight if isinstance(window.loss, Mean) else float(window.positions)
@@ -190,15 +211,15 @@ class Sharded(Alone):
         window.counted, window.scores = sum(share.positions for share in shares), values.means()
         return window
 
-    def parts(self, run: Training, batch: Batch, start: int, first: Any) -> list[tuple[Batch, Any]]:
+    def parts(self, run: Training, batch: Batch | Draw, start: int, first: Any) -> list[tuple[Batch, Any]]:
         """The shards that go on at a step, and their states."""
         if not isinstance(first, list) or len(first) != self.shards:
             raise wrong("training/place/first", f"a list of {self.shards}, one for each shard", first)
-        cut = Cut(batch, run.data.source, run.objective.reading, self.shards)
+        cut = Cut(batch, run.objective.reading, self.shards)
         shards = [(shard, state) for k, state in enumerate(first) if (shard := cut.shard(k)) is not None]
         cuttable = [(as_cuttable(run.objective, shard)[1], shard, state) for shard, state in shards]
         going_on = [(shard, state) for steps, shard, state in cuttable if start < steps]
-        return going_on or [(batch, None)]
+        return going_on or [(batch.batch() if isinstance(batch, Draw) else batch, None)]
 
     def scores(self, run: Training, window: Window) -> dict[str, float]:
         return window.scores if isinstance(window, SummedWindow) else super().scores(run, window)
