@@ -79,6 +79,7 @@ class Weights:
 class Recurrence:
     def __init__(self, order: _Order | None, reverse: bool, n_threads: int, packed: bool = False) -> None: ...
 
+def gradient_lengths(dy: _Float) -> Block | None: ...
 def forward(
     recurrence: Recurrence,
     x: _Float,

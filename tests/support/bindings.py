@@ -190,6 +190,7 @@ def attention_outer(a):
 ENTRIES = {
     "Recurrence": (order_arrays, recurrence, ()),
     "Recurrence of parts": (part_arrays, recurrence, ()),
+    "gradient_lengths": (lambda: {"dy": ones(T, N, H)}, lambda a: _core.gradient_lengths(a["dy"]), ()),
     "StateUpdate": (
         state_update_arrays,
         lambda a: forward(forward_arrays(), _core.StateUpdate(*a.values())),

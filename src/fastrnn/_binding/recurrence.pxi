@@ -96,3 +96,97 @@ cdef bint is_order(const fr_idx *rows, fr_idx N, fr_idx T):
         if first[s + 1] != first[s] + running:
             return False
     return True
+
+
+cdef fused Bits:
+    uint32_t
+    uint64_t
+
+
+cdef inline bint are_zero(const Bits *number, Py_ssize_t n) noexcept nogil:
+    """Are n floats of so many bits all 0, of either sign? It stops at the first of a block, mostly the very first."""
+    cdef Py_ssize_t begin = 0, end, j
+    cdef Bits seen
+    while begin < n:
+        if number[begin] << 1:
+            return False
+        seen, end = 0, min(begin + 64, n)
+        for j in range(begin, end):  # without an exit, so that it takes vectors
+            seen |= number[j] << 1
+        if seen:
+            return False
+        begin = end
+    return True
+
+
+cdef inline bint is_zero(const void *row, Py_ssize_t n, bint single) noexcept nogil:
+    return are_zero(<const uint32_t *>row, n) if single else are_zero(<const uint64_t *>row, n)
+
+
+cdef bint all_end_with_gradient(const Py_buffer *dy) noexcept nogil:
+    """Is no row of the last step of dy (T, N, F) all 0, or is there no step?"""
+    cdef Py_ssize_t N = dy.shape[1], F = dy.shape[2], stride = dy.strides[1], last = dy.shape[0] - 1, n
+    cdef const char *row = <const char *>dy.buf
+    cdef bint single = dy.itemsize == sizeof(float)
+    if last < 0:
+        return True
+    row += last * dy.strides[0]
+    for n in range(N):
+        if is_zero(row, F, single):
+            return False
+        row += stride
+    return True
+
+
+def gradient_lengths(dy):
+    """Of each row of dy (T, N, F), how many steps it has up to the last that is not all 0; None if all have T.
+
+    They are N numbers of the size of a pointer.
+    """
+    cdef Array of = hold("dy", dy, False)
+    cdef const Py_buffer *v = &of.view
+    cdef Py_ssize_t n, t
+    cdef Py_ssize_t *length
+    cdef const char *row
+    cdef bint full
+    of.required("dy")
+    if v.ndim != 3:
+        raise ValueError(f"dy: expected (T, N, F), got {described(v)}")
+    of.rows("dy", c"f" if is_kind(v, c"f") else c"d", v.shape[0], v.shape[1], v.shape[2])
+    with nogil:
+        full = all_end_with_gradient(v)
+    if full:
+        return None
+    cdef Block lengths = Block(v.shape[1] * sizeof(Py_ssize_t))
+    length = <Py_ssize_t *>lengths.at
+    with nogil:
+        for n in range(v.shape[1]):
+            row, t = <const char *>v.buf + n * v.strides[1], v.shape[0]
+            while t and is_zero(row + (t - 1) * v.strides[0], v.shape[2], v.itemsize == sizeof(float)):
+                t -= 1
+            length[n] = t
+    return lengths
+
+
+cdef Block order_with_gradient(const Py_buffer *dy):
+    """fr_desc's rows, lengths, source, start (k) and first (2) for the k rows of dy (1, N, F) that are not all 0.
+
+    None if all are. Each row is judged once, whoever may write into it meanwhile.
+    """
+    cdef Py_ssize_t N = dy.shape[1], n, i, k = 0
+    cdef fr_idx *at
+    cdef fr_idx *source
+    if all_end_with_gradient(dy):
+        return None
+    cdef Block found = Block(N * sizeof(fr_idx)), order
+    source = <fr_idx *>found.at
+    for n in range(N):
+        if not is_zero(<const char *>dy.buf + n * dy.strides[1], dy.shape[2], dy.itemsize == sizeof(float)):
+            source[k] = n
+            k += 1
+    order = Block((4 * k + 2) * sizeof(fr_idx))
+    at = <fr_idx *>order.at
+    for i in range(k):
+        at[i], at[k + i], at[2 * k + i], at[3 * k + i] = i, 1, source[i], 0
+    at[4 * k], at[4 * k + 1] = 0, k
+    return order

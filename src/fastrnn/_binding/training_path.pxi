@@ -130,6 +130,8 @@ cdef class Training(Inference):
         cdef Array dy_array = hold("dy", dy, False)
         if not same_shape(&dy_array.view, &call.y_array.view) or not has_rows(&dy_array.view, self.O):
             return None
+        if not self.parts and (dy_array.view.ndim != 3 or call.T != 1):
+            return None
         dh_n, dc_n = self.parts_of(dstate, call.N, dy_array.view.ndim)
         if dh_n is None or dc_n is None:
             return None
@@ -177,15 +179,19 @@ cdef class Training(Inference):
         cdef Small call = kept.call
         cdef Array dy, dx, dh_n, dc_n, dh_0, dc_0
         dy, dx, dh_n, dc_n, dh_0, dc_0 = arrays
-        cdef Py_ssize_t R = call.T * call.N, part = call.N * self.H, size = self.itemsize
+        cdef Py_ssize_t N = call.N, R = call.T * call.N, part = call.N * self.H, size = self.itemsize
         cdef int k, code, D = self.layers.c.n_directions, count = self.layers.count
-        cdef Block block = Block(count * sizeof(fr_backward_args))
+        cdef Block block = Block(count * sizeof(fr_backward_args)), order = None
         cdef fr_backward_args *args = <fr_backward_args *>block.at
         cdef fr_backward_args *a
         cdef fr_stack stack
         cdef list raised = []
         memset(args, 0, block.nbytes)
-        self.describe_with(kept.packs, call.T, call.N, &stack)
+        if not self.parts:  # without memory a row whose gradient is 0 takes no part: see ragged.with_gradient
+            order = order_with_gradient(&dy.view)
+        if order is not None:
+            N = order.nbytes // (4 * sizeof(fr_idx))
+        self.describe_with(kept.packs, call.T, N, &stack, order)
         args.x, args.x_st, args.x_sn = call.x.at(), call.stride(call.x, 0), call.stride(call.x, 1)
         args.dx, args.dx_st, args.dx_sn = dx.at(), call.stride(dx, 0), call.stride(dx, 1)
         for k in range(count):

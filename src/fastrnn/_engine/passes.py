@@ -15,7 +15,7 @@ from .arguments import FLOATS, Array
 from .cells import Cell
 from .layers import Course, Downstream, Entry, Grads, Pass, Upstream
 from .parts import State
-from .ragged import Order
+from .ragged import Order, rows_at, with_gradient
 from .state_update import PLAIN, StateUpdate, for_core
 from .threads import effective
 
@@ -139,7 +139,7 @@ def forward(
 
 
 def backward(kept: Pass, dy: Array, dfinal: State, dx: Array | None, dstate: State, grads: Grads) -> None:
-    """`layers.backward` of one layer and direction.
+    """`layers.backward` of one layer and direction; without memory, of the steps `with_gradient`.
 
     Parameters
     ----------
@@ -155,11 +155,15 @@ def backward(kept: Pass, dy: Array, dfinal: State, dx: Array | None, dstate: Sta
     grads : sequence of (ndarray or None)
         Gradients of the four parameter arrays. Added to.
     """
+    if not kept.entries[0].cell.recurrent and kept.course.order is None:
+        kept = kept._replace(course=Course(with_gradient(dy)))
     gates = layers.backward(kept, Upstream([dy], [dfinal]), Downstream(dx, [dstate], [grads]))
     layers.release(kept.entries, gates)
 
 
-def add_gradients(pack: Any, inputs: tuple[Array, Array, Array | None], gates: Array, grads: Grads) -> None:
+def add_gradients(
+    pack: Any, inputs: tuple[Array, Array, Array | None], gates: Array, grads: Grads, order: Order | None = None
+) -> None:
     """Add the gradients of the parameters of one layer, given those of its gates, as backward passes leave them.
 
     So passes over single steps need not touch the gradients of matrices, which take longer than the rest of a step.
@@ -169,10 +173,20 @@ def add_gradients(pack: Any, inputs: tuple[Array, Array, Array | None], gates: A
     pack : Pack
     inputs : tuple
         x (T, N, I), y (T, N, H), and h before the first step, (N, H) or None for zero.
-    gates : ndarray, shape (T*N, S, H)
+    gates : ndarray, shape (R, S, H)
     grads : sequence of (ndarray or None)
         As of `backward`.
+    order : Order, optional
+        Which rows run at which step; all by default.
     """
     x, y, h_0 = inputs
     entry = pack, for_core(PLAIN), (h_0, None), (gates, None), (None, None), (None, None), grads
-    _core.backward(_core.Recurrence(None, False, effective()), x, [y], [entry], ([None], None), None, True)
+    recurrence = _core.Recurrence(None if order is None else order[:5], False, effective())
+    _core.backward(recurrence, x, [y], [entry], ([None], None), None, True)
+
+
+def add_linear_gradients(pack: Any, x: Array, dy: Array, grads: Grads) -> None:
+    """`add_gradients` of a layer without memory, given x (T, N, I) and dy (T, N, H), of the steps `with_gradient`."""
+    order = with_gradient(dy)
+    rows = dy.reshape(-1, dy.shape[-1]) if order is None else rows_at(dy, order)
+    add_gradients(pack, (x, dy, None), rows[:, None], grads, order)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import _core
 from .arguments import Array, as_array, as_integers
 from .layout import Layout
 from .parts import Parts, cut
@@ -91,6 +92,33 @@ def sorted_by_length(lengths: Array, T: int) -> tuple[Array, Array, Array]:
     first = np.zeros(T + 1, np.intp)
     np.cumsum(running, out=first[1:])
     return rows, np.ascontiguousarray(ascending[::-1]), first
+
+
+def with_gradient(dy: Array) -> Order | None:
+    """Which rows run at which step if each ends with the last of its steps at which dy (T, N, F) is not all 0.
+
+    What is behind adds nothing to the gradients of the parameters. Left out, it takes no time and may hold anything,
+    and sums, which go in blocks of the rows that run, have the same bits however much of it there is. dy has
+    contiguous rows. None if every row has T steps: that takes one look at each row that does not begin with 0.
+    """
+    found = _core.gradient_lengths(dy)
+    if found is None:
+        return None
+    lengths = np.frombuffer(found, np.intp)  # type: ignore[call-overload]
+    return Order(*sorted_by_length(lengths, len(dy)), of=Rows(lengths, None))
+
+
+def rows_with_gradient(dy: Array) -> Array | None:
+    """The rows of dy (R, F) that are not all 0, by their numbers; None for all. `with_gradient` for sums in NumPy."""
+    order = with_gradient(dy[None])
+    return None if order is None else order.rows[: order.first[1]]
+
+
+def rows_at(sequence: Array, order: Order) -> Array:
+    """The rows of a sequence (T, N, F) that run, (R, F), in the order of the tape."""
+    running = np.diff(order.first)
+    steps = np.repeat(np.arange(len(running)), running)
+    return sequence[steps, order.rows[np.arange(order.first[-1]) - order.first[steps]]]
 
 
 def as_lengths(lengths: ArrayLike, T: int, N: int, *, name: str = "lengths", of: str = "x") -> Array:

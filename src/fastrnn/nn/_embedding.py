@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._engine.arguments import Array, Generator, as_integers, as_size
+from .._engine.arguments import Array, Generator, as_integers, as_size, readable
+from .._engine.ragged import rows_with_gradient
 from ._layer import Shapes
 from ._option import KW_ONLY
 from ._options import DType, OptionalSize, Seed, Size
@@ -95,11 +96,14 @@ class Embedding(StatelessLayer):
         return self._arrays["weight"][x], x.copy() if training else None
 
     def _backward(self, saved: Array, dy: Array) -> None:
-        if not saved.size:
+        tokens, rows = saved.reshape(-1), readable(dy.reshape(-1, self.embedding_dim))
+        if (learned := rows_with_gradient(rows)) is not None:
+            tokens, rows = tokens[learned], rows[learned]
+        if not tokens.size:
             return
         # Sum the rows of each token: in sorted order they are runs. (numpy.add.at is ten times slower.)
-        order = np.argsort(saved, axis=None, kind="stable")
-        used, starts = np.unique(saved.reshape(-1)[order], return_index=True)
-        sums = np.add.reduceat(dy.reshape(-1, self.embedding_dim)[order], starts, axis=0)
+        order = np.argsort(tokens, kind="stable")
+        used, starts = np.unique(tokens[order], return_index=True)
+        sums = np.add.reduceat(rows[order], starts, axis=0)
         learns = slice(None) if self.padding_idx is None else used != self.padding_idx
         self._grad_arrays["weight"][used[learns]] += sums[learns]

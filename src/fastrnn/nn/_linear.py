@@ -127,8 +127,7 @@ class Linear(StatelessLayer):
         if self._frozen or self._has_own_backward():
             return
         with self._in_backward:
-            gates = dy.reshape(-1, 1, self.out_features)
-            passes.add_gradients(self.weights.pack(), (x, dy, None), gates, self._four_grads)
+            passes.add_linear_gradients(self.weights.pack(), x, dy, self._four_grads)
 
     def _has_own_backward(self) -> bool:
         """Whether a subclass has another, which adds its gradients at once."""

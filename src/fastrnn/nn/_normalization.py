@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from .._engine.arguments import POSITIVE, Array, check_memory
 from .._engine.layout import features_hint
+from .._engine.ragged import rows_with_gradient
 from ._layer import Shapes
 from ._option import KW_ONLY
 from ._options import DType, Number, Size
@@ -85,7 +86,20 @@ class LayerNorm(StatelessLayer):
 
     def _backward(self, saved: Any, dy: Array) -> Array:
         normal, scale, weight = saved
-        dy, positions = np.require(dy, requirements="C"), tuple(range(dy.ndim - 1))
+        dy = np.require(dy, requirements="C")
+        rows, normals = dy.reshape(-1, self.features), normal.reshape(-1, self.features)
+        used = rows_with_gradient(rows)
+        if used is None:
+            return self._rows_back((normal, scale, weight), dy)
+        dx = np.zeros(dy.shape, self.dtype)
+        of_used = normals[used], scale.reshape(-1, 1)[used], weight
+        dx.reshape(rows.shape)[used] = self._rows_back(of_used, rows[used])
+        return dx
+
+    def _rows_back(self, saved: Any, dy: Array) -> Array:
+        """`_backward` of these positions, whatever their gradients are."""
+        normal, scale, weight = saved
+        positions = tuple(range(dy.ndim - 1))
         with np.errstate(over="ignore", invalid="ignore"):
             # In float64: there may be very many positions, and NumPy adds them one after another.
             self._grad_arrays["weight"] += (dy * normal).sum(axis=positions, dtype=np.float64).astype(self.dtype)
