@@ -20,7 +20,7 @@ typedef struct {
     const void   *spread;   /* (M, V) >= 0, with the stride spread_s, which may be 0; or NULL for zero */
     fr_idx        spread_s; /* of the rows of spread */
     const double *scale;    /* (M) what the gradient of each row is multiplied by */
-    void         *dz;       /* (M, V) out: the gradient; zero where a row does not count */
+    void         *dz;       /* (M, V) out: the gradient, which may be z; zero where a row does not count */
     double       *losses;   /* (M) out, not scaled; zero likewise */
     fr_idx        lo, hi;
 } fr_cross_entropy_args;

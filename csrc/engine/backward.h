@@ -156,7 +156,7 @@ static void backward_prepare(const void *job, struct grid grid)
     backward_layout(j->d, grid, 0, j->piece->workspace, &shared);
     memset(shared.meet, 0, (size_t)(grid.rows + 1) * sizeof *shared.meet);
     memset(shared.zeros, 0, (size_t)j->d->H * sizeof(real));
-    if (j->piece->s_hi == j->d->T) {
+    if (j->piece->s_hi == j->d->T && !j->a->gates_done) {
         const struct range all = {0, j->d->N};
         set_state_grad(j->d, all, j->a->dh_n, shared.dh);
         if (cells[j->d->cell].has_c)
@@ -177,7 +177,7 @@ static void add_chunk(const struct backward_call *f, struct barrier *all, struct
         add_biases(f, r);
         wait_for(all, team, f->rank); /* the panels are free again */
     }
-    if (f->a->dx && !f->a->gates_done)
+    if (f->a->dx)
         add_inputs(f, chunk, s_lo);
 }
 

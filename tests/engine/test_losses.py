@@ -59,6 +59,20 @@ def test_cross_entropy_takes_any_layout(layout, dtype, rng):
         assert ours.flags.c_contiguous
 
 
+@pytest.mark.parametrize("spreads", [False, True])
+@pytest.mark.parametrize("classes", [2, 7, 100])
+def test_the_gradient_may_replace_the_logits(classes, spreads, isa, dtype, rng):
+    """The same bits as in an array of its own, also where every class has a part in the target."""
+    z, target = rng.standard_normal((M, classes)).astype(dtype), rng.integers(-1, classes, M)
+    spread = rng.random((M, classes)).astype(dtype) if spreads else None
+    scale = rng.random(M)
+    expected = losses.cross_entropy(z, target, np.ones(M), spread, scale)
+    values, dz = losses.cross_entropy(z, target, np.ones(M), spread, scale, z)
+    assert dz is z
+    np.testing.assert_array_equal(values, expected[0])
+    np.testing.assert_array_equal(z, expected[1])
+
+
 @layouts
 def test_ctc_takes_any_layout(layout, dtype, rng):
     z, given, scale = batch(rng, dtype)

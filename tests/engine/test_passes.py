@@ -7,6 +7,7 @@ from support.layers import assert_same_bits
 from support.recurrent import as_state, as_tuple, make_layer, random_state, run_reference, sequence, train
 from support.tolerance import assert_close
 
+import fastrnn as fr
 from fastrnn._engine import layers, passes
 
 T, N, I, H = 5, 2, 3, 4
@@ -93,3 +94,16 @@ def test_gradients_of_parameters_can_be_added_later(cell, isa, dtype, bias, step
     assert any(grad.any() for grad in results[0])
     for at_once, added in zip(*results, strict=True):
         assert_same_bits(added, at_once)
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(1, 1), (I, 40), (48, 32)])
+def test_all_gradients_at_once(inputs, outputs, isa, dtype, rng):
+    """Those of a Linear given the gradients of its outputs, with the bits of its backward pass; dx is added to."""
+    linear = fr.Linear(inputs, outputs, dtype=dtype, seed=0)
+    x, dy = (rng.standard_normal((70, size)).astype(dtype) for size in (inputs, outputs))
+    expected = linear.backward(linear.forward(x)[1], dy)
+    grads = [np.zeros_like(linear.params["weight"]), None, np.zeros_like(linear.params["bias"]), None]
+    dx = np.zeros_like(x)
+    passes.add_all_gradients(linear.weights.pack(), x, dy, dx, grads)
+    for ours, theirs in ((dx, expected), (grads[0], linear.grads["weight"]), (grads[2], linear.grads["bias"])):
+        assert_same_bits(ours, theirs)

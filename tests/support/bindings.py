@@ -76,7 +76,7 @@ def backward(a):
 
 
 def gate_gradients_arrays():
-    names = "x", "y", "h_0", "gates", "dw_ih", "dw_hh", "db_ih", "db_hh"
+    names = "x", "dx", "y", "h_0", "gates", "dw_ih", "dw_hh", "db_ih", "db_hh"
     return {name: array for name, array in backward_arrays().items() if name in names}
 
 
@@ -84,7 +84,7 @@ def gate_gradients(a):
     grads = [a[name] for name in ("dw_ih", "dw_hh", "db_ih", "db_hh")]
     nothing = None, None
     entry = (weights().pack(), _core.StateUpdate(), (a["h_0"], None), (a["gates"], None), nothing, nothing, grads)
-    return _core.backward(recurrence(), a["x"], [a["y"]], [entry], ([None], None), gates_done=True)
+    return _core.backward(recurrence(), a["x"], [a["y"]], [entry], ([None], a["dx"]), gates_done=True)
 
 
 def two_layers(a):
@@ -202,7 +202,7 @@ ENTRIES = {
     "backward of gates": (
         gate_gradients_arrays,
         gate_gradients,
-        ("gates", "dw_ih", "dw_hh", "db_ih", "db_hh"),
+        ("gates", "dx", "dw_ih", "dw_hh", "db_ih", "db_hh"),
     ),
     "dropout": (
         lambda: {"kept": np.ones((T, N, H), bool), "dropped": ones(T, N, H)},

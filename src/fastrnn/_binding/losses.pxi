@@ -27,7 +27,7 @@ cdef int check_values(str name, Array array, Py_ssize_t count, fr_idx low, fr_id
 def cross_entropy(z, target, peak, spread, scale, dz, losses, int n_threads):
     """Losses (M) and their gradient dz (M, V), as in fr_cross_entropy_args; spread is (M, V), (V,) for all rows, or None.
 
-    A target of -1 is a row that does not count.
+    A target of -1 is a row that does not count. dz may be z.
     """
     cdef Array z_array = hold("z", z, False), dz_array = hold("dz", dz, True)
     cdef Array target_array = hold("target", target, False), peak_array = hold("peak", peak, False)

@@ -138,7 +138,7 @@ def backward(Recurrence recurrence not None, x, ys, entries, gradients, dropout=
     x, ys and dropout are those of the forward pass, gradients (dys, dx), and dys those of each layer's outputs, or None;
     without them those of layers below others come from above alone. entries are those of each layer and direction:
     (pack, state update, (h_0, c_0), (gates, c), (dh_n, dc_n), (dh_0, dc_0), (dw_ih, dw_hh, db_ih, db_hh)). With
-    gates_done, of one layer, the gates hold their gradients and those of the parameters are added, alone; c is not read.
+    gates_done, of one layer, the gates hold their gradients; dx and those of the parameters are added, and c is not read.
     Raises KeyboardInterrupt between pieces.
     """
     cdef Call call = new_call(recurrence, x, ys, entries, sizeof(fr_backward_args))
@@ -160,7 +160,7 @@ def backward(Recurrence recurrence not None, x, ys, entries, gradients, dropout=
     cdef Block workspace = workspace_for(call.packs[0], stack, FR_BACKWARD)
     for k in range(stack.n_layers * D):
         args[k].w_ih, args[k].w_hh = (<Pack>call.packs[k]).part[0], (<Pack>call.packs[k]).part[1]
-        if not gates_done and must_pack(call.packs[k], stack):
+        if (not gates_done or dx.held) and must_pack(call.packs[k], stack):
             args[k].pack = (<Pack>call.packs[k]).packed_for(FR_BACKWARD, stack.desc.n_threads)
     with nogil:
         code = fr_stack_backward(stack, args, workspace.at, stop_for_signals, <void *>raised)

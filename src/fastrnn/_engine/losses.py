@@ -9,7 +9,9 @@ from .elementwise import walkable
 from .threads import effective
 
 
-def cross_entropy(z: Array, target: Array, peak: Array, spread: Array | None, scale: Array) -> tuple[Array, Array]:
+def cross_entropy(
+    z: Array, target: Array, peak: Array, spread: Array | None, scale: Array, dz: Array | None = None
+) -> tuple[Array, Array]:
     """The cross-entropy of each row, and the gradient of their scaled sum, as in csrc/engine/cross_entropy.h.
 
     The target of row i is q[k] = spread[i, k], and peak[i] more for k = target[i].
@@ -24,6 +26,8 @@ def cross_entropy(z: Array, target: Array, peak: Array, spread: Array | None, sc
         `scale` is what the gradient of a row is multiplied by.
     spread : ndarray, shape (M, V) or (V,), or None
         With the dtype of z; None is zero.
+    dz : ndarray, shape (M, V), dtype of z, optional
+        Written; it may be z, if that is C-ordered. By default it is a new array.
 
     Returns
     -------
@@ -32,7 +36,7 @@ def cross_entropy(z: Array, target: Array, peak: Array, spread: Array | None, sc
     dz : ndarray, shape (M, V), dtype of z
     """
     z = walkable(z)
-    losses, dz = np.empty(len(z)), np.empty(z.shape, z.dtype)
+    losses, dz = np.empty(len(z)), np.empty(z.shape, z.dtype) if dz is None else dz
     _core.cross_entropy(z, target, peak, None if spread is None else walkable(spread), scale, dz, losses, effective())
     return losses, dz
 

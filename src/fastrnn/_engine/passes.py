@@ -190,3 +190,22 @@ def add_linear_gradients(pack: Any, x: Array, dy: Array, grads: Grads) -> None:
     order = with_gradient(dy)
     rows = dy.reshape(-1, dy.shape[-1]) if order is None else rows_at(dy, order)
     add_gradients(pack, (x, dy, None), rows[:, None], grads, order)
+
+
+def add_all_gradients(pack: Any, x: Array, dy: Array, dx: Array, grads: Grads) -> None:
+    """As `backward` of a layer without memory, with dy (M, H) in place of a copy of it; its rows are not all 0.
+
+    Parameters
+    ----------
+    pack : Pack
+    x : ndarray, shape (M, I)
+    dy : ndarray, shape (M, H)
+    dx : ndarray, shape (M, I)
+        Added to.
+    grads : sequence of (ndarray or None)
+        As of `backward`.
+    """
+    nothing = None, None
+    entry = pack, for_core(PLAIN), nothing, (dy[:, None], None), nothing, nothing, grads
+    recurrence = _core.Recurrence(None, False, effective())
+    _core.backward(recurrence, x[None], [dy[None]], [entry], ([None], dx[None]), None, True)

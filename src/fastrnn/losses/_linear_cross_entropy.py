@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Cross-entropy of the outputs of a Linear, some rows at a time, so that the logits of all rows never exist at once."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._engine.arguments import Array
+from .._engine.ragged import rows_with_gradient
+from ..nn import Linear
+from ..nn._linear import GRADIENT_ROWS
+from ..nn._options import kind_of
+from ._cross_entropy import checked_targets, cross_entropy
+from ._heads import with_linear
+from ._masking import Options
+from ._mean import Mean
+from ._positions import of_positions
+from ._softmax import Targets
+
+# Bytes of logits in a part, at least: there the loss and the gradients find them in L2, which is 1 or 2 MB on servers.
+# One thread of Zen 5, parts of 0.5, 1, 2, 4 and 8 MB, in the time of all at once: 0.80, 0.74, 0.76, 0.77, 0.81 with
+# 2800 rows of 1000 classes; 0.87, 0.83, 0.83, 0.84, 0.90 with 1400 of 3000. With 10,000 classes one block of
+# GRADIENT_ROWS has 10 MB: 0.93 with 700 rows, 0.7 with 2000, whose logits malloc maps anew, page by page.
+PART_BYTES = 1 << 20
+
+# Bytes of logits up to which they are computed all at once. They stay in the caches then, and parts cost calls: 1.17 of
+# the time with 64 rows of 100 classes, 1.04 with 700 of 300 (0.8 MB), 1.02 with 700 of 700 (1.9 MB); above, 0.97 with
+# 700 of 1000 (2.7 MB), 0.70 with 4000 of 300 (4.6 MB).
+FEW_BYTES = 1 << 21
+
+
+@of_positions
+def linear_cross_entropy(
+    linear: Linear,
+    x: ArrayLike,
+    targets: ArrayLike,
+    *,
+    ignore_index: int = -100,
+    lengths: ArrayLike | None = None,
+    batch_first: bool = False,
+    weight: ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    sample_weight: ArrayLike | None = None,
+    reduction: str = "mean",
+) -> tuple[Mean, Array]:
+    """`cross_entropy` of ``linear(x)``, and the gradients of x and of the linear's parameters, in little memory.
+
+    The same numbers, to the last bit, as::
+
+        logits, tape = linear.forward(x)
+        loss, dlogits = fr.cross_entropy(logits, targets, ...)
+        dx = linear.backward(tape, dlogits)
+
+    but logits are computed for some hundred rows at a time, replaced by their gradient, and forgotten. With 10,000
+    classes and 700 positions in float32 these are 10 MB instead of twice 28. `fastrnn.fit` does the same by itself
+    where it can.
+
+    Parameters
+    ----------
+    linear : Linear
+        The last layer of a model, which gives logits. Its gradients are added into ``linear.grads``.
+    x : array_like, shape (..., I)
+        What it reads, with its dtype.
+    targets, ignore_index, lengths, batch_first, weight, label_smoothing, sample_weight, reduction
+        As `cross_entropy` takes them.
+
+    Returns
+    -------
+    loss : Mean
+        As `cross_entropy` returns it.
+    dx : ndarray, shape and dtype of `x`
+        The gradient of `loss` with respect to `x`.
+
+    Raises
+    ------
+    TypeError
+        `linear` is no `Linear`, but perhaps one of a subclass, which may compute something else; or an argument is of a
+        type that `cross_entropy` does not take.
+    ValueError
+        A shape does not fit, or an argument is out of range. No gradient has been added then.
+
+    Examples
+    --------
+    A step of a language model:
+
+    >>> import numpy as np, fastrnn as fr
+    >>> tokens = np.random.default_rng(0).integers(0, 5000, (9, 2))  # (T + 1, N)
+    >>> body = fr.Sequential(fr.Embedding(5000, 16, seed=0), fr.GRU(16, 32, seed=1))
+    >>> head = fr.Linear(32, 5000, seed=2)
+    >>> adam = fr.Adam(fr.Sequential(*body, head))
+    >>> for step in range(3):
+    ...     adam.zero_grad()
+    ...     h, state, tape = body.forward(tokens[:-1])
+    ...     loss, dh = fr.losses.linear_cross_entropy(head, h, tokens[1:])
+    ...     dx, dstate = body.backward(tape, dh)
+    ...     adam.step()
+    >>> bool(loss < np.log(5000))
+    True
+    """
+    options = Options(lengths, batch_first, sample_weight, reduction)
+    rows, checked = _checked(linear, x, targets, options, (ignore_index, weight, label_smoothing))
+    if _are_few(rows, linear):
+        logits, tape = linear.forward(rows)
+        losses, dlogits = checked.losses(logits)
+        return checked.value(losses), linear.backward(tape, dlogits).reshape(np.shape(x))
+    linear.check_grads()
+    dx = np.zeros(rows.shape, rows.dtype)
+    losses = _losses(linear, rows, checked, dx)
+    return checked.value(losses), dx.reshape(np.shape(x))
+
+
+@of_positions
+def linear_cross_entropy_value(
+    linear: Linear,
+    x: ArrayLike,
+    targets: ArrayLike,
+    *,
+    ignore_index: int = -100,
+    weight: ArrayLike | None = None,
+    label_smoothing: float = 0.0,
+    **reduced: Any,
+) -> Mean:
+    """The value of `linear_cross_entropy`, of the same arguments, without gradients."""
+    rows, checked = _checked(linear, x, targets, Options(**reduced), (ignore_index, weight, label_smoothing))
+    losses = checked.losses(linear(rows))[0] if _are_few(rows, linear) else _losses(linear, rows, checked)
+    return checked.value(losses)
+
+
+with_linear(cross_entropy, linear_cross_entropy, linear_cross_entropy_value)
+
+
+def _checked(
+    linear: Any, x: ArrayLike, targets: ArrayLike, options: Options, of_classes: tuple[Any, ...]
+) -> tuple[Array, Targets]:
+    """x as rows (M, I), and their targets."""
+    if type(linear) is not Linear:
+        raise TypeError(f"linear: expected a Linear, got {kind_of(linear)}")
+    x = linear._checked(x)
+    checked = checked_targets((*x.shape[:-1], linear.out_features), linear.dtype, targets, options, of_classes)
+    return x.reshape(-1, linear.in_features), checked
+
+
+def _are_few(rows: Array, linear: Linear) -> bool:
+    """Whether the logits of all rows may exist at once."""
+    return len(rows) * linear.out_features * rows.itemsize <= FEW_BYTES
+
+
+def _losses(linear: Linear, rows: Array, targets: Targets, dx: Array | None = None) -> Array:
+    """The loss of each row (M,). With dx, which is zero, all gradients are added."""
+    losses, pack, at = np.zeros(len(rows)), linear.weights.pack(), np.flatnonzero(targets.classes >= 0)
+    blocks = max(1, PART_BYTES // (GRADIENT_ROWS * linear.out_features * rows.itemsize))
+    size = blocks * GRADIENT_ROWS
+    z = np.empty((min(size, len(at)), linear.out_features), rows.dtype)
+    filled = at[:0]  # the rows whose gradients are in z, from the first on
+    while len(at):
+        n = len(filled)
+        new, at = at[: size - n], at[size - n :]
+        part = z[n : n + len(new)]
+        linear.write_rows(pack, rows[new], part)
+        losses[new], _ = targets.rows(new).losses(part, part)
+        if dx is None:
+            continue
+        if (used := rows_with_gradient(part)) is not None:  # as `Linear.backward`, which sums blocks of other rows
+            part[: len(used)], new = part[used], new[used]
+        filled = np.concatenate([filled, new])
+        if len(filled) == size or (len(filled) and not len(at)):
+            dx[filled] = linear.rows_back(pack, rows[filled], z[: len(filled)])
+            filled = filled[:0]
+    return losses
