@@ -24,7 +24,7 @@ FILES = sorted(
 )
 PYTHON = [path for path in FILES if path.suffix == ".py"]
 # Public functions whose options are keywords, one by one documented: they are constructors in all but name.
-CONSTRUCTORS = {"__init__", "cross_entropy", "ctc_loss", "evaluate", "fit", "truncated_bptt"}
+CONSTRUCTORS = {"__init__", "cross_entropy", "ctc_loss", "evaluate", "fit", "linear_cross_entropy", "truncated_bptt"}
 
 
 def relative(path):

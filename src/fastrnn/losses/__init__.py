@@ -8,6 +8,7 @@ from ._binary_cross_entropy import binary_cross_entropy_with_logits
 from ._cross_entropy import cross_entropy
 from ._ctc import ctc_loss
 from ._huber import huber_loss
+from ._linear_cross_entropy import linear_cross_entropy
 from ._mean import Mean, Sum
 from ._quantile import quantile_loss
 from ._regression import l1_loss, mse_loss
@@ -20,6 +21,7 @@ __all__ = [
     "ctc_loss",
     "huber_loss",
     "l1_loss",
+    "linear_cross_entropy",
     "mse_loss",
     "quantile_loss",
 ]

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Cross-entropy of one class out of several."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -8,7 +10,7 @@ from .._engine.arguments import UNIT, Array, as_array, as_integer, as_integers, 
 from ._masking import Options, as_prediction, as_reduction, as_weights, check_entries
 from ._mean import Mean
 from ._positions import of_positions
-from ._softmax import class_targets, soft_targets
+from ._softmax import ClassOptions, Targets, class_targets, soft_targets
 
 SUM_TOLERANCE = 1e-3  # of probabilities: float16 rounds them by half of that
 
@@ -109,11 +111,31 @@ def cross_entropy(
            [ 0. ,  0. ]])
     """
     logits = as_prediction("logits", logits)
-    targets, soft = _as_targets(targets, logits.shape)
-    _check_shapes(logits.shape, targets.shape[:-1] if soft else targets.shape)
-    V, units = logits.shape[-1], logits.shape[:-1]
     options = Options(lengths, batch_first, sample_weight, reduction)
-    reduced = as_reduction("logits", logits.shape, units, options, "V")
+    checked = checked_targets(logits.shape, logits.dtype, targets, options, (ignore_index, weight, label_smoothing))
+    losses, dz = checked.losses(logits.reshape(-1, logits.shape[-1]))
+    return checked.value(losses), dz.reshape(logits.shape)
+
+
+def checked_targets(
+    shape: tuple[int, ...], dtype: np.dtype[Any], targets: ArrayLike, options: Options, of_classes: tuple[Any, ...]
+) -> Targets:
+    """The targets of logits of a shape and dtype, given the arguments of `cross_entropy`, or an error.
+
+    Parameters
+    ----------
+    shape, dtype
+        Of the logits.
+    targets : array_like
+    options : Options
+    of_classes : tuple
+        `ignore_index`, `weight` and `label_smoothing`.
+    """
+    ignore_index, weight, label_smoothing = of_classes
+    targets, soft = _as_targets(targets, shape)
+    _check_shapes(shape, targets.shape[:-1] if soft else targets.shape)
+    V, units = shape[-1], shape[:-1]
+    reduced = as_reduction("logits", shape, units, options, "V")
     smoothing = as_number("label_smoothing", label_smoothing, UNIT)
     if weight is not None:
         weight = as_weights("weight", weight, np.float64)
@@ -132,10 +154,10 @@ def cross_entropy(
             mask &= reduced.mask
         check_entries("targets", targets, ((targets < 0) | (targets > V - 1)) & mask, f"integers in 0..{V - 1}")
 
-    z, y = logits.reshape(-1, V), targets.reshape(-1, V) if soft else targets.reshape(-1)
+    y = targets.reshape(-1, V) if soft else targets.reshape(-1)
     w = None if reduced.weights is None else reduced.weights.reshape(-1)
-    loss, dz = (soft_targets if soft else class_targets)(z, y, mask.reshape(-1), weight, smoothing, w, reduced)
-    return loss, dz.reshape(logits.shape)
+    classes = ClassOptions(V, weight, smoothing, dtype)
+    return (soft_targets if soft else class_targets)(y, mask.reshape(-1), w, classes, reduced)
 
 
 def _as_targets(value: ArrayLike, logits: tuple[int, ...]) -> tuple[Array, bool]:

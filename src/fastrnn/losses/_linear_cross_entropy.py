@@ -99,15 +99,16 @@ def linear_cross_entropy(
     True
     """
     options = Options(lengths, batch_first, sample_weight, reduction)
-    rows, checked = _checked(linear, x, targets, options, (ignore_index, weight, label_smoothing))
+    x, rows, checked = _checked(linear, x, targets, options, (ignore_index, weight, label_smoothing))
     if _are_few(rows, linear):
         logits, tape = linear.forward(rows)
         losses, dlogits = checked.losses(logits)
-        return checked.value(losses), linear.backward(tape, dlogits).reshape(np.shape(x))
-    linear.check_grads()
-    dx = np.zeros(rows.shape, rows.dtype)
-    losses = _losses(linear, rows, checked, dx)
-    return checked.value(losses), dx.reshape(np.shape(x))
+        dx = linear.backward(tape, dlogits)
+    else:
+        linear.check_grads()
+        dx = np.zeros(rows.shape, rows.dtype)
+        losses = _losses(linear, rows, checked, dx)
+    return checked.value(losses), dx.reshape(x.shape)
 
 
 @of_positions
@@ -122,7 +123,7 @@ def linear_cross_entropy_value(
     **reduced: Any,
 ) -> Mean:
     """The value of `linear_cross_entropy`, of the same arguments, without gradients."""
-    rows, checked = _checked(linear, x, targets, Options(**reduced), (ignore_index, weight, label_smoothing))
+    _, rows, checked = _checked(linear, x, targets, Options(**reduced), (ignore_index, weight, label_smoothing))
     losses = checked.losses(linear(rows))[0] if _are_few(rows, linear) else _losses(linear, rows, checked)
     return checked.value(losses)
 
@@ -132,13 +133,13 @@ with_linear(cross_entropy, linear_cross_entropy, linear_cross_entropy_value)
 
 def _checked(
     linear: Any, x: ArrayLike, targets: ArrayLike, options: Options, of_classes: tuple[Any, ...]
-) -> tuple[Array, Targets]:
-    """x as rows (M, I), and their targets."""
+) -> tuple[Array, Array, Targets]:
+    """x as an array, and as rows (M, I), and their targets."""
     if type(linear) is not Linear:
         raise TypeError(f"linear: expected a Linear, got {kind_of(linear)}")
     x = linear._checked(x)
     checked = checked_targets((*x.shape[:-1], linear.out_features), linear.dtype, targets, options, of_classes)
-    return x.reshape(-1, linear.in_features), checked
+    return x, x.reshape(-1, linear.in_features), checked
 
 
 def _are_few(rows: Array, linear: Linear) -> bool:

@@ -117,10 +117,10 @@ def as_sample_weight(value: ArrayLike, units: tuple[int, ...], row_axis: int = 0
 class Options(NamedTuple):
     """The arguments that all losses of positions or elements have."""
 
-    lengths: ArrayLike | None
-    batch_first: bool
-    sample_weight: ArrayLike | None
-    reduction: str
+    lengths: ArrayLike | None = None
+    batch_first: bool = False
+    sample_weight: ArrayLike | None = None
+    reduction: str = "mean"
 
 
 class Reduction(NamedTuple):

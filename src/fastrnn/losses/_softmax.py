@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The targets of cross_entropy as the engine takes them, and the mean or sum of the losses of the positions."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from .._engine.arguments import Array
@@ -9,25 +11,77 @@ from ._masking import Reduction
 from ._mean import Mean
 
 
-def class_targets(
-    z: Array, y: Array, counted: Array, weight: Array | None, smoothing: float, w: Array | None, reduction: Reduction
-) -> tuple[Mean, Array]:
-    """The loss and its gradient (M, V), given classes.
+class Targets(NamedTuple):
+    """The targets of M rows of logits, as in `_engine.losses.cross_entropy`, and how their losses are reduced.
+
+    All of it is known before the logits are, so that these can be computed, and forgotten, some rows at a time.
+
+    Attributes
+    ----------
+    classes : ndarray of intp, shape (M,)
+    peak : ndarray of float64, shape (M,)
+    spread : ndarray, shape (M, V) or (V,), or None
+    w : ndarray of float64, shape (M,), or None
+        The weights of the rows; None is 1 for each.
+    W : float
+        The sum of the weights.
+    reduction : Reduction
+    """
+
+    classes: Array
+    peak: Array
+    spread: Array | None
+    w: Array | None
+    W: float
+    reduction: Reduction
+
+    def rows(self, at: Array) -> "Targets":
+        """Those of the rows at (k,), with the sum of the weights of all."""
+        spread = self.spread if self.spread is None or self.spread.ndim == 1 else self.spread[at]
+        w = None if self.w is None else self.w[at]
+        return self._replace(classes=self.classes[at], peak=self.peak[at], spread=spread, w=w)
+
+    def losses(self, z: Array, dz: Array | None = None) -> tuple[Array, Array]:
+        """The loss of each row (M,), and the gradient (M, V) of the value of all; `dz` is written if it is given."""
+        divisor = self.reduction.divisor(self.W)
+        scale = np.full(len(z), 1 / divisor) if self.w is None else self.w / divisor
+        losses, dz = cross_entropy(z, self.classes, self.peak, self.spread, scale, dz)
+        if self.reduction.how == "mean" and not self.W:
+            dz[...] = 0  # without a weight to divide by, no gradient
+        return losses, dz
+
+    def value(self, losses: Array) -> Mean:
+        """The mean or the sum of the losses of all rows."""
+        counted = self.classes >= 0
+        with np.errstate(all="ignore"):  # NaN stays NaN, and what does not count may be anything
+            losses = losses if self.w is None else self.w * losses
+            total = float((losses if counted.all() else losses[counted]).sum())
+        return self.reduction.of(total, self.W)
+
+
+class ClassOptions(NamedTuple):
+    """What makes targets of classes: weights of the classes, float64 (V,) or None, and label smoothing."""
+
+    V: int
+    weight: Array | None
+    smoothing: float
+    dtype: np.dtype[Any]  # of the logits
+
+
+def class_targets(y: Array, counted: Array, w: Array | None, options: ClassOptions, reduction: Reduction) -> Targets:
+    """Targets given classes.
 
     Parameters
     ----------
-    z, y : ndarray, shape (M, V) and (M,)
-        Logits and classes.
+    y : ndarray, shape (M,)
     counted : ndarray of bool, shape (M,)
         The positions that are not ignored. The others are not read; the gradient is 0 there.
-    weight : ndarray of float64, shape (V,), or None
-        Of the classes.
-    smoothing : float
     w : ndarray of float64, shape (M,), or None
         Of the positions.
+    options : ClassOptions
     reduction : Reduction
     """
-    M, V = z.shape
+    (V, weight, smoothing, dtype), M = options, len(y)
     count = np.count_nonzero(counted)
     y = np.ascontiguousarray(y if count == M else np.where(counted, y, -1), np.intp)
     w_y = np.ones(M) if weight is None else weight[y]
@@ -35,34 +89,20 @@ def class_targets(
     if smoothing:
         spread, peak = smoothing / V * (np.ones(V) if weight is None else weight), (1 - smoothing) * w_y
     W = float(count if weight is None and w is None else (w_y if w is None else w_y * w)[counted].sum())
-    return _reduced(z, y, peak, spread, w, W, reduction)
+    return Targets(y, peak, _as(spread, dtype), w, W, reduction)
 
 
-def soft_targets(
-    z: Array, y: Array, counted: Array, weight: Array | None, smoothing: float, w: Array | None, reduction: Reduction
-) -> tuple[Mean, Array]:
+def soft_targets(y: Array, counted: Array, w: Array | None, options: ClassOptions, reduction: Reduction) -> Targets:
     """As `class_targets`, given probabilities y (M, V) of the classes."""
-    M, V = z.shape
+    V, weight, smoothing, dtype = options
     if smoothing or weight is not None:
         each = np.ones(V) if weight is None else weight
         with np.errstate(all="ignore"):  # what does not count may be anything
             y = y * ((1 - smoothing) * each) + smoothing / V * each
     W = float(np.count_nonzero(counted) if w is None else w[counted].sum())
-    return _reduced(z, np.where(counted, 0, -1), np.zeros(M), y, w, W, reduction)
+    return Targets(np.where(counted, 0, -1), np.zeros(len(y)), _as(y, dtype), w, W, reduction)
 
 
-def _reduced(
-    z: Array, y: Array, peak: Array, spread: Array | None, w: Array | None, W: float, reduction: Reduction
-) -> tuple[Mean, Array]:
-    """The loss and its gradient, given targets as in `_engine.losses.cross_entropy`, and the sum of the weights."""
-    divisor = reduction.divisor(W)
-    scale = np.full(len(z), 1 / divisor) if w is None else w / divisor
-    with np.errstate(all="ignore"):  # NaN stays NaN, and what does not count may be anything
-        if spread is not None:
-            spread = spread.astype(z.dtype, copy=False)
-        losses, dz = cross_entropy(z, y, peak, spread, scale)
-        losses, counted = losses if w is None else w * losses, y >= 0
-        total = float((losses if counted.all() else losses[counted]).sum())
-    if reduction.how == "mean" and not W:
-        dz[...] = 0  # without a weight to divide by, no gradient
-    return reduction.of(total, W), dz
+def _as(spread: Array | None, dtype: np.dtype[Any]) -> Array | None:
+    with np.errstate(all="ignore"):
+        return None if spread is None else spread.astype(dtype, copy=False)

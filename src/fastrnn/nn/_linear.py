@@ -18,6 +18,7 @@ from ._stateless import StatelessLayer
 CELL = CELLS["linear"]
 NO_STATE = (None, None)
 ONE_STEP = passes.Recurrence()
+GRADIENT_ROWS = 256  # a multiple of GRAD_ROWS of csrc/engine/limits.h: sums over rows are cut at these
 
 
 class Linear(StatelessLayer):
@@ -128,6 +129,22 @@ class Linear(StatelessLayer):
             return
         with self._in_backward:
             passes.add_linear_gradients(self.weights.pack(), x, dy, self._four_grads)
+
+    # -- rows in parts, which a loss takes one after another: see fastrnn.losses.linear_cross_entropy ------------------
+
+    def write_rows(self, pack: Any, x: Array, y: Array) -> None:
+        """y (M, O), written, of x (M, I), both C-ordered; pack is what ``weights.pack()`` gave for all parts."""
+        passes.forward(CELL, pack, ONE_STEP, x[None], y[None], NO_STATE, NO_STATE)
+
+    def rows_back(self, pack: Any, x: Array, dy: Array) -> Array:
+        """The gradient of x (M, I), given that of y (M, O); adds those of the parameters, unless they are frozen.
+
+        In parts of a multiple of `GRADIENT_ROWS` rows, none of them all 0 in dy, they have the bits of `backward`.
+        """
+        dx = np.zeros(x.shape, self.dtype)
+        with self._in_backward:
+            passes.add_all_gradients(pack, x, dy, dx, (None,) * 4 if self._frozen else self._four_grads)
+        return dx
 
     def _has_own_backward(self) -> bool:
         """Whether a subclass has another, which adds its gradients at once."""
