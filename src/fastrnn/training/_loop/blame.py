@@ -25,7 +25,7 @@ def note_row(error: Exception, source: Any, objective: Objective) -> None:
             continue
         try:
             y, _, _ = objective.run(batch, training=False)
-            objective.cost(y, batch.y, objective.lengths_after(batch.lengths), weight_of(batch))
+            objective.value(y, batch.y, objective.lengths_after(batch.lengths), weight_of(batch))
         except type(error) as alone:
             error.add_note(f"row {n} of the data alone: {alone}")
             return

@@ -12,6 +12,7 @@ from .._data.batch import Batch, between, weight_of
 from .._data.packing import without_padding
 from .._data.source import EpochReader, as_source
 from .blame import note_row
+from .last_layer import objective_of
 from .means import Means
 from .metrics import Metric, Metrics, as_metrics
 from .objective import Loss, Objective, positions
@@ -83,7 +84,7 @@ def evaluate(
     >>> sorted(means)
     ['accuracy', 'loss']
     """
-    objective, named = Objective(model, loss, in_pieces=chunk is not None), as_metrics(metrics)
+    objective, named = objective_of(model, loss, metrics, chunk), as_metrics(metrics)
     chunk = None if chunk is None else as_size("chunk", chunk)
     if chunk is not None and isinstance(model, Layer):
         check_steps(model)
@@ -102,7 +103,7 @@ def mean_scores(
     for batch in data.epoch():
         try:
             for piece, (y, target, lengths, weight) in enumerate(_outputs(objective, batch, chunk)):
-                loss, _ = objective.cost(y, target, lengths, weight)
+                loss = objective.value(y, target, lengths, weight)
                 means.add({"loss": loss}, positions(y, lengths))
                 others.add(y, target, lengths, continues=piece > 0)
         except (TypeError, ValueError) as error:

@@ -23,9 +23,10 @@ from .._hooks.schedules import ScheduleStepper
 from .._shards.sharded import stepper_of
 from .._state.checkpoints import Checkpoint
 from .._state.history import History
+from .last_layer import objective_of
 from .loop import Training
 from .metrics import Metric, as_metrics
-from .objective import Loss, Objective
+from .objective import Loss
 from .options import (
     as_checkpoint,
     as_monitor,
@@ -104,9 +105,8 @@ def fit(
         Largest magnitude of an element of the gradients. It acts before `clip`, so that both hold in the end, and one
         large element does not make all others small.
     penalty : dict, optional
-        Arguments of `add_penalty`, such as ``{"l2": 1e-4, "names": "*weight_ih*"}``. The gradient of the penalty is
-        added to the gradients, and its value is the column ``penalty`` of the history. The losses in the history are
-        those of the data alone.
+        Arguments of `add_penalty`, such as ``{"l2": 1e-4, "names": "*weight_ih*"}``. Its gradient is added to that of
+        the loss, its value is the column ``penalty`` of the history, in which losses are those of the data alone.
     patience : int, optional
         Stop after so many epochs without a better one.
     restore_best : bool, default True
@@ -206,7 +206,7 @@ def fit(
     """
     stepper = stepper_of(shards, communicator)
     with stepper.together():
-        objective, epochs = Objective(fitted_on(model, x), loss, truncate is not None), as_size("epochs", epochs)
+        objective, epochs = objective_of(fitted_on(model, x), loss, metrics, truncate), as_size("epochs", epochs)
         check_takes_weights(objective, sample_weight=sample_weight, class_weight=class_weight)
         source = as_source(
             x, y, objective.reading, lengths=lengths, sample_weight=sample_weight,

@@ -12,6 +12,7 @@ from ...losses._masking import sequence_mask
 from ...losses._positions import takes_positions
 from ...nn._layer import Layer
 from ...nn._options import kind_of
+from ...nn._tape import without_dx
 from .._data.batch import Batch, spread
 from .._data.packing import Places
 from .._data.reading import arguments_of, reading_of
@@ -33,6 +34,8 @@ class Runner:
 
     Attributes
     ----------
+    runs : object
+        What runs of the model: all of it.
     reading : Reading
         How the model reads data.
     batch_first : bool
@@ -45,7 +48,7 @@ class Runner:
             raise TypeError(f"model: expected {', '.join(names)}, got {type(model).__name__} without {missing[0]}")
         if isinstance(model, type):
             raise TypeError(f"model: expected an object, got {kind_of(model)}")
-        self.model = model
+        self.model = self.runs = model
         self.reading = reading_of(model, targets_have_lengths)
         self.batch_first = self.reading.targets_batch_first
 
@@ -53,8 +56,8 @@ class Runner:
         """(y, state, tape) of a model that begins in a state; None for a state or a tape that it does not return."""
         x, _, lengths = batch
         if self._is_single(x):
-            return self.model.apply(x, state, lengths, training=training)
-        function = self.model.forward if training else self.model
+            return self.runs.apply(x, state, lengths, training=training)
+        function = self.runs.forward if training else self.runs
         if isinstance(x, dict):
             results = function(**x)
         elif isinstance(x, tuple) and not is_packed(x):
@@ -94,10 +97,13 @@ class Objective(Runner):
     ----------
     takes : mapping
         The arguments of the loss by name.
+    function : callable
+        What is called of the output and a target: the loss.
     """
 
     def __init__(self, model: Any, loss: Loss, in_pieces: bool = False) -> None:
-        self.loss, self.takes = loss, arguments_of(loss)
+        self.loss = self.function = loss
+        self.takes = arguments_of(loss)
         super().__init__(model, self.of_rows)
         if in_pieces:
             self.reading = self.reading._replace(packed=False)
@@ -116,12 +122,20 @@ class Objective(Runner):
         """
         if not counts(self.loss, y, lengths):
             return Mean(0.0, 0.0), np.zeros_like(y)
-        result = applied(self.loss, y, target, lengths, self.batch_first, self.takes, weight)
+        result = applied(self.function, y, target, lengths, self.batch_first, self.takes, weight)
         shape = y.shape if is_packed(y) else np.shape(y)
         if not isinstance(result, tuple) or len(result) != 2 or np.shape(result[1]) != shape:
             got = [f"{type(part).__name__} {np.shape(part)}" for part in as_tuple(result)]
             raise TypeError(f"loss: expected (value, dy), dy of the shape of y {shape}, got {', '.join(got)}")
         return result[0] if isinstance(result[0], Mean) else float(result[0]), result[1]
+
+    def value(self, y: Any, target: Any, lengths: Any, weight: Any = None) -> float:
+        """The loss alone, of an output that no gradient is wanted of."""
+        return self.cost(y, target, lengths, weight)[0]
+
+    def backward(self, tape: Any, dy: Any, *dstate: Any) -> Any:
+        """What the backward pass of what runs returns, but for the gradient of the data, which nobody wants."""
+        return self.runs.backward(without_dx(tape, self.runs), dy, *dstate)
 
 
 def applied(

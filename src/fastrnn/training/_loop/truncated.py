@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..._engine.arguments import as_size, is_packed
 from ...nn._layer import every_layer
-from ...nn._tape import add_extras, without_dx
+from ...nn._tape import add_extras
 from .._data.batch import Batch, between, steps_of, weight_of, weighted
 from .._data.packing import without_padding
 from .objective import Loss, Objective, positions
@@ -34,7 +34,8 @@ class Window(NamedTuple):
     first : object
         The state in which the next window begins.
     y, target, lengths : ndarray
-        The output, the targets and the lengths, or None, of the steps of `loss`.
+        The output, the targets and the lengths, or None, of the steps of `loss`. In `fit` without metrics, y may be
+        what the last layer reads.
     extras : dict of str to float
         What the tapes report after `backward`, over the steps that gradients went back (see `Tape.extras`).
     """
@@ -129,9 +130,9 @@ def windows(
         model, batch = objective.model, without_padding(batch, objective.reading)
         y, state, tape = objective.run(batch, training=True)
         lengths = objective.lengths_after(batch.lengths)
+        model.zero_grad()  # the loss may add the gradients of the last layer
         loss, dy = objective.cost(y, batch.y, lengths, weight_of(batch))
-        model.zero_grad()
-        model.backward(without_dx(tape, model), dy)
+        objective.backward(tape, dy)
         yield Window(loss, 1, batch.steps, True, state, None, y, batch.y, lengths, add_extras({}, [tape]))
 
 
@@ -153,13 +154,13 @@ def _cut(objective: Objective, batch: Batch, k1: int, k2: int, start: int, first
         y = steps_of(y, t - begin, stop - begin, axis)
         piece = between(batch, t, stop, axis)
         _, target, lengths = piece
+        objective.model.zero_grad()
         loss, dy = objective.cost(y, target, lengths, weight_of(piece))
         if begin < t:  # no error comes from the steps before
             dy = np.concatenate([np.zeros_like(steps_of(dy, 0, 1, axis)).repeat(t - begin, axis), dy], axis)
-        model, dstate = objective.model, None
-        model.zero_grad()
+        dstate = None
         for (a, b), tape in zip(reversed(list(pairwise(cuts))), reversed(tapes), strict=True):
-            _, dstate = model.backward(without_dx(tape, model), steps_of(dy, a - begin, b - begin, axis), dstate)
+            _, dstate = objective.backward(tape, steps_of(dy, a - begin, b - begin, axis), dstate)
         first = states[cuts.index(following)] if following in cuts else states[-1]
         yield Window(
             loss, stop, positions(y, lengths), stop == T, states[-1], first, y, target, lengths, add_extras({}, tapes)
