@@ -13,6 +13,7 @@ from torch.autograd import forward_ad
 from torch.nn.utils.rnn import PackedSequence
 
 from . import _compiled as compiled
+from . import _dynamo as dynamo
 from ._autograd import Plan, train
 from ._binding import PLAIN, bound, weights_of
 from ._calls import ALL, Steps, fits, infer, infer_small
@@ -78,7 +79,7 @@ def _any_requires_grad(x: Tensor, hx: Any, weights: list[Tensor]) -> bool:
 
 
 def _runner() -> Callable[..., Any]:
-    """`_run`, hidden from torch.compile if that is in use: the graph breaks at the module, as at PyTorch's own."""
+    """`_run`, hidden from torch.compile if that is in use: it looks below a call, too, that it does not record."""
     if "torch._dynamo" not in sys.modules:
         return _run
     if not _hidden:
@@ -119,8 +120,11 @@ def forward(self: Any, input: Any, hx: Any = None, resets: Any = None) -> Any:
     if resets is not None:
         check_resets(self, input, resets)
     if torch.compiler.is_compiling():
-        if is_recorded() and compiled.fits(self, input, hx):
-            return compiled.call(self, input, hx, resets)
+        if is_recorded():
+            if compiled.fits(self, input, hx):
+                return compiled.call(self, input, hx, resets)
+            if dynamo.breaks():
+                return dynamo.outside[0](self, input, hx, resets)
     else:
         if resets is not None and only_first(self, resets):
             hx, resets = without_rows(self, hx, resets), None
@@ -151,7 +155,7 @@ class LSTM(nn.LSTM):
 
     A call takes `resets`, too. All else is PyTorch's: arguments, parameters, state_dict, hooks, and results but for
     rounding. Its own code runs, too, with `proj_size`, on other devices and in other dtypes (with a warning), under
-    autocast and torch.func, and where a model is compiled as a whole, traced, scripted or exported.
+    autocast and torch.func, and where a model is traced, scripted or exported.
 
     Parameters
     ----------
@@ -222,3 +226,4 @@ class RNN(nn.RNN):
 
 
 PARENTS: dict[type, type] = {kind: kind._plain for kind in (LSTM, GRU, RNN)}
+dynamo.register(tuple(PARENTS), forward)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""With `allow_rnn` torch.compile puts a module into its graph as one operator, which has fastrnn's bits."""
+"""torch.compile puts a module into its graph as one operator, which has fastrnn's bits."""
 
 import pytest
 from support.torch_modules import no_fallback, pair
@@ -11,8 +11,7 @@ OPTIONS = [{}, {"num_layers": 2, "bidirectional": True, "batch_first": True}, {"
 def compile(torch):
     """torch.compile of a function as one graph, which Dynamo and autograd trace and PyTorch runs as it is."""
     torch._dynamo.reset()
-    with torch._dynamo.config.patch(allow_rnn=True):
-        yield lambda function, **options: torch.compile(function, fullgraph=True, backend="aot_eager", **options)
+    yield lambda function, **options: torch.compile(function, fullgraph=True, backend="aot_eager", **options)
     torch._dynamo.reset()
 
 
@@ -96,13 +95,33 @@ def test_dropout_draws_the_masks_of_a_call(kind, compile, torch, monkeypatch):
     assert torch.equal(compiled(x), ours(x)[0]) and not torch.equal(ours(x)[0], results[0][0])
 
 
-def test_where_pytorch_has_to_run(compile, torch):
-    """Under autocast Dynamo traces PyTorch's own code."""
-    _, ours = pair(torch.nn.GRU(3, 5))
+def test_weights_that_are_computed(kind, compile, torch):
+    """By a parametrization, through which gradients go on."""
+    _, ours = pair(kind(3, 5))
+    torch.nn.utils.parametrizations.weight_norm(ours, "weight_hh_l0")
+    x = torch.randn(4, 2, 3)
+    results = []
+    for run in (lambda x: ours(x)[0], compile(lambda x: ours(x)[0])):
+        y = run(x)
+        results.append([y, *torch.autograd.grad(y.square().sum(), list(ours.parameters()))])
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+@pytest.mark.filterwarnings("ignore")  # of PyTorch's own code
+def test_with_the_default_backend(torch, monkeypatch):
+    """Which compiles what lies around the operator; the masks of dropout are those of a call there, too."""
+    torch._dynamo.reset()
+    model = torch.nn.ModuleList([pair(torch.nn.LSTM(3, 5, 2, dropout=0.5))[1], torch.nn.Linear(5, 2)])
+    no_fallback(monkeypatch)
     x = torch.randn(4, 2, 3)
 
     def forward(x):
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            return ours(x)[0]
+        return torch.tanh(model[1](model[0](torch.relu(x))[0]))
 
-    assert torch.allclose(compile(forward)(x).float(), ours(x)[0], atol=0.05)
+    results = []
+    for run in (forward, torch.compile(forward, fullgraph=True)):
+        torch.manual_seed(3)
+        y = run(x)
+        results.append([y, *torch.autograd.grad(y.square().sum(), list(model.parameters()))])
+    torch._dynamo.reset()
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(*results, strict=True))
