@@ -31,23 +31,26 @@ def test_tracing_and_scripts(kind, torch):
     assert torch.allclose(scripted(x)[0], ours(x)[0], atol=1e-6)  # they share parameters
 
 
-@pytest.mark.filterwarnings("ignore:The tensor attributes self._flat_weights")  # which PyTorch's module renews
-def test_export(kind, torch):
-    """There it is one node, too."""
-    theirs, ours = pair(kind(3, 5))
-    x = torch.randn(4, 2, 3)
-    try:
-        torch.export.export(theirs, (x,), strict=False)
-    except ValueError as error:
-        pytest.skip(f"this PyTorch does not export its own module in this way: {error}")
-    exported = torch.export.export(ours, (x,), strict=False)
-    assert any(f"aten.{node_of(kind)}.input" in str(n.target) for n in exported.graph.nodes)
-    assert torch.allclose(exported.module()(x)[0], ours(x)[0], atol=1e-6)
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.filterwarnings("ignore")
+def test_export(strict, kind, torch):
+    """There it is one node, too, whether Dynamo records the model or runs it."""
+    if strict and not hasattr(torch.compiler, "is_exporting"):
+        pytest.skip("this PyTorch does not say that it exports: a model has to be restored before")
+    _, ours = pair(kind(3, 5, 2, bidirectional=True))
+    model, x = torch.nn.Sequential(ours), torch.randn(4, 2, 3)
+    exported = torch.export.export(model, (x,), strict=strict)
+    targets = [str(node.target) for node in exported.graph.nodes]
+    assert targets.count(f"aten.{node_of(kind)}.input") == 1 and not any("fastrnn" in target for target in targets)
+    assert set(exported.state_dict) == set(model.state_dict())
+    for actual, expected in zip(exported.module()(x), model(x), strict=True):
+        for a, b in zip(*[each if isinstance(each, tuple) else (each,) for each in (actual, expected)], strict=True):
+            assert torch.allclose(a, b, atol=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_compiled_models(kind, torch):
-    """The graph breaks where it breaks at PyTorch's module, and ours runs there, with gradients."""
+    """Ours run in them, with gradients."""
     _, ours = pair(kind(3, 5))
     model = torch.nn.ModuleList([ours, torch.nn.Linear(5, 2)])
     x = torch.randn(4, 2, 3)
@@ -71,19 +74,6 @@ def test_compiled_models(kind, torch):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_export_by_dynamo(kind, torch):
-    """Even where torch.compile would put an operator of fastrnn into the graph."""
-    if not hasattr(torch.compiler, "is_exporting"):
-        pytest.skip("this PyTorch does not say that it exports")
-    _, ours = pair(kind(3, 5))
-    x = torch.randn(4, 2, 3)
-    with torch._dynamo.config.patch(allow_rnn=True):
-        exported = torch.export.export(torch.nn.Sequential(ours), (x,), strict=True)
-    targets = [str(node.target) for node in exported.graph.nodes]
-    assert f"aten.{node_of(kind)}.input" in targets and not any("fastrnn" in target for target in targets)
-
-
-@pytest.mark.filterwarnings("ignore")
 def test_onnx(kind, torch):
     """One node for each layer, of the type of the cell."""
     onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install onnx")
@@ -92,3 +82,27 @@ def test_onnx(kind, torch):
     torch.onnx.export(ours, (torch.randn(4, 2, 3),), file, dynamo=False)
     nodes = [node.op_type for node in onnx.load_from_string(file.getvalue()).graph.node]
     assert nodes.count(kind.__name__) == 2
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"num_layers": 2, "bidirectional": True, "batch_first": True}, {"bias": False}]
+)
+@pytest.mark.filterwarnings("ignore")
+def test_onnx_by_dynamo(options, kind, torch):
+    """ONNX Runtime gives the results of the model, from nodes of the type of the cell where PyTorch writes them."""
+    for name in ("onnxscript", "onnxruntime"):
+        pytest.importorskip(name, reason=f"{name} is not installed: pip install {name}")
+    import onnxruntime
+
+    _, ours = pair(kind(3, 5, **options))
+    x, file = torch.randn(4, 2, 3), io.BytesIO()
+    program = torch.onnx.export(torch.nn.Sequential(ours), (x,), dynamo=True, verbose=False)
+    program.save(file)
+    nodes = [node.op_type for node in program.model.graph]
+    assert nodes.count(kind.__name__) == (0 if kind.__name__ == "RNN" else ours.num_layers)
+    session = onnxruntime.InferenceSession(file.getvalue())
+    y, *state = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    with torch.no_grad():
+        expected, last = ours(x)
+    for a, b in zip([y, *state], [expected, *(last if isinstance(last, tuple) else [last])], strict=True):
+        assert torch.allclose(torch.from_numpy(a), b, atol=1e-5)
