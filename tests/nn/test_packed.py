@@ -94,6 +94,20 @@ def test_a_whole_model_reads_them(rng):
     assert_same_bits(y.unpack()[1], alone[:, 0])
 
 
+@pytest.mark.parametrize(("steps", "features"), [(1, ()), (5, (3,)), (60, (2,)), (20, (40, 2))])
+def test_short_and_long_sequences_are_packed_alike(steps, features, rng):
+    """All steps are gathered at once, or sequence by sequence: each step lies where its definition says."""
+    sequences = [rng.standard_normal((T, *features)) for T in rng.integers(1, steps + 1, 20)]
+    packed = fr.pack_sequence(sequences)
+    longest_first = sorted(range(20), key=lambda n: -len(sequences[n]))
+    expected = [sequences[n][s] for s in range(steps) for n in longest_first if s < len(sequences[n])]
+    np.testing.assert_array_equal(packed.data, np.array(expected))
+    np.testing.assert_array_equal(packed.sorted_indices, longest_first)
+    assert packed.data.flags.c_contiguous
+    for one, other in zip(packed.unpack(), sequences, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_sorted_sequences_need_no_indices(sequences):
     packed = fr.pack_sequence(sorted(sequences, key=len, reverse=True))
     gru = fr.GRU(I, H, seed=0)
@@ -113,6 +127,8 @@ def test_sorted_sequences_need_no_indices(sequences):
         ({"batch_sizes": [29.0]}, TypeError, ["x.batch_sizes", "integers"]),
         ({"sorted_indices": [0, 1, 2, 3, 3]}, ValueError, ["x.sorted_indices", "0..4"]),
         ({"sorted_indices": [0, 1]}, ValueError, ["x.sorted_indices"]),
+        ({"sorted_indices": [[0], [1], [2], [3], [4]]}, ValueError, ["x.sorted_indices"]),
+        ({"sorted_indices": [0, 1, 2, 3, 9]}, ValueError, ["x.sorted_indices", "0..4"]),
         (
             {"data": np.zeros((29, I + 1), np.float32)},
             ValueError,

@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from .._engine.arguments import Array, as_array, as_integers
 from .._engine.ragged import Order, Rows, sorted_by_length
 
+FEW_STEPS, FEW_BYTES = 32, 2**16  # a mean length and a size up to which to gather all steps at once is faster
+
 
 class PackedSequence(NamedTuple):
     """Sequences in one array without padding: PyTorch's ``torch.nn.utils.rnn.PackedSequence``.
@@ -92,10 +94,16 @@ def packed(arrays: Sequence[Array]) -> PackedSequence:
     """`pack_sequence` of arrays that fit each other, of at least one step each."""
     lengths, first = np.array([len(array) for array in arrays]), arrays[0]
     order, _, starts = sorted_by_length(lengths, int(lengths.max()))
-    data = np.empty((int(starts[-1]), *first.shape[1:]), first.dtype)
-    for i, n in enumerate(order):
-        data[starts[: lengths[n]] + i] = arrays[n]
-    return PackedSequence(data, np.diff(starts), order, np.argsort(order))
+    sizes, total = np.diff(starts), int(starts[-1])
+    if total <= FEW_STEPS * len(arrays) and total * first[0].nbytes <= FEW_BYTES:
+        steps = np.repeat(np.arange(len(sizes)), sizes)
+        begins = (np.cumsum(lengths) - lengths)[order]  # of the sequences, one after another
+        data = np.concatenate(arrays).take(begins[np.arange(total) - starts[steps]] + steps, axis=0)
+    else:
+        data = np.empty((total, *first.shape[1:]), first.dtype)
+        for i, n in enumerate(order):
+            data[starts[: lengths[n]] + i] = arrays[n]
+    return PackedSequence(data, sizes, order, np.argsort(order))
 
 
 class Packing(NamedTuple):
@@ -133,10 +141,10 @@ def opened(x: Any) -> tuple[Array, Rows, Packing]:
     N = int(sizes[0]) if len(sizes) else 0
     indices = x.sorted_indices
     rows = np.arange(N) if indices is None else as_integers("x.sorted_indices", indices).astype(np.intp)
-    if not np.array_equal(np.sort(rows), np.arange(N)):
+    numbers = np.arange(N)
+    if rows.shape != (N,) or (rows[unsorted := np.argsort(rows)] != numbers).any():
         raise ValueError(f"x.sorted_indices: expected the numbers 0..{N - 1} in some order, got {rows}")
     first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)
-    lengths = (np.arange(N)[:, None] < sizes).sum(axis=1).astype(np.intp)
-    unsorted = None if indices is None else np.argsort(rows)
-    like = PackedSequence(data, sizes.astype(np.intp), None if indices is None else rows, unsorted)
+    lengths = len(sizes) - np.searchsorted(sizes[::-1], numbers, side="right")  # the steps that have more than n rows
+    like = PackedSequence(data, sizes.astype(np.intp), *((None, None) if indices is None else (rows, unsorted)))
     return data, Rows(None, None, Order(rows, lengths, first)), Packing(like)
