@@ -138,7 +138,7 @@ docs: $(VENV)/.docs torch ## build the site into build/docs, and say how to open
 	$(VENV)/bin/sphinx-build -E -W --keep-going -q docs build/docs $(ARGS)
 	@echo "The site: file://$(abspath build/docs/index.html)"
 
-gallery: $(VENV)/.examples $(VENV)/.silero $(VENV)/.sb3 ## run the examples and keep in docs/gallery what they print and draw
+gallery: $(VENV)/.examples $(VENV)/.silero $(VENV)/.sb3 $(VENV)/.peers ## run the examples and keep in docs/gallery what they print and draw
 	$(VENV)/bin/python docs/_ext/gallery.py $(ARGS)
 
 # By hand: cmake -S . -B build/lib -DFASTRNN_MODULE=OFF && cmake --build build/lib && cmake --install build/lib
@@ -231,6 +231,11 @@ $(VENV)/.silero: $(VENV)/.examples
 # What examples/hidden_speeds.py trains with; the tests of recurrent policies run, too, where it is.
 $(VENV)/.sb3: $(VENV)/.torch
 	$(VENV)/bin/pip install -q sb3-contrib==2.9.2
+	touch $@
+
+# What examples/with_defaults.py is compared with; it leaves out what is not installed.
+$(VENV)/.peers: $(VENV)/.torch
+	$(VENV)/bin/pip install -q skorch==1.4.0 'aeon>=1.6'
 	touch $@
 
 # .test, .demo, .examples, .bench or .docs: the package with that extra. The time of the stamp is the build's beginning:

@@ -23,6 +23,7 @@ def test_the_sequences_are_those_that_are_described(example, name, counts, chann
     for part, count in zip(("TRAIN", "TEST"), counts, strict=True):
         X, y = example.labelled(name, part)
         assert len(X) == len(y) == count and {x.shape[1] for x in X} == {channels}
+        assert {x.dtype for x in X} == {np.dtype("float32")}
 
 
 @pytest.mark.parametrize(("name", "steps"), [("airline", 144), ("lynx", 114), ("sunspots", 309), ("pacific", 732)])
