@@ -99,7 +99,7 @@ class InSkorch:
     """The network and the training of `RNNClassifier`, in PyTorch by way of skorch."""
 
     def __init__(self):
-        import skorch.callbacks  # before the clock starts
+        importlib.import_module("skorch.callbacks")  # before the clock starts
 
     def fit(self, X, y):
         import skorch
