@@ -8,6 +8,8 @@
  *
  * No sum is split: a thread owns whole elements. Each block of GRAD_ROWS tape rows is summed by itself and then added,
  * which keeps the rounding error of long sums small. */
+enum { BIAS_VECTORS = 4 }; /* go together, so that rows of the tape are read in more than a line at a time */
+
 /* The step that a tape row belongs to, searched from step s on. */
 INLINE fr_idx step_of(const fr_desc *d, fr_idx tape, fr_idx s)
 {
@@ -84,14 +86,26 @@ INLINE int gate_of_h(const struct stage *t, int block)
     return block >= t->h0 && block < t->h0 + t->Gh ? t->gate_h[block - t->h0] : -1;
 }
 
-/* m columns of dgates over k tape rows, as A^T: tiles of tile_rows(MAX_NV) columns */
+/* m columns of dgates over k tape rows, as A^T: tiles of tile_rows(MAX_NV) columns. A few tape rows at a time, so that a
+ * tile is written in whole lines, although what is read and where tiles begin are often apart by a multiple of 4 KB. */
 static void transpose_gates(const struct backward_call *f, const real *dgates, fr_idx m, fr_idx k)
 {
+    enum { TOGETHER = 8 };
     const fr_idx SH = block_count(f->cell) * f->d->H, rows = tile_rows(MAX_NV);
-    for (fr_idx l = 0; l < k; l++)
-        for (fr_idx j = 0; j < m; j += rows)
-            for (fr_idx i = 0; i < rows && j + i < m; i++)
-                f->space.a_t[j * GRAD_ROWS + l * rows + i] = dgates[l * SH + j + i];
+    for (fr_idx lo = 0; lo < k; lo += TOGETHER) {
+        const fr_idx end = lo + TOGETHER < k ? lo + TOGETHER : k;
+        for (fr_idx j = 0; j < m; j += rows) {
+            const real *from = dgates + j;
+            real       *to = f->space.a_t + j * GRAD_ROWS;
+            if (j + rows <= m)
+                for (fr_idx l = lo; l < end; l++) /* of a constant size, so without a call */
+                    memcpy(to + l * rows, from + l * SH, (size_t)rows * sizeof(real));
+            else
+                for (fr_idx l = lo; l < end; l++)
+                    for (fr_idx i = 0; i < m - j; i++)
+                        to[l * rows + i] = from[l * SH + i];
+        }
+    }
 }
 
 /* dW, dU over tape rows r of the chunk: this thread's part of the tiles of tile_rows(MAX_NV) units of a block. Tiles of
@@ -121,26 +135,45 @@ static void add_weights(const struct backward_call *f, struct range r)
     }
 }
 
+/* db += the sum over tape rows r of `count` vectors of units, from unit j of a block on */
+INLINE void add_bias_vectors(const int count, const struct backward_call *f, struct range r, int block, fr_idx j)
+{
+    const fr_idx        H = f->d->H, S = block_count(f->cell);
+    const int           stage = stage_count(f->cell) > 1 && block >= f->cell->stage[1].block;
+    const struct stage *t = &f->cell->stage[stage];
+    const int           gx = gate_of_x(t, block - t->block), gh = gate_of_h(t, block - t->block);
+    real *const         db_ih = gx >= 0 && f->a->db_ih ? (real *)f->a->db_ih + gx * H : NULL;
+    real *const         db_hh = gh >= 0 && f->a->db_hh ? (real *)f->a->db_hh + gh * H : NULL;
+    vec                 sum[BIAS_VECTORS] = {{0}};
+    if (!db_ih && !db_hh)
+        return;
+    for (fr_idx tape = r.lo; tape < r.hi; tape++)
+#pragma GCC unroll 4
+        for (int v = 0; v < count; v++)
+            sum[v] += load_part((const real *)f->a->gates + (tape * S + block) * H + j + v * VL, H - j - v * VL);
+    for (fr_idx v = 0, at = j; v < count; v++, at += VL) {
+        if (db_ih)
+            store_part(db_ih + at, load_part(db_ih + at, H - at) + sum[v], H - at);
+        if (db_hh)
+            store_part(db_hh + at, load_part(db_hh + at, H - at) + sum[v], H - at);
+    }
+}
+
 /* db over tape rows r: this thread's part of the vectors of units of all blocks */
 static void add_biases(const struct backward_call *f, struct range r)
 {
     const fr_idx       H = f->d->H, S = block_count(f->cell), vectors = (H + VL - 1) / VL;
     const struct range own = partition(S * vectors, f->rank, f->grid.rows * f->grid.cols);
-    real *const db_ih = f->a->db_ih, *const db_hh = f->a->db_hh;
-    for (fr_idx n = own.lo; n < own.hi; n++) {
-        const int block = (int)(n / vectors), stage = stage_count(f->cell) > 1 && block >= f->cell->stage[1].block;
-        const struct stage *t = &f->cell->stage[stage];
-        const int           gx = gate_of_x(t, block - t->block), gh = gate_of_h(t, block - t->block);
-        const fr_idx        j = n % vectors * VL, width = H - j;
-        if ((gx < 0 || !db_ih) && (gh < 0 || !db_hh))
-            continue;
-        vec sum = {0};
-        for (fr_idx tape = r.lo; tape < r.hi; tape++)
-            sum += load_part((const real *)f->a->gates + (tape * S + block) * H + j, width);
-        if (gx >= 0 && db_ih)
-            store_part(db_ih + gx * H + j, load_part(db_ih + gx * H + j, width) + sum, width);
-        if (gh >= 0 && db_hh)
-            store_part(db_hh + gh * H + j, load_part(db_hh + gh * H + j, width) + sum, width);
+    for (fr_idx n = own.lo; n < own.hi;) {
+        const int    block = (int)(n / vectors);
+        const fr_idx first = n % vectors;
+        if (n + BIAS_VECTORS <= own.hi && first + BIAS_VECTORS <= vectors) {
+            add_bias_vectors(BIAS_VECTORS, f, r, block, first * VL);
+            n += BIAS_VECTORS;
+        } else {
+            add_bias_vectors(1, f, r, block, first * VL);
+            n++;
+        }
     }
 }
 
