@@ -4,6 +4,7 @@
 import numpy as np
 
 from .. import _core
+from . import recycled
 from .arguments import Array, readable
 from .elementwise import walkable
 from .threads import effective
@@ -36,7 +37,7 @@ def cross_entropy(
     dz : ndarray, shape (M, V), dtype of z
     """
     z = walkable(z)
-    losses, dz = np.empty(len(z)), np.empty(z.shape, z.dtype) if dz is None else dz
+    losses, dz = np.empty(len(z)), recycled.empty(z.shape, z.dtype) if dz is None else dz
     _core.cross_entropy(z, target, peak, None if spread is None else walkable(spread), scale, dz, losses, effective())
     return losses, dz
 

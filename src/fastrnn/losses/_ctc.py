@@ -4,6 +4,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._engine import recycled
 from .._engine.arguments import Array, as_flag, as_integer
 from .._engine.losses import ctc
 from .._engine.ragged import as_lengths
@@ -124,7 +125,7 @@ def ctc_loss(
     W = float(w.sum())
     per_label = np.maximum(U, 1) if reduced.how == "mean" else np.ones(N)
     scale = w / (per_label * reduced.divisor(W))
-    dlogits = np.empty(logits.shape, logits.dtype)
+    dlogits = recycled.empty(logits.shape, logits.dtype)
     dz = dlogits.swapaxes(0, 1) if batch_first else dlogits
     losses = ctc(z, (labels, U, steps), blank, scale, zero_infinity, dz)
     with np.errstate(all="ignore"):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._engine import passes
+from .._engine import passes, recycled
 from .._engine.arguments import Array, Generator, as_floats, readable
 from .._engine.cells import CELLS
 from .._engine.layout import features_hint
@@ -96,7 +96,7 @@ class Linear(StatelessLayer):
         run = self._few_rows.forward if training else self._few_rows
         if (result := run(rows, None)) is not None:
             return result[0].reshape(*x.shape[:-1], self.out_features), result[2] if training else None
-        y = np.empty((*x.shape[:-1], self.out_features), self.dtype)
+        y = recycled.empty((*x.shape[:-1], self.out_features), self.dtype)
         out = y.reshape(1, -1, self.out_features)
         return y, passes.forward(CELL, self.weights.pack(), ONE_STEP, rows, out, NO_STATE, NO_STATE, keep=training)
 
@@ -112,7 +112,7 @@ class Linear(StatelessLayer):
         if isinstance(saved, passes.Kept):
             dx, _ = self._few_rows.backward(saved, rows, None, frozen, needs_dx)
             return dx.reshape(*dy.shape[:-1], self.in_features) if needs_dx else None
-        dx = np.zeros((*dy.shape[:-1], self.in_features), self.dtype) if needs_dx else None
+        dx = recycled.zeros((*dy.shape[:-1], self.in_features), self.dtype) if needs_dx else None
         below = None if dx is None else dx.reshape(1, -1, self.in_features)
         passes.backward(saved, rows, NO_STATE, below, NO_STATE, (None,) * 4 if frozen else self._four_grads)
         return dx

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..._engine import recycled
 from ..._engine.arguments import Array, Generator, as_floats
 from ..._engine.attention import Memory, attend
 from ..._engine.layout import Layout, as_gradient, as_sequence
@@ -117,8 +118,7 @@ class Attention(Container):
         prepared = self.prepare(memory, lengths, layout, query.shape[1], keep=keep)
         query, query_tape = self.project(query, keep)
         (S, N, _), T = query.shape, prepared.of.values.shape[1]
-        context = np.empty(layout.shape(S, N, self.memory_size), self.dtype)
-        weights = np.empty(layout.shape(S, N, T), self.dtype)
+        context, weights = (recycled.empty(layout.shape(S, N, F), self.dtype) for F in (self.memory_size, T))
         attend(query, prepared.of, layout.time_major(context), layout.time_major(weights))
         kept = (layout, query, query_tape, layout.time_major(weights.copy()), prepared) if keep else None
         return context, weights, kept
@@ -183,7 +183,7 @@ class Attention(Container):
             dweights = as_gradient("dweights", dweights, layout, weights.shape, self.dtype, "the weights")
         self.check_grads()
         tape.close()
-        gradients, dscores = MemoryGradients(prepared.of), np.empty(weights.shape, self.dtype)
+        gradients, dscores = MemoryGradients(prepared.of), recycled.empty(weights.shape, self.dtype)
         dquery = gradients.back((query, weights), (dcontext, dweights), dscores)
         dquery = self.project_back(query_tape, dquery)
         dmemory = self.prepare_back(prepared, gradients, (weights, dcontext), (dscores, query))

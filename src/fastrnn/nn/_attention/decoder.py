@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..._engine import recycled
 from ..._engine.arguments import Array, as_floats
 from ..._engine.layout import Layout, as_gradient, features_hint
 from ..._engine.ragged import as_lengths, length_mask
@@ -129,7 +130,9 @@ class AttentionDecoder(Container):
         h, state, layer_tape = self.layer.apply(x, state, lengths, training)
         attend = self.attention.forward if training else self.attention
         context, weights, *attention_tape = attend(h, memory, memory_lengths)
-        y, _, combine_tape = self.combine.apply(np.concatenate([context, h], axis=-1), None, None, training)
+        both = recycled.empty((*h.shape[:2], self.combine.in_features), self.dtype)
+        np.concatenate([context, h], axis=-1, out=both)
+        y, _, combine_tape = self.combine.apply(both, None, None, training)
         np.tanh(y, out=y)
         if padding is not None:
             layout.time_major(y)[padding] = 0
@@ -228,13 +231,17 @@ class AttentionDecoder(Container):
         self.layer.check_dstate(layer_tape, dstate)
         tape.close()
         # y = tanh(combine([context; h]))
-        dsum = dy_time_major * (1 - np.square(y))
+        dsum = recycled.empty(y.shape, self.dtype)
+        np.square(y, out=dsum)
+        np.subtract(1, dsum, out=dsum)
+        dsum *= dy_time_major
         if padding is not None:
             dsum[padding] = 0
         dboth = self.combine.backward(combine_tape, layout.laid_out(dsum))
         M = self.attention.memory_size
         dweights = None if dweights is None else layout.laid_out(dweights)
         dh, dmemory = self.attention.backward(attention_tape, dboth[..., :M], dweights)
-        dx, dstate = self.layer.backward(layer_tape, dh + dboth[..., M:], dstate)
+        dh = np.add(dh, dboth[..., M:], out=recycled.empty(dh.shape, self.dtype))
+        dx, dstate = self.layer.backward(layer_tape, dh, dstate)
         add_extras(tape.extras, [layer_tape])
         return dx, dmemory, dstate

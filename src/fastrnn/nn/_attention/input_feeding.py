@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..._engine import recycled
 from ..._engine.arguments import Array
 from ..._engine.attention import attend
 from ..._engine.layout import StateArrays, as_state, as_states
@@ -37,7 +38,7 @@ class Written(NamedTuple):
         """New arrays, of T steps or of one."""
         N, S, M = memory.of.values.shape
         widths = M + decoder.layer.hidden_size, S, decoder.combine.out_features
-        return cls(*(np.empty((*steps, N, width), decoder.dtype) for width in widths))
+        return cls(*(recycled.empty((*steps, N, width), decoder.dtype) for width in widths))
 
     def at(self, t: int) -> "Written":
         """Of one step."""
@@ -126,7 +127,7 @@ def forward(
     inner, (last_y,) = as_decoder_states(decoder, "state", state, N, decoder.layer.initial_states(N))
     if T and (state is None or state[0] is None):
         inner = None  # the layer begins by itself, so that an initial state that it learns gets its gradient
-    z, written = np.empty((T, N, decoder.layer.input_size), x.dtype), Written.of(decoder, memory, T)
+    z, written = recycled.empty((T, N, decoder.layer.input_size), x.dtype), Written.of(decoder, memory, T)
     z[..., :E] = x
     steps = []
     for t in range(T):
@@ -146,10 +147,10 @@ def backward(
     """Back through `forward`: time-major dx, dmemory, and the gradient of the initial state."""
     memory, weights, attention = saved.memory, saved.weights, decoder.attention
     (T, N, A), M, E = y.shape, attention.memory_size, decoder.input_size
-    of_memory, dscores = MemoryGradients(memory.of), np.empty_like(weights)
-    dboth, dsum = np.empty_like(saved.both), np.empty((T, N, A), y.dtype)
-    queries, dqueries = np.empty((2, T, N, memory.of.keys.shape[2]), y.dtype)
-    dx = np.empty((T, N, E), y.dtype)
+    of_memory, dscores = MemoryGradients(memory.of), recycled.empty(weights.shape, y.dtype)
+    dboth, dsum = recycled.empty(saved.both.shape, y.dtype), recycled.empty((T, N, A), y.dtype)
+    queries, dqueries = recycled.empty((2, T, N, memory.of.keys.shape[2]), y.dtype)
+    dx = recycled.empty((T, N, E), y.dtype)
     layer = StepsBack(decoder.layer, saved.z, saved.both[..., M:])
     dinner, (dlast,) = dstate
     with _summed_first(decoder.grads):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..._engine import recycled
 from ..._engine.arguments import Array
 from ..._engine.attention import Memory, add_outer, attend_back
 from ..._engine.ragged import length_mask
@@ -75,10 +76,12 @@ class MemoryGradients:
     """
 
     def __init__(self, memory: Memory) -> None:
-        N, _, K = memory.keys.shape
+        (N, _, K), dtype = memory.keys.shape, memory.keys.dtype
         self.memory: Memory = memory
-        self.dhidden: Array | None = None if memory.v is None else np.zeros_like(memory.keys)  # of query + keys, over v
-        self.dv: Array | None = None if memory.v is None else np.zeros((N, K), memory.keys.dtype)
+        self.dhidden: Array | None = None  # of query + keys, over v
+        self.dv: Array | None = None
+        if memory.v is not None:
+            self.dhidden, self.dv = recycled.zeros(memory.keys.shape, dtype), np.zeros((N, K), dtype)
 
     def back(self, passed: tuple[Array, Array], upstream: tuple[Array, Array | None], dscores: Array) -> Array:
         """Back through some queries: their gradient; writes that of their scores.
@@ -91,13 +94,13 @@ class MemoryGradients:
             The gradients of context and weights.
         dscores : ndarray, shape (S, N, T)
         """
-        dquery = np.empty(passed[0].shape, passed[0].dtype)
+        dquery = recycled.empty(passed[0].shape, passed[0].dtype)
         attend_back(passed, upstream, self.memory, (dscores, dquery, self.dhidden, self.dv))
         return dquery
 
     def of_values(self, weights: Array, dcontext: Array) -> Array:
         """The gradient of the memory as values, (N, T, M)."""
-        total = np.zeros_like(self.memory.values)
+        total = recycled.zeros(self.memory.values.shape, self.memory.values.dtype)
         add_outer(weights, dcontext, self.memory.lengths, total)
         return total
 
@@ -111,6 +114,6 @@ class MemoryGradients:
         if self.dhidden is not None and self.memory.v is not None:
             with np.errstate(over="ignore", invalid="ignore"):
                 return np.multiply(self.dhidden, self.memory.v, out=self.dhidden)
-        total = np.zeros_like(self.memory.keys)
+        total = recycled.zeros(self.memory.keys.shape, self.memory.keys.dtype)
         add_outer(dscores, query, self.memory.lengths, total)
         return total

@@ -4,9 +4,9 @@
 from abc import abstractmethod
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
+from ..._engine import recycled
 from ..._engine.arguments import Array, Generator, readable
 from ..._engine.cells import Cell
 from ..._engine.layout import Layout, StateArrays, as_state
@@ -145,7 +145,7 @@ class RecurrentBase(RecurrentOptions[State]):
         (T, R, _), (_, N) = x.shape, rows.sizes(x.shape)
         if learned := state is None and self.learn_initial_state:
             initial = self.initial_states(N)
-        y = np.empty(layout.shape(T, R, self.num_directions * self.hidden_size), self.dtype)
+        y = recycled.empty(layout.shape(T, R, self.num_directions * self.hidden_size), self.dtype)
         final, saved = self.stack.empty_state(N), None
         if training:
             out, states = layout.time_major(y), (initial, final)
@@ -158,7 +158,7 @@ class RecurrentBase(RecurrentOptions[State]):
 
     def _backward(self, saved: Any, dy: Array, dstate: Any, extras: dict[str, float]) -> tuple[Array, State]:
         layout, trained = saved
-        dx = np.zeros(layout.shape(*trained.x_shape), self.dtype)
+        dx = recycled.zeros(layout.shape(*trained.x_shape), self.dtype)
         return dx, self._backward_parameters(saved, dy, dstate, extras, layout.time_major(dx))
 
     def _backward_parameters(self, saved: Any, dy: Array, dstate: Any, extras: Any, dx: Array | None = None) -> State:

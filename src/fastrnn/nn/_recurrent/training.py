@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..._engine import layers, recomputation
+from ..._engine import layers, recomputation, recycled
 from ..._engine.arguments import Array, Generator
 from ..._engine.layers import Course, Downstream, Dropout, Upstream
 from ..._engine.layout import h_and_c
@@ -79,7 +79,7 @@ def forward(
     if recompute and len(recomputation.blocks(*rows.sizes(x.shape), False)) > 1:
         kept = recomputation.forward(entries, course, x, [*[None] * (stack.L - 1), y], dropout)
     else:
-        ys = [np.empty(y.shape, y.dtype) for _ in range(stack.L - 1)]
+        ys = [recycled.empty(y.shape, y.dtype) for _ in range(stack.L - 1)]
         kept = layers.forward(entries, course, x, [*ys, y], True, dropout)
     return Trained(kept, [mask for _, _, mask in own], rows=rows)
 
