@@ -9,6 +9,7 @@ from support.layers import assert_same_bits, refused
 from support.tolerance import assert_close
 
 import fastrnn as fr
+from fastrnn.nn._embedding import MANY_ROWS, sums_of_runs
 
 
 def one_hot(tokens, size):
@@ -51,6 +52,16 @@ def test_embedding_is_the_product_with_one_hot_vectors(dtype, tokens, rng):
     expected = hot.reshape(-1, 10).T @ dy.reshape(-1, 4).astype(np.float64)
     assert_close(grad, expected, dtype, backward=True, terms=max(2, dy.size), steps=1)
     assert not grad[~hot.reshape(-1, 10).any(0)].any()
+
+
+@pytest.mark.parametrize("rows", [1, MANY_ROWS - 1, MANY_ROWS, 3000])
+@pytest.mark.parametrize("tokens", [2, 40, 700, 2500])
+def test_runs_of_rows_have_the_bits_of_reduceat(rows, tokens, dtype, rng):
+    """Whichever way the sums go: runs of one row, of few, of many, and of all lengths."""
+    run = np.sort(rng.integers(0, tokens, rows) ** 3 // tokens**2)  # the first tokens are frequent
+    starts = np.flatnonzero(np.diff(run, prepend=-1))
+    array, order = rng.standard_normal((rows + 5, 19)).astype(dtype), rng.permutation(rows + 5)[:rows]
+    assert_same_bits(sums_of_runs(array, order, starts), np.add.reduceat(array[order], starts, axis=0))
 
 
 def test_a_token_that_repeats_gets_the_sum(rng):
