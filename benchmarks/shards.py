@@ -17,6 +17,7 @@ import time
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import fastrnn as fr
 
@@ -59,7 +60,8 @@ class Nothing:
     """A model that reads no number of its input."""
 
     def __init__(self) -> None:
-        self.params, self.grads = {"p": np.zeros(1, np.float32)}, {"p": np.zeros(1, np.float32)}
+        self.params: dict[str, NDArray[np.float32]] = {"p": np.zeros(1, np.float32)}
+        self.grads: dict[str, NDArray[np.float32]] = {"p": np.zeros(1, np.float32)}
 
     def zero_grad(self) -> None:
         """There are no gradients."""

@@ -2,6 +2,7 @@
 """The steps in fastrnn: what its guides tell users to write."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,20 +15,29 @@ from . import StepCalls, models
 from .cases import Step, sequences, series
 from .parts import Clock
 
-LAYER_METHODS = ("apply", "apply_backward", "forward", "backward")
-Gradients = Callable[[NDArray[Any], Any], tuple[float, NDArray[Any]]]  # (logits, target): the loss and its gradient
+# What a layer computes, alone or where linear_cross_entropy asks a Linear for some rows.
+LAYER_METHODS = ("apply", "apply_backward", "forward", "backward", "write_rows", "rows_back")
+Gradients = Callable[[NDArray[Any], Any], tuple[float, NDArray[Any]]]  # (y, target): the loss and its gradient
 
 
-def trained(model: Any, inputs: tuple[Any, ...], target: Any, loss: Gradients, layers: dict[str, Any]) -> StepCalls:
-    """A step of a model whose output is logits; `layers` says which layer is which part."""
+def watch(clock: Clock, part: str, layer: Any) -> None:
+    """Count the passes of a layer as a part."""
+    clock.watch(part, layer, *(method for method in LAYER_METHODS if hasattr(layer, method)))
+
+
+def trained(
+    model: Any, inputs: tuple[Any, ...], target: Any, loss: Gradients, layers: dict[str, Any], body: Any = None
+) -> StepCalls:
+    """A step of a model; `layers` says which layer is which part. The loss is of what `body` returns, if not all of it."""
     adam = fr.Adam(model, lr=models.LEARNING_RATE)
     functions = {"loss": loss, "clip": fr.clip_grad_norm}  # which `parts` replaces
+    body = model if body is None else body
 
     def gradients() -> float:
-        logits, _, tape = model.forward(*inputs)
-        value, dlogits = functions["loss"](logits, target)
         model.zero_grad()
-        model.backward(tape, dlogits)
+        y, _, tape = body.forward(*inputs)
+        value, dy = functions["loss"](y, target)
+        body.backward(tape, dy)
         return value
 
     def call() -> None:
@@ -42,7 +52,7 @@ def trained(model: Any, inputs: tuple[Any, ...], target: Any, loss: Gradients, l
         clock = Clock()
         for name, those in layers.items():
             for layer in those:
-                clock.watch(name, layer, *LAYER_METHODS)
+                watch(clock, name, layer)
         functions["loss"] = clock.timed("loss", functions["loss"])
         functions["clip"] = clock.timed("optimizer", functions["clip"])
         clock.watch("optimizer", model, "zero_grad")
@@ -53,10 +63,12 @@ def trained(model: Any, inputs: tuple[Any, ...], target: Any, loss: Gradients, l
 
 
 def language(step: Step) -> StepCalls:
-    """Embedding, LSTM, linear layer, cross-entropy."""
+    """Embedding, LSTM, linear layer with the cross-entropy, as in `fit`."""
     model, tokens = models.language(step), sequences(step)["tokens"]
+    body = fr.Sequential(embedding=model["embedding"], recurrent=model["recurrent"])
+    loss = partial(fr.losses.linear_cross_entropy, model["linear"])
     layers = {name: [model[name]] for name in ("embedding", "recurrent", "linear")}
-    return trained(model, (tokens[:-1],), tokens[1:], fr.cross_entropy, layers)
+    return trained(model, (tokens[:-1],), tokens[1:], loss, layers, body)
 
 
 def translation(step: Step) -> StepCalls:
@@ -105,7 +117,7 @@ def fit(step: Step) -> StepCalls:
     def parts() -> dict[str, float]:
         clock = Clock()
         for name in ("recurrent", "linear"):
-            clock.watch(name, model[name], *LAYER_METHODS)
+            watch(clock, name, model[name])
         functions["loss"] = clock.timed("loss", fr.cross_entropy)
         clock.watch("optimizer", model, "zero_grad")
         clock.watch("optimizer", adam, "step")
