@@ -28,7 +28,7 @@ def watch(clock: Clock, part: str, layer: Any) -> None:
 def trained(
     model: Any, inputs: tuple[Any, ...], target: Any, loss: Gradients, layers: dict[str, Any], body: Any = None
 ) -> StepCalls:
-    """A step of a model; `layers` says which layer is which part. The loss is of what `body` returns, if not all of it."""
+    """A step of a model, of which `layers` says what is which part. `body` returns what the loss is of."""
     adam = fr.Adam(model, lr=models.LEARNING_RATE)
     functions = {"loss": loss, "clip": fr.clip_grad_norm}  # which `parts` replaces
     body = model if body is None else body
