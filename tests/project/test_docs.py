@@ -4,30 +4,20 @@
 Only the last test needs Sphinx.
 """
 
-import contextlib
 import doctest
 import importlib
 import importlib.util
 import inspect
-import io
 import pkgutil
 import re
 import subprocess
 import sys
-import textwrap
-import types
-from pathlib import Path
 
 import pytest
+from support.child import in_child
+from support.pages import DOCS, NAMES, PAGES, ROOT, code_of, directives, outputs_of
 
 import fastrnn as fr
-
-ROOT = Path(__file__).resolve().parents[2]
-DOCS = ROOT / "docs"
-PAGES = sorted(path for path in DOCS.rglob("*.rst") if not {"generated", "_templates"} & set(path.parts))
-NAMES = [str(path.relative_to(DOCS).with_suffix("")) for path in PAGES]
-
-DIRECTIVE = re.compile(r"^( *)\.\. ([\w-]+):: *(.*)\n((?:\1 +:.*\n)*)((?:\n|\1 +.*\n)*)", re.MULTILINE)
 
 
 def extension(name):
@@ -36,15 +26,6 @@ def extension(name):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def directives(text):
-    """(name, argument, content) of each directive, nested ones included."""
-    for match in DIRECTIVE.finditer(text):
-        _, name, argument, _, body = match.groups()
-        yield name, argument, textwrap.dedent(body).strip("\n") + "\n"
-        if name not in {"testcode", "testoutput", "code-block"}:
-            yield from directives(textwrap.dedent(body))
 
 
 def test_pages_are_found():
@@ -57,23 +38,18 @@ def test_pages_are_found():
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # of pytest-timeout
 @pytest.mark.parametrize("page", NAMES)
 def test_the_code_of_a_page_prints_the_output_shown(page, tmp_path, monkeypatch):
-    """The blocks run in order in one namespace; `...` in the output matches anything."""
+    """`...` in the output matches anything."""
     skip_without_its_package(page)
     monkeypatch.chdir(tmp_path)  # some pages save a model
-    matches = doctest.OutputChecker().check_output
-    module, printed = types.ModuleType("page"), ""
-    monkeypatch.setitem(sys.modules, "page", module)  # child processes import it
-    for name, _, content in directives((DOCS / f"{page}.rst").read_text()):
-        if name == "testcode":
-            assert not printed, f"output that the page does not show: {printed}"
-            with contextlib.redirect_stdout(io.StringIO()) as out:
-                exec(compile(content, f"{page}.rst", "exec"), vars(module))
-            printed = out.getvalue()
-        elif name == "testoutput":
-            flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-            assert matches(content, printed, flags), f"shown:\n{content}\nprinted:\n{printed}"
-            printed = ""
-    assert not printed, f"output that the page does not show: {printed}"
+    monkeypatch.setitem(sys.modules, "page", None)
+    blocks, shown = code_of(page)
+    if any(re.search(r"^import jax$", block, re.MULTILINE) for block in blocks):  # it then warns of each fork
+        outputs = in_child(outputs_of, page, blocks, imports="import contextlib, io, sys, types\n")
+    else:
+        outputs = outputs_of(page, blocks)
+    matches, flags = doctest.OutputChecker().check_output, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    for block, expected, printed in zip(blocks, shown, outputs, strict=True):
+        assert matches(expected, printed, flags), f"{block}\nshown:\n{expected}\nprinted:\n{printed}"
     assert fr.get_num_threads() >= 1
     fr.set_num_threads(None)
 
