@@ -31,9 +31,12 @@
 /* A vfma takes four cycles: fewer than this many chains at once leave the units idle. */
 #define CHAINS 8
 
-/* To find a team and be done with it: 5 us for two threads, between 1 us while they still spin and 10 us when they have
- * to be woken; each further one is woken by the same system call, at about 1 us. */
-#define JOIN_SECONDS LIMIT(3e-6, 0)
+/* To find a team and be done with it: 1 us for two threads while they still spin, as behind a call that had them less than
+ * some 100 us ago, and 25 us when they have to be woken (Zen 5, in a virtual machine); each further one is woken by the
+ * same system call, at about 1 us. Nearer to the second, so that more threads are not slower: with 5 us for two, an epoch
+ * of `fit` with a GRU of 16 units took 1.2 times as long on two threads as on one, since they slept while Python prepared
+ * the next step. */
+#define JOIN_SECONDS LIMIT(18e-6, 0)
 #define JOIN_SECONDS_EACH LIMIT(1e-6, 0)
 
 /* A barrier: two lines go from core to core, 0.05 us between neighbours and 0.1 between distant ones. Arrivals at one

@@ -63,14 +63,17 @@ def test_twice_the_threads_are_used_where_they_bring_a_fifth(isa, sizes, backwar
 @pytest.mark.parametrize("caches", SERVERS.values(), ids=SERVERS)
 @pytest.mark.parametrize("sizes", LARGE, ids=str)
 def test_large_calls_use_what_there_is(isa, sizes, backward, caches):
-    """At least two thirds of up to 64 threads, at 55 % efficiency; all of 2, 4, 8, 16 and 32, at 80 %."""
+    """At least two thirds of up to 64 threads, at 55 % efficiency; all of 2, 4, 8 and 16, at 80 %, and of 32, at 75 %.
+
+    To wake 32 threads takes a fifth of the 0.2 ms that the shortest of these calls then needs.
+    """
     found = plans(sizes, backward, caches, threads=range(1, 65))
     for n, (rows, cols, seconds) in enumerate(found, 1):
         used = rows * cols
         efficiency = found[0][2] / seconds / used
         assert used >= 2 / 3 * n and efficiency >= 0.55, (n, rows, cols, efficiency)
         if n in (2, 4, 8, 16, 32):
-            assert used == n and efficiency >= 0.8, (n, rows, cols, efficiency)
+            assert used == n and efficiency >= (0.75 if n == 32 else 0.8), (n, rows, cols, efficiency)
 
 
 @by_pass
