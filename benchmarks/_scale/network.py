@@ -47,6 +47,11 @@ class Exchange(NamedTuple):
         """The network of which a process pays the copying, and not the waiting."""
         return Network(0.0, 1 / self.per_byte)
 
+    @property
+    def waiting(self) -> Network:
+        """The network of which a process waits for both messages of an exchange."""
+        return Network(max(self.latency - self.processor, 0.0) / 2, self.bandwidth)
+
 
 def exchange_times(communicator: fr.distributed.Communicator) -> Exchange:
     """Between ranks 0 and 1: the least of many exchanges."""
