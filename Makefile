@@ -211,8 +211,9 @@ $(VENV)/.dev $(VENV)/.release: $(VENV)/.%: pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/pip install -q $(call requirements,["project"]["optional-dependencies"]["$*"])
 	touch $@
 
+# The two others: with what torch.onnx.export writes a model, and what then reads it.
 $(VENV)/.torch: Makefile | $(VENV)/bin/python
-	$(VENV)/bin/pip install -q torch==2.13.0
+	$(VENV)/bin/pip install -q torch==2.13.0 'onnxscript>=0.7.2' 'onnxruntime>=1.32'
 	touch $@
 
 # MPI for the trainings of several processes. MPICH has wheels for these machines and no others, none for musl: there the
