@@ -82,5 +82,6 @@ def draw_peers(document: dict[str, Any]) -> Figure | None:
     for panel in axes:
         panel.set_xlim(low / margin, high * 1.3)
         panel.set_xticks(ticks)
+        panel.tick_params(axis="x", labelsize=8)  # so that those of 50, 100 and 200 do not touch
     draw_legend(figure, [(PEERS[name][0], handles[name]) for name in PEERS if name in handles])
     return figure
