@@ -35,11 +35,12 @@ typedef struct {
     void             *dhidden;  /* (N, T, K) added to: the gradient of the keys but for a factor v[k]; NULL as v */
     void             *dv;       /* (N, K) added to: what each row has of that of v; NULL as v */
 } fr_attention_args;
+/* A query of which dcontext and dweights, within its row's steps, are all 0 is not read on the way back. */
 int fr_attention_forward(const fr_attention_args *a);
 int fr_attention_backward(const fr_attention_args *a);
 
 /* total[n, t] += sum_s columns[s, n, t] rows[s, n]: of the weights and dcontext, the gradient of the values; of dscores
- * and the queries, where scores are products, that of the keys. */
+ * and the queries, where scores are products, that of the keys. If either is all 0, the other is not read. */
 typedef struct {
     fr_dtype          dtype;
     int               isa, n_threads;

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * attend.h - what queries take from a memory, and its gradients, one row of the batch at a time.
+ * attend.h - what queries take from a memory, one row of the batch at a time.
  *
  *     score[t]   = v . hidden[t], hidden[t] = tanh(query + key[t])     or  query . key[t]
  *     weights    = softmax(score)
  *     context    = sum_t weights[t] value[t]
  *
- * and back, given the gradients of the weights and the context:
- *
- *     slope[t]   = dcontext . value[t] + dweights[t]
- *     dscore[t]  = weights[t] (slope[t] - sum_r weights[r] slope[r])
- *     slant[t]   = dscore[t] (1 - hidden[t]^2)          dquery = v sum_t slant[t],  dkey[t] = v slant[t]
- *     or                                                dquery = sum_t dscore[t] key[t]
- *
- * hidden is computed again: all of it would be (S, N, T, K). Sums over steps and queries are taken in their order, sums
- * over features and those of softmax lane by lane: bits depend on the row and the query, and on no step behind a row's
- * end. */
+ * Sums over steps and queries are taken in their order, sums over features and those of softmax lane by lane: bits depend
+ * on the row and the query, and on no step behind a row's end. */
 enum { HIDDEN_STEPS = 4 }; /* go together, so that the chains of tanh overlap */
 
 struct attention_row {
@@ -106,78 +98,6 @@ static void attend_row(const fr_attention_args *a, fr_idx n)
     add_matrices(a->S, r.weights.at, r.weights.row, 1, r.T, r.values, a->M, r.context);
 }
 
-/* The slopes d of the weights w become those of the scores: of n steps, and 0 for the others. */
-static void scores_back(const real *w, const real *dweights, real *d, fr_idx n, fr_idx T)
-{
-    struct wide mean = {0};
-    for (fr_idx t = 0; t < n; t += VL) {
-        vec slope = load_part(d + t, n - t);
-        if (dweights) {
-            slope += load_part(dweights + t, n - t);
-            store_part(d + t, slope, n - t);
-        }
-        add_wide(&mean, load_part(w + t, n - t) * slope);
-    }
-    const vec m = splat((real)sum_of(&mean));
-    for (fr_idx t = 0; t < n; t += VL)
-        store_part(d + t, load_part(w + t, n - t) * (load_part(d + t, n - t) - m), n - t);
-    memset(d + n, 0, (size_t)(T - n) * sizeof(real));
-}
-
-/* Back through so many steps of v . tanh(query + key), but for the factor v. */
-INLINE void hidden_steps_back(const int steps, const real *query, struct matrix keys, const real *dscores, fr_idx K,
-                              real *dquery, struct matrix dhidden, real *dv)
-{
-    for (fr_idx k = 0; k < K; k += VL) {
-        const fr_idx n = K - k;
-        const vec    q = load_part(query + k, n);
-        vec          dq = load_part(dquery + k, n), dv_k = load_part(dv + k, n);
-#pragma GCC unroll 4
-        for (int t = 0; t < steps; t++) {
-            real     *at = dhidden.at + t * dhidden.row + k;
-            const vec d = splat(dscores[t]), h = tanh_(q + load_part(keys.at + t * keys.row + k, n));
-            const vec slant = d * vnfma(h, h, splat(1));
-            dv_k = vfma(d, h, dv_k);
-            dq += slant;
-            store_part(at, load_part(at, n) + slant, n);
-        }
-        store_part(dquery + k, dq, n);
-        store_part(dv + k, dv_k, n);
-    }
-}
-
-static void hidden_back(const fr_attention_args *a, const struct attention_row *r, fr_idx s)
-{
-    const real         *query = r->query.at + s * r->query.row, *d = r->dscores.at + s * r->dscores.row, *v = a->v;
-    real               *dquery = r->dquery.at + s * r->dquery.row, *dv = (real *)a->dv + r->n * a->K;
-    const struct matrix dhidden = {(real *)a->dhidden + r->n * a->T * a->K, a->K};
-    const fr_idx        K = a->K;
-    fr_idx              t = 0;
-    for (; t + HIDDEN_STEPS <= r->T; t += HIDDEN_STEPS)
-        hidden_steps_back(HIDDEN_STEPS, query, rows_from(r->keys, t), d + t, K, dquery, rows_from(dhidden, t), dv);
-    for (; t < r->T; t++)
-        hidden_steps_back(1, query, rows_from(r->keys, t), d + t, K, dquery, rows_from(dhidden, t), dv);
-    for (fr_idx k = 0; k < K; k += VL)
-        store_part(dquery + k, load_part(dquery + k, K - k) * load_part(v + k, K - k), K - k);
-}
-
-static void attend_row_back(const fr_attention_args *a, fr_idx n)
-{
-    const struct attention_row r = attention_row(a, n);
-    const struct matrix        dweights = of_row(a->dweights, n);
-    dots(a->S, r.dcontext, r.values, r.T, a->M, r.dscores);
-    for (fr_idx s = 0; s < a->S; s++)
-        scores_back(r.weights.at + s * r.weights.row, dweights.at ? dweights.at + s * dweights.row : NULL,
-                    r.dscores.at + s * r.dscores.row, r.T, a->T);
-    clear_rows(r.dquery, a->S, a->K);
-    if (!a->v) {
-        add_matrices(a->S, r.dscores.at, r.dscores.row, 1, r.T, r.keys, a->K, r.dquery);
-        return;
-    }
-    for (fr_idx s = 0; s < a->S; s++)
-        hidden_back(a, &r, s);
-}
-
 /* Rows differ in their lengths, so threads take them as they come to them. */
 struct attention_job {
     const void *a;
@@ -224,24 +144,4 @@ static void forward_of_row(const void *a, fr_idx n) { attend_row(a, n); }
 static void attention_forward(const fr_attention_args *a)
 {
     for_rows(a, forward_of_row, a->N, products_of(a), hidden_of(a), a->n_threads);
-}
-
-static void backward_of_row(const void *a, fr_idx n) { attend_row_back(a, n); }
-
-static void attention_backward(const fr_attention_args *a)
-{
-    for_rows(a, backward_of_row, a->N, products_of(a), hidden_of(a), a->n_threads);
-}
-
-static void outer_of_row(const void *job, fr_idx n)
-{
-    const fr_attention_outer_args *a = job;
-    const struct matrix            columns = of_row(a->columns, n);
-    const struct matrix            total = {(real *)a->total + n * a->T * a->M, a->M};
-    add_matrices(a->lengths ? a->lengths[n] : a->T, columns.at, 1, columns.row, a->S, of_row(a->rows, n), a->M, total);
-}
-
-static void attention_outer(const fr_attention_outer_args *a)
-{
-    for_rows(a, outer_of_row, a->N, (double)a->S * (double)a->T * (double)a->M, 0, a->n_threads);
 }

@@ -54,6 +54,7 @@
 #include "ctc.h"
 #include "dots.h"
 #include "attend.h"
+#include "attend_back.h"
 #include "probe.h"
 
 static size_t workspace_bytes(const fr_desc *d, fr_pass pass)

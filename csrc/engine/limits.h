@@ -38,7 +38,7 @@ enum {
     SOFTMAX_TAKEN = LIMIT(1 << 13, 2), /* logits that a thread takes at a time: 3 to 10 us */
     STATE_LOGITS = 4,                  /* a state of CTC's lattice takes as long as so many logits: 3 to 5 */
 
-    /* attend.h: how many threads */
+    /* attend.h, attend_back.h: how many threads */
     ATTENTION_SHARE = LIMIT(1 << 15, 4), /* tanh of a thread's share: 13 us with AVX-512 */
     TANH_PRODUCTS = 16                   /* one takes as long as so many products */
 };

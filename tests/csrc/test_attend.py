@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 from support import attention as oracle
+from support.attention import KINDS, problem, same_bits
 from support.tolerance import assert_close, slopes_of
 
 from fastrnn import _core
@@ -13,63 +14,12 @@ SIZES = [
     (1, 1, 1, 1, 1), (2, 3, 5, 4, 6), (5, 2, 9, 17, 33), (3, 4, 18, 16, 64), (37, 2, 35, 31, 5), (4, 2, 3, 130, 144),
     (0, 2, 3, 4, 5), (2, 0, 3, 4, 5), (2, 3, 0, 4, 5),
 ]  # fmt: skip
-KINDS = ["hidden", "products"]
 LENGTHS = ["full", "ragged"]
-
-
-class Problem:
-    """Random arrays of a call, forward and back."""
-
-    def __init__(self, rng, sizes, kind, lengths, dtype):
-        S, N, T, K, M = sizes
-        draw = lambda *shape: rng.standard_normal(shape).astype(dtype)  # noqa: E731
-        self.keys, self.values, self.v = draw(N, T, K), draw(N, T, M), draw(K) if kind == "hidden" else None
-        self.query, self.dcontext, self.dweights = draw(S, N, K), draw(S, N, M), draw(S, N, T)
-        self.lengths = np.array([(0, T, T // 2)[n % 3] for n in range(N)], np.intp) if lengths == "ragged" else None
-        self.sizes, self.dtype = sizes, dtype
-
-    @property
-    def memory(self):
-        return self.keys, self.values, self.v, self.lengths
-
-    def forward(self, threads=1):
-        S, N, T, _, M = self.sizes
-        context, weights = np.full((S, N, M), 7, self.dtype), np.full((S, N, T), 7, self.dtype)
-        _core.attention(self.memory, self.query, context, weights, threads)
-        return context, weights
-
-    def backward(self, weights, threads=1, dweights=True):
-        """dscores, dquery, dkeys, dvalues, dv, as the oracle has them; dv of each row."""
-        S, N, T, K, _ = self.sizes
-        dscores, dquery = np.full((S, N, T), 7, self.dtype), np.full((S, N, K), 7, self.dtype)
-        dhidden = dv = None
-        if self.v is not None:
-            dhidden, dv = np.zeros_like(self.keys), np.zeros((N, K), self.dtype)
-        upstream = self.dcontext, self.dweights if dweights else None
-        results = dscores, dquery, dhidden, dv
-        _core.attention_back(self.memory, (self.query, weights), upstream, results, threads)
-        dvalues, dkeys = np.zeros_like(self.values), np.zeros_like(self.keys)
-        _core.attention_outer(weights, self.dcontext, self.lengths, dvalues, threads)
-        if dhidden is None:
-            _core.attention_outer(dscores, self.query, self.lengths, dkeys, threads)
-        else:
-            dkeys = dhidden * self.v
-        return dscores, dquery, dkeys, dvalues, dv
 
 
 @pytest.fixture(params=KINDS)
 def kind(request):
     return request.param
-
-
-def problem(rng, sizes, kind, lengths, dtype):
-    return Problem(rng, sizes, kind, lengths, np.dtype(dtype))
-
-
-def same_bits(ours, theirs):
-    for a, b in zip(ours, theirs, strict=True):
-        assert (a is None) == (b is None)
-        assert a is None or (a.shape == b.shape and a.tobytes() == b.tobytes())
 
 
 def copies(given):

@@ -8,6 +8,7 @@ from support.layers import assert_same_arrays, assert_same_bits, snapshot
 
 import fastrnn as fr
 from fastrnn._engine.ragged import rows_with_gradient
+from fastrnn.nn._attention.scores import SCORES
 
 N, LONGEST = 30, 40  # more rows than the engine adds up at once, and than it goes back through at once
 
@@ -152,37 +153,49 @@ def in_time(array, T):
 
 @pytest.mark.parametrize("name", ["AttentionDecoder", "AttentionDecoder, fed", "Seq2Seq", "Seq2Seq, fed"])
 def test_sequences_that_attend_to_others(name, dtype, rng):
-    """Padding of either has no part in the gradients."""
-    layer = WITH_PARAMETERS[name][0](dtype=dtype, seed=0)
-    lengths = rng.integers(1, 13, 50)
+    """Padding of either has no part in the gradients; where it is of numbers, they may be NaN, as those of dy."""
+    layer, translates = WITH_PARAMETERS[name][0](dtype=dtype, seed=0), name.startswith("Seq2Seq")
+    lengths = rng.integers(0, 13, 50)
     lengths[:2] = 12
-    shape, others = (12, 50), rng.integers(1, 13, 50)
-    if name.startswith("Seq2Seq"):
+    shape, others = (12, 50), rng.integers(0, 13, 50)
+    if translates:
         inputs, order = [rng.integers(0, 10, shape) for _ in range(2)], (others, lengths)
     else:
         inputs, order = [rng.standard_normal((*shape, 3)).astype(dtype) for _ in range(2)], (lengths, others)
-    dy = ended(rng.standard_normal((*shape, 10 if name.startswith("Seq2Seq") else 5)).astype(dtype), lengths, 0)
-    state, results = (() if name.startswith("Seq2Seq") else (None,)), []
-    for more in (0, 5):
+    dy = rng.standard_normal((*shape, 10 if translates else 5)).astype(dtype)
+    state, results = (() if translates else (None,)), []
+    for more, value in ((0, 0), (5, 0), (5, 7 if translates else np.nan)):
         layer.zero_grad()
-        *_, tape = layer.forward(*(in_time(array, more) for array in inputs), *state, *order)
-        layer.backward(tape, in_time(dy, more))
+        padded = (ended(in_time(array, more), order[k], value) for k, array in enumerate(inputs))
+        *_, tape = layer.forward(*padded, *state, *order)
+        layer.backward(tape, ended(in_time(dy, more), lengths, 0 if translates else value))
         results.append(snapshot(layer.grads))
-    assert_same_arrays(results[1], results[0])
+    for result in results[1:]:
+        assert_same_arrays(result, results[0])
 
 
-@pytest.mark.parametrize("score", ["additive", "general", "concat"])
-def test_attention_of_padded_queries(score, isa, dtype, rng):
-    layer = fr.Attention(3, 2, score=score, dtype=dtype, seed=0)
-    query, memory, dy = (rng.standard_normal((25, 30, n)).astype(dtype) for n in (3, 2, 2))
-    lengths, steps = rng.integers(1, 25, (2, 30))
-    dy, results = ended(dy, lengths, 0), []
-    for more in (0, 15):
+@pytest.mark.parametrize("features", [3, 20])
+@pytest.mark.parametrize("score", SCORES)
+def test_attention_of_padded_queries(score, features, isa, dtype, rng):
+    """Padding of queries and memory, rows of which have no step: none, zeros, and what is not finite, in all of it."""
+    layer = fr.Attention(features, features, score=score, dtype=dtype, seed=0)
+    query, memory, dy = (rng.standard_normal((25, 30, features)).astype(dtype) for _ in range(3))
+    dweights = rng.standard_normal((25, 30, 40)).astype(dtype)
+    lengths, steps = rng.integers(0, 26, (2, 30))
+    dy, dweights, results = ended(dy, lengths, 0), ended(dweights, lengths, 0), []
+    dweights[..., np.arange(40) >= steps[:, None]] = np.nan
+    for more, value in ((0, 0), (15, 0), (15, np.nan), (15, np.inf), (15, -np.inf)):
+        padded = ended(in_time(query, more), lengths, value), ended(in_time(memory, more), steps, value)
+        upstream = ended(in_time(dy, more), np.where(steps, len(dy) + more, 0), value), in_time(dweights, more)
         layer.zero_grad()
-        *_, tape = layer.forward(in_time(query, more), in_time(memory, more), steps)
-        layer.backward(tape, in_time(dy, more))
-        results.append(snapshot(layer.grads))
-    assert_same_arrays(results[1], results[0])
+        context, weights, tape = layer.forward(*padded, steps)
+        dquery, dmemory = layer.backward(tape, upstream[0], upstream[1][..., : 25 + more])
+        assert not dquery[25:].any() and not dmemory[25:].any()
+        context, weights = (ended(a[:25], lengths, 0) for a in (context, weights[..., :25]))
+        arrays = {"context": context, "weights": weights, "dquery": dquery[:25], "dmemory": dmemory[:25]}
+        results.append(snapshot(layer.grads) | arrays)
+    for result in results[1:]:
+        assert_same_arrays(result, results[0])
 
 
 def test_packed_rows_have_the_same_sums(dtype, rng):

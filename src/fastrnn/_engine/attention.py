@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Attention of queries to a memory, forward and backward, as the engine computes it: csrc/engine/attend.h.
+"""Attention of queries to a memory, forward and backward, as the engine does: csrc/engine/attend.h, attend_back.h.
 
 A memory has a row of steps for each row of the batch: keys are (N, T, K), values (N, T, M). Queries are (S, N, K), and
 what belongs to them is (S, N, ...); these may have strides but of the last axis.

@@ -169,7 +169,8 @@ class Attention(Container):
         Returns
         -------
         dquery, dmemory : ndarray
-            Of the shapes of query and memory; dmemory is 0 beyond a row's length.
+            Of the shapes of query and memory; dmemory is 0 beyond a row's length. A query whose gradients are all 0, as
+            they are of padding, is left out of all sums and may be NaN; its dquery is 0.
 
         Raises
         ------
@@ -184,8 +185,7 @@ class Attention(Container):
         self.check_grads()
         tape.close()
         gradients, dscores = MemoryGradients(prepared.of), recycled.empty(weights.shape, self.dtype)
-        dquery = gradients.back((query, weights), (dcontext, dweights), dscores)
-        dquery = self.project_back(query_tape, dquery)
+        dquery = self.project_back(query_tape, gradients.back((query, weights), (dcontext, dweights), dscores))
         dmemory = self.prepare_back(prepared, gradients, (weights, dcontext), (dscores, query))
         return layout.laid_out(dquery), layout.laid_out(dmemory)
 
