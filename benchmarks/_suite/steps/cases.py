@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+ADDITIVE = "additive"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Step:
     V: int = 0  # symbols or classes
     S: int = 0  # steps of the other sequence: what is translated, or the labels of CTC
     B: int = 0  # batches of an epoch
+    score: str = ADDITIVE  # of attention, where there is one
     density: float = 0
     dtype: str = "float32"
     threads: int = 1
@@ -45,8 +47,9 @@ class Step:
 
     @property
     def shape(self) -> str:
-        """The sizes that the model has, as one word."""
+        """The sizes that the model has, and a score of its attention that is not additive, as one word."""
         sizes = "-".join(f"{letter}{size}" for letter in "TNIHVSB" if (size := getattr(self, letter)))
+        sizes += "" if self.score == ADDITIVE else f"-{self.score}"
         return f"{self.model}-{sizes}-density{self.density:g}" if self.density else sizes
 
     @property
@@ -61,6 +64,8 @@ STEPS = (
     Step("language", T=35, N=20, I=200, H=200, V=30_000),
     Step("translation", T=12, N=32, I=64, H=64, V=50, S=30),
     Step("translation", T=30, N=32, I=128, H=256, V=5_000, S=30),
+    Step("translation", T=12, N=32, I=64, H=64, V=50, S=30, score="dot"),
+    Step("translation", T=50, N=32, I=256, H=256, V=1_000, S=50, score="dot"),
     Step("speech", T=200, N=16, I=80, H=128, V=30, S=30),
     Step("fit", T=20, N=8, I=8, H=16, V=4, B=64),
     *(
@@ -69,7 +74,7 @@ STEPS = (
         for job in ("states", "readout", "make")
     ),
 )
-QUICK = (STEPS[0], STEPS[5], STEPS[6])
+QUICK = (STEPS[0], STEPS[7], STEPS[8])
 
 
 def make_steps(threads: Sequence[int], steps: Sequence[Step] = STEPS) -> list[Step]:

@@ -27,13 +27,13 @@ def language(step: Step) -> fr.Sequential:
 
 
 def translation(step: Step) -> fr.Seq2Seq:
-    """From V symbols to V symbols, with additive attention to the states of the encoder."""
+    """From V symbols to V symbols, with attention to the states of the encoder."""
     V, I, H = step.V, step.I, step.H
     return fr.Seq2Seq(
         encoder=fr.Sequential(embedding=fr.Embedding(V, I, seed=0), recurrent=fr.LSTM(I, H, seed=1)),
         embedding=fr.Embedding(V, I, seed=2),
         decoder=fr.AttentionDecoder(
-            fr.LSTM(I, H, seed=3), fr.Attention(H, H, seed=4), fr.Linear(2 * H, H, bias=False, seed=5)
+            fr.LSTM(I, H, seed=3), fr.Attention(H, H, score=step.score, seed=4), fr.Linear(2 * H, H, bias=False, seed=5)
         ),
         output=fr.Linear(H, V, seed=6),
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..peers import Outputs
 from . import StepCalls, models
-from .cases import Step, sequences
+from .cases import ADDITIVE, Step, sequences
 from .parts import Clock
 
 torch: Any = importlib.import_module("torch")
@@ -77,10 +77,10 @@ def language(step: Step) -> StepCalls:
 def translator(step: Step) -> Any:
     """The module of `translation`."""
     V, I, H = step.V, step.I, step.H
-    attention = {"query": nn.Linear(H, H, False), "memory": nn.Linear(H, H, False), "v": nn.Linear(H, 1, False)}
+    additive = {"query": nn.Linear(H, H, False), "memory": nn.Linear(H, H, False), "v": nn.Linear(H, 1, False)}
     decoder = {
         "layer": nn.LSTM(I, H),
-        "attention": nn.ModuleDict(attention),
+        "attention": nn.ModuleDict(additive if step.score == ADDITIVE else {}),
         "combine": nn.Linear(2 * H, H, False),
     }
     return nn.ModuleDict(
@@ -93,20 +93,26 @@ def translator(step: Step) -> Any:
     )
 
 
+def scores(attention: Any, h: Any, memory: Any) -> Any:
+    """(N, T, S) of all steps of a decoder (T, N, H) and a memory (S, N, H): additive, or without parameters dot."""
+    if not len(attention):
+        return torch.bmm(h.transpose(0, 1), memory.permute(1, 2, 0))
+    keys = attention["memory"](memory).transpose(0, 1)[:, None]  # (N, 1, S, H)
+    queries = attention["query"](h).transpose(0, 1)[:, :, None]  # (N, T, 1, H)
+    return attention["v"](torch.tanh(queries + keys)).squeeze(-1)
+
+
 def translation(step: Step) -> StepCalls:
-    """Encoder, decoder with additive attention of all its steps at once, cross-entropy."""
+    """Encoder, decoder with attention of all its steps at once, cross-entropy."""
     module, arrays = same(translator(step), models.translation(step)), sequences(step)
     source, target = torch.from_numpy(arrays["source"]), torch.from_numpy(arrays["tokens"][1:])
     inputs = torch.cat([torch.zeros_like(target[:1]), target[:-1]])  # from the start symbol on
     encoder, decoder = module["encoder"], module["decoder"]
-    attention = decoder["attention"]
 
     def forward() -> Any:
         memory, state = encoder["recurrent"](encoder["embedding"](source))
         h, _ = decoder["layer"](module["embedding"](inputs), state)
-        keys = attention["memory"](memory).transpose(0, 1)[:, None]  # (N, 1, S, H)
-        queries = attention["query"](h).transpose(0, 1)[:, :, None]  # (N, T, 1, H)
-        weights = attention["v"](torch.tanh(queries + keys)).squeeze(-1).softmax(-1)  # (N, T, S)
+        weights = scores(decoder["attention"], h, memory).softmax(-1)
         context = torch.bmm(weights, memory.transpose(0, 1)).transpose(0, 1)
         return module["output"](torch.tanh(decoder["combine"](torch.cat([context, h], -1))))
 
