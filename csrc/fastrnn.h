@@ -161,7 +161,7 @@ typedef struct {
     const void     *dh_n, *dc_n; /* (N, H) in, or NULL for zero */
     void           *dx;          /* (T, N, I), added to, of the first layer; or NULL */
     fr_idx          dx_st, dx_sn;
-    int             gates_done;  /* gates hold their gradients: dx and those of the parameters are added, alone */
+    int             gates_done;  /* gates are their gradients, and only read; dx and those of parameters are added */
     void           *dh_0, *dc_0; /* (N, H) out, or NULL */
     void           *dw_ih, *dw_hh, *db_ih, *db_hh; /* shapes of the parameters, added to; or NULL, each by itself */
     const void     *pack, *w_ih, *w_hh; /* packed weights; or where they need not be, NULL and the weights themselves */

@@ -96,14 +96,17 @@ def test_gradients_of_parameters_can_be_added_later(cell, isa, dtype, bias, step
         assert_same_bits(added, at_once)
 
 
+@pytest.mark.parametrize("idle", [(), (0, 5, 69), range(70)], ids=["all rows", "some", "none"])
 @pytest.mark.parametrize(("inputs", "outputs"), [(1, 1), (I, 40), (48, 32)])
-def test_all_gradients_at_once(inputs, outputs, isa, dtype, rng):
-    """Those of a Linear given the gradients of its outputs, with the bits of its backward pass; dx is added to."""
+def test_the_way_back_of_a_linear_takes_its_dy_in_place_of_gates(inputs, outputs, idle, isa, dtype, rng):
+    """With the bits of small calls, which copy dy into gates; dy is only read, and dx is added to."""
     linear = fr.Linear(inputs, outputs, dtype=dtype, seed=0)
     x, dy = (rng.standard_normal((70, size)).astype(dtype) for size in (inputs, outputs))
+    dy[list(idle)] = 0
+    dy.flags.writeable = False
     expected = linear.backward(linear.forward(x)[1], dy)
     grads = [np.zeros_like(linear.params["weight"]), None, np.zeros_like(linear.params["bias"]), None]
     dx = np.zeros_like(x)
-    passes.add_all_gradients(linear.weights.pack(), x, dy, dx, grads)
+    passes.linear_backward(linear.weights.pack(), x[None], dy[None], dx[None], grads)
     for ours, theirs in ((dx, expected), (grads[0], linear.grads["weight"]), (grads[2], linear.grads["bias"])):
         assert_same_bits(ours, theirs)

@@ -202,7 +202,7 @@ ENTRIES = {
     "backward of gates": (
         gate_gradients_arrays,
         gate_gradients,
-        ("gates", "dx", "dw_ih", "dw_hh", "db_ih", "db_hh"),
+        ("dx", "dw_ih", "dw_hh", "db_ih", "db_hh"),
     ),
     "dropout": (
         lambda: {"kept": np.ones((T, N, H), bool), "dropped": ones(T, N, H)},

@@ -138,7 +138,7 @@ def backward(Recurrence recurrence not None, x, ys, entries, gradients, dropout=
     x, ys and dropout are those of the forward pass, gradients (dys, dx), and dys those of each layer's outputs, or None;
     without them those of layers below others come from above alone. entries are those of each layer and direction:
     (pack, state update, (h_0, c_0), (gates, c), (dh_n, dc_n), (dh_0, dc_0), (dw_ih, dw_hh, db_ih, db_hh)). With
-    gates_done, of one layer, the gates hold their gradients; dx and those of the parameters are added, and c is not read.
+    gates_done, of one layer, the gates are their gradients, and only read: dx and those of the parameters are added.
     Raises KeyboardInterrupt between pieces.
     """
     cdef Call call = new_call(recurrence, x, ys, entries, sizeof(fr_backward_args))
@@ -193,7 +193,7 @@ cdef int read_backward(Call call, int k, tuple entry, fr_backward_args *a) excep
     cdef Py_ssize_t N = call.layers.c.desc.N
     _, update, initial, tape, dfinal, dinitial, grads = entry
     cdef Array h_0 = hold("h_0", initial[0], False), c_0 = hold("c_0", initial[1], False)
-    cdef Array gates = hold("gates", tape[0], True), c = hold("c", tape[1], False)
+    cdef Array gates = hold("gates", tape[0], not a.gates_done), c = hold("c", tape[1], False)
     cdef Array dh_n = hold("dh_n", dfinal[0], False), dc_n = hold("dc_n", dfinal[1], False)
     cdef Array dh_0 = hold("dh_0", dinitial[0], True), dc_0 = hold("dc_0", dinitial[1], True)
     gates.required("gates")

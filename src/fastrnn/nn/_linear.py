@@ -128,7 +128,7 @@ class Linear(StatelessLayer):
         if self._frozen or self._has_own_backward():
             return
         with self._in_backward:
-            passes.add_linear_gradients(self.weights.pack(), x, dy, self._four_grads)
+            passes.linear_backward(self.weights.pack(), x, dy, None, self._four_grads)
 
     # -- rows in parts, which a loss takes one after another: see fastrnn.losses.linear_cross_entropy ------------------
 
@@ -143,7 +143,8 @@ class Linear(StatelessLayer):
         """
         dx = np.zeros(x.shape, self.dtype)
         with self._in_backward:
-            passes.add_all_gradients(pack, x, dy, dx, (None,) * 4 if self._frozen else self._four_grads)
+            grads = (None,) * 4 if self._frozen else self._four_grads
+            passes.linear_backward(pack, x[None], dy[None], dx[None], grads)
         return dx
 
     def _has_own_backward(self) -> bool:
