@@ -72,7 +72,10 @@ def language(step: Step) -> StepCalls:
 
 
 def translation(step: Step) -> StepCalls:
-    """Encoder, decoder with attention, cross-entropy. What is no other part of the decoder is attention."""
+    """Encoder, decoder with attention, output layer with the cross-entropy, as in `fit`.
+
+    What is no other part of the decoder is attention.
+    """
     model, arrays = models.translation(step), sequences(step)
     decoder: Any = model.decoder
     encoder: Any = model.encoder
@@ -83,7 +86,9 @@ def translation(step: Step) -> StepCalls:
         "linear": [decoder.combine, model.output],
     }
     target = arrays["tokens"][1:]
-    return trained(model, (arrays["source"], target), target, fr.cross_entropy, layers)
+    body, _ = model._before_last()
+    loss = partial(fr.losses.linear_cross_entropy, model.output)
+    return trained(model, (arrays["source"], target), target, loss, layers, body)
 
 
 def speech(step: Step) -> StepCalls:

@@ -78,6 +78,15 @@ class Container(Layer):
             if isinstance(option, Sublayer) and config[name] is not None:
                 yield name, name, config[name]
 
+    def _before_last(self) -> tuple[Any, str] | None:
+        """What runs all of the container but its last layer, and the name of that; None if no layer is the last.
+
+        The output of the container is that of the last layer alone, whose input is the output of the rest. The rest
+        has the passes of the container, of the same arguments. A loss can then compute the last layer. Who asks has to
+        see that the class itself defines it: passes of a subclass may do something else.
+        """
+        return None
+
     def _noted(self, name: str) -> "Noted":
         return Noted(self, name)
 

@@ -101,11 +101,14 @@ class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
         return model
 
     def with_layers(self, layers: Iterable[Layer]) -> "Sequential":
-        """A Sequential of other layers, as many, under the same names."""
+        """A Sequential of other layers under the same names; of fewer, under the first of them."""
         layers = tuple(layers)
         return Sequential._composed(
-            *((layers, {}) if self.names is None else ((), dict(zip(self.names, layers, strict=True))))
+            *((layers, {}) if self.names is None else ((), dict(zip(self.names, layers, strict=False))))
         )
+
+    def _before_last(self) -> tuple["Sequential", str] | None:
+        return (self.with_layers(self.layers[:-1]), [*self._children][-1]) if len(self) > 1 else None
 
     @classmethod
     def child_configs(cls, config: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:

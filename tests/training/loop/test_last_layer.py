@@ -5,13 +5,13 @@ from functools import partial
 
 import numpy as np
 import pytest
-from support.training import assert_same, but_seconds
+from support import last_layer
+from support.last_layer import set_parts
+from support.training import assert_same
 
 import fastrnn as fr
-import fastrnn.losses._linear_cross_entropy as linear_cross_entropy
 from fastrnn.training._data.batch import Batch
-from fastrnn.training._loop import last_layer
-from fastrnn.training._loop.last_layer import WithLastLayer, objective_of
+from fastrnn.training._loop.last_layer import objective_of
 from fastrnn.training._loop.objective import Objective
 
 V = 17
@@ -20,9 +20,7 @@ LENGTHS = np.random.default_rng(0).integers(3, 60, 30)
 
 @pytest.fixture(params=["in parts", "at once"])
 def parts(request, monkeypatch):
-    """Parts of 256 positions, however few they are; or one, as of few positions."""
-    for name in ("PART_BYTES", "FEW_BYTES"):
-        monkeypatch.setattr(linear_cross_entropy, name, 0 if request.param == "in parts" else 1 << 30)
+    set_parts(monkeypatch, request.param == "in parts")
 
 
 def model_of(*more, batch_first=False):
@@ -45,30 +43,8 @@ def trained(model, loss=fr.cross_entropy, given=None, **options):
     return model, fr.fit(model, loss, x, y, **options)
 
 
-def count_uses(monkeypatch):
-    """How often the loss takes the last layer, counted from now on."""
-    uses = []
-    cost = WithLastLayer.cost
-
-    def counting(self, *arguments):
-        uses.append(self)
-        return cost(self, *arguments)
-
-    monkeypatch.setattr(WithLastLayer, "cost", counting)
-    return uses
-
-
 def assert_same_training(monkeypatch, used=True, make=model_of, **options):
-    """The same parameters and history, whether the loss takes the last layer or not."""
-    uses = count_uses(monkeypatch)
-    ours, history = trained(make(), **options)
-    assert bool(uses) == used
-    monkeypatch.setattr(last_layer, "of_linear", lambda loss, layer: None)
-    uses.clear()
-    plain, expected = trained(make(), **options)
-    assert not uses
-    assert_same(ours, plain.params)
-    assert but_seconds(history) == but_seconds(expected)
+    last_layer.assert_same_training(monkeypatch, lambda: trained(make(), **options), used)
 
 
 OPTIONS = {
@@ -150,6 +126,37 @@ def test_models_of_another_kind(model):
     assert type(objective_of(model, fr.cross_entropy, ())) is Objective
 
 
+class Head(fr.nn.Container, fr.nn.StatelessLayer):
+    """A container of one's own, y = last(first(x)), which says that it ends with a layer."""
+
+    first: fr.nn.Sublayer = fr.nn.Sublayer("What comes before.", fr.nn.Layer)
+    last: fr.nn.Sublayer = fr.nn.Sublayer("What comes last.", fr.nn.Layer)
+
+    def _forward(self, x, training):
+        h, _, first = self.first.apply(x, None, None, training)
+        y, _, last = self.last.apply(h, None, None, training)
+        return y, [first, last]
+
+    def _backward(self, tapes, dy):
+        dh, _ = self.last.apply_backward(tapes[1], dy, None)
+        return self.first.apply_backward(tapes[0], dh, None)[0]
+
+    def _before_last(self):
+        return self.first, "last"
+
+
+class OwnHead(Head):
+    """One of a subclass, which may not."""
+
+
+@pytest.mark.parametrize(("kind", "used"), [(Head, True), (OwnHead, False)])
+def test_a_container_says_that_it_ends_with_a_linear(kind, used, parts, monkeypatch):
+    """Its class itself, as a subclass may have other passes."""
+    x = np.random.default_rng(0).standard_normal((300, 6)).astype(np.float32)
+    make = lambda: kind(fr.Linear(6, 8, seed=0), fr.Linear(8, V, seed=2))  # noqa: E731
+    assert_same_training(monkeypatch, used, make, given=(x, np.arange(300) % V))
+
+
 def test_resume(parts, tmp_path, monkeypatch):
     """On with the last layer in the loss what was begun without it, and the other way around."""
     expected = trained(model_of(), epochs=4)[0]
@@ -158,7 +165,7 @@ def test_resume(parts, tmp_path, monkeypatch):
         for epochs, fused in ((2, first), (4, not first)):
             with monkeypatch.context() as patch:
                 if not fused:
-                    patch.setattr(last_layer, "of_linear", lambda loss, layer: None)
+                    last_layer.without(patch)
                 model, _ = trained(model_of(), epochs=epochs, checkpoint=path, resume=True)
         assert_same(model, expected.params)
 
@@ -192,9 +199,10 @@ def test_errors_say_where_as_without(parts, monkeypatch):
         (lambda: model_of(Wide()), data()[1], "x: expected"),
     ):
         texts = []
-        for head in (last_layer.of_linear, lambda loss, layer: None):
+        for fused in (True, False):
             with monkeypatch.context() as patch, pytest.raises(ValueError, match=match) as raised:
-                patch.setattr(last_layer, "of_linear", head)
+                if not fused:
+                    last_layer.without(patch)
                 trained(make(), given=(x, targets))
             texts.append((str(raised.value), raised.value.__notes__))
         assert texts[0] == texts[1]

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine.arguments import UNIT, Array, Generator, as_number
-from ..._engine.layout import Layout, select_rows
+from ..._engine.arguments import Array, Generator
+from ..._engine.layout import select_rows
 from .._attention.decoder import AttentionDecoder
 from .._container import Container
 from .._embedding import Embedding
@@ -18,10 +18,11 @@ from .._options import Seed, Size, Sublayer
 from .._recurrent.gru import GRU
 from .._recurrent.lstm import LSTM
 from .._recurrent.rnn import RNN
-from .._tape import Tape, add_extras, exclusive, open_tape
-from .bridge import Bridge, last_recurrent, last_state, with_last_state
-from .checks import as_source_lengths, check_fit, decoder_inputs
-from .stepping import Step, sampled, steps
+from .._tape import Tape, exclusive, open_tape
+from .bridge import Bridge, last_recurrent
+from .checks import as_source_lengths, check_fit
+from .passes import BeforeOutput, decode, decode_back, encode
+from .stepping import Step, steps
 
 
 class Seq2Seq(Container):
@@ -100,46 +101,11 @@ class Seq2Seq(Container):
     takes_lengths: bool = True  # type: ignore[assignment]
 
     def child_tapes(self, tape: Tape) -> list[tuple[str, Layer, Tape]]:
-        *_, tapes = open_tape(tape, self)
+        (*_, tapes), output_tape = open_tape(tape, self)
         children = self.children()
-        return [(name, children[name], inner) for name, inner in zip(list(children)[:4], tapes, strict=True)]
+        return [(name, children[name], inner) for name, inner in zip(children, (*tapes, output_tape), strict=False)]
 
     # -- the passes --------------------------------------------------------------------------------------------------
-
-    def _encode(self, source: ArrayLike, lengths: Any, training: bool) -> tuple[Any, ...]:
-        """The memory, the lengths of its rows, the initial state of the decoder, and what the way back needs."""
-        with self._noted("encoder"):
-            memory, state, tape = self.encoder.apply(source, None, lengths, training)
-        initial, bridge_saved = self._bridge.apply(last_state(self.encoder, state), training)
-        if isinstance(self.decoder, AttentionDecoder) and self.decoder.input_feeding:
-            shape = (1, memory.shape[not self.batch_first], self.output.in_features)
-            initial = initial, np.zeros(shape, self.dtype)
-        return memory, self.encoder.lengths_after(lengths), initial, tape, bridge_saved
-
-    def _run(
-        self, sequences: tuple[Any, Any], lengths: tuple[Any, Any], training: bool, sampling: float = 0.0
-    ) -> tuple[Array, Array | None, Any]:
-        """Logits, weights or None, and what `backward` needs."""
-        (source, target), (source_lengths, target_lengths) = sequences, lengths
-        N, source_lengths = as_source_lengths(self, source, source_lengths)
-        inputs, target_lengths = decoder_inputs(self, target, target_lengths, N)
-        memory, memory_lengths, state, encoder_tape, bridge_saved = self._encode(source, source_lengths, training)
-        if sampling:
-            inputs = sampled(inputs, self._rng, sampling, steps(self, memory, memory_lengths), state)
-        x, _, embedding_tape = self.embedding.apply(
-            Layout(True, self.batch_first).laid_out(inputs), None, None, training
-        )
-        weights, decoder_tape = None, None
-        with self._noted("decoder"):
-            if isinstance(self.decoder, AttentionDecoder):
-                decode = self.decoder.forward if training else self.decoder
-                y, _, weights, *tapes = decode(x, memory, state, target_lengths, memory_lengths)
-                (decoder_tape,) = tapes or (None,)
-            else:
-                y, _, decoder_tape = self.decoder.apply(x, state, target_lengths, training)
-        logits, _, output_tape = self.output.apply(y, None, None, training)
-        tapes = encoder_tape, embedding_tape, decoder_tape, output_tape
-        return logits, weights, (memory.shape, bridge_saved, tapes)
 
     def __call__(  # type: ignore[override]
         self,
@@ -166,7 +132,8 @@ class Seq2Seq(Container):
         weights : ndarray, shape (T, N, T_s) or (N, T, T_s), or None
             Of the attention; 0 beyond the lengths of either.
         """
-        return self._run((source, target), (source_lengths, target_lengths), training=False)[:2]
+        y, weights, _ = decode(self, (source, target), (source_lengths, target_lengths), training=False)
+        return self.output(y), weights
 
     def forward(  # type: ignore[override]
         self,
@@ -189,9 +156,9 @@ class Seq2Seq(Container):
             row and step by step. (Their epsilon is 1 - sampling.) The choice has no gradient. It costs one more run
             through the decoder, step by step.
         """
-        sampling = as_number("sampling", sampling, UNIT)
-        logits, weights, content = self._run((source, target), (source_lengths, target_lengths), True, sampling)
-        return logits, weights, Tape(self, content, logits.shape)
+        y, weights, saved = decode(self, (source, target), (source_lengths, target_lengths), True, sampling)
+        logits, _, output_tape = self.output.apply(y, None, None, True)
+        return logits, weights, Tape(self, (saved, output_tape), logits.shape)
 
     @exclusive
     def backward(self, tape: Tape, dlogits: ArrayLike) -> Array | None:  # type: ignore[override]
@@ -204,21 +171,12 @@ class Seq2Seq(Container):
         dlogits : array_like
             The gradient of the loss with respect to the logits, of their shape.
         """
-        (shape, bridge_saved, tapes), dlogits = self._opened(tape, dlogits, "dlogits", "logits")
-        encoder_tape, embedding_tape, decoder_tape, output_tape = tapes
+        (saved, output_tape), dlogits = self._opened(tape, dlogits, "dlogits", "logits")
         tape.close()
-        dy = self.output.backward(output_tape, dlogits)
-        if isinstance(self.decoder, AttentionDecoder):
-            dx, dmemory, dstate = self.decoder.backward(decoder_tape, dy)
-            dstate = dstate[0] if self.decoder.input_feeding else dstate
-        else:
-            dx, dstate = self.decoder.backward(decoder_tape, dy)
-            dmemory = np.zeros(shape, self.dtype)
-        self.embedding.backward(embedding_tape, dx)
-        dstate = with_last_state(self.encoder, self._bridge.backward(bridge_saved, dstate))
-        dsource, _ = self.encoder.apply_backward(encoder_tape, dmemory, dstate)
-        add_extras(tape.extras, [encoder_tape, decoder_tape])
-        return dsource
+        return decode_back(self, saved, self.output.backward(output_tape, dlogits), tape.extras)
+
+    def _before_last(self) -> tuple[BeforeOutput, str]:
+        return BeforeOutput(self), "output"
 
     # -- one step at a time ------------------------------------------------------------------------------------------
 
@@ -243,6 +201,6 @@ class Seq2Seq(Container):
             (N * copies, T_s) or None.
         """
         N, lengths = as_source_lengths(self, source, lengths)
-        memory, lengths, state, _, _ = self._encode(source, lengths, training=False)
+        memory, lengths, state, _, _ = encode(self, source, lengths, training=False)
         tokens = np.full(N * copies, self.start, np.intp)
         return tokens, select_rows(state, np.repeat(np.arange(N), copies)), steps(self, memory, lengths, copies)

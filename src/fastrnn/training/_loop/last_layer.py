@@ -10,7 +10,6 @@ from typing import Any
 
 from ..._engine.arguments import is_packed
 from ...losses._heads import OfLinear, of_linear
-from ...nn import Sequential
 from .._data.batch import Batch
 from .objective import Loss, Objective, applied, as_tuple, counts
 
@@ -22,23 +21,26 @@ class WithLastLayer(Objective):
 
     Parameters
     ----------
-    model : Sequential
-        The last layer is a Linear.
+    model : Container
     loss : callable
     in_pieces : bool
+    before : object
+        What runs all of the model but its last layer.
+    last : str
+        The name of that layer, a Linear.
     head : OfLinear
-        The loss as a function of what the last layer reads.
+        The loss as a function of what it reads.
     """
 
-    def __init__(self, model: Sequential, loss: Loss, in_pieces: bool, head: OfLinear) -> None:
+    def __init__(self, model: Any, loss: Loss, in_pieces: bool, *, before: Any, last: str, head: OfLinear) -> None:
         super().__init__(model, loss, in_pieces)
-        self.runs, self.function, self._value = _before_last(model), head.cost, head.value
-        *_, self._last = model.children()
+        self.runs, self.function, self._value = before, head.cost, head.value
+        self._last, self._linear = last, model.children()[last]
 
     def run(self, batch: Batch, state: Any = None, *, training: bool) -> tuple[Any, Any, Any]:
         h, state, tape = super().run(batch, state, training=training)
         with self.model._noted(self._last):  # an error of what it reads is that of the layer
-            self.model[-1]._checked(h.data if is_packed(h) else h)
+            self._linear._checked(h.data if is_packed(h) else h)
         return h, state, tape
 
     def value(self, y: Any, target: Any, lengths: Any, weight: Any = None) -> float:
@@ -63,16 +65,9 @@ def objective_of(model: Any, loss: Loss, metrics: Any, pieces: Any = None) -> Ob
         The steps of the windows into which sequences are cut, or (k1, k2) of `fit`: with k2 > k1 windows overlap.
     """
     in_pieces, overlap = pieces is not None, isinstance(pieces, tuple | list) and pieces[:1] != pieces[1:]
-    if type(model) is Sequential and len(model) > 1 and not metrics and not overlap:
-        head = of_linear(loss, model[-1])
+    if not metrics and not overlap and "_before_last" in vars(type(model)):  # inherited it says nothing of own passes
+        before, last = model._before_last() or (None, "")
+        head = of_linear(loss, model.children().get(last))
         if head is not None:
-            return WithLastLayer(model, loss, in_pieces, head)
+            return WithLastLayer(model, loss, in_pieces, before=before, last=last, head=head)
     return Objective(model, loss, in_pieces)
-
-
-def _before_last(model: Sequential) -> Sequential:
-    """The layers but the last, under their names."""
-    layers = model.layers[:-1]
-    if model.names is None:
-        return Sequential._composed(layers, {})
-    return Sequential._composed((), dict(zip(model.names[:-1], layers, strict=True)))
