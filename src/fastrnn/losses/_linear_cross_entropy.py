@@ -19,14 +19,14 @@ from ._positions import of_positions
 from ._softmax import Targets
 
 # Bytes of logits in a part, at least: there the loss and the gradients find them in L2, which is 1 or 2 MB on servers.
-# One thread of Zen 5, parts of 0.5, 1, 2, 4 and 8 MB, in the time of all at once: 0.80, 0.74, 0.76, 0.77, 0.81 with
-# 2800 rows of 1000 classes; 0.87, 0.83, 0.83, 0.84, 0.90 with 1400 of 3000. With 10,000 classes one block of
-# GRADIENT_ROWS has 10 MB: 0.93 with 700 rows, 0.7 with 2000, whose logits malloc maps anew, page by page.
+# One thread of Zen 5, parts of 0.5, 1, 2, 4 and 8 MB, in the time of all at once: 0.98, 0.90, 0.90, 0.99, 1.01 with
+# 4000 rows of 300 classes; 0.93, 0.89, 0.90, 0.93, 0.96 with 2800 of 1000. With 10,000 classes one block of
+# GRADIENT_ROWS has 10 MB: 1.03 with 700 rows, 0.98 with 2000, and 0.5 where malloc maps the logits of these anew.
 PART_BYTES = 1 << 20
 
-# Bytes of logits up to which they are computed all at once. They stay in the caches then, and parts cost calls: 1.17 of
-# the time with 64 rows of 100 classes, 1.04 with 700 of 300 (0.8 MB), 1.02 with 700 of 700 (1.9 MB); above, 0.97 with
-# 700 of 1000 (2.7 MB), 0.70 with 4000 of 300 (4.6 MB).
+# Bytes of logits up to which they are computed all at once. They stay in the caches then, and parts cost calls: 1.22 of
+# the time with 64 rows of 100 classes, 1.01 with 700 of 300 (0.8 MB), 0.98 with 700 of 700 (1.9 MB); above, 0.97 with
+# 700 of 1000 (2.7 MB), 0.90 with 4000 of 300 (4.6 MB).
 FEW_BYTES = 1 << 21
 
 
