@@ -103,6 +103,7 @@ def test_the_way_back_of_a_linear_takes_its_dy_in_place_of_gates(inputs, outputs
     linear = fr.Linear(inputs, outputs, dtype=dtype, seed=0)
     x, dy = (rng.standard_normal((70, size)).astype(dtype) for size in (inputs, outputs))
     dy[list(idle)] = 0
+    given = dy.copy()
     dy.flags.writeable = False
     expected = linear.backward(linear.forward(x)[1], dy)
     grads = [np.zeros_like(linear.params["weight"]), None, np.zeros_like(linear.params["bias"]), None]
@@ -110,3 +111,6 @@ def test_the_way_back_of_a_linear_takes_its_dy_in_place_of_gates(inputs, outputs
     passes.linear_backward(linear.weights.pack(), x[None], dy[None], dx[None], grads)
     for ours, theirs in ((dx, expected), (grads[0], linear.grads["weight"]), (grads[2], linear.grads["bias"])):
         assert_same_bits(ours, theirs)
+    assert_same_bits(dy, given)
+    passes.linear_backward(linear.weights.pack(), x[None], dy[None], dx[None], (None,) * 4)
+    assert_same_bits(dx, 2 * expected)
