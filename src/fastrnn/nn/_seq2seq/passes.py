@@ -76,7 +76,7 @@ class BeforeOutput:
     _skips_dx = False  # see `without_dx`
 
     def __init__(self, model: Any) -> None:
-        self.model = model
+        self.model: Any = model
 
     def __call__(
         self, source: ArrayLike, target: ArrayLike, source_lengths: Any = None, target_lengths: Any = None
