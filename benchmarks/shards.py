@@ -9,7 +9,8 @@ cores than processes. The exchange itself is in it: sending, receiving and addin
     python -m fastrnn.benchmarks.shards --data
 
 measures what a process needs for its part of a batch: a step with a model that computes nothing, of an array and of an
-iterable of batches, of which every process has whole ones.
+iterable of batches, of which every process has whole ones. And what it needs once, before the first step: the seconds
+that the checksum of a gigabyte of data in memory takes.
 """
 
 import sys
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastrnn as fr
+from fastrnn.training._shards.whole_data import checksums_of
 
 T, N, V, I = 50, 64, 100, 64
 REPEATS = 3  # the best of so many trainings of 12 steps
@@ -110,9 +112,35 @@ def data_rows() -> None:
         print(f"{'array' if arrays else 'iterable':<10} processes  " + "   ".join(cells), flush=True)
 
 
+def checksum_rows() -> None:
+    """The seconds for a gigabyte of data in memory, by how it lies there."""
+    values = np.random.default_rng(0).standard_normal(1 << 26, np.float32)  # 256 MiB
+    by_row, by_step = values.reshape(-1, 256, 64), values.reshape(256, -1, 64)
+    lengths = np.random.default_rng(1).integers(1, 257, len(by_row))
+    transposed = np.asfortranarray(by_row)
+    cases: dict[str, tuple[Any, dict[str, Any]]] = {
+        "array, rows first": (by_row, {"batch_first": True}),
+        "array, time first": (by_step, {}),
+        "padded, with lengths": (by_step, {"lengths": lengths}),
+        "column-major array": (transposed, {"batch_first": True}),
+        "sequences of 64 KiB": (list(by_row), {}),
+        "sequences of 1 KiB": (list(values.reshape(-1, 4, 64)), {}),
+    }
+    print("checksums of data in memory, before the first step: seconds for a gigabyte")
+    for name, (x, options) in cases.items():
+        source = fr.Batches(x, np.zeros(by_step.shape[1] if x is by_step else len(x)), per_step=False, **options)
+        seconds = []
+        for _ in range(REPEATS):
+            start = time.thread_time()
+            checksums_of("", source)
+            seconds.append(time.thread_time() - start)
+        print(f"{name:<24}{1e9 * min(seconds) / values.nbytes:.2f}", flush=True)
+
+
 def main() -> None:
     if sys.argv[1:] == ["--data"]:
         data_rows()
+        checksum_rows()
         return
     print(f"T {T}, N {N}, I {I}, V {V}; float32; ms of processor time of one process for a step, one thread each")
     for H in 128, 256, 512:

@@ -83,7 +83,7 @@ REFUSED = {
     "shards": "ValueError: shards: expected a multiple of 2, the number of processes, got 3",
     "no shards": "ValueError: shards: expected a number such as 8, with a communicator, got None",
     "seed": "ValueError: seed: expected 0, as on rank 0, got 1 on rank 1",
-    "data": "ValueError: checksum of row 0 of x and y: expected ",
+    "data": "ValueError: x: expected the bits that rank 0 has, got others in rows ",
     "rows": "ValueError: x.rows: expected 37, as on rank 0, got 36 on rank 1",
     "version": f"ValueError: version of fastrnn: expected {fr.__version__!r}, as on rank 0, got '0.0' on rank 1",
     "argument": "clip: expected",

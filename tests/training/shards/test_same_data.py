@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Data that differ between ranks: what is noticed before the first step, and what in one of the steps."""
+"""Mapped data that differ between ranks: what is noticed before the first step, and what in one of the steps."""
 
 import zlib
 
@@ -29,6 +29,13 @@ def another(array, n):
     return array
 
 
+def mapped(path, array):
+    """The same in a file, of which ranks read samples."""
+    copy = np.memmap(path, array.dtype, "w+", shape=array.shape)
+    copy[:] = array
+    return copy
+
+
 OTHERS = {  # data of rank 1, and what all ranks are told before the first step
     "order": ((X[:, ::-1], Y[:, ::-1]), "checksum of row 0 of x and y: expected"),
     "values": ((X + 1, Y), "checksum of row 0 of x and y: expected"),
@@ -41,11 +48,12 @@ OTHERS = {  # data of rank 1, and what all ranks are told before the first step
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_arrays_that_differ_are_noticed_before_the_first_step(name):
+def test_arrays_that_differ_are_noticed_before_the_first_step(name, tmp_path):
     other, text = OTHERS[name]
 
     def train(communicator):
-        data = other if communicator.rank else (X, Y)
+        arrays = other if communicator.rank else (X, Y)
+        data = [mapped(tmp_path / f"{communicator.rank}-{k}", array) for k, array in enumerate(arrays)]
         return ranks.train(communicator, ranks.tagger(), fr.cross_entropy, *data, epochs=1)
 
     results = in_threads(2, train)
@@ -64,9 +72,10 @@ def test_lengths_in_another_order():
         assert isinstance(result, ValueError) and "checksum of all lengths: expected " in str(result)
 
 
-def test_a_validation_that_differs():
+def test_a_validation_that_differs(tmp_path):
     def train(communicator):
-        validation = another(X, 0) if communicator.rank else X, Y
+        x = mapped(tmp_path / str(communicator.rank), another(X, 0) if communicator.rank else X)
+        validation = x, Y
         return ranks.train(communicator, ranks.tagger(), fr.cross_entropy, X, Y, epochs=1, validation=validation)
 
     for result in in_threads(2, train):
@@ -74,9 +83,9 @@ def test_a_validation_that_differs():
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
-def test_a_single_row_that_differs_is_found_in_a_step(shuffle):
+def test_a_single_row_that_differs_is_found_in_a_step(shuffle, tmp_path):
     """Also where each batch has the same rows in each epoch, which has as many batches as a batch has rows."""
-    x = X[:, :64], another(X, 23)[:, :64]
+    x = [mapped(tmp_path / f"{k}", array[:, :64]) for k, array in enumerate((X, another(X, 23)))]
     numbers = np.linspace(0, 63, SAMPLE).round()
     assert 23 not in numbers
 

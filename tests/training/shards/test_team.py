@@ -35,7 +35,7 @@ OTHERS = {  # options of rank 1, and what all are told
     "model": ({"layer": ranks.model(fr.Dropout(0.1))}, "model: expected"),
     "values": (
         {"data": ([row + 1 for row in ROWS[0]], ROWS[1])},
-        "checksum of row 0 of x and y: expected",
+        "x: expected the bits that rank 0 has, got others in rows ",
     ),
     "epochs": (
         {"epochs": 3},

@@ -8,7 +8,8 @@ Data in (`cut`). Of arrays and lists every rank draws the numbers of the rows of
 and gathers those of its own shards (`fastrnn.training._data.draw`). Of an iterable it has the whole batch, and cuts
 its shards out of that. A shard is a batch of its own, padded to its own longest row. Of the whole batch nothing is
 known but how many rows it has: all else is a sum over shards, of numbers with their weights. Whether all ranks have
-the same data is compared in samples (`same_data`), which travel with the losses.
+the same data is compared before the first step, by checksums of all that is in memory (`whole_data`), and in samples
+(`same_data`), which travel with the losses.
 
 Randomness (`masks`). Before each shard the generators of all layers are set to a state that is a function of the state
 with which the training began, the number of the step and the number of the shard. That first state is the one in a

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Whether all ranks have the same data, though none of them reads all rows.
 
-Before the first step they compare how many rows there are, their lengths, shapes and dtypes, and checksums of rows that
-are spread over the data; in each step, the checksum of one row of the batch, which all of them read. So data in another
-order, or with other values in many rows, differ at the beginning. Where k of n rows differ, a step finds it with a
-probability of about k / n. Of an iterable, every rank has whole batches, and compares the checksum of each of them.
+Before the first step they compare how many rows there are, their lengths, shapes and dtypes; checksums of all that is
+in memory (`whole_data`), which tell one bit that differs; and checksums of rows that are spread over the data, for what
+is not. In each step they compare the checksum of one row of the batch, which all of them read. So memory maps with
+another order, or with other values in many rows, differ at the beginning. Where k of n rows differ, a step finds it
+with a probability of about k / n. Of an iterable, every rank has whole batches, and compares the checksum of each.
 """
 
 import math
@@ -20,8 +21,23 @@ from .._data.batches import Batches
 from .._data.draw import Draw
 from .._data.inputs import InputRows
 from .._data.weights import AnyRows, WeightedRows
+from .team import Team, settings_of
+from .whole_data import checksums_of, difference
 
 SAMPLE = 32  # rows that are compared at the beginning
+
+
+def compare(team: Team, run: Any, shards: int) -> None:
+    """Raise an error on every rank unless all have the same settings and data, as far as they can tell."""
+    data = {"": run.data.source, "validation: ": None if run.validation is None else run.validation.source}
+    described = {name: value for k, source in data.items() for name, value in description_of(k, source).items()}
+    team.same("settings", settings_of(run, shards) | described)
+    with team.together():
+        held = {name: sums for k, source in data.items() for name, sums in checksums_of(k, source).items()}
+        samples = sample_of("x and y", data[""]) | sample_of("the validation", data["validation: "])
+    if text := difference(team.agree(("data",), held)):
+        team.stop(ValueError(text))
+    team.same("data", samples)
 
 
 def description_of(name: str, source: Any) -> dict[str, Any]:

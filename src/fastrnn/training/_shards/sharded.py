@@ -23,8 +23,8 @@ from .._state.shape import wrong
 from .cut import Cut
 from .gradients import Tree
 from .masks import Masks
-from .same_data import compared_in_step, description_of, sample_of
-from .team import Team, as_communicator, as_shards, checksum_of, settings_of
+from .same_data import compare, compared_in_step
+from .team import Team, as_communicator, as_shards, checksum_of
 
 EVERY = 64  # steps after which the checksums of the parameters are compared: they take about as long as a few updates
 
@@ -111,7 +111,7 @@ class Sharded(Alone):
     def begin(self, run: Training, resumed: bool) -> None:
         """Compare settings and data, and begin with the parameters, moments and generators of rank 0."""
         if self.communicator.size > 1:
-            self._compare(run)
+            compare(self.team, run, self.shards)
         if not resumed:
             parts = {
                 name: part for name, part in (("optimizer", run.optimizer), ("schedule", run.schedule))
@@ -127,15 +127,6 @@ class Sharded(Alone):
             run.commit(Cursor(run.data.state_dict()))
         self.masks = Masks(run.model)
         self.tree = Tree(run.model, self.communicator, self.shards)
-
-    def _compare(self, run: Training) -> None:
-        """Raise an error on every rank unless all have the same settings and data, as far as a sample of rows tells."""
-        data = {"": run.data.source, "validation: ": None if run.validation is None else run.validation.source}
-        described = {name: value for k, source in data.items() for name, value in description_of(k, source).items()}
-        self.team.same("settings", settings_of(run, self.shards) | described)
-        with self.team.together():
-            samples = sample_of("x and y", data[""]) | sample_of("the validation", data["validation: "])
-        self.team.same("data", samples)
 
     def batches(self, data: EpochReader) -> Iterator[Batch | Draw]:
         return data.draws()
