@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What ranks do together: values gathered in the order of the ranks, sums in one binary tree of any size."""
 
+import pickle
+
 import numpy as np
 import pytest
 from support.ranks import in_threads
@@ -103,3 +105,15 @@ def test_numbers_that_do_not_fit(numbers, message):
 def test_what_a_communicator_has_to_define():
     with pytest.raises(TypeError, match="abort.*exchange"):
         Communicator(0, 1)  # type: ignore[abstract]
+
+
+@pytest.mark.parametrize("sent", [b"no pickle", pickle.dumps(3), b""])
+def test_values_that_another_rank_does_not_send(sent):
+    """As from two trainings at once."""
+
+    def work(communicator):
+        return communicator.exchange(sent, 0) if communicator.rank else communicator.gather(0)
+
+    error, _ = in_threads(2, work)
+    assert isinstance(error, ValueError)
+    assert str(error).startswith("communicator: expected the values of rank 1, got something else (")

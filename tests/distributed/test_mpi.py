@@ -99,13 +99,27 @@ def test_settings_that_do_not_fit_are_errors_of_every_process():
         assert [text in texts.get(name, "no error") for texts in everyone] == [True, True], (name, everyone)
 
 
-@pytest.mark.parametrize("way, word", [("kill", "KILLED|Killed|EXIT CODE: 9"), ("raise", "ZeroDivisionError")])
+LEFT = "communicator: rank 1 has ended, while another rank waits for it"
+
+
+@pytest.mark.parametrize(
+    "way, word", [("kill", "KILLED|Killed|EXIT CODE: 9"), ("raise", "ZeroDivisionError"), ("leave", LEFT)]
+)
 def test_a_rank_that_fails_ends_the_others(way, word):
-    """Even if its program catches the error."""
+    """Even if its program catches the error, or ends as if all were well."""
     start = time.monotonic()
     process = mpiexec(4 if way == "kill" else 2, "failing", way)
     assert process.returncode != 0 and time.monotonic() - start < 30
     assert any(each in process.stdout + process.stderr for each in word.split("|"))
+
+
+def test_communicators_are_of_their_process():
+    texts = [
+        f"communicator: expected to stay in the process of its rank, got MPI(rank={rank}, size=2) to pickle or copy"
+        for rank in range(2)
+    ]
+    wrong = "comm: expected one of mpi4py within a group, as MPI.COMM_WORLD, got int"
+    assert results(2, "copied") == [[text, wrong] for text in texts]
 
 
 def test_without_mpi4py(monkeypatch):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Bytes between two processes: of any size, both at once, and an error when the other has ended."""
 
+import copy
+import pickle
 import socket
 
 import pytest
@@ -55,3 +57,11 @@ def test_connections_that_are_missing():
             Processes(0, 4, {1: ours})
         with pytest.raises(ValueError, match="peer: expected one of 1, got 0"):
             Processes(0, 2, {1: ours}).exchange(b"", 0)
+
+
+@pytest.mark.parametrize("way", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_it_stays_in_its_process(way):
+    with pytest.raises(
+        TypeError, match=r"expected to stay in the process of its rank, got Processes\(rank=0, size=1\) to"
+    ):
+        way(Processes(0, 1, {}))

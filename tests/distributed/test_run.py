@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Trainings in several processes: the bits of one, errors of all, and an end for all when one ends."""
 
+import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from support import ranks, short_ranks
 from support.child import needs_openmp
 
 import fastrnn as fr
+from fastrnn.distributed._run import Results
 
 NAMES = [case.__name__ for case in ranks.CASES]
 
@@ -68,6 +72,35 @@ def test_results_come_by_rank():
 def test_an_error_that_cannot_be_pickled_is_one_in_words():
     with pytest.raises(RuntimeError, match="Odd: this and that"):
         fr.distributed.run(short_ranks.raise_odd, processes=1)
+
+
+def test_a_script_that_starts_itself_again(tmp_path):
+    """Its processes begin with the same call, since nothing keeps it from them."""
+    script = tmp_path / "script.py"
+    script.write_text("import fastrnn as fr\ndef f(c): return c.rank\nfr.distributed.run(f, processes=2, threads=1)\n")
+    process = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
+    assert process.returncode == 1
+    assert re.search(r"rank \d could not begin, with exit code 1: expected a function that a new", process.stderr)
+    assert 'calls run under `if __name__ == "__main__":`' in process.stderr
+
+
+@pytest.mark.parametrize("begun, pressed, code, kind", [
+    (False, True, 1, KeyboardInterrupt), (False, False, -signal.SIGINT, KeyboardInterrupt),
+    (False, False, -9, RuntimeError), (True, True, 1, RuntimeError),
+])  # fmt: skip
+def test_ctrl_c_before_a_rank_has_begun(begun, pressed, code, kind):
+    """It is not taken for a function that cannot be imported."""
+    process = types.SimpleNamespace(join=lambda seconds: None, exitcode=code)
+    results = Results([(process, object())])
+    results.begun, results.pressed = {0} if begun else set(), pressed
+    assert isinstance(results._ended(0), kind)
+
+
+def test_a_process_that_may_start_no_others(monkeypatch):
+    """As those of a pool."""
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
+    with pytest.raises(RuntimeError, match="run: expected a process that may start others, got MainProcess, which is"):
+        fr.distributed.run(short_ranks.threads_of, 0, processes=2)
 
 
 @pytest.mark.parametrize(

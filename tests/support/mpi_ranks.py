@@ -7,6 +7,7 @@ each of them.
 
 import json
 import os
+import pickle
 import signal
 import sys
 
@@ -51,6 +52,17 @@ CASES = {
 }
 
 
+def copied(communicator):
+    """Why a communicator cannot be, and why nothing else is one."""
+    texts = []
+    for call in (lambda: pickle.dumps(communicator)), (lambda: fr.distributed.MPI(3)):
+        try:
+            call()
+        except TypeError as error:
+            texts.append(str(error))
+    return texts
+
+
 def rest(communicator, path):
     """The end of a training that two processes began."""
     return ranks.resumable(communicator, path)
@@ -63,8 +75,10 @@ def thirds(communicator):
 
 
 def failing(communicator, way):
-    """The last rank fails in step 7, in a program that catches the error: the others have no chance to know."""
-    act = {"kill": lambda: os.kill(os.getpid(), signal.SIGKILL), "raise": lambda: 1 / 0}[way]
+    """The last rank leaves, or fails in step 7, in a program that catches the error: the others do not know."""
+    if way == "leave" and communicator.rank == communicator.size - 1:
+        sys.exit()
+    act = {"kill": lambda: os.kill(os.getpid(), signal.SIGKILL), "raise": lambda: 1 / 0, "leave": None}[way]
     callback = ranks.Act(communicator, communicator.size - 1, 7, act)
     try:
         fit(communicator, epochs=1000, callbacks=[callback])

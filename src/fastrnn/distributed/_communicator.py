@@ -88,10 +88,19 @@ class Communicator(ABC):
         ------
         ConnectionError
             A rank has ended.
+        ValueError
+            Another rank sends no such values.
         """
         values = {self.rank: value}
         for peer in self._peers:
-            values |= pickle.loads(self.exchange(pickle.dumps(values, pickle.HIGHEST_PROTOCOL), peer))
+            received = self.exchange(pickle.dumps(values, pickle.HIGHEST_PROTOCOL), peer)
+            try:
+                values |= pickle.loads(received)
+            except Exception as error:
+                raise ValueError(
+                    f"communicator: expected the values of rank {peer}, got something else ({error}): all ranks make "
+                    "the same calls in one order, of one training at a time"
+                ) from error
         return [values[rank] for rank in range(self.size)]
 
     def first(self, value: Any) -> Any:
@@ -215,3 +224,8 @@ class Local(Communicator):
 
     def abort(self, error: BaseException) -> None:
         """There is nobody to tell."""
+
+
+def not_to_be_copied(communicator: Communicator) -> TypeError:
+    """The error of a communicator that is to be pickled or copied."""
+    return TypeError(f"communicator: expected to stay in the process of its rank, got {communicator} to pickle or copy")

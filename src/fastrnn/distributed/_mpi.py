@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The processes of an MPI program."""
 
+import atexit
 import sys
+import time
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ._communicator import Communicator
+from ._communicator import Communicator, not_to_be_copied
+
+POLL = 0.02  # seconds between two looks at whether the others have ended, too
 
 
 class MPI(Communicator):
@@ -22,10 +27,13 @@ class MPI(Communicator):
     ------
     ImportError
         mpi4py is not installed: it comes with ``fastrnn[mpi]``.
+    TypeError
+        `comm` is not one of mpi4py.
 
     Notes
     -----
-    An error that a process does not catch ends all of them: the others would wait for it.
+    An error that a process does not catch ends all of them: the others would wait for it. So does a process that ends
+    while another one waits for it.
     """
 
     def __init__(self, comm: Any = None) -> None:
@@ -34,10 +42,18 @@ class MPI(Communicator):
         except ImportError as error:
             raise ImportError(f"MPI: needs mpi4py and an MPI library: pip install fastrnn[mpi] ({error})") from error
         comm = mpi.COMM_WORLD if comm is None else comm
+        if not isinstance(comm, mpi.Intracomm):
+            raise TypeError(
+                f"comm: expected one of mpi4py within a group, as MPI.COMM_WORLD, got {type(comm).__name__}"
+            )
         super().__init__(comm.Get_rank(), comm.Get_size())
         self._comm: Any = comm.Dup()  # messages of others do not meet these
         self._byte: Any = mpi.BYTE
         _end_all_with(self._comm)
+        atexit.register(_end_together, self._comm, mpi.Is_finalized)
+
+    def __reduce__(self) -> Any:
+        raise not_to_be_copied(self)
 
     def exchange(self, data: Any, peer: int) -> Any:
         sent = np.frombuffer(data, np.uint8)
@@ -67,3 +83,17 @@ def _end_all_with(comm: Any) -> None:
             comm.Abort(1)
 
     sys.excepthook = report_and_abort
+
+
+def _end_together(comm: Any, is_finalized: Callable[[], bool]) -> None:
+    """Wait at the end for the end of the others; but end them if one waits for this one, which sends nothing more."""
+    if is_finalized() or comm.Get_size() == 1:
+        return
+    everyone = comm.Ibarrier()
+    while not everyone.Test():
+        if comm.Iprobe():
+            sys.stdout.flush()
+            rank = comm.Get_rank()
+            print(f"communicator: rank {rank} has ended, while another rank waits for it", file=sys.stderr, flush=True)
+            comm.Abort(1)
+        time.sleep(POLL)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ._communicator import Communicator
+from ._communicator import Communicator, not_to_be_copied
 
 HEADER = struct.Struct("<q")  # the number of bytes that follow
 BUFFER = 1 << 20  # bytes that a socket holds, if the system allows it: fewer changes between two processes
@@ -38,6 +38,9 @@ class Processes(Communicator):
         if missing := [peer for peer in peers if peer not in links]:
             raise ValueError(f"links: expected one with each of the ranks {peers}, got none with {missing[0]}")
         self._links = dict(links)
+
+    def __reduce__(self) -> Any:
+        raise not_to_be_copied(self)
 
     def exchange(self, data: Any, peer: int) -> Any:
         if peer not in self._links:

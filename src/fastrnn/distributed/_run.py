@@ -6,17 +6,15 @@ import os
 import pickle
 import signal
 import socket
-import sys
-import threading
 import time
-import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from .._engine.arguments import as_size
-from .._engine.threads import get_num_threads, set_num_threads
-from ._processes import Processes, connected, pairs
+from .._engine.threads import get_num_threads
+from ._processes import connected, pairs
+from ._rank import BEGUN, work
 
 GRACE = 10.0  # seconds in which the others may end by themselves when a rank has failed
 STOP = 60.0  # seconds for the end of a step and a checkpoint, after Ctrl-C
@@ -45,9 +43,10 @@ def run(function: Callable[..., Any], *arguments: Any, processes: int, threads: 
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong, or cannot be pickled.
+        An argument is wrong, or it or a result cannot be pickled.
     RuntimeError
-        A process has ended without a result. The others have been ended.
+        A process has ended without a result, could not begin, or called ``sys.exit``. The others have been ended. Or
+        this process is one that may start no others, as those of a `multiprocessing.Pool`.
     Exception
         Whatever the function raised, with a note that says in which rank. The others have been ended.
 
@@ -76,6 +75,9 @@ def run(function: Callable[..., Any], *arguments: Any, processes: int, threads: 
         raise TypeError(
             f"function: expected one that can be imported, and arguments that can be pickled: {error}"
         ) from None
+    if multiprocessing.current_process().daemon:
+        name = multiprocessing.current_process().name
+        raise RuntimeError(f"run: expected a process that may start others, got {name}, which is daemonic")
     ranks = _started(function, arguments, size, threads)
     try:
         results = Results(ranks)
@@ -94,8 +96,8 @@ def _started(
     try:
         for rank in range(size):
             ours, theirs = context.Pipe(duplex=False)
-            work = (function, arguments, rank, size, links[rank], theirs, threads)
-            process = context.Process(target=_work, args=work, name=f"rank {rank}", daemon=True)
+            given = (function, arguments, rank, size, links[rank], theirs, threads)
+            process = context.Process(target=work, args=given, name=f"rank {rank}", daemon=True)
             process.start()
             theirs.close()
             ranks.append((process, ours))
@@ -125,21 +127,22 @@ class Results:
     def __init__(self, ranks: list[tuple[Any, Connection]]) -> None:
         self.ranks = ranks
         self.pending = {connection: rank for rank, (_, connection) in enumerate(ranks)}
+        self.begun: set[int] = set()
+        self.pressed = False  # Ctrl-C
         self.values: dict[int, Any] = {}
         self.errors: list[BaseException] = []  # in the order in which they came
         self.deadline: float | None = None
 
     def wait(self) -> list[Any]:
         """The results, by rank; or the first error that is not the end of another rank."""
-        pressed = False
         while self.pending and not self._late():
             try:
                 for connection in wait([*self.pending], timeout=0.5):
                     self._take(connection)
             except KeyboardInterrupt:
-                if pressed:
+                if self.pressed:
                     raise
-                pressed = True
+                self.pressed = True
                 self._hurry(STOP)
                 self._pass_on()
         if self.errors:
@@ -150,17 +153,37 @@ class Results:
 
     def _take(self, connection: Any) -> None:
         rank = self.pending.pop(connection)
+        value: Any = None
+        error: BaseException | None
         try:
-            value, error = connection.recv()
+            if (sent := connection.recv_bytes()) == BEGUN:
+                self.begun.add(rank)
+                self.pending[connection] = rank
+                return
+            value, error = pickle.loads(sent)
         except EOFError:
-            process = self.ranks[rank][0]
-            process.join(GRACE)
-            value, error = None, RuntimeError(f"rank {rank} ended without a result, with exit code {process.exitcode}")
+            error = self._ended(rank)
+        except Exception as failure:
+            failed = f"{type(failure).__name__}: {failure}"
+            error = TypeError(f"function: expected a result that can be unpickled, got from rank {rank} {failed}")
         if error is None:
             self.values[rank] = value
         else:
             self.errors.append(error)
             self._hurry(GRACE)
+
+    def _ended(self, rank: int) -> BaseException:
+        """The error of a rank that sends nothing any more."""
+        process = self.ranks[rank][0]
+        process.join(GRACE)
+        if rank in self.begun:
+            return RuntimeError(f"rank {rank} ended without a result, with exit code {process.exitcode}")
+        if self.pressed or process.exitcode == -signal.SIGINT:  # which it gets from the terminal until it has begun
+            return KeyboardInterrupt()
+        return RuntimeError(
+            f"rank {rank} could not begin, with exit code {process.exitcode}: expected a function that a new process "
+            'can import, of a script that calls run under `if __name__ == "__main__":`'
+        )
 
     def _hurry(self, seconds: float) -> None:
         if self.deadline is None:
@@ -175,44 +198,3 @@ class Results:
             process = self.ranks[rank][0]
             if process.is_alive():
                 os.kill(process.pid, signal.SIGINT)
-
-
-def _work(
-    function: Callable[..., Any],
-    arguments: tuple[Any, ...],
-    rank: int,
-    size: int,
-    links: dict[int, socket.socket],
-    results: Connection,
-    threads: int,
-) -> None:
-    """What a rank does."""
-    os.setpgid(0, 0)  # Ctrl-C comes from the parent alone, once
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    set_num_threads(threads)
-    communicator = Processes(rank, size, links)
-    value: Any = None
-    failure: BaseException | None = None
-    try:
-        value = function(communicator, *arguments)
-    except BaseException as error:
-        failure = _picklable(error)
-        failure.add_note(f"in rank {rank} of {size}:\n{traceback.format_exc()}")
-        communicator.abort(error)
-    sys.stdout.flush()
-    results.send((value, failure))
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-
-def _picklable(error: BaseException) -> BaseException:
-    """The error, or where it cannot be pickled one that says the same."""
-    try:
-        return pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
