@@ -32,15 +32,17 @@ OTHERS = {  # options of rank 1, and what all are told
     "clip": ({"clip": 1.0}, "clip: expected None, as on rank 0, got 1.0 on rank 1"),
     "metrics": ({"metrics": ["mae"]}, "columns: expected"),
     "loss": ({"loss": fr.l1_loss}, "loss: expected 'mse_loss', as on rank 0, got 'l1_loss'"),
-    "model": ({"layer": ranks.model(fr.Dropout(0.1))}, "model: expected"),
+    "model": (
+        {"layer": ranks.model(fr.Dropout(0.1))},
+        "model.layers.2.type: expected 'Linear', as on rank 0, got 'Dropout' on rank 1",
+    ),
     "values": (
         {"data": ([row + 1 for row in ROWS[0]], ROWS[1])},
         "x: expected the bits that rank 0 has, got others in rows ",
     ),
-    "epochs": (
-        {"epochs": 3},
-        "expected rank 1 where rank 0 is, at the end of epoch 0 of 2 in step 0, got at the end of epoch 0 of 3",
-    ),
+    "epochs": ({"epochs": 3}, "epochs: expected 2, as on rank 0, got 3 on rank 1"),
+    "patience": ({"patience": 3}, "patience: expected None, as on rank 0, got 3 on rank 1"),
+    "shuffle": ({"shuffle": False}, "shuffle: expected True, as on rank 0, got False on rank 1"),
 }
 
 
@@ -135,6 +137,42 @@ def test_a_callback_that_changes_parameters_on_one_rank():
         return fit(communicator, layer=layer, callbacks=[change])
 
     assert_all(in_threads(2, train), ValueError, "at the end, with parameters")
+
+
+@pytest.mark.parametrize("options", [{}, {"monitor": "val_mae", "metrics": ["mae"]}])
+def test_batches_of_a_validation_that_differ(options):
+    """Nobody compares them; what comes of them would stop ranks in different epochs."""
+
+    def train(communicator):
+        validation = [fr.Batch(np.full((3, 2, 2), communicator.rank, np.float32), np.ones((2, 2)))]
+        return fit(communicator, validation=validation, **options)
+
+    assert_all(in_threads(2, train), ValueError, "in step 3 with val_loss ")
+
+
+def test_ranks_that_do_not_all_resume(tmp_path):
+    """Or not with the same model."""
+    path = tmp_path / "run"
+    fit(None, checkpoint=path)
+    results = in_threads(2, lambda c: fit(c, checkpoint=path, resume=not c.rank))
+    assert_all(results, ValueError, "resume: expected True, as on rank 0, got False on rank 1")
+    other = lambda c: ranks.model(fr.Dropout(0.1)) if c.rank else None  # noqa: E731
+    results = in_threads(2, lambda c: fit(c, layer=other(c), checkpoint=path, resume=True))
+    assert_all(results, ValueError, "model.layers")
+    assert str(results[0]).startswith("rank 1: ")
+
+
+def test_a_model_of_ones_own_that_differs():
+    class Own:
+        def __init__(self, size):
+            self.params, self.grads = {"p": np.zeros(size)}, {"p": np.zeros(size)}
+
+        def zero_grad(self): ...
+        def forward(self, x): ...
+        def backward(self, tape, dy): ...
+
+    text = "model.params.p: expected ['float64', [2]], as on rank 0, got ['float64', [3]] on rank 1"
+    assert_all(in_threads(2, lambda c: fit(c, layer=Own(2 + c.rank))), ValueError, text)
 
 
 def test_a_checkpoint_that_rank_0_cannot_read(tmp_path):

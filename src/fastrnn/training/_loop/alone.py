@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How a training gets the gradients of a batch: in one pass, by itself. A training in shards does it otherwise."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,9 @@ class Alone:
     def first(self, read: Callable[[], Any]) -> Any:
         """What a function returns in the process that writes."""
         return read()
+
+    def same(self, values: Mapping[str, Any]) -> None:
+        """What is not of the training itself, and yet the same on every process."""
 
     def begin(self, run: "Training", resumed: bool) -> None:
         """Before the first step."""

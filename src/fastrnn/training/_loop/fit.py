@@ -232,17 +232,17 @@ def fit(
         hooks += [] if schedule is None else [ScheduleStepper(schedule)]
         hooks += [] if checkpoint is None else [CheckpointWriter(checkpoint, schedule)]
         options = {
-            "loss": name_of(loss), "steps_per_epoch": data.steps_per_epoch,
+            "loss": name_of(loss), "steps_per_epoch": data.steps_per_epoch, "shards": shards, "min_delta": min_delta,
             "time steps of x": time_steps(data), "time steps of validation": time_steps(validated),
             "clip": clip, "clip_value": clip_value, "penalty": None if penalty is None else dict(penalty),
             "truncate": None if windows is None else list(windows), "restore_best": restore, "mode": mode,
-            "class_weight": None if class_weight is None else str(class_weight), "min_delta": min_delta,
-            "seed": own_seed(source, x, seed), "shards": shards,
+            "class_weight": None if class_weight is None else str(class_weight), "seed": own_seed(source, x, seed),
         }  # fmt: skip
         training = Training(
             objective, data, Update(model, optimizer), hooks, metrics=as_metrics(metrics), validation=validated,
             truncate=windows, monitor=monitor, options=options, schedule=schedule, stepper=stepper,
         )  # fmt: skip
+    stepper.same({"epochs": epochs, "patience": patience, "resume": resume})
     saved = stepper.first(lambda: written(checkpoint)) if resume else None
     if saved is not None:
         resume_from(training, saved, schedule)

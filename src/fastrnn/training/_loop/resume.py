@@ -10,7 +10,7 @@ import numpy as np
 from .._data.batch import Batch, between
 from .._data.draw import Draw
 from .._state.checkpoints import Checkpoint, naming, read_content, restore
-from .._state.differences import differences_of_fit, warning_of
+from .._state.differences import Difference, differences_of_fit, warning_of
 from .._state.shape import FIT, wrong
 from .loop import Training
 from .truncated import as_cuttable
@@ -29,6 +29,21 @@ def resume_from(run: Training, saved: tuple[str, dict[str, Any]], schedule: Any)
     Only whether the state within a batch fits the batch shows when that is read: see `check_state`.
     """
     path, content = saved
+    with run.stepper.together():
+        found = _loaded(run, path, content, schedule)
+
+    def check_batch(batch: Batch | Draw) -> None:
+        with naming(path):
+            check_state(run, batch)
+
+    run.check_batch = check_batch
+    if found:
+        remedy = "call load_checkpoint, set them and call fit without resume"
+        warnings.warn(warning_of(path, found, remedy), stacklevel=3)  # the caller of fit
+
+
+def _loaded(run: Training, path: str, content: dict[str, Any], schedule: Any) -> list[Difference]:
+    """Which options differ, of a training that now has the state of a checkpoint."""
     state = content["training"]
     if "place" not in state:
         raise ValueError(f"{path}: expected a checkpoint that fit wrote, got one of save_checkpoint alone")
@@ -42,15 +57,7 @@ def resume_from(run: Training, saved: tuple[str, dict[str, Any]], schedule: Any)
             run.data.load_state_dict(state["place"]["feed"])
         found = restore(content, run.model, run.optimizer, schedule) + found
     run.load_state_dict(state)
-
-    def check_batch(batch: Batch | Draw) -> None:
-        with naming(path):
-            check_state(run, batch)
-
-    run.check_batch = check_batch
-    if found:
-        remedy = "call load_checkpoint, set them and call fit without resume"
-        warnings.warn(warning_of(path, found, remedy), stacklevel=3)  # the caller of fit
+    return found
 
 
 def check_progress(run: Training, state: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The gradients of a batch from those of its shards, and what ranks tell each other in each step."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, NamedTuple
@@ -107,6 +107,9 @@ class Sharded(Alone):
 
     def first(self, read: Callable[[], Any]) -> Any:
         return self.team.first(read)
+
+    def same(self, values: Mapping[str, Any]) -> None:
+        self.team.same("arguments", values)
 
     def begin(self, run: Training, resumed: bool) -> None:
         """Compare settings and data, and begin with the parameters, moments and generators of rank 0."""
@@ -216,7 +219,9 @@ class Sharded(Alone):
         return window.scores if isinstance(window, SummedWindow) else super().scores(run, window)
 
     def agree(self, run: Training, finished: bool) -> bool:
-        at = ("the end of epoch", run.history.epochs, "of", run.epochs, "in step", run.steps)
+        watched = {name: run.history[name][-1] for name in ("val_loss", run.monitor) if run.history.get(name)}
+        validated = [f"with {name} {value!r}" for name, value in watched.items()]  # of batches that nothing compared
+        at = ("the end of epoch", run.history.epochs, "in step", run.steps, *validated)
         return any(self.team.agree(at, finished))
 
     def end(self, run: Training) -> None:

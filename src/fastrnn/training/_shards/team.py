@@ -2,7 +2,6 @@
 """What ranks agree on: that all go on, or why none does; that they train the same; with what they begin."""
 
 import builtins
-import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -140,13 +139,22 @@ def settings_of(run: Any, shards: int) -> dict[str, Any]:
     source = run.data.state_dict().get("source", {})
     return {
         "version of fastrnn": __version__, "version of NumPy": np.__version__, "engine (FASTRNN_ISA)": engine(),
-        "shards": shards, "model": json.dumps(architecture_of(run.model)),
-        **run.all_options(),
+        "shards": shards, **_flat("model", architecture_of(run.model)),
+        **{name: source[name] for name in ("shuffle",) if name in source}, **run.all_options(),
         "optimizer": type(optimizer).__name__, **{f"optimizer.{name}": value for name, value in numbers.items()},
         "schedule": type(schedule).__name__,
         **{f"schedule.{name}": value for name, value in options_of_schedule(schedule).items()},
-        **{f"x.{name}": source[name] for name in ("rows", "batch_size", "shuffle") if name in source},
+        **{f"x.{name}": source[name] for name in ("rows", "batch_size") if name in source},
     }  # fmt: skip
+
+
+def _flat(name: str, value: Any) -> dict[str, Any]:
+    """What is in nested dicts and lists of dicts, by names with dots."""
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        value = dict(enumerate(value))
+    if not isinstance(value, dict):
+        return {name: value}
+    return {inner: item for key, part in value.items() for inner, item in _flat(f"{name}.{key}", part).items()}
 
 
 def checksum_of(params: Any) -> int:
