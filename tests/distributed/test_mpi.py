@@ -14,6 +14,7 @@ import pytest
 from support import mpi_ranks, ranks
 
 import fastrnn as fr
+from fastrnn.distributed._mpi import _check_started
 
 FOLDER = Path(sys.executable).parent
 TESTS = Path(ranks.__file__).resolve().parents[1]
@@ -120,6 +121,17 @@ def test_communicators_are_of_their_process():
     ]
     wrong = "comm: expected one of mpi4py within a group, as MPI.COMM_WORLD, got int"
     assert results(2, "copied") == [[text, wrong] for text in texts]
+
+
+@pytest.mark.parametrize("name", ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"])
+def test_an_mpiexec_of_another_library(name):
+    """Each of its processes would train by itself, and write the same checkpoint."""
+    with pytest.raises(
+        RuntimeError, match=f"MPI: expected 4 processes, as {name} says, got 1: mpi4py uses another MPI"
+    ):
+        _check_started(1, {name: "4"})
+    for size, environ in (1, {}), (1, {name: "1"}), (4, {name: "4"}):
+        _check_started(size, environ)
 
 
 def test_without_mpi4py(monkeypatch):

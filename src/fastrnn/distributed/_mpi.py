@@ -2,10 +2,11 @@
 """The processes of an MPI program."""
 
 import atexit
+import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ class MPI(Communicator):
         mpi4py is not installed: it comes with ``fastrnn[mpi]``.
     TypeError
         `comm` is not one of mpi4py.
+    RuntimeError
+        ``mpiexec`` has started several processes, and each finds itself alone: mpi4py uses another MPI library.
 
     Notes
     -----
@@ -41,7 +44,9 @@ class MPI(Communicator):
             from mpi4py import MPI as mpi  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise ImportError(f"MPI: needs mpi4py and an MPI library: pip install fastrnn[mpi] ({error})") from error
-        comm = mpi.COMM_WORLD if comm is None else comm
+        if comm is None:
+            _check_started(mpi.COMM_WORLD.Get_size(), os.environ)
+            comm = mpi.COMM_WORLD
         if not isinstance(comm, mpi.Intracomm):
             raise TypeError(
                 f"comm: expected one of mpi4py within a group, as MPI.COMM_WORLD, got {type(comm).__name__}"
@@ -70,6 +75,16 @@ class MPI(Communicator):
             sys.stdout.flush()
             sys.stderr.flush()
             self._comm.Abort(1)
+
+
+def _check_started(size: int, environ: Mapping[str, str]) -> None:
+    """Raise RuntimeError if a launcher says that there are others: each would train alone, and write the same files."""
+    for name in "OMPI_COMM_WORLD_SIZE", "PMI_SIZE":  # of Open MPI, and of MPICH and those that follow it
+        if size == 1 and environ.get(name, "1") != "1":
+            raise RuntimeError(
+                f"MPI: expected {environ[name]} processes, as {name} says, got 1: mpi4py uses another MPI library than "
+                "the one whose mpiexec has started this program"
+            )
 
 
 def _end_all_with(comm: Any) -> None:

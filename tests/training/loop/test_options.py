@@ -72,6 +72,15 @@ def test_bad_input(error, message, options, data):
         assert_same(arguments["model"], before.params)
 
 
+def test_a_checkpoint_in_a_folder_of_others(data, tmp_path, monkeypatch):
+    """Before the first epoch, not after it."""
+    asked = []
+    monkeypatch.setattr(os, "access", lambda *arguments: asked.append(arguments))
+    with pytest.raises(PermissionError, match=f"checkpoint: expected a folder in which files may be .* got {tmp_path}"):
+        fr.fit(make_model(), fr.mse_loss, *data, checkpoint=tmp_path / "run", progress=False)
+    assert asked == [(str(tmp_path.resolve()), os.W_OK)]
+
+
 def test_a_plateau_schedule_of_another_mode(data):
     model = make_model()
     adam = fr.Adam(model)

@@ -126,4 +126,6 @@ def as_checkpoint(checkpoint: Any, resume: Any = False, writes: bool = True) -> 
         raise FileNotFoundError(f"checkpoint: expected a path in a folder that exists, got one in {folder}")
     if os.path.isdir(path):
         raise IsADirectoryError(f"checkpoint: expected a path of a file, got the folder {path}")
+    if not os.access(folder, os.W_OK):  # it would show after the first epoch
+        raise PermissionError(f"checkpoint: expected a folder in which files may be written, got {folder}")
     return checkpoint
