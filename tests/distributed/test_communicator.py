@@ -2,6 +2,8 @@
 """What ranks do together: values gathered in the order of the ranks, sums in one binary tree of any size."""
 
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -117,3 +119,28 @@ def test_values_that_another_rank_does_not_send(sent):
     error, _ = in_threads(2, work)
     assert isinstance(error, ValueError)
     assert str(error).startswith("communicator: expected the values of rank 1, got something else (")
+
+
+def test_two_threads_of_one_rank():
+    """The first waits for another rank, and has the answer in the end."""
+    waiting, refused = threading.Event(), threading.Event()
+
+    class Slow(Processes):
+        def exchange(self, data, peer):
+            waiting.set()
+            return super().exchange(data, peer)
+
+    def work(communicator):
+        if communicator.rank:
+            assert refused.wait(10)
+            return communicator.gather("one")
+        slow = Slow(0, 2, communicator._links)
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(slow.gather, "zero")
+            assert waiting.wait(10)
+            with pytest.raises(RuntimeError, match="expected one thread to use it at a time, got a second one"):
+                slow.gather("again")
+            refused.set()
+            return first.result()
+
+    assert in_threads(2, work) == [["zero", "one"]] * 2

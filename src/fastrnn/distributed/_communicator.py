@@ -41,6 +41,7 @@ class Communicator(ABC):
         self.size: int = as_size("size", size)
         if self.rank >= self.size:
             raise ValueError(f"rank: expected one below {self.size}, the number of processes, got {self.rank}")
+        self._busy = False
         met = all_meetings(Node(0, self.size), 1)
         self._peers = [low + high - self.rank for low, high in met if self.rank in (low, high)]  # in their order
 
@@ -93,7 +94,7 @@ class Communicator(ABC):
         """
         values = {self.rank: value}
         for peer in self._peers:
-            received = self.exchange(pickle.dumps(values, pickle.HIGHEST_PROTOCOL), peer)
+            received = self._swapped(pickle.dumps(values, pickle.HIGHEST_PROTOCOL), peer)
             try:
                 values |= pickle.loads(received)
             except Exception as error:
@@ -200,9 +201,19 @@ class Communicator(ABC):
             array[slice(end, last) if self.rank < peer else slice(first, begin)] = other
             begin, end = first, last
 
+    def _swapped(self, data: Any, peer: int) -> Any:
+        """What another rank sends for these bytes. Two threads would each get a part of a message."""
+        if self._busy:
+            raise RuntimeError("communicator: expected one thread to use it at a time, got a second one")
+        self._busy = True
+        try:
+            return self.exchange(data, peer)
+        finally:
+            self._busy = False
+
     def _received(self, array: Any, peer: int) -> Array:
         """The array of another rank, for this one."""
-        received = np.frombuffer(self.exchange(array, peer), array.dtype)
+        received = np.frombuffer(self._swapped(array, peer), array.dtype)
         return received.reshape(array.shape) if received.size == array.size else received
 
 

@@ -103,6 +103,20 @@ def test_an_error_in_a_shard_of_one_rank():
     assert all(notes[0] == "in step 1 of fit, in epoch 1" and ranks_ == [0, 1, 2, 3] for _, notes, ranks_ in results)
 
 
+def test_a_second_ctrl_c_of_one_rank():
+    """It does not wait for the end of the step, so that the others hear of it as a rank that is elsewhere."""
+
+    def train(communicator):
+        def loss(y, target):
+            if communicator.rank:
+                raise KeyboardInterrupt
+            return fr.mse_loss(y, target)
+
+        return fit(communicator, loss=loss)
+
+    assert_all(in_threads(2, train), ValueError, "got at the end by Ctrl-C, with parameters ")
+
+
 def test_an_error_of_another_type_is_one_in_words():
     class OwnError(Exception):
         pass

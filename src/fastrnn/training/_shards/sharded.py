@@ -226,7 +226,8 @@ class Sharded(Alone):
 
     def end(self, run: Training) -> None:
         """See that all ranks have come here with the same parameters; another training then has other masks."""
-        self.team.agree(("the end, with parameters", checksum_of(run.model.params)))
+        place = "the end by Ctrl-C" if run.history.interrupted else "the end"
+        self.team.agree((f"{place}, with parameters", checksum_of(run.model.params)))
         self.masks.begin(run.steps, self.shards)
 
     def failed(self, error: BaseException) -> None:
