@@ -139,11 +139,13 @@ def test_what_is_called_and_kept(rng):
     only, both = EpochMetrics({"mean": mean}, False), EpochMetrics({"mean": mean, "other": other}, False)
     for metrics in only, both:
         for part in y[:1], y[1:3], y[3:]:
-            metrics.add(part, part, None, continues=False)
+            added = metrics.add(part, part, None, continues=False)
+            assert added == {"mean": pytest.approx(part.mean())} and added["mean"].weight == part.size
     assert only._outputs == [] and len(both._outputs) == 3
     assert [size for name, size in calls if name == "mean"] == [1, 2, 1] * 2
     assert [size for name, size in calls if name == "other"] == [1]
-    assert both.values() == {"mean": pytest.approx(y.mean()), "other": 1.0}
+    assert only.are_means and not both.are_means
+    assert only.of_all() == {} and both.of_all() == {"other": 1.0}
     assert calls[-1] == ("other", 4)
 
 
@@ -153,7 +155,7 @@ def test_arrays_that_are_filled_again(rng):
     for value in 1.0, 3.0:
         y[...], target[...] = value, 2 * value
         metrics.add(y, target, None, continues=False)
-    assert metrics.values() == {"rms": pytest.approx(np.sqrt(5))}
+    assert metrics.of_all() == {"rms": pytest.approx(np.sqrt(5))}
 
 
 def test_errors_of_a_metric_come_with_all_data(rng):
@@ -168,14 +170,14 @@ def test_errors_of_a_metric_come_with_all_data(rng):
         for _ in range(2):
             metrics.add(np.ones((2, 2)), np.ones((2, 2)), None, continues=False)
         with pytest.raises(error, match=text):
-            metrics.values()
+            metrics.of_all()
 
 
 def test_nothing_counted():
     metrics = EpochMetrics({"rms": rms, "mae": lambda y, target: fr.l1_loss(y, target)}, False)
     for _ in range(2):
         metrics.add(np.ones((3, 2, 1)), np.ones((3, 2, 1)), [0, 0], continues=False)
-    assert metrics.values() == {"rms": 0.0, "mae": 0.0}
+    assert metrics.of_all() == {"rms": 0.0, "mae": 0.0}
 
 
 def test_one_batch_of_full_and_padded_rows(rng):

@@ -3,7 +3,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._data.batch import Batch
 from .._data.draw import Draw
@@ -14,6 +14,8 @@ from .truncated import Window, windows
 
 if TYPE_CHECKING:
     from .loop import Training
+
+Found = TypeVar("Found")
 
 
 class Alone:
@@ -60,6 +62,14 @@ class Alone:
     def parts(self, run: "Training", batch: Any, start: int, first: Any) -> list[tuple[Batch, Any]]:
         """What goes on at a step of a batch, in which state."""
         return [(batch, first)]
+
+    def runs(self, k: int, batch: Batch | Draw) -> bool:
+        """Whether batch k of a validation is one of this process."""
+        return True
+
+    def of_all(self, compute: Callable[[], dict[int, Found]]) -> list[Found]:
+        """What a function finds, by the numbers of batches: of this process and all others, in order."""
+        return [*compute().values()]
 
     def agree(self, run: "Training", finished: bool) -> bool:
         """Whether the training is finished, between two epochs."""

@@ -2,15 +2,17 @@
 """The mean loss and metrics of a model on data, without gradients."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike
 
 from ..._engine.arguments import as_size
 from ...nn._layer import Layer
 from .._data.batch import Batch, between, weight_of
+from .._data.draw import Draw
 from .._data.packing import without_padding
 from .._data.source import EpochReader, as_source
+from .alone import Alone
 from .blame import note_row
 from .last_layer import objective_of
 from .means import Means
@@ -92,26 +94,51 @@ def evaluate(
     options = {"lengths": lengths, "sample_weight": sample_weight, "batch_size": batch_size, "shuffle": False}
     source = as_source(x, y, objective.reading, **options)
     weigh_classes(source, x, class_weight, objective)
-    return mean_scores(objective, named, EpochReader(source), chunk)
+    return mean_scores(objective, named, EpochReader(source), chunk, Alone())
 
 
 def mean_scores(
-    objective: Objective, metrics: Metrics, data: EpochReader, chunk: int | None = None
+    objective: Objective, metrics: Metrics, data: EpochReader, chunk: int | None, stepper: Alone
 ) -> dict[str, float]:
-    """The means over one epoch."""
-    means, others = Means(), EpochMetrics(metrics, objective.batch_first)
-    for batch in data.epoch():
-        try:
-            for piece, (y, target, lengths, weight) in enumerate(_outputs(objective, batch, chunk)):
-                loss = objective.value(y, target, lengths, weight)
-                means.add({"loss": loss}, positions(y, lengths))
-                others.add(y, target, lengths, continues=piece > 0)
-        except (TypeError, ValueError) as error:
-            note_row(error, data.source, objective)
-            raise
+    """The means over one epoch, to which each process adds batches of its own."""
+    scores = EpochScores(objective, EpochMetrics(metrics, objective.batch_first), chunk)
+    means = Means()
+    for parts in stepper.of_all(lambda: scores.of_batches(data, stepper)):
+        for values, weight in parts:
+            means.add(values, weight)
     if not means.totals:
         raise ValueError("x: expected at least one batch, got none")
-    return means.values() | others.values()
+    values = means.values() | scores.metrics.of_all()
+    return {name: values[name] for name in ("loss", *metrics)}
+
+
+class EpochScores(NamedTuple):
+    """Runs a model on the batches of an epoch."""
+
+    objective: Objective
+    metrics: EpochMetrics
+    chunk: int | None
+
+    def of_batches(self, data: EpochReader, stepper: Alone) -> dict[int, list[tuple[dict[str, float], int]]]:
+        """The means of batches, by their numbers, each of pieces with the number of positions.
+
+        Metrics that are no means are of the outputs of all batches, which all processes then run.
+        """
+        found = {}
+        for k, batch in enumerate(data.draws()):
+            if self.metrics.are_means and not stepper.runs(k, batch):
+                continue
+            try:
+                found[k] = [*self._of_batch(batch.batch() if isinstance(batch, Draw) else batch)]
+            except (TypeError, ValueError) as error:
+                note_row(error, data.source, self.objective)
+                raise
+        return found
+
+    def _of_batch(self, batch: Batch) -> Iterator[tuple[dict[str, float], int]]:
+        for piece, (y, target, lengths, weight) in enumerate(_outputs(self.objective, batch, self.chunk)):
+            loss = {"loss": self.objective.value(y, target, lengths, weight)}
+            yield loss | self.metrics.add(y, target, lengths, continues=piece > 0), positions(y, lengths)
 
 
 def _outputs(objective: Objective, batch: Batch, chunk: int | None) -> Iterator[tuple[Any, Any, Any, Any]]:

@@ -152,7 +152,8 @@ class Training:
     def _validate(self, data: EpochReader, epoch: int) -> dict[str, float]:
         """The columns of the validation, after an epoch."""
         try:
-            means = mean_scores(self.objective, self.metrics, data, self.truncate and self.truncate[0])
+            chunk = self.truncate and self.truncate[0]
+            means = mean_scores(self.objective, self.metrics, data, chunk, self.stepper)
             if not math.isfinite(means["loss"]):
                 raise self._not_finite(data, epoch, means["loss"])
         except Exception as error:

@@ -10,9 +10,8 @@ import numpy as np
 from ..._engine.arguments import Array, is_packed
 from ...losses import Mean
 from .._data.packing import Places
-from .means import Means
 from .metrics import Metrics, score
-from .objective import arguments_of, counted, counts, positions
+from .objective import arguments_of, counted, counts
 
 Output = tuple[Any, Any, Any]  # y, target, lengths
 
@@ -20,38 +19,47 @@ Output = tuple[Any, Any, Any]  # y, target, lengths
 class EpochMetrics:
     """The metrics of an epoch during which the parameters do not change.
 
-    A metric that returns a `Mean` is accumulated, and outputs are forgotten. Any other, such as a root or a ratio of
-    sums, is no mean of its values on parts: it is computed once, of all outputs as one batch, for which they are kept.
-    The first output that a metric is given shows which it is.
+    The caller accumulates those of a metric that returns a `Mean`, and outputs are forgotten. Any other, such as a root
+    or a ratio of sums, is no mean of its values on parts: it is computed once, of all outputs as one batch, for which
+    they are kept. The first output that a metric is given shows which it is.
     """
 
     def __init__(self, metrics: Metrics, batch_first: bool) -> None:
         self.metrics, self.batch_first = metrics, batch_first
-        self._means = Means()
-        self._whole: set[str] = set()  # the names of metrics that return no mean
+        self._means: set[str] = set()  # the names of metrics that return a mean
+        self._whole: set[str] = set()  # and of those that do not
         self._outputs: list[list[Output]] = []  # of each batch, in pieces of time
 
-    def add(self, y: Any, target: Any, lengths: Any, *, continues: bool) -> None:
-        """Add the output of a batch, or of the next steps of the batch before if it `continues` that."""
+    @property
+    def are_means(self) -> bool:
+        """Whether all metrics are known to be means."""
+        return self.metrics.keys() == self._means
+
+    def add(self, y: Any, target: Any, lengths: Any, *, continues: bool) -> dict[str, float]:
+        """The means of an output; the others are those `of_all`.
+
+        The output is that of a batch, or of the next steps of the batch before if it `continues` that.
+        """
+        means: dict[str, float] = {}
         for name, metric in self.metrics.items():
             if name in self._whole or not counts(metric, y, lengths):
                 continue
-            if name in self._means.totals:
-                value: float | None = score(name, metric, y, target, lengths, self.batch_first)
+            if name in self._means:
+                means[name] = score(name, metric, y, target, lengths, self.batch_first)
+            elif (first := self._first(name, y, target, lengths)) is not None:
+                means[name] = first
+                self._means.add(name)
             else:
-                value = self._first(name, y, target, lengths)
-            if value is None:
                 self._whole.add(name)
-            else:
-                self._means.add({name: value}, positions(y, lengths))
-        if self.metrics.keys() == self._means.totals.keys():
+        if self.are_means:
             self._outputs = []
-            return
+            return means
         if not continues:
             self._outputs.append([])
         y, target, lengths = padded(y, target, lengths, self.batch_first)
         target = target.copy() if isinstance(target, np.ndarray) else target  # a data source may fill it again
         self._outputs[-1].append((np.array(y), target, lengths))
+        return means
 
     def _first(self, name: str, y: Any, target: Any, lengths: Any) -> Mean | None:
         """The first value of a metric, or None if it is no `Mean`.
@@ -67,11 +75,10 @@ class EpochMetrics:
                 return None
         return value if isinstance(value, Mean) else None
 
-    def values(self) -> dict[str, float]:
-        """The metrics of all outputs; 0 where nothing counted."""
-        means = self._means.values()
+    def of_all(self) -> dict[str, float]:
+        """Those metrics of all outputs that are no means; 0 where nothing counted."""
         batches = [_in_one_piece(pieces, int(self.batch_first)) for pieces in self._outputs]
-        return {name: means[name] if name in means else self._of_all(name, batches) for name in self.metrics}
+        return {name: self._of_all(name, batches) for name in self.metrics if name not in self._means}
 
     def _of_all(self, name: str, batches: Sequence[Output]) -> float:
         metric = self.metrics[name]

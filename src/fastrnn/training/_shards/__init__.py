@@ -26,8 +26,10 @@ their states are gathered, too, so that a checkpoint has those of all shards.
 
 What is not a gradient (`sharded`): losses, metrics and what layers report are gathered, total and weight of each shard,
 and added in the order of the shards by every rank. With them travel an error, a Ctrl-C and every so often a checksum of
-the parameters, so that all ranks stop in the same step or none does. Clipping, penalties, the optimizer, the schedule
-and the validation then run on every rank, with the same numbers. Rank 0 alone writes checkpoints and shows progress.
+the parameters, so that all ranks stop in the same step or none does. Clipping, penalties, the optimizer and the
+schedule then run on every rank, with the same numbers. Rank 0 alone writes checkpoints and shows progress.
+
+Validation. Its batches are whole: each rank runs one of every R, and adds up the means of all in the order of batches.
 
 The beginning (`team`): ranks compare versions, options and data, and take the parameters of rank 0, or a checkpoint.
 """

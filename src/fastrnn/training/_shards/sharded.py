@@ -4,7 +4,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...distributed import Communicator
 from ...losses import Mean
@@ -12,7 +12,7 @@ from ...losses._mean import Sum
 from .._data.batch import Batch
 from .._data.draw import Draw
 from .._data.source import EpochReader
-from .._loop.alone import Alone
+from .._loop.alone import Alone, Found
 from .._loop.interrupts import AgreedInterrupts
 from .._loop.loop import Cursor, Training
 from .._loop.means import Means
@@ -24,60 +24,10 @@ from .cut import Cut
 from .gradients import Tree
 from .masks import Masks
 from .same_data import compare, compared_in_step
+from .share import Place, Share, SummedWindow
 from .team import Team, as_communicator, as_shards, checksum_of
 
 EVERY = 64  # steps after which the checksums of the parameters are compared: they take about as long as a few updates
-
-
-class Place(NamedTuple):
-    """Where a shard is after a window.
-
-    Attributes
-    ----------
-    shard, stop : int
-        Its number, and the step before which the window ends.
-    last : bool
-        Whether it ends with it.
-    first : object
-        The state in which its next window begins.
-    """
-
-    shard: int
-    stop: int
-    last: bool
-    first: Any
-
-
-class Share(NamedTuple):
-    """What is not a gradient, of one shard.
-
-    Attributes
-    ----------
-    loss : float
-        A `Mean` if the loss returns one.
-    scores, extras : dict of str to float
-        Metrics, and what layers report.
-    positions, steps : int
-    place : Place
-    """
-
-    loss: float
-    scores: dict[str, float]
-    extras: dict[str, float]
-    positions: int
-    steps: int
-    place: Place
-
-
-class SummedWindow(Window):
-    """A window that is the sum of shards, which has no output of its own."""
-
-    counted: int = 0
-    scores: dict[str, float]
-
-    @property
-    def positions(self) -> int:
-        return self.counted
 
 
 class Sharded(Alone):
@@ -218,6 +168,22 @@ class Sharded(Alone):
     def scores(self, run: Training, window: Window) -> dict[str, float]:
         return window.scores if isinstance(window, SummedWindow) else super().scores(run, window)
 
+    def runs(self, k: int, batch: Batch | Draw) -> bool:
+        """Of an iterable every rank runs all batches: nothing else compares them."""
+        return not isinstance(batch, Draw) or k % self.communicator.size == self.communicator.rank
+
+    def of_all(self, compute: Callable[[], dict[int, Found]]) -> list[Found]:
+        found: dict[int, Found] = {}
+        failure: Exception | None = None
+        try:
+            found = compute()
+        except Exception as error:
+            failure = error
+        everyone = self.team.agree(("the validation",), found, failure)
+        parts = {k: part for those in everyone for k, part in those.items()}
+        parts |= found  # of what all have run, its own: `agree` compares the means
+        return [part for _, part in sorted(parts.items())]
+
     def agree(self, run: Training, finished: bool) -> bool:
         watched = {name: run.history[name][-1] for name in ("val_loss", run.monitor) if run.history.get(name)}
         validated = [f"with {name} {value!r}" for name, value in watched.items()]  # of batches that nothing compared
@@ -231,9 +197,8 @@ class Sharded(Alone):
         self.masks.begin(run.steps, self.shards)
 
     def failed(self, error: BaseException) -> None:
-        if error is not self.team.raised and not isinstance(
-            error, FloatingPointError
-        ):  # which all have, of the same sums
+        of_sums = isinstance(error, FloatingPointError)  # which are those of all ranks
+        if error is not self.team.raised and not of_sums:
             self.communicator.abort(error)
 
 
