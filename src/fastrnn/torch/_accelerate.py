@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 from . import _policies as policies
 from ._binding import refusal_of, weights_of
@@ -139,7 +140,7 @@ def accelerated(name: str, module: nn.Module) -> Row:
     elif isinstance(module, torch.jit.ScriptModule):
         reason = "compiled by torch.jit"
     elif ours is None:
-        reason = "a subclass"
+        reason = subclass_reason(module)
     else:
         reason = refusal_of(module, weights_of(module))  # type: ignore[arg-type]
         if not reason:
@@ -147,11 +148,19 @@ def accelerated(name: str, module: nn.Module) -> Row:
     return Row(name, kind.__name__, not reason, reason)
 
 
+def subclass_reason(module: nn.Module) -> str:
+    """Why a module of another class than PyTorch's or ours keeps it."""
+    if parametrize.is_parametrized(module):
+        return "its class is that of a parametrization"  # which holds the one of before, and returns to it
+    return "a subclass"
+
+
 def restored(name: str, module: nn.Module) -> Row:
     """Make one module PyTorch's if it is ours."""
     kind = type(module)
     if kind not in PARENTS:
-        return Row(name, kind.__name__, False, "it is not fastrnn's")
+        reason = subclass_reason(module) if isinstance(module, tuple(PARENTS)) else "it is not fastrnn's"
+        return Row(name, kind.__name__, False, reason)
     module.__dict__.pop("_fastrnn", None)
     module.__class__ = PARENTS[kind]
     return Row(name, kind.__name__, True, "")

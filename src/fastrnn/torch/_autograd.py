@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The training passes as a function of PyTorch's autograd."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -15,8 +16,9 @@ from .._engine.layers import Course, Downstream, Dropout, Upstream
 from .._engine.layout import Layout, StateArrays, as_state, h_and_c, state_arrays
 from .._engine.ragged import Order
 from . import _small as small
+from ._batched import in_batch, is_batched, stacked
 from ._binding import Bound
-from ._calls import ALL, Steps, array_of, from_array, read, result, room, tensors
+from ._calls import ALL, Steps, array_of, from_array, in_transform, read, result, room, tensors
 
 TWICE = (
     "the modules of fastrnn.torch have first derivatives only, and this asks for the gradient of a gradient; "
@@ -73,7 +75,7 @@ class Recurrence(Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         saved = ctx.saved_tensors  # which checks that they were not written
-        if torch.is_grad_enabled():  # create_graph=True
+        if torch.is_grad_enabled() or in_transform():  # create_graph=True, or a batch of gradients
             return Once.apply(ctx.memory, ctx.needs_input_grad, len(saved), *saved, *gradients)
         found = gradients_of(ctx.memory, ctx.needs_input_grad, saved, gradients)
         if not is_retained():  # what is saved is freed now, though the loss may live on
@@ -85,8 +87,21 @@ class Once(Function):
     """The gradients as a function that has none itself."""
 
     @staticmethod
-    def forward(ctx: Any, memory: Memory, wanted: tuple[bool, ...], count: int, *values: Any) -> Any:
+    def forward(memory: Memory, wanted: tuple[bool, ...], count: int, *values: Any) -> Any:
         return gradients_of(memory, wanted, values[:count], values[count:])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        pass
+
+    @staticmethod
+    def vmap(info: Any, axes: Any, memory: Memory, wanted: Any, count: int, *values: Any) -> Any:
+        """Of a batch of gradients: a backward pass for each."""
+        pairs = zip(values[count:], axes[3 + count :], strict=True)
+        gradients = [each if axis is None else each.movedim(axis, 0) for each, axis in pairs]
+        which = [axis is not None for axis in axes[3 + count :]]
+        found = stacked(functools.partial(Once.apply, memory, wanted, count, *values[:count]), gradients, which)
+        return found, tuple([None if part is None else 0 for part in found])
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
@@ -135,8 +150,9 @@ def draw(plan: Plan, shape: tuple[int, int, int]) -> list[Tensor]:
         return []
     kept, count = 1 - plan.dropout, plan.bound.stack.L - 1
     if not kept:
-        return [torch.zeros(shape, dtype=torch.bool) for _ in range(count)]
-    return [torch.empty(shape, dtype=plan.bound.dtype).bernoulli_(kept).bool() for _ in range(count)]
+        return [torch.zeros(shape, dtype=torch.bool, device="cpu") for _ in range(count)]
+    like = {"dtype": plan.bound.dtype, "device": "cpu"}  # whatever the default device is
+    return [torch.empty(shape, **like).bernoulli_(kept).bool() for _ in range(count)]
 
 
 def run(
@@ -172,6 +188,8 @@ def gradients_of(
     memory: Memory, wanted: Sequence[bool], saved: Sequence[Tensor | None], gradients: Sequence[Tensor | None]
 ) -> tuple[Any, ...]:
     """The gradients of the arguments of `Recurrence.forward`; None where they are not wanted."""
+    if any(map(is_batched, gradients)):
+        return in_batch(lambda *each: gradients_of(memory, wanted, saved, each), gradients)
     try:
         kept = memory.tape.pop()
     except IndexError:

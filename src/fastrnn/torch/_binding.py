@@ -36,15 +36,16 @@ class Bound(NamedTuple):
 class Cache:
     """The latest `Bound` of a module, and where its weights lay; never copied or pickled with the module."""
 
-    __slots__ = ("bound", "places", "refusal")
+    __slots__ = ("batch_first", "bound", "places", "refusal")
 
-    def __init__(self, places: list[int] | None, bound: Bound | None, refusal: str) -> None:
+    def __init__(self, places: list[int] | None, batch_first: bool, bound: Bound | None, refusal: str) -> None:
         self.places: list[int] | None = places
+        self.batch_first: bool = batch_first  # of the Bound; users change that of a module
         self.bound: Bound | None = bound
         self.refusal: str = refusal  # why there is no Bound, if there is none
 
 
-NONE = Cache(None, None, "")
+NONE = Cache(None, False, None, "")
 
 
 def weights_of(module: nn.RNNBase) -> list[Tensor]:
@@ -76,11 +77,11 @@ def bound(module: nn.RNNBase, weights: Sequence[Tensor]) -> Cache:
     try:
         places = places_of(weights)
     except RuntimeError:  # a tensor without memory
-        return Cache(None, None, "weights without memory")
-    if places is not None and places == cache.places:
+        return Cache(None, False, None, "weights without memory")
+    if places is not None and places == cache.places and module.batch_first is cache.batch_first:
         return cache
     refusal = refusal_of(module, weights)
-    cache = Cache(places, None if refusal else bind(module, weights), refusal)
+    cache = Cache(places, module.batch_first, None if refusal else bind(module, weights), refusal)
     if cache.bound is not None and any(array.flags.owndata for array in cache.bound.arrays.values()):
         cache.places = None  # of a copy
     module.__dict__["_fastrnn"] = cache

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Calls of the engine on tensors, which share their memory with the arrays."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,12 @@ from ..nn._packed import opened
 from ._binding import PLAIN, Bound
 
 from_array: Any = torch.from_numpy
+_level: Callable[[], Any] = getattr(getattr(torch._C, "_functorch", None), "maybe_current_level", lambda: None)
+
+
+def in_transform() -> bool:
+    """Whether a transform of torch.func runs, in which a tensor may be one of a batch, or have tangents."""
+    return _level() is not None
 
 
 def array_of(tensor: Tensor) -> Array:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A call of a module that torch.compile records: as the operator of `_operators`."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,9 +8,8 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from ._binding import DTYPES
+from ._calls import in_transform
 from ._operators import Spec
-
-_transforms: Callable[[], Any] = getattr(getattr(torch._C, "_functorch", None), "maybe_current_level", lambda: None)
 
 
 def fits(module: Any, x: Any, hx: Any) -> bool:
@@ -27,7 +25,7 @@ def fits(module: Any, x: Any, hx: Any) -> bool:
         return False
     if not all(each.dtype is x.dtype and each.device.type == "cpu" for each in (x, *parts, *weights_of(module))):
         return False
-    return forward_ad._current_level < 0 and _transforms() is None
+    return forward_ad._current_level < 0 and not in_transform()
 
 
 def weights_of(module: Any) -> list[Tensor]:
@@ -45,7 +43,7 @@ def call(module: Any, x: Tensor, hx: Any, resets: Tensor | None) -> tuple[Tensor
     if p:
         T, N = (x.shape[0], 1) if x.dim() == 2 else (x.shape[1], x.shape[0]) if module.batch_first else x.shape[:2]
         shape = T, N, (1 + module.bidirectional) * module.hidden_size
-        masks = [torch.empty(shape, dtype=x.dtype).bernoulli_(1 - p).bool() for _ in range(module.num_layers - 1)]
+        masks = [x.new_empty(shape).bernoulli_(1 - p).bool() for _ in range(module.num_layers - 1)]
     keep = keep or bool(p)  # masks act in the pass that keeps
     spec = str(Spec(module.mode, module.bias, module.bidirectional, module.batch_first, hx is not None, keep))
     y, *rest = torch.ops.fastrnn.recurrence(x, states, weights, masks, resets, spec, 1 / (1 - p) if p < 1 else 1.0)

@@ -16,13 +16,11 @@ from . import _compiled as compiled
 from . import _dynamo as dynamo
 from ._autograd import Plan, train
 from ._binding import PLAIN, bound, weights_of
-from ._calls import ALL, Steps, fits, infer, infer_small
+from ._calls import ALL, Steps, fits, in_transform, infer, infer_small
 from ._resets import by_packing, check_resets, only_first, without_rows
 
-# Modes in which a tensor stands for more than its memory: a dispatch mode records operations or computes with shapes
-# alone; inside a transform of torch.func a tensor is one of a batch, or has tangents.
+# A dispatch mode, in which a tensor stands for more than its memory, records operations or computes with shapes alone.
 _modes: Callable[[], int] = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 0)
-_transforms: Callable[[], Any] = getattr(getattr(torch._C, "_functorch", None), "maybe_current_level", lambda: None)
 is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: False)
 HALF = {"weights of torch.float16", "weights of torch.bfloat16"}
 _hidden: list[Callable[..., Any]] = []
@@ -36,7 +34,7 @@ def _is_special() -> bool:
         or torch.is_autocast_enabled("cpu")
         or _modes() > 0
         or forward_ad._current_level >= 0
-        or _transforms() is not None
+        or in_transform()
     )
 
 
@@ -145,6 +143,8 @@ def getstate(self: Any) -> dict[str, Any]:
 
 def plain(self: Any) -> nn.Module:
     """PyTorch's own module with the same parameters: what torch.jit.script compiles."""
+    if type(self).forward is not forward:  # of a subclass, which would be dropped
+        return self
     twin = copy.copy(self)
     twin.__class__ = self._plain
     return twin

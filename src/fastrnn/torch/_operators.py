@@ -208,7 +208,8 @@ def setup_context(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> No
     x, hx, weights, masks, resets, ctx.spec, ctx.scale = inputs
     states = 1 + len(Spec.of(ctx.spec).cell.parts)
     ctx.counts = len(hx), len(weights), len(masks), states
-    ctx.save_for_backward(resets, x, *hx, *weights, *masks, output[0], *output[states:])
+    y = output[0].clone() if Spec.of(ctx.spec).keep else output[0]  # a graph may write into the output, as relu_ does
+    ctx.save_for_backward(resets, x, *hx, *weights, *masks, y, *output[states:])
 
 
 def backward(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:

@@ -132,3 +132,19 @@ def test_only_models(function, torch):
 
     with pytest.raises(TypeError, match=r"model: expected a torch.nn.Module, got list"):
         getattr(fastrnn.torch, function)([])
+
+
+def test_classes_that_are_left_are_named(torch):
+    """A subclass of ours, and the class that a parametrization gives a module, are not said to be PyTorch's."""
+    import fastrnn.torch
+
+    class Own(fastrnn.torch.GRU):
+        pass
+
+    ours = fastrnn.torch.LSTM(3, 4)
+    torch.nn.utils.parametrizations.weight_norm(ours, "weight_hh_l0")
+    for change in (fastrnn.torch.accelerate, fastrnn.torch.restore):
+        assert change(Own(3, 4))[0].reason == "a subclass"
+        assert change(ours)[0].reason == "its class is that of a parametrization"
+    torch.nn.utils.parametrize.remove_parametrizations(ours, "weight_hh_l0")
+    assert fastrnn.torch.restore(ours)[0].swapped and type(ours) is torch.nn.LSTM

@@ -100,3 +100,13 @@ def test_a_weight_of_another_shape_is_refused(ours, torch):
         with pytest.raises(ValueError, match=r"weight_ih_l0: expected shape \(\d+, 3\), got \(\d+, 2\)"):
             with torch.set_grad_enabled(grad):
                 ours(torch.ones(4, 2, 3))
+
+
+def test_a_layout_that_is_changed_later(kind, torch):
+    """`batch_first` is an attribute, which small calls must not keep as it was."""
+    theirs, ours = pair(kind(3, 5))
+    x = torch.randn(4, 4, 3)
+    for batch_first in (False, True, False):
+        theirs.batch_first = ours.batch_first = batch_first
+        with torch.no_grad():
+            assert torch.allclose(ours(x)[0], theirs(x)[0], atol=1e-6)

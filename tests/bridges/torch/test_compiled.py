@@ -125,3 +125,18 @@ def test_with_the_default_backend(torch, monkeypatch):
         results.append([y, *torch.autograd.grad(y.square().sum(), list(model.parameters()))])
     torch._dynamo.reset()
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(*results, strict=True))
+
+
+def test_an_output_that_is_written_in_the_graph(kind, compile, torch, monkeypatch):
+    """As by an activation in place, before the backward pass needs it."""
+    _, ours = pair(kind(3, 5))
+    no_fallback(monkeypatch)
+    x, results = torch.randn(4, 2, 3), []
+
+    def forward(x):
+        return ours(x)[0].relu_()
+
+    for run in (forward, compile(forward)):
+        y = run(x)
+        results.append([y, *torch.autograd.grad(y.square().sum(), list(ours.parameters()))])
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))

@@ -80,6 +80,19 @@ def test_dropout_is_drawn_as_pytorch_draws_it(kind, p, training, grad, packed, t
 # -- modules of PyTorch ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("p", [0.5, 1.0])
+def test_dropout_is_drawn_where_the_input_lies(kind, p, torch, monkeypatch):
+    """Whatever device new tensors have by default."""
+    theirs, ours = pair(kind(3, 5, 2, dropout=p))
+    x, results = torch.randn(4, 2, 3), []
+    for module in (theirs, ours):
+        torch.manual_seed(3)
+        with torch.device("meta"):
+            results.append(module(x)[0])
+        no_fallback(monkeypatch)
+    assert torch.allclose(*results, atol=1e-6)
+
+
 def test_they_are_modules_of_pytorch(kind, torch):
     """isinstance, repr, parameters and state_dict, strictly both ways."""
     import fastrnn.torch

@@ -106,3 +106,24 @@ def test_onnx_by_dynamo(options, kind, torch):
         expected, last = ours(x)
     for a, b in zip([y, *state], [expected, *(last if isinstance(last, tuple) else [last])], strict=True):
         assert torch.allclose(torch.from_numpy(a), b, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_script_does_not_drop_a_forward_of_a_subclass(torch):
+    """Without one, PyTorch's module takes its place; with one PyTorch says that it cannot script it."""
+    import fastrnn.torch
+
+    class Named(fastrnn.torch.LSTM):
+        def name(self):
+            return "named"
+
+    class OnlyOutput(fastrnn.torch.LSTM):
+        def forward(self, input):
+            return super().forward(input)[0]
+
+    x = torch.randn(4, 2, 3)
+    named = Named(3, 5)
+    scripted = torch.jit.script(torch.nn.Sequential(named))
+    assert torch.allclose(scripted(x)[0], named(x)[0], atol=1e-6)
+    with pytest.raises(RuntimeError, match="forward"):
+        torch.jit.script(torch.nn.Sequential(OnlyOutput(3, 5)))
