@@ -80,3 +80,22 @@ def test_bad_input():
         stream.state = np.ones((3, N, I), np.float32)
     with argument_refused(TypeError, "stream", "Conv1d"):
         fr.Sequential(fr.Conv1d(I, 2, 3)).stream()
+
+
+def test_an_out_that_does_not_fit_is_refused_before_the_step(rng):
+    stream, x = fr.CausalConv1d(I, 2, 3, seed=0).stream(N), rng.standard_normal((4, N, I)).astype(np.float32)
+    stream.steps(x)
+    before = stream.state
+    for step, argument, shape in ((stream.step, x[0], (N, 2)), (stream.steps, x, (4, N, 2))):
+        with argument_refused(TypeError, "out", "float32"):
+            step(argument, out=np.empty(shape))
+        with argument_refused(ValueError, "out", str(shape)):
+            step(argument, out=np.empty((*shape[:-1], 3), np.float32))
+        assert_same_bits(stream.state, before)
+
+
+def test_a_block_of_no_steps():
+    for layer in (fr.CausalConv1d(I, 2, 3), fr.CausalConv1d(I, 2, 1)):
+        stream = layer.stream(N)
+        assert stream.steps(np.empty((0, N, I), np.float32)).shape == (0, N, 2)
+        assert stream.steps(np.empty((0, N, I), np.float32), resets=np.empty((0, N), bool)).shape == (0, N, 2)

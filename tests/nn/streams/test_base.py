@@ -96,3 +96,36 @@ def test_blocks_with_resets(rng, kind, batch):
     with argument_refused(ValueError, "out", "9 steps"):
         again.steps(x, out[:4], resets)
     assert_same_bits(again.state, stream.state)
+
+
+@pytest.mark.parametrize("kind", ["layer", "model", "convolution"])
+def test_blocks_with_resets_that_do_not_fit_change_nothing(rng, kind):
+    """Neither the rows that begin anew are reset, nor are the steps before a wrong token read."""
+    model = {
+        "layer": lambda: fr.GRU(4, 4, seed=0),
+        "model": lambda: fr.Sequential(fr.CausalConv1d(4, 4, 2, seed=0), fr.GRU(4, 4, seed=1)),
+        "convolution": lambda: fr.CausalConv1d(4, 4, 3, seed=0),
+    }[kind]()
+    stream, resets = model.stream(2), np.array([[True, False], [False, True]])
+    stream.steps(rng.standard_normal((5, 2, 4)).astype(np.float32))
+    before, block = stream.state, np.ones((2, 2, 4), np.float32)
+    for name, wrong in (
+        ("block", {"block": block.astype(np.float64)}),
+        ("block", {"block": block[..., :3]}),
+        ("out", {"block": block, "out": np.empty((2, 2, 5), np.float32)}),
+        ("out", {"block": block, "out": np.empty((2, 2, 4))}),
+    ):
+        with argument_refused((TypeError, ValueError), name, "expected"):
+            stream.steps(resets=resets, **wrong)
+        same_state(stream.state, before)
+
+
+def test_a_wrong_token_behind_a_reset_changes_nothing(rng):
+    model = fr.Sequential(fr.Embedding(5, 4, seed=0), fr.GRU(4, 4, seed=1))
+    stream, tokens = model.stream(2), rng.integers(0, 5, (6, 2))
+    stream.steps(tokens)
+    before = stream.state
+    tokens[5, 1] = 5
+    with argument_refused(ValueError, "tokens", "0..4"):
+        stream.steps(tokens, resets=np.arange(12).reshape(6, 2) % 5 == 3)
+    same_state(stream.state, before)

@@ -145,8 +145,8 @@ def test_bad_inputs_leave_every_stream_as_it_is(rng):
     before = [pool.state(a), pool.state(b)]
     for inputs, error, name in (
         ({a: x, b: x[:3]}, ValueError, f"inputs[{b}]"),
-        ({a: x, b: x.astype(float)}, ValueError, f"inputs[{b}]"),
-        ({a: x.astype(float)}, TypeError, "x"),
+        ({a: x, b: x.astype(float)}, TypeError, f"inputs[{b}]"),
+        ({a: x.astype(float)}, TypeError, f"inputs[{a}]"),
         ({a: x[:3]}, ValueError, "x"),
         ({a: x[None]}, ValueError, "x"),
     ):
@@ -197,6 +197,21 @@ def test_a_pool_is_not_copied():
     for copied in (copy.copy, copy.deepcopy, pickle.dumps):
         with refused(TypeError, "a pool cannot be copied"):
             copied(pool)
+
+
+def test_inputs_are_a_dict_of_anything_like_an_array(rng):
+    """Numbers without a dtype become the model's, as in a stream; what is no dict is named."""
+    pool, x = fr.StreamPool(fr.GRU(I, H, seed=0), 2), rng.integers(-2, 3, I)
+    first, second = pool.open(), pool.open()
+    y = pool.step({first: x.tolist(), second: x.astype(np.float32)})
+    assert_same_bits(y[first], y[second])
+    for wrong in ([x], None, x):
+        with argument_refused(TypeError, "inputs", "expected a dict"):
+            pool.step(wrong)
+    with argument_refused(TypeError, "inputs", "expected float32"):
+        pool.step({first: x.astype(np.float64)})
+    with argument_refused(TypeError, "keys", "expected several"):
+        pool.step_rows(first, x[None])
 
 
 def test_a_child_of_fork_has_a_lock_of_its_own():

@@ -6,6 +6,7 @@ import pytest
 from support.layers import argument_refused, assert_same_bits, refused
 from support.streams import at_once, block_for, made, same_state
 
+import fastrnn as fr
 from fastrnn.nn._recurrent import stack
 
 
@@ -119,3 +120,15 @@ def test_an_x_that_does_not_fit_is_refused(rng):
         made("nested").stream(2).step(np.ones((2, 4), np.float32))
     with argument_refused(ValueError, "batch", "at least 1, got 0"):
         made("nested").stream(0)
+
+
+def test_a_wrong_token_in_a_later_part_changes_nothing(monkeypatch, rng):
+    monkeypatch.setattr(stack, "BLOCK_ELEMENTS", 1)
+    model = fr.Sequential(fr.Embedding(5, 4, seed=0), fr.GRU(4, 4, seed=1), fr.LayerNorm(4))
+    stream, tokens = model.stream(2), rng.integers(0, 5, (2 * stack.BLOCK_STEPS, 2))
+    stream.steps(tokens)
+    before = stream.state
+    tokens[-1] = 5
+    with argument_refused(ValueError, "tokens", "0..4"):
+        stream.steps(tokens)
+    same_state(stream.state, before)

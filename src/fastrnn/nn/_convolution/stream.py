@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from ..._engine import passes
 from ..._engine.arguments import Array, as_floats, as_size
 from ..._engine.layout import Layout
-from .._streams.base import StreamBase, as_rows, check_x, frozen, written
+from .._streams.base import StreamBase, as_rows, check_out, check_x, frozen, written
 
 
 class ConvolutionStream(StreamBase):
@@ -29,7 +29,7 @@ class ConvolutionStream(StreamBase):
 
     def step(self, x: ArrayLike, out: Array | None = None) -> Array:
         """Read x (N, I), or (I,) with a batch of 1, and return y (N, O) or (O,), as `Stream.step`."""
-        x = self._checked("x", x, ())
+        x = self._checked("x", x, (), out)
         with self._exclusive:
             y, self._state = self._read(x.reshape(1, self.batch, -1), self._state)
         return written(y.reshape(*x.shape[:-1], -1), out)
@@ -39,14 +39,17 @@ class ConvolutionStream(StreamBase):
         if resets is not None:
             return self._steps_between(resets, block, out)
         x = as_floats("block", block, self._layer.dtype)
-        x = self._checked("block", x, x.shape[:1])
+        x = self._checked("block", x, x.shape[:1], out)
         with self._exclusive:
-            y, self._state = self._read(x.reshape(len(x), self.batch, -1), self._state)
-        return written(y.reshape(*x.shape[:-1], -1), out)
+            y, self._state = self._read(x.reshape(len(x), self.batch, self._layer.in_channels), self._state)
+        return written(y.reshape(*x.shape[:-1], self._layer.out_channels), out)
 
-    def _checked(self, name: str, x: ArrayLike, lead: tuple[int, ...]) -> Array:
+    def _checked(self, name: str, x: ArrayLike, lead: tuple[int, ...], out: Array | None) -> Array:
+        """x, or an error before anything is read."""
         x = as_floats(name, x, self._layer.dtype)
         check_x(name, x, lead, self.batch, self._layer.in_channels)
+        if out is not None:
+            check_out(out, (*x.shape[:-1], self._layer.out_channels), self._layer.dtype)
         return x
 
     def _read(self, x: Array, state: Array) -> tuple[Array, Array]:

@@ -56,11 +56,15 @@ class StreamBase(ABC):
             raise ValueError(f"out: expected {len(x)} steps, as the block has, got shape {np.shape(out)}")
         array = array.reshape(len(x), self.batch)
         cuts = [0, *np.flatnonzero(array[1:].any(axis=1)) + 1, len(x)]
-        parts = []
-        for start, stop in zip(cuts, cuts[1:], strict=False):
-            if len(array) and array[start].any():
-                self.reset(array[start])
-            parts.append(self.steps(x[start:stop], None if out is None else out[start:stop]))
+        parts, before = [], self.state
+        try:
+            for start, stop in zip(cuts, cuts[1:], strict=False):
+                if len(array) and array[start].any():
+                    self.reset(array[start])
+                parts.append(self.steps(x[start:stop], None if out is None else out[start:stop]))
+        except (TypeError, ValueError):  # of the block or `out`, or of a token in it
+            self.state = before
+            raise
         return np.concatenate(parts) if out is None else out
 
     def _step_rows(self, x: Array, rows: Array) -> Array:

@@ -63,7 +63,7 @@ class StreamPool:
         self._stream = stream_of(model, self.capacity)
         if not isinstance(self._stream, StreamBase) or not self._stream._can_step_rows():
             raise TypeError(f"model: expected one whose streams can step some of their rows, got {model!r}")
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a layer of your own may fork in a step: see `_hold`
         self._slots: dict[int, int] = {}  # of each open stream
         self._free = list(range(self.capacity))[::-1]
         self._numbers = itertools.count()
@@ -129,8 +129,14 @@ class StreamPool:
         TypeError, ValueError
             An input has the wrong dtype or shape. None has read a step then.
         """
-        keys = list(inputs)
-        rows = [as_array(f"inputs[{key!r}]", inputs[key]) for key in keys]
+        if not isinstance(inputs, Mapping):
+            raise TypeError(f"inputs: expected a dict of inputs by key, got {type(inputs).__name__}")
+        keys, tokens = list(inputs), self._model.reads_tokens
+        dtype = None if tokens else self._model.dtype
+        rows = [
+            as_array(f"inputs[{key!r}]", x) if tokens else as_floats(f"inputs[{key!r}]", x, dtype)  # type: ignore
+            for key, x in inputs.items()
+        ]
         for key, row in zip(keys, rows, strict=True):
             if row.shape != rows[0].shape or row.dtype != rows[0].dtype:
                 expected = f"{rows[0].shape} of {rows[0].dtype}, as inputs[{keys[0]!r}]"
@@ -170,6 +176,8 @@ class StreamPool:
 
     def _different(self, keys: Iterable[int]) -> Array:
         """The slots of different keys. A loop in Python would take as long as the step of a small model."""
+        if not isinstance(keys, Iterable):
+            raise TypeError(f"keys: expected several keys, got {keys!r}")
         keys = list(keys)
         try:
             slots = [*map(self._slots.__getitem__, keys)]
@@ -197,12 +205,30 @@ class StreamPool:
 
 
 _pools: "weakref.WeakSet[StreamPool]" = weakref.WeakSet()
+_forking = threading.RLock()  # one fork at a time, so that no two wait for each other's pools
+_held: list[Any] = []  # the locks of the pools during a fork
+PATIENCE = 1.0  # seconds for a step to end
+
+
+def _hold() -> None:
+    """Before a fork: let no step run, half of which the child would have."""
+    _forking.acquire()
+    _held.extend(pool._lock for pool in list(_pools) if pool._lock.acquire(timeout=PATIENCE))
+
+
+def _release() -> None:
+    while _held:
+        _held.pop().release()
+    _forking.release()
 
 
 def _renew_locks() -> None:
-    """In a child of fork: another thread of the parent may have held one."""
+    """In the child, which has no other threads."""
+    global _forking
+    _forking = threading.RLock()
+    _held.clear()
     for pool in _pools:
-        pool._lock = threading.Lock()
+        pool._lock = threading.RLock()
 
 
-os.register_at_fork(after_in_child=_renew_locks)
+os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_renew_locks)

@@ -105,18 +105,25 @@ class SequentialStream(StreamBase):
             raise ValueError("block: expected (T, N, ...), got a scalar")
         T = len(block)
         self._check_out(out, (T,))
-        for part in time_blocks(T, self.batch, self._widest):
-            x = block[part]
-            for stage in self._first:
-                x = stage.steps(x)
-            if out is None:
-                y = self._last.steps(x)
-                if len(y) == T:
-                    return y
-                out = np.empty((T, *y.shape[1:]), y.dtype)
-                out[part] = y
-            else:
-                self._last.steps(x, out[part])
+        parts = list(time_blocks(T, self.batch, self._widest))
+        before = [stream.state for _, stream in self._stateful] if len(parts) > 1 else []
+        try:
+            for part in parts:
+                x = block[part]
+                for stage in self._first:
+                    x = stage.steps(x)
+                if out is None and len(parts) == 1:
+                    return self._last.steps(x)
+                if out is None:
+                    y = self._last.steps(x)
+                    out = np.empty((T, *y.shape[1:]), y.dtype)
+                    out[part] = y
+                else:
+                    self._last.steps(x, out[part])
+        except (TypeError, ValueError):  # of a token, in a part that is not the first
+            for (_, stream), state in zip(self._stateful, before, strict=False):
+                stream.state = state
+            raise
         return out  # type: ignore[return-value]
 
     def _step_rows(self, x: Array, rows: Array) -> Array:
