@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 from support.sklearn import ESTIMATORS, few, ragged, targets_of
 
 import fastrnn as fr
+from fastrnn.sklearn import ESNRegressor, RNNClassifier
 
 
 @pytest.fixture(params=ESTIMATORS, ids=lambda kind: kind.__name__)
@@ -159,3 +160,16 @@ def test_samples_of_weight_0_are_as_if_they_were_not_there(kind, rng):
     without = few(kind).fit([X[n] for n in np.flatnonzero(kept)], y[kept])
     weighted = few(kind).fit(X, y, sample_weight=kept)
     np.testing.assert_allclose(outputs(weighted, X), outputs(without, X), rtol=1e-9)
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("kind", [RNNClassifier, ESNRegressor])
+def test_x_of_another_precision(kind, standardize, rng):
+    """It becomes that of the model, in predictions and in later parts."""
+    X, y = rng.standard_normal((12, 5, 2)), np.arange(12) % 2
+    for fitted, other in ((np.float32, np.float64), (np.float64, np.float32)):
+        estimator = few(kind, standardize=standardize).fit(X.astype(fitted), y)
+        outputs = estimator._outputs(X.astype(other))
+        assert outputs.dtype == fitted == estimator.model_.dtype
+        np.testing.assert_allclose(outputs, estimator._outputs(X.astype(fitted)), rtol=1e-4, atol=1e-5)
+        estimator.partial_fit(X.astype(other), y).predict([*X.astype(other)])

@@ -55,3 +55,19 @@ def test_one_class_is_an_error(kind, rng):
         few(kind).fit(X, ["yes"] * 20)
     with pytest.raises(ValueError, match="sample_weight: expected weights above zero for at least two classes"):
         few(kind).fit(X, ["yes", "no"] * 10, sample_weight=[0, 1] * 10)
+
+
+@pytest.mark.parametrize(
+    ("classes", "words"),
+    [
+        ([[0, 1], [1, 2]], "1d array"),
+        ([0, 1, np.nan], "classes contains NaN"),
+        (["0", None], "classes: expected labels that can be sorted"),
+        ([0, "1", 2], "y: expected the classes"),
+        ([0.5, 1.5], "classes: expected labels"),
+    ],
+)
+def test_classes_that_are_no_labels_are_refused(kind, classes, words, rng):
+    X, y = ragged(rng, 6), np.arange(6) % 2
+    with pytest.raises(ValueError, match=words):
+        few(kind).partial_fit(X, y, classes=classes)

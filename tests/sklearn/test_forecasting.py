@@ -56,6 +56,7 @@ def test_the_loss_is_that_of_the_mean_or_of_the_quantiles():
         ({"horizon": 0}, "horizon: expected at least 1, got 0"),
         ({"relative": "yes"}, "relative: expected True or False, got 'yes'"),
         ({"quantiles": [0.9, 0.1]}, r"quantiles: expected numbers in \(0, 1\) in rising order"),
+        ({"quantiles": "ab"}, r"quantiles: expected numbers in \(0, 1\) in rising order"),
         ({"quantiles": 0.5}, r"quantiles: expected numbers in \(0, 1\) in rising order"),
         ({"quantiles": [0.5, 1.5]}, "quantiles"),
         ({"cell": "tcn"}, "cell: expected one of gru, lstm, rnn, got 'tcn'"),
@@ -88,3 +89,11 @@ def test_series_have_the_columns_of_fit(rng):
     ):
         with pytest.raises(ValueError, match=words):
             wrong()
+
+
+@pytest.mark.parametrize(("fitted", "later"), [(None, [0.5]), ((0.2, 0.8), None)])
+def test_forecasts_are_those_of_the_fitted_model(fitted, later, rng):
+    """Whatever is set afterwards: its quantiles are a part of the network."""
+    estimator = forecaster(horizon=2, quantiles=fitted).fit(rng.standard_normal(60))
+    expected = estimator.predict()
+    np.testing.assert_array_equal(estimator.set_params(quantiles=later).predict(), expected)

@@ -62,3 +62,59 @@ def test_channels_of_different_lengths_and_more_levels_are_refused(rng):
 def test_a_frame_of_numbers_is_a_table(rng):
     table = pd.DataFrame(rng.standard_normal((4, 7)))
     assert read(BaseEstimator(), table, reset=True).channels == 1
+
+
+def test_rows_of_no_sequence_are_refused(rng):
+    """pandas would leave them out, and with them predictions."""
+    frame = by_index(ragged(rng, 3))
+    keys = frame.index.get_level_values(0)
+    frame.index = pd.MultiIndex.from_arrays([keys.where(keys != "s1"), frame.index.get_level_values(1)])
+    with pytest.raises(ValueError, match="X: expected an index that says of which sequence each row is"):
+        read(BaseEstimator(), frame, reset=True)
+
+
+@pytest.mark.parametrize("steps", [np.arange(5), pd.date_range("2026", periods=5), pd.period_range("2026", periods=5)])
+def test_steps_that_are_not_in_their_order_are_refused(steps, rng):
+    frame = pd.concat([pd.DataFrame(rng.standard_normal((5, 2)), index=pd.Index(steps)) for _ in "ab"], keys=["a", "b"])
+    turned = pd.concat([frame.loc[["a"]], frame.loc[["b"]].iloc[[0, 2, 1, 3, 4]]])
+    assert len(read(BaseEstimator(), frame, reset=True).lengths) == 2
+    with pytest.raises(ValueError, match=r"X\[1\]: expected the steps in their order, got .* behind"):
+        read(BaseEstimator(), turned, reset=True)
+
+
+def test_a_list_of_frames_is_in_the_order_of_time(rng):
+    """Numbers may be those of parts that were joined."""
+    frame = pd.DataFrame(rng.standard_normal((5, 2)))
+    read(BaseEstimator(), [frame, frame[::-1]], reset=True)
+    frame.index = pd.date_range("2026", periods=5)
+    with pytest.raises(ValueError, match=r"X\[1\]: expected the steps in their order"):
+        read(BaseEstimator(), [frame, frame[::-1]], reset=True)
+
+
+@pytest.mark.parametrize(
+    ("column", "error", "words"),
+    [
+        (list("abcd"), TypeError, "expected numbers, got .*could not convert"),
+        (pd.date_range("2026", periods=4), TypeError, "expected numbers, got datetime64"),
+        (pd.date_range("2026", periods=4, tz="Europe/Berlin"), TypeError, "expected numbers, got datetime64.*Berlin"),
+        (pd.to_timedelta([1, 2, 3, 4]), TypeError, "expected numbers, got timedelta64"),
+        (pd.array([1, 2, None, 4], dtype="Int64"), ValueError, "expected numbers, got a missing value"),
+        ([1.0, None, 3.0, 4.0], ValueError, "expected numbers, got a missing value"),
+    ],
+)
+def test_a_column_that_is_no_number_is_named(column, error, words, rng):
+    good = pd.DataFrame({"left": rng.standard_normal(4), "right": np.arange(4)})
+    with pytest.raises(error, match=r"X\[1\]\['right'\]: " + words):
+        read(BaseEstimator(), [good, good.assign(right=column)], reset=True)
+
+
+def test_columns_of_any_numbers(rng):
+    frame = pd.DataFrame({"left": pd.array([1, 2, 3], dtype="Int64"), "right": np.array([0.5, 1, 2], object)})
+    np.testing.assert_array_equal(read(BaseEstimator(), [frame], reset=True).steps, [[1, 0.5], [2, 1], [3, 2]])
+
+
+def test_a_missing_first_cell_is_named(rng):
+    cells = by_cells(ragged(rng, 3))
+    cells.iloc[0, 0] = None
+    with pytest.raises(ValueError, match=r"X\[0\]: expected channels of one length"):
+        read(BaseEstimator(), cells, reset=True)

@@ -76,3 +76,13 @@ def test_pooling_is_by_default_the_mean_of_a_classification_and_the_last_step_of
 def test_parameters_out_of_range_are_named(parameters, words, rng):
     with pytest.raises(ValueError, match=words):
         few(ESNRegressor, **parameters).fit(rng.standard_normal((9, 3)), rng.standard_normal(9))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_sums_that_are_not_finite_are_an_error_and_change_nothing(rng):
+    X, y = rng.standard_normal((30, 6, 2)), rng.standard_normal(30)
+    estimator = few(ESNRegressor).partial_fit(X[:20], y[:20])
+    with pytest.raises(FloatingPointError, match="expected finite sums of the samples"):
+        estimator.partial_fit(X[20:], y[20:] * 1e200, sample_weight=np.full(10, 1e300))
+    expected = few(ESNRegressor).partial_fit(X[:20], y[:20]).partial_fit(X[20:], y[20:])
+    assert (estimator.partial_fit(X[20:], y[20:]).predict(X) == expected.predict(X)).all()

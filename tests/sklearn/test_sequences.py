@@ -113,3 +113,17 @@ def test_the_form_has_to_be_that_of_fit(rng):
         read(estimator, table, reset=False)
     with pytest.raises(ValueError, match="X has 2 features, but BaseEstimator is expecting 3"):
         read(estimator, array[..., :2], reset=False)
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (4, 3, 2)])
+@pytest.mark.parametrize("as_list", [False, True])
+def test_times_and_masked_values_are_no_numbers(shape, as_list, rng):
+    """NumPy would count nanoseconds, and read what lies under a mask."""
+    form = list if as_list and len(shape) == 3 else lambda X: X
+    for dtype in ("datetime64[s]", "timedelta64[s]"):
+        with pytest.raises(TypeError, match=r"X.*: expected numbers, got (datetime|timedelta)64\[s\]"):
+            opened(form(np.ones(shape, dtype)))
+    values = rng.standard_normal(shape)
+    with pytest.raises(TypeError, match="X.*: expected numbers, got masked values"):
+        opened(form(np.ma.masked_where(values == values[1, 1:2], values)))
+    opened(form(np.ma.masked_array(values)))

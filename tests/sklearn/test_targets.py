@@ -56,3 +56,11 @@ def test_weights_are_numbers_of_at_least_0():
 def test_other_weights_are_refused(weights, words):
     with pytest.raises(ValueError, match=words):
         as_weights(weights, 3)
+
+
+def test_times_and_masked_values_are_no_numbers():
+    for value in (np.ones(3, "datetime64[s]"), np.ma.masked_equal([1.0, 2, 3], 2)):
+        with pytest.raises(TypeError, match="y: expected numbers"):
+            as_values(BaseEstimator(), value)
+        with pytest.raises(TypeError, match="sample_weight: expected numbers"):
+            as_weights(value, 3)

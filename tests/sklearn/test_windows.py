@@ -65,3 +65,14 @@ def test_quantiles_of_several_values_are_those_of_each(rng):
     assert value == pytest.approx(sum(share * loss for share, (loss, _) in zip(shares, losses, strict=True)))
     for k, (_, gradient) in enumerate(losses):
         np.testing.assert_allclose(dy[..., 3 * k : 3 * k + 3], shares[k] * gradient, rtol=1e-12)
+
+
+@pytest.mark.parametrize("relative", [False, True])
+@pytest.mark.parametrize(("dtype", "size"), [(np.float64, 1e-300), (np.float64, 1e300), (np.float32, 1e-35)])
+def test_the_scale_of_tiny_and_of_huge_values(relative, dtype, size, rng):
+    """Whose squares float64 does not have."""
+    values, window = rng.standard_normal((50, 2)).astype(dtype), Window(5, 3, relative)
+    mean, scale = window.scale(values)
+    small_mean, small_scale = window.scale(values * dtype(size))
+    np.testing.assert_allclose(small_scale / size, scale, rtol=1e-6)
+    np.testing.assert_allclose(small_mean / size, mean, rtol=1e-5, atol=1e-6)

@@ -150,11 +150,11 @@ class SequenceEstimator(Scaling, Estimator):
         targets, outputs = self._prepared(targets, weights, again)
         if not again:
             self.model_ = self._make_model(sequences.channels, outputs)
-        return Samples(scaled(sequences, self.x_scaler_).rows(), targets, weights)
+        return Samples(scaled(sequences, self.x_scaler_, self._dtype).rows(), targets, weights)
 
     def _outputs(self, X: Any) -> Array:
         """What the model says, (N, outputs)."""
         check_is_fitted(self)
-        sequences = scaled(read(self, X, reset=False), self.x_scaler_)
+        sequences = scaled(read(self, X, reset=False), self.x_scaler_, self._dtype)
         with self._threads():
             return predict(self.model_, sequences.rows())

@@ -11,7 +11,7 @@ from ..nn._declared import Attribute, later
 from ._base import SequenceEstimator
 from ._bases import ClassifierMixin
 from ._options import learns, predicts
-from ._targets import as_codes, as_labels, check_classes
+from ._targets import as_classes, as_codes, as_labels, check_classes
 
 
 class Classifying(ClassifierMixin, SequenceEstimator):
@@ -52,7 +52,7 @@ class Classifying(ClassifierMixin, SequenceEstimator):
 
     def _read_targets(self, y: Any, again: bool, classes: Any) -> Array:
         labels = as_labels(self, y)
-        listed = np.unique(labels if classes is None else classes)
+        listed = np.unique(labels) if classes is None else as_classes(classes)
         if not again:
             self.classes_ = listed
         elif classes is not None and not np.array_equal(listed, self.classes_):

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._engine.arguments import Array, as_flag, as_size
 from ._forecasting import Forecasting
 from ._options import learns
+from ._series import check_series
 
 
 class RNNForecaster(Forecasting):
@@ -67,6 +68,7 @@ class RNNForecaster(Forecasting):
             X is not as in `fit`.
         """
         check_is_fitted(self)
+        check_series(None, X, self._columns)
         ahead = self._read_ahead(X, self._window.horizon)
         known = np.concatenate([self._ahead, ahead])[-self._window.steps :]
         return self._forecasts(self._values[-self._window.past :][None], known[None])[0]
@@ -94,6 +96,7 @@ class RNNForecaster(Forecasting):
         """
         check_is_fitted(self)
         self._check_structure()
+        check_series(y, X, self._columns)
         values = self._read_values(y)
         ahead = self._read_ahead(X, len(values))
         values, ahead = np.concatenate([self._values, values]), np.concatenate([self._ahead, ahead])
@@ -129,6 +132,7 @@ class RNNForecaster(Forecasting):
             An argument is wrong.
         """
         check_is_fitted(self)
+        check_series(y, X, self._columns)
         window, step, new = self._window, as_size("step", step), self._read_values(y)
         ahead = self._read_ahead(X, len(new))
         if len(new) < window.horizon:

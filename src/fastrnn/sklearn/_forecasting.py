@@ -17,6 +17,7 @@ from ._network import Network
 from ._parameters import ForecasterParameters
 from ._samples import Samples
 from ._sequences import FLOATS
+from ._series import Columns, check_series, columns_of
 from ._targets import checked
 from ._training import make_forecaster, share
 from ._windows import Window, pinball
@@ -41,6 +42,8 @@ class Forecasting(ForecasterParameters, Network):
     def _begin(self, X: Any, y: Any, sample_weight: Any, again: bool, classes: Any = None) -> Samples:
         self._forget()
         window = Window(self.window, self.horizon, self.relative)
+        check_series(y, X)
+        self._columns: tuple[Columns, Columns] = columns_of(y), columns_of(X)
         values = checked("y", y, FLOATS)
         self._target_shape: tuple[int, ...] = values.shape[1:]
         self._dtype = values.dtype
@@ -123,5 +126,5 @@ class Forecasting(ForecasterParameters, Network):
             y = predict(self.model_, self._window.inputs(values, ahead))[:, self._window.past :]
         y = y.reshape(*y.shape[:2], values.shape[2], -1) + self._window.level(values)[..., None]
         y = np.sort(y * self._scale[:, None] + self._mean[:, None], axis=-1).astype(self._dtype)
-        quantiles = () if self.quantiles is None else y.shape[3:]
+        quantiles = () if self._made_with["quantiles"] is None else y.shape[3:]  # those of the model
         return y.reshape(*y.shape[:2], *self._target_shape, *quantiles)

@@ -76,7 +76,7 @@ learns = documented(
         TypeError, ValueError
             An argument, or a parameter of the estimator, is wrong.
         FloatingPointError
-            The loss of a network is no longer finite.
+            The loss of a network, or the sums of an echo state network, are no longer finite.
         KeyboardInterrupt
             Ctrl-C. A network keeps what it has learned so far.""",
 )

@@ -38,9 +38,13 @@ def _as_early_stopping(name: str, value: bool | str) -> bool | str:
 
 
 def _as_quantiles(name: str, value: Sequence[float]) -> tuple[float, ...]:
-    if np.ndim(value) != 1 or not len(value) or not (np.diff(value) > 0).all():
-        raise ValueError(f"{name}: expected numbers in (0, 1) in rising order, got {value!r}")
-    return tuple(as_number(name, each, Interval(0, 1, "()")) for each in value)
+    words = f"{name}: expected numbers in (0, 1) in rising order, got {value!r}"
+    if isinstance(value, str) or np.ndim(value) != 1 or not len(value):
+        raise ValueError(words)
+    numbers = tuple(as_number(name, each, Interval(0, 1, "()")) for each in value)
+    if not (np.diff(numbers) > 0).all():
+        raise ValueError(words)
+    return numbers
 
 
 class Computation(Estimating):

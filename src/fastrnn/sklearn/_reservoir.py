@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The base of the estimators that read sequences with an echo state network."""
 
+import copy
 from typing import Any, ClassVar
 
 import numpy as np
@@ -46,10 +47,14 @@ class Reservoir(ESNParameters, Estimator):
             self._solve(self._begin(X, y, sample_weight, again, classes))
 
     def _solve(self, samples: Samples) -> None:
-        """Add samples to the regression, and solve it. The mean of linear readouts is the readout of the mean."""
+        """Add samples to the regression, and solve it. The mean of linear readouts is the readout of the mean.
+
+        Nothing is changed if that fails.
+        """
         layers: Any = self.model_.layers
         reservoir, pool = layers
-        longest = max(map(len, samples.x)) * self._regression.features
+        regression = copy.deepcopy(self._regression)
+        longest = max(map(len, samples.x)) * regression.features
         group = int(np.clip(STATES // longest, 1, GROUP))
         data = Batches(
             samples.x, np.arange(samples.count), batch_size=group, batch_first=True, per_step=False, shuffle=False
@@ -58,5 +63,6 @@ class Reservoir(ESNParameters, Estimator):
             for x, rows, lengths in data:
                 pooled = pool(reservoir.features(x, lengths=lengths)[0], lengths)
                 weights = None if samples.weights is None else samples.weights[rows]
-                self._regression.add(pooled, samples.targets[rows], weights)
-        reservoir.params["weight"], reservoir.params["bias"] = self._regression.solve(self.ridge)
+                regression.add(pooled, samples.targets[rows], weights)
+        reservoir.params["weight"], reservoir.params["bias"] = regression.solve(self.ridge)
+        self._regression = regression

@@ -55,6 +55,11 @@ def scaler_of(sequences: Sequences, weights: Array | None) -> StandardScaler:
     return StandardScaler().fit(sequences.steps, sample_weight=by_step)
 
 
-def scaled(sequences: Sequences, scaler: StandardScaler | None) -> Sequences:
-    """The sequences, standardized."""
-    return sequences if scaler is None else sequences._replace(steps=scaler.transform(sequences.steps))
+def scaled(sequences: Sequences, scaler: StandardScaler | None, dtype: Any = None) -> Sequences:
+    """The sequences, standardized, in the dtype of a model if it is given; computed in the wider one of both."""
+    dtype = sequences.dtype if dtype is None else dtype
+    if scaler is None and sequences.dtype == dtype:
+        return sequences
+    steps: Any = sequences.steps.astype(np.result_type(sequences.dtype, dtype), copy=False)
+    steps = steps if scaler is None else scaler.transform(steps)
+    return sequences._replace(steps=steps.astype(dtype, copy=False))

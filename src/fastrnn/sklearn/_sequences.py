@@ -9,8 +9,8 @@ from sklearn.utils.validation import validate_data
 
 from .._engine.arguments import Array
 from ._bases import BaseEstimator
-from ._frames import frames
-from ._targets import checked
+from ._frames import as_numbers, check_times, frames
+from ._targets import check_numbers, checked
 
 FLOATS = (np.float64, np.float32)  # what is neither becomes the first
 
@@ -59,6 +59,7 @@ def read(estimator: BaseEstimator, X: Any, *, reset: bool) -> Sequences:
     if not reset:
         _check_form(vars(estimator)["_reads_table"], items is None)
     if items is None:
+        check_numbers("X", X)
         table: Any = validate_data(estimator, X, dtype=FLOATS, reset=reset)
         sequences = Sequences(table.reshape(-1, 1), np.full(table.shape[0], table.shape[1]))
     else:
@@ -86,6 +87,7 @@ def _items(X: Any) -> Sequence[Any] | None:
                 "is (T, 1)"
             )
     if getattr(X, "ndim", 0) == 3:
+        check_numbers("X", X)
         X = np.asarray(X)
         if not X.size:
             raise ValueError(f"X: expected samples, steps and channels, at least one of each, got shape {X.shape}")
@@ -95,7 +97,7 @@ def _items(X: Any) -> Sequence[Any] | None:
 
 def _arrays(items: Sequence[Any]) -> list[Array]:
     """Sequences as arrays (T_n, C), all of the same channels."""
-    arrays, names = [np.asarray(item) for item in items], _names(items[0])
+    arrays, names = [_array(f"X[{n}]", item) for n, item in enumerate(items)], _names(items[0])
     for n, array in enumerate(arrays):
         if array.ndim != 2 or not len(array):
             raise ValueError(f"X[{n}]: expected a sequence (T, C) with at least one step, got shape {array.shape}")
@@ -104,6 +106,15 @@ def _arrays(items: Sequence[Any]) -> list[Array]:
         if _names(items[n]) != names:
             raise ValueError(f"X[{n}]: expected the columns of X[0], {names}, got {_names(items[n])}")
     return arrays
+
+
+def _array(name: str, item: Any) -> Array:
+    """A sequence as an array."""
+    if hasattr(item, "columns"):
+        check_times(name, item.index)
+        return as_numbers(name, item)
+    check_numbers(name, item)
+    return np.asarray(item)
 
 
 def _names(item: Any) -> list[Any] | None:

@@ -10,10 +10,25 @@ from sklearn.utils.validation import check_array, column_or_1d
 from .._engine.arguments import Array
 from ._bases import BaseEstimator
 
+TIMES = ("m", "M")  # kinds of dtypes, which NumPy converts to numbers
+
 
 def checked(name: str, value: Any, dtype: Any) -> Array:
     """An array of any number of axes, finite if it is one of numbers; of `dtype`, unless that is None."""
+    check_numbers(name, value, times=not dtype)
     return check_array(value, ensure_2d=False, allow_nd=True, dtype=dtype, input_name=name)
+
+
+def check_numbers(name: str, value: Any, times: bool = False) -> None:
+    """Raise TypeError for masked values and, unless `times` may be labels, for these: both would be read as numbers."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise TypeError(f"{name}: expected numbers, got masked values; fill them first")
+    if times:
+        return
+    dtypes = getattr(value, "dtypes", None) if getattr(value, "ndim", 0) == 2 else None  # of the columns of a DataFrame
+    for dtype in [getattr(value, "dtype", None)] if dtypes is None else set(dtypes):
+        if getattr(dtype, "kind", None) in TIMES:
+            raise TypeError(f"{name}: expected numbers, got {dtype}")
 
 
 def check_required(estimator: BaseEstimator, y: Any) -> None:
@@ -28,6 +43,16 @@ def as_labels(estimator: BaseEstimator, y: Any) -> Array:
     labels = column_or_1d(checked("y", y, None), warn=True)
     check_classification_targets(labels)
     return labels
+
+
+def as_classes(classes: Any) -> Array:
+    """All labels (V,), sorted, each once."""
+    labels = column_or_1d(checked("classes", classes, None))
+    try:
+        check_classification_targets(labels)
+        return np.unique(labels)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"classes: expected labels that can be sorted, got {labels.tolist()}") from error
 
 
 def as_codes(labels: Array, classes: Array) -> Array:

@@ -40,13 +40,16 @@ class Window(NamedTuple):
 
     def scale(self, values: Array) -> tuple[Array, Array]:
         """Mean and scale (K,) of a series (T, K): 0 and that of the differences, if it is read as differences."""
+        largest = np.abs(values).max(axis=0).astype(np.float64)
+        unit = np.where(largest > 0, largest, 1)  # so that no square is too large or too small for float64
+        parts = values / unit
         if self.relative:
-            windows = self.slide(values.astype(np.float64), self.steps)
+            windows = self.slide(parts, self.steps)
             mean, scale = np.zeros(values.shape[1]), np.sqrt(((windows - self.level(windows)) ** 2).mean(axis=(0, 1)))
         else:
-            mean, scale = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
-        rounding = 10 * np.finfo(values.dtype).eps * np.abs(values).max(axis=0)
-        return mean, np.where(scale > rounding, scale, 1)  # constant values stay what they are
+            mean, scale = parts.mean(axis=0), parts.std(axis=0)
+        rounding = 10 * np.finfo(values.dtype).eps
+        return mean * unit, np.where(scale > rounding, scale * unit, 1)  # constant values stay what they are
 
     def training(self, values: Array, ahead: Array) -> tuple[Array, Array, Array]:
         """x (n, steps, K+E+1), targets and weights (n, steps, K) of every window of a series (T, K) and (T, E)."""

@@ -185,3 +185,13 @@ def test_the_ridge_decides_which_way_is_taken(monkeypatch, rng):
         np.testing.assert_allclose(result, expected, rtol=0, atol=1e-9 * np.abs(expected).max())
     weight, bias, count = solved(lambda: iter([]), (5, 2), 0.0)
     assert count == 0 and weight.shape == (2, 5) and bias.shape == (2,) and not weight.any()
+
+
+@pytest.mark.parametrize("kind", [Ridge, NormalEquations])
+@pytest.mark.filterwarnings("ignore")
+def test_sums_that_are_not_finite_are_an_error(kind, rng):
+    """LAPACK would print one of its own."""
+    regression = kind(3, 1)
+    regression.add(rng.standard_normal((9, 3)) * 1e308, rng.standard_normal((9, 1)), np.full(9, 1e10))
+    with pytest.raises(FloatingPointError, match="expected finite sums of the samples"):
+        regression.solve(1.0)

@@ -63,12 +63,23 @@ class Regression(ABC):
         -------
         weight : ndarray, shape (O, F)
         bias : ndarray, shape (O,)
+
+        Raises
+        ------
+        FloatingPointError
+            What has been summed is not finite.
         """
         if self._waiting:
             self._reduce()
+        if not self._is_finite():
+            raise FloatingPointError("expected finite sums of the samples: states, targets or weights are too large")
         means, weight = self._solution(ridge)
         means = self._first[1:] + means
         return weight, means[self.features :] - weight @ means[: self.features]
+
+    @abstractmethod
+    def _is_finite(self) -> bool:
+        """Whether what has been taken in is finite."""
 
     @abstractmethod
     def _solution(self, ridge: float) -> tuple[Array, Array]:
@@ -92,6 +103,9 @@ class Ridge(Regression):
     def _reduce(self) -> None:
         self._triangle = np.asarray(np.linalg.qr(np.concatenate([self._triangle, *self._waiting]), mode="r"))
         self._waiting = []
+
+    def _is_finite(self) -> bool:
+        return bool(np.isfinite(self._triangle).all())
 
     def _solution(self, ridge: float) -> tuple[Array, Array]:
         F = self.features
@@ -131,6 +145,9 @@ class NormalEquations(Regression):
         rows = np.concatenate(self._waiting)
         self._waiting = []
         self._products += rows.T @ rows
+
+    def _is_finite(self) -> bool:
+        return bool(np.isfinite(self._products).all())
 
     def _solution(self, ridge: float) -> tuple[Array, Array]:
         F, total = self.features, self._products[0, 0]  # the sum of the weights
