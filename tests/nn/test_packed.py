@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 from support.every_layer import LAYERS
-from support.layers import argument_refused, assert_same_bits
+from support.layers import argument_refused, assert_same_bits, refused
 from support.recurrent import RECURRENT_CELLS, as_tuple, make_layer, random_state
 
 import fastrnn as fr
@@ -218,3 +218,20 @@ def test_the_rows_are_those_of_the_engine(sequences):
     order = rows.order(1)
     np.testing.assert_array_equal(np.diff(order.first), x.batch_sizes)
     np.testing.assert_array_equal(order.rows, x.sorted_indices)
+
+
+def test_the_order_is_that_of_sorted_indices(sequences):
+    """One that is made by hand may lack the inverse; layers and `unpack` read the same order."""
+    packed = fr.pack_sequence(sequences)
+    by_hand = packed._replace(unsorted_indices=None)
+    assert by_hand.lengths.tolist() == LENGTHS
+    for one, other in zip(by_hand.unpack(), sequences, strict=True):
+        assert_same_bits(one, other)
+    with refused(ValueError, "x.sorted_indices: expected"):
+        opened(packed._replace(sorted_indices=None))
+
+
+@pytest.mark.parametrize("value", [None, 3, "ab"])
+def test_what_is_no_list_of_sequences_is_named(value):
+    with argument_refused(TypeError, "sequences", "expected several arrays"):
+        fr.pack_sequence(value)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Sequences of different lengths in one array without padding."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,13 +55,16 @@ class PackedSequence(NamedTuple):
         """The length of each sequence, (N,), in their own order."""
         sizes = np.asarray(self.batch_sizes)
         counts = (np.arange(sizes[0] if len(sizes) else 0)[:, None] < sizes).sum(axis=1)
-        return counts if self.unsorted_indices is None else counts[self.unsorted_indices]
+        return counts[self._places(len(counts))]
 
     def unpack(self) -> list[Array]:
         """The sequences, (T_n, ...) each, in their own order."""
-        starts = np.cumsum(self.batch_sizes) - self.batch_sizes
-        places = range(len(self.lengths)) if self.unsorted_indices is None else self.unsorted_indices
-        return [self.data[starts[:T] + i] for T, i in zip(self.lengths, places, strict=True)]
+        starts, lengths = np.cumsum(self.batch_sizes) - self.batch_sizes, self.lengths
+        return [self.data[starts[:T] + i] for T, i in zip(lengths, self._places(len(lengths)), strict=True)]
+
+    def _places(self, N: int) -> Array:
+        """Where each of N sequences is among the longest first; `sorted_indices` alone says so, as layers read it."""
+        return np.arange(N) if self.sorted_indices is None else np.argsort(self.sorted_indices)
 
 
 def pack_sequence(sequences: Sequence[ArrayLike]) -> PackedSequence:
@@ -77,6 +80,8 @@ def pack_sequence(sequences: Sequence[ArrayLike]) -> PackedSequence:
     TypeError, ValueError
         There is none, one has no steps, or their features or dtypes differ.
     """
+    if isinstance(sequences, str) or not isinstance(sequences, Iterable):
+        raise TypeError(f"sequences: expected several arrays, got {sequences!r}")
     arrays = [as_array(f"sequences[{n}]", one) for n, one in enumerate(sequences)]
     if not arrays:
         raise ValueError("sequences: expected at least one, got none")
@@ -140,6 +145,8 @@ def opened(x: Any) -> tuple[Array, Rows, Packing]:
         raise ValueError(f"x.data: expected {sizes.sum()} steps, the sum of batch_sizes, got shape {data.shape}")
     N = int(sizes[0]) if len(sizes) else 0
     indices = x.sorted_indices
+    if indices is None and getattr(x, "unsorted_indices", None) is not None:
+        raise ValueError("x.sorted_indices: expected those that go with unsorted_indices, got None")
     rows = np.arange(N) if indices is None else as_integers("x.sorted_indices", indices).astype(np.intp)
     numbers = np.arange(N)
     if rows.shape != (N,) or (rows[unsorted := np.argsort(rows)] != numbers).any():

@@ -138,3 +138,6 @@ def test_targets_packed_otherwise_and_pieces():
     batch = fr.pack_sequence(x), fr.pack_sequence(y)
     with argument_refused(TypeError, "x", "to cut it in time", "packed"):
         train(make("rnn"), fr.mse_loss, [batch], None, truncate=3)
+    several = {"x": np.ones((4, 2, 3), np.float32), "resets": np.zeros((4, 2), bool)}
+    with argument_refused(TypeError, "x", "to cut it in time", "a dict of 2"):
+        train(make("rnn"), fr.mse_loss, [(several, np.ones((4, 2, 5), np.float32))], None, truncate=3)

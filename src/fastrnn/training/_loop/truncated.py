@@ -173,6 +173,8 @@ def as_cuttable(objective: Objective, batch: Batch) -> tuple[Batch, int, int]:
         raise ValueError("loss: expected one of each step, to cut it in time, got one of whole rows (input_lengths)")
     if is_packed(batch.x):
         raise TypeError("x: expected an array, to cut it in time, got a packed sequence")
+    if isinstance(batch.x, dict | tuple):
+        raise TypeError(f"x: expected an array, to cut it in time, got a {type(batch.x).__name__} of {len(batch.x)}")
     x, y = np.asarray(batch.x), np.asarray(batch.y)
     single = objective.reading.is_single(x)
     leading, axis = 1 if single else 2, 0 if single else int(objective.reading.batch_first)
