@@ -25,6 +25,7 @@
 
 /* Each uses only what stands before it. */
 #include "simd.h"
+#include "square.h"
 #include "limits.h"
 #include "act.h"
 #include "gemm.h"

@@ -67,13 +67,16 @@ static void pack_units(const real *w, fr_idx K, fr_idx H, int G, const int *gate
         for (fr_idx k = 0; k < K; k += VL)
             for (int g = 0; g < G; g++)
                 for (int v = 0; v < width; v += VL) {
-                    real         square[VL][VL];
+                    vec          square[VL];
                     const fr_idx j = p * ub_full * VL + v, n = K - k < VL ? K - k : VL;
+#pragma GCC unroll 16
                     for (int u = 0; u < VL; u++)
-                        store(square[u], j + u < H ? load_part(w + (gate[g] * H + j + u) * K + k, n) : (vec){0});
-                    for (fr_idx l = 0; l < n; l++)
-                        for (int u = 0; u < VL; u++)
-                            to[((k + l) * G + g) * width + v + u] = square[u][l];
+                        square[u] = j + u < H ? load_part(w + (gate[g] * H + j + u) * K + k, n) : (vec){0};
+                    transpose(square);
+#pragma GCC unroll 16
+                    for (int l = 0; l < VL; l++)
+                        if (l < n)
+                            store(to + ((k + l) * G + g) * width + v, square[l]);
                 }
     }
 }
