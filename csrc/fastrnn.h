@@ -143,7 +143,7 @@ typedef struct {
     void *h_n, *c_n; /* (N, H) out, which may be h_0 and c_0; h_n may be NULL. c_n is the running cell without a tape */
     void *gates;     /* (R, S, H) out: the tape, which needs y; NULL for inference */
     void *c;         /* (R, H) out: the tape's cells; NULL for inference or without c */
-    const void     *pack;
+    const void     *pack, *w_ih, *w_hh, *b_ih, *b_hh; /* as in backward */
     fr_state_update state_update;
     fr_dropout      dropout; /* in direction 0, below another layer */
 } fr_forward_args;

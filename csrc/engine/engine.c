@@ -39,6 +39,7 @@
 #include "cost.h"
 #include "plan.h"
 #include "forward_call.h"
+#include "products.h"
 #include "forward.h"
 #include "backward_call.h"
 #include "transposed.h"
@@ -61,6 +62,11 @@
 static size_t workspace_bytes(const fr_desc *d, fr_pass pass)
 {
     return region_bytes(d, pass, pass == FR_FORWARD ? forward_region : backward_region);
+}
+
+static int must_pack(const fr_desc *d, fr_pass pass)
+{
+    return pass == FR_FORWARD ? must_pack_forward(d) : must_pack_backward(d);
 }
 
 static int threads_pay(const fr_desc *d)

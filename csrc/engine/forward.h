@@ -9,36 +9,6 @@
  * A thread owns some rows of the batch and some panels of units (team.h) and computes just the tiles that it will need,
  * so they wait only for h: once per step, where the units are split. Tiles: [panel][row of the chunk][S][ub][VL]. With
  * a mask, each thread masks the operands of its own products. */
-/* tile = b + x W for m rows of the chunk, in every panel of every stage that this thread owns */
-static void project(const struct forward_call *f, fr_idx m)
-{
-    const fr_idx I = f->d->I;
-    real        *tiles = f->space.tiles;
-    for (int k = 0; k < stage_count(f->cell); k++) {
-        const struct stage *t = &f->cell->stage[k];
-        const struct range  own = own_panels(f->d, t, f->grid, f->rank);
-        const fr_idx        w_panel = I * t->Gx * t->ub * VL, c_panel = m * t->S * t->ub * VL;
-        for (fr_idx p = own.lo; p < own.hi;) {
-            const int ub = panel_vectors(f->d->H, t->ub, p), width = t->S * ub * VL;
-            const int np = panel_group(panels_at_once(m, t->Gx * t->ub), f->d->H, t->ub, p, own.hi);
-            for (int q = 0; q < np; q++) {
-                const real *bias = f->pack[k].bias + (p + q) * t->S * t->ub * VL;
-                for (fr_idx i = 0; i < m; i++)
-                    for (int j = 0; j < width; j += VL)
-                        store(tiles + q * c_panel + i * width + j, load(bias + j));
-            }
-            const struct product product = {
-                .k = I,
-                .a = {f->space.x, 1},
-                .b = {f->pack[k].wx + p * w_panel, t->Gx * ub * VL, w_panel},
-                .c = {tiles + t->x0 * ub * VL, width, c_panel},
-            };
-            gemm(m, np, t->Gx * ub, &product);
-            p += np, tiles += np * c_panel;
-        }
-    }
-}
-
 /* What the product of a stage reads of the rows lo.. of the group: h_prev or q, through the mask. */
 static const real *const *operand_rows(const struct forward_call *f, const struct stage *t, const struct step *s,
                                        fr_idx lo)
@@ -59,8 +29,8 @@ static const real *const *operand_rows(const struct forward_call *f, const struc
 /* tile += (h_prev or q) U, then the cell, panel by panel. The step's tiles begin at row r of the m of its chunk. Every
  * other step goes through the panels backwards and finds the last weights of the step before still in L1: 8 to 16 %
  * less time for one row of 64 to 256 units. */
-static void step_stage(const struct forward_call *f, int k, const struct step *s, fr_idx lo, real *tiles, fr_idx r,
-                       fr_idx m)
+INLINE void step_stage(const int packed, const struct forward_call *f, int k, const struct step *s, fr_idx lo,
+                       real *tiles, fr_idx r, fr_idx m)
 {
     const struct stage *t = &f->cell->stage[k];
     const struct range  own = own_panels(f->d, t, f->grid, f->rank);
@@ -81,10 +51,11 @@ static void step_stage(const struct forward_call *f, int k, const struct step *s
                 for (int q = 0; q < np; q++)
                     sparse_product(f->pack[k].sparse, p + q, operand, f->space.h_t, s->n, tile + q * c_panel);
             else if (t->Gh) {
+                const real          *panels = packed ? f->pack[k].wh + p * u_panel : recurrent_panels(f, t, p, np);
                 const struct product product = {
                     .k = H,
                     .a = {operand, 1},
-                    .b = {f->pack[k].wh + p * u_panel, t->Gh * ub * VL, u_panel},
+                    .b = {panels, t->Gh * ub * VL, u_panel},
                     .c = {tile + t->h0 * ub * VL, width, c_panel},
                 };
                 gemm(s->n, np, t->Gh * ub, &product);
@@ -149,7 +120,7 @@ static void go_on_alone(struct forward_call *f)
 }
 
 /* Rows lo..hi-1 of the group through steps s_lo..s_hi-1. Returns 0 if this thread leaves its part to the first one. */
-static int run_rows(struct forward_call *f, fr_idx lo, fr_idx hi)
+INLINE int run_rows(const int packed, struct forward_call *f, fr_idx lo, fr_idx hi)
 {
     const fr_desc *d = f->d;
     const fr_idx   s_hi = f->piece->s_hi;
@@ -164,7 +135,7 @@ static int run_rows(struct forward_call *f, fr_idx lo, fr_idx hi)
         for (; end < s_hi && (n = running(d, end, f->group, lo, hi)) > 0 && m + n <= f->space.chunk_rows; end++)
             for (fr_idx i = 0; i < n; i++)
                 f->space.x[m++] = field_row(d, f->x, end, position(f->group, lo + i));
-        project(f, m);
+        project(packed, f, m);
         for (fr_idx r = 0; s < end; s++, r += n) {
             n = running(d, s, f->group, lo, hi);
             const struct step step = step_rows(f, s, lo, n);
@@ -172,7 +143,7 @@ static int run_rows(struct forward_call *f, fr_idx lo, fr_idx hi)
             for (int k = 0; k < stage_count(f->cell); k++) {
                 const struct stage *t = &f->cell->stage[k];
                 const struct range  own = own_panels(d, t, f->grid, f->rank);
-                step_stage(f, k, &step, lo, tiles, r, m);
+                step_stage(packed, f, k, &step, lo, tiles, r, m);
                 tiles += (own.hi - own.lo) * m * t->S * t->ub * VL;
                 wait_for(&f->space.meet[f->rank / f->grid.cols], f->grid.cols, f->rank % f->grid.cols);
             }
@@ -211,6 +182,10 @@ static void finish_rows(const struct forward_call *f)
     }
 }
 
+static int run_packed(struct forward_call *f, fr_idx lo, fr_idx hi) { return run_rows(1, f, lo, hi); }
+
+static int run_unpacked(struct forward_call *f, fr_idx lo, fr_idx hi) { return run_rows(0, f, lo, hi); }
+
 static void forward_prepare(const void *job, struct grid grid)
 {
     const struct forward_job *j = job;
@@ -219,6 +194,8 @@ static void forward_prepare(const void *job, struct grid grid)
     forward_layout(j->d, grid, 0, j->piece->workspace, &shared);
     memset(shared.meet, 0, (size_t)grid.rows * sizeof *shared.meet);
     memset(shared.zeros, 0, (size_t)j->d->H * sizeof(real));
+    for (int k = 0; !j->a->pack && k < stage_count(&cells[j->d->cell]); k++)
+        pack_bias(&cells[j->d->cell].stage[k], j->d->H, j->a->b_ih, j->a->b_hh, shared.bias[k]);
 }
 
 static void forward_thread(const void *job, struct grid grid, int rank)
@@ -235,9 +212,12 @@ static void forward_thread(const void *job, struct grid grid, int rank)
         read_field(a->state_update.fraction_c, a->state_update.fraction_c_st, a->state_update.fraction_c_sn, 0);
     pack_layout(d, FR_FORWARD, (void *)a->pack, f.pack);
     forward_layout(d, grid, rank, piece->workspace, &f.space);
+    for (int k = 0; !a->pack && k < stage_count(f.cell); k++)
+        f.pack[k].bias = f.space.bias[k];
     f.group = row_group(d, rank / grid.cols, grid.rows);
+    int (*const run)(struct forward_call *, fr_idx, fr_idx) = a->pack ? run_packed : run_unpacked;
     for (fr_idx lo = 0; lo < f.group.count; lo += ROW_BLOCK)
-        if (!run_rows(&f, lo, lo + ROW_BLOCK < f.group.count ? lo + ROW_BLOCK : f.group.count))
+        if (!run(&f, lo, lo + ROW_BLOCK < f.group.count ? lo + ROW_BLOCK : f.group.count))
             return;
     if (piece->s_hi == d->T && rank % grid.cols == 0)
         finish_rows(&f);

@@ -4,6 +4,7 @@
 struct forward_space {
     struct barrier *meet;       /* one for each row group */
     real           *zeros;      /* (H): the state of rows that have no initial one */
+    real           *bias[2];    /* of each stage, as packed, where weights are not */
     fr_idx          block;      /* rows of a block, at most */
     real           *scratch;    /* (row groups, block, S, H): blocks between the stages where there is no tape */
     real           *tiles;      /* this thread's */
@@ -13,7 +14,13 @@ struct forward_space {
     const real    **operand;
     real           *masked; /* (block, H): what a product reads, through the mask */
     real           *h_t;    /* (block, H) in blocks of VL rows, transposed: what a sparse product reads */
+    real           *panels; /* of weights that the next product reads, where weights are not packed */
 };
+
+/* Does each group of rows read every weight once? Then weights need not be packed before a call (products.h). */
+INLINE int reads_once(const fr_desc *d) { return d->T <= 1 && d->N <= ROW_BLOCK && !d->nonzeros; }
+
+enum { PRODUCT_VECTORS = 2 * MAX_NV }; /* in panels that go together through a product, at most: see panels_at_once */
 
 INLINE struct range own_panels(const fr_desc *d, const struct stage *t, struct grid grid, int rank)
 {
@@ -36,6 +43,7 @@ static void forward_rank_layout(const fr_desc *d, fr_idx width, struct arena *a,
     out->operand = reserve(a, block, sizeof(real *));
     out->masked = reserve(a, d->masked ? block * d->H : 0, sizeof(real));
     out->h_t = reserve(a, d->nonzeros ? transposed_numbers(block, d->H) : 0, sizeof(real));
+    out->panels = reserve(a, reads_once(d) ? PRODUCT_VECTORS * VL * (d->I > d->H ? d->I : d->H) : 0, sizeof(real));
 }
 
 /* The workspace of thread `rank`: what all share, and its region. */
@@ -48,6 +56,8 @@ static struct region forward_layout(const fr_desc *d, struct grid grid, int rank
     out->block = block;
     out->meet = reserve(&a, grid.rows, sizeof *out->meet);
     out->zeros = reserve(&a, d->H, sizeof(real));
+    for (int k = 0; k < stage_count(cell); k++)
+        out->bias[k] = reserve(&a, reads_once(d) ? cell->stage[k].S * round_up(d->H, VL) : 0, sizeof(real));
     out->scratch = reserve(&a, stage_count(cell) > 1 ? grid.rows * block * block_count(cell) * d->H : 0, sizeof(real));
     out->chunk_rows = chunk_rows(d, grid);
     for (int r = 0; r <= rank; r++) {

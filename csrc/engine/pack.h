@@ -55,15 +55,14 @@ struct part {
     int rank, parts;
 };
 
-/* w (gates*H, K) -> [panel][K][G][ub][VL], of the G gates named in `gate`; units beyond H are 0. By squares of VL units
- * and VL elements of k, each read and written in whole vectors: rows are often 2^n apart and would evict each other. */
-static void pack_units(const real *w, fr_idx K, fr_idx H, int G, const int *gate, int ub_full, real *packed,
-                       struct part part)
+/* Some panels of w (gates*H, K) -> [panel][K][G][ub][VL], of the G gates named in `gate`; units beyond H are 0. By squares
+ * of VL units and VL elements of k, each read and written in whole vectors: rows are often 2^n apart and would evict each
+ * other. */
+static void pack_units(const real *w, fr_idx K, fr_idx H, int G, const int *gate, int ub_full, struct range panels,
+                       real *to)
 {
-    const struct range own = partition(panel_count(H, ub_full), part.rank, part.parts);
-    for (fr_idx p = own.lo; p < own.hi; p++) {
+    for (fr_idx p = panels.lo; p < panels.hi; p++, to += K * G * ub_full * VL) {
         const int width = panel_vectors(H, ub_full, p) * VL;
-        real     *to = packed + p * K * G * ub_full * VL;
         for (fr_idx k = 0; k < K; k += VL)
             for (int g = 0; g < G; g++)
                 for (int v = 0; v < width; v += VL) {
@@ -140,11 +139,13 @@ static void pack_thread(const void *job, struct grid grid, int rank)
     for (int k = 0; k < stage_count(cell); k++) {
         const struct stage *t = &cell->stage[k];
         if (a->pass == FR_FORWARD) {
-            pack_units(a->w_ih, d->I, d->H, t->Gx, t->gate_x, t->ub, s[k].wx, part);
+            const struct range own = partition(panel_count(d->H, t->ub), rank, part.parts);
+            const fr_idx       before = own.lo * t->ub * VL;
+            pack_units(a->w_ih, d->I, d->H, t->Gx, t->gate_x, t->ub, own, s[k].wx + before * t->Gx * d->I);
             if (d->nonzeros)
                 pack_sparse(a->w_hh, d->H, partition(round_up(d->H, VL) / VL, rank, part.parts), s[k].sparse);
             else if (t->Gh)
-                pack_units(a->w_hh, d->H, d->H, t->Gh, t->gate_h, t->ub, s[k].wh, part);
+                pack_units(a->w_hh, d->H, d->H, t->Gh, t->gate_h, t->ub, own, s[k].wh + before * t->Gh * d->H);
             if (rank == 0)
                 pack_bias(t, d->H, a->b_ih, a->b_hh, s[k].bias);
         } else {
@@ -155,10 +156,16 @@ static void pack_thread(const void *job, struct grid grid, int rank)
     }
 }
 
+/* How many threads pack. */
+static int pack_team(const fr_desc *d, fr_pass pass)
+{
+    return team_for(2.0 * (double)pack_bytes(d, pass) / TEAM_PACK_BYTES, d->n_threads);
+}
+
 static void pack(const fr_desc *d, fr_pass pass, const void *w_ih, const void *w_hh, const void *b_ih, const void *b_hh,
                  void *to)
 {
     const struct pack_job job = {d, pass, w_ih, w_hh, b_ih, b_hh, to};
-    const struct grid     grid = {1, team_for(2.0 * (double)pack_bytes(d, pass) / TEAM_PACK_BYTES, d->n_threads)};
+    const struct grid     grid = {1, pack_team(d, pass)};
     run_team(grid, d->n_threads, pack_prepare, pack_thread, &job);
 }

@@ -12,10 +12,7 @@
 #define FEW_ROWS LIMIT(64, 3)
 
 /* Columns behind the last whole vector are those of the next row, and there is no next row at the end. */
-static int must_pack(const fr_desc *d, fr_pass pass)
-{
-    return pass == FR_FORWARD || d->H % VL || d->I % VL || first_of(d, d->T) > FEW_ROWS;
-}
+static int must_pack_backward(const fr_desc *d) { return d->H % VL || d->I % VL || first_of(d, d->T) > FEW_ROWS; }
 
 /* The transposed weights of one stage that read `n` columns: packed, or as they are. */
 struct transposed {

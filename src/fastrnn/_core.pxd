@@ -87,6 +87,10 @@ cdef extern from "fastrnn.h" nogil:
         void *gates
         void *c
         const void *pack
+        const void *w_ih
+        const void *w_hh
+        const void *b_ih
+        const void *b_hh
         fr_state_update state_update
         fr_dropout dropout
 

@@ -71,7 +71,10 @@ cdef class Bound:
         cdef list raised = []
         cdef int k, code
         for k in range(self.layers.count):
-            args[k].pack = self.packed(packs[k], FR_FORWARD)
+            if args[k].gates == NULL or must_pack(packs[k], stack, FR_FORWARD, self.threads):
+                args[k].pack = self.packed(packs[k], FR_FORWARD)
+            else:
+                give_copies(packs[k], args + k)
             args[k].state_update = (<Weights>self.weights[k]).state_update.c
         with nogil:
             code = fr_stack_forward(stack, args, workspace.at, stop_for_signals, <void *>raised)

@@ -95,7 +95,10 @@ def forward(Recurrence recurrence not None, x, ys, entries, dropout=None):
             read_dropout(call, l, dropout, &args[l * D].dropout)
     cdef Block workspace = workspace_for(call.packs[0], stack, FR_FORWARD)
     for k in range(stack.n_layers * D):
-        args[k].pack = (<Pack>call.packs[k]).packed_for(FR_FORWARD, stack.desc.n_threads)
+        if args[k].gates == NULL or must_pack(call.packs[k], stack, FR_FORWARD):
+            args[k].pack = (<Pack>call.packs[k]).packed_for(FR_FORWARD, stack.desc.n_threads)
+        else:
+            give_copies(call.packs[k], args + k)
     with nogil:
         code = fr_stack_forward(stack, args, workspace.at, stop_for_signals, <void *>raised)
     finish(code, raised)
@@ -160,7 +163,7 @@ def backward(Recurrence recurrence not None, x, ys, entries, gradients, dropout=
     cdef Block workspace = workspace_for(call.packs[0], stack, FR_BACKWARD)
     for k in range(stack.n_layers * D):
         args[k].w_ih, args[k].w_hh = (<Pack>call.packs[k]).part[0], (<Pack>call.packs[k]).part[1]
-        if (not gates_done or dx.held) and must_pack(call.packs[k], stack):
+        if (not gates_done or dx.held) and must_pack(call.packs[k], stack, FR_BACKWARD):
             args[k].pack = (<Pack>call.packs[k]).packed_for(FR_BACKWARD, stack.desc.n_threads)
     with nogil:
         code = fr_stack_backward(stack, args, workspace.at, stop_for_signals, <void *>raised)

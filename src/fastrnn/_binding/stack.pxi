@@ -75,8 +75,28 @@ cdef void keep_workspace(Pack pack, Block block) noexcept:
         pack.workspace = block if block.nbytes <= SPARE_BYTES else None
 
 
-cdef bint must_pack(Pack pack, const fr_stack *stack):
-    """Does a backward pass use packed weights? Else the copies serve as they are."""
+cdef bint must_pack(Pack pack, const fr_stack *stack, fr_pass which, threads=None):
+    """Does a pass of a training step use packed weights? Else the copies serve as they are.
+
+    More than one forward pass may have the same weights: the second packs them. threads() is the number of threads that
+    may pack, unless it is that of the call.
+    """
     cdef fr_desc d = stack.desc
-    d.cell, d.I, d.H = pack.desc.cell, pack.desc.I, pack.desc.H
-    return pack.packed[<int>FR_BACKWARD] is not None or fr_must_pack(&d, FR_BACKWARD)
+    cdef bint again
+    d.cell, d.I, d.H, d.nonzeros = pack.desc.cell, pack.desc.I, pack.desc.H, pack.desc.nonzeros
+    if pack.packed[<int>which] is not None:
+        return True
+    if threads is not None:
+        d.n_threads = min(<int>threads(), FR_MAX_THREADS)
+    if fr_must_pack(&d, which):
+        return True
+    if which == FR_BACKWARD:
+        return False
+    with cython.critical_section(pack):
+        again, pack.read = pack.read, True
+    return again
+
+
+cdef void give_copies(Pack pack, fr_forward_args *a) noexcept:
+    """The weights as they are."""
+    a.w_ih, a.w_hh, a.b_ih, a.b_hh = pack.part[0], pack.part[1], pack.part[2], pack.part[3]

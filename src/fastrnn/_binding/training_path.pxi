@@ -213,7 +213,7 @@ cdef class Training(Inference):
                 a.dy = at_part(dy, k % D * self.H * size)
                 a.dy_st, a.dy_sn = call.stride(dy, 0), call.stride(dy, 1)
             a.w_ih, a.w_hh = (<Pack>kept.packs[k]).part[0], (<Pack>kept.packs[k]).part[1]
-            if must_pack(kept.packs[k], &stack):
+            if must_pack(kept.packs[k], &stack, FR_BACKWARD):
                 a.pack = self.packed(kept.packs[k], FR_BACKWARD)
             a.state_update = (<Weights>self.weights[k]).state_update.c
         cdef Block workspace = workspace_for(kept.packs[0], &stack, FR_BACKWARD)

@@ -17,6 +17,7 @@ cdef class Pack:
     cdef list blocks  # their owners
     cdef list packed  # a Block for each fr_pass; None until it is needed
     cdef list memory  # of stale packed weights, for the next
+    cdef bint read  # a forward pass has used the copies as they are
     cdef Block workspace  # of the latest call, for the next
     cdef Block tape  # of a used tape of a small call, for the next
     cdef readonly list spare  # arrays of used tapes, for the next: see functional.py
@@ -28,6 +29,11 @@ cdef class Pack:
     def hidden_size(self):
         """H."""
         return self.desc.H
+
+    @property
+    def passes(self):
+        """Those for which the weights have been packed."""
+        return tuple([name for name, block in zip(("forward", "backward"), self.packed) if block is not None])
 
     # Packing runs without the GIL, so another thread may pack the same weights: the first result is kept, because its
     # pointer may be in use. A lock could be inherited locked by a child of fork.
@@ -62,6 +68,7 @@ cdef class Pack:
 
     cdef int discard(self) except -1:
         """Forget the packed weights, but keep their memory."""
+        self.read = False
         for which in range(2):
             if self.packed[which] is not None:
                 self.memory[which], self.packed[which] = self.packed[which], None
