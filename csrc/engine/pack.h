@@ -106,15 +106,15 @@ static void pack_bias(const struct stage *t, fr_idx H, const real *b_ih, const r
     for (fr_idx p = 0; p < panel_count(H, t->ub); p++) {
         const int ub = panel_vectors(H, t->ub, p);
         for (int b = 0; b < t->S; b++)
-            for (fr_idx u = 0; u < ub * VL; u++) {
-                const fr_idx j = p * t->ub * VL + u;
+            for (int v = 0; v < ub; v++, to += VL) {
+                const fr_idx j = (p * t->ub + v) * VL;
                 const int    gx = b - t->x0, gh = b - t->h0;
-                real         sum = 0;
-                if (b_ih && j < H && gx >= 0 && gx < t->Gx)
-                    sum += b_ih[t->gate_x[gx] * H + j];
-                if (b_hh && j < H && gh >= 0 && gh < t->Gh)
-                    sum += b_hh[t->gate_h[gh] * H + j];
-                *to++ = sum;
+                vec          sum = {0};
+                if (b_ih && gx >= 0 && gx < t->Gx)
+                    sum += load_part(b_ih + t->gate_x[gx] * H + j, H - j);
+                if (b_hh && gh >= 0 && gh < t->Gh)
+                    sum += load_part(b_hh + t->gate_h[gh] * H + j, H - j);
+                store(to, sum);
             }
     }
 }

@@ -34,6 +34,29 @@ def test_any_layout_is_updated_in_place(layout, dtype, rng):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_arrays_of_any_layout_are_set_to_zero(layout, dtype, rng):
+    """Beside others; NumPy and C write the same 0, which has no sign."""
+    arrays = [layout(rng.standard_normal((6, 5)).astype(dtype)), np.full(3, -1, dtype), np.ones((0, 2), dtype)]
+    elementwise.set_to_zero(arrays)
+    for array in arrays:
+        assert np.ascontiguousarray(array).tobytes() == bytes(array.nbytes)
+
+
+def test_what_lies_between_the_elements_stays(rng):
+    whole = np.ones((4, 6))
+    elementwise.set_to_zero([whole[:, ::2]])
+    np.testing.assert_array_equal(whole, np.tile([0, 1], (4, 3)))
+
+
+def test_a_read_only_array_is_not_set_to_zero():
+    array = np.ones(8)
+    array.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        elementwise.set_to_zero([array])
+    np.testing.assert_array_equal(array, 1)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_blocks_cover_arrays_of_any_layout(layout, dtype, rng, monkeypatch):
     monkeypatch.setattr(elementwise, "BLOCK", 7)
     p, m, g = rng.standard_normal((3, 6, 5)).astype(dtype)

@@ -238,5 +238,10 @@ FAST = {
     ),
     "Training": (training_arrays, training, ("dw_ih", "dw_hh", "db_ih", "db_hh")),
     "update": (lambda: {name: ones(3, 7) for name in "pgmsv"}, update, tuple("pmsv")),
+    "set_to_zero": (
+        lambda: {"x": ones(3, 7)},
+        lambda a: _core.set_to_zero([ones(2), a["x"]]),
+        ("x",),
+    ),
 }
 ROWS = {"x", "y", "dx", "dy", "fraction_h", "fraction_c", "out"}  # any strides but of the last axis, where they have 3

@@ -108,3 +108,24 @@ def sums_of_squares(list arrays not None):
         check(code)
         sums.append(total)
     return sums
+
+
+def set_to_zero(list arrays not None):
+    """Set every element of arrays to 0.
+
+    Returns False, having done nothing, unless they are C-ordered floats that can be written.
+    """
+    cdef list held = []
+    cdef Array array
+    for each in arrays:
+        try:
+            array = hold("x", each, True)
+        except (TypeError, ValueError):
+            return False
+        if not array.held or not is_like(array, array):
+            return False
+        held.append(array)
+    for array in held:
+        with nogil:
+            memset(array.view.buf, 0, array.view.len)
+    return True

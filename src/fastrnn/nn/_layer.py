@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._engine.arguments import Array, as_floats, is_packed
+from .._engine.elementwise import set_to_zero
 from ._parameters import Joined, NamedArrays, Parameters
 from ._parametrized import Parametrized
 from ._printed import Printed
@@ -135,8 +136,7 @@ class Layer(Parametrized, Interface, Printed, ABC):
 
     def zero_grad(self) -> None:
         """Set every gradient to 0."""
-        for _, grad in self.grads.items():
-            grad.fill(0)
+        set_to_zero([grad for _, grad in self.grads.items()])
 
     def check_grads(self) -> None:
         """Raise ValueError unless every gradient can be added to: its owner may resize, reshape or freeze it."""
