@@ -190,6 +190,7 @@ static void forward_prepare(const void *job, struct grid grid)
 {
     const struct forward_job *j = job;
     struct forward_space      shared;
+    assert(j->a->pack || reads_once(j->d));
     assert((uintptr_t)j->piece->workspace % 64 == 0 && regions_are_apart(j->d, FR_FORWARD, grid, forward_region));
     forward_layout(j->d, grid, 0, j->piece->workspace, &shared);
     memset(shared.meet, 0, (size_t)grid.rows * sizeof *shared.meet);

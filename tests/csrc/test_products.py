@@ -74,6 +74,18 @@ def test_any_number_of_threads_gives_the_same_bits(isa, cell, rng):
     assert found[0] == found[1] == found[2]
 
 
+def test_threads_that_divide_the_units_pack_panels_of_their_own(isa, rng):
+    """As many threads as would pack all weights before: two, of a layer whose weights do not fit L2."""
+    x, dy = (rng.standard_normal((1, 1, 512)).astype(np.float32) for _ in range(2))
+    found = []
+    for n_threads in (1, 2):
+        layer = make_layer("lstm", 512, 512, dtype=np.float32, seed=1)
+        with fr.threads(n_threads):
+            found.append(step(layer, x, dy=dy))
+        assert "forward" not in packed_for(layer)[0]
+    assert found[0] == found[1]
+
+
 def test_weights_that_change_are_read_again(isa, cell, rng):
     """Between a pass and its way back, and behind a pass that packed: old packed weights and copies are not used."""
     layer, fresh = (make_layer(cell, 20, 24, dtype=np.float32, seed=1) for _ in range(2))
