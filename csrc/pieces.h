@@ -11,8 +11,10 @@ struct stop {
 /* After a part of a piece: FR_ESTOPPED if the caller wants to stop. */
 static int stopped(struct stop *stop, fr_idx steps, fr_idx of)
 {
+    if (!stop->asked)
+        return FR_OK;
     stop->pieces += (double)steps / (double)of;
-    if (stop->pieces < 1 || !stop->asked)
+    if (stop->pieces < 1)
         return FR_OK;
     stop->pieces = 0;
     return stop->asked(stop->context) ? FR_ESTOPPED : FR_OK;
@@ -21,7 +23,7 @@ static int stopped(struct stop *stop, fr_idx steps, fr_idx of)
 static int run_forward(const struct fr_engine *engine, const fr_desc *d, const fr_forward_args *a,
                        struct fr_piece *piece, struct stop *stop)
 {
-    const fr_idx steps = engine->piece_steps(d, FR_FORWARD);
+    const fr_idx steps = stop->asked ? engine->piece_steps(d, FR_FORWARD) : d->T;
     for (piece->s_lo = 0;; piece->s_lo = piece->s_hi) {
         piece->s_hi = d->T - piece->s_lo > steps ? piece->s_lo + steps : d->T;
         engine->forward(d, a, piece);

@@ -59,7 +59,7 @@ INLINE double max_of(double a, double b) { return a > b ? a : b; }
 
 INLINE double min_of(double a, double b) { return a < b ? a : b; }
 
-INLINE fr_idx ceil_div(fr_idx n, fr_idx by) { return (n + by - 1) / by; }
+INLINE fr_idx ceil_div(fr_idx n, fr_idx by) { return by == 1 ? n : (n + by - 1) / by; }
 
 static double join_seconds(int threads) { return threads > 1 ? JOIN_SECONDS + JOIN_SECONDS_EACH * threads : 0; }
 
@@ -93,8 +93,11 @@ static fr_idx tile_width(const fr_desc *d, struct grid grid)
 /* Rows of a chunk of the forward loop, at most: those of one step, or as many as have their tiles in L2. */
 static fr_idx chunk_rows(const fr_desc *d, struct grid grid)
 {
-    const fr_idx block = block_rows(d, grid), fit = CHUNK_BYTES / ((fr_idx)sizeof(real) * tile_width(d, grid));
+    const fr_idx block = block_rows(d, grid), row_bytes = (fr_idx)sizeof(real) * tile_width(d, grid);
     const fr_idx most = grid.cols > 1 && SHORT_CHUNK < d->T ? SHORT_CHUNK * block : d->T * block;
+    if (most * row_bytes <= CHUNK_BYTES)
+        return most;
+    const fr_idx fit = CHUNK_BYTES / row_bytes;
     return fit < block ? block : fit < most ? fit : most;
 }
 

@@ -24,7 +24,7 @@ enum { PRODUCT_VECTORS = 2 * MAX_NV }; /* in panels that go together through a p
 
 INLINE struct range own_panels(const fr_desc *d, const struct stage *t, struct grid grid, int rank)
 {
-    return partition(panel_count(d->H, t->ub), rank % grid.cols, grid.cols);
+    return partition(panel_count(d->H, t->ub), grid.cols == 1 ? 0 : rank % grid.cols, grid.cols);
 }
 
 /* What one thread has for itself; out->block and out->chunk_rows are known. */
@@ -46,19 +46,26 @@ static void forward_rank_layout(const fr_desc *d, fr_idx width, struct arena *a,
     out->panels = reserve(a, reads_once(d) ? PRODUCT_VECTORS * VL * (d->I > d->H ? d->I : d->H) : 0, sizeof(real));
 }
 
-/* The workspace of thread `rank`: what all share, and its region. */
-static struct region forward_layout(const fr_desc *d, struct grid grid, int rank, char *base, struct forward_space *out)
+/* What all threads share. */
+static struct arena forward_shared_layout(const fr_desc *d, struct grid grid, char *base, struct forward_space *out)
 {
     const struct cell *cell = &cells[d->cell];
     const fr_idx       block = block_rows(d, grid);
     struct arena       a = {base, 0};
-    struct region      own = {0};
     out->block = block;
     out->meet = reserve(&a, grid.rows, sizeof *out->meet);
     out->zeros = reserve(&a, d->H, sizeof(real));
     for (int k = 0; k < stage_count(cell); k++)
         out->bias[k] = reserve(&a, reads_once(d) ? cell->stage[k].S * round_up(d->H, VL) : 0, sizeof(real));
     out->scratch = reserve(&a, stage_count(cell) > 1 ? grid.rows * block * block_count(cell) * d->H : 0, sizeof(real));
+    return a;
+}
+
+/* The workspace of thread `rank`: what all share, and its region. */
+static struct region forward_layout(const fr_desc *d, struct grid grid, int rank, char *base, struct forward_space *out)
+{
+    struct arena  a = forward_shared_layout(d, grid, base, out);
+    struct region own = {0};
     out->chunk_rows = chunk_rows(d, grid);
     for (int r = 0; r <= rank; r++) {
         own.lo = a.used;
@@ -92,3 +99,12 @@ struct forward_job {
     const fr_forward_args *a;
     const struct fr_piece *piece;
 };
+
+/* from NULL is zero */
+INLINE void copy_row(real *to, const real *from, fr_idx n)
+{
+    if (!from)
+        memset(to, 0, (size_t)n * sizeof(real));
+    else if (to != from)
+        memcpy(to, from, (size_t)n * sizeof(real));
+}

@@ -53,10 +53,11 @@ struct product {
 };
 
 /* Rows of a full tile: as many as the accumulators hold. */
+#define TILE_ROWS(nv) (ACCUMULATORS / (nv) < MAX_ROWS ? ACCUMULATORS / (nv) : MAX_ROWS)
 INLINE int tile_rows(int nv)
 {
-    const int rows = ACCUMULATORS / nv;
-    return rows < MAX_ROWS ? rows : MAX_ROWS;
+    static const int rows[MAX_NV + 1] = {0, TILE_ROWS(1), TILE_ROWS(2), TILE_ROWS(3), TILE_ROWS(4)};
+    return rows[nv];
 }
 
 /* One or two rows use few accumulators and wait for the weights: they take several panels at once, which hides the
@@ -147,12 +148,13 @@ static tile_fn *const tile_of[MAX_NV + 1][MAX_NP + 1][MAX_ROWS + 1] = {TILES(TIL
  * to: tests/test_gemm.py goes through all of them. */
 static void gemm(fr_idx m, int np, int nv, const struct product *p)
 {
-    const fr_idx blocks = (m + tile_rows(nv) - 1) / tile_rows(nv); /* as equal as can be: no thin remainder */
-    int          q = 0;
+    const fr_idx most = tile_rows(nv), blocks = m <= most ? m > 0 : (m + most - 1) / most;
+    /* blocks as equal as can be: no thin remainder */
+    int q = 0;
     for (int together = panels_at_once(m, nv); together; together /= 2)
         for (; np - q >= together; q += together)
             for (fr_idx i = 0, block = 0; block < blocks; block++) {
-                const fr_idx end = m * (block + 1) / blocks;
+                const fr_idx end = blocks == 1 ? m : m * (block + 1) / blocks;
                 assert(end - i <= MAX_ROWS && tile_of[nv][together][end - i]);
                 tile_of[nv][together][end - i](p, p->a.at + i, p->b.at + q * p->b.panel,
                                                p->c.at + q * p->c.panel + i * p->c.row);
@@ -161,7 +163,11 @@ static void gemm(fr_idx m, int np, int nv, const struct product *p)
 }
 
 /* Panels over n columns: full ones of nv vectors, the last as narrow as the remainder allows. */
-INLINE fr_idx panel_count(fr_idx n, int nv) { return (n + nv * VL - 1) / (nv * VL); }
+INLINE fr_idx panel_count(fr_idx n, int nv)
+{
+    const fr_idx vectors = (n + VL - 1) / VL;
+    return nv == 1 ? vectors : nv == 4 ? (vectors + 3) / 4 : (vectors + nv - 1) / nv;
+}
 
 INLINE int panel_vectors(fr_idx n, int nv, fr_idx p)
 {

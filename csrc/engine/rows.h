@@ -40,7 +40,7 @@ INLINE fr_idx position(struct group g, fr_idx j) { return g.base + j * g.stride;
 INLINE fr_idx running(const fr_desc *d, fr_idx s, struct group g, fr_idx lo, fr_idx hi)
 {
     const fr_idx all = first_of(d, s + 1) - first_of(d, s);
-    const fr_idx n = all <= g.base ? 0 : (all - g.base + g.stride - 1) / g.stride;
+    const fr_idx n = all <= g.base ? 0 : g.stride == 1 ? all - g.base : (all - g.base + g.stride - 1) / g.stride;
     return n < lo ? 0 : n < hi ? n - lo : hi - lo;
 }
 

@@ -13,10 +13,11 @@ struct range {
     fr_idx lo, hi;
 };
 
-/* The part-th of `parts` nearly equal pieces of 0..n-1. */
+/* The part-th of `parts` nearly equal pieces of 0..n-1. A call of one small step on one thread made some 30 divisions,
+ * an eighth of its time: here and below they are left out where the divisor is 1. */
 INLINE struct range partition(fr_idx n, fr_idx part, fr_idx parts)
 {
-    return (struct range){n * part / parts, n * (part + 1) / parts};
+    return parts == 1 ? (struct range){0, n} : (struct range){n * part / parts, n * (part + 1) / parts};
 }
 
 struct grid {
