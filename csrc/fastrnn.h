@@ -146,6 +146,7 @@ typedef struct {
     const void     *pack, *w_ih, *w_hh, *b_ih, *b_hh; /* as in backward */
     fr_state_update state_update;
     fr_dropout      dropout; /* in direction 0, below another layer */
+    int             back;    /* 1: steps 0, 2, .. read the weights from their end, and not 1, 3, .. The same bits */
 } fr_forward_args;
 
 typedef struct {
@@ -169,9 +170,8 @@ typedef struct {
     fr_dropout      dropout;            /* as in forward: its result is read */
 } fr_backward_args;
 
-/* Runs a stack. Between pieces of about a tenth of a second it calls stop(context), unless stop is NULL; if that is not
- * 0, the call ends at once with FR_ESTOPPED, and what it writes is incomplete. workspace: fr_stack_workspace_bytes,
- * 64-byte aligned. */
+/* Runs a stack. Between pieces of some 0.1 s it calls stop(context), unless stop is NULL; if that is not 0, it ends at once
+ * with FR_ESTOPPED, and what it writes is incomplete. workspace: fr_stack_workspace_bytes, 64-byte aligned. */
 typedef int fr_stop_fn(void *context);
 int fr_stack_forward(const fr_stack *s, const fr_forward_args *args, void *workspace, fr_stop_fn *stop, void *context);
 int fr_stack_backward(const fr_stack *s, const fr_backward_args *args, void *workspace, fr_stop_fn *stop,

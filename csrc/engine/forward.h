@@ -28,7 +28,7 @@ static const real *const *operand_rows(const struct forward_call *f, const struc
 
 /* tile += (h_prev or q) U, then the cell, panel by panel. The step's tiles begin at row r of the m of its chunk. Every
  * other step goes through the panels backwards and finds the last weights of the step before still in L1: 8 to 16 %
- * less time for one row of 64 to 256 units. */
+ * less time for one row of 64 to 256 units. Calls of one step do so by turns, if the caller says which is which. */
 INLINE void step_stage(const int packed, const struct forward_call *f, int k, const struct step *s, fr_idx lo,
                        real *tiles, fr_idx r, fr_idx m)
 {
@@ -75,7 +75,7 @@ static struct step step_rows(const struct forward_call *f, fr_idx s, fr_idx lo, 
     struct step    step = f->space.step;
     real *const gates = f->a->gates, *const c = f->a->c, *const c_n = f->a->c_n;
     const real *c_0 = f->a->c_0;
-    step.n = n, step.back = (int)(s & 1);
+    step.n = n, step.back = (int)(s & 1) != (f->a->back != 0);
     for (fr_idx j = 0; j < n; j++) {
         const fr_idx i = position(f->group, lo + j), tape = first_of(d, s) + i, row = row_at(d, i);
         step.h[j] = field_row(d, f->y, s, i);

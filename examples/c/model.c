@@ -103,5 +103,7 @@ void model_step(struct model *m, const void *x, void *y)
 {
     m->args[0].x = x;
     m->args[m->stack.n_layers - 1].y = y;
+    for (int k = 0; k < m->stack.n_layers; k++)
+        m->args[k].back = !m->args[k].back; /* the last weights of a step are in L1 at the next */
     require(fr_stack_forward(&m->stack, m->args, m->memory + m->workspace, NULL, NULL));
 }

@@ -93,6 +93,7 @@ cdef extern from "fastrnn.h" nogil:
         const void *b_hh
         fr_state_update state_update
         fr_dropout dropout
+        int back
 
     ctypedef struct fr_backward_args:
         const void *x

@@ -75,7 +75,9 @@ cdef class Bound:
                 args[k].pack = self.packed(packs[k], FR_FORWARD)
             else:
                 give_copies(packs[k], args + k)
+            args[k].back = workspace.back
             args[k].state_update = (<Weights>self.weights[k]).state_update.c
+        workspace.back = (workspace.back + stack.desc.T) & 1
         with nogil:
             code = fr_stack_forward(stack, args, workspace.at, stop_for_signals, <void *>raised)
         return finish(code, raised)

@@ -6,6 +6,7 @@ cdef class Block:
     cdef void *at
     cdef void *start  # from malloc, not aligned_alloc: it keeps small blocks for the next call
     cdef size_t nbytes
+    cdef int back  # of a workspace: fr_forward_args.back of the next call
 
     def __cinit__(self, size_t nbytes):
         self.nbytes = nbytes
