@@ -39,6 +39,23 @@ cdef extern from *:
     """
     bint has_references_at_most(PyObject *o, Py_ssize_t n) noexcept
 
+cdef extern from *:
+    """
+    /* 1: `view` is filled in; 0: the object has no such buffer; -1: another error is set. In C, as Cython's `try` saves
+     * and restores the exception that is being handled, at each step of a stream. */
+    static int get_buffer(PyObject *o, Py_buffer *view, int flags)
+    {
+        if (PyObject_GetBuffer(o, view, flags) == 0)
+            return 1;
+        if (!PyErr_ExceptionMatches(PyExc_TypeError) && !PyErr_ExceptionMatches(PyExc_ValueError) &&
+            !PyErr_ExceptionMatches(PyExc_BufferError))
+            return -1;
+        PyErr_Clear();
+        return 0;
+    }
+    """
+    int get_buffer(object o, Py_buffer *view, int flags) except -1
+
 cdef extern from "Python.h":
     bint PyObject_CheckBuffer(object)
     bint PyBuffer_IsContiguous(const Py_buffer *view, char order)
@@ -73,6 +90,7 @@ include "_binding/stack.pxi"
 include "_binding/passes.pxi"
 include "_binding/fast_path.pxi"
 include "_binding/training_path.pxi"
+include "_binding/exclusive.pxi"
 include "_binding/stepper.pxi"
 include "_binding/elementwise.pxi"
 include "_binding/losses.pxi"

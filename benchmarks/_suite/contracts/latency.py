@@ -63,16 +63,17 @@ def call_cost(threads: int) -> dict[str, dict[str, Figures]]:
 
     The kernel of one step is the slope of ``layer(x)`` in T, between T=1 and T=101. The input size is 1, so that the
     input projection does not count, which a longer call computes for many steps at once. The cost is the remainder of a
-    call with T=1.
+    call with T=1, and of each step of a block of 100.
     """
-    costs: dict[str, dict[str, Figures]] = {"lstm_call": {}, "stream_step": {}}
+    costs: dict[str, dict[str, Figures]] = {"lstm_call": {}, "stream_step": {}, "stream_steps": {}}
     for H in STREAM_SIZES:
         layer, x = fr.LSTM(1, H, seed=0), np.ones((1 + STEPS, 1, 1), np.float32)
         single = median_seconds(partial(layer, x[:1].copy()))
         kernel = (median_seconds(partial(layer, x)) - single) / STEPS
         stream, out = layer.stream(), np.empty((1, H), np.float32)
         step = median_seconds(partial(stream.step, x[0], out=out))
-        for name, seconds in (("lstm_call", single), ("stream_step", step)):
+        block = median_seconds(partial(stream.steps, x[1:], out=np.empty((STEPS, 1, H), np.float32))) / STEPS
+        for name, seconds in (("lstm_call", single), ("stream_step", step), ("stream_steps", block)):
             costs[name][str(H)] = {
                 "call_seconds": seconds,
                 "kernel_seconds": kernel,

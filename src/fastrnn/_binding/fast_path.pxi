@@ -26,9 +26,15 @@ cdef class Bound:
         self.O = directions * each.desc.H
         return 0
 
+    cdef list current_packs(self):
+        """The weights as they are now."""
+        if self.layers.count == 1:  # at once, which takes half as long
+            return [(<Weights>self.weights[0]).current_pack()]
+        return [(<Weights>each).current_pack() for each in self.weights]
+
     cdef list describe(self, Py_ssize_t T, Py_ssize_t N, fr_stack *stack, Block order=None):
         """Describes a call; returns the weights as they are now. With an order of N rows: one step of these alone."""
-        cdef list packs = [(<Weights>each).current_pack() for each in self.weights]
+        cdef list packs = self.current_packs()
         self.follow(packs)
         for pack in packs:
             if (<Pack>pack).desc.isa != (<Pack>packs[0]).desc.isa:
@@ -244,8 +250,3 @@ cdef class Inference(Bound):
                 args[k].y = at_part(call.y_array, k % D * self.H * self.itemsize)
                 args[k].y_st, args[k].y_sn = call.stride(call.y_array, 0), call.stride(call.y_array, 1)
         return args
-
-
-cdef void *at_part(Array array, Py_ssize_t offset) noexcept:
-    """A pointer so many bytes into an array; NULL for none."""
-    return <char *>array.at() + offset if array.held else NULL

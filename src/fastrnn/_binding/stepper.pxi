@@ -1,53 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # One step at a time.
 
-cdef class Exclusive:
-    """Used as ``with exclusive:`` by one call at a time; another one meanwhile raises RuntimeError."""
-    cdef bint in_use
-    cdef bint running  # in a call of C, which nobody can end from outside as `__exit__` ends in_use
-    cdef str refusal  # what the RuntimeError says
-
-    def __cinit__(self):
-        self.refusal = ("stream: expected one call at a time, got another from a second thread; "
-                        "make a stream for each thread")
-
-    def __enter__(self):
-        self.enter()
-
-    def __exit__(self, *exception):
-        with cython.critical_section(self):
-            self.in_use = False
-
-    cdef int enter(self) except -1:
-        cdef bint refused
-        with cython.critical_section(self):
-            refused = self.in_use or self.running
-            self.in_use = True
-        if refused:
-            raise RuntimeError(self.refusal)
-        return 0
-
-    def __reduce__(self):
-        return exclusive, (self.refusal,)
-
-
-def exclusive(str refusal not None):
-    """An `Exclusive` for something else than a stream."""
-    cdef Exclusive made = Exclusive.__new__(Exclusive)
-    made.refusal = refusal
-    return made
+# A step of at most so many multiply-adds keeps the GIL: releasing and taking it would be 0.04 us, and a thread that waits
+# for it would not be awake before such a step, of 1 to 3 us, is over.
+cdef double KEEPS_GIL = 1 << 16
 
 
 cdef class Steps(Bound):
     """What a `Stepper` runs."""
     cdef list held   # what is behind the pointers
     cdef Block args  # fr_forward_args of each layer
-    cdef Py_ssize_t N
+    cdef Py_ssize_t N, widest  # the most features of an input or output of a layer
+    cdef double work  # multiply-adds of a step
     # Of a step of all rows for one instruction set; `workspace` is its memory, and None where threads may pay, as their
     # number may change.
     cdef fr_stack stack
 
     cdef int begin(self, layers, Py_ssize_t N, threads) except -1:
+        cdef Weights w
         if N < 1:
             raise ValueError(f"layers: expected at least 1 row, got {N}")
         layers = [tuple(layer) for layer in layers]
@@ -56,11 +26,14 @@ cdef class Steps(Bound):
         self.args = Block(<object>len(layers) * sizeof(fr_forward_args))
         memset(self.args.at, 0, self.args.nbytes)
         for k, (_, h, c) in enumerate(layers):
-            self.read_state(self.weights[k], h, c, <fr_forward_args *>self.args.at + <int>k)
+            w = self.weights[k]
+            self.read_state(w, h, c, <fr_forward_args *>self.args.at + <int>k)
+            self.widest = max(self.widest, w.desc.I, w.desc.H)
+            self.work += <double>N * w.cell.G * w.desc.H * (w.desc.I + w.desc.H)
         return 0
 
     cdef int read_state(self, Weights w, h, c, fr_forward_args *a) except -1:
-        """The arrays of a layer's state, which stay its own."""
+        """The arrays of a layer's state, which stay its own, and its state update."""
         cdef Array h_array = hold("h", h, True), c_array = hold("c", c, True)
         check_state("h", h_array, self.N, &w.desc, w.cell.recurrent)
         check_state("c", c_array, self.N, &w.desc, w.cell.has_c)
@@ -70,16 +43,27 @@ cdef class Steps(Bound):
             c_array.required("c")
         a.h_0 = a.h_n = h_array.at()
         a.c_0 = a.c_n = c_array.at()
+        a.state_update = w.state_update.c
         self.held += [h_array, c_array]
         return 0
 
-    cdef int step(self, const Py_buffer *x, const Py_buffer *out) except -1:
-        cdef list packs = [(<Weights>each).current_pack() for each in self.weights]
+    cdef fr_forward_args *point_to(self, const Py_buffer *x, const Py_buffer *out, bint block) noexcept:
+        """The arguments of a call that reads x and writes out: steps of rows, or a step; a row may lack its axis."""
         cdef fr_forward_args *args = <fr_forward_args *>self.args.at
         cdef fr_forward_args *last = args + self.layers.count - 1
+        cdef int n = 1 if block else 0, shift = 2 if self.itemsize == 4 else 3  # strides are whole numbers of elements
+        args.x, last.y = x.buf, out.buf
+        args.x_st = args.x_sn = last.y_st = last.y_sn = 0
+        if block:
+            args.x_st, last.y_st = x.strides[0] >> shift, out.strides[0] >> shift
+        if x.ndim == n + 2:
+            args.x_sn, last.y_sn = x.strides[n] >> shift, out.strides[n] >> shift
+        return args
+
+    cdef int step(self, const Py_buffer *x, const Py_buffer *out) except -1:
+        cdef list packs = self.current_packs()
+        cdef fr_forward_args *args = self.point_to(x, out, False)
         cdef size_t nbytes
-        args.x, args.x_sn = x.buf, x.strides[0] // self.itemsize if x.ndim == 2 else 0
-        last.y, last.y_sn = out.buf, out.strides[0] // self.itemsize if out.ndim == 2 else 0
         self.follow(packs)
         if self.workspace is None or self.stack.desc.isa != (<Pack>packs[0]).desc.isa:
             packs = self.describe(1, self.N, &self.stack)
@@ -87,8 +71,26 @@ cdef class Steps(Bound):
                 return self.run(&self.stack, packs, args)
             check(fr_stack_workspace_bytes(&self.stack, FR_FORWARD, &nbytes))
             self.workspace = Block(nbytes)
-        return self.run_in(self.workspace, &self.stack, packs, args)
+        return self.run_briefly(packs, args)
 
+    cdef int run_briefly(self, list packs, fr_forward_args *args) except -1:
+        """A step that takes too little time for a second thread, and for Ctrl-C."""
+        cdef void *workspace = self.workspace.at
+        cdef int k, code
+        for k in range(self.layers.count):
+            args[k].pack, args[k].back = self.packed(<Pack>packs[k], FR_FORWARD), self.workspace.back
+        self.workspace.back ^= 1
+        if self.work <= KEEPS_GIL:
+            code = fr_stack_forward(&self.stack, args, workspace, NULL, NULL)
+        else:
+            with nogil:
+                code = fr_stack_forward(&self.stack, args, workspace, NULL, NULL)
+        return check(code)
+
+    cdef int read_block(self, const Py_buffer *x, const Py_buffer *out) except -1:
+        cdef fr_stack stack
+        cdef list packs = self.describe(x.shape[0], self.N, &stack)
+        return self.run(&stack, packs, self.point_to(x, out, True))
 
     cdef int step_rows(self, Array x, Array out, Block order, Py_ssize_t count) except -1:
         """A step of the rows of the states that the order names."""
@@ -123,13 +125,15 @@ cdef class Stepper(Exclusive):
     layers is a list of (Weights, h, c): h and c are (N, H) arrays that hold the state and are written in place; None for
     a layer without one. threads() gives the number of threads to use now.
     """
-    cdef Steps steps
+    cdef Steps steps_of  # a call
     cdef Py_ssize_t N, I, H, itemsize
+    cdef Py_ssize_t longest  # T of a small block
 
     def __cinit__(self, layers, Py_ssize_t N, threads):
-        self.steps = Steps.__new__(Steps)
-        self.steps.begin(layers, N, threads)
-        self.N, self.I, self.H, self.itemsize = N, self.steps.I, self.steps.O, self.steps.itemsize
+        self.steps_of = Steps.__new__(Steps)
+        self.steps_of.begin(layers, N, threads)
+        self.N, self.I, self.H, self.itemsize = N, self.steps_of.I, self.steps_of.O, self.steps_of.itemsize
+        self.longest = SMALL // N // self.steps_of.widest
 
     def step_rows(self, x, rows, out):
         """Read x (k, I), for k different rows of the states, and write out (k, H), C-ordered."""
@@ -151,56 +155,75 @@ cdef class Stepper(Exclusive):
         self.enter()
         self.running = True
         try:
-            self.steps.step_rows(x_array, out_array, order, k)
+            self.steps_of.step_rows(x_array, out_array, order, k)
         finally:
             with cython.critical_section(self):
                 self.in_use = self.running = False
 
-    cdef bint fits(self, const Py_buffer *v, Py_ssize_t features) noexcept:
-        """(N, features), or (features,) for one row, of the layers' dtype, with contiguous aligned rows?"""
-        if not (v.ndim == 2 and v.shape[0] == self.N or v.ndim == 1 and self.N == 1):
-            return False
-        return is_kind(v, c"f" if self.itemsize == 4 else c"d") and has_rows(v, features)
+    cdef bint fit(self, const Py_buffer *x, const Py_buffer *out, bint block) noexcept:
+        """Are they (N, I) and (N, H), of a block (T, N, I) and (T, N, H) with a small T, or without N for one row?
 
+        Of the layers' dtype, with contiguous aligned rows, and without memory that they share.
+        """
+        cdef char kind = c"f" if self.itemsize == 4 else c"d"
+        cdef int n = 1 if block else 0
+        if x.ndim != out.ndim or not n + 1 <= x.ndim <= n + 2:
+            return False
+        if self.N != 1 if x.ndim == n + 1 else not x.shape[n] == out.shape[n] == self.N:
+            return False
+        if not is_kind(x, kind) or not is_kind(out, kind) or not has_rows(x, self.I) or not has_rows(out, self.H):
+            return False
+        if block and (x.shape[0] != out.shape[0] or not 0 < x.shape[0] <= self.longest or not is_whole(out)):
+            return False
+        return not overlap(x, out)
+
+    cdef bint read(self, x, out, bint block) except -1:
+        """One step or a block of them; False, having done nothing, unless they `fit`."""
+        cdef Py_buffer vx, vy
+        if not get_buffer(x, &vx, PyBUF_STRIDES | PyBUF_FORMAT):
+            return False
+        try:
+            if not get_buffer(out, &vy, PyBUF_STRIDES | PyBUF_FORMAT | PyBUF_WRITABLE):
+                return False
+            try:
+                return self.fit(&vx, &vy, block) and self.run_alone(&vx, &vy, block)
+            finally:
+                PyBuffer_Release(&vy)
+        finally:
+            PyBuffer_Release(&vx)
+
+    cdef bint run_alone(self, const Py_buffer *x, const Py_buffer *out, bint block) except -1:
+        """True, or RuntimeError while another call runs."""
+        self.enter()
+        self.running = True
+        try:
+            if block:
+                self.steps_of.read_block(x, out)
+            else:
+                self.steps_of.step(x, out)
+        finally:
+            with cython.critical_section(self):
+                self.in_use = self.running = False
+        return True
+
+    # Plain methods of C: the function objects that Cython makes otherwise copy the arguments of each call (0.05 us).
+    @cython.binding(False)
+    @cython.embedsignature(True)
+    @cython.embedsignature.format("clinic")
     def step(self, x, out):
         """Read x and write out, (N, I) and (N, H) or, for one row, (I,) and (H,).
 
         Returns False, having done nothing, unless they are arrays of the layers' dtype with contiguous rows, have as
         many axes, and do not overlap. The caller then finds out what is wrong.
         """
-        cdef Py_buffer vx, vy
-        try:
-            PyObject_GetBuffer(x, &vx, PyBUF_STRIDES | PyBUF_FORMAT)
-        except (TypeError, BufferError):
-            return False
-        try:
-            PyObject_GetBuffer(out, &vy, PyBUF_STRIDES | PyBUF_FORMAT | PyBUF_WRITABLE)
-        except (TypeError, BufferError, ValueError):
-            PyBuffer_Release(&vx)
-            return False
-        try:
-            if not self.fits(&vx, self.I) or not self.fits(&vy, self.H) or vx.ndim != vy.ndim:
-                return False
-            if self.overlap(&vx, &vy):
-                return False
-            self.enter()
-            self.running = True
-            try:
-                self.steps.step(&vx, &vy)
-            finally:
-                with cython.critical_section(self):
-                    self.in_use = self.running = False
-            return True
-        finally:
-            PyBuffer_Release(&vx)
-            PyBuffer_Release(&vy)
+        return self.read(x, out, False)
 
-    cdef bint overlap(self, const Py_buffer *a, const Py_buffer *b) noexcept:
-        """May two arrays share memory?"""
-        cdef Py_ssize_t a_row = a.strides[0] * (self.N - 1) if a.ndim == 2 else 0
-        cdef Py_ssize_t b_row = b.strides[0] * (self.N - 1) if b.ndim == 2 else 0
-        cdef char *a_lo = <char *>a.buf + min(a_row, 0)
-        cdef char *b_lo = <char *>b.buf + min(b_row, 0)
-        cdef char *a_hi = <char *>a.buf + max(a_row, 0) + self.I * self.itemsize
-        cdef char *b_hi = <char *>b.buf + max(b_row, 0) + self.H * self.itemsize
-        return a_lo < b_hi and b_lo < a_hi
+    @cython.binding(False)
+    @cython.embedsignature(True)
+    @cython.embedsignature.format("clinic")
+    def steps(self, x, out):
+        """Read a block x and write out, (T, N, I) and (T, N, H), C-ordered, or, for one row, (T, I) and (T, H).
+
+        Returns False, having done nothing, as `step` does, and for a block that is not small.
+        """
+        return self.read(x, out, True)

@@ -103,6 +103,7 @@ cdef class Weights:
     cdef StateUpdate state_update
     cdef list names
     cdef list slots           # of Slot or None
+    cdef Py_ssize_t *given_of[4]  # how often each has been given out; NULL for None
     cdef Pack latest
     cdef bint sparse
     cdef Py_ssize_t checked_at  # times given out at the last comparison; -1 if an array was referred to elsewhere
@@ -118,6 +119,8 @@ cdef class Weights:
         check(fr_pack_bytes(&self.desc, FR_FORWARD, &nbytes))
         self.names = list(names)
         self.slots = [None if name is None else arrays.slots[name] for name in self.names]
+        for k, slot in enumerate(self.slots[:4]):
+            self.given_of[<int>k] = NULL if slot is None else &(<Slot?>slot).given
         self.hold_all()
 
     cdef list hold_all(self):
@@ -155,9 +158,10 @@ cdef class Weights:
     cdef Py_ssize_t given(self):
         """How often one of the arrays has been given out."""
         cdef Py_ssize_t times = 0
-        for slot in self.slots:
-            if slot is not None:
-                times += (<Slot>slot).given
+        cdef int k
+        for k in range(4):
+            if self.given_of[k] != NULL:
+                times += self.given_of[k][0]
         return times
 
     cdef Pack current_pack(self):

@@ -16,6 +16,8 @@ from ..._engine.state_update import PLAIN, StateUpdate
 from .._recurrent.stack import time_blocks
 from .base import check_out, check_x
 
+SMALL = 1 << 16  # elements of a block: beyond it, the overhead of Python code does not matter
+
 
 class Link(NamedTuple):
     """One layer of a run, of one direction."""
@@ -66,9 +68,7 @@ class Run:
         RuntimeError
             Another thread is using the stream.
         """
-        y = out
-        if y is None and type(x) is np.ndarray:
-            y = np.empty((*x.shape[:-1], self._O), self._dtype)
+        y = self._empty(x) if out is None else out
         if y is not None and self._stepper.step(x, y):
             return y
         x, y = self._checked("x", x, out)
@@ -78,6 +78,11 @@ class Run:
 
     def steps(self, block: ArrayLike, out: Array | None = None) -> Array:
         """`Stream.steps` without resets."""
+        y = out
+        if y is None and type(block) is np.ndarray and block.size <= SMALL:
+            y = self._empty(block)
+        if y is not None and self._stepper.steps(block, y):
+            return y
         x, y = self._checked("block", block, out)
         x, out = (array if array.ndim == 3 else array[:, None] for array in (x, y))
         with self._exclusive:
@@ -85,6 +90,10 @@ class Run:
             for part in time_blocks(len(x), self.batch, widest) if len(x) else ():
                 self._read(x[part], out[part])
         return y
+
+    def _empty(self, x: ArrayLike) -> Array | None:
+        """An array for what comes of x; None for what is no array."""
+        return np.empty((*x.shape[:-1], self._O), self._dtype) if type(x) is np.ndarray else None
 
     def _read(self, x: Array, y: Array) -> None:
         """Write y (T, N, O) for x (T, N, I), and the states."""
