@@ -26,6 +26,7 @@ SAYS_SIZES = {
 
 # Entries of one array, which may have any size.
 TAKES = {"gradient_lengths": ("shorter", "longer", "empty", "wider")}
+TAKES["sorted_by_length"] = TAKES["packing"] = ("shorter", "longer", "empty")
 TAKES["sums_of_squares"] = (*TAKES["gradient_lengths"], "one_more_axis", "no_axis")
 TAKES["set_to_zero"] = (*TAKES["gradient_lengths"], "one_more_axis")
 
@@ -109,7 +110,7 @@ def test_none_in_place_of_an_array_is_named(entry):
     optional = {"b_ih", "b_hh", "db_ih", "db_hh", "dx", "dy", "h_0", "c_0", "h_n", "dh_n", "dc_n", "dh_0", "dc_0"}
     optional |= {"gates", "c"} if entry == "forward" else {"dw_ih", "dw_hh"}  # gradients that nobody wants
     optional |= {"spread", "lengths", "dweights", "v"}
-    optional -= {"dy"} if entry == "gradient_lengths" else set()
+    optional -= {"gradient_lengths": {"dy"}, "sorted_by_length": {"lengths"}, "packing": {"lengths"}}.get(entry, set())
     for name in arrays():
         given = arrays() | {name: None}
         if entry == "Weights":

@@ -21,6 +21,14 @@ def order_arrays():
     return dict(zip(("rows", "lengths", "first"), (np.array(column, np.intp) for column in columns), strict=True))
 
 
+def length_arrays():
+    return {"lengths": np.array(LENGTHS, np.intp)}
+
+
+def packed_arrays():
+    return {"batch_sizes": np.array([3, 2, 2, 1], np.intp), "sorted_indices": np.array([2, 0, 1], np.intp)}
+
+
 def state_update_arrays():
     return {"fraction_h": ones(T, N, H), "fraction_c": ones(T, N, H), "mask": ones(N, H)}
 
@@ -191,6 +199,8 @@ ENTRIES = {
     "Recurrence": (order_arrays, recurrence, ()),
     "Recurrence of parts": (part_arrays, recurrence, ()),
     "gradient_lengths": (lambda: {"dy": ones(T, N, H)}, lambda a: _core.gradient_lengths(a["dy"]), ()),
+    "sorted_by_length": (length_arrays, lambda a: _core.sorted_by_length(a["lengths"], T), ()),
+    "packing": (length_arrays, lambda a: _core.packing(a["lengths"], R), ()),
     "StateUpdate": (
         state_update_arrays,
         lambda a: forward(forward_arrays(), _core.StateUpdate(*a.values())),
@@ -204,11 +214,7 @@ ENTRIES = {
         gate_gradients,
         ("dx", "dw_ih", "dw_hh", "db_ih", "db_hh"),
     ),
-    "dropout": (
-        lambda: {"kept": np.ones((T, N, H), bool), "dropped": ones(T, N, H)},
-        two_layers,
-        ("dropped",),
-    ),
+    "dropout": (lambda: {"kept": np.ones((T, N, H), bool), "dropped": ones(T, N, H)}, two_layers, ("dropped",)),
     "Stepper": (lambda: {"h": ones(N, H), "c": ones(N, H)}, stepper, ("h", "c")),
     "Stepper.step_rows": (
         lambda: {"x": ones(2, I), "rows": np.array([2, 0], np.intp), "out": ones(2, H)},
@@ -221,11 +227,7 @@ ENTRIES = {
     "attention": (attention_arrays, attention, ("context", "weights")),
     "attention_back": (attention_back_arrays, attention_back, ("dscores", "dquery", "dhidden", "dv")),
     "attention_outer": (attention_outer_arrays, attention_outer, ("total",)),
-    "activation": (
-        lambda: {"x": ones(3, 7), "y": ones(3, 7)},
-        lambda a: _core.activation("tanh", a["x"], a["y"]),
-        ("y",),
-    ),
+    "activation": (lambda: {"x": ones(3, 7), "y": ones(3, 7)}, lambda a: _core.activation("tanh", *a.values()), ("y",)),
     "gemm": (lambda: {"a": ones(2, 3), "b": ones(3, 4), "c": ones(2, 4)}, lambda a: _core.gemm(**a), ("c",)),
 }
 # those that answer False or None for arrays that they do not take
@@ -237,6 +239,7 @@ FAST = {
         (),
     ),
     "Training": (training_arrays, training, ("dw_ih", "dw_hh", "db_ih", "db_hh")),
+    "order_of_packed": (packed_arrays, lambda a: _core.order_of_packed(*a.values()), ()),
     "update": (lambda: {name: ones(3, 7) for name in "pgmsv"}, update, tuple("pmsv")),
     "set_to_zero": (
         lambda: {"x": ones(3, 7)},

@@ -32,19 +32,22 @@ cdef class Bound:
             return [(<Weights>self.weights[0]).current_pack()]
         return [(<Weights>each).current_pack() for each in self.weights]
 
-    cdef list describe(self, Py_ssize_t T, Py_ssize_t N, fr_stack *stack, Block order=None):
+    cdef list describe(self, Py_ssize_t T, Py_ssize_t N, fr_stack *stack, Block order=None, Recurrence packed=None):
         """Describes a call; returns the weights as they are now. With an order of N rows: one step of these alone."""
         cdef list packs = self.current_packs()
         self.follow(packs)
         for pack in packs:
             if (<Pack>pack).desc.isa != (<Pack>packs[0]).desc.isa:
                 raise RuntimeError("set_isa: expected no change during a call, got one from another thread")
-        self.describe_with(packs, T, N, stack, order)
+        self.describe_with(packs, T, N, stack, order, packed)
         return packs
 
-    cdef int describe_with(self, list packs, Py_ssize_t T, Py_ssize_t N, fr_stack *stack, Block order=None) except -1:
+    cdef int describe_with(self, list packs, Py_ssize_t T, Py_ssize_t N, fr_stack *stack, Block order=None,
+                           Recurrence packed=None) except -1:
         stack[0] = self.layers.c
         stack.desc.T, stack.desc.N, stack.desc.isa = T, N, (<Pack>packs[0]).desc.isa
+        if packed is not None:
+            packed.describe_rows(&stack.desc)
         if order is not None:
             stack.desc.rows = <const fr_idx *>order.at
             stack.desc.lengths, stack.desc.source = stack.desc.rows + N, stack.desc.rows + 2 * N
@@ -89,28 +92,11 @@ cdef class Bound:
         return finish(code, raised)
 
 
-cdef class Small:
-    """A small call: its arguments, and its results in new arrays."""
-    cdef Array x, h_0, c_0, y_array, h_n, c_n
-    cdef object y, state, source  # source: the caller's x
-    cdef Py_ssize_t T, N
-    cdef Block args  # of C, unless there is one layer and direction
-    cdef fr_forward_args one
-    cdef int time  # the axis
-    cdef bint batched
-
-    cdef Py_ssize_t stride(self, Array array, int axis) noexcept:
-        """Of the time (0) or the batch (1), in elements."""
-        if axis == 0:
-            return array.stride(self.time)
-        return array.stride(1 - self.time) if self.batched else 0
-
-
 cdef Py_ssize_t SMALL = 1 << 16  # elements of x or y: beyond it, the overhead of Python code does not matter
 
 
 cdef class Inference(Bound):
-    """All layers and directions of a stack, of one cell and H, on one short sequence.
+    """All layers and directions of a stack, of one cell and H, on short sequences: (T, N, I), (T, I), or packed (R, I).
 
     parts is 0 without a state, 1 for a state h, 2 for (h, c). empty, ndarray and dtype are NumPy's.
     """
@@ -135,22 +121,22 @@ cdef class Inference(Bound):
                 raise ValueError(f"layers: expected H={self.H} and the cell of the first, got others")
         self.empty, self.ndarray, self.dtype = empty, ndarray, dtype
 
-    def __call__(self, x, state):
-        """y and the final state, in new arrays.
+    def __call__(self, x, state, order=None):
+        """y and the final state, in new arrays. With an `Order` of whole rows these are packed.
 
         Returns None, having done nothing, if anything about x or the state is unusual. The general path then gives the
         same bits, or says what is wrong.
         """
-        cdef Small call = self.read(x, state)
+        cdef Small call = self.read(x, state, order)
         cdef fr_stack stack
         cdef list packs
         if call is None:
             return None
-        packs = self.describe(call.T, call.N, &stack)
+        packs = self.describe(call.T, call.N, &stack, None, call.packed)
         self.run(&stack, packs, self.arguments(call))
         return call.y, call.state
 
-    cdef Small read(self, x, state):
+    cdef Small read(self, x, state, order):
         """A call, with room for its results; None if anything about it is unusual."""
         cdef Small call = Small.__new__(Small)
         for each in self.weights:
@@ -166,8 +152,15 @@ cdef class Inference(Bound):
         cdef Py_ssize_t T = x_array.view.shape[call.time], N = x_array.view.shape[1 - call.time] if call.batched else 1
         if T == 0 or N == 0 or T > SMALL or N > SMALL or T * N > SMALL // max(self.I, self.O):
             return None
-        call.T, call.N = T, N
-        call.h_0, call.c_0 = self.parts_of(state, N, ndim)
+        call.T, call.N, call.R = T, N, T * N
+        if order is not None:
+            if ndim != 2 or not self.parts:
+                return None
+            call.order, call.packed = order, Recurrence(order[:5], False, 1, True)
+            if call.packed.steps() != T:
+                return None
+            call.T, call.N, call.batched = call.packed.T, call.packed.N, True
+        call.h_0, call.c_0 = self.parts_of(state, call.N, call.state_axes())
         if call.h_0 is None or call.c_0 is None:
             return None
         self.make_room(call)
@@ -215,8 +208,8 @@ cdef class Inference(Bound):
 
     cdef tuple shape(self, Small call, Py_ssize_t features):
         """The shape of a sequence, laid out as x."""
-        if not call.batched:
-            return call.T, features
+        if call.packed is not None or not call.batched:
+            return call.R, features
         return (call.N, call.T, features) if call.time else (call.T, call.N, features)
 
     cdef tuple new_state(self, Small call):

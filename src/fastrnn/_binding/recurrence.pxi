@@ -42,21 +42,30 @@ cdef class Recurrence:
                              "of rows that run at the steps before each, got other values")
         return 0
 
+    cdef Py_ssize_t steps(self) noexcept:
+        """R, the steps of all rows of the order."""
+        return (<fr_idx *>self.order.at)[2 * self.N + self.T]
+
+    cdef void describe_rows(self, fr_desc *d) noexcept:
+        """Fills in the order."""
+        d.packed = self.packed
+        d.rows = <const fr_idx *>self.order.at
+        d.lengths, d.first = d.rows + self.N, d.rows + 2 * self.N
+
     cdef int describe(self, Pack pack, const Py_buffer *x, fr_desc *d) except -1:
         """Fills in what the layers of a call share: one that reads x (T, N, I), or (1, R, I), and begins with `pack`."""
         d[0] = pack.desc
         if x.ndim != 3:
             raise ValueError(f"x: expected (T, N, {d.I}), got {described(x)}")
-        d.T, d.N, d.packed = x.shape[0], x.shape[1], self.packed
+        d.T, d.N = x.shape[0], x.shape[1]
         if self.packed:
             d.T, d.N = self.T, self.N
         d.reverse, d.n_threads = self.reverse, self.n_threads
         if self.order is None:
             return 0
-        d.rows = <const fr_idx *>self.order.at
-        d.lengths, d.first = d.rows + self.N, d.rows + 2 * self.N
-        if self.packed and (x.shape[0], x.shape[1]) != (1, d.first[self.T]):
-            raise ValueError(f"x: expected (1, {d.first[self.T]}, {d.I}), got {described(x)}")
+        self.describe_rows(d)
+        if self.packed and (x.shape[0], x.shape[1]) != (1, self.steps()):
+            raise ValueError(f"x: expected (1, {self.steps()}, {d.I}), got {described(x)}")
         if self.parts:
             d.source, d.start = d.first + self.T + 1, d.first + self.T + 1 + self.N
             if not are_parts(d, self.N):

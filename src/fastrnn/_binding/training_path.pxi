@@ -15,6 +15,11 @@ cdef class Kept:
         return self.call.source
 
     @property
+    def order(self):
+        """The caller's, of packed rows; or None."""
+        return self.call.order
+
+    @property
     def y(self):
         """In x's layout."""
         return self.call.y
@@ -33,15 +38,16 @@ cdef class Kept:
     def contents(self):
         """(what, k, the number at which it begins, its shape): gates and c of layer and direction k, y of layer k, h_0, c_0."""
         cdef Training o = self.owner
-        cdef Py_ssize_t R = self.call.T * self.call.N, count = o.layers.count
+        cdef Py_ssize_t R = self.call.R, count = o.layers.count
         cdef Weights first = o.weights[0]
+        cdef Py_ssize_t steps = self.call.T if self.call.packed is None else 1
         found = []
         for k in range(count):
             found.append(("gates", k, o.gates_at(self.call, k), (R, first.cell.S, o.H)))
             if o.parts == 2:
                 found.append(("c", k, o.gates_at(self.call, k) + R * first.cell.S * o.H, (R, o.H)))
         for layer in range(count // o.layers.c.n_directions - 1):
-            found.append(("y", layer, o.y_at(self.call, layer), (self.call.T, self.call.N, o.O)))
+            found.append(("y", layer, o.y_at(self.call, layer), (steps, R // steps, o.O)))
         for part, given in enumerate((self.h_given, self.c_given)):
             if given:
                 found.append(("hc"[part] + "_0", 0, o.state_at(self.call, part), (count, self.call.N, o.H)))
@@ -71,10 +77,10 @@ cdef class Training(Inference):
     # -- the tape: where its parts begin, in numbers ------------------------------------------------------------------
 
     cdef Py_ssize_t gates_at(self, Small call, Py_ssize_t k) noexcept:
-        return k * call.T * call.N * ((<Weights>self.weights[0]).cell.S + (self.parts == 2)) * self.H
+        return k * call.R * ((<Weights>self.weights[0]).cell.S + (self.parts == 2)) * self.H
 
     cdef Py_ssize_t y_at(self, Small call, Py_ssize_t layer) noexcept:
-        return self.gates_at(call, self.layers.count) + layer * call.T * call.N * self.O
+        return self.gates_at(call, self.layers.count) + layer * call.R * self.O
 
     cdef Py_ssize_t state_at(self, Small call, int part) noexcept:
         cdef Py_ssize_t size = self.layers.count * call.N * self.H
@@ -85,9 +91,9 @@ cdef class Training(Inference):
 
     # -- passes --------------------------------------------------------------------------------------------------------
 
-    def forward(self, x, state):
-        """y, the final state, and a `Kept`; None if anything is unusual."""
-        cdef Small call = self.read(x, state) if self.trains else None
+    def forward(self, x, state, order=None):
+        """y, the final state, and a `Kept`; None if anything is unusual. With an `Order` of whole rows these are packed."""
+        cdef Small call = self.read(x, state, order) if self.trains else None
         cdef Kept kept
         cdef fr_stack stack
         cdef fr_forward_args *args
@@ -96,9 +102,9 @@ cdef class Training(Inference):
         if call is None:
             return None
         kept = Kept.__new__(Kept)
-        kept.call, kept.owner, kept.packs = call, self, self.describe(call.T, call.N, &stack)
+        kept.call, kept.owner, kept.packs = call, self, self.describe(call.T, call.N, &stack, None, call.packed)
         kept.memory = tape_memory(kept.packs[0], self.state_at(call, 2) * self.itemsize)
-        args, R = self.arguments(call), call.T * call.N
+        args, R = self.arguments(call), call.R
         for k in range(count):
             if self.parts:  # a cell without memory saves nothing: its gates exist only as gradients
                 args[k].gates = self.at(kept, self.gates_at(call, k))
@@ -132,7 +138,7 @@ cdef class Training(Inference):
             return None
         if not self.parts and (dy_array.view.ndim != 3 or call.T != 1):
             return None
-        dh_n, dc_n = self.parts_of(dstate, call.N, dy_array.view.ndim)
+        dh_n, dc_n = self.parts_of(dstate, call.N, call.state_axes())
         if dh_n is None or dc_n is None:
             return None
         held = [hold("grads", None, True)] * (4 * self.layers.count) if frozen else self.held_gradients()
@@ -179,7 +185,7 @@ cdef class Training(Inference):
         cdef Small call = kept.call
         cdef Array dy, dx, dh_n, dc_n, dh_0, dc_0
         dy, dx, dh_n, dc_n, dh_0, dc_0 = arrays
-        cdef Py_ssize_t N = call.N, R = call.T * call.N, part = call.N * self.H, size = self.itemsize
+        cdef Py_ssize_t N = call.N, R = call.R, part = call.N * self.H, size = self.itemsize
         cdef int k, code, D = self.layers.c.n_directions, count = self.layers.count
         cdef Block block = Block(count * sizeof(fr_backward_args)), order = None
         cdef fr_backward_args *args = <fr_backward_args *>block.at
@@ -191,7 +197,7 @@ cdef class Training(Inference):
             order = order_with_gradient(&dy.view)
         if order is not None:
             N = order.nbytes // (4 * sizeof(fr_idx))
-        self.describe_with(kept.packs, call.T, N, &stack, order)
+        self.describe_with(kept.packs, call.T, N, &stack, order, call.packed)
         args.x, args.x_st, args.x_sn = call.x.at(), call.stride(call.x, 0), call.stride(call.x, 1)
         args.dx, args.dx_st, args.dx_sn = dx.at(), call.stride(dx, 0), call.stride(dx, 1)
         for k in range(count):

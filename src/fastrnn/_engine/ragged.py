@@ -84,14 +84,81 @@ class Order(NamedTuple):
         return Order(self.rows, lengths, first - first[0], of=self.of.inside(block))
 
 
+def are_full(lengths: Any, T: int, N: int) -> bool:
+    """Whether an argument is lengths of N rows that all have T steps."""
+    if type(lengths) is not np.ndarray or lengths.shape != (N,) or lengths.dtype.kind not in "iu":
+        return False
+    return np.count_nonzero(lengths == T) == N
+
+
 def sorted_by_length(lengths: Array, T: int) -> tuple[Array, Array, Array]:
     """`rows`, `lengths` and `first` of an `Order` of T steps."""
-    rows = np.argsort(-lengths, kind="stable")
-    ascending = lengths[rows][::-1]
-    running = len(rows) - np.searchsorted(ascending, np.arange(T), side="right")  # rows longer than s
-    first = np.zeros(T + 1, np.intp)
-    np.cumsum(running, out=first[1:])
-    return rows, np.ascontiguousarray(ascending[::-1]), first
+    return _cut(_core.sorted_by_length(np.ascontiguousarray(lengths, np.intp), T), len(lengths), T)[:3]
+
+
+class PackedRows(NamedTuple):
+    """How rows are packed.
+
+    Attributes
+    ----------
+    shortest, longest : int
+        The smallest and the largest length.
+    order : Order
+    places : ndarray of intp, shape (N,)
+        The place of each row in the order.
+    steps : ndarray of intp, shape (R,)
+        Where each packed step is in an array of the rows one after another; empty if there are more than was asked for.
+    """
+
+    shortest: int
+    longest: int
+    order: Order
+    places: Array
+    steps: Array
+
+    @classmethod
+    def of(cls, lengths: Array, most: int = 0) -> "PackedRows":
+        """Those of these lengths, (N,), with the places of their steps, if there are at most so many."""
+        shortest, longest, numbers = _core.packing(np.ascontiguousarray(lengths, np.intp), most)
+        rows, ordered, first, places, steps = _cut(numbers, len(lengths), longest)
+        return cls(shortest, longest, Order(rows, ordered, first), places, steps)
+
+    @property
+    def sizes(self) -> Array:
+        """How many rows have each step."""
+        return self.order.first[1:] - self.order.first[:-1]
+
+    @property
+    def is_ragged(self) -> bool:
+        """Whether the rows differ in length, and all have a step."""
+        return 0 < self.shortest < self.longest
+
+
+def order_of_packed(sizes: Array, indices: Array | None) -> tuple[Order, Array] | None:
+    """The order of packed rows, and the place of each row in it; None if sizes and indices (N,) describe none.
+
+    Parameters
+    ----------
+    sizes : ndarray of int
+        How many rows have each step.
+    indices : ndarray of int, or None
+        The number of the i-th longest row; None is i.
+    """
+    if sizes.ndim != 1 or (indices is not None and indices.ndim != 1):
+        return None
+    rows = None if indices is None else np.ascontiguousarray(indices, np.intp)
+    found = _core.order_of_packed(np.ascontiguousarray(sizes, np.intp), rows)
+    if found is None:
+        return None
+    rows, lengths, first, places, _ = _cut(found, int(sizes[0]) if len(sizes) else 0, len(sizes))
+    return Order(rows, lengths, first), places
+
+
+def _cut(numbers: Any, N: int, T: int) -> tuple[Array, Array, Array, Array, Array]:
+    """What `_core` has of N rows and T steps: rows, lengths, first, the places of rows, and of steps."""
+    order = np.frombuffer(numbers, np.intp)
+    a, b = 2 * N + T + 1, 3 * N + T + 1
+    return order[:N], order[N : 2 * N], order[2 * N : a], order[a:b], order[b:]
 
 
 def with_gradient(dy: Array) -> Order | None:

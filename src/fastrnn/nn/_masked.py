@@ -72,7 +72,8 @@ def steps_to_read(layer: Any, x: Any, lengths: Any, mask: Any, resets: Any) -> t
             words = f"since {refusing(layer, 'takes_packed')} takes no packed sequence"
             raise TypeError(f"x: expected an array, {words}, got one of shape {tuple(x.data.shape)}")
         data, rows, packing = opened(x)
-        return data, rows, packing._replace(in_time=layer.lengths_after(rows.packed.lengths) is not None)
+        in_time = layer.lengths_after(rows.packed.lengths) is not None
+        return data, rows, Packing(packing.like, in_time)
     if mask is not None:
         return without_masked(layer, x, lengths, mask, resets)
     return x, lengths if resets is None else Rows(lengths, resets), None

@@ -2,15 +2,18 @@
 """Sequences of different lengths in one array without padding."""
 
 from collections.abc import Iterable, Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._engine.arguments import Array, as_array, as_integers
-from .._engine.ragged import Order, Rows, sorted_by_length
+from .._engine.ragged import Order, PackedRows, Rows, order_of_packed
 
-FEW_STEPS, FEW_BYTES = 32, 2**16  # a mean length and a size up to which to gather all steps at once is faster
+# Bytes up to which all steps are gathered at once, from the sequences one after another: 10 us of 32 sequences of 100
+# steps of 12 numbers, 160 one sequence after another. Above, two large arrays take longer.
+FEW_BYTES = 2**17
 
 
 class PackedSequence(NamedTuple):
@@ -92,23 +95,33 @@ def pack_sequence(sequences: Sequence[ArrayLike]) -> PackedSequence:
         if array.shape[1:] != first.shape[1:] or array.dtype != first.dtype:
             expected = f"({', '.join(map(str, ('T', *first.shape[1:])))}) of {first.dtype}, as sequences[0] is"
             raise ValueError(f"sequences[{n}]: expected {expected}, got {array.shape} of {array.dtype}")
-    return packed(arrays)
+    lengths = np.array([len(array) for array in arrays])
+    return PackedSequence(*packed(arrays, PackedRows.of(lengths, few_steps(first))))
 
 
-def packed(arrays: Sequence[Array]) -> PackedSequence:
+class Ordered(PackedSequence):
+    """One whose order is known, so that it need not be found and checked again."""
+
+    order: Order
+
+
+def packed(arrays: Sequence[Array], rows: PackedRows) -> Ordered:
     """`pack_sequence` of arrays that fit each other, of at least one step each."""
-    lengths, first = np.array([len(array) for array in arrays]), arrays[0]
-    order, _, starts = sorted_by_length(lengths, int(lengths.max()))
-    sizes, total = np.diff(starts), int(starts[-1])
-    if total <= FEW_STEPS * len(arrays) and total * first[0].nbytes <= FEW_BYTES:
-        steps = np.repeat(np.arange(len(sizes)), sizes)
-        begins = (np.cumsum(lengths) - lengths)[order]  # of the sequences, one after another
-        data = np.concatenate(arrays).take(begins[np.arange(total) - starts[steps]] + steps, axis=0)
+    order, first = rows.order, arrays[0]
+    if len(rows.steps):
+        data = np.concatenate(arrays).take(rows.steps, axis=0)
     else:
-        data = np.empty((total, *first.shape[1:]), first.dtype)
-        for i, n in enumerate(order):
-            data[starts[: lengths[n]] + i] = arrays[n]
-    return PackedSequence(data, sizes, order, np.argsort(order))
+        data = np.empty((order.first[-1], *first.shape[1:]), first.dtype)
+        for place, (n, length) in enumerate(zip(order.rows, order.lengths, strict=True)):
+            data[order.first[:length] + place] = arrays[n]
+    result = Ordered(data, rows.sizes, order.rows, rows.places)
+    result.order = order
+    return result
+
+
+def few_steps(like: Array) -> int:
+    """How many steps of such a sequence are gathered at once."""
+    return FEW_BYTES // max(like.itemsize * prod(like.shape[1:]), 1)
 
 
 class Packing(NamedTuple):
@@ -138,20 +151,26 @@ def opened(x: Any) -> tuple[Array, Rows, Packing]:
     TypeError, ValueError
         What should say where the steps lie does not fit the array.
     """
-    data, sizes = as_array("x.data", x.data), as_integers("x.batch_sizes", x.batch_sizes)
-    if sizes.ndim != 1 or (sizes < 1).any() or (np.diff(sizes) > 0).any():
-        raise ValueError(f"x.batch_sizes: expected positive integers, none larger than the one before, got {sizes}")
-    if data.ndim == 0 or len(data) != sizes.sum():
-        raise ValueError(f"x.data: expected {sizes.sum()} steps, the sum of batch_sizes, got shape {data.shape}")
-    N = int(sizes[0]) if len(sizes) else 0
-    indices = x.sorted_indices
-    if indices is None and getattr(x, "unsorted_indices", None) is not None:
+    if type(x) is Ordered:
+        return x.data, Rows(None, None, x.order), Packing(PackedSequence(*x))
+    data, sizes, indices = as_array("x.data", x.data), as_integers("x.batch_sizes", x.batch_sizes), x.sorted_indices
+    if indices is not None:
+        indices = as_integers("x.sorted_indices", indices)
+    elif getattr(x, "unsorted_indices", None) is not None:
         raise ValueError("x.sorted_indices: expected those that go with unsorted_indices, got None")
-    rows = np.arange(N) if indices is None else as_integers("x.sorted_indices", indices).astype(np.intp)
-    numbers = np.arange(N)
-    if rows.shape != (N,) or (rows[unsorted := np.argsort(rows)] != numbers).any():
-        raise ValueError(f"x.sorted_indices: expected the numbers 0..{N - 1} in some order, got {rows}")
-    first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)
-    lengths = len(sizes) - np.searchsorted(sizes[::-1], numbers, side="right")  # the steps that have more than n rows
-    like = PackedSequence(data, sizes.astype(np.intp), *((None, None) if indices is None else (rows, unsorted)))
-    return data, Rows(None, None, Order(rows, lengths, first)), Packing(like)
+    if (found := order_of_packed(sizes, indices)) is None:
+        raise _misfit(sizes, indices)
+    order, places = found
+    if data.ndim == 0 or len(data) != order.first[-1]:
+        raise ValueError(f"x.data: expected {order.first[-1]} steps, the sum of batch_sizes, got shape {data.shape}")
+    numbers = (None, None) if indices is None else (order.rows, places)
+    like = PackedSequence(data, sizes.astype(np.intp, copy=False), *numbers)
+    return data, Rows(None, None, order), Packing(like)
+
+
+def _misfit(sizes: Array, indices: Array | None) -> ValueError:
+    """What is wrong with sizes or indices that are no order."""
+    if sizes.ndim != 1 or (sizes < 1).any() or (np.diff(sizes) > 0).any():
+        return ValueError(f"x.batch_sizes: expected positive integers, none larger than the one before, got {sizes}")
+    N = sizes[0] if len(sizes) else 0
+    return ValueError(f"x.sorted_indices: expected the numbers 0..{N - 1} in some order, got {indices}")

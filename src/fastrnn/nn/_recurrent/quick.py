@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Small training steps, whose tape the engine keeps in one piece of memory until anybody looks inside."""
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -11,6 +12,7 @@ from ..._engine import layers
 from ..._engine.arguments import Array
 from ..._engine.layers import Course, Entry
 from ..._engine.layout import Layout
+from ..._engine.ragged import FULL, Rows, are_full
 from .._stateful import State, StatefulLayer
 from .._tape import Tape
 from .stack import Stack
@@ -47,21 +49,23 @@ class QuickTape(Tape):
 
 def opened(stack: Stack, batch_first: bool, kept: Any) -> tuple[Layout, Trained]:
     """What a general forward pass would have saved: views of the same memory."""
-    layout = Layout(kept.y.ndim == 3, batch_first)
+    rows = FULL if kept.order is None else Rows(None, None, kept.order)
+    packed = kept.order is not None
+    layout = Layout(packed or kept.y.ndim == 3, batch_first, packed)
     flat = np.frombuffer(kept.memory, stack.dtype)
     found = {(what, k): flat[first : first + prod(shape)].reshape(shape) for what, k, first, shape in kept.contents()}
     every = range(stack.L * stack.D)
     h_0, c_0 = found.get(("h_0", 0)), found.get(("c_0", 0))
     passed = layers.Pass(
         [Entry(stack.cell, pack, stack.update) for pack in kept.packs],
-        Course(reverse=stack.reverse),
+        Course(rows.order(len(kept.y)), stack.reverse),
         layout.time_major(kept.x),
         [*(found["y", layer] for layer in range(stack.L - 1)), layout.time_major(kept.y)],
         [(None if h_0 is None else h_0[k], None if c_0 is None else c_0[k]) for k in every],
         [(found["gates", k], found.get(("c", k))) for k in every],
         None,
     )
-    return layout, Trained(passed, [None for _ in every])
+    return layout, Trained(passed, [None for _ in every], rows=rows)
 
 
 class QuickLayer(StatefulLayer[State]):
@@ -70,13 +74,25 @@ class QuickLayer(StatefulLayer[State]):
     `_fast_path` is a `_core.Training`; it gives None for what is not small and plain.
     """
 
+    def _quickly(self, run: Callable[..., Any], x: Any, state: Any, lengths: Any, mask: Any, resets: Any) -> Any:
+        """What a pass of the fast path returns; None where that does not apply."""
+        if mask is not None or resets is not None:
+            return None
+        if lengths is None:
+            return run(x, state)
+        if type(lengths) is Rows:
+            return None if lengths.packed is None else run(x, state, lengths.packed)
+        T, N = (getattr(x, "shape", ()) + (0, 0))[:2]
+        if self.batch_first:  # type: ignore[attr-defined]
+            T, N = N, T
+        return run(x, state) if are_full(lengths, T, N) else None
+
     def forward(
         self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None,
         mask: ArrayLike | None = None, resets: ArrayLike | None = None,
     ) -> tuple[Array, State, Tape]:  # fmt: skip
-        whole = lengths is None and mask is None and resets is None
         path: Any = self._fast_path  # type: ignore[attr-defined]
-        if whole and (result := path.forward(x, state)) is not None:
+        if (result := self._quickly(path.forward, x, state, lengths, mask, resets)) is not None:
             y, final, kept = result
             y.setflags(write=False)  # the tape refers to it
             return y, final, QuickTape(self, kept, y.shape, x.shape)  # type: ignore[union-attr]

@@ -130,9 +130,8 @@ class RecurrentBase(RecurrentOptions[State]):
         TypeError, ValueError
             An argument has the wrong dtype or shape; the message names it, what was expected and what came.
         """
-        whole = lengths is None and mask is None and resets is None
-        if whole and (result := self._fast_path(x, state)) is not None:
-            return result  # type: ignore[return-value]
+        if (result := self._quickly(self._fast_path, x, state, lengths, mask, resets)) is not None:
+            return result
         return super().__call__(x, state, lengths, mask, resets)
 
     def _has_own_training(self) -> bool:

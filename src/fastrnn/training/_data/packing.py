@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..._engine.arguments import Array, is_packed
-from ..._engine.ragged import sorted_by_length
+from ..._engine.ragged import PackedRows
 from ...nn._packed import PackedSequence, opened
 from .batch import Batch, WeightedBatch, between, replaced, steps_of, weighted
 from .reading import Reading
@@ -46,11 +46,6 @@ class Places(NamedTuple):
         result = np.zeros(((N, T) if batch_first else (T, N)) + array.shape[1:], array.dtype)
         result[(self.rows, self.steps) if batch_first else (self.steps, self.rows)] = array
         return result
-
-
-def can_be_packed(lengths: Array) -> bool:
-    """Whether rows of these lengths differ, and all have a step, as packed ones do."""
-    return bool(lengths.size and 0 < lengths.min() < lengths.max())
 
 
 def as_arrays(x: Any, y: Any) -> tuple[Any, Any]:
@@ -83,10 +78,10 @@ def without_padding(batch: Batch, reading: Reading) -> Batch:
     fits = x.ndim > 1 and lengths.shape == x.shape[1 - axis : 2 - axis] and lengths.dtype.kind in "iu" and lengths.size
     if not fits or lengths.min() < 0 or lengths.max() > x.shape[axis] or (per_step and np.shape(y)[:2] != x.shape[:2]):
         return batch  # an error is to say so
-    if not can_be_packed(lengths):
-        return _cut(batch, int(lengths.max()), reading)
-    rows, _, first = sorted_by_length(lengths, int(lengths.max()))
-    like = PackedSequence(x, np.diff(first), rows, np.argsort(rows))
+    rows = PackedRows.of(lengths)
+    if not rows.is_ragged:
+        return _cut(batch, rows.longest, reading)
+    like = PackedSequence(x, rows.sizes, rows.order.rows, rows.places)
     places = Places.of(like)
     packed = Batch(like._replace(data=places.gathered(x, reading.batch_first)), y)
     if per_step:

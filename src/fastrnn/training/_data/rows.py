@@ -8,10 +8,9 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 
 from ..._engine.arguments import Array, as_array
-from ..._engine.ragged import as_lengths
-from ...nn._packed import packed
+from ..._engine.ragged import PackedRows, as_lengths
+from ...nn._packed import few_steps, packed
 from .batch import Batch, as_batch, is_timeless, steps_of
-from .packing import can_be_packed
 from .reading import Reading
 from .sequences import as_rows, converted, padded
 from .targets import are_per_step, rows_of_targets
@@ -105,6 +104,7 @@ class SequenceRows:
         self.lengths = np.array([len(row) for row in self.x], np.intp)
         self.y: Any
         self.y, self.per_step = (y, False) if collate_fn or y is None else self._targets(y)
+        self.few_steps = few_steps(self.x[0]) if self.x and not collate_fn else 0
 
     @property
     def targets_first(self) -> bool:
@@ -142,9 +142,12 @@ class SequenceRows:
         if self.collate_fn:
             return as_batch(self.collate_fn([self.x[n] for n in rows], [self.y[n] for n in rows]))
         lengths = self.lengths[rows]
-        if self.reading.packed and can_be_packed(lengths):
-            x = packed([self.x[n] for n in rows])
-            return Batch(x, packed([self.y[n] for n in rows]).data if self.per_step else self._targets_of(rows))
+        if self.reading.packed and (places := PackedRows.of(lengths, self.few_steps)).is_ragged:
+            numbers = rows.tolist()
+            x = packed([self.x[n] for n in numbers], places)
+            if not self.per_step:
+                return Batch(x, self._targets_of(rows))
+            return Batch(x, packed([self.y[n] for n in numbers], places).data)
         x = padded(self.x, rows, self.reading.batch_first)
         y = padded(self.y, rows, self.reading.batch_first) if self.per_step else self._targets_of(rows)
         return Batch(x, y, lengths)
