@@ -51,7 +51,7 @@ def as_array(name: str, value: Any, expected: str = "an array") -> Array:
 
 def is_packed(value: Any) -> bool:
     """Whether `value` is a packed sequence, ours or PyTorch's."""
-    return hasattr(value, "batch_sizes") and hasattr(value, "data")
+    return type(value) is not np.ndarray and hasattr(value, "batch_sizes") and hasattr(value, "data")
 
 
 def check_no_results(name: str, value: Any, expected: str, ndim: int = 1) -> None:
@@ -155,7 +155,7 @@ NUMBER = Interval(-math.inf, math.inf, "[]", "a number")
 def as_number(name: str, value: Any, interval: Interval) -> float:
     """`value` as a float in an interval."""
     try:
-        if isinstance(value, bool | np.bool_ | str | bytes):
+        if isinstance(value, (bool, np.bool_, str, bytes)):  # a union takes longer
             raise TypeError
         number = float(value)
     except (TypeError, ValueError):

@@ -107,7 +107,11 @@ def set_to_zero(arrays: list[Array]) -> None:
 
 def sums_of_squares(arrays: Iterable[Array]) -> list[float]:
     """The sum over all elements of each array, in float64; the order of a sum depends on the size alone."""
-    return _core.sums_of_squares([walkable(a if a.dtype in FLOATS else a.astype(np.float64)) for a in arrays])
+    arrays = list(arrays)
+    try:
+        return _core.sums_of_squares(arrays)
+    except ValueError:  # not C-ordered floats
+        return _core.sums_of_squares([walkable(a if a.dtype in FLOATS else a.astype(np.float64)) for a in arrays])
 
 
 def sum_of_squares(array: Array) -> float:

@@ -152,7 +152,11 @@ def checked_targets(
         mask = targets != ignored
         if reduced.mask is not None:
             mask &= reduced.mask
-        check_entries("targets", targets, ((targets < 0) | (targets > V - 1)) & mask, f"integers in 0..{V - 1}")
+        numbers = np.asarray(targets, np.intp, order="C")
+        outside = numbers.view(np.uintp) >= V  # one comparison, for which a negative number is a large one
+        if np.count_nonzero(outside):
+            check_entries("targets", targets, outside & mask, f"integers in 0..{V - 1}")
+        targets = numbers
 
     y = targets.reshape(-1, V) if soft else targets.reshape(-1)
     w = None if reduced.weights is None else reduced.weights.reshape(-1)

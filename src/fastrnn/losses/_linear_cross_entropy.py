@@ -100,12 +100,10 @@ def linear_cross_entropy(
     """
     options = Options(lengths, batch_first, sample_weight, reduction)
     x, rows, checked = _checked(linear, x, targets, options, (ignore_index, weight, label_smoothing))
+    linear.check_grads()
     if _are_few(rows, linear):
-        logits, tape = linear.forward(rows)
-        losses, dlogits = checked.losses(logits)
-        dx = linear.backward(tape, dlogits)
+        losses, dx = _losses_at_once(linear, rows, checked)
     else:
-        linear.check_grads()
         dx = np.zeros(rows.shape, rows.dtype)
         losses = _losses(linear, rows, checked, dx)
     return checked.value(losses), dx.reshape(x.shape)
@@ -145,6 +143,14 @@ def _checked(
 def _are_few(rows: Array, linear: Linear) -> bool:
     """Whether the logits of all rows may exist at once."""
     return len(rows) * linear.out_features * rows.itemsize <= FEW_BYTES
+
+
+def _losses_at_once(linear: Linear, rows: Array, targets: Targets) -> tuple[Array, Array]:
+    """The loss of each row (M,), and the gradient of the rows; those of the linear are added."""
+    logits, saved = linear._forward(rows, training=True)
+    losses, dlogits = targets.losses(logits)
+    with linear._in_backward:
+        return losses, linear._backward(saved, dlogits)
 
 
 def _losses(linear: Linear, rows: Array, targets: Targets, dx: Array | None = None) -> Array:

@@ -52,7 +52,7 @@ def as_numbers(name: str, value: ArrayLike) -> Array:
 
 def check_entries(name: str, array: Array, invalid: Array, expected: str) -> None:
     """Raise ValueError if an entry of `array` is invalid; the message names the first one and its position."""
-    if invalid.any():
+    if np.count_nonzero(invalid):
         position = tuple(int(i) for i in np.argwhere(invalid)[0])
         raise ValueError(f"{name}: expected {expected}, got {array[position]} at position {position}")
 

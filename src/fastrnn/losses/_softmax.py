@@ -44,7 +44,7 @@ class Targets(NamedTuple):
     def losses(self, z: Array, dz: Array | None = None) -> tuple[Array, Array]:
         """The loss of each row (M,), and the gradient (M, V) of the value of all; `dz` is written if it is given."""
         divisor = self.reduction.divisor(self.W)
-        scale = np.full(len(z), 1 / divisor) if self.w is None else self.w / divisor
+        scale = _filled(len(z), 1 / divisor) if self.w is None else self.w / divisor
         losses, dz = cross_entropy(z, self.classes, self.peak, self.spread, scale, dz)
         if self.reduction.how == "mean" and not self.W:
             dz[...] = 0  # without a weight to divide by, no gradient
@@ -55,7 +55,7 @@ class Targets(NamedTuple):
         counted = self.classes >= 0
         with np.errstate(all="ignore"):  # NaN stays NaN, and what does not count may be anything
             losses = losses if self.w is None else self.w * losses
-            total = float((losses if counted.all() else losses[counted]).sum())
+            total = float((losses if np.count_nonzero(counted) == len(counted) else losses[counted]).sum())
         return self.reduction.of(total, self.W)
 
 
@@ -84,7 +84,7 @@ def class_targets(y: Array, counted: Array, w: Array | None, options: ClassOptio
     (V, weight, smoothing, dtype), M = options, len(y)
     count = np.count_nonzero(counted)
     y = np.ascontiguousarray(y if count == M else np.where(counted, y, -1), np.intp)
-    w_y = np.ones(M) if weight is None else weight[y]
+    w_y = _filled(M, 1.0) if weight is None else weight[y]
     spread, peak = None, w_y
     if smoothing:
         spread, peak = smoothing / V * (np.ones(V) if weight is None else weight), (1 - smoothing) * w_y
@@ -103,6 +103,15 @@ def soft_targets(y: Array, counted: Array, w: Array | None, options: ClassOption
     return Targets(np.where(counted, 0, -1), np.zeros(len(y)), _as(y, dtype), w, W, reduction)
 
 
+def _filled(M: int, value: float) -> Array:
+    """`numpy.full`, which takes longer than a loss of few rows."""
+    array = np.empty(M)
+    array.fill(value)
+    return array
+
+
 def _as(spread: Array | None, dtype: np.dtype[Any]) -> Array | None:
+    if spread is None:
+        return None
     with np.errstate(all="ignore"):
-        return None if spread is None else spread.astype(dtype, copy=False)
+        return spread.astype(dtype, copy=False)

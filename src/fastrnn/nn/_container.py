@@ -87,7 +87,7 @@ class Container(Layer):
         """
         return None
 
-    def _noted(self, name: str) -> "Noted":
+    def _noted(self, name: str = "") -> "Noted":
         return Noted(self, name)
 
     def _label(self, name: str) -> str:
@@ -135,19 +135,19 @@ class Container(Layer):
 
 
 class Noted:
-    """Errors inside ``with Noted(container, name):`` say which child they come from."""
+    """Errors inside ``with Noted(container, name):`` say which child they come from; `name` may change inside."""
 
-    __slots__ = ("_container", "_name")
+    __slots__ = ("_container", "name")
 
     def __init__(self, container: Container, name: str) -> None:
-        self._container, self._name = container, name
+        self._container, self.name = container, name
 
-    def __enter__(self) -> None:
-        pass
+    def __enter__(self) -> "Noted":
+        return self
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         if isinstance(error, TypeError | ValueError):
-            container, name = self._container, self._name
+            container, name = self._container, self.name
             error.add_note(f"in {container._label(name)} of {type(container).__name__}: {container._children[name]!r}")
 
 

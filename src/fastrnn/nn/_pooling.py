@@ -83,16 +83,24 @@ class LastStep(Pool):
         for rows, steps, features in self._steps(lengths, dx.shape[-1]):
             dx[steps, rows, features] = dy[rows, features]
 
+    def _ends(self, order: Order, F: int) -> list[tuple[Array, slice]]:
+        """(the place in x that each row provides, the features) of each direction."""
+        begins = np.arange(len(order.rows))
+        if self.reverse:
+            return [(begins, slice(F))]
+        ends = order.first[order.lengths - 1] + begins
+        return [(ends, slice(F // 2)), (begins, slice(F // 2, F))] if self.bidirectional else [(ends, slice(F))]
+
     def _pool_packed(self, x: Array, order: Order) -> tuple[Array, Any]:
-        self._check_halves(x.shape[1])
-        y = np.empty((len(order.rows), x.shape[1]), self.dtype)
-        for rows, steps, features in self._steps(order.lengths, x.shape[1]):
-            y[:, features] = x[order.first[steps] + rows, features]
-        return y, None
+        F = x.shape[1]
+        self._check_halves(F)
+        ends = self._ends(order, F)
+        parts = [x[:, features].take(places, axis=0) for places, features in ends]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1), ends
 
     def _spread_packed(self, dy: Array, saved: Any, order: Order, dx: Array) -> None:
-        for rows, steps, features in self._steps(order.lengths, dx.shape[1]):
-            dx[order.first[steps] + rows, features] = dy[:, features]
+        for places, features in saved:
+            dx[places, features] = dy[:, features]
 
 
 class MeanPool(Pool):

@@ -217,22 +217,24 @@ class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
 
     def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, tuple[Any, ...], Any]:
         states, tapes = [], []
-        for (name, layer), before in zip(self._children.items(), self._states("state", state), strict=True):
-            with self._noted(name):
+        children = zip(self._children.items(), self._states("state", state), strict=True)
+        with self._noted() as noted:
+            for (noted.name, layer), before in children:
                 x, after, tape = layer.apply(x, before, lengths, training)
-            states.append(after)
-            tapes.append(tape)
-            lengths = layer.lengths_after(lengths)
+                states.append(after)
+                tapes.append(tape)
+                lengths = layer.lengths_after(lengths)
         return x, tuple(compress(states, self._has_state)), tapes
 
     def _backward(
         self, saved: Any, dy: Any, dstate: Any, extras: dict[str, float]
     ) -> tuple[Array | None, tuple[Any, ...]]:
-        dbefore, children = [], [*self._children.items()]
-        for (name, layer), tape, dafter in zip(reversed(children), reversed(saved), reversed(dstate), strict=True):
-            with self._noted(name):
+        dbefore = []
+        children = zip(reversed(self._children.items()), reversed(saved), reversed(dstate), strict=True)
+        with self._noted() as noted:
+            for (noted.name, layer), tape, dafter in children:
                 dy, dinitial = layer.apply_backward(tape, dy, dafter)
-            dbefore.append(dinitial)
+                dbefore.append(dinitial)
         return dy, tuple(compress(reversed(dbefore), self._has_state))
 
     def _backward_parameters(self, saved: Any, dy: Any, dstate: Any, extras: dict[str, float]) -> tuple[Any, ...]:
@@ -242,7 +244,7 @@ class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
     def check_dstate(self, tape: Tape, dstate: Any) -> list[Any]:
         (tapes,), states = open_tape(tape, self), self._states("dstate", dstate)
         children = zip(self._children.items(), tapes, states, strict=True)
-        for (name, layer), inner, each in compress(children, self._has_state):
-            with self._noted(name):
+        with self._noted() as noted:
+            for (noted.name, layer), inner, each in compress(children, self._has_state):
                 layer.check_dstate(inner, each) if each is not None else check_tape(inner, layer)
         return states

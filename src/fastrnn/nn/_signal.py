@@ -9,6 +9,7 @@ import numpy as np
 Axes: TypeAlias = Literal["TN", "NT", "N"]  # (T, N, ...), (N, T, ...), and rows without time (N, ...)
 
 
+ONE_STEP = np.ones(1, np.intp)  # the length of a row
 BACKWARDS = -1  # the one direction of layers with reverse=True
 
 
@@ -127,7 +128,7 @@ def take_packed(layers: Sequence[Interface]) -> bool:
     for layer in layers:
         if not layer.takes_packed:
             return False
-        if layer.lengths_after(np.ones(1, np.intp)) is None:  # behind it rows are full, in an array
+        if layer.lengths_after(ONE_STEP) is None:  # behind it rows are full, in an array
             return True
     return True
 

@@ -134,8 +134,10 @@ def add_extras(extras: dict[str, float], tapes: Iterable[Any]) -> dict[str, floa
 
 def inner_tapes(layer: Any, content: Any) -> list[Tape]:
     """The tapes of a container's children, in what it saved: in tuples and lists of any depth, in their order."""
-    children = {id(child) for child in layer.children().values()}
-    return [tape for tape in _tapes(content) if id(tape._layer) in children] if children else []
+    if not (inside := layer.children()):
+        return []
+    children = set(map(id, inside.values()))
+    return [tape for tape in _tapes(content) if id(tape._layer) in children]
 
 
 def _tapes(content: Any) -> list[Tape]:

@@ -24,8 +24,9 @@ class EngineRule(NamedTuple):
 
     def of(self, p: Array, g: Array, moments: Mapping[str, Array]) -> Parameter:
         """A parameter with its gradient and its moments, which the rule updates."""
-        rule, *names = self
-        return Parameter(rule, p, g, *[None if name is None else moments[name] for name in names])
+        rule, m, s, v = self
+        moment = moments.get
+        return Parameter(rule, p, g, moment(m), moment(s), moment(v))  # type: ignore[arg-type]
 
 
 class FusedOptimizer(Optimizer):

@@ -196,7 +196,7 @@ class Batches:
             for start in range(0, count, POOL * size):
                 pool = order[start : start + POOL * size]
                 pool[:] = pool[np.argsort(lengths[pool], kind="stable")]
-        parts = np.split(order, range(size, count, size))
+        parts = [order[start : start + size] for start in range(0, count, size)]
         return parts if lengths is None else [parts[k] for k in rng.permutation(len(parts))]
 
     def state_dict(self) -> dict[str, int]:

@@ -60,7 +60,7 @@ class Update:
         """
         params = distinct(self.model.params)
         for name, p in params.items():
-            np.copyto(self._before[name], p)
+            self._before[name][...] = p
         with np.errstate(over="ignore", invalid="ignore"):  # checked below
             self.optimizer.step()
         if names := _not_finite(params):
@@ -75,6 +75,8 @@ class Update:
 def _not_finite(arrays: Mapping[str, Array]) -> list[str]:
     """The names of arrays with elements that are not finite."""
     sums = sums_of_squares(arrays.values())
+    if all(map(math.isfinite, sums)):
+        return []
     suspect = [name for name, total in zip(arrays, sums, strict=True) if not math.isfinite(total)]  # it may overflow
     return [name for name in suspect if not np.isfinite(arrays[name]).all()]
 
