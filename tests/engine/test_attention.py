@@ -56,6 +56,8 @@ def delay_of_ctrl_c(back):
     signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the parent set
     S, T, F = 10**6, 2000, 64
     keys, query, weights = np.zeros((1, T, F), np.float32), unmoved(S, 1, F), unmoved(S, 1, T)
+    dcontext = unmoved(S, 1, F)
+    dcontext[0] = 1  # queries of which it is 0 are left out
     memory = Memory(keys, keys, np.ones(F, np.float32), None)
     sent = []
 
@@ -72,7 +74,7 @@ def delay_of_ctrl_c(back):
             with fr.threads(1):
                 if back:
                     results = unmoved(S, 1, T), unmoved(S, 1, F), np.zeros_like(keys), np.zeros((1, F), np.float32)
-                    attend_back((query, weights), (query, None), memory, results)
+                    attend_back((query, weights), (dcontext, None), memory, results)
                 else:
                     attend(query, memory, unmoved(S, 1, F), weights)
             raise SystemExit("the call was over before the signal came")
