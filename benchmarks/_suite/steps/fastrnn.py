@@ -15,8 +15,8 @@ from . import StepCalls, models
 from .cases import Step, sequences, series
 from .parts import Clock
 
-# What a layer computes, alone or where linear_cross_entropy asks a Linear for some rows.
-LAYER_METHODS = ("apply", "apply_backward", "forward", "backward", "write_rows", "rows_back")
+# What a layer computes, alone or where linear_cross_entropy asks a Linear for all rows or for some.
+LAYER_METHODS = ("apply", "apply_backward", "forward", "backward", "_forward", "_backward", "write_rows", "rows_back")
 Gradients = Callable[[NDArray[Any], Any], tuple[float, NDArray[Any]]]  # (y, target): the loss and its gradient
 
 

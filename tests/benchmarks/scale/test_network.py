@@ -11,7 +11,8 @@ def test_what_is_measured_between_two_ranks(monkeypatch):
     monkeypatch.setattr(network, "REPEATS", 20)
     for exchange in in_threads(2, network.exchange_times):
         assert 0 < exchange.latency < 1 and 0 < exchange.processor < 1
-        assert exchange.processor + 2 * exchange.waiting.latency == pytest.approx(exchange.latency)
+        both = max(exchange.latency, exchange.processor)  # of separate measurements
+        assert exchange.processor + 2 * exchange.waiting.latency == pytest.approx(both)
         assert exchange.bandwidth > 1e6 and exchange.copying.bandwidth == pytest.approx(1 / exchange.per_byte)
 
 

@@ -41,11 +41,12 @@ def delay_of_ctrl_c(kind, n_threads):
         call = lambda T: layer(zeros(T, 1, 512))  # noqa: E731
         steps = 500
     before = results(layer, 7, 3)
-    call(steps)
-    began = time.perf_counter()
-    call(steps)
-    T = int(steps * 2 / (time.perf_counter() - began))  # 2 s
-    delays, sent = [], []
+    delays, sent, taken = [], [], []
+    for _ in range(5):
+        began = time.perf_counter()
+        call(steps)
+        taken.append(time.perf_counter() - began)
+    T = int(steps * 2 / min(taken))  # 2 s, and more beside other work
 
     def send():
         time.sleep(0.5)
