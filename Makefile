@@ -236,7 +236,7 @@ $(VENV)/.sb3: $(VENV)/.torch
 
 # What examples/with_defaults.py is compared with; it leaves out what is not installed.
 $(VENV)/.peers: $(VENV)/.torch
-	$(VENV)/bin/pip install -q skorch==1.4.0 'aeon>=1.6'
+	$(VENV)/bin/pip install -q skorch==1.4.0 keras==3.15.1 tensorflow-cpu==2.21.0 'aeon>=1.6'
 	touch $@
 
 # .test, .demo, .examples, .bench or .docs: the package with that extra. The time of the stamp is the build's beginning:

@@ -2,25 +2,27 @@
 """Default parameters, beside those of others: three data sets of labelled sequences and four series to forecast.
 
 The classifiers of `fastrnn.sklearn` are fitted as they are. So is the same network, a GRU of 64 units with a linear
-layer, trained in the same way by skorch in PyTorch; and MiniRocket, which is no network: it counts how often random
-patterns match, and is among the best at such data.
+layer, trained in the same way by skorch in PyTorch, and by Keras in TensorFlow; and MiniRocket, which is no network: it
+counts how often random patterns match, and is among the best at such data.
 
 "arrowheads" are outlines of 251 numbers, of three classes (Ye and Keogh, "Time series shapelets", KDD 2009). 36 of them
-are not learned with defaults, in either library: an epoch has two updates, and the loss hardly falls before training
-stops. The mean of the states, smaller batches and steps, and more epochs learn them: the column "GRU, mean". This is
-the best of fifteen settings by these very test data, so that its figure there is too good. It is not the default, since
-the others come out worse. "motions" and "speakers" are those of
-classify_sequences.py. MiniRocket reads arrays, so that the speakers' sequences are padded with zeros for it.
+are not learned with defaults, in any of these libraries: an epoch has two updates, and the loss hardly falls before
+training stops. The mean of the states, smaller batches and steps, and more epochs learn them: the column "GRU, mean".
+This is the best of fifteen settings by these very test data, so that its figure there is too good. It is not the
+default, since the others come out worse. "motions" and "speakers" are those of classify_sequences.py. MiniRocket reads
+arrays, so that the speakers' sequences are padded with zeros for it.
 
-All compute in float32, as PyTorch does by default, on one thread. Seconds are those of the processor, of `fit`.
+All compute in float32, as PyTorch and TensorFlow do by default, on one thread. Seconds are those of the processor, of
+`fit`; of TensorFlow some are those in which a graph is made of the network.
 
 The series are monthly passengers of airlines (Box and Jenkins 1976), yearly lynx furs (Elton and Nicholson 1942),
 sunspots by the year, and the temperature of the Pacific by the month (El Nino). The network reads the last 24 steps and
 forecasts up to a year, or five, from every origin in the last part of the series. The figure is the mean absolute error
-divided by that of the seasonal naive forecast: what was one season ago. Below 1 is better than that.
+divided by that of the seasonal naive forecast: what was one season ago. Below 1 is better than that. The other
+libraries train the same network on the same windows for as many epochs as `RNNForecaster` does.
 
-sktime distributes the labelled sequences and the first two series, statsmodels the others. skorch and aeon, with
-MiniRocket, are used if they are installed: pip install skorch torch aeon
+sktime distributes the labelled sequences and the first two series, statsmodels the others. The other classifiers are
+used if they are installed: pip install skorch torch keras tensorflow-cpu aeon
 
     python examples/with_defaults.py
     python examples/with_defaults.py --sets motions airline
@@ -36,7 +38,7 @@ from pathlib import Path
 import numpy as np
 
 try:
-    from sklearn.preprocessing import LabelEncoder, StandardScaler
+    from _other_libraries import Classifier, Forecaster, Keras, MiniRocket, Skorch
 except ImportError:
     sys.exit('This example needs scikit-learn: pip install "fastrnn[examples]"')
 
@@ -84,119 +86,70 @@ def series(name):
     )
 
 
-# -- the others --------------------------------------------------------------------------------------------------------
-
-
-def padded(sequences):
-    """(N, T, C) with zeros behind each sequence, and the lengths (N,)."""
-    lengths = np.array([len(each) for each in sequences])
-    x = np.zeros((len(sequences), lengths.max(), sequences[0].shape[1]), np.float32)
-    for row, each in zip(x, sequences, strict=True):
-        row[: len(each)] = each
-    return x, lengths
-
-
-class InSkorch:
-    """The network and the training of `RNNClassifier`, in PyTorch by way of skorch."""
-
-    def __init__(self):
-        importlib.import_module("skorch.callbacks")  # before the clock starts
-
-    def fit(self, X, y):
-        import skorch
-        import torch
-        from skorch.callbacks import EarlyStopping, GradientNormClipping
-
-        class Network(torch.nn.Module):
-            def __init__(self, channels, classes):
-                super().__init__()
-                self.gru = torch.nn.GRU(channels, 64, batch_first=True)
-                self.output = torch.nn.Linear(64, classes)
-
-            def forward(self, x, lengths):
-                packed = torch.nn.utils.rnn.pack_padded_sequence(
-                    x, lengths.cpu(), batch_first=True, enforce_sorted=False
-                )
-                return self.output(self.gru(packed)[1][0])
-
-        torch.manual_seed(0)
-        torch.set_num_threads(1)
-        self.scaler, self.labels = StandardScaler().fit(np.concatenate(X)), LabelEncoder().fit(y)
-        stopping = EarlyStopping("train_loss", patience=30, threshold=1e-4, threshold_mode="abs")
-        self.net = skorch.NeuralNetClassifier(
-            Network, module__channels=X[0].shape[1], module__classes=len(self.labels.classes_), train_split=None,
-            criterion=torch.nn.CrossEntropyLoss, optimizer=torch.optim.Adam, lr=5e-3, batch_size=32, max_epochs=200,
-            iterator_train__shuffle=True, callbacks=[stopping, GradientNormClipping(1.0)], verbose=0,
-        ).fit(self.inputs(X), self.labels.transform(y))  # fmt: skip
-        return self
-
-    def inputs(self, X):
-        x, lengths = padded([self.scaler.transform(each) for each in X])
-        return {"x": x, "lengths": lengths}
-
-    def score(self, X, y):
-        return np.mean(self.net.predict(self.inputs(X)) == self.labels.transform(y))
-
-
-class MiniRocket:
-    """aeon's, of padded sequences with channels first. Numba compiles it before the clock starts."""
-
-    def __init__(self, longest):
-        self.longest = longest
-
-    def channels_first(self, X):
-        x = np.zeros((len(X), X[0].shape[1], self.longest))
-        for row, each in zip(x, X, strict=True):
-            row[:, : len(each)] = each.T
-        return x
-
-    def fit(self, X, y):
-        from aeon.classification.convolution_based import MiniRocketClassifier
-
-        self.classifier = MiniRocketClassifier(random_state=0).fit(self.channels_first(X), y)
-        return self
-
-    def score(self, X, y):
-        return np.mean(self.classifier.predict(self.channels_first(X)) == y)
-
-
 # -- the tables --------------------------------------------------------------------------------------------------------
 
 
-def present(name):
-    return importlib.util.find_spec(name) is not None
+def present(*names):
+    return all(importlib.util.find_spec(name) is not None for name in names)
 
 
-def classify(name):
+def libraries_here():
+    """The libraries with which networks of the same kind are trained, by name."""
+    found = {"skorch": Skorch()} if present("skorch", "torch") else {}
+    return found | ({"Keras": Keras()} if present("keras", "tensorflow") else {})
+
+
+def timed(function, *arguments):
+    """What a function returns, and the seconds of the processor that it takes."""
+    start = time.process_time()
+    result = function(*arguments)
+    return result, time.process_time() - start
+
+
+def classify(name, libraries):
     """(accuracy on the test part, seconds of fit) of each classifier that can be used here."""
     (X, y), test = labelled(name, "TRAIN"), labelled(name, "TEST")
     classifiers = {"GRU": RNNClassifier(random_state=0), "GRU, mean": RNNClassifier(**MEAN, random_state=0)}
     classifiers["echo state"] = ESNClassifier(random_state=0)
-    if present("skorch") and present("torch"):
-        classifiers["GRU in skorch"] = InSkorch()
+    classifiers |= {f"GRU in {name}": Classifier(library) for name, library in libraries.items()}
     if present("aeon"):
         classifiers["MiniRocket"] = MiniRocket(max(len(each) for each in [*X, *test[0]])).fit(X, y)
     results = {}
     for kind, classifier in classifiers.items():
-        start = time.process_time()
-        classifier.fit(X, y)
-        seconds = time.process_time() - start
+        _, seconds = timed(classifier.fit, X, y)
         results[kind] = classifier.score(*test), seconds
     return results
 
 
-def forecast(name):
-    """The error of `RNNForecaster`, and that of the last value again, relative to the seasonal naive; seconds."""
-    y, (season, horizon, last) = series(name), SERIES[name]
+def forecast(name, libraries):
+    """(error relative to the seasonal naive forecast, seconds of fit or None) of each way to forecast."""
+    y, (season, horizon, last) = series(name).astype(np.float32), SERIES[name]
     known = len(y) - last
-    start = time.process_time()
-    forecaster = RNNForecaster(horizon=horizon, random_state=0).fit(y[:known])
-    seconds = time.process_time() - start
+    forecaster, seconds = timed(RNNForecaster(horizon=horizon, random_state=0).fit, y[:known])
     forecasts, actual = forecaster.backtest(y[known:])
     origins, ahead = np.ogrid[known : known + len(actual), :horizon]
     before = -(-horizon // season) * season  # whole seasons ago, so that it is known
-    errors = [np.abs(each - actual).mean() for each in (forecasts, y[origins - 1], y[origins + ahead - before])]
-    return errors[0] / errors[2], errors[1] / errors[2], seconds
+    found = {"seasonal naive": (y[origins + ahead - before], None), "last value": (y[origins - 1], None)}
+    found["GRU"] = forecasts, seconds
+    windows = known - forecaster.window - horizon + 1
+    if forecaster.validation_loss_curve_ is not None:  # which takes the last windows, and those that overlap with them
+        windows -= round(windows * forecaster.validation_fraction) + horizon - 1
+    for library, its in libraries.items():
+        other = Forecaster(its, forecaster.window, horizon, forecaster.n_iter_)
+        _, seconds = timed(other.fit, y[:known], windows)
+        found[f"GRU in {library}"] = other.backtest(y[known - forecaster.window :]), seconds
+    errors = {kind: np.abs(each - actual).mean() for kind, (each, _) in found.items()}
+    return {kind: (errors[kind] / errors["seasonal naive"], seconds) for kind, (_, seconds) in found.items()}
+
+
+def show(title, name, results, form):
+    """A row of a table; the names of its columns before it if it has a title."""
+    if title:
+        print(f"{title:18}" + "".join(f"{kind:>19}" for kind in results))
+    cells = (
+        f"{value:19{form}}" if took is None else f"{value:10{form}}{took:7.2f} s" for value, took in results.values()
+    )
+    print(f"{name:18}" + "".join(cells), flush=True)
 
 
 def main():
@@ -205,35 +158,26 @@ def main():
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")  # a loss that was still falling is a result here
 
-    absent = [name for name in ("skorch", "torch", "aeon") if not present(name)]
-    if absent:
+    if absent := [name for name in ("skorch", "torch", "keras", "tensorflow", "aeon") if not present(name)]:
         print(f"Not installed, and left out: {', '.join(absent)}.\n")
-    failed, best, errors, ratios = [], [], [], []
-    chosen = [name for name in LABELLED if name in arguments.sets]
-    for name in chosen:
-        results = classify(name)
-        if name == chosen[0]:
-            print(f"{'accuracy, seconds':18}" + "".join(f"{kind:>19}" for kind in results))
-        print(f"{name:18}" + "".join(f"{share:10.1%}{took:7.2f} s" for share, took in results.values()), flush=True)
-        best.append(results["GRU"][0])
-        if "GRU in skorch" in results:
-            ratios.append(results["GRU in skorch"][1] / results["GRU"][1])
+    libraries, failed, found = libraries_here(), [], {}
+    for name in filter(arguments.sets.__contains__, LABELLED):
+        found[name] = results = classify(name, libraries)
+        show("" if len(found) > 1 else "accuracy, seconds", name, results, ".1%")
         kind, share = ENOUGH[name]
         failed += [name] if results[kind][0] < share else []
-    chosen = [name for name in SERIES if name in arguments.sets]
-    for name in chosen:
-        if name == chosen[0]:
-            print(f"\n{'error, relative':18}{'seasonal naive':>19}{'last value':>19}{'GRU':>19}")
-        error, last, took = forecast(name)
-        print(f"{name:18}{1:19.2f}{last:19.2f}{error:10.2f}{took:7.2f} s", flush=True)
-        errors.append(error)
-        failed += [name] if error > min(last, 1.2) else []
+    labelled_sets = len(found)
+    for name in filter(arguments.sets.__contains__, SERIES):
+        found[name] = results = forecast(name, libraries)
+        show("" if len(found) > labelled_sets + 1 else "\nerror, relative  ", name, results, ".2f")
+        failed += [name] if results["GRU"][0] > min(results["last value"][0], 1.2) else []
     if failed:
         sys.exit(f"Not learned: {', '.join(failed)}.")
-    shares = ", ".join(f"{share:.1%}" for share in best)
-    relative = ", ".join(f"{error:.2f}" for error in errors)
-    if ratios:
-        print(f"\nThe training in skorch takes {', '.join(f'{ratio:.1f}' for ratio in ratios)} times as long.")
+    for library in libraries:
+        longer = (f"{results[f'GRU in {library}'][1] / results['GRU'][1]:.1f}" for results in found.values())
+        print(f"\nThe training in {library} takes {', '.join(longer)} times as long.")
+    shares = ", ".join(f"{found[name]['GRU'][0]:.1%}" for name in LABELLED if name in found)
+    relative = ", ".join(f"{found[name]['GRU'][0]:.2f}" for name in SERIES if name in found)
     print(f"\nWith defaults, the GRU is right about {shares or '-'}; its relative errors are {relative or '-'}.")
 
 
