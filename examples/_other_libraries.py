@@ -7,8 +7,8 @@ import os
 import numpy as np
 from sklearn.preprocessing import LabelEncoder, StandardScaler
 
-UNITS, BATCH, RATE, NORM = 64, 32, 5e-3, 1.0  # the defaults of RNNClassifier and RNNForecaster
-EPOCHS, PATIENCE, FALL = 200, 30, 1e-4
+BATCH, RATE, NORM, EPOCHS, PATIENCE, FALL = 32, 5e-3, 1.0, 200, 30, 1e-4  # the defaults of fastrnn.sklearn
+UNITS, UNITS_OF_FORECASTER, VALIDATION = 64, 32, 0.1
 
 
 def padded(sequences, value=0.0):
@@ -29,15 +29,20 @@ class Skorch:
 
         torch.set_num_threads(1)
 
-    def trained(self, network, x, y, options, stop_early=False):
+    def trained(self, network, x, y, loss, validation=None):
         import skorch
         import torch
         from skorch.callbacks import EarlyStopping, GradientNormClipping
+        from skorch.helper import predefined_split
 
-        stopping = EarlyStopping("train_loss", patience=PATIENCE, threshold=FALL, threshold_mode="abs")
+        split = None if validation is None else predefined_split(skorch.dataset.Dataset(*validation))
+        watched = "train_loss" if split is None else "valid_loss"
+        stopping = EarlyStopping(
+            watched, patience=PATIENCE, threshold=FALL, threshold_mode="abs", load_best=split is not None
+        )
         return skorch.NeuralNet(
-            network, optimizer=torch.optim.Adam, lr=RATE, batch_size=BATCH, iterator_train__shuffle=True, verbose=0,
-            callbacks=[GradientNormClipping(NORM), *([stopping] if stop_early else [])], train_split=None, **options,
+            network, loss, optimizer=torch.optim.Adam, lr=RATE, batch_size=BATCH, iterator_train__shuffle=True,
+            callbacks=[GradientNormClipping(NORM), stopping], train_split=split, max_epochs=EPOCHS, verbose=0,
         ).fit(x, y)  # fmt: skip
 
     def classifier(self, x, lengths, y):
@@ -57,24 +62,24 @@ class Skorch:
                 return self.output(self.gru(packed)[1][0])
 
         torch.manual_seed(0)
-        options = {"criterion": torch.nn.CrossEntropyLoss, "max_epochs": EPOCHS}
-        net = self.trained(Network, {"x": x, "lengths": lengths}, y, options, stop_early=True)
+        net = self.trained(Network, {"x": x, "lengths": lengths}, y, torch.nn.CrossEntropyLoss)
         return lambda x, lengths: net.forward({"x": x, "lengths": lengths}).numpy()
 
-    def forecaster(self, x, y, epochs):
+    def forecaster(self, x, y, validation):
         """A function of x (n, past + horizon, 2) that gives the last steps (n, horizon, 1)."""
         import torch
 
         class Network(torch.nn.Module):
             def __init__(self):
                 super().__init__()
-                self.gru, self.output = torch.nn.GRU(2, UNITS, batch_first=True), torch.nn.Linear(UNITS, 1)
+                self.gru = torch.nn.GRU(2, UNITS_OF_FORECASTER, batch_first=True)
+                self.output = torch.nn.Linear(UNITS_OF_FORECASTER, 1)
 
             def forward(self, x):
                 return self.output(self.gru(x)[0][:, -y.shape[1] :])
 
         torch.manual_seed(0)
-        net = self.trained(Network, x, y, {"criterion": torch.nn.MSELoss, "max_epochs": epochs})
+        net = self.trained(Network, x, y, torch.nn.MSELoss, validation)
         return lambda x: net.forward(x).numpy()
 
 
@@ -90,13 +95,17 @@ class Keras:
         threads.set_inter_op_parallelism_threads(1)
         importlib.import_module("keras")
 
-    def trained(self, layers, x, y, loss, epochs, stop_early=False):
+    def trained(self, layers, x, y, loss, validation=None):
         import keras
 
         net = keras.Sequential([keras.Input((None, x.shape[2])), *layers])
         net.compile(optimizer=keras.optimizers.Adam(RATE, global_clipnorm=NORM), loss=loss)
-        stopping = [keras.callbacks.EarlyStopping("loss", patience=PATIENCE, min_delta=FALL)] if stop_early else []
-        net.fit(x, y, batch_size=BATCH, epochs=epochs, verbose=0, callbacks=stopping)
+        stopping = keras.callbacks.EarlyStopping(
+            "loss" if validation is None else "val_loss", patience=PATIENCE, min_delta=FALL,
+            restore_best_weights=validation is not None,
+        )  # fmt: skip
+        options = {"batch_size": BATCH, "epochs": EPOCHS, "verbose": 0, "callbacks": [stopping]}
+        net.fit(x, y, validation_data=validation, **options)
         return net
 
     def classifier(self, x, lengths, y):
@@ -106,17 +115,17 @@ class Keras:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         mask = [keras.layers.Masking(self.PADDING)] if lengths.min() < lengths.max() else []
         layers = [*mask, keras.layers.GRU(UNITS), keras.layers.Dense(int(y.max()) + 1)]
-        net = self.trained(layers, x, y, loss, EPOCHS, stop_early=True)
+        net = self.trained(layers, x, y, loss)
         return lambda x, lengths: net.predict(x, verbose=0)
 
-    def forecaster(self, x, y, epochs):
+    def forecaster(self, x, y, validation):
         import keras
 
         keras.utils.set_random_seed(0)
         horizon = y.shape[1]
         last = keras.layers.Lambda(lambda h: h[:, -horizon:])
-        layers = [keras.layers.GRU(UNITS, return_sequences=True), last, keras.layers.Dense(1)]
-        net = self.trained(layers, x, y, keras.losses.MeanSquaredError(), epochs)
+        layers = [keras.layers.GRU(UNITS_OF_FORECASTER, return_sequences=True), last, keras.layers.Dense(1)]
+        net = self.trained(layers, x, y, keras.losses.MeanSquaredError(), validation)
         return lambda x: net.predict(x, verbose=0)
 
 
@@ -141,8 +150,8 @@ class Classifier:
 class Forecaster:
     """Those of `RNNForecaster`: a step is a difference from the last known value, and whether it is to be forecast."""
 
-    def __init__(self, library, window, horizon, epochs):
-        self.library, self.window, self.horizon, self.epochs = library, window, horizon, epochs
+    def __init__(self, library, window, horizon):
+        self.library, self.window, self.horizon = library, window, horizon
 
     def inputs(self, series):
         """x (n, window + horizon, 2), targets (n, horizon, 1) and the last known values (n, 1) of every window."""
@@ -154,12 +163,14 @@ class Forecaster:
         x[:, self.window :] = 0, 1
         return x, y, level
 
-    def fit(self, series, count):
-        """Train on so many windows, the first ones."""
+    def fit(self, series):
+        """Train on all windows but the last, which are for validation, and those that overlap with them."""
         every = np.lib.stride_tricks.sliding_window_view(series, self.window + self.horizon)
         self.scale = np.sqrt(np.mean((every - every[:, self.window - 1 : self.window]) ** 2))
         x, y, _ = self.inputs(series)
-        self.forecast = self.library.forecaster(x[:count], y[:count], self.epochs)
+        last = round(VALIDATION * len(x))
+        first = len(x) - last - (self.horizon - 1)
+        self.forecast = self.library.forecaster(x[:first], y[:first], (x[-last:], y[-last:]))
         return self
 
     def backtest(self, series):

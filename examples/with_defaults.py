@@ -19,7 +19,7 @@ The series are monthly passengers of airlines (Box and Jenkins 1976), yearly lyn
 sunspots by the year, and the temperature of the Pacific by the month (El Nino). The network reads the last 24 steps and
 forecasts up to a year, or five, from every origin in the last part of the series. The figure is the mean absolute error
 divided by that of the seasonal naive forecast: what was one season ago. Below 1 is better than that. The other
-libraries train the same network on the same windows for as many epochs as `RNNForecaster` does.
+libraries train the same network on the same windows in the same way, with the last ones for validation.
 
 sktime distributes the labelled sequences and the first two series, statsmodels the others. The other classifiers are
 used if they are installed: pip install skorch torch keras tensorflow-cpu aeon
@@ -131,12 +131,8 @@ def forecast(name, libraries):
     before = -(-horizon // season) * season  # whole seasons ago, so that it is known
     found = {"seasonal naive": (y[origins + ahead - before], None), "last value": (y[origins - 1], None)}
     found["GRU"] = forecasts, seconds
-    windows = known - forecaster.window - horizon + 1
-    if forecaster.validation_loss_curve_ is not None:  # which takes the last windows, and those that overlap with them
-        windows -= round(windows * forecaster.validation_fraction) + horizon - 1
     for library, its in libraries.items():
-        other = Forecaster(its, forecaster.window, horizon, forecaster.n_iter_)
-        _, seconds = timed(other.fit, y[:known], windows)
+        other, seconds = timed(Forecaster(its, forecaster.window, horizon).fit, y[:known])
         found[f"GRU in {library}"] = other.backtest(y[known - forecaster.window :]), seconds
     errors = {kind: np.abs(each - actual).mean() for kind, (each, _) in found.items()}
     return {kind: (errors[kind] / errors["seasonal naive"], seconds) for kind, (_, seconds) in found.items()}

@@ -29,17 +29,32 @@ def test_windows_are_those_of_the_forecaster(others):
     from fastrnn.sklearn import RNNForecaster
 
     class Library:
-        def forecaster(self, x, y, epochs):
-            self.seen = x, y
+        def forecaster(self, x, y, validation):
+            self.seen = x, y, *validation
             return lambda x: x[:, -3:, :1]
 
     series = np.cumsum(np.random.default_rng(0).standard_normal(60)).astype(np.float32)
     ours = RNNForecaster(window=8, horizon=3, max_iter=1, n_iter_no_change=None, random_state=0).fit(series)
-    theirs = others.Forecaster(library := Library(), 8, 3, 1).fit(series, 50)
-    samples = ours._samples(series[:, None], np.zeros((60, 0), np.float32))
-    np.testing.assert_allclose(library.seen[0], samples.x, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(library.seen[1], samples.targets[:, -3:], rtol=1e-5, atol=1e-6)
+    theirs = others.Forecaster(library := Library(), 8, 3).fit(series)
+    samples, last = ours._with_validation_last(ours._samples(series[:, None], np.zeros((60, 0), np.float32)))
+    for k, expected in enumerate((samples.x, samples.targets[:, -3:])):
+        np.testing.assert_allclose(library.seen[k], expected[:-last], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(library.seen[2 + k], expected[-last:], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(theirs.backtest(series)[:, 0], series[7:-3], rtol=1e-6)  # zeros: the last known value
+
+
+def test_the_training_is_that_of_the_estimators(others):
+    from fastrnn.sklearn import RNNClassifier, RNNForecaster
+
+    classifier, forecaster = RNNClassifier().get_params(), RNNForecaster().get_params()
+    for name, value in {
+        "batch_size": others.BATCH, "learning_rate": others.RATE, "clip": others.NORM, "max_iter": others.EPOCHS,
+        "n_iter_no_change": others.PATIENCE, "tol": others.FALL, "validation_fraction": others.VALIDATION,
+        "cell": "gru", "num_layers": 1, "dropout": 0.0,
+    }.items():  # fmt: skip
+        assert classifier[name] == forecaster[name] == value
+    assert classifier["hidden_size"] == others.UNITS and forecaster["hidden_size"] == others.UNITS_OF_FORECASTER
+    assert classifier["early_stopping"] == "auto" and forecaster["early_stopping"] is True
 
 
 @pytest.mark.parametrize(("name", "packages"), [("Skorch", ("skorch", "torch")), ("Keras", ("keras", "tensorflow"))])
@@ -52,6 +67,6 @@ def test_the_same_networks_learn(others, name, packages):
     classifier = others.Classifier(library).fit(series[:40], signs[:40])
     assert classifier.score(series[40:], signs[40:]) > 0.9
     wave = np.sin(np.arange(200) / 5).astype(np.float32)
-    forecaster = others.Forecaster(library, 12, 3, 20).fit(wave[:150], 130)
+    forecaster = others.Forecaster(library, 12, 3).fit(wave[:150])
     actual = np.lib.stride_tricks.sliding_window_view(wave[150:], 15)[:, 12:]
     assert np.abs(forecaster.backtest(wave[150:]) - actual).mean() < 0.1
