@@ -65,7 +65,7 @@ class Skorch:
         net = self.trained(Network, {"x": x, "lengths": lengths}, y, torch.nn.CrossEntropyLoss)
         return lambda x, lengths: net.forward({"x": x, "lengths": lengths}).numpy()
 
-    def forecaster(self, x, y, validation):
+    def forecaster(self, x, y, validation, seed):
         """A function of x (n, past + horizon, 2) that gives the last steps (n, horizon, 1)."""
         import torch
 
@@ -78,7 +78,7 @@ class Skorch:
             def forward(self, x):
                 return self.output(self.gru(x)[0][:, -y.shape[1] :])
 
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         net = self.trained(Network, x, y, torch.nn.MSELoss, validation)
         return lambda x: net.forward(x).numpy()
 
@@ -118,10 +118,10 @@ class Keras:
         net = self.trained(layers, x, y, loss)
         return lambda x, lengths: net.predict(x, verbose=0)
 
-    def forecaster(self, x, y, validation):
+    def forecaster(self, x, y, validation, seed):
         import keras
 
-        keras.utils.set_random_seed(0)
+        keras.utils.set_random_seed(seed)
         horizon = y.shape[1]
         last = keras.layers.Lambda(lambda h: h[:, -horizon:])
         layers = [keras.layers.GRU(UNITS_OF_FORECASTER, return_sequences=True), last, keras.layers.Dense(1)]
@@ -150,8 +150,8 @@ class Classifier:
 class Forecaster:
     """Those of `RNNForecaster`: a step is a difference from the last known value, and whether it is to be forecast."""
 
-    def __init__(self, library, window, horizon):
-        self.library, self.window, self.horizon = library, window, horizon
+    def __init__(self, library, window, horizon, seed):
+        self.library, self.window, self.horizon, self.seed = library, window, horizon, seed
 
     def inputs(self, series):
         """x (n, window + horizon, 2), targets (n, horizon, 1) and the last known values (n, 1) of every window."""
@@ -170,7 +170,7 @@ class Forecaster:
         x, y, _ = self.inputs(series)
         last = round(VALIDATION * len(x))
         first = len(x) - last - (self.horizon - 1)
-        self.forecast = self.library.forecaster(x[:first], y[:first], (x[-last:], y[-last:]))
+        self.forecast = self.library.forecaster(x[:first], y[:first], (x[-last:], y[-last:]), self.seed)
         return self
 
     def backtest(self, series):

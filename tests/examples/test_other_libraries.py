@@ -29,13 +29,13 @@ def test_windows_are_those_of_the_forecaster(others):
     from fastrnn.sklearn import RNNForecaster
 
     class Library:
-        def forecaster(self, x, y, validation):
+        def forecaster(self, x, y, validation, seed):
             self.seen = x, y, *validation
             return lambda x: x[:, -3:, :1]
 
     series = np.cumsum(np.random.default_rng(0).standard_normal(60)).astype(np.float32)
     ours = RNNForecaster(window=8, horizon=3, max_iter=1, n_iter_no_change=None, random_state=0).fit(series)
-    theirs = others.Forecaster(library := Library(), 8, 3).fit(series)
+    theirs = others.Forecaster(library := Library(), 8, 3, 0).fit(series)
     samples, last = ours._with_validation_last(ours._samples(series[:, None], np.zeros((60, 0), np.float32)))
     for k, expected in enumerate((samples.x, samples.targets[:, -3:])):
         np.testing.assert_allclose(library.seen[k], expected[:-last], rtol=1e-5, atol=1e-6)
@@ -67,6 +67,6 @@ def test_the_same_networks_learn(others, name, packages):
     classifier = others.Classifier(library).fit(series[:40], signs[:40])
     assert classifier.score(series[40:], signs[40:]) > 0.9
     wave = np.sin(np.arange(200) / 5).astype(np.float32)
-    forecaster = others.Forecaster(library, 12, 3).fit(wave[:150])
+    forecaster = others.Forecaster(library, 12, 3, 0).fit(wave[:150])
     actual = np.lib.stride_tricks.sliding_window_view(wave[150:], 15)[:, 12:]
     assert np.abs(forecaster.backtest(wave[150:]) - actual).mean() < 0.1
