@@ -8,7 +8,8 @@ from support.layers import argument_refused, assert_same_bits, refused
 from support.recurrent import RECURRENT_CELLS, as_tuple, make_layer, random_state
 
 import fastrnn as fr
-from fastrnn.nn._packed import opened
+from fastrnn._engine.ragged import PackedRows
+from fastrnn.nn._packed import opened, packed
 
 LENGTHS, I, H = [4, 9, 1, 9, 6], 5, 17
 
@@ -235,3 +236,15 @@ def test_the_order_is_that_of_sorted_indices(sequences):
 def test_what_is_no_list_of_sequences_is_named(value):
     with argument_refused(TypeError, "sequences", "expected several arrays"):
         fr.pack_sequence(value)
+
+
+def test_rows_that_fit_has_packed_may_be_replaced():
+    """Their order is known; that of what `_replace` makes of them is found anew, and checked."""
+    arrays = [np.ones((length, 3), np.float32) for length in (2, 4, 1)]
+    x = packed(arrays, PackedRows.of(np.array([2, 4, 1])))
+    doubled = x._replace(data=2 * x.data)
+    gru = fr.GRU(3, 4, seed=0)
+    expected, _ = gru(fr.pack_sequence([2 * array for array in arrays]))
+    assert_same_bits(gru(doubled)[0].unpack(), expected.unpack())
+    with pytest.raises(ValueError, match=r"x\.data: expected 7 steps"):
+        gru(x._replace(data=x.data[1:]))

@@ -151,8 +151,8 @@ def opened(x: Any) -> tuple[Array, Rows, Packing]:
     TypeError, ValueError
         What should say where the steps lie does not fit the array.
     """
-    if type(x) is Ordered:
-        return x.data, Rows(None, None, x.order), Packing(PackedSequence(*x))
+    if type(x) is Ordered and (order := vars(x).get("order")) is not None:  # one that _replace has made has none
+        return x.data, Rows(None, None, order), Packing(PackedSequence(*x))
     data, sizes, indices = as_array("x.data", x.data), as_integers("x.batch_sizes", x.batch_sizes), x.sorted_indices
     if indices is not None:
         indices = as_integers("x.sorted_indices", indices)

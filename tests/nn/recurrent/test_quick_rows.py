@@ -83,3 +83,13 @@ def test_full_rows_take_the_short_way_whether_lengths_say_so_or_not(rng):
     for wrong, error in ((full + 1, ValueError), (full[:-1], ValueError), (full.astype(float), TypeError)):
         with pytest.raises(error, match="lengths: expected"):
             layer.forward(x, lengths=wrong)
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_lengths_of_a_single_sequence_are_not_those_of_its_features(batch_first):
+    """Three lengths of five steps do not fit a sequence (5, 3), although three features of five steps are full rows."""
+    x, lengths = np.ones((3, 5) if batch_first else (5, 3), np.float32), np.full(3, 5)
+    layer = fr.GRU(x.shape[1], H, seed=0, batch_first=batch_first)
+    for run in layer, layer.forward:
+        with pytest.raises(ValueError, match=r"lengths: expected \(1,\), one for each row of the batch, got \(3,\)"):
+            run(x, lengths=lengths)

@@ -82,7 +82,9 @@ class QuickLayer(StatefulLayer[State]):
             return run(x, state)
         if type(lengths) is Rows:
             return None if lengths.packed is None else run(x, state, lengths.packed)
-        T, N = (getattr(x, "shape", ()) + (0, 0))[:2]
+        if type(x) is not np.ndarray or x.ndim != 3:
+            return None
+        T, N = x.shape[:2]
         if self.batch_first:  # type: ignore[attr-defined]
             T, N = N, T
         return run(x, state) if are_full(lengths, T, N) else None
