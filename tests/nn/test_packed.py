@@ -238,6 +238,14 @@ def test_what_is_no_list_of_sequences_is_named(value):
         fr.pack_sequence(value)
 
 
+@pytest.mark.parametrize("size", [8, 2**32, 10**17, 2**63 - 1, np.uint64(2**64 - 1)])
+def test_more_rows_than_there_are_steps(size):
+    """No memory is asked for so many."""
+    x = fr.PackedSequence(np.ones((7, I), np.float32), np.array([size]))
+    with pytest.raises(ValueError, match=rf"x\.data: expected at least {size} steps, the first of each row, got shape"):
+        fr.GRU(I, H, seed=0)(x)
+
+
 def test_rows_that_fit_has_packed_may_be_replaced():
     """Their order is known; that of what `_replace` makes of them is found anew, and checked."""
     arrays = [np.ones((length, 3), np.float32) for length in (2, 4, 1)]

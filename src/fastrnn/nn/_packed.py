@@ -158,6 +158,8 @@ def opened(x: Any) -> tuple[Array, Rows, Packing]:
         indices = as_integers("x.sorted_indices", indices)
     elif getattr(x, "unsorted_indices", None) is not None:
         raise ValueError("x.sorted_indices: expected those that go with unsorted_indices, got None")
+    if data.ndim and sizes.ndim == 1 and len(sizes) and int(sizes[0]) > len(data):  # no memory for an order of so many
+        raise ValueError(f"x.data: expected at least {sizes[0]} steps, the first of each row, got shape {data.shape}")
     if (found := order_of_packed(sizes, indices)) is None:
         raise _misfit(sizes, indices)
     order, places = found
