@@ -85,11 +85,12 @@ def test_gradients_of_linear_do_not_depend_on_the_threads(isa, dtype, rng):
     assert_same_arrays(linears[1].grads, linears[0].grads)
 
 
-def test_linear_takes_every_layout(isa, rng):
+@pytest.mark.parametrize("shape, outputs", [((6, 5), 4), ((46, 40), 96)], ids=["small", "large"])
+def test_linear_takes_every_layout(isa, shape, outputs, rng):
     """Strided, turned, read-only and Fortran-ordered x and dy have the bits of their copies."""
-    linear, other = fr.Linear(3, 4, seed=0), fr.Linear(3, 4, seed=0)
-    x = rng.standard_normal((6, 5, 3)).astype(np.float32)
-    dy = rng.standard_normal((6, 5, 4)).astype(np.float32)
+    linear, other = fr.Linear(3, outputs, seed=0), fr.Linear(3, outputs, seed=0)
+    x = rng.standard_normal((*shape, 3)).astype(np.float32)
+    dy = rng.standard_normal((*shape, outputs)).astype(np.float32)
     frozen = x.copy(), dy.copy()
     for array in frozen:
         array.flags.writeable = False
@@ -108,6 +109,11 @@ def test_linear_takes_every_layout(isa, rng):
         assert_same_bits(linear(given_x), other(plain[0]))
         assert_same_bits(dx, other.backward(other.forward(plain[0])[1], plain[1]))
         assert_same_arrays(linear.grads, other.grads)
+    wide = np.zeros((*shape, outputs + 3), np.float32)
+    wide[..., :outputs] = dy
+    part = wide[..., :outputs]  # rows that do not follow one another
+    assert_same_bits(linear.backward(linear.forward(x)[1], part), other.backward(other.forward(x)[1], dy))
+    assert_same_arrays(linear.grads, other.grads)
     assert_same_bits(frozen[0], x)
 
 
