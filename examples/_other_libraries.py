@@ -21,7 +21,9 @@ def padded(sequences, value=0.0):
 
 
 class Skorch:
-    """PyTorch, by way of skorch."""
+    """PyTorch, by way of skorch, which reads no step behind a sequence."""
+
+    PADDING = 0.0
 
     def __init__(self):
         importlib.import_module("skorch.callbacks")  # before the clock starts
@@ -133,10 +135,10 @@ class Classifier:
     """The network and the training of `RNNClassifier` in another library."""
 
     def __init__(self, library):
-        self.library, self.padding = library, getattr(library, "PADDING", 0.0)
+        self.library = library
 
     def inputs(self, X):
-        return padded([self.scaler.transform(each) for each in X], self.padding)
+        return padded([self.scaler.transform(each) for each in X], self.library.PADDING)
 
     def fit(self, X, y):
         self.scaler, self.labels = StandardScaler().fit(np.concatenate(X)), LabelEncoder().fit(y)

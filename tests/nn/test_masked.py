@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+from support.layers import flat
 
 import fastrnn as fr
 
@@ -55,10 +56,6 @@ def x(rng):
     x = rng.standard_normal((T, N, I)).astype(np.float32)
     x[~MASK] = np.nan
     return x
-
-
-def flat(state):
-    return [array for part in state for array in flat(part)] if isinstance(state, tuple) else [state]
 
 
 def compressed(x, keep):

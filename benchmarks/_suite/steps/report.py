@@ -10,7 +10,7 @@ Row = dict[str, Any]  # an element of "steps" in RESULTS.json
 
 TITLES = {
     "steps-language": "A language model: embedding, LSTM, linear layer, cross-entropy, clipping, Adam",
-    "steps-translation": "A `Seq2Seq` with additive or dot attention: two embeddings, two LSTMs, attention, "
+    "steps-translation": "A `Seq2Seq` with attention: two embeddings, two LSTMs, attention, "
     "linear layers, cross-entropy, clipping, Adam",
     "steps-speech": "An acoustic model: bidirectional GRU, linear layer, CTC, clipping, Adam",
     "steps-fit": "A classifier: an epoch of `fit` with a small GRU, of B batches; PyTorch: a loop over slices",

@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from support.layers import assert_same_bits
+from support.layers import assert_same_bits, flat
 from support.recurrent import make_layer, random_state
 
 import fastrnn as fr
@@ -27,12 +27,6 @@ def passed(layer, passes, x, state, dstate, rows):
     return flat([y, final, back, [grad.copy() for grad in layer.grads.values()]]), kind
 
 
-def flat(results):
-    if isinstance(results, tuple | list):
-        return [array for each in results for array in flat(each)]
-    return [results]
-
-
 @pytest.mark.parametrize("options", SHAPES, ids=str)
 @pytest.mark.parametrize("with_states", [False, True])
 def test_packed_rows_have_the_bits_of_the_general_way(cell, dtype, options, with_states, rng):
@@ -44,7 +38,7 @@ def test_packed_rows_have_the_bits_of_the_general_way(cell, dtype, options, with
     general, other = passed(layer, StatefulLayer, x, state, dstate, rows)
     assert (kind is QuickTape, other is QuickTape) == (True, False)
     assert_same_bits(quick, general)
-    assert_same_bits(flat(layer(x, state, rows)), flat(StatefulLayer.__call__(layer, x, state, rows)))
+    assert_same_bits(layer(x, state, rows), StatefulLayer.__call__(layer, x, state, rows))
 
 
 @pytest.mark.parametrize("options", SHAPES, ids=str)
@@ -59,7 +53,7 @@ def test_a_tape_of_packed_rows_can_be_looked_at(cell, options, rng):
         for mine, its in zip(trained.kept.saved(k)[1:7], other.kept.saved(k)[1:7], strict=True):
             assert (mine is None) == (its is None)
             assert mine is None or np.array_equal(mine, its)
-    assert_same_bits(*(flat(layer.backward(one, upstream(y))) for one in (tape, general)))
+    assert_same_bits(*(layer.backward(one, upstream(y)) for one in (tape, general)))
 
 
 def test_an_order_that_does_not_fit_x_is_refused(rng):
