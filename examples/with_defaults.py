@@ -16,10 +16,11 @@ All compute in float32, as PyTorch and TensorFlow do by default, on one thread. 
 `fit`; of TensorFlow some are those in which a graph is made of the network.
 
 The series are monthly passengers of airlines (Box and Jenkins 1976), yearly lynx furs (Elton and Nicholson 1942),
-sunspots by the year, and the temperature of the Pacific by the month (El Nino). The network reads the last 24 steps and
-forecasts up to a year, or five, from every origin in the last part of the series. The figure is the mean absolute error
-divided by that of the seasonal naive forecast: what was one season ago. Below 1 is better than that. The other
-libraries train the same network on the same windows in the same way, with the last ones for validation. Errors are
+sunspots by the year, and the temperature of the Pacific by the month (El Nino). Forecasts read the last 24 steps and go
+up to a year, or five, ahead, from every origin in the last part of the series. The figure is the mean absolute error
+divided by that of the seasonal naive forecast: what was one season ago. Below 1 is better than that. By default the
+forecaster averages those of its network and of a linear regression: "GRU, alone" is the network without it. The other
+libraries train this network, on the same windows, in the same way, with the last windows for validation. Errors are
 means of three networks with different seeds, since those of one vary by a tenth and more.
 
 sktime distributes the labelled sequences and the first two series, statsmodels the others. The other classifiers are
@@ -129,10 +130,12 @@ def forecast(name, libraries):
     known = len(y) - last
     origins, ahead = np.ogrid[known : len(y) - horizon + 1, :horizon]
     before = -(-horizon // season) * season  # whole seasons ago, so that it is known
-    found = {"seasonal naive": [(y[origins + ahead - before], None)], "last value": [(y[origins - 1], None)], "GRU": []}
+    found = {"seasonal naive": [(y[origins + ahead - before], None)], "last value": [(y[origins - 1], None)]}
     for seed in range(SEEDS):
-        forecaster, seconds = timed(RNNForecaster(horizon=horizon, random_state=seed).fit, y[:known])
-        found["GRU"].append((forecaster.backtest(y[known:])[0], seconds))
+        for kind, linear in ("GRU", "auto"), ("GRU, alone", False):
+            forecaster = RNNForecaster(horizon=horizon, linear=linear, random_state=seed)
+            _, seconds = timed(forecaster.fit, y[:known])
+            found.setdefault(kind, []).append((forecaster.backtest(y[known:])[0], seconds))
         for library, its in libraries.items():
             other, seconds = timed(Forecaster(its, forecaster.window, horizon, seed).fit, y[:known])
             found.setdefault(f"GRU in {library}", []).append((other.backtest(y[known - forecaster.window :]), seconds))
@@ -172,7 +175,7 @@ def main():
     for name in filter(arguments.sets.__contains__, SERIES):
         found[name] = results = forecast(name, libraries)
         show("" if len(found) > labelled_sets + 1 else "\nerror, relative  ", name, results, ".2f")
-        failed += [name] if results["GRU"][0] > min(results["last value"][0], 1.2) else []
+        failed += [name] if results["GRU"][0] > min(results["last value"][0], 1) else []
     if failed:
         sys.exit(f"Not learned: {', '.join(failed)}.")
     for library in libraries:

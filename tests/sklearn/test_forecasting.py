@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from support.sklearn import forecaster
 
+import fastrnn as fr
 from fastrnn.sklearn._forecasting import Forecasting
+from fastrnn.sklearn._linear import LinearForecast
 from fastrnn.sklearn._samples import Samples
 
 
@@ -59,6 +61,15 @@ def test_the_loss_is_that_of_the_mean_or_of_the_quantiles():
         ({"quantiles": "ab"}, r"quantiles: expected numbers in \(0, 1\) in rising order"),
         ({"quantiles": 0.5}, r"quantiles: expected numbers in \(0, 1\) in rising order"),
         ({"quantiles": [0.5, 1.5]}, "quantiles"),
+        ({"linear": "yes"}, "linear: expected one of auto, got 'yes'"),
+        ({"linear": 1}, "linear: expected True or False, got 1"),
+        ({"linear": True, "quantiles": [0.5]}, "linear: expected False or 'auto' with quantiles"),
+        (
+            {"linear": True, "early_stopping": False},
+            "linear: expected False or 'auto' without windows for validation, got True and 33 windows with "
+            "early_stopping=False",
+        ),
+        ({"linear": True, "early_stopping": "auto"}, "linear: .* with early_stopping='auto'"),
         ({"cell": "tcn"}, "cell: expected one of gru, lstm, rnn, got 'tcn'"),
         ({"dropout": 1.0}, "dropout: expected a probability"),
         ({"window": 39}, "y: expected at least 41 steps, window and horizon, got 40"),
@@ -97,3 +108,45 @@ def test_forecasts_are_those_of_the_fitted_model(fitted, later, rng):
     estimator = forecaster(horizon=2, quantiles=fitted).fit(rng.standard_normal(60))
     expected = estimator.predict()
     np.testing.assert_array_equal(estimator.set_params(quantiles=later).predict(), expected)
+
+
+@pytest.mark.parametrize("shape", [(), (2,)])
+def test_forecasts_are_means_weighted_by_the_errors_of_the_validation(shape, rng):
+    """The share of the network is that of the other's error: 1/a : 1/b = b : a."""
+    y = rng.standard_normal((80, *shape)).cumsum(axis=0)
+    alone, both = (forecaster(horizon=3, linear=linear).fit(y) for linear in (False, "auto"))
+    share = both.network_share_
+    assert alone.network_share_.tolist() == [1] * len(share) and ((0 < share) & (share < 1)).all()
+
+    samples, last = both._with_validation_last(both._samples(both._read_values(y), np.zeros((80, 0))))
+    _, linear = LinearForecast.fit(both._window, samples, last)
+    network = fr.predict(alone.model_, samples.x[-last:])[:, 6:]
+    error = np.square(network - samples.targets[-last:, 6:]).mean(axis=(0, 1))
+    np.testing.assert_allclose(share, linear / (linear + error), rtol=1e-12)
+
+    x = both._window.inputs(both._standardized(y[-6:].reshape(1, 6, -1), np.zeros((1, 9, 0)))[0], np.zeros((1, 9, 0)))
+    regression = y[-1] + (both._linear(x)[0] * both._scale).reshape(3, *shape)
+    np.testing.assert_allclose(both.predict(), share * alone.predict() + (1 - share) * regression, rtol=1e-9)
+
+
+@pytest.mark.parametrize("options", [{"early_stopping": False}, {"quantiles": [0.5]}, {"linear": False}])
+def test_the_network_forecasts_alone_without_validation_or_with_quantiles(options, rng):
+    assert forecaster(**options).fit(rng.standard_normal(60)).network_share_.tolist() == [1]
+
+
+def test_two_that_make_no_error_count_the_same():
+    """A series that never changes."""
+    estimator = forecaster(horizon=2, max_iter=1).fit(np.full(60, 3.0))
+    for values in (estimator.model_.layers[-1].params["weight"], estimator.model_.layers[-1].params["bias"]):
+        values[...] = 0
+    samples, last = estimator._with_validation_last(estimator._samples(np.full((60, 1), 3.0), np.zeros((60, 0))))
+    estimator._finish(samples, last)
+    assert estimator.network_share_.tolist() == [0.5] and estimator.predict().tolist() == [3, 3]
+
+
+def test_the_regression_counts_where_it_is_better(rng):
+    """A line and noise. The network hardly learns in two epochs."""
+    y = 0.5 * np.arange(200) + 0.1 * rng.standard_normal(200)
+    alone, both = (forecaster(horizon=3, linear=linear).fit(y[:150]) for linear in (False, True))
+    errors = [np.abs(np.subtract(*each.backtest(y[150:]))).mean() for each in (alone, both)]
+    assert both.network_share_[0] < 0.2 and errors[1] < 0.5 * errors[0]

@@ -26,6 +26,14 @@ def test_a_window_shows_the_past_and_what_is_known_ahead(relative, rng):
         assert (weights[start, :5] == 0).all() and (weights[start, 5:] == 1).all()
 
 
+def test_a_regression_reads_its_own_column_and_what_is_known_ahead(rng):
+    values, ahead = rng.standard_normal((20, 2)), rng.standard_normal((20, 3))
+    window = Window(5, 3, False)
+    features = window.features(window.training(values, ahead)[0], 1, 2)
+    assert features.shape == (13, 5 + 4 * 3) and features.dtype == np.float64
+    np.testing.assert_array_equal(features[2], np.concatenate([values[2:7, 1], ahead[6:10].ravel()]))
+
+
 def test_differences_have_a_scale_of_their_own(rng):
     """The level of a series, and its trend over many windows, does not count."""
     values = np.cumsum(rng.standard_normal((500, 2)), axis=0) + [1e4, 0]

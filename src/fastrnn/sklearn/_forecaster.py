@@ -17,10 +17,14 @@ class RNNForecaster(Forecasting):
     """Forecast the next steps of a series of one or several values with an LSTM, a GRU or a plain RNN.
 
     The network reads the last `window` steps, and goes on for `horizon` steps in which the values are unknown: its
-    outputs there are the forecasts, all at once.
+    outputs there are its forecasts, all at once. A linear regression on the same steps forecasts too, and the two are
+    averaged, each weighted by the error of the other: see `linear`.
 
     Notes
     -----
+    The weights are those of Bates and Granger, "The combination of forecasts", Operational Research Quarterly 20
+    (1969), without the correlation of the errors.
+
     Training holds T windows in memory, of ``window + horizon`` steps of 3 K + E + 1 numbers.
 
     Examples
@@ -81,7 +85,8 @@ class RNNForecaster(Forecasting):
         y : array_like, shape (S,) or (S, K)
         X : array_like, shape (S, E), optional
         refit : bool, default False
-            Train for one epoch on the windows that end with one of these steps.
+            Train the network for one epoch on the windows that end with one of these steps. The linear regression
+            stays as it is.
 
         Returns
         -------

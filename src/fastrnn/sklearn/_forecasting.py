@@ -13,13 +13,14 @@ from ..losses import mse_loss
 from ..nn import Sequential
 from ..nn._declared import Attribute, later
 from ..training import predict
+from ._linear import LinearForecast
 from ._network import Network
 from ._parameters import ForecasterParameters
 from ._samples import Samples
 from ._sequences import FLOATS
 from ._series import Columns, check_series, columns_of
 from ._targets import checked
-from ._training import make_forecaster, share
+from ._training import make_forecaster, share, validates
 from ._windows import Window, pinball
 
 
@@ -32,6 +33,10 @@ class Forecasting(ForecasterParameters, Network):
     model_: Attribute[Sequential] = later("Sequential", "The trained network, of standardized windows.")
     n_features_in_: Attribute[int] = later("int", "E, the columns of X.")
     x_scaler_: Attribute[Any] = later("StandardScaler or None", "Of X.")
+    network_share_: Attribute[Array] = later(
+        "ndarray of float, shape (K,)",
+        "The weight of the network in the forecasts of each column. That of the linear regression is the rest.",
+    )
 
     _structure = ("window", "horizon", "quantiles", "relative", "cell", "hidden_size", "num_layers", "dropout")
 
@@ -50,6 +55,7 @@ class Forecasting(ForecasterParameters, Network):
         values = self._read_values(values)
         if len(values) < window.steps:
             raise ValueError(f"y: expected at least {window.steps} steps, window and horizon, got {len(values)}")
+        self._check_linear(len(values) - window.steps + 1)
         shape = (0,) * 2 if X is None else checked("X", X, FLOATS).shape
         if len(shape) != 2:
             raise ValueError(f"X: expected (T, E), got shape {shape}")
@@ -62,9 +68,34 @@ class Forecasting(ForecasterParameters, Network):
         self.x_scaler_ = StandardScaler().fit(ahead) if self.n_features_in_ else None
         count = 1 if self.quantiles is None else len(self.quantiles)
         self.model_ = self._make_model(values.shape[1] + ahead.shape[1] + 1, values.shape[1] * count)
+        self.network_share_ = np.ones(values.shape[1])
+        self._linear: LinearForecast | None = None
         self._values: Array = self._last(values)
         self._ahead: Array = self._last(ahead)
         return self._samples(values, ahead)
+
+    def _check_linear(self, windows: int) -> None:
+        """Raise ValueError if a linear regression is asked for, and cannot be combined with the network."""
+        if self._checked("linear")["linear"] is not True:
+            return
+        if self.quantiles is not None:
+            raise ValueError("linear: expected False or 'auto' with quantiles, which it does not forecast, got True")
+        if not validates(self.early_stopping, windows):
+            raise ValueError(
+                f"linear: expected False or 'auto' without windows for validation, got True and {windows} windows with "
+                f"early_stopping={self.early_stopping!r}"
+            )
+
+    def _finish(self, samples: Samples, last: int) -> None:
+        """Fit the linear regression, and weigh both by their errors in the validation."""
+        if self._checked("linear")["linear"] is False or self.quantiles is not None or not last:
+            return
+        with self._threads():
+            y = predict(self.model_, samples.x[-last:])[:, self._window.past :]
+        network = np.square(y - samples.targets[-last:, self._window.past :], dtype=np.float64).mean(axis=(0, 1))
+        self._linear, linear = LinearForecast.fit(self._window, samples, last)
+        both = linear + network
+        self.network_share_ = np.divide(linear, both, out=np.full_like(both, 0.5), where=both > 0)
 
     def _layers(self, options: dict[str, Any], sizes: tuple[int, int], seeds: list[int]) -> Sequential:
         return make_forecaster(options, sizes, self._dtype, seeds)
@@ -122,8 +153,11 @@ class Forecasting(ForecasterParameters, Network):
     def _forecasts(self, values: Array, ahead: Array) -> Array:
         """Forecasts (n, horizon, ...) after values (n, past, K), with what is known ahead (n, steps, E)."""
         values, ahead = self._standardized(values, ahead)
+        x = self._window.inputs(values, ahead)
         with self._threads():
-            y = predict(self.model_, self._window.inputs(values, ahead))[:, self._window.past :]
+            y = predict(self.model_, x)[:, self._window.past :]
+        if self._linear is not None:
+            y = self.network_share_ * y + (1 - self.network_share_) * self._linear(x)
         y = y.reshape(*y.shape[:2], values.shape[2], -1) + self._window.level(values)[..., None]
         y = np.sort(y * self._scale[:, None] + self._mean[:, None], axis=-1).astype(self._dtype)
         quantiles = () if self._made_with["quantiles"] is None else y.shape[3:]  # those of the model

@@ -58,6 +58,7 @@ class Network(Training, Recurrence, Estimator):
                 samples, last = self._with_validation_last(samples)
             validation = last / samples.count if last else None
             history = self._run(samples, epochs, validation=validation, patience=patience, min_delta=options["tol"])
+            self._finish(samples, last)
         self.validation_loss_curve_ = history.get("val_loss")
         if patience is not None and history.epochs == epochs and epochs - (history.best_epoch or 0) < patience:
             warnings.warn(
@@ -70,6 +71,9 @@ class Network(Training, Recurrence, Estimator):
         """The samples in an order of which the last ones, so many, are for validation."""
         order, last = with_validation_last(samples.codes, samples.count, self.validation_fraction, self._seed())
         return samples.only(order), last
+
+    def _finish(self, samples: Samples, last: int) -> None:
+        """After `fit` has trained the network; the last samples, so many, were for validation."""
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
         again = self.__sklearn_is_fitted__()

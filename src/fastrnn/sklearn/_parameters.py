@@ -33,7 +33,7 @@ def _as_optimizer(name: str, value: str | Callable[..., Optimizer]) -> Callable[
     return value
 
 
-def _as_early_stopping(name: str, value: bool | str) -> bool | str:
+def _as_flag_or_auto(name: str, value: bool | str) -> bool | str:
     return as_choice(name, value, ("auto",)) if isinstance(value, str) else as_flag(name, value)
 
 
@@ -124,7 +124,7 @@ class Training(Computation):
         "Whether some of the samples are kept out of the training for validation. The model then ends with the "
         'parameters of its best epoch. "auto" does so from 500 samples on.',
         'bool or "auto"',
-        _as_early_stopping,  # type: ignore[arg-type]
+        _as_flag_or_auto,  # type: ignore[arg-type]
         default="auto",
     )
     validation_fraction: Number = Number(
@@ -199,8 +199,16 @@ class SeriesParameters(Training, Recurrence, Windowing):
         "Whether the last windows are kept out of the training for validation; no forecast of the training overlaps "
         'theirs. The model then ends with the parameters of its best epoch. "auto" does so from 500 windows on.',
         'bool or "auto"',
-        _as_early_stopping,  # type: ignore[arg-type]
+        _as_flag_or_auto,  # type: ignore[arg-type]
         default=True,
+    )
+    linear: Converted[bool | Literal["auto"], bool | Literal["auto"]] = Converted(
+        "Average the forecasts of the network with those of a ridge regression for each column. The weights are "
+        "inversely proportional to the mean squared errors on the validation windows. "
+        '"auto" does so if there are such windows and no `quantiles`.',
+        'bool or "auto"',
+        _as_flag_or_auto,  # type: ignore[arg-type]
+        default="auto",
     )
 
 

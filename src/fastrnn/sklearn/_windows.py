@@ -34,6 +34,11 @@ class Window(NamedTuple):
         x[:, self.past :, -1] = 1
         return x
 
+    def features(self, x: Array, k: int, columns: int) -> Array:
+        """What a regression of column k of so many reads in windows (n, steps, K+E+1): see `LinearForecast`."""
+        ahead = x[:, self.past - 1 :, columns:-1].reshape(len(x), -1)
+        return np.concatenate([x[:, : self.past, k], ahead], axis=1, dtype=np.float64)
+
     def level(self, values: Array) -> Array:
         """What is subtracted from values (n, past or more, K): the last known ones (n, 1, K), or 0."""
         return values[:, self.past - 1 : self.past] * self.relative
