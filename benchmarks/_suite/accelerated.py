@@ -3,7 +3,6 @@
 
 import copy
 import json
-import os
 import subprocess
 import sys
 import time
@@ -135,7 +134,7 @@ def measure_apart(limit: float = 600) -> list[Row]:
     if peers.missing_packages("torch"):
         return []
     command = [sys.executable, "-m", __spec__.name]
-    env = os.environ | peers.environment("torch", 1)
+    env = peers.environment("torch", 1)
     try:
         process = subprocess.run(command, capture_output=True, text=True, timeout=limit, env=env)
     except subprocess.TimeoutExpired:

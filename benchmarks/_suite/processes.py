@@ -45,7 +45,7 @@ class WorkerProcess:
     def start(self) -> subprocess.Popen[bytes]:
         """Start the process and wait until it is ready."""
         command = [sys.executable, "-m", f"{__package__}.worker", self.name, str(self.threads), str(self.folder)]
-        env = os.environ | peers.environment(self.name, self.threads)
+        env = peers.environment(self.name, self.threads)
         pipe = subprocess.PIPE
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, env=env, bufsize=0)

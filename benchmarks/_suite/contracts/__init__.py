@@ -6,7 +6,6 @@ JSON.
 """
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -25,7 +24,7 @@ def measure_one(name: str, threads: int, limit: float) -> dict[str, Any]:
     if name == "memory_torch" and peers.missing_packages("torch"):
         return {"skipped": "torch is not installed"}
     command = [sys.executable, "-m", __package__ or __name__, name, str(threads)]
-    env = os.environ | peers.environment("torch" if name == "memory_torch" else "fastrnn", threads)
+    env = peers.environment("torch" if name == "memory_torch" else "fastrnn", threads)
     try:
         process = subprocess.run(command, capture_output=True, text=True, timeout=limit, env=env)
     except subprocess.TimeoutExpired:

@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -29,6 +30,18 @@ CLASSES = {
     "jax": "JaxPeer",
     "reservoirpy": "ReservoirPyPeer",
 }
+# By these a library uses the kernels of another CPU: with OPENBLAS_CORETYPE=Haswell, NumPy does without AVX-512.
+FORCED = frozenset(
+    {
+        "ATEN_CPU_CAPABILITY",
+        "DNNL_MAX_CPU_ISA",
+        "MKL_CBWR",
+        "MKL_ENABLE_INSTRUCTIONS",
+        "ONEDNN_MAX_CPU_ISA",
+        "OPENBLAS_CORETYPE",
+        "OPENBLAS_L2_SIZE",
+    }
+)
 REQUIREMENTS = {"onnxruntime": ("onnxruntime", "onnx"), "openvino": ("openvino", "onnx")}
 
 
@@ -103,9 +116,9 @@ def load(name: str, threads: int) -> Peer:
 
 
 def environment(name: str, threads: int) -> dict[str, str]:
-    """The environment variables that must be set before a peer's library is imported."""
-    variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    settings = {variable: str(threads) for variable in variables}
+    """The environment of a process that measures a peer: so many threads, and the kernels that its library chooses."""
+    settings = {name: value for name, value in os.environ.items() if name not in FORCED}
+    settings |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     if name == "jax":
         settings["JAX_PLATFORMS"] = "cpu"
         settings["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}"

@@ -98,3 +98,16 @@ def test_an_onnx_model_computes_the_same(cell, options, peer):
     with other.timing(case):
         expected = other.prepare(case, data)[1]()
     assert find_difference(case, theirs(), expected) is None
+
+
+def test_a_peer_chooses_its_kernels(monkeypatch):
+    """Whatever the environment asks of them. All else that it says stays."""
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    environment = peers.environment("numpy", 3)
+    assert not peers.FORCED & environment.keys()
+    assert (
+        environment["OMP_NUM_THREADS"] == environment["OPENBLAS_NUM_THREADS"] == "3"
+        and environment["LANG"] == "C.UTF-8"
+    )
