@@ -136,5 +136,5 @@ def test_an_mpiexec_of_another_library(name):
 
 def test_without_mpi4py(monkeypatch):
     monkeypatch.setitem(sys.modules, "mpi4py", None)
-    with pytest.raises(ImportError, match=r"MPI: needs mpi4py and an MPI library: pip install fastrnn\[mpi\]"):
+    with pytest.raises(ImportError, match=r'MPI: needs mpi4py and an MPI library: pip install "fastrnn\[mpi]"'):
         fr.distributed.MPI()

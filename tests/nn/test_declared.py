@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What every class with declared options has: their order, attributes that come later, and a docstring."""
 
+import abc
+import pydoc
+
 import pytest
 
 from fastrnn.nn._declared import Attribute, Declared, later, signature_of, with_sections
@@ -51,6 +54,17 @@ def test_an_attribute_is_not_there_before_it_is_set():
 def test_the_docstring_has_options_and_attributes():
     assert "c : int or None, default 3\n    C.\n" in Both.__doc__
     assert Both.__doc__.endswith("\nAttributes\n----------\nfound_ : int\n    What was found.\n")
+
+
+def test_help_shows_the_docstring_of_a_class_with_a_metaclass_too():
+    class Abstract(Both, metaclass=abc.ABCMeta):
+        """An abstract class."""
+
+    for each in (Both, Abstract):
+        shown = pydoc.plain(pydoc.render_doc(each))
+        assert (
+            f" |  {each.__doc__.splitlines()[0]}\n" in shown and " |  c : int or None, default 3\n |      C.\n" in shown
+        )
 
 
 def test_a_section_is_placed_as_numpydoc_orders_them():

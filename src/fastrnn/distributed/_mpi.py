@@ -43,7 +43,7 @@ class MPI(Communicator):
         try:
             from mpi4py import MPI as mpi  # pyright: ignore[reportMissingImports]
         except ImportError as error:
-            raise ImportError(f"MPI: needs mpi4py and an MPI library: pip install fastrnn[mpi] ({error})") from error
+            raise ImportError(f'MPI: needs mpi4py and an MPI library: pip install "fastrnn[mpi]" ({error})') from error
         if comm is None:
             _check_started(mpi.COMM_WORLD.Get_size(), os.environ)
             comm = mpi.COMM_WORLD

@@ -57,14 +57,20 @@ def later(type_text: str, doc: str, *, init: Literal[False] = False) -> Any:
     return Attribute(type_text, doc)
 
 
-class _Docstring:
-    """``cls.__doc__`` with its sections of parameters and attributes, made when it is asked for: imports do not."""
+class _Docstring(str):
+    """``cls.__doc__`` with its sections of parameters and attributes, computed on access to keep imports fast.
 
-    def __init__(self, written: str) -> None:
-        self.written = written
+    `help` reads the docstring of a class with a metaclass from the class dict, without calling `__get__`. It needs a
+    str, and calls its `expandtabs`.
+    """
+
+    owner: type["Declared"]
+
+    def expandtabs(self, tabsize: Any = 8) -> str:
+        return self.__get__(None, self.owner).expandtabs(tabsize)
 
     def __get__(self, instance: object, owner: type["Declared"]) -> str:
-        doc = inspect.cleandoc(self.written)
+        doc = inspect.cleandoc(str(self))
         parameters = [
             _entry(name, option.type_text, option.default, option.doc) for name, option in _in_signature(owner._options)
         ]
@@ -153,7 +159,8 @@ class Declared:
         later += [name for name, each in vars(cls).items() if isinstance(each, Attribute)]
         cls._attributes = {name: each for name in later if isinstance(each := getattr(cls, name), Attribute)}
         if (cls._options or cls._attributes) and cls.__doc__ and "\n    Parameters\n" not in cls.__doc__:
-            cls.__doc__ = _Docstring(cls.__doc__)  # type: ignore[assignment]
+            cls.__doc__ = docstring = _Docstring(cls.__doc__)
+            docstring.owner = cls
 
 
 def _ordered(cls: type) -> list[str]:

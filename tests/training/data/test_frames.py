@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """DataFrames and Series in place of arrays: their numbers, with the bits of the arrays; and what is refused."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -109,6 +111,13 @@ def test_outputs_that_do_not_fit_an_index(frames):
         fr.predict(classifier(), frames[0], output="pandas")
     with pytest.raises(ValueError, match="output: expected one of array, pandas, got 'frame'"):
         fr.predict(tagger(), frames, output="frame")
+
+
+def test_a_table_without_pandas_names_the_package(frames, monkeypatch):
+    x = frames[0].to_numpy()
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="output: 'pandas' needs pandas: pip install pandas"):
+        fr.predict(tagger(), x, output="pandas")
 
 
 def test_columns_of_a_list_have_one_order(frames):

@@ -174,7 +174,10 @@ def like(y: Any, x: Any) -> Any:
 
     Outputs that have no steps, or more axes, are an error.
     """
-    import pandas
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError("output: 'pandas' needs pandas: pip install pandas") from error
 
     def of(array: Array, source: Any, name: str) -> Any:
         if not 1 <= array.ndim <= 2 or len(array) != len(source):
