@@ -81,7 +81,7 @@ class Activation(StatelessLayer):
 
     nonlinearity: Choice = Choice("The name of the function, as above.", (*FUNCTIONS, SOFTMAX))
     _: KW_ONLY
-    dtype: DType = DType("Of the input and the output.", default=np.float32)
+    dtype: DType = DType("The dtype of the input and the output.", default=np.float32)
 
     def _setup(self) -> None:
         self._own({})

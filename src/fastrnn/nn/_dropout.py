@@ -52,9 +52,9 @@ class Dropout(StatelessLayer):
     )
     batch_first: Flag = Flag("Sequences are (N, T, F). Matters only with `shared_steps`.", default=False)
     seed: Seed = Seed(
-        "Of the masks. Copies and pickles continue with the random numbers of the original.", default=None
+        "Seed of the masks. Copies and pickles continue with the random numbers of the original.", default=None
     )
-    dtype: DType = DType("Of the input and the output.", default=np.float32)
+    dtype: DType = DType("The dtype of the input and the output.", default=np.float32)
 
     def _setup(self, seed: Generator) -> None:
         (self._rng,) = seed.spawn(1)

@@ -151,7 +151,7 @@ class DType(Option[DTypeLike, "np.dtype[Any]"]):
     _names: dict[Any, str] = {dtype: str(dtype) for dtype in arguments.FLOATS}  # NumPy makes one anew each time
 
     def __init__(
-        self, doc: str = "Of the parameters, the inputs and the outputs.", *, default: Any, last: bool = False
+        self, doc: str = "The dtype of parameters, inputs and outputs.", *, default: Any, last: bool = False
     ) -> None:
         super().__init__(doc, default=default, last=last)
 
@@ -174,7 +174,7 @@ class Seed(Option[SeedLike, SeedLike]):
     stored: bool = False
     in_config: bool = False
 
-    def __init__(self, doc: str = "Of the initial parameters.", *, default: Any) -> None:
+    def __init__(self, doc: str = "Seed of the initial parameters.", *, default: Any) -> None:
         super().__init__(doc, default=default)
 
     def check(self, name: str, value: Any) -> Generator:

@@ -24,7 +24,7 @@ class Pool(Layer):
 
     _: KW_ONLY
     batch_first: Flag = Flag("x is (N, T, F).", default=False)
-    dtype: DType = DType("Of the input and the output.", default=np.float32)
+    dtype: DType = DType("The dtype of the input and the output.", default=np.float32)
 
     @abstractmethod
     def _pool(self, x: Array, lengths: Array) -> tuple[Array, Any]:

@@ -43,7 +43,7 @@ class RepeatVector(StatelessLayer):
     steps: Size = Size("T of the output.")
     _: KW_ONLY
     batch_first: Flag = Flag("The output is (N, steps, F).", default=False)
-    dtype: DType = DType("Of the input and the output.", default=np.float32)
+    dtype: DType = DType("The dtype of the input and the output.", default=np.float32)
 
     def features_after(self, features: int | None) -> int | None:
         return features

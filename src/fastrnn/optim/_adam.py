@@ -111,8 +111,8 @@ class Adam(AdamFamily):
     """
 
     amsgrad: Flag = Flag(
-        "Divide by the root of the largest second moment so far; a step size then never grows again. It cannot be "
-        "changed later.",
+        "Whether to divide by the root of the largest second moment so far, so that step sizes never grow again. It "
+        "cannot be changed later.",
         default=False,
         omit=True,
     )

@@ -89,10 +89,10 @@ class Optimizer(Configurable, ABC):
     )
     _: KW_ONLY
     groups: Argument[Mapping[str, Mapping[str, Any]] | None] = Argument(
-        "Parameters with hyper-parameters of their own: for each pattern of `fnmatch` over the names of the "
-        "parameters, values by name, of any option but `model` and `groups`. The first pattern that matches a "
-        "parameter, by any of its names, counts; every pattern must be the first for some parameter. The `lr` of a "
-        "group is stored as a multiple of the optimizer's, so that a schedule, say, scales both.",
+        "Parameter groups with hyper-parameters of their own. Keys are patterns of `fnmatch` for the names of "
+        "parameters, values are dicts of any options except `model` and `groups`. The first pattern that matches any "
+        "name of a parameter applies; every pattern must apply to some parameter. The `lr` of a group is stored as a "
+        "multiple of the optimizer's, so that schedules scale both.",
         "mapping of str to mapping",
         default=None,
         stored=False,

@@ -62,12 +62,12 @@ class AttentionDecoder(Container):
     """
 
     layer: Sublayer[RNN | LSTM | GRU] = Sublayer(
-        "Of one direction, hidden size H. Its input size is E, with input feeding E + A.", RNN, LSTM, GRU
+        "A unidirectional layer of hidden size H. Its input size is E, with input feeding E + A.", RNN, LSTM, GRU
     )
     attention: Sublayer[Attention] = Sublayer("Its query size is H; its memory size is M.", Attention)
-    combine: Sublayer[Linear] = Sublayer("From M + H to A features. (Luong et al. give it no bias.)", Linear)
+    combine: Sublayer[Linear] = Sublayer("Maps M + H to A features. (Luong et al. use no bias.)", Linear)
     _: KW_ONLY
-    input_feeding: Flag = Flag("Whether the layer reads the last y beside x.", default=False)
+    input_feeding: Flag = Flag("Whether the layer reads the previous y in addition to x.", default=False)
 
     def _setup(self) -> None:
         check_fit(self)

@@ -47,8 +47,10 @@ class Conv1d(Convolution):
     """
 
     _: KW_ONLY
-    stride: Size = Size("How far the windows of two outputs lie apart.", default=1)
-    padding: Size = Size("The zeros before the first and behind the last step of each row.", default=0, low=0)
+    stride: Size = Size("The distance between the windows of consecutive outputs.", default=1)
+    padding: Size = Size(
+        "The number of zeros added before the first and after the last step of each row.", default=0, low=0
+    )
 
     @property
     def takes_lengths(self) -> bool:

@@ -33,9 +33,10 @@ class Convolution(Layer):
     out_channels: Size = Size("O, the features of each step of y.")
     kernel_size: Size = Size("k, the steps that an output reads.")
     _: KW_ONLY
-    dilation: Size = Size("How far the steps that an output reads lie apart.", default=1)
+    dilation: Size = Size("The spacing between the steps that an output reads.", default=1)
     groups: Size = Size(
-        "Each of so many groups of O / groups outputs reads I / groups features of its own; both must be whole.",
+        "The number of groups. Each group of O / groups outputs reads its own I / groups input features; both must "
+        "be integers.",
         default=1,
     )
     bias: Flag = Flag("Whether b is added.", default=True)

@@ -17,40 +17,42 @@ class RecurrentOptions(QuickLayer[State]):
 
     input_size: Size = Size("I, the features of each step of x.")
     hidden_size: Size = Size("H, the units of each layer and direction.")
-    num_layers: Size = Size("L; each further layer reads the outputs of the layer below.", default=1)
+    num_layers: Size = Size("L, the number of stacked layers.", default=1)
     _: KW_ONLY
     bias: Flag = Flag("Whether the layers have the biases b_ih and b_hh.", default=True)
-    batch_first: Flag = Flag("Sequences are (N, T, features) instead of (T, N, features).", default=False)
+    batch_first: Flag = Flag("Whether sequences are (N, T, features) instead of (T, N, features).", default=False)
     dropout: Number = Number(
-        "The probability with which `forward` zeroes an output between two layers; the others are scaled by 1/(1-p).",
+        "p, the probability with which `forward` zeroes an output between two layers; the others are scaled by "
+        "1/(1-p).",
         PROBABILITY,
         default=0.0,
     )
     bidirectional: Flag = Flag(
-        "A second direction reads each row from its own end; the outputs are concatenated. D is then 2, else 1.",
+        "Whether a second direction reads each row from its own end. The outputs are concatenated. D is then 2, else "
+        "1.",
         default=False,
     )
     recompute: Flag = Flag(
-        "`forward` saves a state every so many steps instead of the gates of every step, and `backward` computes them "
-        "again: about a third more time, and a tape of a fraction of the output's size (of two directions, besides the "
-        "outputs between layers). For long sequences.",
+        "Gradient checkpointing, for long sequences: `forward` saves only some of the states, and `backward` "
+        "recomputes the gates. This takes about a third more time, and the tape is a fraction of the size of the "
+        "output (with two directions, plus the outputs between layers).",
         default=False,
     )
     dtype: DType = DType(default=np.float32)
-    seed: Seed = Seed("Of the initial parameters and of all masks: the same seed gives the same run.", default=None)
+    seed: Seed = Seed("Seed of the initial parameters and of all random masks.", default=None)
     recurrent_dropout: Number = Number(RECURRENT_DROPOUT, PROBABILITY, default=0.0, omit=True)
     zoneout: Probabilities = Probabilities(ZONEOUT, ("h",), default=0.0)
     weight_drop: Number = Number(WEIGHT_DROP, PROBABILITY, default=0.0, omit=True)
     delta_clip: OptionalNumber = OptionalNumber(DELTA_CLIP, POSITIVE, default=None, omit=True)
     learn_initial_state: Flag = Flag(
-        "Where no state is given, each row begins with parameters ``h0`` and, of an LSTM, ``c0`` (L*D, H), which are 0 "
-        "at first and learn, instead of zeros.",
+        "Whether the initial state is a parameter: ``h0``, and for an LSTM ``c0``, each (L*D, H) and initially 0. It "
+        "is used where no state is given.",
         default=False,
         omit=True,
     )
     reverse: Flag = Flag(
-        "Each row is read from its own last step to its first, by the further layers, too: y[t] comes from the steps "
-        "from t on, and the final state is that after step 0. Not with `bidirectional`.",
+        "Whether all layers read each row from its last step to its first: y[t] depends on the steps from t on, and "
+        "the final state is the state after step 0. Cannot be combined with `bidirectional`.",
         default=False,
         omit=True,
     )

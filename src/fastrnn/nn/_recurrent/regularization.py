@@ -13,20 +13,20 @@ from ..._engine.passes import PLAIN, StateUpdate
 
 # What the options of a layer mean.
 RECURRENT_DROPOUT = (
-    "In training each row has one mask for all its steps, 0 with this probability and otherwise 1/(1-p): what the "
-    "product with W_hh reads of the state is multiplied by it (Gal and Ghahramani 2016, arXiv 1512.05287)."
+    "p, the dropout probability of the state that W_hh is multiplied with, in training. Each row has one mask "
+    "for all its steps (Gal and Ghahramani 2016, arXiv 1512.05287)."
 )
 WEIGHT_DROP = (
-    "The probability with which an element of W_hh is left out for a whole call of `forward`; the others are "
+    "p, the probability with which an element of W_hh is dropped for a whole call of `forward`; the others are "
     "scaled by 1/(1-p) (Merity et al. 2018, arXiv 1708.02182)."
 )
 DELTA_CLIP = (
-    "In `backward`, the gradient of each pre-activation is kept within +-delta_clip at every step, before it "
-    "goes on to the step before (Graves 2013, arXiv 1308.0850)."
+    "In `backward`, the gradient of each pre-activation is clipped to +-delta_clip at every step, before it is "
+    "propagated further back (Graves 2013, arXiv 1308.0850)."
 )
 ZONEOUT = (
-    "The probability with which, in training, a unit keeps its value for a step; in inference each unit takes the mean "
-    "(Krueger et al. 2017, arXiv 1606.01305)."
+    "The probability with which a unit keeps its previous value at a step, in training; in inference each unit "
+    "takes the expected value (Krueger et al. 2017, arXiv 1606.01305)."
 )
 
 

@@ -40,9 +40,7 @@ class RNN(RecurrentBase[Array]):
     """
 
     _: KW_ONLY
-    nonlinearity: Choice = Choice(
-        "act, the function that makes a state of the sum above.", NONLINEARITIES, default="tanh"
-    )
+    nonlinearity: Choice = Choice("act, the activation function.", NONLINEARITIES, default="tanh")
     leak: Number = Number(
         "In (0, 1]: ``h_t = (1 - leak) h_(t-1) + leak act(...)``, leaky units (Jaeger et al. 2007).",
         FRACTION,
@@ -50,10 +48,10 @@ class RNN(RecurrentBase[Array]):
         omit=True,
     )
     omega: Number = Number(
-        "`backward` adds this multiple of the gradient of the regularizer of Pascanu, Mikolov and Bengio 2013 "
-        "(arXiv 1211.5063, equation 9), which asks that gradients keep their length on the way through W_hh. "
-        "`Tape.extras` has its value then, under its name, also in a container around the layer. For the plain "
-        "recurrence: not with selu, `leak`, dropout inside the loop, `zoneout` or `recompute`.",
+        "`backward` adds this multiple of the gradient of the regularizer of Pascanu, Mikolov and Bengio 2013 (arXiv "
+        "1211.5063, equation 9), which penalizes changes of the norm of the gradient by W_hh. `Tape.extras` then "
+        "holds its value under this name, also for a container around the layer. It cannot be combined with selu, "
+        "`leak`, recurrent dropout, weight drop, `zoneout` or `recompute`.",
         NONNEGATIVE,
         default=0.0,
         omit=True,

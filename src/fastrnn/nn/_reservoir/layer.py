@@ -33,10 +33,11 @@ class ReservoirLayer(StatefulLayer[Array]):
         "`generate` needs it.",
         default=None,
     )
-    leak: Number = Number("a, in (0, 1]; the smaller, the slower the units.", FRACTION, default=1.0)
+    leak: Number = Number("a, in (0, 1]; smaller values make the units slower.", FRACTION, default=1.0)
     spectral_radius: Number = Number(
-        "Of W_hh in each layer, at least 0. Up to 1 states forget how they began, with a leak of 1 and tanh for "
-        "nearly every input; the closer to 1, the longer the memory. Above 1, only strong inputs make them forget.",
+        "The spectral radius of W_hh in each layer, at least 0. Up to 1, with a leak of 1 and tanh, the initial "
+        "state is forgotten for nearly every input; the closer to 1, the longer the memory. Above 1, it is forgotten "
+        "only with strong inputs.",
         NONNEGATIVE,
         default=0.9,
     )
@@ -55,19 +56,17 @@ class ReservoirLayer(StatefulLayer[Array]):
     density: Number = Number(
         "In (0, 1]. Each unit reads ``max(1, round(density * H))`` units of its layer.", FRACTION, default=0.1
     )
-    nonlinearity: Choice = Choice(
-        "act, the function that makes a state of the sum above.", NONLINEARITIES, default="tanh"
-    )
+    nonlinearity: Choice = Choice("act, the activation function.", NONLINEARITIES, default="tanh")
     input_to_readout: Flag = Flag("Whether the readout reads x_t, too.", default=True)
     washout: Size = Size(
-        "The number of first steps of every sequence, in which the states still depend on how they began, that "
-        "`fit` leaves out.",
+        "The number of steps at the start of every sequence that `fit` ignores, because their states still depend on "
+        "the initial state.",
         default=0,
         low=0,
     )
     batch_first: Flag = Flag("Sequences are (N, T, features) instead of (T, N, features).", default=False)
     dtype: DType = DType(default=np.float32)
-    seed: Seed = Seed("Of the reservoir.", default=None)
+    seed: Seed = Seed("Seed of the reservoir.", default=None)
 
     def _setup(self, seed: Generator) -> None:
         if self.output_size is None:

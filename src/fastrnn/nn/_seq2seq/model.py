@@ -70,11 +70,13 @@ class Seq2Seq(Container):
         "it, say, if the source is tokens. Its output is the memory.",
         Layer,
     )
-    embedding: Sublayer[Embedding] = Sublayer("Of the target's V symbols: what the decoder reads of them.", Embedding)
+    embedding: Sublayer[Embedding] = Sublayer(
+        "The embedding of the V target symbols that the decoder reads.", Embedding
+    )
     decoder: Sublayer[AttentionDecoder | RNN | LSTM | GRU] = Sublayer(
         "A recurrent layer alone decodes without attention.", AttentionDecoder, RNN, LSTM, GRU
     )
-    output: Sublayer[Linear] = Sublayer("From the features of the decoder to V logits.", Linear)
+    output: Sublayer[Linear] = Sublayer("Maps the features of the decoder to V logits.", Linear)
     bridge: Sublayer[Linear | None] = Sublayer(
         "From the final state of the encoder's last recurrent layer to the initial state of the decoder. None: "
         "layer l of the decoder starts from the state of layer l of the encoder, its directions concatenated; the "
@@ -86,7 +88,7 @@ class Seq2Seq(Container):
     _: KW_ONLY
     start: Size = Size("The symbol that the decoder reads first.", default=0, low=0)
     seed: Seed = Seed(
-        "Of scheduled sampling. Copies and pickles continue with the random numbers of the original.", default=None
+        "Seed of scheduled sampling. Copies and pickles continue with the random numbers of the original.", default=None
     )
 
     def _setup(self, seed: Generator) -> None:  # type: ignore[override]
