@@ -81,12 +81,12 @@ def _checked(n: int) -> int:
 
 
 def set_num_threads(n: int | None) -> None:
-    """Set how many threads every later call in this process may use.
+    """Set the maximum number of threads of calls in this process.
 
     Parameters
     ----------
     n : int or None
-        1..1024; None goes back to the OpenMP settings and the machine's limits.
+        1..1024; None restores the default, from the OpenMP settings and the limits of the machine.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def set_num_threads(n: int | None) -> None:
 
 
 def get_num_threads() -> int:
-    """The number of threads that a call made now by this Python thread may use.
+    """The maximum number of threads of a call from the current Python thread.
 
     Returns
     -------

@@ -35,19 +35,19 @@ NARROW = ("F16", "BF16")  # what other programs convert tensors to, of two bytes
 def save(model: Layer, path: PathType, *, notes: dict[str, Any] | None = None) -> None:
     """Write a model to a file.
 
-    The write is atomic: whatever happens on the way, `path` is the old file or the new one. (A process that is killed
-    may leave a ``.fastrnn-*.tmp`` beside it, which the next save in that folder from the same machine removes.)
+    The write is atomic: whatever happens, `path` is either the old file or the new one. (A killed process may leave a
+    file ``.fastrnn-*.tmp`` next to it, which the next save in that folder from the same machine removes.)
 
     Parameters
     ----------
     model : Layer
         Layers of your own may be in it: see Notes.
     path : str or os.PathLike
-        Usually ``*.safetensors``. What a symbolic link points to is replaced, not the link. A file that is replaced by
-        another keeps its mode; its owner is who saves, and its other names (hard links) keep what was in it.
+        Usually ``*.safetensors``. For a symbolic link, its target is replaced. The new file has the mode of the old one
+        and belongs to the user who saves; hard links to the old file keep the old content.
     notes : dict, optional
-        Anything else that belongs to the model, such as its vocabulary: by name, whatever JSON can hold. `load_notes`
-        reads it. Not for arrays: a file can hold a few megabytes of notes.
+        Anything else that belongs to the model, such as its vocabulary, as a dict that JSON can represent. `load_notes`
+        reads it. Not for arrays: notes are limited to a few megabytes.
 
     Raises
     ------
@@ -61,14 +61,14 @@ def save(model: Layer, path: PathType, *, notes: dict[str, Any] | None = None) -
 
     Notes
     -----
-    The file holds the parameters and what `config` returns. It does not hold the random generator of dropout. A layer
-    that is in several places of a model is written once, and is in all of them again when the file is loaded. (Files
-    that hold it several times, as earlier ones do, are loaded with several layers.)
+    The file contains the parameters and the result of `config`, but not the random generator of dropout. A layer that
+    is used in several places of a model is written once, and is shared again when the file is loaded. (Files of earlier
+    versions that contain it several times load as separate layers.)
 
-    Of a layer of your own the file holds the import path of its class and its `config`, but no code; `load` has to be
-    given the class. ``type(layer)(**layer.config())`` must make an equal layer with parameters of the same names and
-    shapes, and JSON must give the config back unchanged. Both are checked here, for which the model is built once more.
-    They hold for options that are declared, and where a constructor of your own keeps its arguments as attributes.
+    For a custom layer, the file contains the import path of its class and its `config`, but no code; pass the class to
+    `load`. ``type(layer)(**layer.config())`` must create an equal layer with parameters of the same names and shapes,
+    and the config must survive a round trip through JSON. Both are checked here, by building the model once more. They
+    hold for declared options, and for constructors that store their arguments as attributes.
 
     Examples
     --------

@@ -25,9 +25,8 @@ def binary_cross_entropy_with_logits(
 ) -> tuple[Mean, Array]:
     """Mean cross-entropy of sigmoid(logits) against targets between 0 and 1, and its gradient.
 
-    For yes-or-no questions that are answered independently of each other. With z one logit, y its target and c its
-    `pos_weight` or 1 (Bishop, "Pattern Recognition and Machine Learning", 2006, equations 4.90 and 4.91), over the M
-    elements that are not ignored::
+    For independent binary classifications. With z one logit, y its target and c its `pos_weight` or 1 (Bishop, "Pattern
+    Recognition and Machine Learning", 2006, equations 4.90 and 4.91), over the M elements that are not ignored::
 
         loss = mean of -c y log sigmoid(z) - (1 - y) log sigmoid(-z)
              = mean of c y softplus(-z) + (1 - y) softplus(z)
@@ -38,17 +37,17 @@ def binary_cross_entropy_with_logits(
     Parameters
     ----------
     logits : array_like, any shape, float32 or float64
-        Unnormalised log-odds of "yes".
+        Log-odds of the positive class.
     targets : array_like of numbers or bools, shape of `logits`
-        The probability of "yes", in [0, 1].
+        The probability of the positive class, in [0, 1].
     lengths : array_like of integers, shape (N,), optional
         Requires logits of shape (T, N, ...). Elements of steps ``t >= lengths[n]`` are ignored, whatever logits and
         targets contain there. Each length is in 0..T, in any order. By default every row has T steps.
     batch_first : bool, default False
         Whether logits with time are (N, T, ...): those with `lengths`, or of three axes or more.
     pos_weight : array_like of numbers, optional
-        Weight of a "yes" relative to a "no", finite and >= 0, of a shape that broadcasts to the shape of `logits`: one
-        number, or one for each element of the last axis. By default 1.
+        Weight of the positive class, finite and >= 0, of a shape that broadcasts to the shape of `logits`: one number,
+        or one for each element of the last axis. By default 1.
     sample_weight : array_like of numbers or bools, optional
         Weights, finite and >= 0, of rows (N,), of positions, the shape of `logits` without its last axis, or of
         elements, its whole shape: the number of axes says which. Where it is 0, logits and targets are not read.

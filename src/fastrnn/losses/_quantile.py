@@ -26,9 +26,9 @@ def quantile_loss(
 ) -> tuple[Mean, Array]:
     """Mean pinball loss of predicted quantiles, and its gradient.
 
-    Its minimum is the quantile of the targets: the number below which a part q of them lies (Koenker and Bassett,
-    "Regression quantiles", Econometrica 46, 1978). Two quantiles, such as 0.05 and 0.95, are an interval that a part of
-    the targets lies in. Over the M positions that are not ignored, and Q quantiles q::
+    It is minimized by the q-quantile of the targets: the number below which a fraction q of them lies (Koenker and
+    Bassett, "Regression quantiles", Econometrica 46, 1978). Two quantiles, such as 0.05 and 0.95, give a prediction
+    interval. Over the M positions that are not ignored, and Q quantiles q::
 
         loss        = mean of  q (target - prediction)        where target > prediction
                                (1 - q) (prediction - target)  elsewhere
@@ -77,7 +77,7 @@ def quantile_loss(
 
     Examples
     --------
-    `fastrnn.fit` takes it with the quantiles filled in.
+    For `fastrnn.fit`, set the quantiles with `functools.partial`.
 
     >>> import functools, numpy as np, fastrnn as fr
     >>> loss = functools.partial(fr.quantile_loss, quantiles=[0.25, 0.5])

@@ -36,7 +36,7 @@ SOFTMAX = "softmax"  # over the last axis, so that its slope is a matrix
 
 
 class Activation(StatelessLayer):
-    """An activation function of each element of x, as between two `Linear` layers.
+    """An activation function, applied to each element of x.
 
     ============  ===============================  ======================================================
     "identity"    ``x``
@@ -49,9 +49,8 @@ class Activation(StatelessLayer):
     "softmax"     ``exp(x) / sum exp(x)``          over the last axis
     ============  ===============================  ======================================================
 
-    They are those of torch.nn with its default arguments, "softplus" without the threshold beyond which torch returns x
-    itself. (`cross_entropy` and `binary_cross_entropy_with_logits` take logits: they need no "softmax" or "sigmoid"
-    before them, and would learn badly behind one.)
+    They equal those of torch.nn with default arguments, except that "softplus" has no threshold. (`cross_entropy` and
+    `binary_cross_entropy_with_logits` take logits: do not put a "softmax" or "sigmoid" in front of them.)
 
     Attributes
     ----------

@@ -15,7 +15,7 @@ from ._stateless import StatelessLayer
 
 
 class Dropout(StatelessLayer):
-    """Zeroes elements at random in training; torch.nn.Dropout (Srivastava et al. 2014, JMLR 15).
+    """Zeroes random elements in training, like torch.nn.Dropout (Srivastava et al. 2014, JMLR 15).
 
     `forward` multiplies each element by 0 with probability p and by 1/(1-p) otherwise, so that its mean stays the
     same. A call, for inference, returns x unchanged, as a read-only view (copy it to change it).

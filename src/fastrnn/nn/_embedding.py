@@ -20,10 +20,9 @@ FEW_ROWS = 4  # of a run; up to 8 of them, add.reduceat adds the first to the su
 
 
 class Embedding(StatelessLayer):
-    """A row of a table for each integer token; torch.nn.Embedding.
+    """Maps integer tokens to vectors, like torch.nn.Embedding.
 
-    The product of the table with a one-hot vector, without the product. Tokens (...) give y (..., E); they have no
-    gradient, so `backward` returns None.
+    Tokens (...) give y (..., E), the rows of a table. Tokens have no gradient, so `backward` returns None.
 
     Attributes
     ----------

@@ -22,9 +22,9 @@ GRADIENT_ROWS = 256  # a multiple of GRAD_ROWS of csrc/engine/limits.h: sums ove
 
 
 class Linear(StatelessLayer):
-    """y = x W^T + b over the last axis; torch.nn.Linear.
+    """y = x W^T + b over the last axis, like torch.nn.Linear.
 
-    Sequences need nothing special: (T, N, I) gives (T, N, O).
+    It works on sequences too: (T, N, I) gives (T, N, O).
 
     Attributes
     ----------

@@ -16,10 +16,10 @@ from ._stateless import StatelessLayer
 
 
 class LayerNorm(StatelessLayer):
-    """Mean 0 and variance 1 over the last axis, then a scale and a shift per feature; torch.nn.LayerNorm.
+    """Layer normalization over the last axis, like torch.nn.LayerNorm.
 
-    ``y = (x - mean) / sqrt(var + eps) * weight + bias`` (Ba, Kiros, Hinton 2016, arXiv 1607.06450), at each position by
-    itself; var is the mean square of x - mean.
+    ``y = (x - mean) / sqrt(var + eps) * weight + bias`` (Ba, Kiros, Hinton 2016, arXiv 1607.06450), for each position
+    separately; var is the mean square of x - mean.
 
     Attributes
     ----------

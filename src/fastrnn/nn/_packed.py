@@ -17,21 +17,21 @@ FEW_BYTES = 2**17
 
 
 class PackedSequence(NamedTuple):
-    """Sequences in one array without padding: PyTorch's ``torch.nn.utils.rnn.PackedSequence``.
+    """Sequences in one array without padding, like PyTorch's ``torch.nn.utils.rnn.PackedSequence``.
 
-    The array holds the first step of every sequence, longest first, then the second step of those that have one, and
-    so on. Recurrent layers take one in place of x, also PyTorch's on the CPU, and return one in place of y. They read
-    it as it is, since it has the order in which they keep their own steps.
+    The array holds the first step of every sequence, longest first, then the second step of those that have one, and so
+    on. Recurrent layers accept a packed sequence, also PyTorch's on the CPU, as x and then return one as y. They read
+    it without a copy.
 
     Attributes
     ----------
     data : ndarray, shape (R, ...)
         R is the sum of the lengths.
     batch_sizes : ndarray of int, shape (T,)
-        How many sequences have each step; T is the largest length.
+        The number of sequences at each step; T is the largest length.
     sorted_indices, unsorted_indices : ndarray of int, shape (N,), or None
-        ``sorted_indices[i]`` is the number of the i-th longest sequence, ``unsorted_indices`` is the inverse. None if
-        the sequences were sorted.
+        ``sorted_indices[i]`` is the index of the i-th longest sequence, ``unsorted_indices`` is the inverse. None if
+        the sequences were already sorted.
 
     Examples
     --------

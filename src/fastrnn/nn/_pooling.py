@@ -14,15 +14,15 @@ from ._signal import BACKWARDS
 
 
 class LastStep(Pool):
-    """Each row's own last step: (T, N, F) gives (N, F).
+    """Selects the last step of each row: (T, N, F) gives (N, F).
 
-    For the output of a recurrent layer of one direction that is the h of its last layer: ``y[-1]`` for a full row,
-    and the step at which the row ends for the others. (A row of length 0 gives 0, where h is its initial state.)
+    For the output of a unidirectional recurrent layer, this is the final h of its last layer: ``y[-1]`` for full rows,
+    and for shorter rows their own last step. (A row of length 0 gives 0, while its h is the initial state.)
 
-    A bidirectional layer has read the whole row at its last step in the forward direction, and at step 0 in the
-    reverse direction. With ``bidirectional=True`` the first half of the features therefore comes from the last step
-    and the second half from step 0: the h of both directions, side by side. At the last step the reverse direction
-    has read one step only. With ``reverse=True`` all come from step 0, at which a layer with that option ends.
+    In a bidirectional layer, the forward direction has read the whole row at the last step, and the reverse direction
+    at step 0. With ``bidirectional=True`` the first half of the features therefore comes from the last step and the
+    second half from step 0: the final h of both directions. With ``reverse=True`` all features come from step 0, where
+    a layer with that option ends.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ class LastStep(Pool):
 
 
 class MeanPool(Pool):
-    """The mean of each row's own steps: (T, N, F) gives (N, F).
+    """Mean over the steps of each row: (T, N, F) gives (N, F).
 
     Attributes
     ----------
@@ -149,9 +149,10 @@ class MeanPool(Pool):
 
 
 class MaxPool(Pool):
-    """The largest value of each feature among each row's own steps: (T, N, F) gives (N, F).
+    """Maximum over the steps of each row, for each feature: (T, N, F) gives (N, F).
 
-    The gradient goes to the step that gave the value; among equal ones to the first. A NaN counts as the largest.
+    The gradient goes to the step of the maximum, or to the first of several equal ones. NaN counts as the largest
+    value.
 
     Attributes
     ----------

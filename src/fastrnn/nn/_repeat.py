@@ -16,10 +16,10 @@ from ._stateless import StatelessLayer
 
 
 class RepeatVector(StatelessLayer):
-    """The same vector at every step: (N, F) gives (steps, N, F); Keras's RepeatVector.
+    """Repeats a vector at every step, like Keras's RepeatVector: (N, F) gives (steps, N, F).
 
-    It feeds the summary that an encoder made to each step of a decoder. Every row of y has all `steps`, so lengths do
-    not apply behind it. An unbatched (F,) gives (steps, F).
+    Use it to feed the output of an encoder to each step of a decoder. Every row of y has `steps` steps, so lengths do
+    not apply to the layers after it. An unbatched (F,) gives (steps, F).
 
     Attributes
     ----------

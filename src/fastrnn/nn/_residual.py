@@ -24,7 +24,7 @@ Inner = TypeVar("Inner", bound=Layer, covariant=True)
 
 
 class Residual(Container, Generic[Inner]):
-    """y = x + layer(x) (He et al. 2016, arXiv 1512.03385, equation 1): what the layer adds to its input.
+    """Residual connection: y = x + layer(x) (He et al. 2016, arXiv 1512.03385, equation 1).
 
     Attributes
     ----------
@@ -41,9 +41,8 @@ class Residual(Container, Generic[Inner]):
 
     Notes
     -----
-    It takes and returns what the layer does: for a recurrent layer ``y, state = residual(x, state, lengths)``, with
-    the state of the layer. Where the layer reads `lengths`, y is 0 beyond each row's length, as recurrent layers leave
-    it, and so is the gradient of x. A layer without lengths (`Linear`) treats all positions alike, and so does the sum.
+    It is called like the layer: for a recurrent layer ``y, state = residual(x, state, lengths)``, with the state of the
+    layer. If the layer takes `lengths`, y and the gradient of x are 0 beyond each row's length.
 
     Examples
     --------

@@ -17,15 +17,15 @@ from ._tape import Tape, check_tape, open_tape, without_dx
 
 
 class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
-    """Layers one after another, each reading the output of the one before.
+    """A chain of layers, each of which reads the output of the previous one.
 
     Parameters
     ----------
     *layers : Layer
-        Recurrent or not, in any mixture. They are named "0", "1", ...
+        Layers of any kind, recurrent or not. They are named "0", "1", ...
     **named : Layer
-        Or layers with names of their own, ``Sequential(embed=..., lstm=..., out=...)``, in the order in which they run:
-        the names of the attributes of a PyTorch module, so that its whole ``state_dict`` loads as it is.
+        Or named layers, in the order in which they run: ``Sequential(embed=..., lstm=..., out=...)``. If the names are
+        those of the attributes of a PyTorch module, its whole ``state_dict`` loads unchanged.
 
     Attributes
     ----------
@@ -47,9 +47,9 @@ class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
 
     Notes
     -----
-    The state is a tuple with the state of each layer that has one, empty if there is none; None is zero everywhere.
-    `lengths` go to every layer that reads them (recurrent layers, pooling), up to the first layer that changes the time
-    axis: behind pooling and `RepeatVector` every row is full.
+    The state is a tuple with the state of each layer that has one; None means zero states. `lengths` are passed to
+    every layer that takes them (recurrent layers, pooling), up to the first layer that changes the time axis: after
+    pooling and `RepeatVector` every row is full.
 
     ``len(model)``, ``model[0]``, ``model["lstm"]`` and iteration give the layers; ``model[:2]`` is a Sequential of the
     first two, which shares their parameters.

@@ -11,7 +11,7 @@ from ._adam import AdamFamily
 
 
 class NAdam(AdamFamily):
-    """Adam with Nesterov's momentum, which grows with the steps.
+    """Adam with Nesterov momentum and a momentum schedule.
 
     Dozat, "Incorporating Nesterov momentum into Adam", ICLR workshop 2016, algorithm 2, in the form of PyTorch, at step
     t (1 at first)::
@@ -23,7 +23,7 @@ class NAdam(AdamFamily):
         u    = (1 - mu_t) / (1 - mu_1 ... mu_t) g + mu_(t+1) / (1 - mu_1 ... mu_(t+1)) m
         p   -= lr u / (sqrt(v / (1 - beta2**t)) + eps)
 
-    Its rule is written in NumPy. The state of a parameter has the product of the mu_t so far, too: ``mu_product``,
+    It is computed in NumPy. The state of a parameter also contains the product of the mu_t so far, ``mu_product``,
     float64 of shape ().
 
     Raises

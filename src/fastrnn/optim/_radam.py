@@ -11,7 +11,7 @@ from ._adam import AdamFamily
 
 
 class RAdam(AdamFamily):
-    """Adam whose first steps are rectified, for as long as the mean of squares is of few gradients.
+    """Rectified Adam: Adam with smaller steps while its second moment is averaged over few gradients.
 
     Liu et al., "On the variance of the adaptive learning rate and beyond", ICLR 2020, algorithm 2, in the form of
     PyTorch, at step t (1 at first)::

@@ -25,7 +25,7 @@ from .checks import check_fit
 
 
 class AttentionDecoder(Container):
-    """A recurrent layer and attention to a memory, joined in an attentional vector per step.
+    """A recurrent layer with attention to a memory.
 
     Luong, Pham, Manning 2015 (arXiv 1508.04025): the output h_t of the layer is the query, and the context and h_t go
     through one more layer (equation 5)::
@@ -34,9 +34,9 @@ class AttentionDecoder(Container):
         context = attention(h_t, memory)
         y_t     = tanh(combine([context; h_t]))
 
-    With input feeding (section 3.3) the layer reads ``[x_t; y_(t-1)]``, so that it knows what it attended to before;
-    before the first step y is 0. The decoder then runs step by step. Without input feeding the layer runs over all
-    steps in one call, and attention follows for all of them.
+    With input feeding (section 3.3) the layer reads ``[x_t; y_(t-1)]``, so that it knows what it attended to before.
+    Before the first step y is 0. The decoder then runs step by step. Without input feeding, the layer runs over all
+    steps in one call, followed by attention for all of them.
 
     Attributes
     ----------

@@ -26,10 +26,10 @@ class Step(NamedTuple):
 
 
 class Recurrent(Container, StatefulLayer[Any]):
-    """A recurrent layer around a `Cell` of your own, written in NumPy: slow, and right.
+    """A recurrent layer around a custom `Cell` written in NumPy.
 
-    For research and teaching: it runs one step after another in Python, with lengths, both directions and an initial
-    state, as `RNN`, `LSTM` and `GRU` do in C. Several layers are a `Sequential` of them.
+    For research and teaching: it runs step by step in Python, and is therefore slow. Lengths, both directions and
+    initial states work as in `RNN`, `LSTM` and `GRU`. To stack several layers, use `Sequential`.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Recurrent(Container, StatefulLayer[Any]):
 
     Examples
     --------
-    A cell that adds up what it reads:
+    A cell that sums its inputs:
 
     >>> import numpy as np, fastrnn as fr
     >>> class Sum(fr.nn.Cell):

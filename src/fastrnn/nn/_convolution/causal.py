@@ -16,10 +16,10 @@ from .stream import ConvolutionStream
 
 
 class CausalConv1d(Convolution, StatefulLayer[NDArray[Any]]):
-    """A convolution over time that reads no future, so that it has a state and a stream.
+    """A causal convolution over time, which has a state and can be streamed.
 
-    y_t = b + sum over j < k of W_j x_(t - (k - 1 - j) dilation): `Conv1d` of a sequence with zeros before it, or with
-    the steps before it.
+    y_t = b + sum over j < k of W_j x_(t - (k - 1 - j) dilation). The steps before the sequence are the state; they are
+    zeros by default.
 
     Attributes
     ----------
@@ -33,8 +33,8 @@ class CausalConv1d(Convolution, StatefulLayer[NDArray[Any]]):
 
     Notes
     -----
-    The state is the last steps of x, (dilation (k - 1), N, I), zeros at first. Calls on the pieces of a sequence that
-    pass it on give what one call gives.
+    The state holds the last steps of x, (dilation (k - 1), N, I), initially zeros. If you split a sequence into several
+    calls and pass the state on, the results are those of a single call.
 
     Examples
     --------

@@ -17,9 +17,9 @@ from .convolution import Convolution
 
 
 class Conv1d(Convolution):
-    """A convolution over time; torch.nn.Conv1d, with the features last.
+    """A convolution over time, like torch.nn.Conv1d but with the features in the last axis.
 
-    y_t = b + sum over j < k of W_j x_(t stride + j dilation), where x has `padding` zeros before and behind it.
+    y_t = b + sum over j < k of W_j x_(t stride + j dilation), where x has `padding` zeros before and after it.
 
     Attributes
     ----------
@@ -34,8 +34,8 @@ class Conv1d(Convolution):
     Notes
     -----
     A row of length L gives ``(L + 2 padding - dilation (k - 1) - 1) // stride + 1`` steps, at least 0, and none if L is
-    0. With `lengths`, what lies beyond a row's own end counts as zeros, so that each row has the result that it has
-    alone. `CausalConv1d` is the convolution for streams.
+    0. With `lengths`, steps beyond the end of a row count as zeros, so each row has the same result as alone.
+    `CausalConv1d` is the convolution for streams.
 
     Examples
     --------

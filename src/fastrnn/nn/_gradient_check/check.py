@@ -52,7 +52,7 @@ def check_gradients(
     layer: Layer, x: Any, *, state: Any = None, lengths: ArrayLike | None = None, step: float | None = None,
     tolerance: float | None = None, max_entries: int = 100, seed: int = 0,
 ) -> GradientCheck:  # fmt: skip
-    """Compare what `backward` computes with central differences, for every parameter, the inputs and the state.
+    """Compare the gradients from `backward` with central differences, for every parameter, the inputs and the state.
 
     The loss is a sum of all outputs, and of the final state where there is one, with random weights. Parameters,
     gradients and random generators are as before when it returns; x is not changed.
@@ -60,7 +60,7 @@ def check_gradients(
     Parameters
     ----------
     layer : Layer
-        In float64 the check is sharp: ``dtype=np.float64``. In float32 it finds gross errors.
+        Use ``dtype=np.float64`` for a precise check. In float32 it only finds large errors.
     x : array_like or tuple of them
         The input; of a layer that reads several, such as `Attention`, all of them. Tokens have no gradient.
     state : optional
@@ -72,8 +72,8 @@ def check_gradients(
     tolerance : float, optional
         The largest relative error. Default 1e-6, in float32 1e-2.
     max_entries : int, default 100
-        An array with at most so many entries is gone through one by one. A larger one is moved in four random
-        directions, in which all its entries take part; where these disagree, halving finds an entry that is wrong.
+        Arrays with at most this many entries are checked entry by entry. Larger ones are checked along four random
+        directions; if these disagree, bisection finds a wrong entry.
     seed : int, default 0
         Of everything random here.
 

@@ -11,7 +11,7 @@ from .recurrent import RecurrentBase
 
 
 class GRU(RecurrentBase[Array]):
-    """Gated recurrent unit; torch.nn.GRU, and the form with the reset gate before the product.
+    """Gated recurrent unit, like torch.nn.GRU, with the reset gate after or before the recurrent product.
 
     ``r, z = sigma(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh)``,
     ``n = tanh(W_in x_t + b_in + r (W_hn h_(t-1) + b_hn))``, ``h_t = (1 - z) n + z h_(t-1)``.

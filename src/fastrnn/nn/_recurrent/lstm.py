@@ -12,7 +12,7 @@ from .regularization import ZONEOUT
 
 
 class LSTM(RecurrentBase[tuple[Array, Array]]):
-    """Long short-term memory, torch.nn.LSTM (Hochreiter and Schmidhuber 1997; forget gate of Gers et al. 2000).
+    """Long short-term memory, like torch.nn.LSTM (Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000).
 
     ``i, f, g, o = sigma, sigma, tanh, sigma(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh)``,
     ``c_t = f c_(t-1) + i g``, ``h_t = o tanh(c_t)``; the state is (h, c).

@@ -15,7 +15,7 @@ NONLINEARITIES = tuple(CELL_OF)
 
 
 class RNN(RecurrentBase[Array]):
-    """Plain recurrent network (Elman 1990), torch.nn.RNN with more nonlinearities.
+    """Plain recurrent network (Elman 1990), like torch.nn.RNN, with more nonlinearities.
 
     ``h_t = act(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh)``
 

@@ -13,11 +13,11 @@ from .._streams.run import Link, Run
 
 
 class Stream(Run, StreamBase):
-    """A recurrent layer that reads one step per call. Made by ``layer.stream(batch)``.
+    """Runs a recurrent layer one step per call. Created by ``layer.stream(batch)``.
 
-    The output has the same bits as the whole sequence at once. The weights are the layer's own: a change of its
-    parameters affects the next step. Only one thread at a time may use a stream: a call from a second one meanwhile
-    raises RuntimeError. A copy of a stream, or a pickled one, goes on from the same state.
+    The output is bit-identical to that of the whole sequence at once. The stream uses the weights of the layer: if the
+    parameters change, the next step uses the new ones. Only one thread at a time may use a stream; a concurrent call
+    raises RuntimeError. Copies and pickles continue from the same state.
 
     Attributes
     ----------

@@ -20,10 +20,10 @@ class EchoState(ReservoirLayer):
 
     ``h_t = (1 - a) h_(t-1) + a act(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh)``, with the leak a, and
     ``y_t = W [x_t; h_t] + b``: equations 2 to 4 of Lukosevicius, "A practical guide to applying echo state networks",
-    2012. `fit` solves for W and b, which are the `params` that an optimizer would train.
+    2012. `fit` computes W and b by ridge regression. They are also the `params` that an optimizer would train.
 
-    With several layers each reads the states of the one below, and the readout those of all (Gallicchio, Micheli,
-    Pedrelli, "Deep reservoir computing", Neurocomputing 268, 2017).
+    With several layers, each layer reads the states of the layer below, and the readout reads the states of all layers
+    (Gallicchio, Micheli, Pedrelli, "Deep reservoir computing", Neurocomputing 268, 2017).
 
     Attributes
     ----------
@@ -37,10 +37,10 @@ class EchoState(ReservoirLayer):
 
     Notes
     -----
-    The state is (L, N, H), like that of an `RNN`. `state_dict`, and so a file, also holds the weights of the
-    reservoir, under the names that they have in an `RNN`. The engine skips recurrent weights that are 0, while the
-    density is so low that this is faster: up to 1/9 in float32 with AVX-512, 1/5 in float64, 1/4 or 1/5 with other
-    vectors. Numbers are the same either way. `backward` multiplies by all weights.
+    The state is (L, N, H), like that of an `RNN`. `state_dict`, and thus a file, also contains the weights of the
+    reservoir, under the same names as in an `RNN`. The engine skips zero recurrent weights if the density is low enough
+    for this to be faster: up to 1/9 in float32 with AVX-512, 1/5 in float64, 1/4 or 1/5 with other vectors. The results
+    are the same either way. `backward` always multiplies by all weights.
 
     Examples
     --------

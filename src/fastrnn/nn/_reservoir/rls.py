@@ -17,17 +17,16 @@ LARGEST = 1e100  # features and targets; their squares, and those over delta, st
 class RLS:
     """Recursive least squares for the readout of an echo state network.
 
-    After each step the readout is the one that minimizes the sum of the squared errors so far, those k steps ago
-    weighted with ``forgetting_factor**k``, plus the ridge: `delta` times the sum of the squared distances of the
-    weights to the first ones. As in `EchoState.fit`, the ridge leaves the bias free. Haykin, "Adaptive filter theory",
-    5th edition, 2014, table 10.1; for reservoirs Jaeger, "Adaptive nonlinear system identification with echo state
-    networks", 2003.
+    After each step the readout minimizes the sum of the squared errors so far, where errors k steps ago are weighted by
+    ``forgetting_factor**k``, plus a ridge penalty: `delta` times the squared distance of the weights from their initial
+    values. As in `EchoState.fit`, the bias is not penalized. Haykin, "Adaptive filter theory", 5th edition, 2014, table
+    10.1; for reservoirs Jaeger, "Adaptive nonlinear system identification with echo state networks", 2003.
 
-    Forgetting would wear the ridge away with the errors, and leave weights on which the inputs have said nothing for
-    some time to rounding ("windup"). So each step sets it back to `delta` for the next m of the F weights in turn,
-    where ``m = ceil(F * log(1 / forgetting_factor))``, or F if that is less (Gay, "Dynamically regularized fast RLS
-    with application to echo cancellation", ICASSP 1996). The ridge of a weight is always between ``delta / e`` and
-    `delta`.
+    Forgetting would also forget the ridge, and weights that are not excited by the input for some time would be
+    dominated by rounding errors ("windup"). Each step therefore resets the ridge to `delta` for the next m of the F
+    weights in turn, where ``m = ceil(F * log(1 / forgetting_factor))``, or F if that is less (Gay, "Dynamically
+    regularized fast RLS with application to echo cancellation", ICASSP 1996). The ridge of a weight is always between
+    ``delta / e`` and `delta`.
 
     Parameters
     ----------

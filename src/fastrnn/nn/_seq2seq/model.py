@@ -26,7 +26,7 @@ from .stepping import Step, steps
 
 
 class Seq2Seq(Container):
-    """An encoder, a decoder and the bridge between their states: reads one sequence, writes another.
+    """A sequence-to-sequence model: an encoder, a decoder, and a bridge between their states.
 
     The encoder reads the source. The decoder starts from the final state of the encoder and reads the symbol `start`
     and then the target up to the step before: ``logits[t]`` are those of ``target[t]``. Without attention the final
@@ -46,7 +46,7 @@ class Seq2Seq(Container):
 
     Notes
     -----
-    The target of a row usually ends with an end symbol, by which `fastrnn.decoding` knows when to stop.
+    The target of a row usually ends with a stop symbol, at which `fastrnn.decoding` ends the sequence.
 
     Examples
     --------

@@ -18,18 +18,18 @@ from .children import stream_of
 
 
 class StreamPool:
-    """Many streams of one model: open one for each client, and step those that have input together, as one batch.
+    """Many streams of one model, any of which can be stepped together as one batch.
 
-    A step of k streams reads the weights once instead of k times. Each stream has the bits that it would have alone,
-    whatever others do. Their states lie in one block of memory, made with the pool.
+    A step of k streams reads the weights once instead of k times. The results of each stream are bit-identical to those
+    of a single stream. All states are in one block of memory, allocated with the pool.
 
     The methods may be called from many threads; one call runs at a time. A pool cannot be copied or pickled.
 
     Parameters
     ----------
     model : Layer
-        Any with a stream: recurrent layers of one direction, and a Sequential or Residual of these and of layers that
-        treat all positions alike.
+        Any model with a stream: unidirectional recurrent layers, and a Sequential or Residual of these and of layers
+        that act on each position separately.
     capacity : int
         How many streams may be open at a time.
 

@@ -48,7 +48,8 @@ class CosineAnnealingLR(Schedule):
 
 
 class CosineAnnealingWarmRestarts(Schedule):
-    """Lowers the learning rate along half a cosine towards `eta_min`, and begins again with lr, in longer cycles.
+    """Lowers the learning rate along half a cosine towards `eta_min` and then restarts it at lr, in cycles of growing
+    length.
 
     Loshchilov, Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017, equation 5. The first cycle
     has T = `T_0` steps, each later one `T_mult` times as many; `t` counts the steps since it began::

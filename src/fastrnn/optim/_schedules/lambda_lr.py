@@ -17,9 +17,9 @@ def as_function(name: str, value: Any) -> Any:
 
 
 class LambdaLR(Schedule):
-    """Multiplies the learning rate by a function of the count: ``lr lr_lambda(count)``.
+    """Multiplies the learning rate by a custom function of the count: ``lr lr_lambda(count)``.
 
-    A checkpoint has the count, but not the function: to resume, make the schedule with the same function.
+    Checkpoints contain the count, but not the function: to resume, create the schedule with the same function.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from .schedule import Schedule
 
 
 class OneCycleLR(Schedule):
-    """Raises the learning rate to `max_lr`, then lowers it far below its first value; the momentum does the opposite.
+    """The one-cycle policy: raises the learning rate to `max_lr`, then lowers it; the momentum does the opposite.
 
     Smith, Topin, "Super-convergence: very fast training of neural networks using large learning rates", 2018, in the
     form of PyTorch. From phase to phase, along half a cosine or a line::
@@ -18,10 +18,10 @@ class OneCycleLR(Schedule):
         lr            max_lr / div_factor       max_lr                       max_lr / div_factor / final_div_factor
         momentum      max_momentum              base_momentum                max_momentum
 
-    With `three_phase` the fall takes as long as the rise and ends at ``max_lr / div_factor``; the rest of the steps
-    leads from there to the last value, at `max_momentum`. The learning rate of the optimizer plays no part, except that
-    groups with an `lr` of their own keep their ratio to it (in PyTorch all groups get the same). After `total_steps`
-    all stays as it is (in PyTorch it is an error).
+    With `three_phase` the fall takes as long as the rise and ends at ``max_lr / div_factor``; in the remaining steps
+    the learning rate falls to its last value, at `max_momentum`. The learning rate of the optimizer has no effect,
+    except that groups with their own `lr` keep their ratio to it (in PyTorch all groups get the same). After
+    `total_steps` the last values are kept (in PyTorch it is an error).
 
     Raises
     ------

@@ -14,15 +14,15 @@ Inputs: TypeAlias = ArrayLike | tuple[Any, ...] | dict[str, Any]
 
 
 class Batch(NamedTuple):
-    """What one step of training reads.
+    """A batch of training data.
 
     Attributes
     ----------
     x : array_like
-        Input of the model, which may be a `PackedSequence`. A tuple is several of them, a dict several by name, as
+        Input of the model; it may be a `PackedSequence`. Several inputs are a tuple, or a dict by name, as
         ``model.forward`` takes them.
     y : array_like
-        The target of the loss. Of packed rows with a target for each step it is one array (R, ...), as ``x.data``.
+        The target of the loss. For packed rows with a target for each step it is one array (R, ...), like ``x.data``.
     lengths : array_like of int, shape (N,), or None
         How many steps of each row count.
     """

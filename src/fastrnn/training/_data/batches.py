@@ -22,8 +22,8 @@ POOL = 64  # batches whose rows are sorted by length together: enough to fill th
 class Batches:
     """Batches of arrays, or of sequences of different lengths.
 
-    Each iteration yields the batches of one epoch. Their order depends on `seed` and the number of the epoch alone, so
-    that `state_dict` is a few numbers, also in the middle of an epoch.
+    Each iteration yields the batches of one epoch. Their order depends only on `seed` and the number of the epoch, so
+    `state_dict` is only a few numbers, even in the middle of an epoch.
 
     Parameters
     ----------
@@ -32,29 +32,29 @@ class Batches:
         without time, floats (N, F) or (N,). Or a list of N sequences of any lengths, (T_n, F) or (T_n,): padded with
         0 to the longest of their batch, with `lengths`.
     y : array_like, or list of array_like
-        Targets; `per_step` says of what. Of an array x: one for each step, with the first two axes of x; one for each
-        row, (N, ...); or sequences of other lengths, (S, N, ...). Of a list: an array (N, ...) has one target for each
-        row; a list of sequences as long as those of x has one for each step, and is padded as x is; of any other list
-        the loss receives the rows of a batch as they are.
+        Targets; see `per_step`. For an array x: one per step, with the first two axes of x; one per row, (N, ...); or
+        sequences of other lengths, (S, N, ...). For a list x: an array (N, ...) has one target per row; a list of
+        sequences as long as those of x has one per step and is padded like x; from any other list the loss receives the
+        rows of a batch unchanged.
     batch_size : int, default 32
         Rows in a batch; the last batch of an epoch may have fewer.
     lengths : array_like of int, shape (N,), optional
-        Of the rows of an array x with time, 0..T. Its batches end with their longest row.
+        The lengths of the rows, 0..T, if x is an array with time. Batches are cut to their longest row.
     batch_first : bool, default False
         Whether batches, and an array x, are (N, T, ...).
     collate_fn : callable, optional
-        Of a list x: called with a list of rows of x and one of rows of y, it returns the batch, as `Batch`, (x, y) or
-        (x, y, lengths), and nothing is padded. This is how a model of several inputs gets them: the x of its batch is a
+        For a list x: called with a list of rows of x and a list of rows of y, it returns the batch as `Batch`, (x, y)
+        or (x, y, lengths), and nothing is padded. Use it for models with several inputs: the x of the batch is then a
         dict or a tuple.
     dtype : {np.float32, np.float64}, optional
-        To which x is converted. By default x keeps its own; lists of Python numbers become integers or float64.
+        The dtype to convert x to. By default x keeps its dtype; lists of Python numbers become integers or float64.
     per_step : bool, optional
-        Whether y has a target for each step of x, or one for each row, as labels that have lengths of their own. By
-        default what the shapes allow; where they allow both, an error. (`fit` and `evaluate` know it from the model and
-        the loss.)
+        True if y has a target for each step of x, False if it has one per row, which includes label sequences with
+        lengths of their own. By default it is inferred from the shapes; if these are ambiguous, an error is raised.
+        (`fit` and `evaluate` infer it from the model and the loss.)
     shuffle : bool, default True
-        Every epoch has an order of its own: rows at random; where lengths differ, rows of similar lengths form a batch,
-        so that there is little padding. Without it, the rows stay in order.
+        Whether to shuffle the rows in every epoch. If lengths differ, rows of similar lengths are put into the same
+        batch, to reduce padding. Without shuffling, the rows stay in order.
     seed : int, Generator or None, default None
         Seed of the order.
 

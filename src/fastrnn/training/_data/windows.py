@@ -10,7 +10,7 @@ from ..._engine.arguments import Array, as_array, as_flag, as_size
 def windows(
     series: ArrayLike, past: int, horizon: int = 1, stride: int = 1, *, batch_first: bool = False
 ) -> tuple[Array, Array]:
-    """Every window of a series: `past` steps to read, and the `horizon` steps after them to forecast.
+    """Cut a series into windows: `past` steps to read, and the `horizon` steps after them to forecast.
 
     Row k begins at step ``k * stride``: ``x[t, k] = series[k * stride + t]``, ``y[t, k] = series[k * stride + past +
     t]``. There are ``n = (T - past - horizon) // stride + 1`` rows.
@@ -24,7 +24,7 @@ def windows(
     horizon : int, default 1
         Steps in each row of y.
     stride : int, default 1
-        Steps from the begin of a row to that of the next.
+        Steps between the starts of consecutive rows.
     batch_first : bool, default False
         Rows come first, as for a model with `batch_first`.
 
@@ -42,10 +42,10 @@ def windows(
 
     Notes
     -----
-    They are what `fit` takes. A model with an output for each row, through `LastStep`, is trained on ``y[0]``, with
-    `batch_first` ``y[:, 0]``; one that writes `horizon` steps, through `RepeatVector`, on y. Rows overlap, so divide
-    the series into parts for training and validation first, and then make the windows of each. Those of several series
-    are joined along the axis of the rows: ``np.concatenate([x_1, x_2], axis=1)``.
+    Pass them to `fit`. Train a model with one output per row, such as one with `LastStep`, on ``y[0]``, with
+    `batch_first` on ``y[:, 0]``; and one that outputs `horizon` steps, such as one with `RepeatVector`, on y. Rows
+    overlap, so split the series into training and validation parts first, and then make the windows of each. Windows of
+    several series can be concatenated along the axis of the rows: ``np.concatenate([x_1, x_2], axis=1)``.
 
     Examples
     --------

@@ -61,9 +61,9 @@ def fit(
     Parameters
     ----------
     model : Layer
-        It is changed in place. Any object with ``params``, ``grads``, ``zero_grad``, ``forward``, ``backward`` and a
-        call works: ``forward`` returns (y, tape) or (y, state, tape), a call y or (y, ...), and ``backward(tape, dy)``
-        adds into ``grads``.
+        The model, which is trained in place. Any object with ``params``, ``grads``, ``zero_grad``, ``forward``,
+        ``backward`` and ``__call__`` works: ``forward`` returns (y, tape) or (y, state, tape), a call returns y or (y,
+        ...), and ``backward(tape, dy)`` adds to ``grads``.
     loss : callable
         ``loss(y, target)`` returns (value, dy), as the losses of this package do: the mean over the positions, or a
         `fastrnn.losses.Mean` over anything else, and its gradient. With padded batches, a loss that has an argument
@@ -84,18 +84,19 @@ def fit(
     optimizer : Optimizer, optional
         An optimizer of this model, by default ``Adam(model)``.
     epochs : int, default 10
-        The number of the last epoch; with `resume`, those of the checkpoint count.
+        The number of epochs; with `resume`, including those of the checkpoint.
     batch_size : int, default 32
         Rows in a batch.
     steps_per_epoch : int, optional
-        Batches in an epoch, for a data source without an end. By default an epoch ends when the data source does.
+        Batches in an epoch, for an infinite data source. By default an epoch ends when the data source does.
     validation : float, (x, y), (x, y, lengths), iterable of batches or function that returns one, optional
-        Evaluated after every epoch. A fraction, above 0 and below 1, is the last rows of arrays or lists, which are
-        then not trained on.
+        Data that are evaluated after every epoch. A fraction, above 0 and below 1, holds out the last rows of arrays or
+        lists.
     metrics : sequence of callable or str, or dict of them by name, default ()
-        ``metric(y, target)`` returns a number: a column of the history, and ``"val_..."`` one of the validation. Or the
-        name of one: ``"accuracy"``, ``"mae"``, ``"mse"`` or ``"rmse"``. `evaluate` says what they are of an epoch; in
-        training, where parameters change, a plain number is the mean over the batches, weighted by positions.
+        ``metric(y, target)`` returns a number. It becomes a column of the history, with the prefix ``"val_"`` for the
+        validation data. Built-in names are ``"accuracy"``, ``"mae"``, ``"mse"`` and ``"rmse"``. `evaluate` describes
+        how metrics are averaged over an epoch; in training, where parameters change, a plain number is averaged over
+        the batches, weighted by positions.
     schedule : Schedule, optional
         A schedule of this optimizer. It steps after every update, or with ``per="epoch"`` after every epoch;
         `ReduceLROnPlateau` steps after every epoch, by the column that `monitor` names.
@@ -108,7 +109,7 @@ def fit(
         Arguments of `add_penalty`, such as ``{"l2": 1e-4, "names": "*weight_ih*"}``. Its gradient is added to that of
         the loss, its value is the column ``penalty`` of the history, in which losses are those of the data alone.
     patience : int, optional
-        Stop after so many epochs without a better one.
+        Stop after this many epochs without improvement.
     restore_best : bool, default True
         Leave the model with the parameters of the best epoch, not of the last one. Without validation, the parameters
         are always those of the last epoch.
@@ -116,9 +117,9 @@ def fit(
         The column of the history by which epochs are compared, for `patience`, `restore_best` and `ReduceLROnPlateau`:
         a loss, a metric, or what layers report. By default ``"val_loss"``, or without validation ``"loss"``.
     mode : {"min", "max"}, default "min"
-        Whether a smaller or a larger value is better. That of `ReduceLROnPlateau` has to be the same.
+        Whether a smaller or a larger value is better. `ReduceLROnPlateau` must have the same mode.
     min_delta : float, default 0.0
-        An epoch is better than the best so far if its value is better by more than this. nan is never better.
+        The smallest change that counts as an improvement. nan is never an improvement.
     callbacks : sequence, default ()
         Objects with a method ``on_step(model, step, loss, norm)``, called when gradients have been computed, before
         they are clipped and the parameters updated: it may add to them, as `add_penalty` does; with a method
@@ -130,12 +131,12 @@ def fit(
     checkpoint : path or Checkpoint, optional
         A file that is replaced after every epoch, as often as a `Checkpoint` requests, and on Ctrl-C.
     resume : bool, default False
-        Resume from `checkpoint`, if that file exists, with the same bits as a training without a break. Data, loss and
-        options have to be the same: a warning names options that are not, and which value is used, that of the
-        checkpoint (options of the optimizer, `seed`) or the one that is given (all others). `epochs`, `patience` and
-        `callbacks` may change.
+        Resume from `checkpoint`, if that file exists, with results bit-identical to those of an uninterrupted run. Use
+        the same data, loss and options. A warning lists options that differ, and says which value is used: that of the
+        checkpoint (options of the optimizer, `seed`) or the argument (all others). `epochs`, `patience` and `callbacks`
+        may change.
     shuffle : bool, default True
-        Whether the rows have a random order in every epoch.
+        Whether to shuffle the rows in every epoch.
     seed : int, Generator or None, default None
         Seed of the order of the rows.
     progress : bool, "lines" or None, default None
@@ -152,21 +153,22 @@ def fit(
         targets that count in the training, as in scikit-learn; a class that a dict does not name has weight 1. No
         validation is weighted so: ``val_loss`` is that of the data as they are.
     shards : int, optional
-        Cut every batch by row number into so many shards, each with a forward and backward pass of its own, and add
-        their gradients in a fixed order: the parameters then have the same bits on any number of processes that divides
-        `shards`. A metric that is a plain number is the mean over the shards.
+        Split every batch by row number into this many shards, each with its own forward and backward pass, and add
+        their gradients in a fixed order. The parameters are then bit-identical on any number of processes that divides
+        `shards`. A metric that returns a plain number is averaged over the shards.
     communicator : Communicator, optional
-        The processes that divide the shards, `fastrnn.distributed.MPI()` or what `fastrnn.distributed.run` passes; each
-        calls `fit` with the same arguments, and reads the rows of its shards. By default this process alone.
+        The processes that share the shards: `fastrnn.distributed.MPI()`, or the argument that `fastrnn.distributed.run`
+        passes. Each process calls `fit` with the same arguments and reads the rows of its shards. By default one
+        process.
 
     Returns
     -------
     history : History
-        Columns ``epoch`` (from 1), ``step`` (updates so far), ``loss``, the metrics, what layers report besides, as an
-        `RNN` does its regularizer ``omega``, ``penalty``, ``grad_norm`` (before clipping, with all that is added),
-        ``lr`` (at the end of the epoch), ``val_loss``, ``val_...`` and ``seconds``. Losses are means over all that they
-        average in the epoch; reported values and norms, as metrics and losses that return a plain number, are means
-        weighted by positions. Those of training are of the parameters at each step.
+        Columns ``epoch`` (from 1), ``step`` (updates so far), ``loss``, the metrics, values that layers report, such as
+        the regularizer ``omega`` of an `RNN`, ``penalty``, ``grad_norm`` (before clipping, including penalties), ``lr``
+        (at the end of the epoch), ``val_loss``, ``val_...`` and ``seconds``. Losses are exact means over the epoch.
+        Reported values, norms, and metrics and losses that return a plain number are means over batches, weighted by
+        positions. Training values are computed with the parameters at each step.
 
     Raises
     ------

@@ -21,7 +21,7 @@ COLUMNS = "epoch", "step", "loss", "penalty", "grad_norm", "lr", "val_loss", "se
 
 
 def accuracy(y: ArrayLike, target: ArrayLike, *, ignore_index: int = -100) -> Mean:
-    """The part of the answers that are right: the metric ``"accuracy"`` of `fastrnn.fit`.
+    """The fraction of correct predictions: the metric ``"accuracy"`` of `fastrnn.fit`.
 
     Parameters
     ----------

@@ -21,12 +21,12 @@ from .objective import Runner
 def predict(
     model: Any, x: Any, lengths: ArrayLike | None = None, *, batch_size: int = 256, output: str = "array"
 ) -> Any:
-    """The output of a model, batch by batch, so that only one batch is in the model at a time.
+    """Compute the output of a model batch by batch.
 
     Parameters
     ----------
     model : Layer
-        Or another model, as `fastrnn.fit` takes it.
+        A layer, or any other model that `fastrnn.fit` accepts.
     x : array_like, list of array_like, PackedSequence, dict, or iterable of batches
         An array of all rows, laid out as the model takes a batch, or a single sequence; a list of sequences of any
         lengths, or those of a packed one; a dict of inputs by name; or an iterable of inputs of the model, such as a
@@ -35,17 +35,18 @@ def predict(
     lengths : array_like of int, shape (N,), optional
         Of the rows of an array x.
     batch_size : int, default 256
-        Rows that are run at a time. It changes no bit of the result.
+        Rows that are run at a time. It does not affect the result.
     output : {"array", "pandas"}, default "array"
-        With ``"pandas"`` the outputs for a DataFrame, or for a list of them, are such, with its index; (T,) are a
-        Series. Where a list has one output for each sequence, it is a table with a row for each.
+        With ``"pandas"``, the output for a DataFrame is a DataFrame with the same index, or a Series if it is (T,); for
+        a list it is a list. If each sequence of a list has a single output, the result is one table with a row for each
+        sequence.
 
     Returns
     -------
     y : ndarray, list of ndarray, or iterator of ndarray
-        For an array x the output of all rows at once, 0 beyond a row's length. For a list x an array (N, ...) if the
-        output has no time, otherwise a list with the output of each sequence. For an iterable an iterator, which runs a
-        batch when it is asked for its output. States are not returned.
+        For an array x, the output of all rows, 0 beyond a row's length. For a list x, an array (N, ...) if the output
+        has no time axis, otherwise a list with the output of each sequence. For an iterable, an iterator that runs
+        batches lazily. States are not returned.
 
     Raises
     ------

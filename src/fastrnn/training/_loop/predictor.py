@@ -29,24 +29,24 @@ _lock = threading.Lock()
 
 
 class Predictor:
-    """`predict` as a function of batches that can be pickled: for joblib, Dask, Ray, Spark, MPI, and process pools.
+    """A picklable version of `predict`, for joblib, Dask, Ray, Spark, MPI and process pools.
 
-    It pickles as the path, or as the content, of a model file. A process loads the model when it first predicts, and
-    keeps it for all copies of the predictor. The bits of a prediction depend neither on the process nor on how data are
-    divided into batches.
+    A pickle contains the path or the content of a model file. A process loads the model at its first prediction and
+    keeps it for all copies of the predictor. Predictions are bit-identical in every process and for every division into
+    batches.
 
     Parameters
     ----------
     model : path or Layer
-        A file of `fastrnn.save`, which each process can read under this path; or a model that can be saved, as it is
-        now.
+        A file written by `fastrnn.save`, which every process can read at this path; or a model, whose current state is
+        used.
     n_threads : int or None, default 1
-        Threads of a call: 1 where the processes share the cores. None is the number of the process.
+        The number of threads of a call, 1 if processes share the cores. None uses the setting of the process.
     output : {"array", "dict", "pandas", "arrow"}, default "array"
-        What a call returns: what `fastrnn.predict` does, or a table with the column ``"prediction"``, a dict of an
-        array, a pandas DataFrame with the index of the batch, or an Arrow table.
+        What a call returns: the result of `fastrnn.predict`, or a table with one column ``"prediction"``: a dict with
+        an array, a pandas DataFrame with the index of the batch, or an Arrow table.
     columns : sequence of str, optional
-        Those that the model reads, where a batch is a table; all by default.
+        The columns that the model reads if a batch is a table; all by default.
     custom : list of classes, or dict of str to class, optional
         The classes of your own layers in the file, as `fastrnn.load` takes them.
 

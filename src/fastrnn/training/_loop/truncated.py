@@ -61,7 +61,7 @@ def truncated_bptt(
     model: Any, loss: Loss, x: ArrayLike, y: ArrayLike, k1: int, k2: int | None = None, *, state: Any = None,
     lengths: ArrayLike | None = None,
 ) -> Iterator[Window]:  # fmt: skip
-    """Every k1 steps, the gradients of the loss of these steps, back-propagated through the last k2 steps.
+    """Truncated back-propagation through time: gradients every k1 steps, through the last k2 steps.
 
     BPTT(h; h') of Williams and Peng, "An efficient gradient-based algorithm for on-line training of recurrent network
     trajectories", Neural Computation 2, 1990, with h = k2 and h' = k1; Sutskever, "Training recurrent neural networks",
@@ -70,7 +70,7 @@ def truncated_bptt(
     Parameters
     ----------
     model : Layer
-        Recurrent, with an output for every step, and neither bidirectional nor in reverse.
+        A causal recurrent model with an output for every step.
     loss : callable
         ``loss(y, target)`` returns (value, dy), as `fastrnn.cross_entropy`.
     x : ndarray

@@ -30,11 +30,11 @@ class Checkpoint:
     Parameters
     ----------
     path : str or os.PathLike
-        Each checkpoint replaces the one before.
+        The file. Each checkpoint replaces the previous one.
     every_n_steps : int, optional
-        Write one after every so many updates, too.
+        Also write a checkpoint after every this many updates.
     every_seconds : float, optional
-        Write one after the first update that ends so many seconds after the last checkpoint, too.
+        Also write a checkpoint after the first update that ends this many seconds after the last checkpoint.
 
     Raises
     ------
@@ -69,7 +69,7 @@ class Checkpoint:
 def save_checkpoint(
     path: PathType, model: Any, optimizer: Optimizer | None = None, schedule: Schedule | None = None, **training: Any
 ) -> None:
-    """Write a model with all that its training needs to resume.
+    """Write a model with everything needed to resume its training.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def save_checkpoint(
 def load_checkpoint(
     path: PathType, model: Any, optimizer: Optimizer | None = None, schedule: Schedule | None = None
 ) -> dict[str, Any]:
-    """Bring a model, its optimizer and its schedule to the state in a checkpoint.
+    """Restore a model, its optimizer and its schedule from a checkpoint.
 
     Parameters
     ----------
