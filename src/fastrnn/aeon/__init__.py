@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""aeon's classifiers and regressors on the estimators of `fastrnn.sklearn`. Needs aeon: ``pip install
-"fastrnn[aeon]"``."""
+"""Classifiers and regressors for aeon. Needs aeon: ``pip install "fastrnn[aeon]"``."""
 
 try:
     import aeon as _aeon  # noqa: F401  # pyright: ignore[reportMissingImports]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writing sequences with a trained model: the likeliest symbol at each step, one drawn at random, or a beam of several.
+"""Generate sequences with a trained model: greedy decoding, sampling and beam search.
 
 The model is a `Seq2Seq`, which reads a source, or a language model, which continues sequences: a
 `Sequential` from tokens to logits, such as Embedding, LSTM, Linear. All three functions use a model by its method

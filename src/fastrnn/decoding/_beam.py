@@ -23,10 +23,10 @@ def beam(
     width: int = 4,
     length_penalty: float = 0.0,
 ) -> Decoded:
-    """Search for the likeliest sequence of each row, extending its `width` best hypotheses side by side.
+    """Beam search for the most likely sequence of each row, with `width` hypotheses.
 
-    A hypothesis is a sequence with a symbol for each step so far, or one that has ended. Each step extends every
-    hypothesis that has not ended by every symbol, and keeps the best `width` of all. The search is for the largest
+    Each step extends every unfinished hypothesis by every symbol, and keeps the best `width` of all hypotheses. The
+    score is
 
         log_prob / ((5 + length) / 6) ** length_penalty
 
@@ -37,10 +37,10 @@ def beam(
     Parameters
     ----------
     model : Seq2Seq, Sequential, or any object with `begin`
-        A translator with its own source, or a language model.
+        The model: a Seq2Seq, or a language model.
     source : array_like
-        What a Seq2Seq takes as its source; for a language model the prefixes to continue, tokens (T_s, N), or
-        (N, T_s) with `batch_first`, of at least one symbol each, which are not repeated in the result.
+        The source of a Seq2Seq. For a language model, the prefixes to continue: tokens (T_s, N), or (N, T_s) with
+        `batch_first`, of at least one symbol each. They are not repeated in the result.
     lengths : array_like of int, shape (N,), default T_s for every row
         Lengths of the rows of the source.
     stop : int or None

@@ -12,7 +12,7 @@ from .._engine.ragged import length_mask
 
 
 class Decoded(NamedTuple):
-    """The sequences that a model wrote. T is the number of steps of the longest row, including `stop`."""
+    """Generated sequences. T is the number of steps of the longest row, including `stop`."""
 
     tokens: NDArray[np.intp]
     """(T, N), or (N, T) of a model that has the batch first: the symbols; from the end of a row on, `stop`."""

@@ -20,15 +20,15 @@ def greedy(
     stop: int | None,
     max_length: int,
 ) -> Decoded:
-    """Write the likeliest symbol at each step; among equally likely symbols the first.
+    """Greedy decoding: choose the most likely symbol at each step, or the first of several equally likely ones.
 
     Parameters
     ----------
     model : Seq2Seq, Sequential, or any object with `begin`
-        A translator with its own source, or a language model.
+        The model: a Seq2Seq, or a language model.
     source : array_like
-        What a Seq2Seq takes as its source; for a language model the prefixes to continue, tokens (T_s, N), or
-        (N, T_s) with `batch_first`, of at least one symbol each, which are not repeated in the result.
+        The source of a Seq2Seq. For a language model, the prefixes to continue: tokens (T_s, N), or (N, T_s) with
+        `batch_first`, of at least one symbol each. They are not repeated in the result.
     lengths : array_like of int, shape (N,), default T_s for every row
         Lengths of the rows of the source.
     stop : int or None
@@ -72,15 +72,15 @@ def sample(
     top_k: int | None = None,
     seed: SeedLike = None,
 ) -> Decoded:
-    """Write symbols at random, with the probabilities that the model gives them.
+    """Sample symbols from the probabilities of the model.
 
     Parameters
     ----------
     model : Seq2Seq, Sequential, or any object with `begin`
-        A translator with its own source, or a language model.
+        The model: a Seq2Seq, or a language model.
     source : array_like
-        What a Seq2Seq takes as its source; for a language model the prefixes to continue, tokens (T_s, N), or
-        (N, T_s) with `batch_first`, of at least one symbol each, which are not repeated in the result.
+        The source of a Seq2Seq. For a language model, the prefixes to continue: tokens (T_s, N), or (N, T_s) with
+        `batch_first`, of at least one symbol each. They are not repeated in the result.
     lengths : array_like of int, shape (N,), default T_s for every row
         Lengths of the rows of the source.
     stop : int or None
@@ -88,11 +88,10 @@ def sample(
     max_length : int
         The largest number of steps of a row, at least 1.
     temperature : float, default 1.0
-        Divides the logits, finite and above 0. Below 1 likely symbols become likelier; above 1 all symbols become more
-        equal.
+        Divides the logits; finite and above 0. Below 1 the distribution becomes sharper, above 1 more uniform.
     top_k : int or None, default None
-        Draw only from the `top_k` likeliest symbols of each step, and those that equal the last of them. None draws
-        from all symbols.
+        Sample only from the `top_k` most likely symbols of each step, and any that tie with the last of them. None
+        samples from all symbols.
     seed : int, Generator or None, default None
         Seed of the random numbers, or the generator that draws them. None gives different sequences on every call.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Communicators: how the processes of a training, its ranks, exchange gradients in a fixed order.
+"""Communication between the processes (ranks) of a distributed training.
 
 A `Communicator` has two primitives, `exchange` with one other rank and `abort`. What the ranks do together is built on
 these in one place. Numbers are added in a binary tree over its leaves whose shape depends on their number alone

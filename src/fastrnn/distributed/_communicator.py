@@ -15,9 +15,9 @@ LARGE = 1 << 18  # bytes from which less to send is worth more messages
 
 
 class Communicator(ABC):
-    """The processes of a training as one of them, a rank, sees them.
+    """Base class of communicators: the processes of a training, as seen by one of them.
 
-    A communicator of your own defines `exchange` and `abort`, and calls this constructor.
+    A custom communicator defines `exchange` and `abort`, and calls this constructor.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ class Communicator(ABC):
 
 
 class Local(Communicator):
-    """One process, which computes all shards.
+    """A single process, which computes all shards.
 
     Examples
     --------

@@ -22,7 +22,7 @@ class MPI(Communicator):
     Parameters
     ----------
     comm : mpi4py.MPI.Comm, optional
-        By default that of all processes.
+        The MPI communicator, by default that of all processes.
 
     Raises
     ------
@@ -35,8 +35,8 @@ class MPI(Communicator):
 
     Notes
     -----
-    An error that a process does not catch ends all of them: the others would wait for it. So does a process that ends
-    while another one waits for it.
+    An uncaught error on one process terminates all of them, because the others would wait for it. So does a process
+    that ends while another one waits for it.
     """
 
     def __init__(self, comm: Any = None) -> None:

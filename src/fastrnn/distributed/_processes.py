@@ -16,7 +16,7 @@ BUFFER = 1 << 20  # bytes that a socket holds, if the system allows it: fewer ch
 
 
 class Processes(Communicator):
-    """The processes that `run` starts on one machine, with one argument of its function for each.
+    """The communicator of processes that `run` starts on one machine.
 
     Parameters
     ----------

@@ -21,19 +21,19 @@ STOP = 60.0  # seconds for the end of a step and a checkpoint, after Ctrl-C
 
 
 def run(function: Callable[..., Any], *arguments: Any, processes: int, threads: int | None = None) -> list[Any]:
-    """Call a function in several processes of this machine, connected for `fastrnn.fit`.
+    """Start processes on this machine and call a function in each, with a communicator for `fastrnn.fit`.
 
     Parameters
     ----------
     function : callable
-        ``function(communicator, *arguments)``. It can be imported, since the processes are started anew (`spawn`): the
-        script that calls `run` does so under ``if __name__ == "__main__":``.
+        Called as ``function(communicator, *arguments)``. It must be importable, because processes are started with
+        `spawn`: call `run` under ``if __name__ == "__main__":``.
     *arguments : object
-        They can be pickled, and so can what the function returns.
+        Further arguments. They must be picklable, and so must the result of the function.
     processes : int
         How many.
     threads : int, optional
-        Threads of each process. By default the processes share those of this one.
+        Threads of each process. By default the processes share the threads of this one.
 
     Returns
     -------
@@ -45,15 +45,15 @@ def run(function: Callable[..., Any], *arguments: Any, processes: int, threads: 
     TypeError, ValueError
         An argument is wrong, or it or a result cannot be pickled.
     RuntimeError
-        A process has ended without a result, could not begin, or called ``sys.exit``. The others have been ended. Or
-        this process is one that may start no others, as those of a `multiprocessing.Pool`.
+        A process ended without a result, could not start, or called ``sys.exit``. The others have been terminated. Or
+        this process may not start others, such as one of a `multiprocessing.Pool`.
     Exception
-        Whatever the function raised, with a note that says in which rank. The others have been ended.
+        Any error of the function, with a note that says on which rank. The others have been terminated.
 
     Notes
     -----
-    Ctrl-C is passed on to each process, once: `fit` stops in all of them after the same step, with its checkpoint, and
-    `run` returns. A second Ctrl-C ends them at once. They end, too, when this process does.
+    Ctrl-C is forwarded to each process: `fit` stops in all of them after the same step, with its checkpoint, and `run`
+    returns. A second Ctrl-C terminates them at once. They also end when this process ends.
 
     Examples
     --------

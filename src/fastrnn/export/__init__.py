@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes models as C, for programs without Python."""
+"""Export models as C code, for programs without Python."""
 
 from ._c import export_c
 

@@ -17,20 +17,19 @@ OURS = b"/* Written by fastrnn.export: "  # what a file begins with
 
 
 def export_c(model: Layer, folder: PathType, name: str = "model") -> list[str]:
-    """Write a model as a C source and its header, for a program that links the fastrnn library.
+    """Write a model as a C source file and a header, for a program that links the fastrnn library.
 
     The functions are ``name_bytes``, ``name_init``, ``name_step`` and ``name_reset``; the header describes them. A step
-    has the bits of the model's stream in Python, on the same engine. The weights are in the source, exactly.
+    is bit-identical to one of the model's stream in Python with the same engine. The source contains the exact weights.
 
     Parameters
     ----------
     model : Layer
-        RNN, LSTM and GRU of one direction, Linear and Dropout, alone or in a Sequential.
+        Unidirectional RNN, LSTM and GRU, Linear and Dropout, alone or in a Sequential.
     folder : str or os.PathLike
-        Is made if it does not exist.
+        It is created if it does not exist.
     name : str, default "model"
-        Of the files, and what the names of the functions begin with. Only files that an earlier call wrote are
-        replaced.
+        The name of the files, and the prefix of the functions. Only files written by an earlier call are replaced.
 
     Returns
     -------

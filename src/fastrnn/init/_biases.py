@@ -52,7 +52,7 @@ def forget_bias(lstm: LayerT, value: float = 1.0) -> LayerT:
 
 
 def chrono(layer: LayerT, T_max: float, seed: SeedLike = None) -> LayerT:
-    """Set biases with which units forget after 2 to `T_max` steps; all other parameters are left unchanged.
+    """Set gate biases for memory spans of 2 to `T_max` steps; all other parameters are left unchanged.
 
     Tallec, Ollivier, "Can recurrent neural networks warp time?", ICLR 2018: ``b_f = log(u)`` and ``b_i = -b_f`` for an
     LSTM, ``b_z = log(u)`` for a GRU, with u uniform in [1, T_max - 1] for each unit. The two biases of a gate are

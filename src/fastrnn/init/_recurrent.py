@@ -9,11 +9,11 @@ from ._shared import LayerT, normal, uniform, write_weights, xavier
 
 
 def orthogonal(layer: LayerT, gain: float = 1.0, seed: SeedLike = None) -> LayerT:
-    """Recurrent weights `gain` times an orthogonal matrix, for each gate; input weights uniform; biases 0.
+    """Orthogonal recurrent weights for each gate, times `gain`; uniform input weights; biases 0.
 
     Saxe, McClelland, Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks",
-    ICLR 2014: such a matrix keeps the length of the vector that it multiplies, at every step. It is the Q of a QR
-    decomposition with the signs fixed, so that all orthogonal matrices are equally likely (Mezzadri 2007, arXiv
+    ICLR 2014: an orthogonal matrix preserves the norm of the vector that it multiplies, at every step. It is the Q of a
+    QR decomposition with fixed signs, so that all orthogonal matrices are equally likely (Mezzadri 2007, arXiv
     math-ph/0609050). Input weights, and the weights of a Linear, have variance ``2 / (fan_in + fan_out)``, as in
     `xavier_uniform`.
 
@@ -56,7 +56,7 @@ def _orthogonal_matrix(rng: Generator, H: int) -> Array:
 
 
 def identity(rnn: LayerT, scale: float = 1.0, input_std: float = 0.001, seed: SeedLike = None) -> LayerT:
-    """Recurrent weights `scale` times the identity matrix, normal input weights, biases 0: the IRNN.
+    """Identity recurrent weights, times `scale`; normal input weights; biases 0 (IRNN).
 
     Le, Jaitly, Hinton, "A simple way to initialize recurrent networks of rectified linear units", arXiv 1504.00941,
     2015: with relu, a state without negative numbers keeps its value until an input changes it. Other nonlinearities

@@ -6,7 +6,7 @@ from ._shared import WEIGHTED, LayerT, he, normal, select, uniform, write_weight
 
 
 def pytorch(layer: LayerT, seed: SeedLike = None) -> LayerT:
-    """Weights and biases as PyTorch draws them by default, and as the constructors of the layers do: uniform.
+    """PyTorch's default initialization, which is also that of the constructors: uniform weights and biases.
 
     In +-1/sqrt(H) for recurrent layers, in +-1/sqrt(I) for Linear. The same seed gives the same parameters as in the
     constructor of the layer. The random numbers of dropout continue where they are.

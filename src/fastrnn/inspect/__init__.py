@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Looks inside a model: what its units and gates do at each step, and how gradients propagate."""
+"""Inspect a model: its units and gates at each step, and how gradients propagate."""
 
 from ._gradients.attribution import integrated_gradients, occlusion
 from ._gradients.diagnosis import Diagnosis, Finding, diagnose

@@ -44,24 +44,24 @@ def linear_cross_entropy(
     sample_weight: ArrayLike | None = None,
     reduction: str = "mean",
 ) -> tuple[Mean, Array]:
-    """`cross_entropy` of ``linear(x)``, and the gradients of x and of the linear's parameters, in little memory.
+    """Memory-efficient `cross_entropy` of ``linear(x)``, with the gradients of x and of the parameters of the layer.
 
-    The same numbers, to the last bit, as::
+    It gives bit-identical results to::
 
         logits, tape = linear.forward(x)
         loss, dlogits = fr.cross_entropy(logits, targets, ...)
         dx = linear.backward(tape, dlogits)
 
-    but logits are computed for some hundred rows at a time, replaced by their gradient, and forgotten. With 10,000
-    classes and 700 positions in float32 these are 10 MB instead of twice 28. `fastrnn.fit` does the same by itself
-    where it can.
+    but computes logits for a few hundred rows at a time, replaces them by their gradient, and discards them. With
+    10,000 classes and 700 positions in float32 this takes 10 MB instead of twice 28 MB. `fastrnn.fit` does this
+    automatically where possible.
 
     Parameters
     ----------
     linear : Linear
-        The last layer of a model, which gives logits. Its gradients are added into ``linear.grads``.
+        The last layer of a model, which computes logits. Gradients are added to ``linear.grads``.
     x : array_like, shape (..., I)
-        What it reads, with its dtype.
+        The input of the layer, with the same dtype.
     targets, ignore_index, lengths, batch_first, weight, label_smoothing, sample_weight, reduction
         As `cross_entropy` takes them.
 

@@ -7,18 +7,18 @@ from .._engine.arguments import as_nonnegative
 
 
 class Mean(float):
-    """A float, ``total / weight``, that knows both, so that the means of parts give the mean of the whole.
+    """A mean that remembers its sum and its weight, so that means of batches can be combined exactly.
 
-    The losses of this package return one. `fastrnn.fit` and `fastrnn.evaluate` add up totals and weights, so that what
-    they report does not depend on how data are cut into batches. A loss or a metric of your own may return one, too;
-    one that returns a plain number is taken as the mean over the positions of its batch.
+    It is a float, ``total / weight``. The losses of this package return one. `fastrnn.fit` and `fastrnn.evaluate` add
+    up totals and weights, so that their results do not depend on how data are divided into batches. Custom losses and
+    metrics may return one, too; a plain number is taken as the mean over the positions of the batch.
 
     Parameters
     ----------
     total : float
-        The sum of what is averaged, weighted.
+        The weighted sum of the averaged values.
     weight : float, default 1.0
-        What the sum is divided by: the number of terms, or the sum of their weights; finite and >= 0.
+        The divisor of the sum: the number of terms, or the sum of their weights; finite and >= 0.
 
     Attributes
     ----------
@@ -65,10 +65,10 @@ class Mean(float):
 
 
 class Sum(Mean):
-    """A float, `total`, of which the mean is known, too: what a loss returns with ``reduction="sum"``.
+    """A sum that remembers its weight: the result of a loss with ``reduction="sum"``.
 
-    `fastrnn.fit` and `fastrnn.evaluate` add up totals and weights as they do of a `Mean`, and report the mean, since a
-    sum would depend on the size of the data.
+    It is a float, `total`. `fastrnn.fit` and `fastrnn.evaluate` add up totals and weights as for a `Mean`, and report
+    the mean, because a sum would depend on the size of the data.
 
     Parameters
     ----------

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Layers: recurrent ones, what stands around them, and containers that put layers together."""
+"""Layers: recurrent and other layers, and containers that combine them."""
 
 from typing import TYPE_CHECKING
 

@@ -12,14 +12,14 @@ from ._tape import Tape, inner_tapes, open_tape
 
 
 class Container(Layer):
-    """Base of layers made of other layers, each with a name.
+    """Base class of layers that contain other layers, each with a name.
 
     The parameters are those of the children: ``"encoder.weight"`` is ``"weight"`` of the child ``"encoder"``. A
     subclass declares the layers that its constructor takes as `Sublayer` options, or calls `_adopt` with others. It may
-    have parameters of its own, too (`add_parameters`).
+    also have parameters of its own (`add_parameters`).
 
-    A container of your own is a `Container` and a `StatelessLayer` or a `StatefulLayer`, in this order. It calls
-    ``child.apply`` in its `_forward`, saves the tapes, and calls ``child.apply_backward`` in its `_backward`.
+    A custom container inherits from `Container` and from `StatelessLayer` or `StatefulLayer`, in this order. It calls
+    ``child.apply`` in `_forward`, saves the tapes, and calls ``child.apply_backward`` in `_backward`.
 
     Examples
     --------

@@ -21,10 +21,10 @@ Shapes = Iterator[tuple[str, tuple[int, ...]]]
 
 
 class Layer(Parametrized, Interface, Printed, ABC):
-    """Base of every layer.
+    """Base class of all layers.
 
-    A layer has `params` and `grads` (the same names and shapes), ``layer(x)`` for inference, ``layer.forward(x)`` for
-    training, whose last result is a tape, and ``layer.backward(tape, dy)``, which adds into `grads` and returns the
+    A layer has `params` and `grads` with the same names and shapes, ``layer(x)`` for inference, ``layer.forward(x)``
+    for training, whose last result is a tape, and ``layer.backward(tape, dy)``, which adds to `grads` and returns the
     gradient of x. It is a `StatelessLayer`, a `StatefulLayer`, or takes several inputs, as `Attention` does.
     """
 
@@ -81,7 +81,7 @@ class Layer(Parametrized, Interface, Printed, ABC):
 
     @abstractmethod
     def __call__(self, *inputs: Any, **named: Any) -> Any:
-        """Inference: keeps nothing."""
+        """Inference."""
 
     @abstractmethod
     def forward(self, *inputs: Any, **named: Any) -> Any:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 else:
 
     class KW_ONLY:
-        """Options declared behind ``_: KW_ONLY`` are passed by name: dataclasses.KW_ONLY, without its import."""
+        """Options declared after ``_: KW_ONLY`` are keyword-only, as with dataclasses.KW_ONLY."""
 
 
 Provided = TypeVar("Provided")

@@ -168,7 +168,7 @@ class DType(Option[DTypeLike, "np.dtype[Any]"]):
 
 
 class Seed(Option[SeedLike, SeedLike]):
-    """Where random numbers begin. It is not kept: ``_setup(self, seed)`` receives a `numpy.random.Generator`."""
+    """The seed of random numbers. It is not stored: ``_setup(self, seed)`` receives a `numpy.random.Generator`."""
 
     type_text: str = "int, Generator or None"
     stored: bool = False
@@ -210,7 +210,7 @@ class Probabilities(Option[float | tuple[float, ...], tuple[float, ...]]):
 
 
 class Sublayer(Option[Value, Value]):
-    """A layer of one of several `kinds`, or None where that is the default: a child of a `Container`."""
+    """A child of a `Container`: a layer of one of several `kinds`, or None if that is the default."""
 
     json_types: tuple[type, ...] = (dict,)
 

@@ -77,8 +77,7 @@ class Parameters(NamedArrays):
     Parameters
     ----------
     arrays : Arrays, or mapping of str to ndarray
-        `_core.Arrays` of a layer's own, which count how often they are given out: packed copies of one are compared
-        with it after that.
+        The arrays; `_core.Arrays` count accesses, after which packed copies are compared with the array.
     """
 
     def __init__(self, arrays: "Arrays | Mapping[str, Array]") -> None:

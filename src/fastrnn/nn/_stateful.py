@@ -20,11 +20,11 @@ State = TypeVar("State")
 
 
 class StatefulLayer(Layer, Generic[State]):
-    """Base of layers that read sequences and take and return a state.
+    """Base class of layers that process sequences and carry a state.
 
-    A subclass defines `_forward` and `_backward`, its mathematics, and overrides `check_dstate` to check the gradient
-    of its state. Sequences are (T, N, features), with `batch_first` (N, T, features), or unbatched (T, features).
-    A layer that is the same step over and over is better a `Recurrent` of a `Cell`, which needs no time loop.
+    A subclass defines `_forward` and `_backward`, and overrides `check_dstate` to check the gradient of its state.
+    Sequences are (T, N, features), with `batch_first` (N, T, features), or unbatched (T, features). If the layer
+    repeats one step over time, use `Recurrent` with a `Cell` instead, which provides the time loop.
     """
 
     _: KW_ONLY
@@ -69,12 +69,12 @@ class StatefulLayer(Layer, Generic[State]):
         state : array_like or tuple, optional
             In the form that the layer returns. Zero by default.
         lengths : array_like of int, shape (N,), optional
-            How many steps of each row count, 0..T, in any order.
+            The number of valid steps of each row, 0..T, in any order.
         mask : array_like of bool, shape (T, N), with `batch_first` (N, T), or unbatched (T,), optional
-            False leaves a step out: the state passes over it, as if the row did not have it. By default all count.
+            Steps where it is False are skipped, as if the row did not have them. By default no step is skipped.
         resets : array_like of bool, laid out as `mask`, optional
-            The state is set to zero before each step that is True. From there on the row is another sequence: in a
-            second direction no state passes this place either.
+            The state is set to zero before each step where it is True: a new sequence starts there. In the reverse
+            direction of a bidirectional layer, no state crosses this place either.
 
         Returns
         -------
@@ -86,7 +86,7 @@ class StatefulLayer(Layer, Generic[State]):
         Raises
         ------
         TypeError, ValueError
-            An argument has the wrong dtype or shape; the message names it, what was expected and what came.
+            An argument has the wrong dtype or shape; the message names it, what was expected and what was given.
         """
         x, rows, kept = steps_to_read(self, x, lengths, mask, resets)
         result = checked_output(self, self._forward(x, state, rows, training=False), ("y", "state", "saved"))

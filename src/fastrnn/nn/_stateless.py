@@ -16,10 +16,10 @@ from ._tape import Tape, add_extras, exclusive, inner_tapes
 
 
 class StatelessLayer(Layer):
-    """Base of layers with one input and no state.
+    """Base class of layers with one input and no state.
 
-    A subclass defines `_forward` and `_backward`, its mathematics, on checked arrays, and overrides `_checked` if x
-    has to be of a certain shape. It declares its options, and makes its parameters in `_setup`, by `add_parameters`.
+    A subclass declares its options, creates its parameters in `_setup` with `add_parameters`, and defines `_forward`
+    and `_backward` on checked arrays. It overrides `_checked` if x must have a certain shape.
 
     Examples
     --------

@@ -11,14 +11,14 @@ from ._tree import aligned, distinct, nodes
 
 
 class Summary:
-    """The layers of a model with their sizes, from `Layer.summary`; printed, it is a table.
+    """The layers of a model with their sizes, as returned by `Layer.summary`. Print it to see a table.
 
     Attributes
     ----------
     rows : tuple of Row
-        One for each layer that has no others inside, and for each container that has parameters of its own.
+        One for each layer without children, and for each container with parameters of its own.
     parameters : int
-        Numbers that are trained. What several layers share counts once.
+        The number of trainable parameters. Shared parameters count once.
     nbytes : int
         Bytes of the parameters, and of weights that are not trained, such as the reservoir of an `EchoState`. The
         gradients of the parameters take as many bytes again.

@@ -22,12 +22,11 @@ class Tape:
     x_shape : tuple of int or None
         The shape of the input; None if the layer does not say.
     needs_dx : bool
-        Whether `backward` has to return the gradient of the input; True at first. Where nobody wants it, as of the data
-        of a training, False before `backward` lets layers save the time. They then return None in its place; a layer
-        that cannot save any returns the gradient.
+        Whether `backward` has to return the gradient of the input; initially True. Set it to False before `backward` if
+        the gradient is not needed, as for training data. Layers that can save time then return None instead.
     extras : dict of str to float
-        After `backward`: what a layer reports besides gradients, such as the value of the regularizer ``"omega"`` of an
-        RNN. A container reports the sums of its layers.
+        After `backward`: other values that a layer reports, such as the regularizer ``"omega"`` of an RNN. A container
+        reports sums over its layers.
     """
 
     __slots__ = ("_content", "_kept", "_layer", "_unused", "extras", "needs_dx", "shape", "x_shape")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Optimizers, which turn gradients into updates, and schedules of their learning rates."""
+"""Optimizers and learning rate schedules."""
 
 from .._engine.arguments import Interval
 from ..nn._options import Choice, Flag, Number, Size

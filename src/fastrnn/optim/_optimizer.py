@@ -19,13 +19,13 @@ from ._trainable import Models, Trainable, as_model, check_gradients, check_like
 
 
 class Optimizer(Configurable, ABC):
-    """Base of all optimizers: turns the gradients of a model into updates of its parameters, in place.
+    """Base class of optimizers, which update the parameters of a model in place from its gradients.
 
-    A subclass is a rule for one parameter. It declares its hyper-parameters as options, which the constructor then
-    takes. It names in `moments` the arrays that it keeps for each parameter, and defines ``update(p, g, **moments)``,
-    which writes to `p` and the moments in place and leaves `g` alone. All of them have the same shape and dtype.
+    A subclass defines the update of one parameter. It declares its hyper-parameters as options, which become arguments
+    of the constructor. `moments` names the arrays that it keeps for each parameter, and ``update(p, g, **moments)``
+    changes `p` and the moments in place, but not `g`. All of them have the same shape and dtype.
 
-    Hyper-parameters may be changed between steps; each change is checked. Groups keep the values of their own.
+    Hyper-parameters may be changed between steps; each change is checked. Groups keep their own values.
 
     Attributes
     ----------
@@ -34,8 +34,8 @@ class Optimizer(Configurable, ABC):
     begun : dict or None
         The hyper-parameters at the first update, by name. None before it.
     state : dict
-        ``state[parameter][moment]`` is an array of the shape and dtype of the parameter. A parameter that has several
-        names, since its layer is in several places of the model, is there and is updated once, under the first.
+        ``state[parameter][moment]`` is an array of the shape and dtype of the parameter. A shared parameter with
+        several names occurs, and is updated, once, under its first name.
 
     Raises
     ------
@@ -45,7 +45,7 @@ class Optimizer(Configurable, ABC):
 
     Examples
     --------
-    An optimizer of your own: steps of one size, against a decaying sum of the gradients.
+    A custom optimizer: steps of constant size, in the direction of a decaying sum of gradients.
 
     >>> from types import SimpleNamespace
     >>> import numpy as np

@@ -9,7 +9,7 @@ from ..nn._parameters import Joined, NamedArrays, Parameters, distinct, first_na
 
 
 class Trainable(Protocol):
-    """A model as optimizers see it: every layer, and any other object with these three.
+    """The interface of models that optimizers need: layers, and any other object with these attributes.
 
     Attributes
     ----------
@@ -34,15 +34,15 @@ class Trainable(Protocol):
 
 
 class JoinedModels:
-    """Several models as one, for an optimizer, for clipping and for penalties.
+    """Several models combined into one, for an optimizer, for clipping and for penalties.
 
-    Optimizers, `clip_grad_norm`, `clip_grad_value` and `add_penalty` make one themselves of a list or dict of models.
+    Optimizers, `clip_grad_norm`, `clip_grad_value` and `add_penalty` create one from a list or dict of models.
 
     Parameters
     ----------
     models : mapping of str to Trainable, or sequence of Trainable
-        The names of a dict, without dots, or the places in a list, from 0, stand with a dot before the names of the
-        parameters: ``"encoder.weight"``, ``"0.weight"``.
+        The keys of a dict, without dots, or the indices of a list, become prefixes of the names of parameters:
+        ``"encoder.weight"``, ``"0.weight"``.
 
     Attributes
     ----------

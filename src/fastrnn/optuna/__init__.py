@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Hyper-parameter searches with optuna: `PruningCallback` ends trials of `fastrnn.fit` that do badly.
+"""Hyper-parameter search with optuna: `PruningCallback` stops unpromising trials of `fastrnn.fit`.
 
 Needs optuna: ``pip install "fastrnn[optuna]"``.
 """

@@ -10,16 +10,16 @@ from ..nn._options import kind_of
 
 
 class PruningCallback:
-    """A callback of `fastrnn.fit` that ends a trial of optuna early if its pruner asks for it.
+    """A callback for `fastrnn.fit` that reports to an optuna trial and stops it if its pruner says so.
 
-    After every epoch the trial gets a value of the history, as that of step 0, 1, 2, ... `fit` raises
-    `optuna.TrialPruned` after the epoch in which the pruner has seen enough; the objective lets it pass.
+    After every epoch, a value of the history is reported as step 0, 1, 2, ... If the pruner decides to stop, `fit`
+    raises `optuna.TrialPruned`, which the objective should not catch.
 
     Parameters
     ----------
     trial : optuna.trial.Trial
     monitor : str, default "val_loss"
-        The column of the history that the objective returns at its end, in the direction of the study.
+        The column of the history to report; usually its last value is what the objective returns.
 
     Raises
     ------
@@ -28,7 +28,7 @@ class PruningCallback:
 
     Notes
     -----
-    A trial trains in one process. A search on many machines runs trials side by side, each in a process of its own.
+    Each trial trains in one process. To use many machines, run trials in parallel.
 
     Examples
     --------

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""scikit-learn estimators for sequences. Needs scikit-learn: ``pip install "fastrnn[sklearn]"``."""
+"""scikit-learn estimators for sequences. They need scikit-learn: ``pip install "fastrnn[sklearn]"``."""
 
 try:
     import sklearn as _sklearn  # noqa: F401

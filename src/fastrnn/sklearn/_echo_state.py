@@ -14,10 +14,10 @@ from ._reservoir import Reservoir
 
 
 class ESNClassifier(Classifying, Reservoir):
-    """Classify sequences with an echo state network: a fixed random reservoir, and ridge regression of its states.
+    """Classify sequences with an echo state network: a fixed random reservoir and a readout fitted by ridge regression.
 
-    The readout is solved for, with a target of 1 for the class of a sample and -1 for the others, as `RidgeClassifier`
-    of scikit-learn does. The scores are no probabilities; `CalibratedClassifierCV` of scikit-learn makes some.
+    The readout is fitted with a target of 1 for the class of a sample and -1 for the others, as in scikit-learn's
+    `RidgeClassifier`. The scores are not probabilities; use scikit-learn's `CalibratedClassifierCV` to get these.
 
     Examples
     --------
@@ -53,7 +53,7 @@ class ESNClassifier(Classifying, Reservoir):
 class ESNRegressor(Regressing, Reservoir):
     """Predict numbers from sequences with an echo state network.
 
-    A fixed random reservoir reads a sequence, and ridge regression of its states, which is solved for, predicts.
+    A fixed random reservoir processes a sequence, and a linear readout of its states is fitted by ridge regression.
 
     Examples
     --------

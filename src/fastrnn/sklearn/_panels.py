@@ -32,7 +32,7 @@ def sequences_of(X: Any) -> Any:
 class Panel(Estimating):
     """An estimator of panels, whose parameters are those of the one inside it."""
 
-    estimator_: Attribute[Any] = later("estimator", "The one of `fastrnn.sklearn` that was fitted.")
+    estimator_: Attribute[Any] = later("estimator", "The fitted estimator of `fastrnn.sklearn`.")
 
     _kind: ClassVar[Any]  # its class
     _small: ClassVar[list[dict[str, Any]]]  # parameters for checks

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""sktime's classifiers, regressors and forecaster on the estimators of `fastrnn.sklearn`. Needs sktime: ``pip install
-"fastrnn[sktime]"``."""
+"""Classifiers, regressors and a forecaster for sktime. Needs sktime: ``pip install "fastrnn[sktime]"``."""
 
 try:
     import sktime as _sktime  # noqa: F401  # pyright: ignore[reportMissingImports]

@@ -32,7 +32,7 @@ class _OfSktime(_panels.Panel):
 class RNNClassifier(_OfSktime, _panels.RNNClassifier, BaseClassifier):
     """Classify the series of a panel with an LSTM, a GRU or a plain RNN: `fastrnn.sklearn.RNNClassifier`.
 
-    A panel is in any form of sktime: an array (N, C, T), or series of any lengths in a DataFrame or a list of them.
+    A panel can have any of sktime's formats: an array (N, C, T), or series of any lengths in a DataFrame or a list.
 
     Examples
     --------
@@ -65,7 +65,7 @@ class RNNRegressor(_OfSktime, _panels.RNNRegressor, BaseRegressor):
 class ESNClassifier(_OfSktime, _panels.ESNClassifier, BaseClassifier):
     """Classify the series of a panel with an echo state network: `fastrnn.sklearn.ESNClassifier`.
 
-    A panel is in any form of sktime: an array (N, C, T), or series of any lengths in a DataFrame or a list of them. The
+    A panel can have any of sktime's formats: an array (N, C, T), or series of any lengths in a DataFrame or a list. The
     network has no probabilities: those of ``predict_proba`` are 0 and 1.
 
     Examples
@@ -81,7 +81,7 @@ class ESNClassifier(_OfSktime, _panels.ESNClassifier, BaseClassifier):
 class ESNRegressor(_OfSktime, _panels.ESNRegressor, BaseRegressor):
     """Predict a number from each series of a panel with an echo state network: `fastrnn.sklearn.ESNRegressor`.
 
-    A panel is in any form of sktime: an array (N, C, T), or series of any lengths in a DataFrame or a list of them.
+    A panel can have any of sktime's formats: an array (N, C, T), or series of any lengths in a DataFrame or a list.
 
     Examples
     --------

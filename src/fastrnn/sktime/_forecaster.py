@@ -20,11 +20,13 @@ ROUNDING = 1e-9  # of a quantile, when it is that of a coverage
 class RNNForecaster(SeriesParameters, BaseForecaster):
     """Forecast the next steps of a series with an LSTM, a GRU or a plain RNN: `fastrnn.sklearn.RNNForecaster`.
 
-    The steps up to the last of ``fh`` are forecast at once. X is what is known ahead of each step, up to that last one.
-    ``update`` with ``update_params=True`` trains for one epoch on the windows that end with a new step.
+    The steps up to the last of ``fh`` are forecast at once. X holds exogenous variables that are known in advance, up
+    to that last step. ``update`` with ``update_params=True`` trains for one epoch on the windows that end with a new
+    step.
 
-    With `quantiles` ``predict`` is the median, and ``predict_quantiles`` and ``predict_interval`` interpolate between
-    the quantiles that were trained, linearly; those outside are refused. Without, there are none.
+    With `quantiles`, ``predict`` returns the median, and ``predict_quantiles`` and ``predict_interval`` interpolate
+    linearly between the trained quantiles; quantiles outside their range raise an error. Without `quantiles`, only
+    ``predict`` is available.
 
     Examples
     --------
@@ -36,7 +38,7 @@ class RNNForecaster(SeriesParameters, BaseForecaster):
     (12, 2)
     """
 
-    estimator_: Attribute[Any] = later("RNNForecaster", "The one of `fastrnn.sklearn` that was fitted.")
+    estimator_: Attribute[Any] = later("RNNForecaster", "The fitted estimator of `fastrnn.sklearn`.")
 
     _tags: ClassVar[dict[str, Any]] = {
         "authors": "fastrnn",

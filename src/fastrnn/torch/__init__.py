@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""PyTorch's recurrent modules on the kernels of fastrnn: `LSTM`, `GRU` and `RNN`, and `accelerate` for whole models.
+"""PyTorch modules that run on fastrnn: `LSTM`, `GRU` and `RNN`, and `accelerate` for whole models.
 
 Needs PyTorch: ``pip install "fastrnn[torch]"``.
 """

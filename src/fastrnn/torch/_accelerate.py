@@ -46,11 +46,11 @@ def words(row: Row) -> str:
 
 
 def accelerate(model: nn.Module) -> Table:
-    """Make the recurrent modules of a model fastrnn's, in place, for inference and training.
+    """Make the recurrent modules of a model run on fastrnn, in place, for inference and training.
 
-    Each torch.nn.LSTM, GRU and RNN becomes the class of the same name of `fastrnn.torch`. The objects, their
-    parameters, hooks and optimizers stay as they are. A recurrent policy of sb3-contrib, as of RecurrentPPO, then calls
-    its LSTMs once for all steps, where it called them for each step of sequences with starts of episodes.
+    The class of each torch.nn.LSTM, GRU and RNN is changed to the class of the same name in `fastrnn.torch`. The
+    objects, their parameters, hooks and optimizers stay the same. A recurrent policy of sb3-contrib, such as that of
+    RecurrentPPO, then calls its LSTMs once for all steps, also if episodes start in between.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def accelerate(model: nn.Module) -> Table:
 
 
 def restore(model: nn.Module) -> Table:
-    """Make the recurrent modules of a model PyTorch's own again, in place.
+    """Undo `accelerate`: make the recurrent modules of a model PyTorch's own again, in place.
 
     Parameters
     ----------

@@ -151,11 +151,11 @@ def plain(self: Any) -> nn.Module:
 
 
 class LSTM(nn.LSTM):
-    """A torch.nn.LSTM that computes float32 and float64 on the CPU with fastrnn.
+    """A torch.nn.LSTM that uses fastrnn for float32 and float64 on the CPU.
 
-    A call takes `resets`, too. All else is PyTorch's: arguments, parameters, state_dict, hooks, and results but for
-    rounding. Its own code runs, too, with `proj_size`, on other devices and in other dtypes (with a warning), under
-    autocast and torch.func, and where a model is traced, scripted or exported.
+    Calls take an additional argument `resets`. Otherwise arguments, parameters, state_dict and hooks are PyTorch's, and
+    results are equal up to rounding. PyTorch's own implementation is used with `proj_size`, on other devices and in
+    other dtypes (with a warning), under autocast and torch.func, and when a model is traced, scripted or exported.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ class LSTM(nn.LSTM):
 
 
 class GRU(nn.GRU):
-    """A torch.nn.GRU that computes float32 and float64 on the CPU with fastrnn. See `LSTM`.
+    """A torch.nn.GRU that uses fastrnn for float32 and float64 on the CPU. See `LSTM`.
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ class GRU(nn.GRU):
 
 
 class RNN(nn.RNN):
-    """A torch.nn.RNN that computes float32 and float64 on the CPU with fastrnn. See `LSTM`.
+    """A torch.nn.RNN that uses fastrnn for float32 and float64 on the CPU. See `LSTM`.
 
     Parameters
     ----------

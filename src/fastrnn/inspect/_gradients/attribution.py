@@ -18,7 +18,7 @@ def integrated_gradients(
     model: Layer, x: ArrayLike, lengths: ArrayLike | None = None, *, state: Any = None, output: ArrayLike,
     at: ArrayLike | None = None, baseline: ArrayLike | None = None, points: int = 32,
 ) -> Array:  # fmt: skip
-    """The share of each input step in the difference that x makes to an output.
+    """Integrated gradients: the contribution of each input step to an output.
 
     Sundararajan, Taly, Yan, "Axiomatic attribution for deep networks", ICML 2017, equation 1: the gradient is averaged
     on the straight line from a baseline x' to x, and multiplied by x - x'::
@@ -78,7 +78,7 @@ def occlusion(
     model: Layer, x: ArrayLike, lengths: ArrayLike | None = None, *, state: Any = None,
     output: ArrayLike | None = None, at: ArrayLike | None = None, baseline: ArrayLike | None = None,
 ) -> Array:  # fmt: skip
-    """How the outputs change when one step of x is left out: y_s(x) - y_s(x without step t).
+    """Occlusion: the change of the outputs when one step of x is removed, y_s(x) - y_s(x without step t).
 
     The baseline replaces the step that is left out (Zeiler, Fergus, "Visualizing and understanding convolutional
     networks", ECCV 2014, section 4.2; for words Li, Monroe, Jurafsky, arXiv 1612.08220).

@@ -79,7 +79,7 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
-    """The result of `diagnose`; print it to read a report in words.
+    """The result of `diagnose`. Print it to read a report.
 
     Attributes
     ----------
@@ -107,12 +107,12 @@ class Diagnosis:
 def diagnose(
     model: Layer, x: Any, lengths: ArrayLike | None = None, *, dy: LossGradient | None = None, state: Any = None
 ) -> Diagnosis:
-    """Report whether gradients vanish or explode, in which layer and after how many steps, and what helps.
+    """Diagnose vanishing and exploding gradients: in which layer, after how many steps, and what helps.
 
-    In each layer and direction, gradients of random direction go from the end of the longest rows back to their
+    In each layer and direction, random gradients are propagated from the end of the longest rows back to their
     beginning, as in `jacobian_norms`. They vanish if less than a thousandth arrives there, and explode if they have
-    grown a thousand times. Gradients that do neither within the steps of x may do so in a longer sequence:
-    x should be as long as the sequences that the network is to learn from.
+    grown a thousand times. The result depends on the length of x: use sequences as long as those that the network is to
+    be trained on.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ StrandFlow = RecurrenceFlow  # its earlier name
 def gradient_flow(
     model: Layer, x: Any, lengths: ArrayLike | None = None, *, dy: LossGradient | None = None, state: Any = None
 ) -> list[RecurrenceFlow]:
-    """Back-propagate through a model and keep dL / dh_t, and for an LSTM dL / dc_t, of every step and layer.
+    """The gradients dL / dh_t, and for an LSTM dL / dc_t, at every step and layer of a model.
 
     Parameters
     ----------

@@ -20,9 +20,9 @@ def influence(
     model: Layer, x: ArrayLike, lengths: ArrayLike | None = None, *, state: Any = None,
     output: ArrayLike | None = None, at: ArrayLike | None = None, reduce: Literal["norm", "sum"] | None = "norm",
 ) -> Array:  # fmt: skip
-    """How much each output step depends on each input step: dy_s / dx_t for all s and t.
+    """The influence of each input step on each output step: dy_s / dx_t for all s and t.
 
-    For tokens, (T, N) and so on, the influence of a step is that of the vector of their embedding.
+    For tokens, the derivative is with respect to their embedding vectors.
 
     Parameters
     ----------

@@ -90,7 +90,7 @@ def singular_values(model: Layer, x: Any, lengths: ArrayLike | None = None, *, s
 def jacobian_norms(
     model: Layer, x: Any, lengths: ArrayLike | None = None, *, state: Any = None, k: int = 16, seed: SeedLike = 0
 ) -> dict[str, Array]:
-    """How much of a gradient remains d steps back, for every distance d: its norm, which is 1 at d = 0.
+    """The norm of a gradient d steps back, relative to d = 0, for every distance d.
 
     The gradients have random directions. The mean of their squared norms estimates the square of
     ``|ds_T / ds_(T-d)| / sqrt(n)``, with the Frobenius norm: the root mean square of the `singular_values`.
@@ -125,7 +125,7 @@ def jacobian_norms(
 
 
 def memory_length(norms: ArrayLike) -> Array:
-    """Effective memory: after how many steps a norm has fallen to 1/e of its value at distance 0.
+    """Effective memory: the number of steps after which a norm has fallen to 1/e of its initial value.
 
     Parameters
     ----------

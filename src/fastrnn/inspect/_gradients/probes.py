@@ -24,7 +24,7 @@ model : Layer
 x : array_like, shape (T, N, I), with `batch_first` (N, T, I), or unbatched (T, I)
     As the model takes it; a sequence may be a DataFrame with a column for each feature.
 lengths : array_like of int, shape (N,), optional
-    How many steps of each row count; by default all of them.
+    The number of valid steps of each row; by default all.
 state : array_like or tuple, optional
     The initial state, as the model takes it. Zero by default."""
 ERRORS = """

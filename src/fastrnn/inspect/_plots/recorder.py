@@ -18,10 +18,9 @@ KINDS = {"gradients": "norm of the gradient", "states": "norm of the state"}
 
 
 class FlowRecorder:
-    """Records the norms of gradients and states during training: for the `callbacks` of `fit`.
+    """A callback for `fit` that records the norms of gradients and states during training.
 
-    At regular intervals a few sequences go through the model, forward and back (`gradient_flow`). They are always the
-    same, so that only the model changes.
+    At regular intervals it runs `gradient_flow` on the same few sequences, so that only the model changes.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ NAN = -128  # as a byte
 
 
 def report(model: Layer, reading: Reading, *, title: str = "fastrnn", window: int = 40) -> str:
-    """Make a page that shows the states, gates and predictions of a model at each step of a sequence.
+    """Create an HTML report of the states, gates and predictions of a model at each step of a sequence.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ def trace(model: Layer, x: Any, lengths: ArrayLike | None = None) -> Trace:
         The input, as in ``model(x)``. For a model with several inputs, such as `Seq2Seq`, all of them: a tuple, or a
         dict with their names and the names of their lengths.
     lengths : array_like of int, shape (N,), optional
-        How many steps of each row count; by default all of them.
+        The number of valid steps of each row; by default all.
 
     Returns
     -------

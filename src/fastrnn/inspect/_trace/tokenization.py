@@ -17,7 +17,7 @@ UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
 
 class Reading(NamedTuple):
-    """A sequence for one model, unbatched, with what a report shows of it. `read_text` and `read_array` return one.
+    """An unbatched sequence for a model, with its labels for a report. `read_text` and `read_array` return one.
 
     Attributes
     ----------

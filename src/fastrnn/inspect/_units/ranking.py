@@ -18,7 +18,7 @@ BLOCK = 1 << 22  # values that are sorted together
 
 
 class Match(NamedTuple):
-    """How well one unit of one array of a trace follows a property."""
+    """How well a unit in a trace tracks a property."""
 
     name: str  # of the array, as in the trace
     layer: int
@@ -30,7 +30,7 @@ class Match(NamedTuple):
 
 
 def rank_units(trace: Trace, target: ArrayLike, top: int | None = None) -> list[Match]:
-    """Rank all units of all arrays of a trace by how well they follow a target.
+    """Rank all units in a trace by how well they track a target.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def rank_units(trace: Trace, target: ArrayLike, top: int | None = None) -> list[
 
 
 def survey_units(trace: Trace, text: str, top: int = 1) -> dict[str, list[Match]]:
-    """The units that follow each of the predefined properties of a text best.
+    """Find the units that best track each of the predefined properties of a text.
 
     Parameters
     ----------

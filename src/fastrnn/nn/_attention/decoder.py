@@ -173,7 +173,7 @@ class AttentionDecoder(Container):
         Raises
         ------
         TypeError, ValueError
-            An argument has the wrong dtype or shape; the message names it, what was expected and what came.
+            An argument has the wrong dtype or shape; the message names it, what was expected and what was given.
         """
         return self._run((x, memory, lengths, memory_lengths), state, training=False)[:3]
 

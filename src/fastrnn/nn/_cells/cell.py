@@ -19,16 +19,17 @@ Parts = tuple[Array, ...]  # the arrays of a state
 
 
 class Cell(Layer):
-    """Base of the cells that `Recurrent` runs over time: one step, and the gradients of one step.
+    """Base class of custom cells for `Recurrent`: one step and its gradients.
 
-    A subclass makes its parameters in `_setup`, by `add_parameters`, and defines `step` and `step_backward`. It
-    overrides `state_shapes` if its state is not one vector of H numbers, and `output_size` if y is not as long as that.
-    A cell is a layer: called, it takes one step. (`RNN`, `LSTM` and `GRU` have cells in C and are much faster.)
+    A subclass creates its parameters in `_setup` with `add_parameters`, and defines `step` and `step_backward`. It
+    overrides `state_shapes` if the state is not a single vector of H numbers, and `output_size` if y does not have H
+    features. A cell is a layer: calling it runs one step. (`RNN`, `LSTM` and `GRU` have cells in C and are much
+    faster.)
 
     Notes
     -----
-    The rows of a batch are independent. `Recurrent` leaves out those whose sequence has ended, so N may differ from
-    step to step. No array that a cell receives is written to by anyone later: it may be saved as it is.
+    The rows of a batch are independent. `Recurrent` drops rows whose sequence has ended, so N may differ from step to
+    step. Arrays that a cell receives are not changed later, so they can be saved without a copy.
 
     Examples
     --------

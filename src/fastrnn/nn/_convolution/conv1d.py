@@ -90,7 +90,7 @@ class Conv1d(Convolution):
         ----------
         x : array_like, shape (T, N, I), with `batch_first` (N, T, I), or unbatched (T, I)
         lengths : array_like of int, shape (N,), optional
-            How many steps of each row count, 0..T, in any order.
+            The number of valid steps of each row, 0..T, in any order.
 
         Returns
         -------

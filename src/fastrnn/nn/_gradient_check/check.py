@@ -17,7 +17,7 @@ TOLERANCES = {"float32": 1e-2, "float64": 1e-6}
 
 
 class GradientCheck(NamedTuple):
-    """What `check_gradients` finds. ``print`` says it in words.
+    """The result of `check_gradients`. Print it to read a report.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class GradientCheck(NamedTuple):
     tolerance : float
         The largest error that is allowed.
     worst : dict of str to Difference
-        Of each array: the entry where they differ most, of those that were looked at.
+        For each array, the checked entry with the largest difference.
     problems : list of str
         What is wrong, in words; empty if nothing is.
     """

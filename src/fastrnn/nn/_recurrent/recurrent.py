@@ -103,20 +103,21 @@ class RecurrentBase(RecurrentOptions[State]):
         self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None,
         mask: ArrayLike | None = None, resets: ArrayLike | None = None,
     ) -> tuple[Array, State]:  # fmt: skip
-        """Inference: keeps nothing.
+        """Inference.
 
         Parameters
         ----------
         x : array_like, shape (T, N, I), with `batch_first` (N, T, I), or unbatched (T, I)
         state : array_like or tuple, optional
-            h (RNN, GRU) or (h, c) (LSTM), each (L*D, N, H), unbatched (L*D, H). By default zero, or what is learned.
+            h (RNN, GRU) or (h, c) (LSTM), each (L*D, N, H), unbatched (L*D, H). By default zero, or the learned initial
+            state.
         lengths : array_like of int, shape (N,), optional
-            How many steps of each row count, 0..T, in any order.
+            The number of valid steps of each row, 0..T, in any order.
         mask : array_like of bool, shape (T, N), with `batch_first` (N, T), or unbatched (T,), optional
-            False leaves a step out: the state passes over it, as if the row did not have it. By default all count.
+            Steps where it is False are skipped, as if the row did not have them. By default no step is skipped.
         resets : array_like of bool, laid out as `mask`, optional
-            The state is set to zero before each step that is True. From there on the row is another sequence: in a
-            second direction no state passes this place either.
+            The state is set to zero before each step where it is True: a new sequence starts there. In the reverse
+            direction of a bidirectional layer, no state crosses this place either.
 
         Returns
         -------
@@ -128,7 +129,7 @@ class RecurrentBase(RecurrentOptions[State]):
         Raises
         ------
         TypeError, ValueError
-            An argument has the wrong dtype or shape; the message names it, what was expected and what came.
+            An argument has the wrong dtype or shape; the message names it, what was expected and what was given.
         """
         if (result := self._quickly(self._fast_path, x, state, lengths, mask, resets)) is not None:
             return result

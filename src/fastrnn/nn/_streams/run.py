@@ -64,7 +64,7 @@ class Run:
         Raises
         ------
         TypeError, ValueError
-            An argument has the wrong dtype or shape; the message names it, what was expected and what came.
+            An argument has the wrong dtype or shape; the message names it, what was expected and what was given.
         RuntimeError
             Another thread is using the stream.
         """

@@ -62,7 +62,7 @@ class SequentialStream(StreamBase):
         Raises
         ------
         TypeError, ValueError
-            An argument has the wrong dtype or shape; the message names it, what was expected and what came.
+            An argument has the wrong dtype or shape; the message names it, what was expected and what was given.
         RuntimeError
             Another thread is using the stream.
         """

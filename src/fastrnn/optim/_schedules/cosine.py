@@ -48,8 +48,7 @@ class CosineAnnealingLR(Schedule):
 
 
 class CosineAnnealingWarmRestarts(Schedule):
-    """Lowers the learning rate along half a cosine towards `eta_min` and then restarts it at lr, in cycles of growing
-    length.
+    """Lowers the learning rate along half a cosine towards `eta_min`, with restarts at lr.
 
     Loshchilov, Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017, equation 5. The first cycle
     has T = `T_0` steps, each later one `T_mult` times as many; `t` counts the steps since it began::

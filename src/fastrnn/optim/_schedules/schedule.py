@@ -22,12 +22,12 @@ def as_optimizer(name: str, value: Any) -> Any:
 
 
 class Schedule(Configurable, ABC):
-    """Base of all schedules: sets the learning rate of an optimizer as a function of a count.
+    """Base class of schedules, which set the learning rate of an optimizer as a function of a count.
 
-    A subclass defines ``at(lr, count)``. Nothing drifts, since no rate is computed from the one before: a resumed
-    schedule gives the same bits, and past its end it stays at its last value. A schedule sets ``optimizer.lr`` and
-    nothing else (`OneCycleLR` also a momentum); groups with an `lr` of their own follow in proportion. Use one schedule
-    for one optimizer: of several, the last one to step sets its rate.
+    A subclass defines ``at(lr, count)``. Rates are computed from the count, not from the previous rate, so a resumed
+    schedule is bit-identical. After its end, a schedule keeps its last value. A schedule only sets ``optimizer.lr``
+    (`OneCycleLR` also a momentum); groups with their own `lr` follow in proportion. Use only one schedule per
+    optimizer.
 
     Attributes
     ----------

@@ -24,7 +24,7 @@ class Batch(NamedTuple):
     y : array_like
         The target of the loss. For packed rows with a target for each step it is one array (R, ...), like ``x.data``.
     lengths : array_like of int, shape (N,), or None
-        How many steps of each row count.
+        The number of valid steps of each row.
     """
 
     x: Inputs

@@ -85,7 +85,7 @@ def truncated_bptt(
     state : optional
         Initial state, as the model takes it. Zero by default.
     lengths : array_like of int, shape (N,), optional
-        How many steps of each row count. All of them by default.
+        The number of valid steps of each row. All of them by default.
 
     Yields
     ------
