@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How public names are retired: a deprecated name keeps working, with a warning, for at least two minor versions."""
+"""Deprecation of public names: a deprecated name works, with a warning, for at least two minor versions."""
 
 import warnings
 

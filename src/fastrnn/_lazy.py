@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Names of a module that are loaded when they are first used, so that an import stays cheap."""
+"""Lazy loading of the names of a module, to keep imports fast."""
 
 import sys
 from collections.abc import Callable, Sequence

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Checks of what callers provide: arrays of any kind, numbers, sizes, flags, seeds. Errors name the argument."""
+"""Argument checks: arrays of any kind, numbers, sizes, flags, seeds. Errors name the argument."""
 
 import math
 import operator
@@ -137,7 +137,7 @@ class Interval(NamedTuple):
 
     @property
     def text(self) -> str:
-        """What a message says was expected."""
+        """The expected values, for error messages."""
         left, right = self.ends
         return self.words or f"a number in {left}{self.low}, {self.high}{right}"
 

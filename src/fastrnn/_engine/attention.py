@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Attention of queries to a memory, forward and backward, as the engine does: csrc/engine/attend.h, attend_back.h.
+"""Attention of queries to a memory, forward and backward (csrc/engine/attend.h, attend_back.h).
 
 A memory has a row of steps for each row of the batch: keys are (N, T, K), values (N, T, M). Queries are (S, N, K), and
 what belongs to them is (S, N, ...); these may have strides but of the last axis.
@@ -32,7 +32,8 @@ def attend_back(
     memory: Memory,
     results: tuple[Array, Array, Array | None, Array | None],
 ) -> None:
-    """Back through `attend`, but for what the queries contribute to the memory by products: see `add_outer`.
+    """The backward pass of `attend`, except for the outer products of queries that are added to the memory: see
+    `add_outer`.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ class Cell(NamedTuple):
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What a state consists of."""
+        """The names of the arrays of a state."""
         return ("h", "c") if self.has_c else ("h",)
 
 

@@ -34,7 +34,7 @@ def _members(text: str) -> frozenset[int]:
 
 
 def _fast(cpus: frozenset[int], root: Path) -> frozenset[int]:
-    """Those CPUs that are worth using together.
+    """The CPUs to use: performance cores, unless all cores together are faster.
 
     On a hybrid machine of Intel's, the performance cores. Where Linux knows the capacities (Arm), the k fastest, for
     the k with the largest product of k and the capacity of the slowest of them.
@@ -62,7 +62,7 @@ def _physical(cpus: Iterable[int], root: Path) -> int:
 
 
 def _groups(root: Path) -> Iterator[tuple[bool, Path]]:
-    """The control groups that this process is in, from each up to the top that is visible: (of version 2?, folder)."""
+    """The control groups of this process and their visible ancestors: (whether version 2, folder)."""
     paths: dict[str, str] = {}  # of a controller, of "" the group of version 2
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, _, rest = line.partition(":")

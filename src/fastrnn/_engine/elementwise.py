@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Parameters and gradients, element by element: the step of an optimizer, and what norms are made of."""
+"""Elementwise operations on parameters and gradients: optimizer steps and norms."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -70,7 +70,7 @@ BLOCK = 16384  # elements: a few arrays of so many fit in the cache, and take lo
 
 
 def blocks(written: Sequence[Array], read: Array) -> Iterator[tuple[Array, ...]]:
-    """Parts of at most `BLOCK` elements of arrays of one shape, in any memory layout, for rules in NumPy.
+    """Split arrays of one shape, in any memory layout, into parts of at most `BLOCK` elements.
 
     Parameters
     ----------

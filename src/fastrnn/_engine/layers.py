@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One call of the engine for layers on one another: a forward and a backward pass.
+"""Forward and backward passes of a stack of layers, each in one call of the engine.
 
 Arrays are checked and time-major: x is (T, N, I), the outputs of a layer (T, N, D*H), a state of one layer and
 direction (N, H). Lists have an item for each layer and direction, at l*D + d.
@@ -40,19 +40,19 @@ class Entry(NamedTuple):
 
 
 class Dropout(NamedTuple):
-    """Dropout of what each layer but the first reads: y mask scale."""
+    """Dropout of the inputs of all layers but the first: y mask scale."""
 
     scale: float
     masks: list[Array]  # bool (T, N, D*H), behind each layer but the last
     results: list[Array]  # written
 
     def steps(self, block: Any) -> "Dropout":
-        """That of the steps at these places, whose results are new arrays."""
+        """The dropout of the steps at these positions; its results are new arrays."""
         return Dropout.of(self.scale, [mask[block] for mask in self.masks], self.results[0].dtype)
 
     @classmethod
     def of(cls, scale: float, masks: list[Array], dtype: np.dtype[Any]) -> "Dropout":
-        """With results that are 0 where nothing is written, beyond a row's length."""
+        """The dropout with results that are 0 beyond a row's length."""
         return cls(scale, masks, [np.zeros(mask.shape, dtype) for mask in masks])
 
 
@@ -96,7 +96,7 @@ class Pass(NamedTuple):
         return sum(0 if array is None else array.nbytes for array in arrays)
 
     def saved(self, k: int) -> Saved:
-        """Of one layer and direction."""
+        """The saved arrays of one layer and direction."""
         layer, d = divmod(k, self.directions)
         y = self.ys[layer]
         H = y.shape[2] // self.directions
@@ -163,7 +163,7 @@ def forward(
 
 
 def clear_ends(ys: Iterable[Array], order: Order) -> None:
-    """Zeros beyond the lengths of rows that resets cut into parts."""
+    """Write zeros beyond the lengths of rows that resets split into parts."""
     if order.of.lengths is not None:
         for y in ys:
             y[~length_mask(order.of.lengths, len(y))] = 0
@@ -175,7 +175,7 @@ def _copies(state: State) -> State:
 
 
 def tape_arrays(entry: Entry, R: int, dtype: np.dtype[Any]) -> tuple[Array, Array | None]:
-    """Gates and c, in memory that an earlier tape of these weights no longer uses if that is large enough."""
+    """Arrays for gates and c; they reuse the memory of an earlier tape of these weights if it is large enough."""
     cell, pack = entry.cell, entry.pack
     H = pack.hidden_size
     gates = R * cell.saved * H
@@ -237,7 +237,7 @@ def backward(kept: Pass, upstream: Upstream, downstream: Downstream) -> list[Arr
 
 
 def release(entries: Sequence[Entry], gates: Sequence[Array]) -> None:
-    """Leave the memory of used tapes to the next ones; not that of a `_core.Kept`, which all layers share."""
+    """Keep the memory of used tapes for later ones, except that of a `_core.Kept`, which all layers share."""
     for entry, used in zip(entries, gates, strict=True):
         memory: Any = used.base
         if memory.flags.owndata and memory.nbytes <= _core.SPARE_BYTES:

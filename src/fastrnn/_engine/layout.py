@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Where time, batch and features lie in a caller's arrays: sequences, their gradients, and states."""
+"""Memory layouts of a caller's arrays: sequences, their gradients, and states."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -61,7 +61,7 @@ def as_sequence(
 
 
 def features_hint(name: str, shape: tuple[int, ...], features: int, batch_first: bool) -> str:
-    """What may have been meant by an array of another shape than sequences with so many features; "" if nothing."""
+    """A hint for an array whose shape does not fit sequences with this many features; "" if there is none."""
     if features == 1 and len(shape) in (1, 2):
         return f"; series without an axis of features: {name}[..., None]"
     if len(shape) < 2 or shape[-2] != features:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Rows that resets cut into parts, each of which the engine runs as a row of its own."""
+"""Rows that resets split into parts. The engine runs each part as a separate row."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,8 @@ def empty_like(state: State) -> State:
 
 
 class Parts(NamedTuple):
-    """Where the parts of rows lie. Each has a state of its own; a row's enters and leaves at the ends of the row.
+    """The positions of the parts of rows. Each part has its own state; the state of a row enters and leaves at its
+    ends.
 
     Part k is of row ``source[k]``, from step ``start[k]`` on. Of each row with steps (`some`), `first` and `last` are
     the parts at its ends; no state passes its start if it is `fresh`, with a reset there.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Weights as the engine holds them, what runs them with little overhead, and passes of a single layer and direction.
+"""Packed weights, calls with little overhead, and passes of a single layer and direction.
 
 Arrays are checked and time-major: x is (T, N, I), y (T, N, H), states are (N, H).
 """
@@ -109,7 +109,7 @@ def stepper(stack: Sequence[tuple[Any, Any, Any]], N: int) -> _core.Stepper:
 
 
 def exclusive(refusal: str | None = None) -> _core.Exclusive:
-    """What ``with exclusive:`` lets one call use at a time; a call from another thread raises RuntimeError."""
+    """A lock for ``with exclusive:``; a concurrent call from another thread raises RuntimeError."""
     return _core.Exclusive() if refusal is None else _core.exclusive(refusal)
 
 
@@ -212,7 +212,7 @@ def _add(
     grads: Grads,
     order: Order | None,
 ) -> None:
-    """What the gradients of gates (R, S, H) add to dx and to those of the parameters."""
+    """Add the contribution of the gradients of gates (R, S, H) to dx and to the gradients of the parameters."""
     x, y, h_0 = inputs
     nothing = None, None
     entry = pack, for_core(PLAIN), (h_0, None), (gates, None), nothing, nothing, grads

@@ -35,7 +35,7 @@ class Rows(NamedTuple):
         return (T, N) if self.packed is None else (len(self.packed.first) - 1, len(self.packed.rows))
 
     def inside(self, block: slice) -> "Rows":
-        """Those of a slice of time."""
+        """The lengths and resets within a slice of time."""
         lengths, resets, packed = self
         if packed is not None:  # whose array has one step
             return self
@@ -44,7 +44,7 @@ class Rows(NamedTuple):
         return Rows(lengths, None if resets is None else resets[block])
 
     def order(self, T: int) -> "Order | None":
-        """Which rows run at which of T steps; None if all run at all of them."""
+        """Which rows run at each of T steps; None if all rows run at all steps."""
         lengths, resets, packed = self
         if packed is not None:
             return packed._replace(of=self)
@@ -75,7 +75,7 @@ class Order(NamedTuple):
     of: Rows = FULL
 
     def inside(self, block: slice) -> "Order | None":
-        """That of a slice of time: in the same order, in which sums over rows are rounded."""
+        """The order within a slice of time. It stays the same, so that sums over rows round equally."""
         steps = block.stop - block.start
         if self.parts is not None:
             return self.of.inside(block).order(steps)
@@ -118,7 +118,7 @@ class PackedRows(NamedTuple):
 
     @classmethod
     def of(cls, lengths: Array, most: int = 0) -> "PackedRows":
-        """Those of these lengths, (N,), with the places of their steps, if there are at most so many."""
+        """The packing of rows with these lengths, (N,), with the positions of their steps if there are not too many."""
         shortest, longest, numbers = _core.packing(np.ascontiguousarray(lengths, np.intp), most)
         rows, ordered, first, places, steps = _cut(numbers, len(lengths), longest)
         return cls(shortest, longest, Order(rows, ordered, first), places, steps)
@@ -155,7 +155,7 @@ def order_of_packed(sizes: Array, indices: Array | None) -> tuple[Order, Array] 
 
 
 def _cut(numbers: Any, N: int, T: int) -> tuple[Array, Array, Array, Array, Array]:
-    """What `_core` has of N rows and T steps: rows, lengths, first, the places of rows, and of steps."""
+    """The results of `_core` for N rows and T steps: rows, lengths, first, the positions of rows and of steps."""
     order = np.frombuffer(numbers, np.intp)
     a, b = 2 * N + T + 1, 3 * N + T + 1
     return order[:N], order[N : 2 * N], order[2 * N : a], order[a:b], order[b:]

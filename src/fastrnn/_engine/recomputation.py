@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Training that saves states instead of gates: a pass in blocks of time.
+"""Recomputation (gradient checkpointing): passes in blocks of time that save states instead of gates.
 
     forward     for each block:            save the states before it; run it as inference does
     backward    for each, from the last:   run it again from those states, with gates; go back through it
@@ -88,7 +88,7 @@ def _inside(course: Course, block: slice) -> Course:
 
 
 def _place(course: Course, block: slice) -> Any:
-    """Where the steps of a block lie in an array (T, N, features), or (1, R, features) of packed rows."""
+    """The positions of the steps of a block in an array (T, N, features), or (1, R, features) of packed rows."""
     if course.order is None or course.order.of.packed is None:
         return block
     first = course.order.first

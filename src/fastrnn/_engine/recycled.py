@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Large arrays, in memory that earlier ones have left.
+"""Large arrays that reuse the memory of earlier ones.
 
 A training step allocates tens of megabytes and frees them at its end. The allocator then returns them to the system,
 and the next step gets pages that the system has to fill with zeros: 7 % of the time of a step of a `Seq2Seq` with 256
@@ -48,7 +48,7 @@ def zeros(shape: tuple[int, ...], dtype: np.dtype[Any] | type) -> Array:
 
 
 def _taken(nbytes: int) -> Array | None:
-    """Memory for so many bytes of which at most a quarter stays unused, the latest that there is; or None."""
+    """The latest kept memory that fits this many bytes with at most a quarter unused, or None."""
     for memory in reversed(list(_waiting.values())):
         if nbytes <= memory.nbytes - ALIGNMENT <= nbytes + nbytes // 3:
             if _waiting.pop(id(memory), None) is not None:  # else another thread was quicker
@@ -57,7 +57,7 @@ def _taken(nbytes: int) -> Array | None:
 
 
 def _leave(memory: Array) -> None:
-    """Keep memory for the next arrays, and as little of the oldest as LIMIT allows."""
+    """Keep memory for later arrays; drop the oldest beyond LIMIT."""
     _waiting[id(memory)] = memory
     total = 0
     for each in reversed(list(_waiting.values())):

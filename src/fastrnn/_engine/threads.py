@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How many threads a call may use, and what this build is.
+"""The number of threads, and information about this build.
 
 The first that is set counts: ``with threads(n)`` > `set_num_threads` > the OpenMP settings of the calling thread
 (``OMP_NUM_THREADS``, or threadpoolctl) > the cores that the process may use (cores.py). OMP_THREAD_LIMIT bounds them
@@ -24,7 +24,7 @@ _SPINS = "5000"
 
 @contextlib.contextmanager
 def _brief_spins() -> Iterator[None]:
-    """Load the OpenMP runtime with _SPINS, unless somebody has said what its threads are to do while they wait."""
+    """Load the OpenMP runtime with _SPINS, unless the environment already sets its wait policy."""
     if {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
         yield
         return

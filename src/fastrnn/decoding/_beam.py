@@ -100,7 +100,7 @@ def beam(
 
 
 class _Extension(NamedTuple):
-    """What one step added to the hypotheses."""
+    """The extension of the hypotheses by one step."""
 
     symbols: Array  # (N, K)
     origin: Array  # (N, K): the hypothesis that each of them extends
@@ -140,7 +140,7 @@ def _largest(array: Array, count: int) -> Array:
 
 
 def _trace_back(history: list[_Extension], best: Array) -> tuple[list[Array], list[Array | None]]:
-    """Symbols and attention weights of each step of one sequence (N,) for each row, from the last step to the first."""
+    """Yield the symbols and attention weights of one sequence for each row, from the last step to the first."""
     tokens: list[Array] = []
     weights: list[Array | None] = []
     n, k = np.arange(len(best)), best

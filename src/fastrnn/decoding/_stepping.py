@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What all ways of decoding share: the first symbols and the first state of a model, and probabilities of a step."""
+"""Code shared by all decoders: initial symbols and state, and the probabilities of a step."""
 
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What ranks do together, built on an exchange of bytes between two of them."""
+"""Collective operations, built on an exchange of bytes between two ranks."""
 
 import pickle
 from abc import ABC, abstractmethod
@@ -50,7 +50,7 @@ class Communicator(ABC):
 
     @abstractmethod
     def exchange(self, data: Any, peer: int) -> Any:
-        """Send bytes to another rank, and receive those that it sends by the same call.
+        """Send bytes to another rank, and receive the bytes that it sends in the same call.
 
         Parameters
         ----------
@@ -71,7 +71,7 @@ class Communicator(ABC):
 
     @abstractmethod
     def abort(self, error: BaseException) -> None:
-        """End the exchanges of the other ranks with an error, since this one goes no further."""
+        """Make the other ranks fail, because this one cannot continue."""
 
     def gather(self, value: Any) -> list[Any]:
         """The values of all ranks, in their order, on every rank.
@@ -105,7 +105,7 @@ class Communicator(ABC):
         return [values[rank] for rank in range(self.size)]
 
     def first(self, value: Any) -> Any:
-        """The value of rank 0, on every rank; those of the others are not sent.
+        """Broadcast the value of rank 0 to every rank.
 
         Parameters
         ----------
@@ -124,7 +124,7 @@ class Communicator(ABC):
         return self.gather(value if self.rank == 0 else None)[0]
 
     def add(self, array: Array) -> None:
-        """Sum an array over the ranks, in place, in a binary tree: halves of halves, of 4 ranks (0 + 1) + (2 + 3).
+        """Sum an array over the ranks, in place, in a fixed binary tree; for 4 ranks, (0 + 1) + (2 + 3).
 
         Parameters
         ----------
@@ -139,7 +139,7 @@ class Communicator(ABC):
         self.add_leaves({(self.rank, self.rank + 1): array}, self.size)
 
     def add_leaves(self, sums: Mapping[tuple[int, int], Array], leaves: int) -> Array:
-        """Sum arrays, the leaves of a binary tree, of which each rank has as many: halves of halves.
+        """Sum arrays, the leaves of a fixed binary tree, of which each rank has the same number.
 
         Parameters
         ----------
@@ -166,7 +166,7 @@ class Communicator(ABC):
         return self._total(Node(0, leaves), sums, leaves // self.size)
 
     def _total(self, node: Node, sums: Mapping[tuple[int, int], Array], own: int) -> Array:
-        """The sum over a node of which this rank has a leaf. All that have one have it then."""
+        """The sum over a node of the tree, on every rank that has a leaf of it."""
         if node in sums:
             return sums[node]
         halves: dict[int, Array] = {}  # the sums over the left one, 0, and the right one, 1
@@ -181,7 +181,7 @@ class Communicator(ABC):
         return np.add(halves[0], halves[1], out=mine)
 
     def _add_in_pieces(self, array: Array) -> None:
-        """The sum over ranks that are a power of two, by halving and gathering: each adds up one piece of all.
+        """The sum over a power of two of ranks, by recursive halving and doubling: each rank sums one part.
 
         Every element is added in the order of `_total`, with fewer bytes sent: twice those of the array on any number
         of ranks, instead of those of the array for each level of the tree.
@@ -202,7 +202,7 @@ class Communicator(ABC):
             begin, end = first, last
 
     def _swapped(self, data: Any, peer: int) -> Any:
-        """What another rank sends for these bytes. Two threads would each get a part of a message."""
+        """Exchange bytes with another rank. Concurrent calls would mix up messages."""
         if self._busy:
             raise RuntimeError("communicator: expected one thread to use it at a time, got a second one")
         self._busy = True
@@ -234,9 +234,9 @@ class Local(Communicator):
         raise ValueError(f"peer: expected another rank, got {peer}: there is one process")
 
     def abort(self, error: BaseException) -> None:
-        """There is nobody to tell."""
+        """Do nothing: there are no other ranks."""
 
 
 def not_to_be_copied(communicator: Communicator) -> TypeError:
-    """The error of a communicator that is to be pickled or copied."""
+    """Raise an error, because communicators cannot be pickled or copied."""
     return TypeError(f"communicator: expected to stay in the process of its rank, got {communicator} to pickle or copy")

@@ -78,7 +78,7 @@ class MPI(Communicator):
 
 
 def _check_started(size: int, environ: Mapping[str, str]) -> None:
-    """Raise RuntimeError if a launcher says that there are others: each would train alone, and write the same files."""
+    """Raise RuntimeError if a launcher started several processes that do not see each other."""
     for name in "OMPI_COMM_WORLD_SIZE", "PMI_SIZE":  # of Open MPI, and of MPICH and those that follow it
         if size == 1 and environ.get(name, "1") != "1":
             raise RuntimeError(
@@ -88,7 +88,7 @@ def _check_started(size: int, environ: Mapping[str, str]) -> None:
 
 
 def _end_all_with(comm: Any) -> None:
-    """An error that is not caught ends all processes; Python alone would wait for the others when it ends."""
+    """Terminate all processes after an uncaught error, instead of waiting for them at exit."""
     before = sys.excepthook
 
     def report_and_abort(kind: type[BaseException], error: BaseException, trace: Any) -> None:
@@ -101,7 +101,7 @@ def _end_all_with(comm: Any) -> None:
 
 
 def _end_together(comm: Any, is_finalized: Callable[[], bool]) -> None:
-    """Wait at the end for the end of the others; but end them if one waits for this one, which sends nothing more."""
+    """Wait for the other processes at exit, and terminate them if one waits for a message from this one."""
     if is_finalized() or comm.Get_size() == 1:
         return
     everyone = comm.Ibarrier()

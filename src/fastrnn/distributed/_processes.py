@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Processes of one machine, each connected by a socket with those that it exchanges with."""
+"""Processes on one machine, connected by sockets."""
 
 import socket
 import struct
@@ -64,13 +64,14 @@ class Processes(Communicator):
 
 
 def pairs(size: int) -> list[tuple[int, int]]:
-    """The pairs of ranks that may exchange: they differ in one bit, or are any if there is no power of two of them."""
+    """The pairs of ranks that exchange data: those that differ in one bit, or all if their number is not a power of
+    two."""
     everyone = combinations(range(size), 2)
     return [(low, high) for low, high in everyone if size & (size - 1) or (low ^ high).bit_count() == 1]
 
 
 def connected(link: socket.socket) -> socket.socket:
-    """A socket with room for much."""
+    """A pair of sockets with large buffers."""
     for option in socket.SO_SNDBUF, socket.SO_RCVBUF:
         link.setsockopt(socket.SOL_SOCKET, option, BUFFER)
     return link

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a process that `run` starts does: it calls the function, and says what came of it."""
+"""The main function of a process that `run` starts: it calls the function and sends its result."""
 
 import contextlib
 import multiprocessing

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A function in several processes of this machine, which end together."""
+"""Run a function in several processes on this machine, which end together."""
 
 import multiprocessing
 import os
@@ -122,7 +122,7 @@ def _end(processes: list[Any]) -> None:
 
 
 class Results:
-    """The results of ranks as they come, and why there is none."""
+    """Collects the results of ranks as they arrive, and errors if a result is missing."""
 
     def __init__(self, ranks: list[tuple[Any, Connection]]) -> None:
         self.ranks = ranks
@@ -193,7 +193,8 @@ class Results:
         return self.deadline is not None and time.monotonic() > self.deadline
 
     def _pass_on(self) -> None:
-        """Ctrl-C to the ranks, which have a process group of their own and do not get that of the terminal."""
+        """Forward Ctrl-C to the ranks, which do not receive that of the terminal because they have their own process
+        group."""
         for rank in self.pending.values():
             process = self.ranks[rank][0]
             if process.is_alive():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One binary tree over the leaves 0, 1, ..., n - 1, whose shape depends on n alone: halves of halves.
+"""A binary tree over the leaves 0, 1, ..., n - 1, whose shape depends only on n.
 
 Each rank has consecutive leaves, as many as the others. If the number of ranks is a power of two, each has one subtree,
 and ranks meet as in recursive doubling: at level k, rank r meets ``r XOR 2**k``. Otherwise a rank may have several
@@ -34,7 +34,7 @@ def subtrees(node: Node, rank: int, own: int) -> list[Node]:
 
 
 def meetings(node: Node, own: int) -> list[tuple[int, int]]:
-    """The pairs of ranks that tell each other the sums of the left and of the right half of a node.
+    """The pairs of ranks that exchange the sums of the left and right half of a node.
 
     Whoever has no leaf in a half meets one who has. All ranks go through all nodes in one order, the halves before the
     whole, and through these pairs in theirs: whatever comes first in this order has both ranks waiting.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A model as the layers of the engine that one step runs through."""
+"""The sequence of engine layers that one step of a model runs."""
 
 from collections.abc import Iterator
 from itertools import pairwise

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The C code around the weights of a model, with places for its name, sizes and type."""
+"""Templates of the C code around the weights of a model."""
 
 HEADER = """\
 /* Written by fastrnn.export: the model

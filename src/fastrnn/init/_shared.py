@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Which layers an initialiser writes to, how it writes weights gate by gate, and the distributions it draws from."""
+"""Shared code of initializers: selection of layers, writing weights gate by gate, and random distributions."""
 
 import math
 from collections.abc import Callable

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How the commands of the package end: also with Ctrl-C, or when nobody reads what they print, without a traceback."""
+"""Clean exit of commands: no traceback for Ctrl-C or a closed output pipe."""
 
 import io
 import os

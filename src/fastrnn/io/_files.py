@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Files of the caller: what is read is a regular file, and what is written replaces it as a whole or not at all."""
+"""Safe file access: only regular files are read, and writes are atomic."""
 
 import errno
 import fcntl

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a file of another program is, by its first bytes, and which call reads it. Nothing in it is run or unpickled."""
+"""Identify files of other programs by their first bytes. Nothing in them is run or unpickled."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ ONNX_FIELDS = b"\x12\x1a\x22\x28\x32\x3a\x42"  # what may come behind the field 
 
 
 def kind_of(file: Any) -> str | None:
-    """What an open file is and which call reads it; None of a safetensors file, and of one that is not known."""
+    """The kind of an open file and the call that reads it; None for a safetensors file and for unknown files."""
     head = file.peek(512)[:512]  # it may be a pipe, which cannot be rewound
     if not head:
         return "an empty file; it may have been truncated"

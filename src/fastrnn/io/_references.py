@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Layers that are in several places of a model, in its architecture.
+"""References in an architecture to layers that are used in several places.
 
 Such a layer is described in the first of its places. In each other place is a reference to that one,
 {"same_as": "encoder.layers.0"}: the keys and positions that lead there.
@@ -59,7 +59,7 @@ def describe(model: Layer) -> dict[str, Any]:
 
 
 class Places:
-    """What a walk through an architecture has come by.
+    """The layers found so far while walking through an architecture.
 
     Attributes
     ----------

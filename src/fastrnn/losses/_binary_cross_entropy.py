@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Cross-entropy of independent yes-or-no questions."""
+"""Cross-entropy for independent binary classifications."""
 
 from typing import Any
 

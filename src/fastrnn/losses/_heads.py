@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Losses of which another function is the same of the outputs of a Linear, which need not be in memory all at once."""
+"""Losses that can be computed together with the last Linear, in chunks, without storing all its outputs."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,7 +11,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class OfLinear(NamedTuple):
-    """A loss as a function of what a `Linear` reads, x in place of y; with the arguments of the loss otherwise.
+    """A loss as a function of the input x of the last `Linear` instead of its output y.
 
     Attributes
     ----------
@@ -26,7 +26,8 @@ class OfLinear(NamedTuple):
 
 
 def with_linear(loss: Function, cost: Callable[..., Any], value: Callable[..., Any]) -> Function:
-    """Declare the functions of a linear, x and a target that do what a loss does of ``linear(x)`` and the target."""
+    """Declare the functions of a Linear, x and a target that are equivalent to a loss of ``linear(x)`` and the
+    target."""
     loss.of_linear = OfLinear(cost, value)  # type: ignore[attr-defined]
     return loss
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Huber's loss, of errors of which few are very large."""
+"""Huber loss, for errors with few large outliers."""
 
 from typing import Any
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the losses share: checks of their arguments, which elements count with which weight, and their mean or sum."""
+"""Code shared by the losses: argument checks, masks and weights, and reduction to a mean or sum."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias

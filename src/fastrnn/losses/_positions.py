@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Losses that are a mean over positions, whatever rows these are of."""
+"""Losses that are a mean over positions and do not need row boundaries."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,7 +9,7 @@ Loss = TypeVar("Loss", bound=Callable[..., Any])
 
 
 def of_positions(loss: Loss) -> Loss:
-    """Mark a loss that, given the positions of rows one after another, (R, ...), needs no lengths of the rows."""
+    """Mark a loss that can be computed on packed positions (R, ...) without the lengths of the rows."""
     loss.of_positions = True  # type: ignore[attr-defined]
     return loss
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The loss of quantiles: a prediction of how large a number will be with which probability."""
+"""Quantile (pinball) loss."""
 
 from typing import Any
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Losses of regression: how far predicted numbers are from their targets."""
+"""Regression losses: squared and absolute error."""
 
 from typing import Any
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What follows from the declaration of options that are checked at once: constructor, `config` and repr."""
+"""Constructor, `config` and repr of classes with declared options."""
 
 import inspect
 from collections.abc import Mapping

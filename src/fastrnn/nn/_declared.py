@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What follows from the declaration of options wherever they are checked: signature and docstring."""
+"""Signature and docstring of classes with declared options."""
 
 import inspect
 import re

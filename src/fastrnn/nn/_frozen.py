@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Models whose parameters nobody trains, such as copies that are asked for gradients of their inputs."""
+"""Frozen models, for example copies that only need gradients with respect to their inputs."""
 
 from ._layer import Layer, every_layer
 

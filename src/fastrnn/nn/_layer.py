@@ -92,7 +92,7 @@ class Layer(Parametrized, Interface, Printed, ABC):
         """The gradients of the inputs; those of the parameters are added into `grads`."""
 
     def apply(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Any, Any, Tape | None]:
-        """The same for all layers of one input: (y, state, tape), None for what there is not.
+        """A uniform call for all layers with one input: (y, state, tape), with None for missing parts.
 
         The state and the lengths are passed on if the layer takes them.
         """
@@ -191,7 +191,7 @@ class Layer(Parametrized, Interface, Printed, ABC):
     # -- copies ------------------------------------------------------------------------------------------------------
 
     def inference_copy(self) -> "Layer":
-        """A copy in which nothing is random: its `forward` computes what a call of this layer does.
+        """A deterministic copy: its `forward` computes the same as a call of this layer.
 
         It never recomputes gates, so that its tapes hold them.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Steps that a mask leaves out: the others are moved together, so that layers see rows of different lengths.
+"""Masked steps: the kept steps are moved together, so that layers see rows of different lengths.
 
 The engine does not know of masks: its rows are runs of steps, and a place for each step would slow down every call. The
 four copies are a twentieth of a GRU's training step at (T, N, I, H) = (128, 64, 64, 128), one thread of Zen 5.

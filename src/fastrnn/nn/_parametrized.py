@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What makes an object with options one with parameters, too."""
+"""Objects with options and parameters."""
 
 import inspect
 from typing import Any, Self

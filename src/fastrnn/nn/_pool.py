@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the poolings share: from a sequence, padded or packed, to one vector per row."""
+"""Code shared by pooling layers, which reduce a padded or packed sequence to one vector per row."""
 
 from abc import abstractmethod
 from itertools import pairwise

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""From a sequence to one vector per row."""
+"""Pooling layers, which reduce a sequence to one vector per row."""
 
 from typing import Any
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a layer shows of itself, apart from its repr. What makes it is loaded when it is asked for."""
+"""The printed form of a layer. The code that creates it is loaded on demand."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What flows from one layer to the next, as far as the layers say, and whether they fit together."""
+"""Shapes and layouts between consecutive layers, and whether the layers fit together."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -38,15 +38,15 @@ class Signal(NamedTuple):
 
 
 class Interface:
-    """What a layer says of its input and its output, so that a container can check and pass on what fits."""
+    """What a layer declares about its input and output, so that containers can check that layers fit together."""
 
     @property
     def features_in(self) -> int | None:
-        """How many features the layer reads; None if any number, or if it does not say."""
+        """The number of input features; None if any number is allowed, or if it is unknown."""
         return None
 
     def features_after(self, features: int | None) -> int | None:
-        """How many features y has, given those of x; either is None if it is not known."""
+        """The number of features of y, given that of x; either is None if unknown."""
         return None
 
     @property
@@ -59,17 +59,17 @@ class Interface:
 
     @property
     def keeps_axes(self) -> bool:
-        """Whether the layer treats all positions of x alike, so that y has the axes of x before the last one."""
+        """Whether the layer acts on each position separately, so that y has the leading axes of x."""
         return False
 
     @property
     def reads_ahead(self) -> bool:
-        """Whether y at a step depends on later steps, in a direction that begins at the end of a row."""
+        """Whether y at a step depends on later steps."""
         return False
 
     @property
     def takes_resets(self) -> bool:
-        """Whether a sequence may have resets in it: by default if nothing passes from one step to another."""
+        """Whether the layer supports resets; by default, if it acts on each step separately."""
         return self.keeps_axes and not getattr(self, "stateful", False)
 
     @property
@@ -78,7 +78,7 @@ class Interface:
         return self.keeps_axes and not getattr(self, "stateful", False)
 
     def refusing_options(self, takes: str) -> list[str]:
-        """The options in use by which "takes_resets", or "takes_packed", is False."""
+        """The options in use that make "takes_resets" or "takes_packed" False."""
         return []
 
     def axes_after(self, axes: Axes | None) -> Axes | None:
@@ -87,11 +87,11 @@ class Interface:
 
     @property
     def directions_in(self) -> int | None:
-        """From how many directions of a sequence the features of x have to come; None if it does not matter."""
+        """The number of directions that the features of x must come from; None if it does not matter."""
         return None
 
     def directions_after(self, directions: int | None) -> int | None:
-        """The same of the features of y, given those of x: see `Signal`; None if it is not known."""
+        """The directions of the features of y, given those of x: see `Signal`; None if unknown."""
         return None
 
     def steps_after(self, steps: int | None) -> int | None:

@@ -96,7 +96,7 @@ class StatefulLayer(Layer, Generic[State]):
         self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None,
         mask: ArrayLike | None = None, resets: ArrayLike | None = None,
     ) -> tuple[Array, State, Tape]:  # fmt: skip
-        """Training: like a call, with what is random, and saving what `backward` needs: (y, state, tape).
+        """Training: like a call, but with dropout and a tape for `backward`: (y, state, tape).
 
         The tape is for one call of `backward`. It may refer to `x` and `y` instead of copying them: `x` must not be
         changed before `backward`, and `y` may be read-only (copy it to change it).

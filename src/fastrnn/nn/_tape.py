@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a forward pass saves for its backward pass."""
+"""Tapes, which hold what a forward pass saves for its backward pass."""
 
 from collections.abc import Callable, Iterable
 from functools import wraps

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a model is to an optimizer, and several models as one."""
+"""The interface of models for optimizers, and several models combined into one."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The base of all estimators: from X, y and weights to samples and a model, and from X to its outputs."""
+"""The base class of all estimators."""
 
 import contextlib
 from abc import abstractmethod

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Parameters of estimators as declared options, and docstrings of methods that share what they say."""
+"""Parameters of estimators as declared options, and shared parts of the docstrings of methods."""
 
 import inspect
 from collections.abc import Callable

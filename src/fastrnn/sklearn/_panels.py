@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the estimators for sktime and for aeon share: one of `fastrnn.sklearn` inside, and how they read panels."""
+"""Code shared by the estimators for sktime and aeon, which wrap estimators of `fastrnn.sklearn` and read panels."""
 
 from typing import Any, ClassVar
 

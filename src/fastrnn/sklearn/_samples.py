@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Samples to train on: sequences, targets and weights, of those that count; and the scale of the sequences."""
+"""Training samples with a weight above 0 (sequences, targets, weights), and the scaling of sequences."""
 
 from typing import Any, NamedTuple, Self
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""X, in any of its forms, as sequences of steps."""
+"""Conversion of X, in any of its formats, to sequences."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""From parameters of an estimator to a model and rows for `fit`."""
+"""Create the model of an estimator from its parameters, and split off validation samples."""
 
 from collections.abc import Mapping
 from typing import Any

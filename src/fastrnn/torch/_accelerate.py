@@ -17,7 +17,7 @@ CELLS = (nn.LSTMCell, nn.GRUCell, nn.RNNCell)
 
 
 class Row(NamedTuple):
-    """What became of one recurrent module."""
+    """What was done with one recurrent module."""
 
     name: str  # in the model; "" is the model itself
     kind: str  # the name of its class, before
@@ -26,7 +26,7 @@ class Row(NamedTuple):
 
 
 class Table(tuple[Row, ...]):
-    """The recurrent modules of a model, and what became of each; printed as a table."""
+    """The recurrent modules of a model and what was done with each; printed as a table."""
 
     __slots__ = ()
 

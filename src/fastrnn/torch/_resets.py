@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Steps before which a state is set to zero: what a caller passes, and what PyTorch's own modules make of it.
+"""Resets: argument checks, and an implementation with PyTorch's own modules.
 
 PyTorch has no resets. Rows that resets cut are rows of a packed sequence to it, one for each part.
 """

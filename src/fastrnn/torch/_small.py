@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Small training steps, whose Python would take longer than the engine: a tape in one piece, and one call each way."""
+"""Fast path of small training steps: a tape in one block of memory, and one call for each pass."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Whether gradients vanish or explode, in which layer, and what helps: a report in words."""
+"""Diagnosis of vanishing and exploding gradients."""
 
 from dataclasses import dataclass
 from typing import Any, Literal

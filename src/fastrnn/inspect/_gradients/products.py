@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Products of the Jacobians of a recurrence over many steps, without loss of precision.
+"""Products of the Jacobians of a recurrence over many steps, computed with QR decompositions.
 
 The state s_t is h, or for an LSTM h and c as one vector of n = 2 H numbers. All products come from one pass from the
 end of a row back to its beginning. At each step it multiplies k gradients by the transposed Jacobian and

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What convolutions over time share: the options, the parameters, and the products of windows with the weights."""
+"""Code shared by convolutions over time: options, parameters, and products of windows with the weights."""
 
 from typing import Any, NamedTuple
 

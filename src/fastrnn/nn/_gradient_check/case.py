@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A layer with its arguments as a loss: a number, and what `backward` says its gradients are."""
+"""A layer with its arguments as a scalar loss, with the gradients from `backward`."""
 
 from collections.abc import Callable
 from typing import Any

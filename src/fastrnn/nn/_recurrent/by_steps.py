@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Backward passes over single steps, with the gradients of the parameters added up for many of them at once.
+"""Backward passes of single steps; the gradients of the parameters are added for many steps at once.
 
 A step changes as many numbers as the matrices have, which takes longer than its other products where rows are few.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The options of RNN, LSTM and GRU, and what a layer says of itself by them."""
+"""The options of RNN, LSTM and GRU, and properties that follow from them."""
 
 import numpy as np
 
@@ -76,7 +76,7 @@ class RecurrentOptions(QuickLayer[State]):
         return self.bidirectional or self.reverse
 
     def whole_sequence_options(self) -> list[str]:
-        """The options in use that refer to a sequence as a whole, so that it cannot be run step by step."""
+        """The options in use that apply to a whole sequence, so that the layer cannot run step by step."""
         return [name for name in ("recurrent_dropout", "weight_drop") if getattr(self, name)]
 
     def refusing_options(self, takes: str) -> list[str]:

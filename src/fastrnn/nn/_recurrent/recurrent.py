@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What RNN, LSTM and GRU share: everything but the cell."""
+"""Base class of RNN, LSTM and GRU."""
 
 from abc import abstractmethod
 from typing import Any
@@ -49,7 +49,7 @@ class RecurrentBase(RecurrentOptions[State]):
     @classmethod
     @abstractmethod
     def cell_of(cls, *args: Any, **config: Any) -> Cell:
-        """What the engine computes at each step of a layer with this `config`."""
+        """The cell of a layer with this `config`."""
 
     def _check_options(self) -> None:
         """Raise ValueError for options that do not fit each other."""
@@ -78,12 +78,12 @@ class RecurrentBase(RecurrentOptions[State]):
         return parameters.initial(self.cell.gates, sizes, self.bias, self.dtype, rng, parts)
 
     def initial_states(self, N: int) -> StateArrays:
-        """Where a call without a state begins: the arrays (L*D, N, H) that are learned, or None for zeros."""
+        """The initial state of a call without a state: learned arrays (L*D, N, H), or None for zeros."""
         parts = self.cell.parts
         return parameters.initial_states(self._arrays, parts, N) if self.learn_initial_state else (None,) * len(parts)
 
     def other_names(self) -> dict[str, str]:
-        """Those of a cell of PyTorch, such as torch.nn.LSTMCell, for one layer of one direction."""
+        """The names of a PyTorch cell, such as torch.nn.LSTMCell, for one layer of one direction."""
         single = (self.num_layers, self.num_directions) == (1, 1)
         return {name.removesuffix("_l0"): name for name in self._arrays if single and name.endswith("_l0")}
 

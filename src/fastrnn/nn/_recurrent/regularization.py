@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What acts on a state between two steps: leaky units, zoneout, recurrent dropout and clipping of deltas.
+"""Recurrent regularization: leaky units, zoneout, recurrent dropout and clipping of deltas.
 
 Options of a layer become masks drawn for one call; the engine applies them at every step.
 """

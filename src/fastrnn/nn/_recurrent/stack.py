@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Layers and directions on checked arrays: what RNN, LSTM, GRU and EchoState run.
+"""A stack of layers and directions on checked arrays, used by RNN, LSTM, GRU and EchoState.
 
 Sequences are time-major views (T, N, features) and states tuples of arrays (L*D, N, H), h or h and c; row k = l*D + d
 of a state belongs to layer l and direction d.

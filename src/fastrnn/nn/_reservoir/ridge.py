@@ -87,7 +87,7 @@ class Regression(ABC):
 
 
 class Ridge(Regression):
-    """Ridge regression that keeps all digits.
+    """Ridge regression by QR decomposition.
 
     Of the matrix [1, features, targets] with a row for each sample only the triangle of its QR decomposition is kept,
     which the next rows change (Golub and Van Loan, "Matrix computations", 4th edition, section 6.5.3). Where samples
@@ -117,7 +117,7 @@ class Ridge(Regression):
 
 
 class NormalEquations(Regression):
-    """Ridge regression from the sums of products, in a fraction of the time.
+    """Ridge regression by the normal equations, which is faster.
 
     The rounding of X X^T, for samples X, and of the solution is an error E of X X^T with ``|E| <= c eps trace(X X^T)``,
     c of some units in practice (Higham, "Accuracy and stability of numerical algorithms", 2nd edition, sections 3.5 and
@@ -135,7 +135,7 @@ class NormalEquations(Regression):
         self._products = np.zeros((1 + features + outputs,) * 2)
 
     def accurate(self, ridge: float) -> bool:
-        """Is the ridge large enough for the samples so far?"""
+        """Whether the ridge is large enough for the normal equations to be accurate."""
         own = slice(1, 1 + self.features)
         trace = self._products.diagonal()[own].sum()
         trace += sum(np.square(rows[:, own]).sum() for rows in self._waiting)

@@ -183,7 +183,7 @@ class Seq2Seq(Container):
     # -- one step at a time ------------------------------------------------------------------------------------------
 
     def begin(self, source: ArrayLike, lengths: ArrayLike | None = None, copies: int = 1) -> tuple[Array, Any, Step]:
-        """What `fastrnn.decoding` needs: the first symbols, the initial state, and a function that makes a step.
+        """The interface for `fastrnn.decoding`: initial symbols, initial state, and a function that runs one step.
 
         Parameters
         ----------

@@ -66,7 +66,7 @@ def decode_back(model: Any, saved: Any, dy: Array, extras: dict[str, float]) -> 
 
 
 class BeforeOutput:
-    """All of a Seq2Seq but its output layer: the passes of the whole, with what that layer reads in place of logits.
+    """A Seq2Seq without its output layer: its passes return the input of that layer instead of logits.
 
     Parameters
     ----------

@@ -181,7 +181,7 @@ class SequentialStream(StreamBase):
 
 
 class Streamed:
-    """What gives a `Sequential` its stream."""
+    """The streaming interface of a `Sequential`."""
 
     def stream(self, batch: int = 1) -> SequentialStream:
         """Run the model one step at a time, with the bits of the whole sequence at once.

@@ -60,6 +60,6 @@ class StatelessStream(StreamBase):
             raise TypeError(f"state: expected none, since {type(self._layer).__name__} takes none")
 
     def reset(self, rows: ArrayLike | None = None) -> None:
-        """There is nothing to reset; the rows are checked."""
+        """Check the rows; there is no state to reset."""
         if rows is not None:
             as_rows("rows", rows, self.batch)

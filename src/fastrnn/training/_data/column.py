@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One of the arrays, or lists, that have an entry for each row of the data."""
+"""One column of a data set: an array or list with an entry for each row."""
 
 import copy
 from typing import Any, Self

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A batch as the numbers of its rows, before any of them is read."""
+"""A batch as row numbers, before any rows are read."""
 
 from typing import NamedTuple
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How a model reads a data set: where it has time and rows in its input, and what its targets are of."""
+"""How a model reads a data set: the time and row axes of its input, and whether targets belong to steps or rows."""
 
 import inspect
 from collections.abc import Callable, Mapping

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Where targets have their rows: what the model says decides, or shapes of which only one reading is possible."""
+"""The row axis of targets, from the model, or from shapes that allow only one interpretation."""
 
 from typing import Any, NamedTuple
 

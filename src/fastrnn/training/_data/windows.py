@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A series as training data for a forecast: what was read, and what followed."""
+"""Windows of a series as training data for a forecast."""
 
 import numpy as np
 from numpy.typing import ArrayLike

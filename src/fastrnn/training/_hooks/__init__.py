@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a training does besides updates on data: one small hook for each."""
+"""Hooks for everything in a training besides updates: checkpoints, clipping, progress and so on."""

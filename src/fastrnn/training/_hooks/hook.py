@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The moments of a training at which a hook can act."""
+"""The base class of hooks, and the events of a training at which they act."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any

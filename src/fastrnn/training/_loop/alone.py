@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How a training gets the gradients of a batch: in one pass, by itself. A training in shards does it otherwise."""
+"""Gradients of a batch in a single process, in one pass. See `_shards` for the distributed version."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""An objective whose loss computes the last layer too, some rows at a time, so that its output is never stored.
+"""An objective whose loss also computes the last layer, in chunks, so that its output is never stored.
 
 The output of a last `Linear` is often what a step has most of: logits of V classes at each position. A loss that has
 a function of what the layer reads (`losses._heads.OfLinear`), such as `cross_entropy`, computes some rows of them, and

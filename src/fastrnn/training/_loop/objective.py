@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A model and its loss as one function of a batch: which arguments each takes, and which positions count."""
+"""A model and its loss as a function of a batch."""
 
 from collections.abc import Callable, Collection
 from typing import Any, TypeAlias

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How a training continues from a checkpoint: what is in it has to fit the training, and itself."""
+"""Resuming a training from a checkpoint, with checks of its content."""
 
 import os
 import warnings

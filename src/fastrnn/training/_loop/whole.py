@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Metrics of a whole epoch, whatever its batches are."""
+"""Metrics of a whole epoch, independent of how it is divided into batches."""
 
 import warnings
 from collections.abc import Collection, Sequence

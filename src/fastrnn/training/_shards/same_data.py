@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Whether all ranks have the same data, though none of them reads all rows.
+"""Checks that all ranks have the same data, without reading all rows.
 
 Before the first step they compare how many rows there are, their lengths, shapes and dtypes; checksums of all that is
 in memory (`whole_data`), which tell one bit that differs; and checksums of rows that are spread over the data, for what

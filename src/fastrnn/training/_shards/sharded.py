@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The gradients of a batch from those of its shards, and what ranks tell each other in each step."""
+"""The gradients of a batch from those of its shards, and the communication in each step."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What ranks tell each other of a window of a shard besides its gradients, and what it is of all shards."""
+"""What ranks exchange about a window of a shard besides gradients, and the combination of all shards."""
 
 from typing import Any, NamedTuple
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What ranks agree on: that all go on, or why none does; that they train the same; with what they begin."""
+"""Agreement between ranks: errors, identical settings, and the initial state."""
 
 import builtins
 import zlib

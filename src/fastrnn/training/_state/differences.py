@@ -35,7 +35,7 @@ class Difference(NamedTuple):
 
 
 def warning_of(path: Any, found: Sequence[Difference], remedy: str) -> str:
-    """What a user is told."""
+    """The text of the warning."""
     kept = [f"{d.name} ({short(d.saved)}, given {short(d.given)})" for d in found if d.kept]
     used = [f"{d.name} ({short(d.given)}, in the checkpoint {short(d.saved)})" for d in found if not d.kept]
     text = f"{path}: the options differ from those of the checkpoint."
