@@ -7,7 +7,7 @@ from .. import _core
 
 
 class Cell(NamedTuple):
-    """What the arrays of a cell look like (see fr_cell_info in csrc/fastrnn.h)."""
+    """Shapes of the arrays of a cell (see fr_cell_info in csrc/fastrnn.h)."""
 
     code: int
     gates: int  # G

@@ -23,7 +23,7 @@ Grads = Sequence[Array | None]  # of w_ih (G*H, I), w_hh (G*H, H), b_ih (G*H,), 
 
 
 class Course(NamedTuple):
-    """Which steps the layers of a pass take."""
+    """The order and selection of steps in a pass."""
 
     order: Order | None = None
     reverse: bool = False  # direction 0 reads each row from its own end, and direction 1 does not
@@ -57,7 +57,8 @@ class Dropout(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What one layer and direction saves for its backward pass; R is the sum of the lengths, S = `Cell.saved`."""
+    """The data that one layer and direction saves for its backward pass; R is the sum of the lengths, S =
+    `Cell.saved`."""
 
     entry: Entry
     x: Array  # (T, N, I)
@@ -71,7 +72,7 @@ class Saved(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """What a forward pass saves."""
+    """The data that a forward pass saves for the backward pass."""
 
     entries: Sequence[Entry]
     course: Course

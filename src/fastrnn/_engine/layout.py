@@ -40,7 +40,7 @@ class Layout(NamedTuple):
         return np.ascontiguousarray(self.time_major(array)) if self.batched else array[:, 0]
 
     def axes(self, features: object) -> str:
-        """That shape in words, for messages."""
+        """The shape in words, for messages."""
         return f"({', '.join(map(str, self.shape('T', 'N', features)))})"
 
 

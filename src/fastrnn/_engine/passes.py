@@ -24,7 +24,7 @@ Kept = _core.Kept  # what a training step of `fast_path` saves
 
 
 class Recurrence(NamedTuple):
-    """Which steps a pass of one layer and direction takes, and how a state goes from one to the next."""
+    """The order of steps in a pass of one layer and direction, and its state update."""
 
     order: Order | None = None
     state_update: StateUpdate = PLAIN

@@ -59,7 +59,7 @@ FULL = Rows(None, None)
 
 
 class Order(NamedTuple):
-    """Which rows run at which step: the rows longest first, so that those that run are the first ones.
+    """Which rows run at which step. Rows are sorted by decreasing length, so that the running ones come first.
 
     `rows` (N,) are the batch rows in that order, `lengths` (N,) their lengths, and step s owns the tape rows
     ``first[s]:first[s + 1]``, one for each row that runs; `first` is (T + 1,). Where resets cut rows into parts,
@@ -162,7 +162,7 @@ def _cut(numbers: Any, N: int, T: int) -> tuple[Array, Array, Array, Array, Arra
 
 
 def with_gradient(dy: Array) -> Order | None:
-    """Which rows run at which step if each ends with the last of its steps at which dy (T, N, F) is not all 0.
+    """Which rows run at which step, if each row ends at the last step at which dy (T, N, F) is not all 0.
 
     What is behind adds nothing to the gradients of the parameters. Left out, it takes no time and may hold anything,
     and sums, which go in blocks of the rows that run, have the same bits however much of it there is. dy has

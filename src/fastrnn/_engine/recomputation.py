@@ -27,7 +27,7 @@ BLOCK_STEPS = 16  # at least: a state for every step would be no saving
 
 
 class Pass(NamedTuple):
-    """What a forward pass in one direction saves."""
+    """The data that a forward pass in one direction saves."""
 
     entries: Sequence[Entry]
     course: Course
@@ -45,14 +45,14 @@ class Pass(NamedTuple):
 
 
 class Apart(NamedTuple):
-    """What a forward pass in two directions saves."""
+    """The data that a forward pass in two directions saves."""
 
     passes: list[Pass]  # of each layer and direction
     dropout: Dropout | None
 
     @property
     def entries(self) -> list[Entry]:
-        """Of each layer and direction."""
+        """The entries of each layer and direction."""
         return [entry for kept in self.passes for entry in kept.entries]
 
     @property

@@ -17,7 +17,7 @@ class StateUpdate(NamedTuple):
 
     @property
     def arrays(self) -> tuple[Array, ...]:
-        """Those that are not None."""
+        """The arrays that are not None."""
         return tuple(array for array in self[:3] if array is not None)
 
     def steps(self, block: slice) -> "StateUpdate":

@@ -45,7 +45,7 @@ def meetings(node: Node, own: int) -> list[tuple[int, int]]:
 
 
 def all_meetings(node: Node, own: int) -> Iterator[tuple[int, int]]:
-    """Those of all nodes in which several ranks have leaves, in the order of the meetings."""
+    """The meetings of all nodes in which several ranks have leaves, in order."""
     if len(node.ranks(own)) > 1:
         for half in node.halves():
             yield from all_meetings(half, own)

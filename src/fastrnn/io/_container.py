@@ -32,7 +32,7 @@ OTHER = f"a safetensors file of another program: {STATE.format('safetensors.nump
 
 
 def read_from(path: Any, expected: str, read: Callable[[BinaryIO], Result]) -> Result:
-    """What `read` returns for the open file, which is `expected`; its errors begin with the path."""
+    """Call `read` with the open file, which should be `expected`; errors begin with the path."""
     path = as_path("path", path)
     with open_regular(path, expected) as file:
         try:

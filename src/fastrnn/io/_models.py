@@ -192,7 +192,7 @@ def read_model(file: BinaryIO, find: Find) -> Layer:
 
 
 def read_metadata(metadata: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the file says about the model, and the notes."""
+    """The description of the model in the file, and the notes."""
     from .. import __version__
 
     if not isinstance(metadata, dict) or not isinstance(metadata.get("fastrnn"), str):

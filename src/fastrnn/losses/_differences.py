@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the losses of regression share: they depend on the difference between prediction and target."""
+"""Shared code of regression losses, which depend on the difference between prediction and target."""
 
 from collections.abc import Callable
 from typing import Any

@@ -124,7 +124,7 @@ class Options(NamedTuple):
 
 
 class Reduction(NamedTuple):
-    """Which units of a loss count, with which weight, and what becomes of their losses.
+    """The mask, the weights and the reduction of a loss.
 
     Attributes
     ----------
@@ -140,7 +140,7 @@ class Reduction(NamedTuple):
     how: str
 
     def divisor(self, weight: float) -> float:
-        """What the gradient of the sum of the losses is divided by, given the sum of the weights; never 0."""
+        """The divisor of the gradient of the sum of the losses, given the sum of the weights; never 0."""
         return weight if self.how == "mean" and weight else 1
 
     def of(self, total: float, weight: float) -> Mean:

@@ -36,7 +36,7 @@ class Targets(NamedTuple):
     reduction: Reduction
 
     def rows(self, at: Array) -> "Targets":
-        """Those of the rows at (k,), with the sum of the weights of all."""
+        """The targets of the rows at (k,), with the sum of the weights of all rows."""
         spread = self.spread if self.spread is None or self.spread.ndim == 1 else self.spread[at]
         w = None if self.w is None else self.w[at]
         return self._replace(classes=self.classes[at], peak=self.peak[at], spread=spread, w=w)
@@ -60,7 +60,7 @@ class Targets(NamedTuple):
 
 
 class ClassOptions(NamedTuple):
-    """What makes targets of classes: weights of the classes, float64 (V,) or None, and label smoothing."""
+    """Options of class targets: weights of the classes, float64 (V,) or None, and label smoothing."""
 
     V: int
     weight: Array | None

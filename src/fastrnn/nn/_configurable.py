@@ -40,10 +40,10 @@ class Configurable(Declared):
         self._setup(**rest)
 
     def _prepare(self) -> None:
-        """What has to be there before `_setup`."""
+        """Preparation before `_setup`."""
 
     def _setup(self, **rest: Any) -> None:
-        """What else makes an instance, once its options are set."""
+        """Further initialization, once the options are set."""
 
     def _bound(self, positional: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
         """The value of every option, defaults included, in the order of declaration."""
@@ -91,7 +91,7 @@ class Configurable(Declared):
         return self._options[name].plain(getattr(self, name))
 
     def _shown(self) -> dict[str, Any]:
-        """What the repr shows, by name: the config; a subclass may add what is not part of it."""
+        """The entries of the repr: the config, and anything that a subclass adds."""
         return self.config()
 
     def __repr__(self) -> str:

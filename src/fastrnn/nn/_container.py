@@ -58,7 +58,7 @@ class Container(Layer):
 
     @property
     def dtype(self) -> Any:
-        """That of the first child."""
+        """The dtype of the first child."""
         return next(iter(self._children.values())).dtype  # type: ignore[attr-defined]
 
     def child_tapes(self, tape: Tape) -> list[tuple[str, Layer, Tape]]:
@@ -79,7 +79,7 @@ class Container(Layer):
                 yield name, name, config[name]
 
     def _before_last(self) -> tuple[Any, str] | None:
-        """What runs all of the container but its last layer, and the name of that; None if no layer is the last.
+        """A model of everything before the last layer, and the name of the last layer; None if there is no last layer.
 
         The output of the container is that of the last layer alone, whose input is the output of the rest. The rest
         has the passes of the container, of the same arguments. A loss can then compute the last layer. Who asks has to

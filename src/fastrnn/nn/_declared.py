@@ -182,7 +182,7 @@ def _is_marker(annotation: Any) -> bool:
 
 
 def _in_signature(options: Mapping[str, Option[Any, Any]]) -> list[tuple[str, Option[Any, Any]]]:
-    """Those that a constructor takes: first those by position."""
+    """The options that a constructor takes, positional ones first."""
     return sorted(((n, option) for n, option in options.items() if option.init), key=lambda item: item[1].kw_only)
 
 

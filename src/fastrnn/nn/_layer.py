@@ -107,7 +107,7 @@ class Layer(Parametrized, Interface, Printed, ABC):
         return dstate
 
     def _opened(self, tape: Any, dy: Any, name: str = "dy", of: str = "y", others: Any = None) -> tuple[Any, Array]:
-        """What `forward` saved, and the gradient of its output, checked. Nothing has been changed after an error.
+        """The saved data of `forward` and the checked gradient of its output. An error changes nothing.
 
         None is a gradient of zero if there is one among `others`, those of further outputs.
         """
@@ -127,7 +127,7 @@ class Layer(Parametrized, Interface, Printed, ABC):
 
     @property
     def stored(self) -> NamedArrays:
-        """What `state_dict` copies: the parameters, and random weights that do not learn."""
+        """The arrays in `state_dict`: parameters, and random weights that are not trained."""
         children = self.children()
         if not children:
             return self.params
@@ -144,7 +144,7 @@ class Layer(Parametrized, Interface, Printed, ABC):
             raise ValueError("grads[{!r}]: {}".format(*damage))
 
     def state_dict(self) -> dict[str, Array]:
-        """A copy of the parameters, and of weights that do not learn.
+        """A copy of the parameters, and of weights that are not trained.
 
         Returns
         -------
@@ -232,7 +232,7 @@ def rebuilt(kind: type, config: dict[str, Any], state_dict: dict[str, Array], ra
 
 
 def prefix_of(name: str) -> str:
-    """What stands before the names of a child's parameters."""
+    """The prefix of the names of a child's parameters."""
     return f"{name}." if name else ""
 
 

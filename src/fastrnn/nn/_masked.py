@@ -44,7 +44,7 @@ class Kept(NamedTuple):
         return result
 
     def scattered(self, array: Array) -> Array:
-        """The reverse: steps at their places in x; 0 at those that are left out."""
+        """The reverse of `gathered`: steps at their positions in x; 0 at masked steps."""
         result = np.zeros(self.outer + array.shape[len(self.inner) :], array.dtype)
         result[self.outside] = array[self.inside]
         return result

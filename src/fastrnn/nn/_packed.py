@@ -50,7 +50,7 @@ class PackedSequence(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """That of the array."""
+        """The shape of the array."""
         return self.data.shape
 
     @property
@@ -171,7 +171,7 @@ def opened(x: Any) -> tuple[Array, Rows, Packing]:
 
 
 def _misfit(sizes: Array, indices: Array | None) -> ValueError:
-    """What is wrong with sizes or indices that are no order."""
+    """The reason why sizes or indices are inconsistent."""
     if sizes.ndim != 1 or (sizes < 1).any() or (np.diff(sizes) > 0).any():
         return ValueError(f"x.batch_sizes: expected positive integers, none larger than the one before, got {sizes}")
     N = sizes[0] if len(sizes) else 0

@@ -36,11 +36,11 @@ class Pool(Layer):
 
     @abstractmethod
     def _pool_packed(self, x: Array, order: Order) -> tuple[Array, Any]:
-        """The same of packed rows x (R, F), for each row in the order in which they are packed."""
+        """`_pool` for packed rows x (R, F), for each row in packed order."""
 
     @abstractmethod
     def _spread_packed(self, dy: Array, saved: Any, order: Order, dx: Array) -> None:
-        """The same into dx (R, F), given dy in that order."""
+        """`_spread` into dx (R, F), given dy in packed order."""
 
     @property
     def takes_lengths(self) -> bool:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Printed:
-    """What a layer prints. Its repr, which stands in messages, is one line; ``print(layer)`` shows a tree."""
+    """The printed form of a layer. The repr, used in messages, is one line; ``print(layer)`` shows a tree."""
 
     children: Callable[[], Mapping[str, Any]]
     children_in_sequence: bool = False  # whether each child reads the output of the one before, and the first reads x

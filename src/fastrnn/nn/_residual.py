@@ -90,7 +90,7 @@ class Residual(Container, Generic[Inner]):
 
     @property
     def batch_first(self) -> bool | None:
-        """That of the layer; None if it has none."""
+        """`batch_first` of the layer; None if it has no such option."""
         return getattr(self.layer, "batch_first", None)
 
     @property
@@ -169,7 +169,7 @@ class Residual(Container, Generic[Inner]):
         return y, after, tape
 
     def _results(self, y: Array, state: Any, *rest: Any) -> Any:
-        """What a caller gets, with a state where there is one."""
+        """The results for the caller, with a state if there is one."""
         return (y, state, *rest) if self.stateful else (y, *rest) if rest else y
 
     def _check_arguments(self, **arguments: Any) -> None:

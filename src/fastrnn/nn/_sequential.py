@@ -145,7 +145,7 @@ class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
 
     @property
     def dtype(self) -> Any:
-        """That of the first layer."""
+        """The dtype of the first layer."""
         return self.layers[0].dtype  # type: ignore[attr-defined]
 
     @property

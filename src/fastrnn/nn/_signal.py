@@ -14,7 +14,7 @@ BACKWARDS = -1  # the one direction of layers with reverse=True
 
 
 class Signal(NamedTuple):
-    """What is known of the array between two layers; None where nothing is.
+    """Known properties of the array between two layers; None if unknown.
 
     Attributes
     ----------
@@ -100,11 +100,11 @@ class Interface:
 
     @property
     def signal_in(self) -> Signal:
-        """All that the layer says of x."""
+        """The required properties of x."""
         return Signal(self.features_in, self.axes_in, self.directions_in, getattr(self, "dtype", None))
 
     def signal_after(self, signal: Signal) -> Signal:
-        """All that is known of y, given what is known of x."""
+        """The known properties of y, given those of x."""
         return Signal(
             self.features_after(signal.features),
             self.axes_after(signal.axes),
@@ -134,14 +134,14 @@ def take_packed(layers: Sequence[Interface]) -> bool:
 
 
 def signal_after(layers: Sequence[Interface], signal: Signal) -> Signal:
-    """What leaves the last of these layers if `signal` enters the first."""
+    """The properties of the output of these layers, given those of their input."""
     for layer in layers:
         signal = layer.signal_after(signal)
     return signal
 
 
 def signal_in(layers: Sequence[Interface]) -> Signal:
-    """What the first of these layers reads, or, where it passes on whatever it reads, the next one that says."""
+    """The required properties of the input: those of the first layer that declares any."""
     known: dict[str, Any] = {}
     unchanged: Any = Signal(-1, "?", -1)  # type: ignore[arg-type]  # it cannot be, so that a layer which gives it passes on what it reads
     for layer in layers:  # each is asked once: it may be made of layers that are made of others

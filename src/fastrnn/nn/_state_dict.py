@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What `load_state_dict` does: entries under new names, and which array each is written into."""
+"""Helpers of `load_state_dict`: renaming entries, and writing them into arrays."""
 
 from collections.abc import Mapping
 from typing import Any

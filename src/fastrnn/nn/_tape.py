@@ -13,7 +13,7 @@ USED = "tape: it has been used by an earlier backward; a tape can be used once"
 
 
 class Tape:
-    """What one forward pass saves for its backward pass. It can be used once.
+    """The saved data of one forward pass, for one backward pass.
 
     Attributes
     ----------

@@ -71,7 +71,7 @@ def tree_text(layer: Any) -> str:
 
 
 def merged(given: Signal, own: Signal) -> Signal:
-    """What is known of x: what the layer before says, and else what the layer itself says."""
+    """The known properties of x: those from the previous layer, otherwise those that the layer requires."""
     unknown = {name for name, value in given._asdict().items() if value is None}
     unknown |= {"features"} if given.features == ANY else set()
     return given._replace(**{name: value for name in unknown if (value := getattr(own, name)) is not None})

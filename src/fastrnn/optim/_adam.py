@@ -38,7 +38,7 @@ class Betas(Several[tuple[float, float], tuple[float, float]]):
 
 
 class AdamFamily(FusedOptimizer):
-    """Base of the optimizers that keep a mean of the gradients, m, and one of their squares, v."""
+    """Base class of optimizers with running means of the gradients, m, and of their squares, v."""
 
     lr: Number = Number("Learning rate, of at least 0.", NONNEGATIVE, default=1e-3)
     betas: Betas = Betas(
@@ -57,7 +57,7 @@ class AdamFamily(FusedOptimizer):
     moments: ClassVar[tuple[str, ...]] = ("m", "v")
 
     def _decay(self) -> tuple[float, float]:
-        """What weight decay is to a rule: `decay`, which adds to the gradient, and `keep`, which scales parameters."""
+        """Weight decay as two factors: `decay`, which adds to the gradient, and `keep`, which scales parameters."""
         return self.weight_decay, 1.0
 
     def _decoupled_decay(self) -> tuple[float, float]:

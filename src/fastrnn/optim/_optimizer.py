@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What optimizers share: groups, weight decay, and the state that a resumed training needs."""
+"""Base class of optimizers: groups, weight decay, and state for resuming."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -122,7 +122,7 @@ class Optimizer(Configurable, ABC):
         """Update the parameter `p` in place from its gradient `g`; the moments are passed by name."""
 
     def _initial_state(self, p: Array) -> dict[str, Array]:
-        """What is kept for the parameter `p`, before the first step."""
+        """The initial state of the parameter `p`."""
         return {moment: np.zeros(p.shape, p.dtype) for moment in self.moments}
 
     def decay_weights(self, p: Array, g: Array) -> Array:
@@ -176,7 +176,7 @@ class Optimizer(Configurable, ABC):
         return {name: getattr(rule, name) for name in hyperparameters_of(type(self))}
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a resumed training needs, beside the parameters, to get the same bits.
+        """The state for resuming a training bit-identically, besides the parameters.
 
         Returns
         -------
@@ -238,7 +238,7 @@ class Optimizer(Configurable, ABC):
         return self.config() | ({"groups": shown_groups(self._groups, self.lr)} if self._groups else {})
 
     def _own_entries(self) -> dict[str, Any]:
-        """What each parameter has from its group, by its name in a state_dict."""
+        """The values of each parameter's group, by their names in a state_dict."""
         return {f"{name}.{parameter}": value for parameter, own in self._own.items() for name, value in own.items()}
 
     def _repeats(self) -> dict[str, str]:

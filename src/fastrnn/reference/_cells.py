@@ -105,7 +105,7 @@ def gru_reset_before_backward(saved: Saved, dh: Array, dc: None, w_hh: Array, cl
 
 
 class Cell(NamedTuple):
-    """What the time loops need to know about a cell."""
+    """The functions and sizes of a cell, for the time loops."""
 
     gates: int
     """G, the number of blocks of H rows in a weight."""

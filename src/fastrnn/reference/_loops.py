@@ -22,7 +22,7 @@ class StateUpdate(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What one step of `forward` leaves for `backward`."""
+    """The data that one step of `forward` saves for `backward`."""
 
     t: int
     rows: Array
@@ -36,7 +36,7 @@ class Step(NamedTuple):
 
 
 class Tape(NamedTuple):
-    """What `forward` leaves for `backward`. It refers to x and the weights, it does not copy them."""
+    """The data that `forward` saves for `backward`. It refers to x and the weights without copies."""
 
     x: Array
     weights: tuple[Any, ...]

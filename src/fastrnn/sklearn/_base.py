@@ -153,7 +153,7 @@ class SequenceEstimator(Scaling, Estimator):
         return Samples(scaled(sequences, self.x_scaler_, self._dtype).rows(), targets, weights)
 
     def _outputs(self, X: Any) -> Array:
-        """What the model says, (N, outputs)."""
+        """The output of the model, (N, outputs)."""
         check_is_fitted(self)
         sequences = scaled(read(self, X, reset=False), self.x_scaler_, self._dtype)
         with self._threads():

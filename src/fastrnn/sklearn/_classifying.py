@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What classifiers share: labels, and predictions from scores."""
+"""Shared code of classifiers: labels, and predictions from scores."""
 
 from abc import abstractmethod
 from typing import Any, Self

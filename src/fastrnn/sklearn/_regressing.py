@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What regressors share: targets of one or several values."""
+"""Shared code of regressors: targets of one or several values."""
 
 from typing import Any, Self
 

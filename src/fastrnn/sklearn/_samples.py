@@ -11,7 +11,7 @@ from ._sequences import Sequences
 
 
 class Samples(NamedTuple):
-    """What a model is trained on.
+    """Training samples.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Samples(NamedTuple):
 
 
 def weighted_only(sequences: Sequences, targets: Array, weights: Array | None) -> tuple[Sequences, Array, Array | None]:
-    """Those with a weight above 0: a sample of weight 0 is as if it were not there."""
+    """The samples with a weight above 0; samples of weight 0 are ignored."""
     if weights is None or weights.all():
         return sequences, targets, weights
     kept = weights > 0

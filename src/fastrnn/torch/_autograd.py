@@ -31,7 +31,7 @@ is_retained: Callable[[], bool] = getattr(
 
 
 class Plan(NamedTuple):
-    """What a training pass has besides tensors."""
+    """The arguments of a training pass besides tensors."""
 
     bound: Bound
     batch_first: bool
@@ -40,7 +40,7 @@ class Plan(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """What `backward` needs besides the tensors that autograd saves, to use the tape or to make it again."""
+    """The data for `backward` besides the tensors that autograd saves: the tape, or what is needed to recompute it."""
 
     bound: Bound
     layout: Layout
@@ -96,7 +96,7 @@ class Once(Function):
 
     @staticmethod
     def vmap(info: Any, axes: Any, memory: Memory, wanted: Any, count: int, *values: Any) -> Any:
-        """Of a batch of gradients: a backward pass for each."""
+        """Batched gradients: run a backward pass for each."""
         pairs = zip(values[count:], axes[3 + count :], strict=True)
         gradients = [each if axis is None else each.movedim(axis, 0) for each, axis in pairs]
         which = [axis is not None for axis in axes[3 + count :]]
@@ -221,6 +221,6 @@ def gradients_of(
 def as_tensors(
     wanted: Sequence[bool], dx: Array | None, dstate: Sequence[Array | None], grads: Sequence[Array | None]
 ) -> tuple[Any, ...]:
-    """Those gradients that are wanted, as `Recurrence.backward` returns them."""
+    """The required gradients, as `Recurrence.backward` returns them."""
     found = zip((None, dx, *dstate, *[None] * (2 - len(dstate)), *grads), wanted, strict=True)
     return tuple([from_array(each) if want and each is not None else None for each, want in found])

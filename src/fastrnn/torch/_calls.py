@@ -47,7 +47,7 @@ class Input(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """What a call has besides x, the state and weights."""
+    """The arguments of a call besides x, the state and weights."""
 
     packed: PackedSequence | None = None  # whose data x is
     resets: Tensor | None = None  # bool, laid out as x
@@ -135,5 +135,5 @@ def infer_small(bound: Bound, x: Tensor, hx: Any) -> tuple[Any, Any] | None:
 
 
 def result(y: Tensor, final: tuple[Tensor, ...], packed: PackedSequence | None) -> tuple[Any, Any]:
-    """What a module returns: y packed as x, and h or (h, c)."""
+    """The result of a module: y packed like x, and h or (h, c)."""
     return (y if packed is None else packed._replace(data=y)), as_state(final)

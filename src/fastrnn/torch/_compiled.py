@@ -29,7 +29,7 @@ def fits(module: Any, x: Any, hx: Any) -> bool:
 
 
 def weights_of(module: Any) -> list[Tensor]:
-    """As of `_binding`, without the exceptions that Dynamo of older versions does not follow."""
+    """Like that of `_binding`, without exceptions, which older versions of Dynamo do not support."""
     return [getattr(module, name) for name in module._flat_weights_names]
 
 

@@ -91,7 +91,7 @@ def is_recorded() -> bool:
 
 
 def forward(self: Any, input: Any, hx: Any = None, resets: Any = None) -> Any:
-    """As of PyTorch's module of the same name: y and the final state.
+    """The forward pass, like that of PyTorch's module: y and the final state.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def forward(self: Any, input: Any, hx: Any = None, resets: Any = None) -> Any:
 
 
 def getstate(self: Any) -> dict[str, Any]:
-    """What copies and pickles hold: not the engine's view of the weights."""
+    """The state for copies and pickles, without the engine's view of the weights."""
     state = dict(self._plain.__getstate__(self))
     state.pop("_fastrnn", None)
     return state

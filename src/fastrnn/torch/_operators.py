@@ -32,7 +32,7 @@ _owners: Any = WeakTensorKeyDictionary()  # of each first w_hh: what stands for 
 
 
 class Spec(NamedTuple):
-    """What an operator has to know of a module besides its weights, and passes as a string."""
+    """The properties of a module besides its weights, which an operator receives as a string."""
 
     mode: str
     bias: bool
@@ -170,7 +170,7 @@ def parted(spec: Spec, inputs: list[Tensor], count: int) -> tuple[Tensor, list[T
 
 
 def again(engine: Bound, call: Any, kept: list[Tensor], masks: list[Tensor], scale: float) -> layers.Pass:
-    """What a forward pass returned, as the engine takes it, with gates of its own to overwrite."""
+    """The results of a forward pass in the engine's form, with a copy of the gates that may be overwritten."""
     stack, order = engine.stack, call.rows.order(len(call.x))
     entries = stack.entries((call.initial, call.initial), [(each.pack(), stack.update) for each in stack.weights])
     count, cell = stack.L * stack.D, stack.cell

@@ -17,7 +17,8 @@ CHEAP = 1 << 20
 
 
 class Small(NamedTuple):
-    """What a small forward pass keeps: a `_core.Training` and its tape, and where the gradients of the weights go."""
+    """The data that a small forward pass saves: a `_core.Training`, its tape, and arrays for the gradients of the
+    weights."""
 
     path: Any
     kept: Any
@@ -69,6 +70,6 @@ def zeros(bound: Bound, wanted: Sequence[bool]) -> list[Array | None]:
 
 
 def fours(bound: Bound, flat: Sequence[Array | None]) -> list[tuple[Array | None, ...]]:
-    """The same as the engine has them: four for each layer and direction, the biases None where there are none."""
+    """The arrays in the engine's form: four for each layer and direction, with None for missing biases."""
     step = bound.per_layer
     return [(*flat[k : k + step], None, None)[:4] for k in range(0, len(flat), step)]

@@ -166,7 +166,7 @@ def _finding(recurrence: Recurrence, rng: np.random.Generator) -> Finding:
 
 
 def _remedies(recurrence: Recurrence, verdict: Verdict) -> tuple[str, ...]:
-    """What helps, the best first."""
+    """Suggested changes, the best first."""
     layer, T = recurrence.layer, max(int(recurrence.lengths.max()), 2)
     orthogonal = "fr.init.orthogonal(layer): recurrent weights that preserve the norm of a gradient"
     penalty = 'fr.add_penalty(model, l2=1e-4, names="*weight_hh*"): smaller recurrent weights'

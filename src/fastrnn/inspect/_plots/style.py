@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What all plots share: docstrings, axes of a fitting size, colours for every reader, tokens along an axis."""
+"""Shared code of the plots: docstrings, axes of a suitable size, colour-blind safe colours, tokens along an axis."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any

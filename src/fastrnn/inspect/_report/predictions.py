@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a model predicts at each step of one sequence, and how much each of the latest steps influences that."""
+"""Predictions of a model at each step of a sequence, and the influence of the latest steps on them."""
 
 from typing import Any
 

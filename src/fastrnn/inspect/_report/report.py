@@ -118,7 +118,7 @@ def influences(model: Layer, reading: Reading, whole: Trace, chosen: ArrayLike, 
 
 
 def explanation(window: int, curves: bool, next_token: bool) -> str:
-    """What the influence in a page is."""
+    """A description of the influence that the page shows."""
     mark = "shading behind" if curves else "line under"
     output = "the chosen output" if curves else "the largest output"
     output = "the logarithm of the probability of the next token" if next_token else output

@@ -227,7 +227,7 @@ class Attention(Container):
         return self.query.forward(query) if keep else (self.query(query), None)
 
     def project_back(self, tape: Tape | None, dquery: Array) -> Array:
-        """Back through `project`, given the tape of it."""
+        """The backward pass of `project`, given its tape."""
         if tape is not None and self.query is not None:
             return self.query.backward(tape, dquery)
         return dquery if self._scale == 1 else dquery * self._scale
@@ -239,7 +239,7 @@ class Attention(Container):
         of_values: tuple[Array, Array],
         of_keys: tuple[Array, Array],
     ) -> Array:
-        """Back through `prepare`, after all queries: the gradient of the memory, a view (T, N, M).
+        """The backward pass of `prepare`, after all queries: the gradient of the memory, a view (T, N, M).
 
         `of_values` and `of_keys` are the arguments of these methods of `gradients`.
         """

@@ -88,7 +88,7 @@ class AttentionDecoder(Container):
 
     @property
     def batch_first(self) -> bool:
-        """That of the layer."""
+        """`batch_first` of the layer."""
         return self.layer.batch_first
 
     def child_tapes(self, tape: Tape) -> list[tuple[str, Layer, Tape]]:

@@ -27,7 +27,7 @@ from .scores import AttentionMemory, MemoryGradients
 
 
 class Written(NamedTuple):
-    """What one step writes, or of all steps, with an axis T in front."""
+    """The outputs of one step, or of all steps with a leading axis T."""
 
     both: Array  # (N, M + H): the context and h
     weights: Array  # (N, S), 0 in rows that do not have this step
@@ -41,12 +41,12 @@ class Written(NamedTuple):
         return cls(*(recycled.empty((*steps, N, width), decoder.dtype) for width in widths))
 
     def at(self, t: int) -> "Written":
-        """Of one step."""
+        """The outputs of one step."""
         return Written(self.both[t], self.weights[t], self.y[t])
 
 
 class Step(NamedTuple):
-    """What one step saves besides what it writes."""
+    """The data that one step saves besides its outputs."""
 
     running: Array | None  # (N,): which rows have this step; None is all
     layer_tape: Tape
@@ -56,7 +56,7 @@ class Step(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What all steps save."""
+    """The data that all steps save."""
 
     memory: AttentionMemory
     z: Array  # (T, N, E + A): what the layer read
@@ -144,7 +144,7 @@ def forward(
 def backward(
     decoder: Any, saved: Saved, y: Array, dy: Array, dstate: Any, dweights: Array | None
 ) -> tuple[Array, Array, Any]:
-    """Back through `forward`: time-major dx, dmemory, and the gradient of the initial state."""
+    """The backward pass of `forward`: time-major dx, dmemory, and the gradient of the initial state."""
     memory, weights, attention = saved.memory, saved.weights, decoder.attention
     (T, N, A), M, E = y.shape, attention.memory_size, decoder.input_size
     of_memory, dscores = MemoryGradients(memory.of), recycled.empty(weights.shape, y.dtype)
@@ -183,7 +183,7 @@ def _query(attention: Any, h: Array, training: bool) -> tuple[Array, Any]:
 
 
 def _query_back(attention: Any, saved: Any, dquery: Array) -> Array:
-    """Back through `_query`, but for the gradient of the matrix."""
+    """The backward pass of `_query`, without the gradient of the matrix."""
     query = attention.query
     return attention.project_back(None, dquery) if query is None else query.input_gradient(saved, dquery)
 

@@ -69,7 +69,7 @@ class AttentionMemory(NamedTuple):
 
 
 class MemoryGradients:
-    """What queries contribute to the gradients of a memory.
+    """The contributions of queries to the gradients of a memory.
 
     A query adds an outer product to the gradient of the values, and to that of the keys if the scores are products.
     `of_values` and `of_keys` add all of them up, given those of every query, which goes through the memory once.
@@ -84,7 +84,7 @@ class MemoryGradients:
             self.dhidden, self.dv = recycled.zeros(memory.keys.shape, dtype), np.zeros((N, K), dtype)
 
     def back(self, passed: tuple[Array, Array], upstream: tuple[Array, Array | None], dscores: Array) -> Array:
-        """Back through some queries: their gradient; writes that of their scores.
+        """The backward pass of some queries: returns their gradient, and writes that of their scores.
 
         Parameters
         ----------

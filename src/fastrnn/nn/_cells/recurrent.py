@@ -18,7 +18,7 @@ from .stream import CellStream
 
 
 class Step(NamedTuple):
-    """What one step leaves for the way back."""
+    """The data that one step saves for the backward pass."""
 
     t: int
     rows: Array  # (N,) bool: the rows that have a step t
@@ -186,7 +186,8 @@ def run(cell: Cell, x: Array, y: Array, state: Parts, of: Rows, *, reverse: bool
 
 
 def run_backward(cell: Cell, steps: list[Step | Array], dy: Array, dstate: Parts, dx: Array) -> None:
-    """Back through `run`: adds to dx (T, N, I), and writes the gradient of the initial state over that of the final.
+    """The backward pass of `run`: adds to dx (T, N, I), and replaces the gradient of the final state by that of the
+    initial.
 
     The gradients of the parameters are summed over the steps before they are added to what is in `grads`, so that the
     sum does not depend on that.

@@ -19,7 +19,7 @@ NO_STATE = (None, None)
 
 
 class Saved(NamedTuple):
-    """What `Convolution.convolve` saves for its way back."""
+    """The data that `Convolution.convolve` saves for the backward pass."""
 
     shape: tuple[int, ...]  # of the padded x, (N, T, I)
     stride: int

@@ -55,7 +55,7 @@ class Case:
         return float(sum(np.abs(term).sum() for term in self.terms()))
 
     def gradients(self) -> tuple[list[str], dict[str, tuple[Array, Array]]]:
-        """What is wrong at once; and each array that has a gradient, with what `backward` gives."""
+        """Immediate errors, and each array that has a gradient, with the result of `backward`."""
         layer, problems = self.layer, list[str]()
         results: Any = ()
         layer.zero_grad()

@@ -130,7 +130,7 @@ def check_gradients(
 
 
 def sentence(one: Difference, gradient: Array) -> str:
-    """What is wrong with the gradient of one array."""
+    """A sentence about the gradient of one array that is wrong."""
     at = f"{one.name}[{', '.join(map(str, one.index))}]" if one.index else one.name
     if not gradient.any():
         return f"{one.name}: backward adds nothing to its gradient; differences give {one.differences:.6g} at {at}"

@@ -15,7 +15,7 @@ from .quick import QuickTape
 
 
 class StepsBack:
-    """The way back through steps of a layer of one direction, from the last."""
+    """The backward pass of a unidirectional layer, step by step from the last."""
 
     def __init__(self, layer: Any, x: Array, y: Array) -> None:
         """x (T, N, I) and y (T, N, H) of all steps."""
@@ -41,7 +41,7 @@ class StepsBack:
         return self.layer.backward(tape, dy, dstate) if result is None else result
 
     def _keep(self, t: int, kept: Any) -> None:
-        """What is left to add of a step."""
+        """Keep what has to be added for a step later."""
         flat, self._h_0 = np.frombuffer(kept.memory, self.x.dtype), None
         for what, k, first, shape in kept.contents():
             array = flat[first : first + prod(shape)].reshape(shape)

@@ -48,7 +48,7 @@ class QuickTape(Tape):
 
 
 def opened(stack: Stack, batch_first: bool, kept: Any) -> tuple[Layout, Trained]:
-    """What a general forward pass would have saved: views of the same memory."""
+    """The saved data of a general forward pass, as views of the same memory."""
     rows = FULL if kept.order is None else Rows(None, None, kept.order)
     packed = kept.order is not None
     layout = Layout(packed or kept.y.ndim == 3, batch_first, packed)
@@ -75,7 +75,7 @@ class QuickLayer(StatefulLayer[State]):
     """
 
     def _quickly(self, run: Callable[..., Any], x: Any, state: Any, lengths: Any, mask: Any, resets: Any) -> Any:
-        """What a pass of the fast path returns; None where that does not apply."""
+        """The result of the fast path; None if it does not apply."""
         if mask is not None or resets is not None:
             return None
         if lengths is None:

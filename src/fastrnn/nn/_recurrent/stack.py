@@ -78,7 +78,7 @@ class Stack:
         return passes.weights(self.cell, self.dtype, features, self.H, arrays, present, update)
 
     def replaced(self, k: int, w_hh: Array) -> Any:
-        """The same, with another w_hh."""
+        """The weights with another w_hh."""
         names = self._names[k]
         arrays = dict(zip(names, self.arrays(k), strict=True)) | {names[1]: w_hh}
         return self.bound(k, Arrays({name: array for name, array in arrays.items() if array is not None}))

@@ -17,7 +17,7 @@ from .stack import Ends, Stack, WeightArrays
 
 
 class Random(NamedTuple):
-    """What is random in a training pass."""
+    """The random masks of a training pass."""
 
     rng: Generator
     dropout: float
@@ -37,7 +37,7 @@ class Random(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What a forward pass saves."""
+    """The data that a forward pass saves."""
 
     kept: layers.Pass | recomputation.Pass | recomputation.Apart
     weight_masks: list[Array | None]  # what w_hh of each layer and direction was multiplied by
@@ -56,7 +56,7 @@ class Trained(NamedTuple):
 
 
 def draw(stack: Stack, random: Random, shape: tuple[int, ...], sizes: tuple[int, int]) -> tuple[list[Any], list[Array]]:
-    """What is random in a pass: `Random.pass_of` of each layer and direction, and the masks between layers.
+    """Draw the random masks of a pass: `Random.pass_of` of each layer and direction, and the masks between layers.
 
     `shape` is that of the outputs (T, N, D*H), `sizes` are T and N, which differ from them where these are packed.
     """

@@ -97,7 +97,7 @@ def _concatenated(arrays: tuple[Array, ...]) -> Array:
 
 
 def _split(array: Array, layer: Any) -> list[Array]:
-    """The other way: the arrays (K, N, H) of a state of `layer`."""
+    """The reverse of `_concatenated`: the arrays (K, N, H) of a state of `layer`."""
     K, H = layer.num_layers * layer.num_directions, layer.hidden_size
     parts = np.split(array, len(layer.cell.parts), axis=1)
     return [np.ascontiguousarray(part.reshape(len(array), K, H).swapaxes(0, 1)) for part in parts]

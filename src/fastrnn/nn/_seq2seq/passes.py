@@ -29,7 +29,7 @@ def encode(model: Any, source: ArrayLike, lengths: Any, training: bool) -> tuple
 def decode(
     model: Any, sequences: tuple[Any, Any], lengths: tuple[Any, Any], training: bool, sampling: float = 0.0
 ) -> tuple[Array, Array | None, Any]:
-    """What the output layer reads, weights or None, and what `decode_back` needs."""
+    """The input of the output layer, weights or None, and what `decode_back` needs."""
     sampling = as_number("sampling", sampling, UNIT)
     (source, target), (source_lengths, target_lengths) = sequences, lengths
     N, source_lengths = as_source_lengths(model, source, source_lengths)

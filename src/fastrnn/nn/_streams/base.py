@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What all streams share: their methods, copies, and the checks of their arguments."""
+"""Base class of streams: methods, copies, and argument checks."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -83,7 +83,7 @@ class StreamBase(ABC):
         self.state = with_row("state", self.state, row, state)
 
     def _pieces(self) -> list[Any]:
-        """What a container runs at each step: streams, and layers of the engine that it joins (`Link`)."""
+        """The parts that a container runs at each step: streams, and engine layers that it joins (`Link`)."""
         return [self]
 
     def __repr__(self) -> str:

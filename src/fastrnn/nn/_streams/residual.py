@@ -54,7 +54,7 @@ class ResidualStream(StreamBase):
 
     @property
     def state(self) -> Any:
-        """That of the layer, in the form that its calls take and return; None if it has none."""
+        """The state of the layer, in the form that its calls take and return; None if it has none."""
         return self._added.state
 
     @state.setter

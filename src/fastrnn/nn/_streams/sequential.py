@@ -40,7 +40,7 @@ class SequentialStream(StreamBase):
         self._widest: int = max(child.features_after(child.features_in) or 1 for child in layer.children().values())
 
     def _pieces(self) -> list[Any]:
-        """Those of all layers, each of which may have a stream of a class of its own."""
+        """The pieces of all layers, whose streams may be of different classes."""
         streams = self._streams.values()
         return [piece for one in streams for piece in (one._pieces() if isinstance(one, StreamBase) else [one])]
 
@@ -99,7 +99,7 @@ class SequentialStream(StreamBase):
             return self._read(block, out)
 
     def _read(self, block: Any, out: Array | None) -> Array:
-        """All stages on a part of the steps before the next, so that what passes between them stays small."""
+        """Run all stages on blocks of steps, so that memory between them stays small."""
         block = block if isinstance(block, list | tuple) else as_array("block", block)
         if not np.ndim(block):
             raise ValueError("block: expected (T, N, ...), got a scalar")

@@ -79,7 +79,7 @@ class OneCycleLR(Schedule):
             setattr(self.optimizer, self._momentum, value)
 
     def _annealed(self, count: int, first: float, middle: float, last: float) -> float:
-        """What goes from `first` to `middle` and then to `last`, after `count` steps."""
+        """The value after `count` steps on the way from `first` to `middle` and then to `last`."""
         rise, end = self.pct_start * self.total_steps - 1, self.total_steps - 1
         count, start, before = min(count, end), 0.0, first
         three = (rise, middle), (2 * rise, first), (end, last)

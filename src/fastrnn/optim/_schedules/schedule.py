@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What schedules share."""
+"""Base class of schedules."""
 
 import math
 from abc import ABC, abstractmethod
@@ -90,7 +90,7 @@ class Schedule(Configurable, ABC):
         self._set()
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a resumed training needs of the schedule.
+        """The state for resuming a training.
 
         Returns
         -------

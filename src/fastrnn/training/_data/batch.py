@@ -53,7 +53,7 @@ class Batch(NamedTuple):
         return "x" not in self.not_finite()
 
     def not_finite(self) -> list[str]:
-        """Which of x and y, where a target counts, hold nan or inf."""
+        """The names of those of x and y that contain nan or inf; targets of weight 0 are ignored."""
         parts = {"x": self._inputs(), "y": [self._counted_targets()]}
         return [name for name, part in parts.items() if not all(np.isfinite(a).all() for a in _floats(part))]
 

@@ -150,7 +150,7 @@ class Batches:
         return (draw.batch() for draw in self._draws())
 
     def _draws(self) -> Iterator[Draw]:
-        """Which rows they have; none of them is read."""
+        """The row numbers of each batch, without reading rows."""
         parts = self._parts()
         while self.position < len(parts):
             self.position += 1

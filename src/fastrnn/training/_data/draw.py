@@ -23,11 +23,11 @@ class Draw(NamedTuple):
     rows: Array
 
     def batch(self) -> Batch:
-        """All of them."""
+        """All rows as a batch."""
         return self.data.batch(self.rows)
 
     def part(self, places: Array) -> Batch:
-        """Those at some places of the batch as a batch of their own. No other row is read."""
+        """Some rows of the batch, by their positions, as a batch. Only these are read."""
         return self.data.batch(self.rows[places])
 
     def not_finite(self) -> list[str]:

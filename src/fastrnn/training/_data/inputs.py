@@ -37,7 +37,7 @@ class InputRows:
 
     @property
     def lengths(self) -> Array | None:
-        """Those by which rows are sorted into batches: of the first input that has some."""
+        """The lengths by which rows are sorted into batches: those of the first input that has any."""
         return next((column.lengths for column in self.columns.values() if column.lengths is not None), None)
 
     @property

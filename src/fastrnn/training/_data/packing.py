@@ -30,7 +30,7 @@ class Places(NamedTuple):
 
     @classmethod
     def of(cls, packed: Any) -> "Places":
-        """Those of a packed sequence."""
+        """The places of a packed sequence."""
         sizes = np.asarray(packed.batch_sizes)
         steps = np.repeat(np.arange(len(sizes)), sizes)
         rows = np.arange(len(steps)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -41,7 +41,7 @@ class Places(NamedTuple):
         return array[self.rows, self.steps] if batch_first else array[self.steps, self.rows]
 
     def scattered(self, array: Array, batch_first: bool) -> Array:
-        """The reverse, with 0 elsewhere."""
+        """The reverse of `gathered`, with 0 elsewhere."""
         T, N = int(self.steps.max()) + 1, int(self.rows.max()) + 1
         result = np.zeros(((N, T) if batch_first else (T, N)) + array.shape[1:], array.dtype)
         result[(self.rows, self.steps) if batch_first else (self.steps, self.rows)] = array

@@ -101,7 +101,7 @@ class Reading(NamedTuple):
         return x.ndim == ndim - 1
 
     def _hint(self, x: Array) -> str:
-        """What may have been meant by an x of another shape."""
+        """A hint for an x of another shape."""
         if self.features is None or self.tokens:
             return ""
         return features_hint("x", x.shape, self.features, self.batch_first)

@@ -100,7 +100,7 @@ class EpochReader:
         return (draw.batch() if isinstance(draw, Draw) else draw for draw in self.draws())
 
     def draws(self) -> Iterator[Batch | Draw]:
-        """The same, those of `Batches` before their rows are read."""
+        """The batches of this epoch; those of `Batches` as row numbers, before rows are read."""
         while self.steps_per_epoch is None or self.taken < self.steps_per_epoch:
             item = self._draw()
             if item is None and self.steps_per_epoch is not None:

@@ -34,15 +34,15 @@ class Alone:
         self.interrupts = Interrupts()
 
     def together(self) -> AbstractContextManager[None]:
-        """A context in which an error is one of every process."""
+        """A context in which an error is raised on every process."""
         return nullcontext()
 
     def first(self, read: Callable[[], Any]) -> Any:
-        """What a function returns in the process that writes."""
+        """The result of a function that only one process calls."""
         return read()
 
     def same(self, values: Mapping[str, Any]) -> None:
-        """What is not of the training itself, and yet the same on every process."""
+        """Check that values are the same on every process."""
 
     def begin(self, run: "Training", resumed: bool) -> None:
         """Before the first step."""
@@ -60,7 +60,7 @@ class Alone:
         return scores(run.objective, run.metrics, window.y, window.target, window.lengths)
 
     def parts(self, run: "Training", batch: Any, start: int, first: Any) -> list[tuple[Batch, Any]]:
-        """What goes on at a step of a batch, in which state."""
+        """The parts of a batch that continue at a step, and their states."""
         return [(batch, first)]
 
     def runs(self, k: int, batch: Batch | Draw) -> bool:
@@ -68,7 +68,7 @@ class Alone:
         return True
 
     def of_all(self, compute: Callable[[], dict[int, Found]]) -> list[Found]:
-        """What a function finds, by the numbers of batches: of this process and all others, in order."""
+        """The results of a function by batch number, of this process and all others, in order."""
         return [*compute().values()]
 
     def agree(self, run: "Training", finished: bool) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Which row of the caller's data an error of a batch comes from."""
+"""Find the row of the caller's data that causes an error in a batch."""
 
 from typing import Any
 

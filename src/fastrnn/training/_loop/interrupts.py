@@ -76,5 +76,5 @@ class AgreedInterrupts(Interrupts):
             raise KeyboardInterrupt
 
     def held(self) -> AbstractContextManager[None]:
-        """What is complete or not at all is so anyway."""
+        """A context that does nothing, because Ctrl-C does not interrupt here."""
         return nullcontext()

@@ -220,7 +220,7 @@ class Training:
         self.random = [layer.random_state for layer in self.layers]
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a resumed training needs besides model, optimizer and schedule."""
+        """The state for resuming, besides model, optimizer and schedule."""
         state = {
             "step": self.steps,
             "seconds": self.seconds,

@@ -134,7 +134,7 @@ class Objective(Runner):
         return self.cost(y, target, lengths, weight)[0]
 
     def backward(self, tape: Any, dy: Any, *dstate: Any) -> Any:
-        """What the backward pass of what runs returns, but for the gradient of the data, which nobody wants."""
+        """The backward pass of the model, without the gradient of the data, which is not needed."""
         return self.runs.backward(without_dx(tape, self.runs), dy, *dstate)
 
 

@@ -73,7 +73,7 @@ def weigh_classes(source: Any, x: Any, class_weight: Any, objective: Objective) 
 
 
 def name_of(loss: Any) -> str:
-    """What a loss is called."""
+    """The name of a loss."""
     return getattr(loss, "__name__", type(loss).__name__)
 
 

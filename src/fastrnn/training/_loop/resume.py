@@ -43,7 +43,7 @@ def resume_from(run: Training, saved: tuple[str, dict[str, Any]], schedule: Any)
 
 
 def _loaded(run: Training, path: str, content: dict[str, Any], schedule: Any) -> list[Difference]:
-    """Which options differ, of a training that now has the state of a checkpoint."""
+    """Load the state of a checkpoint into a training, and return the options that differ."""
     state = content["training"]
     if "place" not in state:
         raise ValueError(f"{path}: expected a checkpoint that fit wrote, got one of save_checkpoint alone")

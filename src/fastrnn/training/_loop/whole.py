@@ -76,7 +76,7 @@ class EpochMetrics:
         return value if isinstance(value, Mean) else None
 
     def of_all(self) -> dict[str, float]:
-        """Those metrics of all outputs that are no means; 0 where nothing counted."""
+        """The metrics of all outputs that are not means; 0 where nothing counts."""
         batches = [_in_one_piece(pieces, int(self.batch_first)) for pieces in self._outputs]
         return {name: self._of_all(name, batches) for name in self.metrics if name not in self._means}
 

@@ -41,7 +41,7 @@ def compare(team: Team, run: Any, shards: int) -> None:
 
 
 def description_of(name: str, source: Any) -> dict[str, Any]:
-    """What `Batches` have, but for the values, by names that begin with a name; nothing of another source."""
+    """The metadata of `Batches`, by names with a common prefix; nothing for other sources."""
     if not isinstance(source, Batches):
         return {}
     lengths = source._rows.lengths
@@ -81,7 +81,7 @@ def sample_of(name: str, source: Any) -> dict[str, int]:
 
 
 def compared_in_step(batch: Batch | Draw, step: int) -> tuple[Any, ...]:
-    """What has to be the same on all ranks of a batch, in words and numbers: of a `Draw` one of its rows.
+    """The properties of a batch that must be the same on all ranks; for a `Draw`, a checksum of one row.
 
     Multiples of the golden ratio take the places of a batch evenly, also if it has the same rows in each epoch.
     """

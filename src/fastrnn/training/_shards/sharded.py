@@ -169,7 +169,7 @@ class Sharded(Alone):
         return window.scores if isinstance(window, SummedWindow) else super().scores(run, window)
 
     def runs(self, k: int, batch: Batch | Draw) -> bool:
-        """Of an iterable every rank runs all batches: nothing else compares them."""
+        """Every rank runs all batches of an iterable, because they are not compared otherwise."""
         return not isinstance(batch, Draw) or k % self.communicator.size == self.communicator.rank
 
     def of_all(self, compute: Callable[[], dict[int, Found]]) -> list[Found]:

@@ -26,7 +26,7 @@ class Place(NamedTuple):
 
 
 class Share(NamedTuple):
-    """What is not a gradient, of one shard.
+    """The results of one shard besides gradients.
 
     Attributes
     ----------

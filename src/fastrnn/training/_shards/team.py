@@ -22,7 +22,7 @@ from .._state.parameters import architecture_of
 
 
 class Report(NamedTuple):
-    """What a rank tells the others.
+    """A message of a rank to the others.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class Team:
         self.agree(("arguments",))
 
     def first(self, read: Callable[[], Any]) -> Any:
-        """What a function returns on rank 0; an error there is one of every rank."""
+        """The result of a function on rank 0; an error there is raised on every rank."""
         value, failure = None, None
         if self.communicator.rank == 0:
             try:
@@ -131,7 +131,7 @@ def as_shards(shards: Any, size: int) -> int:
 
 
 def settings_of(run: Any, shards: int) -> dict[str, Any]:
-    """What has to be the same on all ranks, by the name that an error has for it."""
+    """The settings that must be the same on all ranks, by their names in errors."""
     from ... import __version__
 
     optimizer, schedule = run.optimizer, run.schedule
@@ -149,7 +149,7 @@ def settings_of(run: Any, shards: int) -> dict[str, Any]:
 
 
 def _flat(name: str, value: Any) -> dict[str, Any]:
-    """What is in nested dicts and lists of dicts, by names with dots."""
+    """The content of nested dicts and lists of dicts, by dotted names."""
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
         value = dict(enumerate(value))
     if not isinstance(value, dict):

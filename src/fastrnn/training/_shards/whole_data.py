@@ -76,7 +76,7 @@ class Checksums(NamedTuple):
 
 
 def checksums_of(name: str, source: Any) -> dict[str, Checksums | None]:
-    """Those of each part of `Batches`, by names that begin with a name; None for one that is not in memory."""
+    """The checksums of each part of `Batches`, by names with a common prefix; None for parts not in memory."""
     if not isinstance(source, Batches):
         return {}
     rows = source._rows
@@ -84,7 +84,7 @@ def checksums_of(name: str, source: Any) -> dict[str, Checksums | None]:
 
 
 def difference(everyone: Sequence[Mapping[str, Checksums | None]]) -> str | None:
-    """What differs between those ranks that have it in memory, in words; None if nothing does."""
+    """A description of the differences between ranks that have the data in memory; None if there are none."""
     for name in everyone[0]:
         held = [(rank, sums) for rank, parts in enumerate(everyone) if (sums := parts[name]) is not None]
         for rank, sums in held[1:]:
@@ -153,7 +153,7 @@ def _pieces(array: Array) -> Iterator[Array]:
 
 
 def _pieces_without_padding(array: Array, axis: int, lengths: Array) -> Iterator[Array]:
-    """The same, with 0 in steps beyond the length of a row, where a caller may have anything."""
+    """Like `_pieces`, with 0 in steps beyond the length of a row, whose content is arbitrary."""
     several = max(1, PIECE * len(array) // max(1, array.nbytes))
     for k in range(0, len(array), several):
         piece = array[k : k + several].copy()

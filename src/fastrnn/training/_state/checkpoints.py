@@ -169,7 +169,7 @@ def naming(what: PathType) -> Iterator[None]:
 
 
 def content_of(model: Any, parts: dict[str, Any]) -> dict[str, Any]:
-    """What a checkpoint holds of a model, and of an optimizer and a schedule that are not None."""
+    """The content of a checkpoint for a model, and for an optimizer and a schedule unless they are None."""
     content: dict[str, Any] = {
         "architecture": architecture_of(model),
         "model": parameters_of(model),

@@ -47,7 +47,7 @@ def warning_of(path: Any, found: Sequence[Difference], remedy: str) -> str:
 
 
 def differences_of_parts(content: Mapping[str, Any], optimizer: Any, schedule: Any) -> list[Difference]:
-    """Those of an optimizer and a schedule, or None, that have not been brought to the state of a checkpoint yet.
+    """The differences of an optimizer and a schedule (or None) before the checkpoint is loaded.
 
     The optimizer's options are part of its state, and used. A schedule is a function of its options, which are not.
     """
@@ -114,7 +114,7 @@ def options_of_schedule(schedule: Any) -> dict[str, Any]:
 def differences_of_fit(
     path: Any, content: Mapping[str, Any], given: Mapping[str, Any], schedule: Any
 ) -> list[Difference]:
-    """Those of the options of `fit`.
+    """The differences of the options of `fit`.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def differences_of_fit(
 
 
 def _options_of_history(history: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
-    """What an earlier version's options have been, as far as a history shows it."""
+    """The options of a checkpoint of an earlier version, as far as its history shows them."""
     if not history:
         return {}
     ours = {*columns, "penalty", *(name for name in history if name.startswith("val_") or f"val_{name}" in history)}
