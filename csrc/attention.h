@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * attention.h - attention of queries to a memory, forward and backward: a part of fastrnn.h, which includes it.
+ * attention.h - attention of queries to a memory, forward and backward; included by fastrnn.h.
  *
  * Sizes    S queries of each row of the batch, K features of a query and a key, M of a value; T steps of the memory, N
- *          rows, as there.
+ *          rows.
  *
- * Rows are independent, and so are the queries of one: a caller may run any of them in calls of their own. */
+ * Rows are independent, and so are the queries of a row: a caller may run any of them in separate calls. */
 #ifndef FASTRNN_ATTENTION_H
 #define FASTRNN_ATTENTION_H
 
@@ -24,18 +24,18 @@ typedef struct {
     const void       *keys;    /* (N, T, K) */
     const void       *values;  /* (N, T, M) */
     const void       *v;       /* (K), or NULL */
-    const fr_idx     *lengths; /* (N) how many steps each row has, 0..T, those behind them are not read; NULL: all T */
+    const fr_idx     *lengths; /* (N) number of steps of each row, 0..T; steps beyond are not read; NULL: all T */
     fr_attention_rows query;   /* (S, N, K) */
-    fr_attention_rows weights; /* (S, N, T) out of the forward pass, 0 behind a row's steps; in for the backward pass */
+    fr_attention_rows weights; /* (S, N, T) out of the forward pass, 0 beyond a row's steps; in for the backward pass */
     fr_attention_rows context; /* (S, N, M) out of the forward pass; the rest is of the backward pass alone */
     fr_attention_rows dcontext; /* (S, N, M) */
     fr_attention_rows dweights; /* (S, N, T), or at NULL: zero */
-    fr_attention_rows dscores;  /* (S, N, T) out: of the scores; 0 behind a row's steps */
+    fr_attention_rows dscores;  /* (S, N, T) out: of the scores; 0 beyond a row's steps */
     fr_attention_rows dquery;   /* (S, N, K) out */
-    void             *dhidden;  /* (N, T, K) added to: the gradient of the keys but for a factor v[k]; NULL as v */
-    void             *dv;       /* (N, K) added to: what each row has of that of v; NULL as v */
+    void             *dhidden;  /* (N, T, K) added to: the gradient of the keys without the factor v[k]; NULL as v */
+    void             *dv;       /* (N, K) added to: the gradient of v from each row; NULL as v */
 } fr_attention_args;
-/* A query of which dcontext and dweights, within its row's steps, are all 0 is not read on the way back. */
+/* The backward pass does not read queries whose dcontext and dweights, within the row's steps, are all 0. */
 int fr_attention_forward(const fr_attention_args *a);
 int fr_attention_backward(const fr_attention_args *a);
 

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * fastrnn.h - recurrent layers on the CPU: the whole C API, and all that the Python bindings see.
+ * fastrnn.h - recurrent layers on the CPU: the complete C API, which the Python bindings use, too.
  *
  * Sizes    T time steps, N batch rows, I input size, H hidden size, L layers, D directions,
  *          G gates that own weights, S blocks of H values that a step keeps for the backward pass (see fr_cell_info),
  *          R tape rows: the sum over the batch of the lengths (T*N when all rows are full).
  * Arrays   row-major, the last axis contiguous, of the element type desc->dtype. Strides count elements and may be
- *          negative. Shapes stand beside every pointer.
+ *          negative. Every pointer states its shape.
  * Memory   the library never allocates and keeps no pointer after it returns: size / pack / run.
- * Threads  desc->n_threads is an upper bound, as FR_MAX_THREADS is; the work decides how many pay. Results have the same
- *          bits for every number of threads.
+ * Threads  desc->n_threads is an upper bound, and so is FR_MAX_THREADS; the work decides how many are used. Results are
+ *          bit-identical for any number of threads.
  * Errors   FR_OK or a negative code; fr_strerror says what it means.
  *
  * Versions The library exports the functions of this header and nothing else. A patch version changes no declaration.
  *          From 1.0 on, a minor version only adds: functions, macros, and enumerators behind the others of their enum
  *          (FR_N_* grow); structs keep their members. Before 1.0 a minor version may change anything. The soname has
  *          the major version, before 1.0 also the minor one, so that no program runs with structs that differ from its
- *          own. Packed weights and workspaces belong to one build on one machine: their layout may always change. */
+ *          own. Packed weights and workspaces are specific to a build and a machine: their layout may always change. */
 #ifndef FASTRNN_H
 #define FASTRNN_H
 
@@ -31,7 +31,7 @@
 extern "C" {
 #endif
 
-/* The version of the library that runs, such as "1.2.3". */
+/* The version of the library at run time, such as "1.2.3". */
 const char *fr_version(void);
 
 typedef ptrdiff_t fr_idx;
@@ -48,7 +48,7 @@ typedef enum { FR_F32, FR_F64 } fr_dtype;
 enum { FR_OK = 0, FR_ECELL = -1, FR_EDTYPE = -2, FR_EISA = -3, FR_ESIZE = -4, FR_EOVERFLOW = -5, FR_ESTOPPED = -6 };
 const char *fr_strerror(int code);
 
-/* What a cell is called and what its arrays look like. */
+/* The name of a cell and the shapes of its arrays. */
 typedef struct {
     const char *name;
     const char *activation; /* of a plain recurrent cell: "tanh" ..; else NULL */
@@ -61,7 +61,7 @@ typedef struct {
 } fr_cell_info;
 int fr_get_cell_info(fr_cell cell, fr_cell_info *info);
 
-/* Sizes and the order of the rows: of one layer in one direction, or what the layers of a stack share. */
+/* Sizes and order of rows, of one layer in one direction, or common to the layers of a stack. */
 typedef struct {
     fr_cell       cell;
     fr_dtype      dtype;
@@ -84,17 +84,17 @@ typedef struct {
 
 /* Packed weights, in the layout of one engine. They depend on (cell, dtype, isa, I, H) and, forward, on nonzeros. */
 typedef enum { FR_FORWARD, FR_BACKWARD } fr_pass;
-int fr_must_pack(const fr_desc *d, fr_pass pass); /* or do the weights themselves serve a call of these T and rows? */
+int fr_must_pack(const fr_desc *d, fr_pass pass); /* 0: a call of these T and rows takes unpacked weights */
 int fr_pack_bytes(const fr_desc *d, fr_pass pass, size_t *bytes);
 int fr_pack(const fr_desc *d, fr_pass pass, const void *w_ih, /* (G*H, I) gates in PyTorch's order */
             const void *w_hh,                                 /* (G*H, H), NULL if not recurrent */
             const void *b_ih, const void *b_hh,               /* (G*H) each, or NULL */
             void *pack);                                      /* fr_pack_bytes, 64-byte aligned */
 
-/* The desc->nonzeros of the least time. Weights of 0 that are skipped do not make a NaN of an infinite state. */
+/* The fastest value of desc->nonzeros. Skipped weights of 0 do not turn an infinite state into NaN. */
 int fr_nonzeros(const fr_desc *d, const void *w_hh, fr_idx *nonzeros);
 
-/* How a state goes from one step to the next, beyond the cell itself. All zero: as the cell says. */
+/* How the state is updated after the cell. All zero: the state is that of the cell. */
 typedef struct {
     /* The fraction of the new value, (T, N, H) with strides that may be 0; NULL is 1:
      *     h = fraction_h h~ + (1 - fraction_h) h_prev    h~ by the cell
@@ -106,8 +106,8 @@ typedef struct {
     double      clip; /* backward: the gradients of the pre-activations are clipped to +-clip; 0: none */
 } fr_state_update;
 
-/* Layers on one another, of any cells: a linear map is one without a state. Each reads what all directions of the one
- * below write, (T, N, D*H). Entry l*D + d of the arrays belongs to layer l and direction d. */
+/* A stack of layers of any cells; a linear layer is a cell without a state. Each layer reads the outputs of all
+ * directions of the layer below, (T, N, D*H). Entry l*D + d of the arrays belongs to layer l and direction d. */
 typedef struct {
     fr_cell cell;
     int     masked;         /* as in fr_desc */
@@ -121,10 +121,10 @@ typedef struct {
 } fr_stack;
 int fr_stack_workspace_bytes(const fr_stack *s, fr_pass pass, size_t *bytes);
 
-/* Would a call use a second thread if it had one? A stack that is not valid would not. */
+/* Whether a call would use a second thread; 0 if the stack is invalid. */
 int fr_stack_threads_pay(const fr_stack *s);
 
-/* Dropout of what the next layer reads: y kept scale. Laid out as y, with strides of their own. */
+/* Dropout of the input of the next layer: y kept scale. Laid out as y, with their own strides. */
 typedef struct {
     const unsigned char *kept;   /* (T, N, D*H) of 0 and 1; NULL: y itself is read */
     void                *result; /* (T, N, D*H) out, in forward */
@@ -146,7 +146,7 @@ typedef struct {
     const void     *pack, *w_ih, *w_hh, *b_ih, *b_hh; /* as in backward */
     fr_state_update state_update;
     fr_dropout      dropout; /* in direction 0, below another layer */
-    int             back;    /* 1: steps 0, 2, .. read the weights from their end, and not 1, 3, .. The same bits */
+    int             back;    /* 1: steps 0, 2, .. read the weights from their end, instead of 1, 3, .. Same bits */
 } fr_forward_args;
 
 typedef struct {
@@ -162,16 +162,16 @@ typedef struct {
     const void     *dh_n, *dc_n; /* (N, H) in, or NULL for zero */
     void           *dx;          /* (T, N, I), added to, of the first layer; or NULL */
     fr_idx          dx_st, dx_sn;
-    int             gates_done;  /* gates are their gradients, and only read; dx and those of parameters are added */
+    int             gates_done;  /* gates holds their gradients, only read; adds dx and parameter gradients */
     void           *dh_0, *dc_0; /* (N, H) out, or NULL */
     void           *dw_ih, *dw_hh, *db_ih, *db_hh; /* shapes of the parameters, added to; or NULL, each by itself */
-    const void     *pack, *w_ih, *w_hh; /* packed weights; or where they need not be, NULL and the weights themselves */
+    const void     *pack, *w_ih, *w_hh; /* packed weights; or, if fr_must_pack is 0, NULL and the weights themselves */
     fr_state_update state_update;       /* as in forward */
     fr_dropout      dropout;            /* as in forward: its result is read */
 } fr_backward_args;
 
-/* Runs a stack. Between pieces of some 0.1 s it calls stop(context), unless stop is NULL; if that is not 0, it ends at once
- * with FR_ESTOPPED, and what it writes is incomplete. workspace: fr_stack_workspace_bytes, 64-byte aligned. */
+/* Runs a stack. About every 0.1 s it calls stop(context), unless stop is NULL; if the result is not 0, it returns
+ * FR_ESTOPPED, with incomplete outputs. workspace: fr_stack_workspace_bytes, 64-byte aligned. */
 typedef int fr_stop_fn(void *context);
 int fr_stack_forward(const fr_stack *s, const fr_forward_args *args, void *workspace, fr_stop_fn *stop, void *context);
 int fr_stack_backward(const fr_stack *s, const fr_backward_args *args, void *workspace, fr_stop_fn *stop,
@@ -194,7 +194,7 @@ typedef struct {
     double      rate, keep, decay, beta1, beta2, root, eps, momentum;
     int         nesterov;
 } fr_update_args;
-int fr_update(fr_idx count, const fr_update_args *args); /* of `count` parameters; after an error none has changed */
+int fr_update(fr_idx count, const fr_update_args *args); /* of `count` parameters; on error none has changed */
 int fr_sum_of_squares(int isa, fr_dtype dtype, fr_idx n, const void *x, double *sum); /* x is (n) */
 
 #include "losses.h"
@@ -229,10 +229,10 @@ typedef struct {
 int fr_test_gemm_bytes(const fr_test_gemm_args *a, size_t *bytes);
 int fr_test_gemm(const fr_test_gemm_args *a);
 
-/* How a call would be divided, (rows, cols), in modelled seconds. caches: bytes of (L1, L2, L3); NULL: this machine's */
+/* The division of a call, (rows, cols), its predicted seconds. caches: bytes of (L1, L2, L3); NULL: this machine's */
 int fr_test_plan(const fr_desc *d, fr_pass pass, const size_t *caches, int *grid, double *seconds);
 
-/* What the machine allows. The work done: floating-point operations, bytes, or barriers. The caller takes the time. */
+/* Limits of the machine. work: floating-point operations, bytes, or barriers done. The caller measures the time. */
 typedef enum { FR_PROBE_FMA, FR_PROBE_READ, FR_PROBE_BARRIER, FR_N_PROBES } fr_probe;
 const char *fr_probe_name(int what);
 

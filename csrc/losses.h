@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * losses.h - losses with their gradients: a part of fastrnn.h, which includes it.
+ * losses.h - losses and their gradients; included by fastrnn.h.
  *
- * Sizes    V classes, M rows of logits, S labels of a row of the batch at most; T and N as there.
+ * Sizes    V classes, M rows of logits, S the most labels of a row; T and N as in fastrnn.h.
  *
  * A caller may run the rows of a call in pieces lo..hi-1, in any order. */
 #ifndef FASTRNN_LOSSES_H
@@ -34,12 +34,12 @@ typedef struct {
     const void   *z; /* (T, N, V) logits, element (t, n, v) at z[t*z_st + n*z_sn + v] */
     fr_idx        z_st, z_sn;
     const fr_idx *labels; /* (N, S) classes in 0..V-1 other than blank */
-    const fr_idx *counts; /* (N) how many labels each row has, 0..S; those behind them are not read */
-    const fr_idx *steps;  /* (N) how many steps each row has, 0..T; those behind them are not read */
+    const fr_idx *counts; /* (N) number of labels of each row, 0..S; labels beyond are not read */
+    const fr_idx *steps;  /* (N) number of steps of each row, 0..T; steps beyond are not read */
     fr_idx        blank;
     int           zero_infinity; /* an infinite loss, and its gradient, become 0 */
     const double *scale;         /* (N) what the gradient of each row is multiplied by */
-    void         *dz;            /* (T, N, V) out: the gradient; zero behind the steps of a row */
+    void         *dz;            /* (T, N, V) out: the gradient; zero beyond the steps of a row */
     fr_idx        dz_st, dz_sn;
     double       *losses;    /* (N) out, not scaled: -log P */
     void         *workspace; /* fr_ctc_bytes, 64-byte aligned */
