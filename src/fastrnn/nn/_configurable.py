@@ -71,7 +71,7 @@ class Configurable(Declared):
         super().__setattr__(name, value if option is None else option.check(name, value))
 
     def config(self) -> dict[str, Any]:
-        """The arguments that make an object like this one, as plain values that JSON can hold.
+        """The constructor arguments that recreate this object, as plain values that JSON can represent.
 
         Returns
         -------

@@ -69,10 +69,10 @@ class Container(Layer):
 
     @classmethod
     def child_configs(cls, config: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
-        """(name, place, architecture) of each child that a container with this `config` has.
+        """(name, place, architecture) of each child of a container with this `config`.
 
-        The place is where the architecture is in the config: ``"encoder"``, ``"layers.0"``. Given the options of a
-        container instead of a config, the children themselves take the place of their architectures.
+        The place is the position of the architecture in the config: ``"encoder"``, ``"layers.0"``. If the options of a
+        container are given instead of a config, the children are returned instead of their architectures.
         """
         for name, option in cls._options.items():
             if isinstance(option, Sublayer) and config[name] is not None:

@@ -89,7 +89,7 @@ class Layer(Parametrized, Interface, Printed, ABC):
 
     @abstractmethod
     def backward(self, tape: Tape, *gradients: Any, **named: Any) -> Any:
-        """The gradients of the inputs; those of the parameters are added into `grads`."""
+        """The gradients of the inputs; the gradients of the parameters are added to `grads`."""
 
     def apply(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Any, Any, Tape | None]:
         """A uniform call for all layers with one input: (y, state, tape), with None for missing parts.
@@ -135,7 +135,7 @@ class Layer(Parametrized, Interface, Printed, ABC):
         return Joined([("", own), *((prefix_of(name), child.stored) for name, child in children.items())])
 
     def zero_grad(self) -> None:
-        """Set every gradient to 0."""
+        """Set all gradients to 0."""
         set_to_zero([grad for _, grad in self.grads.items()])
 
     def check_grads(self) -> None:
@@ -149,15 +149,15 @@ class Layer(Parametrized, Interface, Printed, ABC):
         Returns
         -------
         dict of str to ndarray
-            In PyTorch's names, shapes and gate order. An array that has several names, since a layer is in several
-            places, is one copy under all of them.
+            With PyTorch's names, shapes and gate order. A shared array with several names is one copy under all of
+            them.
         """
         stored = self.stored
         copies = {name: array.copy() for name, array in stored.items()}
         return {name: copies[first] for name, first in stored.first_names().items()}
 
     def other_names(self) -> dict[str, str]:
-        """Further names that `load_state_dict` takes, each with the one that it stands for."""
+        """Alternative names that `load_state_dict` accepts, mapped to the actual names."""
         return {
             prefix_of(prefix) + other: prefix_of(prefix) + own
             for prefix, child in self.children().items()
@@ -170,20 +170,20 @@ class Layer(Parametrized, Interface, Printed, ABC):
         Parameters
         ----------
         state_dict : mapping of str to array_like
-            Exactly the names of `state_dict`, or for them those of `other_names`, in their shapes; float32 or float64,
-            converted to the layer's dtype, or float16 or bfloat16 (of ml_dtypes), widened to it. A PyTorch state_dict
-            turned into NumPy arrays is one. Of several names of one array one is enough.
+            Arrays with exactly the names and shapes of `state_dict` (or the names of `other_names`), for example a
+            PyTorch state_dict converted to NumPy. float32 and float64 are converted to the layer's dtype, float16 and
+            bfloat16 (of ml_dtypes) are widened to it. For a shared array with several names, one name is enough.
         rename : mapping of str to str, optional
-            New names for entries, or for what they begin with up to a dot: ``{"rnn": "0", "fc": "2"}`` makes
-            ``"0.weight_ih_l0"`` of ``"rnn.weight_ih_l0"``. "" stands before every name.
+            New names for entries, or for their prefixes up to a dot: ``{"rnn": "0", "fc": "2"}`` renames
+            ``"rnn.weight_ih_l0"`` to ``"0.weight_ih_l0"``. "" is a prefix of every name.
 
         Raises
         ------
         ValueError
-            A name is missing or unknown, also in `rename`, a shape differs, or the values for two names of one array
-            do. Nothing is written then.
+            A name is missing or unknown, also in `rename`; a shape is wrong; or two names of one array have different
+            values. Nothing is written.
         TypeError
-            An entry is not an array of floats. Nothing is written then.
+            An entry is not an array of floats. Nothing is written.
         """
         state_dict = state_dict if rename is None else renamed(state_dict, rename)
         load_entries(self.stored, state_dict, type(self).__name__, self.other_names())

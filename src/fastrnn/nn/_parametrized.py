@@ -40,10 +40,10 @@ class Parametrized(Configurable):
         self._in_backward = passes.exclusive(_IN_BACKWARD)
 
     def add_parameters(self, **arrays: ArrayLike) -> None:
-        """Make parameters of copies of arrays, in the layer's dtype, with gradients of 0.
+        """Create parameters from copies of arrays, in the layer's dtype, with gradients of 0.
 
-        Called by a layer of your own when it is made. The arrays are then in ``params``, and what `_backward` adds to
-        in ``grads``, by these names.
+        Call it in `_setup` of a custom layer. The parameters are then in ``params``, and their gradients, to which
+        `_backward` adds, in ``grads``.
 
         Parameters
         ----------
@@ -75,8 +75,8 @@ class Parametrized(Configurable):
     def params(self) -> NamedArrays:
         """The parameters by name; they may be written in place.
 
-        Those of a layer that is in several places of a model have several names. They are found under each of them, and
-        iteration gives them once, under the first.
+        Parameters of a shared layer have several names. Lookup works with each of them; iteration yields each parameter
+        once, under its first name.
         """
         return self._params
 

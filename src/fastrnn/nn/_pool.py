@@ -88,14 +88,14 @@ class Pool(Layer):
         x : array_like, shape (T, N, F), with `batch_first` (N, T, F), or unbatched (T, F)
             Or a `PackedSequence`.
         lengths : array_like of int, shape (N,), optional
-            How many steps of each row count, 0..T; the others are not read.
+            The number of valid steps of each row, 0..T; the others are not read.
         mask : array_like of bool, shape (T, N), with `batch_first` (N, T), or unbatched (T,), optional
-            Which steps count. By default all.
+            The valid steps; by default all.
 
         Returns
         -------
         y : ndarray, shape (N, F), or (F,)
-            0 for a row of which no step counts.
+            0 for rows without valid steps.
         """
         x, rows, _ = steps_to_read(self, x, lengths, mask, None)
         return self._forward(x, rows)[0]
@@ -112,7 +112,8 @@ class Pool(Layer):
 
     @exclusive
     def backward(self, tape: Tape, dy: ArrayLike) -> Array:
-        """The gradient of x, of x's shape; 0 at steps that do not count. Of a packed x, that of its array (R, F)."""
+        """The gradient of x, of x's shape; 0 at steps that do not count. For a packed x, the gradient of its array (R,
+        F)."""
         ((layout, shape, lengths, saved), dy), kept = self._opened(tape, dy), tape._kept
         tape.close()
         if layout is None:

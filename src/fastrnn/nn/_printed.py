@@ -32,8 +32,8 @@ class Printed:
         Parameters
         ----------
         x : array_like, tuple of int, or tuple of array_like, optional
-            An example of the input, or its shape, or a tuple of several inputs. The layers run once, and the table has
-            the shapes that they gave. Without it the shapes are in letters: T steps, N rows, F features.
+            An example of the input, its shape, or a tuple of several inputs. The layers then run once, and the table
+            shows actual shapes. Otherwise shapes are symbolic: T steps, N rows, F features.
 
         Returns
         -------

@@ -162,7 +162,7 @@ class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
 
     @property
     def batch_first(self) -> bool | None:
-        """Whether x is (N, T, ...); None if it makes no difference to the layers."""
+        """Whether x is (N, T, ...); None if it does not matter."""
         return {"NT": True, "TN": False}.get(self.axes_in or "")
 
     @property

@@ -51,9 +51,9 @@ class Interface:
 
     @property
     def axes_in(self) -> Axes | None:
-        """How x is laid out: "TN" for (T, N, ...), "NT" for (N, T, ...), "N" for rows without time; None if any way.
+        """The layout of x: "TN" for (T, N, ...), "NT" for (N, T, ...), "N" for rows without time; None if any.
 
-        By default what an attribute `batch_first` says.
+        By default it follows from an attribute `batch_first`.
         """
         return axes_of(getattr(self, "batch_first", None))
 
@@ -82,7 +82,7 @@ class Interface:
         return []
 
     def axes_after(self, axes: Axes | None) -> Axes | None:
-        """How y is laid out, given how x is; None if it is not known."""
+        """The layout of y, given that of x; None if unknown."""
         return axes if self.keeps_axes else None
 
     @property
@@ -95,7 +95,7 @@ class Interface:
         return None
 
     def steps_after(self, steps: int | None) -> int | None:
-        """How many steps y has, given those of x; None if it is not known."""
+        """The number of steps of y, given that of x; None if unknown."""
         return steps
 
     @property

@@ -61,7 +61,7 @@ class StatefulLayer(Layer, Generic[State]):
         self, x: ArrayLike, state: State | None = None, lengths: ArrayLike | None = None,
         mask: ArrayLike | None = None, resets: ArrayLike | None = None,
     ) -> tuple[Array, State]:  # fmt: skip
-        """Inference: (y, state). Keeps nothing.
+        """Inference: (y, state).
 
         Parameters
         ----------
@@ -79,7 +79,7 @@ class StatefulLayer(Layer, Generic[State]):
         Returns
         -------
         y : ndarray
-            In x's layout; 0 beyond a row's length, and at steps that are left out.
+            In x's layout; 0 beyond a row's length and at masked steps.
         state
             The state after each row's own last step.
 
@@ -111,29 +111,29 @@ class StatefulLayer(Layer, Generic[State]):
 
     @exclusive
     def backward(self, tape: Tape, dy: ArrayLike | None, dstate: State | None = None) -> tuple[Any, State]:
-        """Back-propagation through time; the gradients of the parameters are added into `grads`.
+        """Back-propagation through time; the gradients of the parameters are added to `grads`.
 
         Parameters
         ----------
         tape : Tape
-            From this layer's `forward`; used up.
+            From `forward` of this layer. It can be used only once.
         dy : array_like or None
-            Gradient of the loss with respect to y, of y's shape. None, which is zero, where only the state has one.
+            Gradient of the loss with respect to y, of y's shape. None means zero, if only the state has a gradient.
         dstate : array_like or tuple, optional
             Gradient with respect to the final state, in the form of the state. Zero by default.
 
         Returns
         -------
         dx : ndarray or None
-            Gradient with respect to x, 0 beyond a row's length and at steps left out; None where x is tokens.
+            Gradient with respect to x, 0 beyond a row's length and at masked steps; None if x is tokens.
         dstate
             Gradient with respect to the initial state.
 
         Raises
         ------
         TypeError, ValueError
-            The tape is used or another layer's, a gradient has the wrong dtype or shape, or there is none. Nothing is
-            added then.
+            The tape was already used or belongs to another layer, a gradient has the wrong dtype or shape, or none is
+            given. Nothing is added.
         """
         if (result := self._quick_backward(tape, dy, dstate)) is not None:
             return result

@@ -75,19 +75,19 @@ class StatelessLayer(Layer):
 
     @exclusive
     def backward(self, tape: Tape, dy: ArrayLike) -> Any:
-        """The gradient of x; those of the parameters are added into `grads`.
+        """The gradient of x; the gradients of the parameters are added to `grads`.
 
         Parameters
         ----------
         tape : Tape
-            From this layer's `forward`; used up.
+            From `forward` of this layer. It can be used only once.
         dy : array_like
             The gradient of the loss with respect to y, of its shape.
 
         Raises
         ------
         TypeError, ValueError
-            The tape is used or another layer's, or dy has the wrong dtype or shape. Nothing is added then.
+            The tape was already used or belongs to another layer, or dy has the wrong dtype or shape. Nothing is added.
         """
         (saved,), dy = self._opened(tape, dy)
         tape.close()

@@ -42,7 +42,7 @@ class FusedOptimizer(Optimizer):
         self._in_one_call = _one_class_defines(type(self), "update", "_engine_rule") and not own_decay
 
     def decay_weights(self, p: Array, g: Array) -> Array:
-        """The gradient as it is: the rule adds the weight decay."""
+        """Return the gradient unchanged: the rule adds the weight decay."""
         return g
 
     def _engine_rule(self) -> EngineRule | None:

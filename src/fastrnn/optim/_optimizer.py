@@ -135,7 +135,8 @@ class Optimizer(Configurable, ABC):
         Raises
         ------
         ValueError, RuntimeError
-            A gradient has not the shape and dtype of its parameter, or another thread is in `step`. Nothing changes.
+            A gradient does not have the shape and dtype of its parameter, or another thread is in `step`. Nothing
+            changes.
         """
         params, grads = distinct(self.model.params), dict(self.model.grads.items())
         check_gradients(params, grads)  # all of them, before a parameter is changed
@@ -154,7 +155,7 @@ class Optimizer(Configurable, ABC):
         self.model.zero_grad()
 
     def hyperparameters(self, parameter: str) -> dict[str, Any]:
-        """The hyper-parameters with which a parameter is updated now.
+        """The current hyper-parameters of a parameter.
 
         Parameters
         ----------
@@ -182,8 +183,8 @@ class Optimizer(Configurable, ABC):
         -------
         dict
             The number of ``steps`` (int), each hyper-parameter by its name (float or bool),
-            ``"hyper-parameter.parameter"`` for what a parameter has from its group (`lr` as a multiple), and
-            ``"moment.parameter"`` (ndarray, a copy) for each moment of each parameter.
+            ``"hyper-parameter.parameter"`` for values from groups (`lr` as a multiple), and ``"moment.parameter"``
+            (ndarray, a copy) for each moment of each parameter.
         """
         options, numbers = hyperparameters_of(type(self)), numbers_of(self)
         numbers = {name: value for name, value in numbers.items() if not options[name].omitted(value)}

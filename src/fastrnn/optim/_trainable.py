@@ -29,7 +29,7 @@ class Trainable(Protocol):
         ...
 
     def zero_grad(self) -> None:
-        """Set every gradient to 0."""
+        """Set all gradients to 0."""
         ...
 
 

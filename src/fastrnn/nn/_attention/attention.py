@@ -133,14 +133,15 @@ class Attention(Container):
         query : array_like, shape (S, N, Q), with `batch_first` (N, S, Q), or unbatched (S, Q)
         memory : array_like, shape (T, N, M), (N, T, M) or (T, M)
         lengths : array_like of int, shape (N,), optional
-            How many steps of each row of the memory count, 0..T; the others are not read.
+            The number of valid steps of each row of the memory, 0..T; the others are not read.
 
         Returns
         -------
         context : ndarray, shape (S, N, M), (N, S, M) or (S, M)
             0 for a row of length 0.
         weights : ndarray, shape (S, N, T), (N, S, T) or (S, T)
-            Of each query, over the steps of the memory: they sum to 1, and are 0 beyond a row's length.
+            The attention weights of each query over the steps of the memory; they sum to 1 and are 0 beyond a row's
+            length.
         """
         return self._run(query, memory, lengths, keep=False)[:2]
 
@@ -155,12 +156,12 @@ class Attention(Container):
     def backward(  # type: ignore[override]
         self, tape: Tape, dcontext: ArrayLike, dweights: ArrayLike | None = None
     ) -> tuple[Array, Array]:
-        """Gradients with respect to the query and the memory; those of the parameters are added into `grads`.
+        """Gradients with respect to the query and the memory; the gradients of the parameters are added to `grads`.
 
         Parameters
         ----------
         tape : Tape
-            From this layer's `forward`; used up.
+            From `forward` of this layer. It can be used only once.
         dcontext : array_like
             Gradient of the loss with respect to the context, of its shape.
         dweights : array_like, optional
@@ -169,13 +170,14 @@ class Attention(Container):
         Returns
         -------
         dquery, dmemory : ndarray
-            Of the shapes of query and memory; dmemory is 0 beyond a row's length. A query whose gradients are all 0, as
-            they are of padding, is left out of all sums and may be NaN; its dquery is 0.
+            With the shapes of query and memory; dmemory is 0 beyond a row's length. A query whose gradients are all 0,
+            such as padding, is left out of all sums and may be NaN; its dquery is 0.
 
         Raises
         ------
         TypeError, ValueError
-            The tape is used or another layer's, or a gradient has the wrong dtype or shape. Nothing is added then.
+            The tape was already used or belongs to another layer, or a gradient has the wrong dtype or shape. Nothing
+            is added.
         """
         layout, query, query_tape, weights, prepared = open_tape(tape, self)
         shape = *query.shape[:2], self.memory_size

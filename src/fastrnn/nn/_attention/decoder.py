@@ -156,8 +156,8 @@ class AttentionDecoder(Container):
         x : array_like, shape (T, N, E), or with `batch_first` (N, T, E)
         memory : array_like, shape (S, N, M) or (N, S, M)
         state : array_like or tuple, optional
-            That of the layer, h or (h, c), each (L, N, H); with input feeding a pair of that and the last y, (1, N, A).
-            Zero by default.
+            The state of the layer, h or (h, c), each (L, N, H); with input feeding a pair of it and the last y, (1, N,
+            A). Zero by default.
         lengths, memory_lengths : array_like of int, shape (N,), optional
             How many steps of each row of x, 0..T, and of the memory, 0..S, count.
 
@@ -197,12 +197,12 @@ class AttentionDecoder(Container):
     def backward(  # type: ignore[override]
         self, tape: Tape, dy: ArrayLike | None, dstate: Any = None, dweights: ArrayLike | None = None
     ) -> tuple[Array, Array, Any]:
-        """Back-propagation through time; the gradients of the parameters are added into `grads`.
+        """Back-propagation through time; the gradients of the parameters are added to `grads`.
 
         Parameters
         ----------
         tape : Tape
-            From this layer's `forward`; used up.
+            From `forward` of this layer. It can be used only once.
         dy, dstate, dweights : array_like or None
             Gradients of the loss with respect to y, the final state and the weights, as these. None is zero; at least
             one is an array.
@@ -215,7 +215,8 @@ class AttentionDecoder(Container):
         Raises
         ------
         TypeError, ValueError
-            The tape is used or another layer's, or a gradient has the wrong dtype or shape. Nothing is added then.
+            The tape was already used or belongs to another layer, or a gradient has the wrong dtype or shape. Nothing
+            is added.
         """
         (layout, y, shape, padding, saved), gradient = self._opened(tape, dy, others=(dstate, dweights))
         dy_time_major = layout.time_major(gradient)

@@ -102,7 +102,7 @@ class Cell(Layer):
 
     @abstractmethod
     def step_backward(self, saved: Any, dy: Array, dstate: Any) -> tuple[Array, Any]:
-        """The gradients of one step; those of the parameters are added into `grads`.
+        """The gradients of one step; the gradients of the parameters are added to `grads`.
 
         Parameters
         ----------
@@ -179,7 +179,7 @@ class Cell(Layer):
 
     @exclusive
     def backward(self, tape: Tape, dy: ArrayLike, dstate: Any = None) -> tuple[Array, Any]:
-        """The gradients of x and of the state before the step; those of the parameters are added into `grads`."""
+        """The gradients of x and of the state before the step; the gradients of the parameters are added to `grads`."""
         (saved,), dy = self._opened(tape, dy)
         dparts = self.check_dstate(tape, dstate)
         tape.close()

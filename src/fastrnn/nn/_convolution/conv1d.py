@@ -106,7 +106,7 @@ class Conv1d(Convolution):
 
     @exclusive
     def backward(self, tape: Tape, dy: ArrayLike) -> Any:
-        """The gradient of x, of x's shape; 0 beyond a row's length. None where the tape says that nobody needs it."""
+        """The gradient of x, of x's shape; 0 beyond a row's length. None if the tape has ``needs_dx=False``."""
         (layout, (T, N, I), lengths, saved), dy = self._opened(tape, dy)
         tape.close()
         needs_dx = tape.needs_dx or not self._skips_dx

@@ -122,7 +122,7 @@ class RecurrentBase(RecurrentOptions[State]):
         Returns
         -------
         y : ndarray
-            The output of the last layer, D*H features in x's layout; 0 beyond a row's length, and at steps left out.
+            The output of the last layer, D*H features in x's layout; 0 beyond a row's length and at masked steps.
         state : ndarray or tuple
             The state after each row's own last step, in the form of the argument `state`.
 

@@ -53,7 +53,7 @@ class EchoState(ReservoirLayer):
     """
 
     def fit(self, x: Any, y: Any, ridge: float = 1e-6, lengths: ArrayLike | None = None) -> Self:
-        """Solve for the readout: least squares over all steps after the washout, each sequence from a zero state.
+        """Fit the readout by ridge regression over all steps after the washout; each sequence starts from a zero state.
 
         Parameters
         ----------
@@ -62,8 +62,9 @@ class EchoState(ReservoirLayer):
         y : array_like or list of array_like
             The targets, O features in x's layout.
         ridge : float, default 1e-6
-            At least 0. The weight of the squares of W beside the squared errors, both summed: ``W = Y X^T (X X^T +
-            ridge I)^-1`` (equation 9 of the guide named above), with X and Y less their means. The bias b is free.
+            Regularization strength, at least 0; it multiplies the sum of squares of W, which is added to the sum of
+            squared errors: ``W = Y X^T (X X^T + ridge I)^-1`` (equation 9 of the guide named above), with X and Y minus
+            their means. The bias b is not regularized.
         lengths : array_like of int, optional
             As in a call; not for lists.
 
@@ -80,9 +81,10 @@ class EchoState(ReservoirLayer):
 
         Notes
         -----
-        In float64, with memory for some 3 F**2 numbers and one block of time, however long x is. By normal equations,
-        if their rounding is less than a tenth of the ridge: if that is above some ``2e-15`` times the sum of the
-        squares of all features. Below, and without a ridge, by a QR decomposition, which takes several times as long.
+        It is computed in float64, with memory for about 3 F**2 numbers and one block of time, however long x is. The
+        normal equations are used if their rounding errors are less than a tenth of the ridge, which is the case above
+        about ``2e-15`` times the sum of squares of all features. Otherwise a QR decomposition is used, which takes
+        several times as long.
         """
         self.params["weight"], self.params["bias"] = self._solved((x, y, lengths), ridge)
         return self
@@ -99,7 +101,7 @@ class EchoState(ReservoirLayer):
         return self._predicted(x)
 
     def generate(self, x: ArrayLike, steps: int, state: Array | None = None) -> tuple[Array, Array]:
-        """Run freely: read x, then each output as the next input.
+        """Free-running generation: read x, then use each output as the next input.
 
         Parameters
         ----------

@@ -120,7 +120,7 @@ class ReservoirLayer(StatefulLayer[Array]):
     def features(
         self, x: ArrayLike, state: Array | None = None, lengths: ArrayLike | None = None
     ) -> tuple[Array, Array]:
-        """What the readout reads: (features, state), F features in x's layout; 0 beyond a row's length."""
+        """The inputs of the readout: (features, state), F features in x's layout; 0 beyond a row's length."""
         return self._run(x, state, lengths, self._reservoir.features, lambda features: features)
 
     def _run(self, x: Any, state: Any, lengths: Any, features: int, readout: Any) -> tuple[Array, Array]:

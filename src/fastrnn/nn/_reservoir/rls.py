@@ -86,12 +86,12 @@ class RLS:
         return f"RLS({self.layer!r}, forgetting_factor={self.forgetting_factor}, delta={self.delta})"
 
     def reset(self) -> None:
-        """Start another sequence: a zero state, and a washout. The readout stays."""
+        """Start a new sequence with a zero state and a washout. The readout is kept."""
         self.state: Array | None = None
         self._steps = 0
 
     def update(self, x: ArrayLike, y: ArrayLike) -> Array:
-        """Read one step or several, and learn from each; the state stays for the next call.
+        """Process one or several steps and update the readout after each; the state is kept for the next call.
 
         Parameters
         ----------
@@ -107,7 +107,7 @@ class RLS:
         Raises
         ------
         TypeError, ValueError
-            x or y has the wrong dtype or shape, is not finite, or beyond 1e100. Nothing is learned then.
+            x or y has the wrong dtype or shape, is not finite, or exceeds 1e100. Nothing is changed.
         RuntimeError
             Another thread is in `update`.
         """

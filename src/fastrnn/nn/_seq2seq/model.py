@@ -121,11 +121,11 @@ class Seq2Seq(Container):
         Parameters
         ----------
         source : array_like
-            What the encoder takes: tokens (T_s, N) or features (T_s, N, I); with `batch_first` N comes first.
+            The input of the encoder: tokens (T_s, N) or features (T_s, N, I); with `batch_first` N comes first.
         target : array_like of int, shape (T, N), or (N, T)
             0..V-1. The last symbol of each row is not read.
         source_lengths, target_lengths : array_like of int, shape (N,), optional
-            How many steps of each row count, in any order; 0 is allowed.
+            The number of valid steps of each row, in any order; 0 is allowed.
 
         Returns
         -------
@@ -153,10 +153,10 @@ class Seq2Seq(Container):
         source, target, source_lengths, target_lengths
             As in a call.
         sampling : float, default 0.0
-            Scheduled sampling (Bengio, Vinyals, Jaitly, Shazeer 2015, arXiv 1506.03099): with this probability, in
-            [0, 1], a step reads the model's own likeliest symbol of the step before instead of the target's, row by
-            row and step by step. (Their epsilon is 1 - sampling.) The choice has no gradient. It costs one more run
-            through the decoder, step by step.
+            Scheduled sampling (Bengio, Vinyals, Jaitly, Shazeer 2015, arXiv 1506.03099): with this probability, in [0,
+            1], a step reads the model's most likely symbol of the previous step instead of the target, independently
+            for each row and step. (Their epsilon is 1 - sampling.) The choice has no gradient. It requires an
+            additional step-by-step run of the decoder.
         """
         y, weights, saved = decode(self, (source, target), (source_lengths, target_lengths), True, sampling)
         logits, _, output_tape = self.output.apply(y, None, None, True)
@@ -164,12 +164,12 @@ class Seq2Seq(Container):
 
     @exclusive
     def backward(self, tape: Tape, dlogits: ArrayLike) -> Array | None:  # type: ignore[override]
-        """The gradient of the source, None where it is tokens; those of the parameters are added into `grads`.
+        """The gradient of the source, None where it is tokens; the gradients of the parameters are added to `grads`.
 
         Parameters
         ----------
         tape : Tape
-            From this layer's `forward`; used up.
+            From `forward` of this layer. It can be used only once.
         dlogits : array_like
             The gradient of the loss with respect to the logits, of their shape.
         """
@@ -191,7 +191,7 @@ class Seq2Seq(Container):
             As in a call.
         lengths : array_like of int, shape (N,), optional
         copies : int, default 1
-            How many times each row of the source occurs, side by side.
+            The number of copies of each row of the source, next to each other.
 
         Returns
         -------

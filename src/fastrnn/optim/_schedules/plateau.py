@@ -67,7 +67,7 @@ class ReduceLROnPlateau(Schedule):
         return max(lr * self.factor**count, min(self.min_lr, lr))
 
     def step(self, metric: float) -> None:  # type: ignore[override]  # the others follow a count
-        """Take the metric of an epoch, and reduce the learning rate if it is time.
+        """Report the metric of an epoch, and reduce the learning rate if necessary.
 
         Parameters
         ----------

@@ -95,7 +95,7 @@ class Schedule(Configurable, ABC):
         Returns
         -------
         dict of str to int or float
-            What the schedule started from and how far it is; not its options, nor a function that it was given.
+            The initial values and the current count; not its options or functions.
         """
         return {name: getattr(self, name) for name in self.state_names}
 

@@ -40,7 +40,7 @@ class Batch(NamedTuple):
 
     @property
     def steps(self) -> int:
-        """Time steps of all its rows together; rows, where nothing says that they have time."""
+        """The total number of time steps, or of rows if they are not known to have time."""
         if self.lengths is not None:
             return int(np.sum(self.lengths))
         if is_packed(self.x):

@@ -160,7 +160,8 @@ class Batches:
         self.epoch, self.position = self.epoch + 1, 0
 
     def split(self, fraction: float) -> tuple[Self, Self]:
-        """Batches of the first rows, and of the last rows, in their order, as a validation needs them.
+        """Split off the last rows, for validation. Returns batches of the first rows, and of the last rows in their
+        order.
 
         Parameters
         ----------
@@ -200,7 +201,7 @@ class Batches:
         return parts if lengths is None else [parts[k] for k in rng.permutation(len(parts))]
 
     def state_dict(self) -> dict[str, int]:
-        """The order, the epoch and the position in it. A batch counts as done once it has been yielded.
+        """The order, the epoch and the position in it. A batch counts as consumed once it has been yielded.
 
         Returns
         -------
@@ -225,7 +226,7 @@ class Batches:
         Raises
         ------
         ValueError
-            It is of other data, or of batches of another size, or a number is out of range. Nothing is changed then.
+            It belongs to other data or another batch size, or a number is out of range. Nothing is changed.
         """
         current = self.state_dict()
         if state.keys() != current.keys():

@@ -105,11 +105,10 @@ class Predictor:
         Parameters
         ----------
         batch : array_like, list of array_like, table, or iterator of them
-            An array or a list of sequences, as `fastrnn.predict` takes them; or a table with a row for each sequence: a
-            dict of columns, a pandas DataFrame, an Arrow table or record batch. Each column has an entry for each row:
-            a sequence, or a number where rows have no time; several columns are features beside each other, or the
-            inputs of a model of several. For an iterator, as Spark passes it, an iterator is returned. There may be no
-            rows.
+            An array or a list of sequences, as for `fastrnn.predict`; or a table with one row per sequence: a dict of
+            columns, a pandas DataFrame, an Arrow table or record batch. Each entry of a column is a sequence, or a
+            number if rows have no time axis. Several columns are several features, or the inputs of a model with
+            several inputs. For an iterator, as passed by Spark, an iterator is returned. The batch may be empty.
         lengths : array_like of int, shape (N,), optional
             Of the rows of an array.
 
@@ -121,7 +120,7 @@ class Predictor:
         Raises
         ------
         TypeError, ValueError
-            The batch does not fit the model, or is a single sequence, of which no table can be made.
+            The batch does not fit the model, or is a single sequence, for which `output` cannot be a table.
         ImportError
             The package of `output` is not installed.
         OSError
