@@ -61,7 +61,7 @@ class Communicator(ABC):
         Returns
         -------
         received : buffer
-            As many bytes as the other rank sends, which may be another number.
+            The bytes that the other rank sends; their number may differ.
 
         Raises
         ------
@@ -79,7 +79,7 @@ class Communicator(ABC):
         Parameters
         ----------
         value : object
-            It can be pickled.
+            Any picklable object.
 
         Returns
         -------
@@ -90,7 +90,7 @@ class Communicator(ABC):
         ConnectionError
             A rank has ended.
         ValueError
-            Another rank sends no such values.
+            Another rank made a different call.
         """
         values = {self.rank: value}
         for peer in self._peers:
@@ -110,7 +110,7 @@ class Communicator(ABC):
         Parameters
         ----------
         value : object
-            It can be pickled.
+            Any picklable object.
 
         Returns
         -------
@@ -144,15 +144,15 @@ class Communicator(ABC):
         Parameters
         ----------
         sums : mapping of (int, int) to ndarray
-            The sums over the largest subtrees of which this rank has all leaves, by the first leaf and the one after
-            the last. Contiguous, of the same shape and dtype on every rank; they are overwritten.
+            The sums over the largest subtrees whose leaves are all on this rank, keyed by the first leaf and the one
+            after the last. Contiguous, of the same shape and dtype on every rank; they are overwritten.
         leaves : int
-            How many there are: a multiple of the number of ranks.
+            The number of leaves, a multiple of the number of ranks.
 
         Returns
         -------
         total : ndarray
-            One of `sums`: the sum over all leaves, with the same bits on any number of ranks.
+            One of `sums`: the sum over all leaves, bit-identical on any number of ranks.
 
         Raises
         ------

@@ -58,7 +58,7 @@ class Processes(Communicator):
         return received
 
     def abort(self, error: BaseException) -> None:
-        """Close the connections, which the others notice at once."""
+        """Close the connections, so that the others fail at once."""
         for link in self._links.values():
             link.close()
 

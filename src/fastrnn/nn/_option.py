@@ -112,11 +112,11 @@ class Option(Generic[Provided, Value]):
         return value
 
     def omitted(self, plain: Any) -> bool:
-        """Whether files leave the value out: it is the default, and files of before the option existed lack it."""
+        """Whether files omit the value, because it is the default and older files do not have the option."""
         return self.omit and plain == self.default
 
     def plain(self, value: Any) -> Any:
-        """A checked value as JSON can hold it."""
+        """A checked value in a form that JSON can represent."""
         return value
 
     def parse(self, what: str, value: Any) -> Any:

@@ -54,7 +54,7 @@ class NamedArrays(MutableMapping[str, Array]):
 
     @abstractmethod
     def damaged(self) -> tuple[str, str] | None:
-        """The name of an array that cannot be written or has not its first shape and dtype, and what is wrong."""
+        """The name of an array that is read-only or whose shape or dtype has changed, and what is wrong."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}: {shape}' for name, shape in self.shapes().items())})"
@@ -111,7 +111,7 @@ class Parameters(NamedArrays):
         return {name: array.shape for name, array in self._arrays.items()}
 
     def damaged(self) -> tuple[str, str] | None:
-        """The name of an array that cannot be written or has not its first shape and dtype, and what is wrong."""
+        """The name of an array that is read-only or whose shape or dtype has changed, and what is wrong."""
         return self._arrays.damaged() if isinstance(self._arrays, Arrays) else None
 
 
@@ -183,7 +183,7 @@ class Joined(NamedArrays):
         return {name: shapes[id(holder)][own] for name, (holder, own) in places.items()}
 
     def damaged(self) -> tuple[str, str] | None:
-        """The name of an array that cannot be written or has not its first shape and dtype, and what is wrong."""
+        """The name of an array that is read-only or whose shape or dtype has changed, and what is wrong."""
         for prefix, holder in self._holders:
             if (found := holder.damaged()) is not None:
                 return prefix + found[0], found[1]

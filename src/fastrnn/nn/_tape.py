@@ -64,9 +64,9 @@ class Tape:
         return self._content is None
 
     def close(self) -> None:
-        """Release the content, after which the tape cannot be opened; before a backward pass, which overwrites it.
+        """Take the content before a backward pass, which overwrites it; the tape cannot be opened again.
 
-        ValueError if that has been done, so that of several threads one alone uses the tape.
+        ValueError if this has already happened, so that only one of several threads uses the tape.
         """
         try:
             self._unused.pop()

@@ -57,7 +57,7 @@ class PruningCallback:
         self.monitor: str = monitor
 
     def on_epoch(self, model: Any, epoch: int, row: dict[str, Any]) -> None:
-        """Tell the trial how the epoch went.
+        """Report the epoch to the trial.
 
         Parameters
         ----------

@@ -101,7 +101,7 @@ class SequenceEstimator(Scaling, Estimator):
 
     @learns
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit to sequences and their targets.
+        """Fit the model to sequences and their targets.
 
         Parameters
         ----------
@@ -109,7 +109,7 @@ class SequenceEstimator(Scaling, Estimator):
         y : array_like, shape (N,) or (N, K)
             Labels of at least two classes (N,), or the numbers of a regression.
         sample_weight : array_like, shape (N,), optional
-            At least 0. A sample of weight 0 is left out.
+            At least 0. Samples of weight 0 are ignored.
         """
         self._fit(X, y, sample_weight)
         return self

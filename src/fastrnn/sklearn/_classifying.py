@@ -25,12 +25,13 @@ class Classifying(ClassifierMixin, SequenceEstimator):
 
     @learns
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """Fit to these samples after those of before: a network for one epoch, an echo state network to all of them.
+        """Continue fitting: a network trains for one epoch on these samples; an echo state network fits all samples so
+        far.
 
         Parameters
         ----------
         X, y, sample_weight
-            As in `fit`. The first call fixes the means and scales by which all are standardized.
+            As in `fit`. The first call determines the means and scales for standardization.
         classes : array_like, optional
             All labels; the first call needs them.
         """
@@ -41,7 +42,7 @@ class Classifying(ClassifierMixin, SequenceEstimator):
 
     @predicts
     def predict(self, X: Any) -> Array:
-        """The label of each sample: the class of the largest score.
+        """The predicted label of each sample.
 
         Returns
         -------

@@ -35,7 +35,7 @@ class ESNClassifier(Classifying, Reservoir):
 
     @predicts
     def decision_function(self, X: Any) -> Array:
-        """Scores of the classes; with two classes those of the second, above 0 where it is predicted.
+        """Scores of the classes; with two classes that of the second, which is predicted above 0.
 
         Returns
         -------

@@ -84,7 +84,7 @@ predicts = documented(
     Parameters="X : array_like, (N, T) or (N, T, C), or list of array_like, (T_n, C)",
     Raises="""
         NotFittedError
-            There was no `fit`.
+            The estimator has not been fitted.
         TypeError, ValueError
-            X is not as in `fit`.""",
+            X does not match the data of `fit`.""",
 )

@@ -38,7 +38,7 @@ class RNNClassifier(Classifying, SequenceNetwork):
 
     @predicts
     def decision_function(self, X: Any) -> Array:
-        """The logits of the classes; with two classes their difference, the logarithm of the odds of the second.
+        """The logits of the classes; with two classes the log-odds of the second.
 
         Returns
         -------

@@ -15,19 +15,20 @@ class Regressing(RegressorMixin, SequenceEstimator):
 
     @learns
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit to these samples after those of before: a network for one epoch, an echo state network to all of them.
+        """Continue fitting: a network trains for one epoch on these samples; an echo state network fits all samples so
+        far.
 
         Parameters
         ----------
         X, y, sample_weight
-            As in `fit`. The first call fixes the means and scales by which all are standardized.
+            As in `fit`. The first call determines the means and scales for standardization.
         """
         self._partial_fit(X, y, sample_weight)
         return self
 
     @predicts
     def predict(self, X: Any) -> Array:
-        """The predictions, laid out as the targets.
+        """Predictions, with the same shape as the targets.
 
         Returns
         -------

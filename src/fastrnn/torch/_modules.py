@@ -100,8 +100,8 @@ def forward(self: Any, input: Any, hx: Any = None, resets: Any = None) -> Any:
     hx : Tensor or tuple of Tensor, optional
         h, of an LSTM (h, c), each (L*D, N, H), unbatched (L*D, H). By default zeros.
     resets : Tensor of bool, optional
-        (T, N), laid out as x: True where a step begins with a state of zero, as the first of an episode does. The
-        second direction has it zero on the way to the step before. Not with a packed sequence.
+        (T, N), laid out as x: True at steps that start from a zero state, such as the first of an episode. In the
+        reverse direction, no state is passed to the step before. Not supported for packed sequences.
 
     Returns
     -------

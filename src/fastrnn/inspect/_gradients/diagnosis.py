@@ -55,7 +55,7 @@ class Finding:
 
     @property
     def factor(self) -> float:
-        """The factor by which one step back multiplies a gradient, as the geometric mean of the steps."""
+        """The factor by which a gradient changes per step back, as a geometric mean over the steps."""
         return float(self.norms[-1] ** (1 / max(len(self.norms) - 1, 1)))
 
     def __str__(self) -> str:

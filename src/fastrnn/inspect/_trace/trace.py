@@ -101,7 +101,7 @@ class Trace(Mapping[str, Array]):
             The name of the recurrent layer, a key of `layers`. It may be left out if the model has only one.
         layer : int, default -1
         direction, n : int, default 0
-            The positions on the axes of these names; negative positions count from the end.
+            Indices along the axes of these names; negative ones count from the end.
 
         Returns
         -------

@@ -95,7 +95,7 @@ class Cell(Layer):
         -------
         y : ndarray, shape (N, output_size)
         state
-            After the step, as the argument.
+            The state after the step, in the same form.
         saved
             What `step_backward` needs.
         """
@@ -111,19 +111,19 @@ class Cell(Layer):
         dy : ndarray, shape (N, output_size)
             The gradient of the loss with respect to y.
         dstate : ndarray or tuple of ndarray
-            With respect to the state after the step, by way of later steps.
+            The gradient with respect to the state after the step, from later steps.
 
         Returns
         -------
         dx : ndarray, shape (N, I)
         dstate
-            With respect to the state before the step, as the argument.
+            The gradient with respect to the state before the step, in the same form.
         """
 
     # -- checked steps -----------------------------------------------------------------------------------------------
 
     def checked_step(self, x: Array, state: Parts) -> tuple[Array, Parts, Any]:
-        """`step`, on the arrays of a state; TypeError or ValueError if it returns something else than it should."""
+        """Call `step` with the arrays of a state; TypeError or ValueError if it returns something invalid."""
         y, after, saved = checked_tuple(self, "step", self.step(x, as_state(state)), ("y", "state", "saved"))
         check_array(self, "step", "y", y, (len(x), self.output_size))
         return y, self._checked_state("step", "state", after, len(x)), saved

@@ -30,7 +30,7 @@ class CellStream(StreamBase):
         self.reset()
 
     def step(self, x: ArrayLike, out: Array | None = None) -> Array:
-        """Read the next step.
+        """Process the next step.
 
         Parameters
         ----------

@@ -54,7 +54,7 @@ class Stream(Run, StreamBase):
     def state(self) -> Any:
         """The current state in the form that the layer's calls take and return: h or (h, c), each (L, N, H).
 
-        The arrays are copies that cannot be written, as that would change nothing here: assign a state, or `reset`.
+        The arrays are read-only copies. To change the state, assign to this property or call `reset`.
         """
         with self._exclusive:
             return as_state([frozen(array) for array in self._state])
@@ -72,14 +72,14 @@ class Stream(Run, StreamBase):
                 array[:, rows] = 0 if new is None else new[:, rows]
 
     def steps(self, block: ArrayLike, out: Array | None = None, resets: ArrayLike | None = None) -> Array:
-        """Read the next steps, with the bits of one after another, and faster.
+        """Process the next steps at once, with results bit-identical to those of single steps.
 
         Parameters
         ----------
         block : array_like, shape (T, N, I), or (T, I) with a batch of 1
             Time first, also for a layer with `batch_first`.
         out : ndarray, optional
-            Where to write y: C-ordered, of y's shape and dtype, sharing no memory with `block`.
+            An array for y: C-ordered, with y's shape and dtype, sharing no memory with `block`.
         resets : array_like of bool, shape (T, N), or (T,) with a batch of 1, optional
             The rows to `reset` before each step.
 
@@ -90,24 +90,24 @@ class Stream(Run, StreamBase):
         Raises
         ------
         TypeError, ValueError, RuntimeError
-            As `step`. Nothing has been read then.
+            As for `step`. The state is unchanged.
         KeyboardInterrupt
-            Ctrl-C during a long block: part of it has been read. Set a state, or `reset`, before the next step.
+            Ctrl-C during a long block, part of which has been processed. Set a state, or `reset`, before the next step.
         """
         return super().steps(block, out) if resets is None else self._steps_between(resets, block, out)
 
     def reset(self, rows: ArrayLike | None = None) -> None:
-        """Return to the initial state: zero, or the parameters of now if the layer learns it.
+        """Return to the initial state: zero, or the current parameters if it is learned.
 
         Parameters
         ----------
         rows : array_like of bool, shape (N,), or of int, optional
-            Only these rows of the batch, as a mask or by their numbers 0..N-1: those whose sequence has ended.
+            Reset only these rows of the batch, given as a mask or as row numbers 0..N-1.
 
         Raises
         ------
         TypeError, ValueError
-            `rows` is neither, or a number is out of range. Nothing is changed then.
+            `rows` is neither, or a number is out of range. Nothing is changed.
         RuntimeError
             Another thread is using the stream.
         """

@@ -24,11 +24,11 @@ class StreamBase(ABC):
 
     @abstractmethod
     def step(self, x: ArrayLike, out: Array | None = None) -> Array:
-        """Read the next step."""
+        """Process the next step."""
 
     @abstractmethod
     def steps(self, block: ArrayLike, out: Array | None = None, resets: ArrayLike | None = None) -> Array:
-        """Read the next steps, with the bits of one after another."""
+        """Process the next steps at once, with results bit-identical to those of single steps."""
 
     @property
     @abstractmethod

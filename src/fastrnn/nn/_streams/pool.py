@@ -70,24 +70,24 @@ class StreamPool:
         _pools.add(self)
 
     def open(self, state: Any = None) -> int:
-        """Begin a stream.
+        """Open a stream.
 
         Parameters
         ----------
         state : array_like or tuple, optional
-            Where it begins, as `state` returns it, for a batch of one; by default the initial state of the model.
+            The initial state for a batch of one, as returned by `state`; by default that of the model.
 
         Returns
         -------
         int
-            Its key. A key never comes again in the same pool, so that an old one is an error.
+            The key of the stream. Keys are never reused in a pool, so an old key raises an error.
 
         Raises
         ------
         RuntimeError
-            As many are open as the pool has room for.
+            The pool is full.
         TypeError, ValueError
-            The state does not fit the model. No stream is opened then.
+            The state does not fit the model. No stream is opened.
         """
         with self._lock:
             if not self._free:
@@ -104,13 +104,13 @@ class StreamPool:
             return key
 
     def close(self, key: int) -> None:
-        """End a stream; KeyError if none of this key is open."""
+        """Close a stream; KeyError if no stream with this key is open."""
         with self._lock:
             self._free.append(self._slot(key))
             del self._slots[key]
 
     def step(self, inputs: Mapping[int, ArrayLike]) -> dict[int, Array]:
-        """Read the next step of some streams.
+        """Process the next step of some streams.
 
         Parameters
         ----------
@@ -125,9 +125,9 @@ class StreamPool:
         Raises
         ------
         KeyError
-            No stream of a key is open. None has read a step then.
+            A key has no open stream. No state is changed.
         TypeError, ValueError
-            An input has the wrong dtype or shape. None has read a step then.
+            An input has the wrong dtype or shape. No state is changed.
         """
         if not isinstance(inputs, Mapping):
             raise TypeError(f"inputs: expected a dict of inputs by key, got {type(inputs).__name__}")
@@ -144,14 +144,14 @@ class StreamPool:
         return dict(zip(keys, self.step_rows(keys, np.stack(rows)), strict=True)) if keys else {}
 
     def step_rows(self, keys: Iterable[int], x: ArrayLike) -> Array:
-        """Read the next step of some streams from one array.
+        """Process the next step of some streams, with inputs in one array.
 
         Parameters
         ----------
         keys : iterable of int
             k different keys.
         x : array_like, shape (k, I)
-            Row i is the input of the i-th of them. For a model that begins with an `Embedding`, tokens (k,).
+            Row i is the input of the i-th key. For a model that begins with an `Embedding`, tokens (k,).
 
         Returns
         -------
@@ -170,7 +170,7 @@ class StreamPool:
             return self._stream._step_rows(x, slots)
 
     def state(self, key: int) -> Any:
-        """The state of a stream, for a batch of one, in the form that the model's calls take and return: a copy."""
+        """A copy of the state of a stream, for a batch of one, in the form that the model's calls take and return."""
         with self._lock:
             return select_rows(self._stream.state, np.array([self._slot(key)]))
 

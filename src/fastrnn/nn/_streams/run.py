@@ -49,13 +49,14 @@ class Run:
         self._stepper = self._exclusive = passes.stepper([(link.weights, *link.state) for link in links], batch)
 
     def step(self, x: ArrayLike, out: Array | None = None) -> Array:
-        """Read the next step.
+        """Process the next step.
 
         Parameters
         ----------
         x : array_like, shape (N, I), or (I,) with a batch of 1
         out : ndarray, optional
-            Where to write y: C-ordered, of y's shape and dtype, sharing no memory with `x`. Nothing is allocated then.
+            An array for y: C-ordered, with y's shape and dtype, sharing no memory with `x`. The step then allocates
+            nothing.
 
         Returns
         -------

@@ -45,7 +45,7 @@ class SequentialStream(StreamBase):
         return [piece for one in streams for piece in (one._pieces() if isinstance(one, StreamBase) else [one])]
 
     def step(self, x: ArrayLike, out: Array | None = None) -> Array:
-        """Read the next step.
+        """Process the next step.
 
         Parameters
         ----------
@@ -75,7 +75,7 @@ class SequentialStream(StreamBase):
             return self._last.step(x, out)
 
     def steps(self, block: ArrayLike, out: Array | None = None, resets: ArrayLike | None = None) -> Array:
-        """Read the next steps, with the bits of one after another, and faster.
+        """Process the next steps at once, with results bit-identical to those of single steps.
 
         Parameters
         ----------
@@ -153,7 +153,7 @@ class SequentialStream(StreamBase):
     def state(self) -> tuple[Any, ...]:
         """The current state in the form that the model's calls take and return: one of each recurrent layer.
 
-        The arrays are copies that cannot be written, as that would change nothing here: assign a state, or `reset`.
+        The arrays are read-only copies. To change the state, assign to this property or call `reset`.
         """
         with self._exclusive:
             return tuple(stream.state for _, stream in self._stateful)
@@ -184,11 +184,11 @@ class Streamed:
     """The streaming interface of a `Sequential`."""
 
     def stream(self, batch: int = 1) -> SequentialStream:
-        """Run the model one step at a time, with the bits of the whole sequence at once.
+        """Run the model one step at a time, with results bit-identical to those of the whole sequence.
 
-        Its layers are recurrent in one direction, causal convolutions, or treat all positions alike (`Linear`,
-        `Embedding`, `LayerNorm`, `Activation`, `Dropout`, layers of your own with `keeps_axes`), or are a `Sequential`
-        or `Residual` of such.
+        Its layers may be unidirectional recurrent layers, causal convolutions, layers that act on each position
+        separately (`Linear`, `Embedding`, `LayerNorm`, `Activation`, `Dropout`, custom layers with `keeps_axes`), and
+        `Sequential` or `Residual` of these.
 
         Parameters
         ----------
@@ -203,6 +203,6 @@ class Streamed:
         Raises
         ------
         TypeError, ValueError
-            A layer may look into the future: one of both directions, a pooling, or one that does not say.
+            A layer is not causal (bidirectional or pooling), or does not declare that it is.
         """
         return SequentialStream(self, batch)
