@@ -45,7 +45,7 @@ class Optimizer(Configurable, ABC):
 
     Examples
     --------
-    A custom optimizer: steps of constant size, in the direction of a decaying sum of gradients.
+    A custom optimizer: steps of constant size, against a decaying sum of the gradients.
 
     >>> from types import SimpleNamespace
     >>> import numpy as np
@@ -135,8 +135,7 @@ class Optimizer(Configurable, ABC):
         Raises
         ------
         ValueError, RuntimeError
-            A gradient does not have the shape and dtype of its parameter, or another thread is in `step`. Nothing
-            changes.
+            A gradient does not fit its parameter, or another thread is in `step`. Nothing changes.
         """
         params, grads = distinct(self.model.params), dict(self.model.grads.items())
         check_gradients(params, grads)  # all of them, before a parameter is changed

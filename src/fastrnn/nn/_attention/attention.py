@@ -140,8 +140,7 @@ class Attention(Container):
         context : ndarray, shape (S, N, M), (N, S, M) or (S, M)
             0 for a row of length 0.
         weights : ndarray, shape (S, N, T), (N, S, T) or (S, T)
-            The attention weights of each query over the steps of the memory; they sum to 1 and are 0 beyond a row's
-            length.
+            Of each query over the steps of the memory. They sum to 1 and are 0 beyond a row's length.
         """
         return self._run(query, memory, lengths, keep=False)[:2]
 
@@ -176,8 +175,7 @@ class Attention(Container):
         Raises
         ------
         TypeError, ValueError
-            The tape was already used or belongs to another layer, or a gradient has the wrong dtype or shape. Nothing
-            is added.
+            The tape was used or belongs to another layer, or a gradient has the wrong dtype or shape. Nothing is added.
         """
         layout, query, query_tape, weights, prepared = open_tape(tape, self)
         shape = *query.shape[:2], self.memory_size

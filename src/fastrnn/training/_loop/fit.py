@@ -62,8 +62,8 @@ def fit(
     ----------
     model : Layer
         The model, which is trained in place. Any object with ``params``, ``grads``, ``zero_grad``, ``forward``,
-        ``backward`` and ``__call__`` works: ``forward`` returns (y, tape) or (y, state, tape), a call returns y or (y,
-        ...), and ``backward(tape, dy)`` adds to ``grads``.
+        ``backward`` and ``__call__`` works: ``forward`` returns (y, tape) or (y, state, tape), a call y or (y, ...),
+        and ``backward(tape, dy)`` adds to ``grads``.
     loss : callable
         ``loss(y, target)`` returns (value, dy), as the losses of this package do: the mean over the positions, or a
         `fastrnn.losses.Mean` over anything else, and its gradient. With padded batches, a loss that has an argument
@@ -90,13 +90,11 @@ def fit(
     steps_per_epoch : int, optional
         Batches in an epoch, for an infinite data source. By default an epoch ends when the data source does.
     validation : float, (x, y), (x, y, lengths), iterable of batches or function that returns one, optional
-        Data that are evaluated after every epoch. A fraction, above 0 and below 1, holds out the last rows of arrays or
-        lists.
+        Data to evaluate after every epoch. A fraction in (0, 1) holds out the last rows of arrays or lists.
     metrics : sequence of callable or str, or dict of them by name, default ()
-        ``metric(y, target)`` returns a number. It becomes a column of the history, with the prefix ``"val_"`` for the
-        validation data. Built-in names are ``"accuracy"``, ``"mae"``, ``"mse"`` and ``"rmse"``. `evaluate` describes
-        how metrics are averaged over an epoch; in training, where parameters change, a plain number is averaged over
-        the batches, weighted by positions.
+        ``metric(y, target)`` returns a number, a column of the history, for validation data with the prefix ``"val_"``.
+        Built-in names are ``"accuracy"``, ``"mae"``, ``"mse"`` and ``"rmse"``. `evaluate` describes averages over an
+        epoch; in training, plain numbers are averaged over batches, weighted by positions.
     schedule : Schedule, optional
         A schedule of this optimizer. It steps after every update, or with ``per="epoch"`` after every epoch;
         `ReduceLROnPlateau` steps after every epoch, by the column that `monitor` names.
@@ -158,8 +156,7 @@ def fit(
         `shards`. A metric that returns a plain number is averaged over the shards.
     communicator : Communicator, optional
         The processes that share the shards: `fastrnn.distributed.MPI()`, or the argument that `fastrnn.distributed.run`
-        passes. Each process calls `fit` with the same arguments and reads the rows of its shards. By default one
-        process.
+        passes. Each process calls `fit` with the same arguments and reads the rows of its shards.
 
     Returns
     -------
