@@ -26,7 +26,7 @@ PAGES = (
     ("Options of your own optimizers", "optim", "Choice Flag Interval Number Size Hyperparameter"),
     ("Optimizers", "optim", "*"),
     ("Training", "training", "*"),
-    ("Several processes", "distributed", "*"),
+    ("Distributed training", "distributed", "*"),
     ("Initialization", "init", "*"),
     ("Decoding", "decoding", "*"),
     ("Traces and reports", "inspect", "[tT]race read_* Reading Token* report"),
