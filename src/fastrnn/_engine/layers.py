@@ -136,7 +136,7 @@ def forward(
     course : Course
     x : ndarray, shape (T, N, I)
     ys : sequence of (ndarray or None)
-        The outputs of each layer, (T, N, D*H). Written. None, with `keep` False, for one that nobody wants.
+        The outputs of each layer, (T, N, D*H). Written. None, with `keep` False, if not needed.
     keep : bool
         Keep what `backward` needs.
     dropout : Dropout, optional

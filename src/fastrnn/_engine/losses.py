@@ -57,7 +57,7 @@ def ctc(z: Array, rows: tuple[Array, Array, Array], blank: int, scale: Array, ze
     zero_infinity : bool
         Whether an infinite loss, and its gradient, become 0.
     dz : ndarray, shape (T, N, V), dtype of z
-        The gradient, out; 0 behind the steps of a row. Its last axis is contiguous.
+        The gradient, out; 0 beyond the steps of a row. Its last axis is contiguous.
 
     Returns
     -------

@@ -21,7 +21,7 @@ class NamedArrays(MutableMapping[str, Array]):
     somebody holds stays the layer's own.
 
     An array may have several names, as that of a layer that a model has in two places. It is found under each of them.
-    Iteration gives it once, under its first name, so that whoever walks over all arrays acts once on each: PyTorch's
+    Iteration gives it once, under its first name, so that a loop over all arrays acts once on each: PyTorch's
     ``named_parameters``.
     """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Checks of what the passes of a layer return: a mistake in a layer is named there, not in the layer behind it."""
+"""Checks of the results of a layer's passes, so that a mistake is reported in the layer itself, not in the next one."""
 
 from typing import Any
 

@@ -41,7 +41,7 @@ class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
         An argument is not a layer, or there are layers with names and without.
     ValueError
         There is no layer, a name has a dot, or a layer does not fit the one before: it reads another number of
-        features, another layout (`batch_first`, or rows without time behind a pooling), another dtype, or features of
+        features, another layout (`batch_first`, or rows without time after pooling), another dtype, or features of
         another number of directions (`LastStep`). (A layer of your own is checked only if it says: see `features_in`
         and `features_after` of `Layer`.)
 

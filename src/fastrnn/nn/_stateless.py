@@ -59,8 +59,8 @@ class StatelessLayer(Layer):
     def _backward(self, saved: Any, dy: Array) -> Any:
         """The gradient of x, given that of y; adds those of the parameters into `grads`.
 
-        A class that saves time where nobody wants the gradient of x defines ``_backward_parameters(saved, dy)`` beside
-        it, which adds the same into `grads` and returns nothing.
+        To save time if the gradient of x is not needed, define ``_backward_parameters(saved, dy)`` besides it, which
+        adds the same into `grads` and returns nothing.
         """
 
     def __call__(self, x: ArrayLike) -> Array:

@@ -31,10 +31,10 @@ class Network(Training, Recurrence, Estimator):
 
     @abstractmethod
     def _layers(self, options: dict[str, Any], sizes: tuple[int, int], seeds: list[int]) -> Sequential:
-        """A model of C channels and so many outputs, `sizes`, from checked parameters."""
+        """A model with C input channels and `sizes` outputs, from checked parameters."""
 
     def _goes_on(self) -> bool:
-        """Whether `fit` goes on with a model of before."""
+        """Whether `fit` continues with an existing model."""
         return False
 
     def _make_model(self, channels: int, outputs: int) -> Sequential:
@@ -68,12 +68,12 @@ class Network(Training, Recurrence, Estimator):
             )
 
     def _with_validation_last(self, samples: Samples) -> tuple[Samples, int]:
-        """The samples in an order of which the last ones, so many, are for validation."""
+        """The samples in an order whose last ones are for validation, and the number of these."""
         order, last = with_validation_last(samples.codes, samples.count, self.validation_fraction, self._seed())
         return samples.only(order), last
 
     def _finish(self, samples: Samples, last: int) -> None:
-        """After `fit` has trained the network; the last samples, so many, were for validation."""
+        """Called after `fit` has trained the network; the last samples, this many, were for validation."""
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
         again = self.__sklearn_is_fitted__()

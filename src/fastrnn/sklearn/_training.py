@@ -58,12 +58,12 @@ def make_forecaster(options: Mapping[str, Any], sizes: tuple[int, int], dtype: A
 
 
 def validates(early_stopping: bool | str, count: int) -> bool:
-    """Whether some of so many samples are kept for validation."""
+    """Whether some of this number of samples are held out for validation."""
     return count >= ENOUGH if isinstance(early_stopping, str) else early_stopping
 
 
 def share(count: int, fraction: float) -> int:
-    """How many of so many samples are for validation."""
+    """The number of validation samples among this number of samples."""
     return round(fraction * count)
 
 

@@ -130,7 +130,7 @@ def memory_length(norms: ArrayLike) -> Array:
     Parameters
     ----------
     norms : array_like, shape (D + 1, ...)
-        By distance, as from `jacobian_norms`; at least 0. NaN means that there is no norm at this distance.
+        By distance, as from `jacobian_norms`; at least 0. NaN marks distances without a norm.
 
     Returns
     -------

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Plots of influence, and of gradients on their way back through time."""
+"""Plots of influence, and of gradients propagated back through time."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The files that the command reads, whose content nobody has checked: texts, vocabularies, arrays."""
+"""Reading untrusted files for the command: texts, vocabularies, arrays."""
 
 import csv
 import io

@@ -155,7 +155,7 @@ class Recurrent(Container, StatefulLayer[Any]):
 
 
 def run(cell: Cell, x: Array, y: Array, state: Parts, of: Rows, *, reverse: bool, keep: bool) -> list[Step | Array]:
-    """One direction of x (T, N, I): writes y (T, N, O) and the state, and returns what is needed for the way back.
+    """One direction of x (T, N, I): writes y (T, N, O) and the state, and returns what the backward pass needs.
 
     That is, in the order of running: each step, and the rows (N,) of each reset.
     """

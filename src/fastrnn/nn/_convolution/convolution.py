@@ -27,7 +27,7 @@ class Saved(NamedTuple):
 
 
 class Convolution(Layer):
-    """Base of convolutions. A window of k steps, one behind the other, is a row of the engine's product."""
+    """Base class of convolutions. A window of k consecutive steps is a row of the engine's product."""
 
     in_channels: Size = Size("I, the features of each step of x.")
     out_channels: Size = Size("O, the features of each step of y.")
@@ -137,7 +137,8 @@ class Convolution(Layer):
     def convolve(
         self, x: Array, layout: Layout, steps: int, stride: int, lengths: Array | None, keep: bool
     ) -> tuple[Array, Saved | None]:
-        """y in a layout, of so many steps, of x (N, T, I), C-ordered and padded; 0 beyond the lengths of y."""
+        """The convolution of x (N, T, I), C-ordered and padded: y in a layout with `steps` steps; 0 beyond the lengths
+        of y."""
         self._refresh()
         if self._inference is not None and not keep and lengths is None:
             windows = self._windows(x, self._slices[0][0], steps, stride)

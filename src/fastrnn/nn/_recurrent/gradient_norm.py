@@ -5,7 +5,7 @@ With a_t what a unit's activation is applied to, h_t = act(a_t), and the error's
 
     Omega = mean over rows of sum over t of (|v_t| / |d_t| - 1)**2,    v_t = (d_t W_hh) * act'(a_(t-1)),
 
-so it asks that gradients keep their length on the way back through W_hh. Its gradient is the immediate one with
+so it penalizes changes of the norm of gradients that pass back through W_hh. Its gradient is the immediate one with
 respect to W_hh: d_t and act' count as constants.
 """
 

@@ -84,7 +84,7 @@ class Stack:
         return self.bound(k, Arrays({name: array for name, array in arrays.items() if array is not None}))
 
     def allow_sparse(self) -> None:
-        """From now on skip recurrent weights that are 0, while so many are 0 that this is faster."""
+        """From now on skip recurrent weights that are 0, as long as enough of them are 0 for this to be faster."""
         for weights in self.weights:
             weights.allow_sparse()
 
@@ -119,7 +119,7 @@ class Stack:
         self.infer_all(x, [None] * (self.L - 1) + [y], (state, final), rows)
 
     def infer_all(self, x: Array, ys: Sequence[Array | None], states: Ends, rows: Rows) -> None:
-        """Write the outputs of each layer, None for one that nobody wants, and the final state."""
+        """Write the outputs of each layer (None if not needed) and the final state."""
         initial, final = states
         whole = self.L == 1 or self.D == 2 or rows.packed is not None
         blocks = [slice(len(x))] if whole else [*time_blocks(x.shape[0], x.shape[1], self.H)]

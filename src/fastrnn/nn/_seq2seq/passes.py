@@ -16,7 +16,7 @@ from .stepping import sampled, steps
 
 
 def encode(model: Any, source: ArrayLike, lengths: Any, training: bool) -> tuple[Any, ...]:
-    """The memory, the lengths of its rows, the initial state of the decoder, and what the way back needs."""
+    """The memory, the lengths of its rows, the initial state of the decoder, and what the backward pass needs."""
     with model._noted("encoder"):
         memory, state, tape = model.encoder.apply(source, None, lengths, training)
     initial, bridge_saved = model._bridge.apply(last_state(model.encoder, state), training)

@@ -70,7 +70,7 @@ class Callbacks(Hook):
 
 
 def _check_arguments(function: Callable[..., Any], names: str) -> None:
-    """Raise TypeError, now and not after an epoch, if a function cannot be called with so many arguments."""
+    """Raise TypeError early, not after an epoch, if a function cannot be called with these arguments."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # some functions that are not written in Python have none

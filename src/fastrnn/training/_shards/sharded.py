@@ -156,7 +156,7 @@ class Sharded(Alone):
         return window
 
     def parts(self, run: Training, batch: Batch | Draw, start: int, first: Any) -> list[tuple[Batch, Any]]:
-        """The shards that go on at a step, and their states."""
+        """The shards that continue at a step, and their states."""
         if not isinstance(first, list) or len(first) != self.shards:
             raise wrong("training/place/first", f"a list of {self.shards}, one for each shard", first)
         cut = Cut(batch, run.objective.reading, self.shards)

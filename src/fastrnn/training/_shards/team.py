@@ -121,7 +121,7 @@ def as_communicator(communicator: Any) -> Communicator:
 
 
 def as_shards(shards: Any, size: int) -> int:
-    """`shards`, for so many processes."""
+    """`shards`, checked for this number of processes."""
     if shards is None:
         raise ValueError(f"shards: expected a number such as {size * max(1, 8 // size)}, with a communicator, got None")
     count = as_size("shards", shards)
@@ -166,7 +166,7 @@ def checksum_of(params: Any) -> int:
 
 
 def _problem(reports: list[Report]) -> Exception | None:
-    """Why ranks cannot go on."""
+    """The reason why ranks cannot continue."""
     for rank, report in enumerate(reports):
         if report.failure is not None:
             return _rebuilt(rank, *report.failure)
