@@ -3,10 +3,10 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 # ---- the header: one file, with the version and the cells ----
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS csrc/fastrnn.h csrc/losses.h csrc/attention.h csrc/cells.h
-             pyproject.toml)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS csrc/fastrnn.h csrc/losses.h csrc/attention.h csrc/pooling.h
+             csrc/cells.h pyproject.toml)
 file(READ csrc/fastrnn.h header)
-foreach(part IN ITEMS losses attention)
+foreach(part IN ITEMS losses attention pooling)
   file(READ csrc/${part}.h text)
   string(REPLACE "#include \"${part}.h\"\n" "${text}" header "${header}")
 endforeach()

@@ -62,6 +62,7 @@ struct fr_engine {
     void (*cell_info)(fr_cell cell, fr_cell_info *info);
     void (*update)(fr_idx count, const fr_update_args *args);
     double (*sum_of_squares)(fr_idx n, const void *x);
+    void (*max_pool)(const fr_max_pool_args *a);
     void (*cross_entropy)(const fr_cross_entropy_args *a);
     size_t (*ctc_bytes)(const fr_ctc_args *a);
     void (*ctc)(const fr_ctc_args *a);

@@ -163,6 +163,19 @@ int fr_sum_of_squares(int isa, fr_dtype dtype, fr_idx n, const void *x, double *
     return FR_OK;
 }
 
+int fr_max_pool(const fr_max_pool_args *a)
+{
+    const struct fr_engine *engine = fr_find_engine(a->isa, a->dtype);
+    if (!engine)
+        return FR_EISA;
+    if (a->T < 0 || a->N < 0 || a->F < 1)
+        return FR_ESIZE;
+    if (a->T > INT32_MAX || !fits(a->T + 1, a->N + 1, a->F)) /* steps are counted in numbers of the width of x */
+        return FR_EOVERFLOW;
+    engine->max_pool(a);
+    return FR_OK;
+}
+
 int fr_test_act(int isa, fr_dtype dtype, fr_act act, fr_idx n, const void *x, void *y)
 {
     const struct fr_engine *engine = fr_find_engine(isa, dtype);

@@ -199,6 +199,7 @@ int fr_sum_of_squares(int isa, fr_dtype dtype, fr_idx n, const void *x, double *
 
 #include "losses.h"
 #include "attention.h"
+#include "pooling.h"
 
 /* Engines, best first. */
 int         fr_isa_count(void);
@@ -207,7 +208,6 @@ int         fr_isa_usable(int isa); /* can this machine run it? */
 
 /* The OpenMP runtime, or its absence. */
 enum { FR_MAX_THREADS = 1024 }; /* of a call */
-
 int  fr_openmp(void);       /* built with OpenMP */
 int  fr_thread_limit(void); /* 1 inside a parallel region, in a child of fork that must not, or without OpenMP */
 int  fr_max_threads(void);  /* what OpenMP would give a region of the calling thread now, 1..FR_MAX_THREADS */

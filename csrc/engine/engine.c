@@ -49,6 +49,7 @@
 #include "update.h"
 #include "wide.h"
 #include "norm.h"
+#include "pool.h"
 #include "softmax.h"
 #include "cross_entropy.h"
 #include "scaled.h"
@@ -194,6 +195,7 @@ const struct fr_engine        FR_ENGINE = {
     .cell_info = cell_info,
     .update = update,
     .sum_of_squares = sum_of_squares,
+    .max_pool = max_pool,
     .cross_entropy = cross_entropy,
     .ctc_bytes = ctc_bytes,
     .ctc = ctc,

@@ -80,17 +80,10 @@ cdef extern from "fastrnn.h" nogil:
         fr_idx x_st, x_sn
         void *y
         fr_idx y_st, y_sn
-        const void *h_0
-        const void *c_0
-        void *h_n
-        void *c_n
-        void *gates
-        void *c
+        const void *h_0, *c_0
+        void *h_n, *c_n, *gates, *c
         const void *pack
-        const void *w_ih
-        const void *w_hh
-        const void *b_ih
-        const void *b_hh
+        const void *w_ih, *w_hh, *b_ih, *b_hh
         fr_state_update state_update
         fr_dropout dropout
         int back
@@ -100,23 +93,16 @@ cdef extern from "fastrnn.h" nogil:
         fr_idx x_st, x_sn
         const void *y
         fr_idx y_st, y_sn
-        const void *h_0
-        const void *c_0
+        const void *h_0, *c_0
         void *gates
         const void *c
         const void *dy
         fr_idx dy_st, dy_sn
-        const void *dh_n
-        const void *dc_n
+        const void *dh_n, *dc_n
         void *dx
         fr_idx dx_st, dx_sn
         int gates_done
-        void *dh_0
-        void *dc_0
-        void *dw_ih
-        void *dw_hh
-        void *db_ih
-        void *db_hh
+        void *dh_0, *dc_0, *dw_ih, *dw_hh, *db_ih, *db_hh
         const void *pack
         const void *w_ih
         const void *w_hh
@@ -150,6 +136,18 @@ cdef extern from "fastrnn.h" nogil:
         int nesterov
     int fr_update(fr_idx count, const fr_update_args *args)
     int fr_sum_of_squares(int isa, fr_dtype dtype, fr_idx n, const void *x, double *sum)
+
+    ctypedef struct fr_max_pool_args:
+        fr_dtype dtype
+        int isa
+        fr_idx T, N, F
+        const void *x
+        const fr_idx *first
+        fr_idx x_sn
+        const fr_idx *lengths
+        void *y
+        fr_idx *steps
+    int fr_max_pool(const fr_max_pool_args *a)
 
     ctypedef struct fr_cross_entropy_args:
         fr_dtype dtype

@@ -49,12 +49,9 @@ class Arrays:
 
 class StateUpdate:
     def __init__(
-        self,
-        fraction_h: _Float | None = None,
-        fraction_c: _Float | None = None,
-        mask: _Float | None = None,
+        self, fraction_h: _Float | None = None, fraction_c: _Float | None = None, mask: _Float | None = None,
         clip: float = 0,
-    ) -> None: ...
+    ) -> None: ...  # fmt: skip
 
 class Pack:
     @property
@@ -195,6 +192,7 @@ def update(
     n_threads: int,
 ) -> bool: ...
 def sums_of_squares(arrays: list[_Float]) -> list[float]: ...
+def max_pool(x: _Float, first: _Indices | None, lengths: _Indices, y: _Float, steps: _Indices) -> None: ...
 def set_to_zero(arrays: list[_Float]) -> bool: ...
 def cross_entropy(
     z: _Float,

@@ -18,6 +18,7 @@ TESTED_ELSEWHERE = {
     "aeon._bases": "what type checkers are told of aeon: tests/typing",
     "sktime._bases": "what type checkers are told of sktime: tests/typing",
     "_engine.cells": "the table of cells, read from C: tests/csrc",
+    "_engine.pooling": "the largest values over time: tests/csrc/test_pool.py",
     "decoding._decoded": "the result of every kind of decoding: tests/decoding",
     "decoding._stepping": "what every kind of decoding goes through: tests/decoding",
     "export._template": "the C code of every model: tests/export/test_c.py",

@@ -2,6 +2,7 @@
 """Calls of the entries of `_core`, with arrays that fit, by name, and what can be wrong with an array."""
 
 import numpy as np
+from support.bindings_pooling import POOLING
 
 from fastrnn import _core
 
@@ -201,11 +202,7 @@ ENTRIES = {
     "gradient_lengths": (lambda: {"dy": ones(T, N, H)}, lambda a: _core.gradient_lengths(a["dy"]), ()),
     "sorted_by_length": (length_arrays, lambda a: _core.sorted_by_length(a["lengths"], T), ()),
     "packing": (length_arrays, lambda a: _core.packing(a["lengths"], R), ()),
-    "StateUpdate": (
-        state_update_arrays,
-        lambda a: forward(forward_arrays(), _core.StateUpdate(*a.values())),
-        (),
-    ),
+    "StateUpdate": (state_update_arrays, lambda a: forward(forward_arrays(), _core.StateUpdate(*a.values())), ()),
     "Weights": (weight_arrays, weights, ("w_ih", "w_hh", "b_ih", "b_hh")),
     "forward": (forward_arrays, forward, ("y", "h_n", "c_n", "gates", "c")),
     "backward": (backward_arrays, backward, ("gates", "dx", "dh_0", "dc_0", "dw_ih", "dw_hh", "db_ih", "db_hh")),
@@ -229,8 +226,8 @@ ENTRIES = {
     "attention_outer": (attention_outer_arrays, attention_outer, ("total",)),
     "activation": (lambda: {"x": ones(3, 7), "y": ones(3, 7)}, lambda a: _core.activation("tanh", *a.values()), ("y",)),
     "gemm": (lambda: {"a": ones(2, 3), "b": ones(3, 4), "c": ones(2, 4)}, lambda a: _core.gemm(**a), ("c",)),
-}
-# those that answer False or None for arrays that they do not take
+} | POOLING
+# Those that answer False or None for arrays that they do not take.
 FAST = {
     "Stepper.step": (lambda: {"x": ones(N, I), "out": ones(N, H)}, step, ("out",)),
     "Inference": (

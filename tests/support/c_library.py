@@ -94,7 +94,7 @@ def rows_of(text):
 
 def declared():
     """The functions that fastrnn.h declares, and the header that it includes."""
-    text = "".join((CSRC / name).read_text() for name in ("fastrnn.h", "losses.h", "attention.h"))
+    text = "".join((CSRC / name).read_text() for name in ("fastrnn.h", "losses.h", "attention.h", "pooling.h"))
     code = re.sub(r"/\*.*?\*/", " ", text, flags=re.DOTALL)
     return set(re.findall(r"^(?!typedef)[a-z]\w*(?: \w+)*[ *]+(fr_\w+)\(", code, re.MULTILINE))
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .._engine.arguments import Array
+from .._engine.pooling import largest, largest_packed
 from .._engine.ragged import Order, length_mask
 from ._option import KW_ONLY
 from ._options import Flag
@@ -174,30 +175,14 @@ class MaxPool(Pool):
     """
 
     def _pool(self, x: Array, lengths: Array) -> tuple[Array, Any]:
-        T, N, F = x.shape
-        if T == 0:
-            return np.zeros((N, F), self.dtype), None
-        best = np.where(length_mask(lengths, T)[..., None], x, self.dtype.type(-np.inf)).argmax(axis=0)[
-            None
-        ]  # (1, N, F)
-        y = np.take_along_axis(x, best, axis=0)[0]
-        y[lengths == 0] = 0
-        return y, best
+        return largest(x, lengths)
 
     def _spread(self, dy: Array, saved: Any, lengths: Array, dx: Array) -> None:
-        if saved is not None:
-            np.put_along_axis(dx, saved, np.where(lengths[:, None] > 0, dy, 0)[None], axis=0)
+        if len(dx):
+            np.put_along_axis(dx, saved[None], np.where(lengths[:, None] > 0, dy, 0)[None], axis=0)
 
     def _pool_packed(self, x: Array, order: Order) -> tuple[Array, Any]:
-        N = len(order.rows)
-        y, best = x[:N].copy(), np.repeat(np.arange(N)[:, None], x.shape[1], axis=1)  # (N, F) places in x
-        for step in steps_of(order)[1:]:
-            running = step.stop - step.start
-            values, largest = x[step], y[:running]
-            larger = ~(values <= largest) & ~np.isnan(largest)
-            largest[larger] = values[larger]
-            best[:running][larger] = np.broadcast_to(np.arange(step.start, step.stop)[:, None], larger.shape)[larger]
-        return y, best
+        return largest_packed(x, order)
 
     def _spread_packed(self, dy: Array, saved: Any, order: Order, dx: Array) -> None:
         np.put_along_axis(dx, saved, dy, axis=0)
