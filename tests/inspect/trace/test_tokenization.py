@@ -120,3 +120,19 @@ def test_one_feature():
     reading = read_array(model, np.array([-1.7e308, 1.7e308, 0]))
     assert reading.x.shape == (3, 1) and reading.labels == ["\u2581", "\u2588", "\u2585"]
     assert read_array(model, np.zeros(2)).labels == ["\u2581"] * 2
+
+
+def test_a_frame_names_its_features(rng):
+    """Those of the training, in their order."""
+    pd = pytest.importorskip("pandas")
+    frame, model = pd.DataFrame(rng.standard_normal((4, 2)), columns=["volts", "amperes"]), fr.GRU(2, 3, seed=0)
+    assert read_array(model, frame).features == ["volts", "amperes"]
+    assert read_array(model, frame, features=["a", "b"]).features == ["a", "b"]
+    series = frame["volts"]
+    assert read_array(fr.GRU(1, 3), series).features == ["volts"]
+    assert read_array(fr.GRU(1, 3), series.rename(None)).features == ["x0"]
+    with refused(ValueError, "array['amperes']: expected numbers, got a missing one at 0"):
+        read_array(model, frame.assign(amperes=np.nan))
+    fr.fit(model, fr.mse_loss, frame, np.zeros((4, 3)), epochs=1, progress=False)
+    with refused(ValueError, "array: expected the columns ['volts', 'amperes'], those that the model was fitted on"):
+        read_array(model, frame[["amperes", "volts"]])

@@ -148,3 +148,17 @@ def test_a_file_that_is_not_there(path):
 def test_what_it_prints(path):
     assert repr(fr.Predictor(path)).startswith(f"Predictor({str(path)!r}, n_threads=1")
     assert "<model of" in repr(fr.Predictor(classifier()))
+
+
+def test_columns_are_those_of_the_model_that_was_given(rng):
+    """Also in a copy, as another process has it; a file has none."""
+    pd = pytest.importorskip("pandas")
+    frames = [pd.DataFrame(rng.standard_normal((T, 2)), columns=["a", "b"]) for T in (3, 5)]
+    model = fr.Sequential(fr.GRU(2, 3, seed=0), fr.LastStep(), fr.Linear(3, 2, seed=1))
+    fr.fit(model, fr.cross_entropy, frames, np.array([0, 1]), epochs=1, progress=False)
+    for predictor in (fr.Predictor(model), pickle.loads(pickle.dumps(fr.Predictor(model)))):
+        np.testing.assert_array_equal(predictor(frames), fr.predict(model, frames))
+        with pytest.raises(
+            ValueError, match=r"batch\[0\]: expected the columns \['a', 'b'\], those that the model was"
+        ):
+            predictor([frame[["b", "a"]] for frame in frames])

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from ..._engine.arguments import Array, as_array
 from ...nn import Embedding, Layer
 from ...nn._layer import leaves
+from ...training._data.frames import arrays_of, check_features, columns_of, is_pandas
 
 BARS = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"  # a signal as characters, from its smallest value up
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
@@ -110,7 +111,7 @@ def read_array(
         The labels of the tokens. By default their numbers; the steps of a signal are labelled by its first feature,
         drawn as a bar of eight heights.
     features : sequence of str, optional
-        The names of the I features; by default "x0", "x1", ...
+        The names of the I features; by default the columns of a DataFrame, or "x0", "x1", ...
     units : sequence of str, optional
         The units of the I features, such as "V"; by default they have none, "".
 
@@ -130,8 +131,9 @@ def read_array(
     >>> "".join(inspect.read_array(fr.GRU(1, 8, seed=0), np.sin(np.arange(12.0))).labels)
     '▅▇█▅▂▁▄▇█▆▃▁'
     """
-    array = as_array("array", array)
     size = input_size(model)
+    array, columns = without_frame(model, array)
+    array = as_array("array", array)
     if model.reads_tokens:
         if features is not None or units is not None:
             raise ValueError(f"{'units' if features is None else 'features'}: expected none for a model of tokens")
@@ -142,7 +144,7 @@ def read_array(
         raise ValueError(f"array: expected numbers (T, {size}), got {array.dtype} of shape {array.shape}")
     if not len(array):
         raise ValueError(f"array: expected at least one step, got shape {array.shape}")
-    names = as_names("features", features, [f"x{k}" for k in range(size)])
+    names = as_names("features", features, columns or [f"x{k}" for k in range(size)])
     with np.errstate(over="ignore"):  # reported below
         x = array.astype(model.dtype)  # type: ignore[attr-defined]
     if not np.isfinite(x).all():
@@ -152,6 +154,15 @@ def read_array(
     heights = (first - first.min()) / (np.ptp(first) or 1) * (len(BARS) - 1)
     labels = [BARS[k] for k in heights.round().astype(int)]
     return Reading(x, labels, [], None, None, names, as_names("units", units, [""] * size))
+
+
+def without_frame(model: Layer, array: Any) -> tuple[Any, list[str] | None]:
+    """What is no DataFrame or Series, or the array of one, with the names of its features."""
+    if not is_pandas(array):
+        return array, None
+    check_features("array", array, columns_of(model)[0], is_series=True)
+    names = array.columns if array.ndim == 2 else [array.name] * (array.name is not None)
+    return arrays_of("array", array), [str(name) for name in names] or None
 
 
 def read_tokens(array: Array, size: int, vocabulary: Sequence[str] | None) -> Reading:

@@ -4,9 +4,10 @@
 Nothing here imports pandas; what is of pandas brings it.
 """
 
+import datetime
 import weakref
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -14,7 +15,9 @@ from ..._engine.arguments import Array
 from .sequences import converted
 
 NUMBERS = "biuf"  # kinds of dtypes
-_fitted: "weakref.WeakKeyDictionary[Any, tuple[Any, ...]]" = weakref.WeakKeyDictionary()  # columns, by the model
+Columns: TypeAlias = tuple[Any, ...] | None  # None: of no DataFrame
+_fitted: "weakref.WeakKeyDictionary[Any, tuple[Columns, Columns]]" = weakref.WeakKeyDictionary()  # by the model
+FITTED = "those that the model was fitted on"
 
 
 def is_pandas(value: Any) -> bool:
@@ -33,42 +36,44 @@ def first_frame(x: Any) -> Any:
     return value if is_frame(value) else None
 
 
-def fitted_on(model: Any, x: Any) -> Any:
-    """The model, whose input from now on has the columns of x; of no names, if x is no DataFrame or list of them."""
-    frame = first_frame(x)
+def fitted_on(model: Any, x: Any, y: Any = None) -> Any:
+    """The model, which from now on has the columns of x and y; of no names, if one is no DataFrame or list of them."""
+    frames = first_frame(x), first_frame(y)
     try:
         _fitted.pop(model, None)
-        if frame is not None:
-            _fitted[model] = tuple(frame.columns)
+        if any(frame is not None for frame in frames):
+            own = [None if frame is None else tuple(frame.columns) for frame in frames]
+            _fitted[model] = own[0], own[1]
     except TypeError:  # a model that cannot be a key: nothing is known of it later
         pass
     return model
 
 
-def columns_of(model: Any) -> tuple[Any, ...] | None:
-    """The columns that a model was last fitted on in this process, if it was fitted on DataFrames."""
+def columns_of(model: Any) -> tuple[Columns, Columns]:
+    """The columns of x and of y that a model was last fitted on in this process, as far as they were DataFrames."""
     try:
-        return _fitted.get(model)
+        return _fitted.get(model, (None, None))
     except TypeError:
-        return None
+        return None, None
 
 
-def without_frames(x: Any, y: Any, columns: tuple[Any, ...] | None, is_series: bool) -> tuple[Any, Any]:
+def without_frames(x: Any, y: Any, columns: tuple[Columns, Columns], is_series: bool) -> tuple[Any, Any]:
     """x and y with arrays in place of DataFrames and Series, alone, in lists and, of x, in a dict of inputs.
 
     Parameters
     ----------
     x, y : Any
-    columns : tuple or None
-        Those that DataFrames have to have, in their order.
+    columns : tuple
+        Those that DataFrames of x and of y have to have, in their order.
     is_series : bool
         Whether a Series can be a sequence of x. It has no axis of features.
     """
+    check_features("y", y, columns[1], True)
     if isinstance(x, dict):
         x = {name: arrays_of(name, value) for name, value in x.items()}
         return x, arrays_of("y", y, gaps=True)
-    check_same_steps(x, y)
-    check_features("x", x, columns, is_series)
+    check_same_steps("x", x, "y", y)
+    check_features("x", x, columns[0], is_series)
     return arrays_of("x", x), arrays_of("y", y, gaps=True)
 
 
@@ -77,7 +82,7 @@ def input_of(model: Any, x: Any) -> Any:
     if not is_pandas(x):
         return x
     tokens = model.reads_tokens
-    check_features("x", x, columns_of(model), tokens or model.features_in is None)
+    check_features("x", x, columns_of(model)[0], tokens or model.features_in is None)
     return converted(arrays_of("x", x), None if tokens else getattr(model, "dtype", None))
 
 
@@ -104,6 +109,7 @@ def as_numbers(name: str, value: Any, gaps: bool) -> Array:
             f"{name}: expected one sequence, got an index of {value.index.nlevels} levels; for a list of sequences, "
             f"[part.droplevel(0) for _, part in {name}.groupby(level=0)]"
         )
+    check_times(name, value.index)
     if value.ndim == 1:
         return column_of(name, value, gaps)
     if value.columns.nlevels > 1:
@@ -129,7 +135,23 @@ def column_of(name: str, series: Any, gaps: bool) -> Array:
     return np.asarray(series.to_numpy(dtype=getattr(dtype, "numpy_dtype", None)))
 
 
-def check_features(name: str, x: Any, columns: tuple[Any, ...] | None, is_series: bool) -> None:
+def check_order(name: str, index: Any) -> None:
+    """Raise ValueError for an index of times or numbers that goes back: the rows are read in their order."""
+    dated = len(index) and index.dtype.kind == "O" and all(isinstance(one, datetime.date) for one in index)
+    if dated or getattr(index.dtype, "kind", "O") in "iufmM" or hasattr(index.dtype, "freq"):
+        if not index.is_monotonic_increasing:
+            where = next(k for k in range(1, len(index)) if not index[k - 1] <= index[k])
+            words = f"got {index[where]!r} behind {index[where - 1]!r}; sort_index()"
+            raise ValueError(f"{name}: expected the steps in their order, {words}")
+
+
+def check_times(name: str, index: Any) -> None:
+    """`check_order` of an index of times; one of numbers may be that of parts that were joined."""
+    if index.nlevels == 1 and index.dtype.kind not in "iuf":
+        check_order(name, index)
+
+
+def check_features(name: str, x: Any, columns: Columns, is_series: bool) -> None:
     """Raise ValueError for a Series in place of a DataFrame, or for columns that are not those of the training."""
     values: Sequence[Any] = x if isinstance(x, list | tuple) else (x,)
     if not len(values) or not is_pandas(values[0]):
@@ -139,7 +161,7 @@ def check_features(name: str, x: Any, columns: tuple[Any, ...] | None, is_series
         if is_pandas(value) and value.ndim == 1 and not is_series:
             raise ValueError(f"{label}: expected a DataFrame of its features, got a Series; {label}.to_frame()")
         if columns is not None and is_frame(value):
-            check_columns(label, value, columns, "those that the model was fitted on")
+            check_columns(label, value, columns, FITTED)
 
 
 def check_columns(name: str, frame: Any, columns: tuple[Any, ...], whose: str) -> None:
@@ -153,14 +175,14 @@ def check_columns(name: str, frame: Any, columns: tuple[Any, ...], whose: str) -
     raise ValueError(words)
 
 
-def check_same_steps(x: Any, y: Any) -> None:
-    """Raise ValueError if x and y, both of pandas, have the same number of steps but another index."""
+def check_same_steps(name: str, x: Any, other: str, y: Any) -> None:
+    """Raise ValueError if two, such as x and y, both of pandas, have the same number of steps but another index."""
     if is_pandas(x) and is_pandas(y):
-        check_index("x", x, "y", y)
+        check_index(name, x, other, y)
     elif isinstance(x, list | tuple) and isinstance(y, list | tuple) and len(x) and is_pandas(x[0]):
         for n, (sequence, target) in enumerate(zip(x, y, strict=False)):
             if is_pandas(sequence) and is_pandas(target):
-                check_index(f"x[{n}]", sequence, f"y[{n}]", target)
+                check_index(f"{name}[{n}]", sequence, f"{other}[{n}]", target)
 
 
 def check_index(name: str, sequence: Any, other: str, target: Any) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from ..._engine.arguments import Array
 from ..._engine.layout import features_hint
 from ...nn._layer import Layer, every_layer
-from .frames import columns_of
+from .frames import Columns, columns_of
 
 # One target for each step of x; one for each row; or sequences of another length, such as a RepeatVector gives.
 Targets: TypeAlias = Literal["steps", "rows", "sequences"]
@@ -49,8 +49,8 @@ class Reading(NamedTuple):
         Those that it requires besides a state and lengths.
     model : str
         The name of its class.
-    columns : tuple or None
-        Those of the DataFrames that it was fitted on.
+    columns : tuple
+        Those of x and of y that it was fitted on, None of what was no DataFrame.
     packed : bool
         Whether the rows of a batch that differ in length are packed.
     """
@@ -65,7 +65,7 @@ class Reading(NamedTuple):
     arguments: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     model: str = ""
-    columns: tuple[Any, ...] | None = None
+    columns: tuple[Columns, Columns] = (None, None)
     packed: bool = False
 
     def check_one_input(self, x: Any) -> None:

@@ -8,6 +8,7 @@ from ..._engine.arguments import SeedLike
 from .batch import Batch, as_batch
 from .batches import Batches
 from .draw import Draw
+from .frames import check_same_steps
 from .inputs import rows_of
 from .reading import Reading
 from .weights import AnyRows, with_sample_weight
@@ -33,6 +34,7 @@ def as_source(
             raise TypeError("y: expected targets, got None")
         rows: AnyRows = rows_of(x, y, lengths, reading)
         if sample_weight is not None:
+            check_same_steps("y", y, "sample_weight", sample_weight)
             rows = with_sample_weight(rows, sample_weight)
         return Batches._of(rows, reading.batch_first, batch_size, shuffle, seed)
     for name, value in ("y", y), ("lengths", lengths), ("sample_weight", sample_weight):

@@ -11,6 +11,7 @@ from ..._engine.ragged import length_mask
 from ...losses._masking import as_weights
 from .batch import Batch, spread, steps_of, weighted
 from .column import Column
+from .frames import is_pandas
 from .inputs import InputRows, Rows
 from .packing import with_packed_weight
 from .rows import ArrayRows, SequenceRows
@@ -90,7 +91,7 @@ def with_class_weight(rows: AnyRows, class_weight: Any, binary: bool, ignored: A
 
     Parameters
     ----------
-    class_weight : "balanced", mapping of int to float, or array_like, shape (V,)
+    class_weight : "balanced", mapping of int to float, Series of pandas with the classes as index, or array_like (V,)
     binary : bool
         Whether the classes are 0 and 1 in any dtype, the answers to yes-or-no questions.
     ignored : int or None
@@ -133,6 +134,8 @@ def _table(class_weight: Any, targets: Array) -> tuple[Array, Array]:
             raise ValueError(f"class_weight: expected 'balanced', a dict or an array, got {class_weight!r}")
         classes, counts = np.unique(targets, return_counts=True)
         return classes, len(targets) / (len(classes) * counts)
+    if is_pandas(class_weight) and class_weight.ndim == 1:  # such as 1 / labels.value_counts(), in any order
+        class_weight = dict(zip(class_weight.index, class_weight, strict=True))
     if isinstance(class_weight, Mapping):
         classes = as_integers("class_weight", list(class_weight)).reshape(-1)
         weights = as_weights("class_weight", list(class_weight.values()), np.float64)

@@ -145,10 +145,10 @@ def fit(
         for each row, (N,), or laid out as y, one for each of its positions or elements; of a list of sequences a list
         likewise. A target of weight 0 does not count and is not read, so that a missing one may be nan. `loss` is then
         the weighted mean. A fraction as `validation` is weighted, too; other validation data and metrics are not.
-    class_weight : "balanced", dict of int to float, or array_like, shape (V,), optional
+    class_weight : "balanced", dict or Series of pandas by class, or array_like, shape (V,), optional
         Weights of targets by their class, on top of `sample_weight`, for `cross_entropy` with classes as targets and
         `binary_cross_entropy_with_logits` with answers 0 and 1. ``"balanced"`` is n / (classes * count) for the n
-        targets that count in the training, as in scikit-learn; a class that a dict does not name has weight 1. No
+        targets that count in the training, as in scikit-learn; a class that is not named has weight 1. No
         validation is weighted so: ``val_loss`` is that of the data as they are.
     shards : int, optional
         Split every batch by row number into this many shards, each with its own forward and backward pass, and add
@@ -205,7 +205,7 @@ def fit(
     """
     stepper = stepper_of(shards, communicator)
     with stepper.together():
-        objective, epochs = objective_of(fitted_on(model, x), loss, metrics, truncate), as_size("epochs", epochs)
+        objective, epochs = objective_of(fitted_on(model, x, y), loss, metrics, truncate), as_size("epochs", epochs)
         check_takes_weights(objective, sample_weight=sample_weight, class_weight=class_weight)
         source = as_source(
             x, y, objective.reading, lengths=lengths, sample_weight=sample_weight,

@@ -19,6 +19,7 @@ from ...io._container import PathType
 from ...io._custom import Custom, own_classes
 from ...nn._layer import Layer
 from ...nn._options import kind_of
+from .._data import frames
 from .._data.reading import Reading, reading_of
 from .._data.tables import OUTPUTS, as_table, columns_of, count_of, inputs_of_table, one_row
 from .prediction import has_time_first, predict
@@ -67,6 +68,8 @@ class Predictor:
     (3, 2)
     """
 
+    _features: tuple[Any, ...] | None = None  # the columns of DataFrames; of files and earlier pickles none are known
+
     def __init__(
         self, model: PathType | Layer, n_threads: int | None = 1, output: str = "array", *,
         columns: Sequence[str] | None = None, custom: Custom | None = None,
@@ -77,6 +80,7 @@ class Predictor:
             raise TypeError(f"columns: expected a list of names, got {kind_of(columns)}")
         self.columns: list[str] | None = None if columns is None else list(columns)
         self._custom: Any = custom
+        self._features = frames.columns_of(model)[0] if isinstance(model, Layer) else None
         self._content: bytes | None = None
         if isinstance(model, Layer):
             self._content, self._custom = _content_of(model), own_classes(model)
@@ -131,6 +135,8 @@ class Predictor:
         reading = reading_of(self.model, False)
         table = columns_of(batch)
         x = batch if table is None else inputs_of_table(table, self.columns, reading)
+        if table is None:
+            frames.check_features("batch", x, self._features, is_series=True)
         with nullcontext() if self.n_threads is None else threads(self.n_threads):
             y = self._predicted(x, lengths, reading)
         if self.output == "array":
