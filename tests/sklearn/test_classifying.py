@@ -63,7 +63,7 @@ def test_one_class_is_an_error(kind, rng):
         ([[0, 1], [1, 2]], "1d array"),
         ([0, 1, np.nan], "classes contains NaN"),
         (["0", None], "classes: expected labels that can be sorted"),
-        ([0, "1", 2], "y: expected the classes"),
+        ([0, "1", 2], "classes: expected labels that can be sorted, of one kind, got 0 beside '1'"),
         ([0.5, 1.5], "classes: expected labels"),
     ],
 )

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One DataFrame of sequences: by an index of two levels, or with series as cells."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -118,3 +120,78 @@ def test_a_missing_first_cell_is_named(rng):
     cells.iloc[0, 0] = None
     with pytest.raises(ValueError, match=r"X\[0\]: expected channels of one length"):
         read(BaseEstimator(), cells, reset=True)
+
+
+@pytest.mark.parametrize("cell", [list, tuple, pd.Index, pd.array])
+def test_cells_of_any_kind_are_series(cell, rng):
+    arrays = ragged(rng, 4)
+    for result, expected in zip(read(BaseEstimator(), by_cells(arrays, cell), reset=True).rows(), arrays, strict=True):
+        np.testing.assert_array_equal(result, expected)
+
+
+def test_cells_are_in_the_order_of_time_and_of_one_time():
+    days, values = pd.date_range("2026", periods=3), [1.0, 2.0, 3.0]
+    for index, words in (
+        (days[::-1], r"\['b'\]: expected the steps in their order"),
+        (days.shift(1), "the times of the"),
+    ):
+        cells = pd.DataFrame({"a": [pd.Series(values, days)], "b": [pd.Series(values, index)]})
+        with pytest.raises(ValueError, match=r"X\[0\].*" + words):
+            read(BaseEstimator(), cells, reset=True)
+    with pytest.raises(TypeError, match=r"X\[0\]\['a'\]: expected numbers, got masked values"):
+        read(BaseEstimator(), pd.DataFrame({"a": [np.ma.masked_equal(values, 2.0)]}), reset=True)
+
+
+def test_channels_of_one_name_are_refused(rng):
+    """One would be lost in what has a cell for each name."""
+    with pytest.raises(ValueError, match=r"X: expected columns of different names, got \['left', 'left'\]"):
+        read(BaseEstimator(), by_cells(ragged(rng, 3)).set_axis(["left", "left"], axis=1), reset=True)
+
+
+def test_a_step_is_once_in_an_index(rng):
+    """Else rows of two sequences of one name would be one, step by step."""
+    frame = by_index(ragged(rng, 3))
+    with pytest.raises(ValueError, match=r"X\[\d\]: expected each step of a sequence once in the index, got .* twice"):
+        read(BaseEstimator(), pd.concat([frame, frame]).sort_index(), reset=True)
+    with pytest.raises(ValueError, match="X: expected at least one sequence, got a DataFrame without rows"):
+        read(BaseEstimator(), frame.iloc[:0], reset=True)
+
+
+def test_dates_are_in_their_order(rng):
+    """Those of Python, too, which are objects to pandas."""
+    frame = pd.DataFrame(rng.standard_normal((3, 2)), index=[date(2026, 1, day) for day in (3, 2, 1)])
+    with pytest.raises(ValueError, match=r"X\[0\]: expected the steps in their order, got .*2026, 1, 2.* behind"):
+        read(BaseEstimator(), [frame], reset=True)
+    read(BaseEstimator(), [frame[::-1]], reset=True)
+
+
+def test_a_group_with_its_key_is_one_sequence(rng):
+    """As groupby gives it; several are not."""
+    frame = by_index(ragged(rng, 3))
+    groups = [each for _, each in frame.groupby(level=0, sort=False)]
+    assert len(read(BaseEstimator(), groups, reset=True).lengths) == 3
+    with pytest.raises(ValueError, match=r"X\[0\]: expected one sequence, got an index of 2 levels with several"):
+        read(BaseEstimator(), [frame], reset=True)
+    with pytest.raises(ValueError, match=r"X\[0\]: expected the steps in their order"):
+        read(BaseEstimator(), [groups[0][::-1]], reset=True)
+
+
+def test_complex_numbers_are_refused(rng):
+    """pandas would drop the imaginary part."""
+    frame = pd.DataFrame({"a": rng.standard_normal(4) + 1j})
+    with pytest.raises(TypeError, match=r"X\[0\]\['a'\]: expected real numbers, got complex128"):
+        read(BaseEstimator(), [frame], reset=True)
+
+
+def test_targets_and_weights_have_the_order_of_the_sequences(rng):
+    """If they are of pandas and name them."""
+    X = by_index(ragged(rng, 4))
+    keys = X.index.get_level_values(0).unique()
+    y = pd.Series(np.arange(4.0), keys)
+    expected = few(ESNRegressor).fit(X, y.to_numpy(), sample_weight=np.ones(4)).predict(X)
+    for same in (y, y.reset_index(drop=True)):
+        assert (few(ESNRegressor).fit(X, same, sample_weight=y * 0 + 1).predict(X) == expected).all()
+    with pytest.raises(ValueError, match="y: expected the sequences in the order of X"):
+        few(ESNRegressor).fit(X, y[::-1])
+    with pytest.raises(ValueError, match="sample_weight: expected the sequences in the order of X"):
+        few(ESNRegressor).fit(X, y, sample_weight=y[::-1])

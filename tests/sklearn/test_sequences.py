@@ -4,6 +4,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from fastrnn.sklearn._sequences import read
@@ -94,7 +95,7 @@ def test_the_names_of_columns_are_kept_and_compared(rng):
         (np.ones((2, 3, 2, 2)), "Found array with dim 4"),
         ([np.full((3, 2), np.nan)], "X contains NaN"),
         (np.full((2, 3, 2), np.inf), "X contains infinity"),
-        ([], "Expected 2D array"),
+        ([], "X: expected at least one sample, got an empty list"),
     ],
 )
 def test_what_is_no_sequence_is_refused(X, words):
@@ -127,3 +128,41 @@ def test_times_and_masked_values_are_no_numbers(shape, as_list, rng):
     with pytest.raises(TypeError, match="X.*: expected numbers, got masked values"):
         opened(form(np.ma.masked_where(values == values[1, 1:2], values)))
     opened(form(np.ma.masked_array(values)))
+
+
+@pytest.mark.parametrize("names", [[0, 1], [("a", 0), ("a", 1)], pd.date_range("2026", periods=2)], ids=["0", "a", "t"])
+def test_columns_of_any_names_are_those_of_fit(names, rng):
+    """scikit-learn compares strings alone."""
+    table = pd.DataFrame(rng.standard_normal((4, 2)), columns=names)
+    for form in (lambda frame: frame, lambda frame: [frame, frame]):
+        estimator = BaseEstimator()
+        read(estimator, form(table), reset=True)
+        read(estimator, form(table), reset=False)
+        with pytest.raises(ValueError, match=r"X.*: expected the (columns .*, those of fit|steps in their order)"):
+            read(estimator, form(table[table.columns[::-1]]), reset=False)
+
+
+def test_columns_of_a_table_are_in_the_order_of_time(rng):
+    table = pd.DataFrame(rng.standard_normal((4, 3)), columns=pd.date_range("2026", periods=3)[::-1])
+    with pytest.raises(ValueError, match="X.columns: expected the steps in their order"):
+        opened(table)
+
+
+def test_a_series_of_sequences_is_a_list_of_them(rng):
+    """The column of a DataFrame whose cells are sequences."""
+    arrays = [rng.standard_normal((length, 2)) for length in (3, 1, 5)]
+    for cell in (np.asarray, pd.DataFrame):
+        assert opened(pd.Series([cell(each) for each in arrays])).lengths.tolist() == [3, 1, 5]
+
+
+def test_sparse_arrays_are_named(rng):
+    array = sparse.csr_array(np.eye(3))
+    for X, name in ((array, "X"), ([array, array], r"X\[0\]"), (sparse.coo_array(np.ones((2, 3, 4))), "X")):
+        with pytest.raises(TypeError, match=name + ": expected a dense array, got a sparse"):
+            opened(X)
+
+
+@pytest.mark.parametrize("X", ["abc", {"a": 1}, [[[1, 2], [3]]], np.full((2, 2), "a"), np.ones(3)], ids=str)
+def test_errors_of_scikit_learn_name_the_argument(X):
+    with pytest.raises((TypeError, ValueError), match="^X: "):
+        opened(X)

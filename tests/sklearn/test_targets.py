@@ -2,10 +2,11 @@
 """Labels, values and weights of samples."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
 
-from fastrnn.sklearn._targets import as_codes, as_labels, as_values, as_weights, check_classes
+from fastrnn.sklearn._targets import as_classes, as_codes, as_labels, as_values, as_weights, check_classes
 
 
 def test_labels_become_numbers_of_classes():
@@ -31,8 +32,10 @@ def test_values_become_float64():
 
 
 def test_one_class_is_too_few():
-    with pytest.raises(ValueError, match=r"at least two classes, got one class, \['a'\]"):
+    with pytest.raises(ValueError, match=r"classes: expected at least two classes, got one class, \['a'\]"):
         check_classes(np.array(["a"]))
+    with pytest.raises(ValueError, match="y: expected at least two classes, got one class"):
+        check_classes(np.array(["a"]), np.array([0, 0]))
     with pytest.raises(ValueError, match="sample_weight: expected weights above zero for at least two classes"):
         check_classes(np.array(["a", "b"]), np.array([1, 1]))
     check_classes(np.array(["a", "b"]))  # a part of the samples may be of one
@@ -64,3 +67,47 @@ def test_times_and_masked_values_are_no_numbers():
             as_values(BaseEstimator(), value)
         with pytest.raises(TypeError, match="sample_weight: expected numbers"):
             as_weights(value, 3)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["a", None],
+        ["a", np.nan],
+        np.array(["a", None], object),
+        pd.Series(["a", None], dtype="string"),
+        pd.Series(["a", None], dtype="category"),
+        pd.Series([1, None], dtype="Int64"),
+    ],
+    ids=str,
+)
+def test_a_missing_label_is_no_class(labels):
+    """NumPy would make "nan" of one in a list of strings."""
+    with pytest.raises(ValueError, match="y: expected labels that can be sorted"):
+        as_labels(BaseEstimator(), labels)
+
+
+def test_labels_are_strings_or_numbers():
+    """NumPy would make strings of both, which no later label is found among."""
+    for labels in (["a", 1], np.array(["a", 1], object)):
+        with pytest.raises(ValueError, match="y: expected labels .* of one kind, got 1 beside 'a'"):
+            as_labels(BaseEstimator(), labels)
+    with pytest.raises(ValueError, match="classes: expected labels .* of one kind, got 1 beside 'a'"):
+        as_classes(["a", 1])
+
+
+@pytest.mark.parametrize(("dtype", "expected"), [("Int64", np.int64), ("UInt8", np.uint8), ("boolean", np.bool_)])
+def test_nullable_labels_keep_their_dtype(dtype, expected):
+    """As float64 two large numbers would be one class."""
+    assert as_labels(BaseEstimator(), pd.Series([1, 0], dtype=dtype)).dtype == expected
+    assert len(np.unique(as_labels(BaseEstimator(), pd.Series([2**53, 2**53 + 1], dtype="Int64")))) == 2
+
+
+@pytest.mark.parametrize("value", [3, {0, 1}, ["a"], [[1, 2], [3]]], ids=str)
+def test_errors_of_scikit_learn_name_the_argument(value):
+    for name, read in (
+        ("sample_weight", lambda: as_weights(value, 2)),
+        ("y", lambda: as_values(BaseEstimator(), value)),
+    ):
+        with pytest.raises((TypeError, ValueError), match=rf"\b{name}: "):
+            read()

@@ -16,6 +16,8 @@ from ..nn import Sequential
 from ..nn._declared import Attribute, later
 from ..training import predict
 from ._bases import BaseEstimator
+from ._frames import check_sequences
+from ._numbers import naming
 from ._options import learns
 from ._parameters import Computation, Scaling
 from ._samples import Samples, scaled, scaler_of, weighted_only
@@ -75,7 +77,8 @@ class Estimator(Computation, BaseEstimator):
         """Keep what a model has from its beginning."""
         self._made_with = {name: getattr(self, name) for name in self._structure}
         self._dtype: Any = dtype
-        self._rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+        with naming("random_state"):
+            self._rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _check_structure(self) -> None:
         """Raise ValueError if a parameter was changed that the model has from its beginning."""
@@ -88,7 +91,8 @@ class Estimator(Computation, BaseEstimator):
 
     def _threads(self) -> Any:
         count = self._checked("n_threads")["n_threads"]
-        return contextlib.nullcontext() if count is None else threads(count)
+        with naming("n_threads"):
+            return contextlib.nullcontext() if count is None else threads(count)
 
 
 class SequenceEstimator(Scaling, Estimator):
@@ -137,7 +141,10 @@ class SequenceEstimator(Scaling, Estimator):
         if not again:
             self._forget()
         sequences = read(self, X, reset=not again)
-        check_consistent_length(sequences.lengths, y)
+        with naming("y"):
+            check_consistent_length(sequences.lengths, y)
+        check_sequences("y", y, X)
+        check_sequences("sample_weight", sample_weight, X)
         targets = self._read_targets(y, again, classes)
         weights = as_weights(sample_weight, len(targets))
         sequences, targets, weights = weighted_only(sequences, targets, weights)

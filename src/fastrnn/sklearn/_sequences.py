@@ -8,9 +8,11 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from .._engine.arguments import Array
+from ..training._data.frames import check_columns, check_times, is_frame
 from ._bases import BaseEstimator
-from ._frames import as_numbers, check_times, frames
-from ._targets import check_numbers, checked
+from ._frames import as_numbers, check_steps, frames
+from ._numbers import check_numbers, has_objects, naming
+from ._targets import checked
 
 FLOATS = (np.float64, np.float32)  # what is neither becomes the first
 
@@ -55,30 +57,40 @@ def read(estimator: BaseEstimator, X: Any, *, reset: bool) -> Sequences:
     TypeError, ValueError
         X is of neither form or not of that of `fit`, a sequence has no step, or sequences have different channels.
     """
-    items = _items(X)
+    with naming("X"):
+        items = _items(X)
     if not reset:
         _check_form(vars(estimator)["_reads_table"], items is None)
-    if items is None:
-        check_numbers("X", X)
-        table: Any = validate_data(estimator, X, dtype=FLOATS, reset=reset)
-        sequences = Sequences(table.reshape(-1, 1), np.full(table.shape[0], table.shape[1]))
-    else:
-        validate_data(estimator, items[0], skip_check_array=True, reset=reset)  # the number and the names of channels
-        arrays = _arrays(items)
-        steps = checked("X", np.ascontiguousarray(np.concatenate(arrays)), FLOATS)  # sums have the bits of C order
-        sequences = Sequences(steps, np.array([len(array) for array in arrays]))
+    name, first = ("X", X) if items is None else ("X[0]", items[0])
+    columns = tuple(first.columns) if is_frame(first) else None
+    with naming("X"):
+        if items is None:
+            check_numbers("X", X)
+            if columns is not None:
+                check_times("X.columns", X.columns)
+            table: Any = validate_data(estimator, X, dtype=FLOATS, reset=reset)
+            sequences = Sequences(table.reshape(-1, 1), np.full(table.shape[0], table.shape[1]))
+        else:
+            validate_data(estimator, first, skip_check_array=True, reset=reset)  # the number and the names of channels
+            arrays = _arrays(items)
+            steps = checked("X", np.ascontiguousarray(np.concatenate(arrays)), FLOATS)  # sums have the bits of C order
+            sequences = Sequences(steps, np.array([len(array) for array in arrays]))
     if reset:
-        vars(estimator)["_reads_table"] = items is None
+        vars(estimator).update(_reads_table=items is None, _columns=columns)
+    elif columns is not None and vars(estimator).get("_columns") is not None:
+        check_columns(name, first, vars(estimator)["_columns"], "those of fit")  # also if their names are no strings
     return sequences
 
 
 def _items(X: Any) -> Sequence[Any] | None:
     """The sequences of X, or None if it has to be a table."""
+    if has_objects(X) and X.ndim == 1 and (isinstance(X, np.ndarray) or X.index.nlevels == 1):
+        X = list(X)
     if hasattr(X, "iloc"):
         return frames(X)
-    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
-        X = list(X)
-    if isinstance(X, list | tuple) and X:
+    if isinstance(X, list | tuple):
+        if not X:
+            raise ValueError("X: expected at least one sample, got an empty list")
         if np.ndim(X[0]) == 2:
             return X
         if np.ndim(X[0]) == 1 and len({np.shape(row) for row in X}) > 1:
@@ -110,16 +122,17 @@ def _arrays(items: Sequence[Any]) -> list[Array]:
 
 def _array(name: str, item: Any) -> Array:
     """A sequence as an array."""
-    if hasattr(item, "columns"):
-        check_times(name, item.index)
+    if hasattr(item, "iloc") and item.ndim == 2:
+        check_steps(name, item.index)
         return as_numbers(name, item)
     check_numbers(name, item)
     return np.asarray(item)
 
 
 def _names(item: Any) -> list[Any] | None:
-    """The names of the columns of a DataFrame."""
-    return list(item.columns) if hasattr(item, "columns") else None
+    """The names of the columns of a DataFrame of pandas or Polars, or of an Arrow table."""
+    names = getattr(item, "column_names", getattr(item, "columns", None))
+    return None if names is None else list(names)
 
 
 def _check_form(expected_table: bool, is_table: bool) -> None:

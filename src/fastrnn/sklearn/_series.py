@@ -3,8 +3,7 @@
 
 from typing import Any
 
-from ..training._data.frames import check_columns, check_index, is_frame, is_pandas
-from ._frames import check_times
+from ..training._data.frames import check_columns, check_index, check_times, is_frame, is_pandas
 
 Columns = tuple[Any, ...] | None  # None: of no DataFrame
 

@@ -9,26 +9,14 @@ from sklearn.utils.validation import check_array, column_or_1d
 
 from .._engine.arguments import Array
 from ._bases import BaseEstimator
-
-TIMES = ("m", "M")  # kinds of dtypes, which NumPy converts to numbers
+from ._numbers import check_numbers, has_objects, naming
 
 
 def checked(name: str, value: Any, dtype: Any) -> Array:
     """An array of any number of axes, finite if it is one of numbers; of `dtype`, unless that is None."""
-    check_numbers(name, value, times=not dtype)
-    return check_array(value, ensure_2d=False, allow_nd=True, dtype=dtype, input_name=name)
-
-
-def check_numbers(name: str, value: Any, times: bool = False) -> None:
-    """Raise TypeError for masked values and, unless `times` may be labels, for these: both would be read as numbers."""
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-        raise TypeError(f"{name}: expected numbers, got masked values; fill them first")
-    if times:
-        return
-    dtypes = getattr(value, "dtypes", None) if getattr(value, "ndim", 0) == 2 else None  # of the columns of a DataFrame
-    for dtype in [getattr(value, "dtype", None)] if dtypes is None else set(dtypes):
-        if getattr(dtype, "kind", None) in TIMES:
-            raise TypeError(f"{name}: expected numbers, got {dtype}")
+    with naming(name):
+        check_numbers(name, value, times=not dtype)
+        return check_array(value, ensure_2d=False, allow_nd=True, dtype=dtype, input_name=name)
 
 
 def check_required(estimator: BaseEstimator, y: Any) -> None:
@@ -40,14 +28,43 @@ def check_required(estimator: BaseEstimator, y: Any) -> None:
 def as_labels(estimator: BaseEstimator, y: Any) -> Array:
     """Labels (N,): any that can be sorted."""
     check_required(estimator, y)
-    labels = column_or_1d(checked("y", y, None), warn=True)
-    check_classification_targets(labels)
+    labels = column_or_1d(checked("y", _known("y", y), None), warn=True)
+    with naming("y"):
+        check_classification_targets(_known("y", labels))
+    return labels
+
+
+def _known(name: str, labels: Any) -> Any:
+    """Labels, those of a nullable dtype of pandas in that of NumPy, which check_array would make float64.
+
+    Raises
+    ------
+    ValueError
+        One is missing, or some are strings and some are not, which NumPy would make strings.
+    """
+    if hasattr(labels, "isna") and np.any(labels.isna()):
+        raise ValueError(f"{name}: expected labels that can be sorted, got a missing one")
+    nullable = getattr(getattr(labels, "dtype", None), "numpy_dtype", None)
+    if getattr(nullable, "kind", "") in ("b", "i", "u"):
+        return labels.to_numpy(dtype=nullable)
+    if isinstance(labels, list | tuple):
+        listed = list(labels)
+    else:
+        listed = np.asarray(labels).ravel().tolist() if has_objects(labels) else []
+    strings = [isinstance(label, str) for label in listed]
+    if any(strings) and not all(strings):
+        other = f"{listed[strings.index(False)]!r} beside {listed[strings.index(True)]!r}"
+        raise ValueError(f"{name}: expected labels that can be sorted, of one kind, got {other}")
+    if any(label is None for label in listed):
+        raise ValueError(f"{name}: expected labels that can be sorted, got a missing one, None")
     return labels
 
 
 def as_classes(classes: Any) -> Array:
     """All labels (V,), sorted, each once."""
-    labels = column_or_1d(checked("classes", classes, None))
+    labels = checked("classes", _known("classes", classes), None)
+    with naming("classes"):
+        labels = column_or_1d(labels)
     try:
         check_classification_targets(labels)
         return np.unique(labels)
@@ -72,7 +89,8 @@ def as_codes(labels: Array, classes: Array) -> Array:
 def check_classes(classes: Array, codes: Array | None = None) -> None:
     """Raise ValueError if there is a single class, or all samples are of one: nothing can be learned about it."""
     if len(classes) < 2:
-        raise ValueError(f"y: expected at least two classes, got one class, {classes.tolist()}")
+        name = "y" if codes is not None else "classes"
+        raise ValueError(f"{name}: expected at least two classes, got one class, {classes.tolist()}")
     if codes is not None and len(np.unique(codes)) < 2:
         raise ValueError("sample_weight: expected weights above zero for at least two classes, got them for one class")
 
