@@ -14,7 +14,7 @@ from ..optim import Optimizer
 from ..training import fit
 from ._base import Estimator
 from ._parameters import Recurrence, RNNParameters, Training
-from ._samples import Samples
+from ._samples import Samples, relative
 from ._training import STRUCTURE, make_model, validates, with_validation_last
 
 
@@ -82,9 +82,10 @@ class Network(Training, Recurrence, Estimator):
 
     def _run(self, samples: Samples, epochs: int, **options: Any) -> Any:
         """Train, and keep what is known even if Ctrl-C ends it, which is for the caller to handle."""
+        weights = None if samples.weights is None else relative(samples.weights)
         with self._threads():
             history = fit(
-                self.model_, self._loss, samples.x, samples.targets, sample_weight=samples.weights,
+                self.model_, self._loss, samples.x, samples.targets, sample_weight=weights,
                 optimizer=self._optimizer, epochs=epochs, batch_size=self.batch_size, clip=self.clip,
                 seed=self._seed(), progress="lines" if self.verbose else False, **options,
             )  # fmt: skip

@@ -4,16 +4,16 @@
 from typing import Any
 
 import numpy as np
-from sklearn.preprocessing import StandardScaler
 
 from .._engine.arguments import Array
 from ..losses import cross_entropy, mse_loss
-from ..nn import softmax
+from ..nn import log_softmax, softmax
 from ..nn._declared import Attribute, later
 from ._classifying import Classifying
 from ._network import SequenceNetwork
 from ._options import predicts
 from ._regressing import Regressing
+from ._samples import fitted_scaler, in_dtype
 
 
 class RNNClassifier(Classifying, SequenceNetwork):
@@ -57,6 +57,16 @@ class RNNClassifier(Classifying, SequenceNetwork):
         """
         return softmax(self._outputs(X))
 
+    @predicts
+    def predict_log_proba(self, X: Any) -> Array:
+        """The logarithms of the probabilities, finite also where these are rounded to 0.
+
+        Returns
+        -------
+        ndarray, shape (N, V)
+        """
+        return log_softmax(self._outputs(X))
+
 
 class RNNRegressor(Regressing, SequenceNetwork):
     """Predict numbers from sequences with an LSTM, a GRU or a plain RNN.
@@ -81,9 +91,15 @@ class RNNRegressor(Regressing, SequenceNetwork):
 
     def _prepared(self, targets: Array, weights: Array | None, again: bool) -> tuple[Array, int]:
         if not again:
-            self.y_scaler_ = StandardScaler().fit(targets, sample_weight=weights) if self.standardize else None
-        values = targets if self.y_scaler_ is None else self.y_scaler_.transform(targets)
-        return np.asarray(values, self._dtype), targets.shape[1]
+            self.y_scaler_ = fitted_scaler(targets, weights) if self.standardize else None
+        values: Any = targets if self.y_scaler_ is None else self.y_scaler_.transform(targets)
+        return in_dtype("y", values, self._dtype), targets.shape[1]
 
     def _values(self, outputs: Array) -> Array:
-        return outputs if self.y_scaler_ is None else self.y_scaler_.inverse_transform(outputs)
+        if self.y_scaler_ is None:
+            return outputs
+        mean, scale, limits = np.abs(self.y_scaler_.mean_), self.y_scaler_.scale_, np.finfo(outputs.dtype)
+        holds = limits.tiny / limits.eps < scale.min() and (mean + scale).max() < limits.max * limits.eps
+        told_apart = (scale > 1000 * limits.eps * mean).all()
+        values = self.y_scaler_.inverse_transform(outputs.astype(np.float64))
+        return values.astype(outputs.dtype) if holds and told_apart else values

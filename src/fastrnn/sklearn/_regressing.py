@@ -30,6 +30,8 @@ class Regressing(RegressorMixin, SequenceEstimator):
     def predict(self, X: Any) -> Array:
         """Predictions, with the same shape as the targets.
 
+        They have the dtype of X in `fit`, or of `RNNRegressor` float64 where float32 could not tell its targets apart.
+
         Returns
         -------
         ndarray, shape (N,) or (N, K)

@@ -9,6 +9,8 @@ from sklearn.preprocessing import StandardScaler
 from .._engine.arguments import Array
 from ._sequences import Sequences
 
+SMALL, LARGE = 1e-15, 1e15  # values between these have squares and sums in float32, too
+
 
 class Samples(NamedTuple):
     """Training samples.
@@ -51,15 +53,53 @@ def weighted_only(sequences: Sequences, targets: Array, weights: Array | None) -
 
 def scaler_of(sequences: Sequences, weights: Array | None) -> StandardScaler:
     """Mean and scale of each channel, over the steps of all sequences."""
-    by_step = None if weights is None else np.repeat(weights, sequences.lengths)
-    return StandardScaler().fit(sequences.steps, sample_weight=by_step)
+    return fitted_scaler(sequences.steps, None if weights is None else np.repeat(weights, sequences.lengths))
 
 
-def scaled(sequences: Sequences, scaler: StandardScaler | None, dtype: Any = None) -> Sequences:
-    """The sequences, standardized, in the dtype of a model if it is given; computed in the wider one of both."""
+def fitted_scaler(values: Array, weights: Array | None) -> StandardScaler:
+    """Mean and scale of each column of values (n, K), whose squares may be too large or too small for their dtype."""
+    largest = np.maximum(values.max(axis=0), -values.min(axis=0)).astype(np.float64)
+    unit = np.where((largest > 0) & ~((SMALL < largest) & (largest < LARGE)), largest, 1)
+    unit = np.ldexp(1.0, np.frexp(unit)[1] - 1)  # powers of two, by which a quotient is exact
+    parts = values if (unit == 1).all() else values / unit
+    scaler: Any = StandardScaler().fit(parts, sample_weight=None if weights is None else relative(weights))
+    constant = (scaler.scale_ == 1) & (scaler.var_ != 1)
+    scaler.mean_, scaler.scale_ = scaler.mean_ * unit, np.where(constant, 1, scaler.scale_ * unit)
+    with np.errstate(over="ignore", under="ignore"):  # what is standardized does not depend on it
+        scaler.var_ = scaler.var_ * unit * unit
+    return scaler
+
+
+def relative(weights: Array) -> Array:
+    """Weights below 1 with the same quotients, whose sums are finite."""
+    return np.ldexp(weights, -np.frexp(weights.max())[1])
+
+
+def scaled(sequences: Sequences, scaler: Any, dtype: Any = None) -> Sequences:
+    """The sequences, standardized, in the dtype of a model if it is given; computed in the wider one of both.
+
+    Raises
+    ------
+    ValueError
+        They are too large for that dtype.
+    """
     dtype = sequences.dtype if dtype is None else dtype
     if scaler is None and sequences.dtype == dtype:
         return sequences
-    steps: Any = sequences.steps.astype(np.result_type(sequences.dtype, dtype), copy=False)
-    steps = steps if scaler is None else scaler.transform(steps)
-    return sequences._replace(steps=steps.astype(dtype, copy=False))
+    wide = np.result_type(sequences.dtype, dtype)
+    if scaler is not None and not (SMALL < scaler.scale_.min() and (scaler.scale_ + abs(scaler.mean_)).max() < LARGE):
+        wide = np.dtype(np.float64)
+    steps: Any = sequences.steps.astype(wide, copy=False)
+    with np.errstate(over="ignore"):
+        steps = steps if scaler is None else scaler.transform(steps)
+    return sequences._replace(steps=in_dtype("X", steps, dtype))
+
+
+def in_dtype(name: str, values: Array, dtype: Any) -> Array:
+    """Values in the dtype of a model; ValueError if it does not hold them."""
+    with np.errstate(over="ignore"):
+        converted = values.astype(dtype, copy=False)
+    if not np.isfinite(converted).all():
+        largest = np.abs(values).max()
+        raise ValueError(f"{name}: expected values that {np.dtype(dtype)}, the dtype of X in fit, holds, got {largest}")
+    return converted
