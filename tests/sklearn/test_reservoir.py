@@ -3,10 +3,12 @@
 
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from support.sklearn import few, ragged, targets_of
 
 import fastrnn as fr
+from fastrnn.nn._reservoir.ridge import Ridge as RidgeSums
 from fastrnn.sklearn import ESNClassifier, ESNRegressor
 
 
@@ -86,3 +88,34 @@ def test_sums_that_are_not_finite_are_an_error_and_change_nothing(rng):
         estimator.partial_fit(X[20:], y[20:] * 1e200, sample_weight=np.full(10, 1e300))
     expected = few(ESNRegressor).partial_fit(X[:20], y[:20]).partial_fit(X[20:], y[20:])
     assert (estimator.partial_fit(X[20:], y[20:]).predict(X) == expected.predict(X)).all()
+
+
+def test_ctrl_c_leaves_no_readout_that_was_not_solved_for(rng, monkeypatch):
+    """Its predictions would be 0. Parts that were learned before stay."""
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    X, y = rng.standard_normal((30, 6, 2)), rng.standard_normal(30)
+    new, learned = few(ESNRegressor), few(ESNRegressor).fit(X, y)
+    before = learned.predict(X)
+    monkeypatch.setattr(RidgeSums, "add", interrupted)
+    for call in (new.fit, new.partial_fit, learned.partial_fit):
+        with pytest.raises(KeyboardInterrupt):
+            call(X, y)
+    with pytest.raises(NotFittedError):
+        new.predict(X)
+    assert (learned.predict(X) == before).all()
+
+
+def test_a_readout_that_float32_does_not_hold_is_refused(rng):
+    X, y = rng.standard_normal((30, 6, 2)).astype(np.float32), rng.standard_normal(30)
+    with pytest.raises(FloatingPointError, match="expected a readout that float32, the dtype of X, holds: y is too"):
+        few(ESNRegressor).fit(X, y * 1e40)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e300])
+def test_channels_of_any_size_are_read(size, rng):
+    X, y = rng.standard_normal((30, 6, 2)), rng.standard_normal(30)
+    expected = few(ESNRegressor).fit(X, y).predict(X)
+    np.testing.assert_allclose(few(ESNRegressor).fit(X * size, y).predict(X * size), expected, rtol=1e-9)

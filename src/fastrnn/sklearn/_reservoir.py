@@ -39,12 +39,22 @@ class Reservoir(ESNParameters, Estimator):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         with self._fitting(again=False):
-            self._solve(self._begin(X, y, sample_weight, again=False))
+            self._learn(X, y, sample_weight, again=False)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
         again = self.__sklearn_is_fitted__()
         with self._fitting(again):
-            self._solve(self._begin(X, y, sample_weight, again, classes))
+            self._learn(X, y, sample_weight, again, classes)
+
+    def _learn(self, X: Any, y: Any, sample_weight: Any, again: bool, classes: Any = None) -> None:
+        """Solve with these samples. A readout that was never solved for is none, also after Ctrl-C."""
+        samples = self._begin(X, y, sample_weight, again, classes)
+        try:
+            self._solve(samples)
+        except KeyboardInterrupt:
+            if not again:
+                self._forget()
+            raise
 
     def _solve(self, samples: Samples) -> None:
         """Add samples to the regression, and solve it. The mean of linear readouts is the readout of the mean.
@@ -64,5 +74,9 @@ class Reservoir(ESNParameters, Estimator):
                 pooled = pool(reservoir.features(x, lengths=lengths)[0], lengths)
                 weights = None if samples.weights is None else samples.weights[rows]
                 regression.add(pooled, samples.targets[rows], weights)
-        reservoir.params["weight"], reservoir.params["bias"] = regression.solve(self.ridge)
+        with np.errstate(over="ignore"):  # reported below
+            weight, bias = (part.astype(self._dtype) for part in regression.solve(self.ridge))
+        if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+            raise FloatingPointError(f"expected a readout that {self._dtype}, the dtype of X, holds: y is too large")
+        reservoir.params["weight"], reservoir.params["bias"] = weight, bias
         self._regression = regression
