@@ -45,3 +45,14 @@ def test_missing_values_are_refused(rng):
 def test_parameters_are_checked_in_fit(rng):
     with pytest.raises(ValueError, match="hidden_size: expected at least 1, got 0"):
         fastrnn.aeon.ESNRegressor(hidden_size=0).fit(rng.standard_normal((10, 1, 8)), np.arange(10.0))
+
+
+def test_a_warm_start_goes_on(rng):
+    """Though the base class resets an estimator before it is fitted; and a fit without it begins anew."""
+    X, y = rng.standard_normal((30, 2, 7)), np.arange(30) % 2
+    estimator = fastrnn.aeon.RNNClassifier(**KINDS[-2]._small[0], warm_start=True, random_state=0).fit(X, y)
+    inside = fastrnn.sklearn.RNNClassifier(**estimator.get_params()).fit(X.transpose(0, 2, 1), y)
+    assert estimator.fit(X, y).estimator_.n_iter_ == 4
+    assert (estimator.predict_proba(X) == inside.fit(X.transpose(0, 2, 1), y).predict_proba(X.transpose(0, 2, 1))).all()
+    estimator.set_params(warm_start=False)
+    assert estimator.fit(X, y).estimator_.n_iter_ == 2

@@ -63,3 +63,24 @@ def test_missing_values_are_refused(rng):
     X[3, 0, 2] = np.nan
     with pytest.raises(ValueError, match="missing"):
         fastrnn.sktime.ESNClassifier().fit(X, np.arange(10) % 2)
+
+
+def test_a_warm_start_goes_on(rng):
+    """Though the base class resets an estimator before it is fitted; and a fit without it begins anew."""
+    X, y = rng.standard_normal((30, 2, 7)), np.arange(30) % 2
+    estimator = fastrnn.sktime.RNNClassifier(**KINDS[-2]._small[0], warm_start=True, random_state=0).fit(X, y)
+    inside = fastrnn.sklearn.RNNClassifier(**estimator.get_params()).fit(X.transpose(0, 2, 1), y)
+    assert estimator.fit(X, y).estimator_.n_iter_ == 4
+    assert (estimator.predict_proba(X) == inside.fit(X.transpose(0, 2, 1), y).predict_proba(X.transpose(0, 2, 1))).all()
+    estimator.set_params(warm_start=False)
+    assert estimator.fit(X, y).estimator_.n_iter_ == 2
+
+
+def test_columns_have_the_order_of_fit(rng):
+    """In every form of a panel that has some."""
+    y, turned = np.arange(12) % 2, []
+    for form in forms(ragged(rng, 12)):
+        estimator = fastrnn.sktime.ESNClassifier(hidden_size=10, random_state=0).fit(form, y)
+        turned = [each[["b", "a"]] for each in form] if isinstance(form, list) else form[["b", "a"]]
+        with pytest.raises(ValueError, match=r"X\[0\]: expected the columns \['a', 'b'\], those of fit"):
+            estimator.predict(turned)
