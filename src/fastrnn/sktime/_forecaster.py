@@ -9,6 +9,7 @@ from .. import sklearn
 from .._engine.arguments import Array
 from ..nn._declared import Attribute, later
 from ..sklearn._parameters import SeriesParameters
+from ..training._data.frames import check_columns
 from ._bases import BaseForecaster, ForecastingHorizon
 
 SMALL: dict[str, Any] = {
@@ -73,6 +74,7 @@ class RNNForecaster(SeriesParameters, BaseForecaster):
         estimator = sklearn.RNNForecaster(horizon=horizon, **options)
         self.estimator_ = estimator.fit(y.to_numpy(), None if X is None else X.to_numpy())
         self._columns = y.columns
+        self._known = None if X is None else X.columns
         self._end = self.cutoff
         return self
 
@@ -91,6 +93,7 @@ class RNNForecaster(SeriesParameters, BaseForecaster):
 
     def _update(self, y: Any, X: Any = None, update_params: bool = True) -> Any:
         """Append the steps behind those that are known, which have to follow them."""
+        self._check_columns(y, X)
         new = y.index > self._end[0]
         if new.any():
             follows, first = ForecastingHorizon([1]).to_absolute_index(self._end)[0], y.index[new][0]
@@ -101,6 +104,13 @@ class RNNForecaster(SeriesParameters, BaseForecaster):
             self._end = self.cutoff
         return self
 
+    def _check_columns(self, y: Any, X: Any) -> None:
+        """Raise ValueError if DataFrames do not have the columns of `fit` in their order, which sktime does not ask."""
+        several = self._columns if len(self._columns) > 1 else None  # a Series may have another name, or none
+        for name, value, columns in (("y", y, several), ("X", X, self._known)):
+            if value is not None and columns is not None:
+                check_columns(name, value, tuple(columns), "those of fit")
+
     def _steps(self, fh: Any) -> Array:
         """Steps from the last known one, 1 for the next."""
         return np.asarray(fh.to_relative(self.cutoff).to_pandas(), dtype=int)
@@ -108,6 +118,7 @@ class RNNForecaster(SeriesParameters, BaseForecaster):
     def _forecasts(self, X: Any) -> Array:
         """All steps up to the horizon, (horizon, K) or (horizon, K, Q)."""
         horizon = self.estimator_.horizon
+        self._check_columns(None, X)
         if X is not None:
             ahead = ForecastingHorizon(np.arange(1, horizon + 1)).to_absolute_index(self.cutoff)
             missing = ahead.difference(X.index)

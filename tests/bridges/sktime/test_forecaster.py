@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The forecaster of sktime: its own checks, and the steps, columns, quantiles and updates of that inside."""
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -73,3 +75,16 @@ def test_what_is_missing_is_named(rng):
         forecaster.predict(X=X[41:42])
     with pytest.raises(ValueError, match="y: expected steps from 2026-02-10 .* on, which follow those before, got"):
         forecaster.update(y[45:], X[45:])
+
+
+def test_columns_have_the_order_of_fit(rng):
+    """In a forecast and in an update; another order would be other columns."""
+    y = pd.DataFrame(rng.standard_normal((40, 2)), columns=["u", "v"])
+    X = pd.DataFrame(rng.standard_normal((42, 2)), columns=["a", "b"])
+    forecaster = RNNForecaster(**SMALL).fit(y[:30], X=X[:30], fh=[1, 2])
+    with pytest.raises(ValueError, match=r"X: expected the columns \['a', 'b'\], those of fit, got \['b', 'a'\]"):
+        forecaster.predict(X=X[30:32][["b", "a"]])
+    for new, known, name in ((y[["v", "u"]], X, "y"), (y, X[["b", "a"]], "X")):
+        with pytest.raises(ValueError, match=rf"{name}: expected the columns .*, those of fit"):
+            copy.deepcopy(forecaster).update(new[30:], X=known[30:40])
+    assert forecaster.update(y[30:], X=X[30:40]).predict(X=X[40:]).shape == (2, 2)
