@@ -85,3 +85,12 @@ def test_ensembles_are_built_of_estimators(rng):
     )
     stacked = StackingRegressor([("rnn", few(RNNRegressor)), ("ridge", Ridge())], cv=2)
     assert np.isfinite(stacked.fit(X, X.sum(axis=1)).predict(X)).all()
+
+
+def test_the_output_of_transformers_is_for_those_of_the_caller(kind, rng):
+    """Not for the scalers inside an estimator."""
+    X = rng.random((40, 6))
+    y = targets_of(kind, X[..., None])
+    expected = few(kind).fit(X, y).predict(X)
+    with sklearn.config_context(transform_output="pandas"):
+        assert (few(kind).fit(X, y).predict(X) == expected).all()

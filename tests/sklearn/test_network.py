@@ -3,6 +3,7 @@
 
 import signal
 
+import joblib
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
@@ -188,3 +189,12 @@ def test_a_loss_that_is_not_finite_is_an_error(rng):
     y = 1e200 * rng.standard_normal(40)
     with pytest.raises(FloatingPointError, match="step 1"):
         few(RNNRegressor, standardize=False).fit(x, y)
+
+
+def test_arrays_that_joblib_maps_are_copied_when_they_are_trained(kind, data, tmp_path):
+    """As those of a large estimator in its processes are, which cannot be written."""
+    X, y = data
+    estimator = few(kind, hidden_size=20).fit(X, y)
+    joblib.dump(estimator, tmp_path / "estimator")
+    mapped = joblib.load(tmp_path / "estimator", mmap_mode="r")
+    assert (mapped.partial_fit(X, y).predict(X) == estimator.partial_fit(X, y).predict(X)).all()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The base of the estimators that train a recurrent network."""
 
+import copy
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable
@@ -77,6 +78,11 @@ class Network(Training, Recurrence, Estimator):
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
         again = self.__sklearn_is_fitted__()
+        if again and not all(
+            moment.flags.writeable for rule in self._optimizer.state.values() for moment in rule.values()
+        ):
+            # joblib maps large arrays of an estimator that it sends to a process, or loads, and they cannot be written
+            self.model_, self._optimizer = copy.deepcopy((self.model_, self._optimizer))
         with self._fitting(again):
             self._run(self._begin(X, y, sample_weight, again, classes), epochs=1)
 

@@ -63,6 +63,7 @@ def fitted_scaler(values: Array, weights: Array | None) -> StandardScaler:
     unit = np.ldexp(1.0, np.frexp(unit)[1] - 1)  # powers of two, by which a quotient is exact
     parts = values if (unit == 1).all() else values / unit
     scaler: Any = StandardScaler().fit(parts, sample_weight=None if weights is None else relative(weights))
+    scaler.set_output(transform="default")  # whatever scikit-learn is set to
     constant = (scaler.scale_ == 1) & (scaler.var_ != 1)
     scaler.mean_, scaler.scale_ = scaler.mean_ * unit, np.where(constant, 1, scaler.scale_ * unit)
     with np.errstate(over="ignore", under="ignore"):  # what is standardized does not depend on it
