@@ -195,3 +195,16 @@ def test_targets_and_weights_have_the_order_of_the_sequences(rng):
         few(ESNRegressor).fit(X, y[::-1])
     with pytest.raises(ValueError, match="sample_weight: expected the sequences in the order of X"):
         few(ESNRegressor).fit(X, y, sample_weight=y[::-1])
+
+
+def test_rows_of_a_table_have_one_order(rng):
+    """Series in a list; parts of one long series may have any numbers."""
+    rows = [pd.Series(rng.standard_normal(3), list("abc")) for _ in range(4)]
+    read(BaseEstimator(), rows, reset=True)
+    read(BaseEstimator(), [row.set_axis([3 * n, 3 * n + 1, 3 * n + 2]) for n, row in enumerate(rows)], reset=True)
+    with pytest.raises(
+        ValueError, match=r"X\[3\]: expected the order of X\[0\], \['a', 'b', 'c'\], got \['c', 'b', 'a'\]"
+    ):
+        read(BaseEstimator(), [*rows[:3], rows[3][::-1]], reset=True)
+    with pytest.raises(ValueError, match=r"X\[0\]: expected the steps in their order"):
+        read(BaseEstimator(), [row.set_axis(pd.date_range("2026", periods=3)[::-1]) for row in rows], reset=True)

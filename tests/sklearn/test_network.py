@@ -198,3 +198,14 @@ def test_arrays_that_joblib_maps_are_copied_when_they_are_trained(kind, data, tm
     joblib.dump(estimator, tmp_path / "estimator")
     mapped = joblib.load(tmp_path / "estimator", mmap_mode="r")
     assert (mapped.partial_fit(X, y).predict(X) == estimator.partial_fit(X, y).predict(X)).all()
+
+
+def test_the_network_of_a_last_step_reads_step_by_step(rng):
+    """As the docstring of model_ says."""
+    X = ragged(rng, 40)
+    classifier = few(RNNClassifier).fit(X, targets_of(RNNClassifier, X))
+    layers = classifier.model_
+    stream = fr.Sequential(layers["recurrent"], layers["output"]).stream(1)
+    for step in classifier.x_scaler_.transform(X[0]):
+        logits = stream.step(step[None])
+    np.testing.assert_allclose(fr.softmax(logits), classifier.predict_proba(X[:1]), rtol=1e-12)

@@ -70,3 +70,14 @@ def test_objects_are_those_of_python():
     assert (
         not has_objects(pd.Series(["a"], dtype="category")) and not has_objects(["a"]) and not has_objects(np.ones(1))
     )
+
+
+def test_masked_rows_of_a_list_are_refused():
+    """NumPy would read what is under the mask."""
+    with pytest.raises(TypeError, match="X: expected numbers, got masked values"):
+        check_numbers("X", [np.ma.masked_equal([1.0, 2.0], 2.0), [3.0, 4.0]])
+
+
+def test_a_number_that_is_too_large_is_a_wrong_value():
+    with pytest.raises(ValueError, match="y: int too large to convert to float"), naming("y"):
+        float(10**400)

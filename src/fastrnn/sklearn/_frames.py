@@ -81,6 +81,17 @@ def check_steps(name: str, index: Any) -> None:
     return check_order(name, index.get_level_values(-1))
 
 
+def check_rows(rows: Any) -> None:
+    """Raise ValueError for a list of Series, the rows of a table, whose steps have no order, or several."""
+    if not isinstance(rows, list | tuple) or not all(hasattr(row, "iloc") and row.ndim == 1 for row in rows):
+        return
+    first = rows[0].index
+    for n, row in enumerate(rows):
+        check_times(f"X[{n}]", row.index)
+        if not row.index.equals(first) and len(row) == len(first) and row.index.isin(first).all():
+            raise ValueError(f"X[{n}]: expected the order of X[0], {list(first)}, got {list(row.index)}")
+
+
 def check_sequences(name: str, value: Any, X: Any) -> None:
     """Raise ValueError if y or weights, by their index, have the sequences of X in another order."""
     if not hasattr(X, "iloc") or X.index.nlevels != 2 or not hasattr(value, "iloc") or value.index.nlevels != 1:

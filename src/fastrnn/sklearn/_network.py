@@ -107,7 +107,8 @@ class SequenceNetwork(RNNParameters, Network):
 
     model_: Attribute[Sequential] = later(
         "Sequential",
-        "The trained network, of standardized sequences (N, T, C): `fastrnn.save` and `Sequential.stream` take it.",
+        "The trained network, of standardized sequences (N, T, C): `fastrnn.save` takes it. With the last step, "
+        '``fastrnn.Sequential(model_["recurrent"], model_["output"]).stream()`` reads a sequence step by step.',
     )
 
     _structure = STRUCTURE

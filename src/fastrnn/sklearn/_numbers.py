@@ -19,10 +19,10 @@ def naming(name: str) -> Iterator[None]:
     """A context in which TypeError and ValueError begin with the name of the argument, unless they have it."""
     try:
         yield
-    except (TypeError, ValueError, RuntimeError) as error:  # the last one of a tensor with a gradient
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # the last one of a tensor with a gradient
         if re.search(rf"\b{re.escape(name)}\b", str(error)):
             raise
-        kind = ValueError if isinstance(error, ValueError) else TypeError
+        kind = ValueError if isinstance(error, ValueError | OverflowError) else TypeError
         raise kind(f"{name}: {error}") from error
 
 
@@ -33,7 +33,7 @@ def check_numbers(name: str, value: Any, times: bool = False) -> None:
     """
     if issparse(value):
         raise TypeError(f"{name}: expected a dense array, got a sparse {type(value).__name__}; {name}.toarray()")
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+    if any(isinstance(each, np.ma.MaskedArray) and np.ma.is_masked(each) for each in _parts(value)):
         raise TypeError(f"{name}: expected numbers, got masked values; fill them first")
     if times:
         return
@@ -43,6 +43,11 @@ def check_numbers(name: str, value: Any, times: bool = False) -> None:
     for one in _objects(value):
         if isinstance(one, TIME):
             raise TypeError(f"{name}: expected numbers, got {one!r}")
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    """The rows of a list, or the value."""
+    return value if isinstance(value, list | tuple) else [value]
 
 
 def _dtypes(value: Any) -> Iterable[Any]:

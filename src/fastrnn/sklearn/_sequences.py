@@ -10,7 +10,7 @@ from sklearn.utils.validation import validate_data
 from .._engine.arguments import Array
 from ..training._data.frames import check_columns, check_times, is_frame
 from ._bases import BaseEstimator
-from ._frames import as_numbers, check_steps, frames
+from ._frames import as_numbers, check_rows, check_steps, frames
 from ._numbers import check_numbers, has_objects, naming
 from ._targets import checked
 
@@ -66,6 +66,7 @@ def read(estimator: BaseEstimator, X: Any, *, reset: bool) -> Sequences:
     with naming("X"):
         if items is None:
             check_numbers("X", X)
+            check_rows(X)
             if columns is not None:
                 check_times("X.columns", X.columns)
             table: Any = validate_data(estimator, X, dtype=FLOATS, reset=reset)
