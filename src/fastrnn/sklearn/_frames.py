@@ -2,12 +2,15 @@
 """Sequences in one DataFrame, in the two forms of sktime."""
 
 from collections.abc import Sequence
+from reprlib import repr as short  # of what may be long
 from typing import Any
 
 import numpy as np
 
 from ..training._data.frames import check_order, check_times
 from ._numbers import check_numbers
+
+PLAIN = (np.float64, np.float32, np.int64)  # dtypes of columns that need no look into each
 
 
 def frames(X: Any) -> list[Any] | None:
@@ -99,13 +102,16 @@ def check_sequences(name: str, value: Any, X: Any) -> None:
     keys = X.index.get_level_values(0).unique()
     if len(keys) == len(value) and not value.index.equals(keys) and set(value.index) == set(keys):
         raise ValueError(
-            f"{name}: expected the sequences in the order of X, got the index {value.index.tolist()}; "
+            f"{name}: expected the sequences in the order of X, got the index {short(value.index.tolist())}; "
             f"{name}.loc[X.index.get_level_values(0).unique()], or {name}.to_numpy() if it is in that order"
         )
 
 
 def as_numbers(name: str, frame: Any) -> Any:
     """The numbers (T, C) of a DataFrame; TypeError or ValueError, with the column, for what is none or missing."""
+    dtypes = set(frame.dtypes)
+    if len(dtypes) == 1 and dtypes.pop() in PLAIN and not np.isnan(values := frame.to_numpy()).any():
+        return values
     columns = []
     for k, label in enumerate(frame.columns):
         column, where = frame.iloc[:, k], f"{name}[{label!r}]"
