@@ -7,7 +7,7 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
-from support.sklearn import RECURRENT, few, ragged, targets_of
+from support.sklearn import RECURRENT, few, forecaster, ragged, targets_of
 
 import fastrnn as fr
 from fastrnn.sklearn import RNNClassifier, RNNRegressor
@@ -198,6 +198,8 @@ def test_arrays_that_joblib_maps_are_copied_when_they_are_trained(kind, data, tm
     joblib.dump(estimator, tmp_path / "estimator")
     mapped = joblib.load(tmp_path / "estimator", mmap_mode="r")
     assert (mapped.partial_fit(X, y).predict(X) == estimator.partial_fit(X, y).predict(X)).all()
+    joblib.dump(forecaster().fit(np.arange(40.0)), tmp_path / "forecaster")
+    assert np.isfinite(joblib.load(tmp_path / "forecaster", mmap_mode="r").update([40.0], refit=True).predict()).all()
 
 
 def test_the_network_of_a_last_step_reads_step_by_step(rng):

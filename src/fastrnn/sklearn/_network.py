@@ -78,16 +78,13 @@ class Network(Training, Recurrence, Estimator):
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> None:
         again = self.__sklearn_is_fitted__()
-        if again and not all(
-            moment.flags.writeable for rule in self._optimizer.state.values() for moment in rule.values()
-        ):
-            # joblib maps large arrays of an estimator that it sends to a process, or loads, and they cannot be written
-            self.model_, self._optimizer = copy.deepcopy((self.model_, self._optimizer))
         with self._fitting(again):
             self._run(self._begin(X, y, sample_weight, again, classes), epochs=1)
 
     def _run(self, samples: Samples, epochs: int, **options: Any) -> Any:
         """Train, and keep what is known even if Ctrl-C ends it, which is for the caller to handle."""
+        if not _can_be_written(self._optimizer):  # joblib maps large arrays that it sends to a process, or loads
+            self.model_, self._optimizer = copy.deepcopy((self.model_, self._optimizer))
         weights = None if samples.weights is None else relative(samples.weights)
         with self._threads():
             history = fit(
@@ -100,6 +97,13 @@ class Network(Training, Recurrence, Estimator):
         if history.interrupted:
             raise KeyboardInterrupt
         return history
+
+
+def _can_be_written(optimizer: Any) -> bool:
+    """Whether an optimizer of this package can update its moments."""
+    if not isinstance(optimizer, Optimizer):
+        return True
+    return all(moment.flags.writeable for moments in optimizer.state.values() for moment in moments.values())
 
 
 class SequenceNetwork(RNNParameters, Network):
