@@ -13,6 +13,7 @@ from .._engine.arguments import Array, as_array, is_packed
 from .._engine.ragged import Rows, as_lengths, length_mask
 from ._layer import leaves
 from ._packed import Packing, opened
+from ._signal import keeps_steps
 
 
 class Kept(NamedTuple):
@@ -114,6 +115,7 @@ def without_masked(layer: Any, x: Any, lengths: Any, mask: Any, resets: Any = No
     if isinstance(x, list | tuple) and not layer.reads_tokens:
         array = array.astype(layer.dtype)
     batch_first = axes == 2 and bool(getattr(layer, "batch_first", False))
+    check_keeps_steps(layer, keep)
     by_row = keep[None] if axes == 1 else keep if batch_first else keep.T  # (N, T)
     N, T = by_row.shape
     if lengths is not None:
@@ -131,6 +133,14 @@ def without_masked(layer: Any, x: Any, lengths: Any, mask: Any, resets: Any = No
     found = found._replace(in_time=layer.lengths_after(counts) is not None)
     rows_of = found.lengths if resets is None else Rows(found.lengths, kept_resets(found, resets, keep))
     return found.gathered(array), rows_of, found
+
+
+def check_keeps_steps(layer: Any, mask: Array) -> None:
+    """Raise TypeError where y has a place for each step, but not the one that the step has in x."""
+    if keeps_steps(layer) is False:
+        inner = next((leaf for leaf in leaves(layer) if not keeps_steps(leaf)), layer)
+        words = f"since {type(inner).__name__} gives y other steps than x"
+        raise TypeError(f"mask: expected None, {words}, got {_kind(mask)}")
 
 
 def kept_resets(kept: Kept, resets: Any, keep: Array) -> Array:

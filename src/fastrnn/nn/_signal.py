@@ -10,6 +10,7 @@ Axes: TypeAlias = Literal["TN", "NT", "N"]  # (T, N, ...), (N, T, ...), and rows
 
 
 ONE_STEP = np.ones(1, np.intp)  # the length of a row
+LENGTHS = np.arange(65)  # of rows: a layer with strides or without padding changes some of them
 BACKWARDS = -1  # the one direction of layers with reverse=True
 
 
@@ -116,6 +117,12 @@ class Interface:
     def lengths_after(self, lengths: Any) -> Any:
         """The lengths of the rows of y, given those of x; None if the rows of y are full or have no time axis."""
         return lengths
+
+
+def keeps_steps(layer: Interface) -> bool | None:
+    """Whether each row of y has as many steps as that of x; None where the rows of y are full or have no time."""
+    after = layer.lengths_after(LENGTHS)
+    return None if after is None else np.array_equal(after, LENGTHS)
 
 
 def axes_of(batch_first: bool | None) -> Axes | None:

@@ -80,3 +80,18 @@ def test_bad_input(x, error, words):
         fr.Conv1d(I, O, 3)(x)
     with argument_refused(ValueError, "lengths", f"0..{T}"):
         fr.Conv1d(I, O, 3)(np.ones((T, N, I), np.float32), [T + 1] * N)
+
+
+@pytest.mark.parametrize("options", [{}, {"padding": 2}, {"stride": 2, "padding": 1}])
+def test_a_mask_over_steps_that_y_does_not_have(options):
+    """It would place the steps of y at those of x; with as many steps, and behind a pooling, there is nothing to place."""
+    x, mask = np.ones((T, N, I), np.float32), np.random.default_rng(0).random((T, N)) > 0.3
+    conv, gru = fr.Conv1d(I, I, 3, seed=0, **options), fr.GRU(I, 2, seed=1)
+    for model in fr.Sequential(conv, gru), fr.Sequential(fr.Sequential(gru, fr.Linear(2, I), conv)):
+        for call in model, model.forward:
+            with pytest.raises(TypeError, match=r"mask: expected None, since Conv1d gives y other steps than x, got an a"):
+                call(x, mask=mask)
+    pooled = fr.Sequential(conv, gru, fr.LastStep())
+    assert_same_bits(pooled(x, mask=mask)[0][1], pooled(x[mask[:, 1], 1])[0])
+    same = fr.Sequential(fr.Conv1d(I, I, 3, padding=1, seed=0), gru)
+    assert_same_bits(same(x, mask=mask)[0][mask[:, 1], 1], same(x[mask[:, 1], 1])[0])

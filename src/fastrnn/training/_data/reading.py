@@ -10,6 +10,7 @@ import numpy as np
 from ..._engine.arguments import Array
 from ..._engine.layout import features_hint
 from ...nn._layer import Layer, every_layer
+from ...nn._signal import keeps_steps
 from .frames import Columns, columns_of
 
 # One target for each step of x; one for each row; or sequences of another length, such as a RepeatVector gives.
@@ -154,7 +155,7 @@ def reading_of(model: Any, targets_have_lengths: bool) -> Reading:
     elif after is None:
         targets = None
     else:
-        targets = "sequences" if model.lengths_after(np.ones(1, np.intp)) is None else "steps"
+        targets = "steps" if keeps_steps(model) else "sequences"
     return Reading(
         batch_first=axes != "TN",
         has_time=None if axes is None else axes != "N",

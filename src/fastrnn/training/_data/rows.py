@@ -136,7 +136,16 @@ class SequenceRows:
             return as_array("y", y), False
         if self.count and are_per_step(y, self.lengths, per_step):
             return as_rows("y", y), True
-        return (np.stack(as_rows("y", y)), False) if targets == "sequences" else (y, False)
+        if targets != "sequences":
+            return y, False
+        sequences = as_rows("y", y)
+        lengths = sorted({len(row) for row in sequences})
+        if len(lengths) > 1:
+            raise ValueError(
+                f"y: expected sequences of one length, as the model does not have an output for each step of x, got "
+                f"lengths from {lengths[0]} to {lengths[-1]}; give batches"
+            )
+        return np.stack(sequences), False
 
     def batch(self, rows: Array) -> Batch:
         if self.collate_fn:

@@ -17,6 +17,7 @@ from .._data.rows import ArrayRows, SequenceRows
 from .._data.source import is_list_of_batches
 from .objective import Runner
 
+TIMED = ("steps", "sequences")  # what targets are of where y has time
 
 def predict(
     model: Any, x: Any, lengths: ArrayLike | None = None, *, batch_size: int = 256, output: str = "array"
@@ -75,7 +76,7 @@ def predict(
     rows = rows_of(x, None, lengths, runner.reading)
     if not rows.count:
         raise ValueError("x: expected at least one row, got none")
-    return _gathered(rows, list(_outputs(runner, rows, batch_size)), runner.reading)
+    return _gathered(rows, list(_outputs(runner, rows, batch_size)), runner)
 
 
 def _outputs(runner: Runner, rows: Rows, batch_size: int) -> Iterator[tuple[Array, Any, bool]]:
@@ -103,17 +104,21 @@ def has_time_first(y: Array, x: Any, reading: Reading) -> bool:
     return reading.targets != "rows" and not reading.targets_batch_first
 
 
-def _gathered(rows: Rows, outputs: list[tuple[Array, Any, bool]], reading: Reading) -> Any:
+def _gathered(rows: Rows, outputs: list[tuple[Array, Any, bool]], runner: Runner) -> Any:
     """The outputs of all rows, in the order and the layout of x."""
-    if isinstance(rows, SequenceRows) and reading.targets == "steps":
-        each = {n: row[: rows.lengths[n]].copy() for part, y, _ in outputs for n, row in zip(part, y, strict=True)}
+    reading, lengths = runner.reading, None
+    if isinstance(rows, ArrayRows | SequenceRows) and rows.lengths is not None and reading.targets in TIMED:
+        lengths = runner.lengths_after(rows.lengths)
+    if isinstance(rows, SequenceRows) and lengths is not None:
+        each = {n: row[: lengths[n]].copy() for part, y, _ in outputs for n, row in zip(part, y, strict=True)}
         return [each[n] for n in range(rows.count)]
     _, first, time_first = outputs[0]
-    lengths = rows.lengths if isinstance(rows, ArrayRows) and reading.targets == "steps" else None
     shape = first.shape[1:]
     if shape and reading.targets != "rows":  # batches may end with their longest row
-        longest = max(y.shape[1] for _, y, _ in outputs)
-        shape = (longest if lengths is None else rows.T, *shape[1:])  # type: ignore[union-attr]
+        full = max(y.shape[1] for _, y, _ in outputs)
+        if lengths is not None:
+            full = int(runner.lengths_after(np.array([rows.T]))[0])  # type: ignore[union-attr]
+        shape = (full, *shape[1:])
     gathered = np.zeros((rows.count, *shape), first.dtype)
     for part, y, _ in outputs:
         if lengths is not None:

@@ -205,3 +205,15 @@ def check_steps(model: Any) -> None:
         raise ValueError(f"model: expected one direction, got {got} starts at the end")
     if model.lengths_after(np.ones(1, np.intp)) is None:
         raise ValueError(f"model: expected an output for every step, got a {kind} that sums up the sequence")
+    if (across := _reads_across(model)) is not None:
+        raise ValueError(
+            "model: expected layers that carry a state, or treat all positions alike (keeps_axes), got "
+            f"{type(across).__name__}, which may read steps on both sides of a cut"
+        )
+
+
+def _reads_across(layer: Any) -> Any:
+    """The first layer, of those that run one after another, that reads steps around a position and has no state."""
+    if layer.children_in_sequence:
+        return next(filter(None, map(_reads_across, layer.children().values())), None)
+    return None if layer.stateful or layer.keeps_axes else layer
