@@ -148,3 +148,9 @@ def test_no_two_threads_get_the_same_memory():
     finally:
         sys.setswitchinterval(interval)
     assert not wrong
+
+
+def test_memory_that_cannot_be_had_is_refused_before_it_is_filled():
+    with pytest.raises(MemoryError, match=r"^W: the parameters would need \d+ bytes$"):
+        recycled.check_memory(2**62, "W")
+    recycled.check_memory(2**10, "W")

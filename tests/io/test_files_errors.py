@@ -11,6 +11,8 @@ import sys
 import pytest
 from support.child import exit_codes, fork, linux_only
 
+import fastrnn as fr
+from fastrnn.io import _container as container
 from fastrnn.io import _files as files
 from fastrnn.io._files import replace
 
@@ -170,3 +172,19 @@ def test_an_interrupt_anywhere_leaves_no_descriptor_open(tmp_path):
     assert run.returncode == 0, run.stderr
     hits, left = map(int, run.stdout.split())
     assert hits > 100 and left == 0
+
+
+def test_an_error_of_reading_and_a_null_character_name_the_path(tmp_path, monkeypatch):
+    """The system does not name the file of a descriptor, and NumPy's and Python's words do not name the argument."""
+    model, path = fr.Linear(2, 2), tmp_path / "model"
+    fr.save(model, path)
+
+    def broken(file):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(container, "kind_of", broken)
+    with pytest.raises(OSError, match=str(path)):
+        fr.load(path)
+    for call in fr.load, lambda path: fr.save(model, path), fr.load_notes:
+        with pytest.raises(ValueError, match=r"path: expected a path without null characters, got 'a\\x00b'"):
+            call("a\0b")

@@ -106,3 +106,20 @@ def test_options_and_bases_for_own_layers_are_public():
     names = "Choice DType Flag Interval KW_ONLY Number Seed Size Sublayer Cell Container StatefulLayer StatelessLayer"
     assert set(names.split()) <= set(nn.__all__)
     assert nn.Size is fr.optim.Size and nn.Interval is fr.optim.Interval
+
+
+@pytest.mark.parametrize(
+    ("make", "sizes"),
+    [
+        (lambda n: fr.Linear(3, n), "in_features, out_features"),
+        (lambda n: fr.Embedding(n, 8), "num_embeddings, embedding_dim"),
+        (lambda n: fr.Conv1d(3, 4, n), "in_channels, out_channels, kernel_size"),
+        (lambda n: fr.CausalConv1d(n, 4, 2), "in_channels, out_channels, kernel_size"),
+        (lambda n: fr.LayerNorm(n), "features"),
+        (lambda n: fr.GRU(3, n), "input_size, hidden_size, num_layers"),
+    ],
+)
+@pytest.mark.parametrize("n", [2**44, 2**62, 2**70])
+def test_sizes_for_which_there_is_no_memory_are_named(make, sizes, n):
+    with pytest.raises(MemoryError, match=rf"^{sizes}: the parameters would need \d+ bytes$"):
+        make(n)

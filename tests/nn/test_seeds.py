@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The same seed gives the same parameters and the same masks."""
 
+import numpy as np
 import pytest
 from support.every_layer import X, call, inputs
 from support.layers import (
@@ -42,3 +43,12 @@ def test_the_same_seed_gives_the_same_dropout_masks_and_another_seed_others(kind
         assert_same_bits(a, b)
         assert (a != c).any() and (a != plain(x)[0]).any()
     assert (first[0] != second[0]).any()
+
+
+@pytest.mark.parametrize(
+    "seed", [True, np.True_, np.random.RandomState(0), np.random.Generator(np.random.RandomState(0)._bit_generator)]
+)
+def test_seeds_that_have_no_independent_parts_are_named(seed):
+    """A generator of a legacy seed cannot be divided; a flag is no seed."""
+    with pytest.raises(TypeError, match="seed: expected an integer of at least 0 or None, got "):
+        fr.LSTM(3, 4, seed=seed)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """state_dict and load_state_dict of every layer."""
 
+import pickle
 import types
 
 import numpy as np
@@ -181,3 +182,32 @@ def test_other_names_and_new_names_of_an_array_with_two(rng):
     with refused(ValueError, "got missing enc.bias_hh_l0"):
         model.load_state_dict({name: array for name, array in decoder.items() if name != "dec.bias_hh"})
     assert_same_arrays(dict(model.params), before)
+
+
+CHANGES = {
+    "shape": lambda p: setattr(p, "shape", p.shape[::-1]),
+    "axes": lambda p: setattr(p, "shape", (*p.shape, 1)),
+    "dtype": lambda p: setattr(p, "dtype", np.int32),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_array_that_was_reshaped_in_place_is_not_copied(change, tmp_path):
+    """Nothing could load the copy; what a file held before it still holds. A read-only array is as good as any."""
+    model = fr.Sequential(fr.GRU(3, 4, seed=0), fr.Linear(4, 2, seed=1))
+    model.params["1.weight"].flags.writeable = False
+    path, checkpoint = tmp_path / "model", tmp_path / "checkpoint"
+    fr.save(model, path)
+    fr.save_checkpoint(checkpoint, model)
+    before = path.read_bytes(), checkpoint.read_bytes()
+    model.params["1.weight"].flags.writeable = True
+    CHANGES[change](model.params["1.weight"])
+    for write in (
+        model.state_dict,
+        lambda: pickle.dumps(model),
+        lambda: fr.save(model, path),
+        lambda: fr.save_checkpoint(checkpoint, model),
+    ):
+        with pytest.raises(ValueError, match=r"params\['(1\.)?weight'\]: expected .*float32.*, as it was made, got"):
+            write()
+    assert before == (path.read_bytes(), checkpoint.read_bytes())

@@ -141,3 +141,16 @@ def test_bad_members_of_a_set():
         SGD([LAYER, "decoder"])
     with pytest.raises(TypeError, match=r"^model\['weight'\]: expected an object with params and grads, got ndarray$"):
         SGD(LAYER.state_dict())
+
+
+@pytest.mark.parametrize("kind", [fr.SGD, fr.Adam, fr.RAdam, fr.Adagrad])
+def test_a_parameter_that_cannot_be_written_is_named_and_no_other_changes(kind):
+    model = fr.Sequential(fr.Linear(3, 2, seed=0), fr.Linear(2, 2, seed=1))
+    optimizer, before = kind(model), model.state_dict()
+    for grad in model.grads.values():
+        grad[...] = 1
+    model.params["1.weight"].flags.writeable = False
+    with pytest.raises(ValueError, match=r"params\['1.weight'\]: expected an array that can be written, got a read"):
+        optimizer.step()
+    assert optimizer.steps == 0
+    assert all((p == before[name]).all() for name, p in model.params.items())

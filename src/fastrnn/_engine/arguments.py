@@ -100,14 +100,6 @@ def readable(array: Array) -> Array:
     return np.require(array, requirements=("C", "A"))
 
 
-def check_memory(nbytes: int, names: str) -> None:
-    """Raise MemoryError at once if `nbytes` cannot be allocated, instead of after filling most of the memory."""
-    try:
-        np.empty(nbytes, np.uint8)
-    except (MemoryError, ValueError, OverflowError):
-        raise MemoryError(f"{names}: the parameters would need {nbytes} bytes") from None
-
-
 # -- numbers ---------------------------------------------------------------------------------------------------------
 
 
@@ -211,9 +203,12 @@ def as_integer(name: str, value: Any) -> int:
 def as_path(name: str, value: Any) -> str:
     """`value` as a str. The descriptor of an open file, an integer, is not a path."""
     try:
-        return os.fsdecode(value)
+        path = os.fsdecode(value)
     except TypeError:
         raise TypeError(f"{name}: expected str, bytes or os.PathLike, got {type(value).__name__}") from None
+    if "\0" in path:
+        raise ValueError(f"{name}: expected a path without null characters, got {path!r}")
+    return path
 
 
 def as_flag(name: str, value: Any) -> bool:
@@ -243,7 +238,13 @@ def as_dtype(name: str, value: DTypeLike) -> np.dtype[Any]:
 
 def as_rng(seed: SeedLike) -> Generator:
     """A random generator. The same seed gives the same numbers."""
+    expected = "seed: expected an integer of at least 0 or None"
     try:
-        return np.random.default_rng(seed)
+        if isinstance(seed, (bool, np.bool_)):
+            raise TypeError
+        rng = np.random.default_rng(seed)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"seed: expected an integer of at least 0 or None, got {seed!r}") from None
+        raise type(error)(f"{expected}, got {seed!r}") from None
+    if not hasattr(rng.bit_generator.seed_seq, "spawn"):  # of a RandomState, which has no independent parts
+        raise TypeError(f"{expected}, got {type(seed).__name__} of a legacy seed; use np.random.default_rng(...)")
+    return rng

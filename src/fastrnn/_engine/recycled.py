@@ -47,6 +47,14 @@ def zeros(shape: tuple[int, ...], dtype: np.dtype[Any] | type) -> Array:
     return array
 
 
+def check_memory(nbytes: int, names: str) -> None:
+    """Raise MemoryError at once if `nbytes` cannot be allocated, instead of after filling most of the memory."""
+    try:
+        np.empty(nbytes, np.uint8)
+    except (MemoryError, ValueError, OverflowError):
+        raise MemoryError(f"{names}: the parameters would need {nbytes} bytes") from None
+
+
 def _taken(nbytes: int) -> Array | None:
     """The latest kept memory that fits this many bytes with at most a quarter unused, or None."""
     for memory in reversed(list(_waiting.values())):

@@ -8,7 +8,7 @@ A file is read, not mapped: one that shrinks while it is mapped kills the proces
 import json
 import os
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from reprlib import repr as short  # what a message quotes from a file may be megabytes
 from typing import Any, BinaryIO, TypeAlias, TypeVar
 
@@ -43,6 +43,10 @@ def read_from(path: Any, expected: str, read: Callable[[BinaryIO], Result]) -> R
             raise ValueError(f"{path}: nested too deeply") from None
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
+        except OSError as error:
+            if error.errno is not None and error.filename is None:  # of a disk that cannot be read
+                error.filename = path
+            raise
 
 
 def read_header(file: BinaryIO) -> dict[str, Any]:
@@ -130,6 +134,16 @@ def text_checksum(text: str) -> str:
 
 
 # -- writing ---------------------------------------------------------------------------------------------------------
+
+
+def copied(arrays: Mapping[str, Array], entries: Iterable[tuple[str, str, tuple[int, ...]]]) -> dict[str, Array]:
+    """Copies of a model's arrays; ValueError of one that has not the dtype and shape of its entry, as a file must."""
+    for name, dtype, shape in entries:
+        array = arrays[name]
+        if array.dtype != dtype or array.shape != tuple(shape):
+            got = f"{array.dtype} {array.shape}"
+            raise ValueError(f"params[{name!r}]: expected {dtype} {tuple(shape)}, as it was made, got {got}")
+    return {name: array.copy() for name, array in arrays.items()}
 
 
 def write(path: str, arrays: dict[str, Array], metadata: dict[str, str], name: str) -> None:

@@ -93,7 +93,7 @@ def save(model: Layer, path: PathType, *, notes: dict[str, Any] | None = None) -
         entries, stored = list(parameters(architecture, finder(own_classes(model)))), model.stored
     except RecursionError:
         raise ValueError("model: nested too deeply for a file") from None
-    arrays = {name: stored[name].copy() for name, _, _ in entries}
+    arrays = container.copied({name: stored[name] for name, _, _ in entries}, entries)
     about = {
         "format": FORMAT,
         "version": __version__,

@@ -13,6 +13,7 @@ from .._engine.ragged import rows_with_gradient
 from ._layer import Shapes
 from ._option import KW_ONLY
 from ._options import DType, OptionalSize, Seed, Size
+from ._parametrized import initial_shapes
 from ._stateless import StatelessLayer
 
 MANY_ROWS = 512  # from which on they are worth more calls of NumPy
@@ -54,7 +55,7 @@ class Embedding(StatelessLayer):
     def _setup(self, seed: Generator) -> None:
         if self.padding_idx is not None:
             vars(self)["padding_idx"] = self._row(self.padding_idx)
-        shapes = self.parameter_shapes(**self.config())
+        shapes = initial_shapes(self, "num_embeddings", "embedding_dim")
         self._own({name: seed.standard_normal(shape).astype(self.dtype) for name, shape in shapes})
         if self.padding_idx is not None:
             self._arrays["weight"][self.padding_idx] = 0

@@ -13,7 +13,7 @@ from ._parameters import Joined, NamedArrays, Parameters
 from ._parametrized import Parametrized
 from ._printed import Printed
 from ._signal import Interface
-from ._state_dict import load_entries, renamed
+from ._state_dict import copied_entries, load_entries, renamed
 from ._tape import Tape, has_gradient, open_tape
 from ._warnings import made_again
 
@@ -150,11 +150,9 @@ class Layer(Parametrized, Interface, Printed, ABC):
         -------
         dict of str to ndarray
             With PyTorch's names, shapes and gate order. A shared array with several names is one copy under all of
-            them.
+            them. ValueError for one whose shape or dtype was changed in place.
         """
-        stored = self.stored
-        copies = {name: array.copy() for name, array in stored.items()}
-        return {name: copies[first] for name, first in stored.first_names().items()}
+        return copied_entries(self.stored)
 
     def other_names(self) -> dict[str, str]:
         """Alternative names that `load_state_dict` accepts, mapped to the actual names."""

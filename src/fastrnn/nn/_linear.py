@@ -13,6 +13,7 @@ from .._engine.layout import features_hint
 from ._layer import Shapes
 from ._option import KW_ONLY
 from ._options import DType, Flag, Seed, Size
+from ._parametrized import initial_shapes
 from ._stateless import StatelessLayer
 
 CELL = CELLS["linear"]
@@ -81,7 +82,7 @@ class Linear(StatelessLayer):
     def initial_parameters(self, rng: Generator) -> dict[str, Array]:
         """PyTorch's default: every parameter uniform in +-1/sqrt(I)."""
         bound = self.in_features**-0.5
-        shapes = self.parameter_shapes(**self.config())
+        shapes = initial_shapes(self, "in_features", "out_features")
         return {name: rng.uniform(-bound, bound, shape).astype(self.dtype) for name, shape in shapes}
 
     def _checked(self, x: ArrayLike) -> Array:

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._engine.arguments import POSITIVE, Array, check_memory
+from .._engine.arguments import POSITIVE, Array
 from .._engine.layout import features_hint
 from .._engine.ragged import rows_with_gradient
+from .._engine.recycled import check_memory
 from ._layer import Shapes
 from ._option import KW_ONLY
 from ._options import DType, Number, Size

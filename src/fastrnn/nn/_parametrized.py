@@ -2,6 +2,7 @@
 """Objects with options and parameters."""
 
 import inspect
+import math
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 from .._engine import passes
 from .._engine.arguments import Array, as_array
 from .._engine.passes import Arrays
+from .._engine.recycled import check_memory
 from ._configurable import Configurable
 from ._parameters import NamedArrays, Parameters
 
@@ -17,6 +19,13 @@ _IN_BACKWARD = (
     "backward: expected one call at a time, since it adds into grads, got another from a second thread; "
     "make a copy of the layer for each thread"
 )
+
+
+def initial_shapes(layer: Any, *sizes: str) -> list[tuple[str, tuple[int, ...]]]:
+    """`parameter_shapes` of a layer; MemoryError if there is no memory for arrays of these `sizes`, options of it."""
+    shapes = list(layer.parameter_shapes(**layer.config()))
+    check_memory(sum(math.prod(shape) for _, shape in shapes) * layer.dtype.itemsize, ", ".join(sizes))
+    return shapes
 
 
 class Parametrized(Configurable):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Helpers of `load_state_dict`: renaming entries, and writing them into arrays."""
+"""Helpers of `state_dict` and `load_state_dict`: copies, renaming entries, and writing them into arrays."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +8,20 @@ import numpy as np
 
 from .._engine.arguments import Array
 from ._parameters import NamedArrays, as_entry
+
+
+def copied_once(stored: NamedArrays) -> dict[str, Array]:
+    """Copies of arrays, each under its first name; ValueError of one that `load_entries` would refuse."""
+    damage = stored.damaged()
+    if damage is not None and stored[damage[0]].flags.writeable:  # a read-only one can be copied
+        raise ValueError("params[{!r}]: {}".format(*damage))
+    return {name: array.copy() for name, array in stored.items()}
+
+
+def copied_entries(stored: NamedArrays) -> dict[str, Array]:
+    """`copied_once`, under all names that they have."""
+    copies = copied_once(stored)
+    return {name: copies[first] for name, first in stored.first_names().items()}
 
 
 def check_mapping(state_dict: Any) -> None:

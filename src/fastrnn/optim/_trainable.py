@@ -128,9 +128,11 @@ def check_parameters(model: Trainable) -> None:
 
 
 def check_gradients(params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
-    """Raise ValueError unless each parameter has a gradient of its shape and dtype."""
+    """Raise ValueError unless each parameter can be written, and has a gradient of its shape and dtype."""
     for name, p in params.items():
         g = grads[name]
+        if not p.flags.writeable:
+            raise ValueError(f"params[{name!r}]: expected an array that can be written, got a read-only one")
         if g.shape != p.shape or g.dtype != p.dtype:
             check_like(f"grads[{name!r}]", g, p)
 

@@ -129,3 +129,16 @@ def test_a_wrong_token_behind_a_reset_changes_nothing(rng):
     with argument_refused(ValueError, "tokens", "0..4"):
         stream.steps(tokens, resets=np.arange(12).reshape(6, 2) % 5 == 3)
     same_state(stream.state, before)
+
+
+def test_what_is_wrong_with_out_is_said():
+    stream, x = fr.GRU(3, 2, seed=0).stream(2), np.ones((2, 3), np.float32)
+    read_only = np.zeros((2, 2), np.float32)
+    read_only.flags.writeable = False
+    for out, got in [
+        (np.zeros((2, 3), np.float32), r"shape \(2, 3\)"),
+        (np.zeros((2, 4), np.float32)[:, ::2], r"strides \(16, 8\)"),
+        (read_only, "a read-only one"),
+    ]:
+        with pytest.raises(ValueError, match=rf"out: expected a writable C-ordered array of shape \(2, 2\), got {got}"):
+            stream.step(x, out=out)

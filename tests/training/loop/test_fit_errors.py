@@ -61,7 +61,7 @@ def test_errors_in_a_batch_name_the_step():
 
 
 def test_errors_in_the_validation_say_so(data):
-    for validation, epoch in [(3, None), ((data[0],), None), (([row[:, :1] for row in data[0]], data[1]), 1)]:
+    for validation, epoch in [(object(), None), ((data[0],), None), (([row[:, :1] for row in data[0]], data[1]), 1)]:
         with pytest.raises((TypeError, ValueError)) as caught:
             fit(make_model(), data, validation=validation)
         told = caught.value.__notes__[-1]

@@ -164,6 +164,11 @@ def test_a_part_of_the_data_as_validation(rng):
     assert but_seconds(history) == but_seconds(expected)
     with pytest.raises(ValueError, match="validation: expected data, since a part of list cannot be split off"):
         fit(make_model(), ([(x, y)],), validation=0.25)
-    for fraction in 0.0, 1.0, float("nan"), 2.5:
+    for number in np.float32(0.25), np.array(0.25):
+        assert but_seconds(fit(make_model(), (x, y), validation=number, restore_best=False)) == but_seconds(history)
+    for flag in True, np.True_:
+        with pytest.raises(TypeError, match=r"validation: expected a number in \(0, 1\), got"):
+            fit(make_model(), (x, y), validation=flag)
+    for fraction in 0.0, 1.0, float("nan"), 2.5, 1, np.float32(0), np.array(2):
         with pytest.raises(ValueError, match=r"validation: expected a number in \(0, 1\)"):
             fit(make_model(), (x, y), validation=fraction)

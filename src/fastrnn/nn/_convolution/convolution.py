@@ -13,6 +13,7 @@ from ..._engine.ragged import Rows, length_mask
 from .._layer import Layer, Shapes
 from .._option import KW_ONLY
 from .._options import DType, Flag, Seed, Size
+from .._parametrized import initial_shapes
 
 CELL = CELLS["linear"]
 NO_STATE = (None, None)
@@ -92,7 +93,7 @@ class Convolution(Layer):
     def initial_parameters(self, rng: Generator) -> dict[str, Array]:
         """PyTorch's default: every parameter uniform in +-1/sqrt(k I / groups)."""
         bound = (self.kernel_size * self.in_channels // self.groups) ** -0.5
-        shapes = self.parameter_shapes(**self.config())
+        shapes = initial_shapes(self, "in_channels", "out_channels", "kernel_size")
         return {name: rng.uniform(-bound, bound, shape).astype(self.dtype) for name, shape in shapes}
 
     def _refresh(self) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..._engine.arguments import Array, Generator, check_memory
+from ..._engine.arguments import Array, Generator
+from ..._engine.recycled import check_memory
 from .._layer import Shapes
 
 Sizes = tuple[int, int, int, int]  # I, H, L, D

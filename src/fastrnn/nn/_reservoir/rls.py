@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._engine import passes
-from ..._engine.arguments import Array, as_floats, as_fraction, as_positive, check_memory
+from ..._engine.arguments import Array, as_floats, as_fraction, as_positive
+from ..._engine.recycled import check_memory
 from .echo_state import EchoState
 from .sequences import finite
 

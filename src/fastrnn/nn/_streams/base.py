@@ -144,7 +144,9 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         kind = getattr(out, "dtype", type(out).__name__)
         raise TypeError(f"out: expected an ndarray of {dtype}, got {kind}")
     if out.shape != shape or not out.flags.carray:
-        raise ValueError(f"out: expected a writable C-ordered array of shape {shape}, got shape {out.shape}")
+        got = "a read-only one" if not out.flags.writeable else f"strides {out.strides}"
+        got = f"shape {out.shape}" if out.shape != shape else got
+        raise ValueError(f"out: expected a writable C-ordered array of shape {shape}, got {got}")
 
 
 def written(y: Array, out: Array | None) -> Array:

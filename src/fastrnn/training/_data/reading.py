@@ -5,8 +5,6 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-import numpy as np
-
 from ..._engine.arguments import Array
 from ..._engine.layout import features_hint
 from ...nn._layer import Layer, every_layer

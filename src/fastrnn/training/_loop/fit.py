@@ -211,8 +211,7 @@ def fit(
             x, y, objective.reading, lengths=lengths, sample_weight=sample_weight,
             batch_size=batch_size, shuffle=shuffle, seed=seed,
         )  # fmt: skip
-        if isinstance(validation, float):
-            source, validation = split(source, validation)
+        source, validation = split(source, validation)
         weigh_classes(source, x, class_weight, objective)
         data = EpochReader(source, None if steps_per_epoch is None else as_size("steps_per_epoch", steps_per_epoch))
         validated = None if validation is None else as_validation(validation, epochs, objective.reading, batch_size)

@@ -2,8 +2,10 @@
 """Checks of the arguments of `fit`, before anything is trained."""
 
 import os
-from numbers import Integral
+from numbers import Integral, Number
 from typing import Any
+
+import numpy as np
 
 from ..._engine.arguments import Interval, as_choice, as_flag, as_number, as_path
 from ...nn._options import kind_of
@@ -35,9 +37,12 @@ def as_validation(validation: Any, epochs: int, reading: Reading, batch_size: in
     return EpochReader(source)
 
 
-def split(source: Any, fraction: float) -> tuple[Batches, Batches]:
-    """Batches of the first rows to train on, and of the last rows, a fraction of all."""
-    fraction = as_number("validation", fraction, Interval(0, 1, "()"))
+def split(source: Any, validation: Any) -> tuple[Any, Any]:
+    """Batches of the first rows to train on, and of the last rows if `validation` is a fraction; otherwise both."""
+    scalar = isinstance(validation, np.ndarray) and not validation.ndim
+    if not (scalar or isinstance(validation, Number | np.bool_)):
+        return source, validation
+    fraction = as_number("validation", validation, Interval(0, 1, "()"))
     if not isinstance(source, Batches):
         raise ValueError(f"validation: expected data, since a part of {type(source).__name__} cannot be split off")
     return source.split(fraction)

@@ -19,6 +19,7 @@ from .objective import Runner
 
 TIMED = ("steps", "sequences")  # what targets are of where y has time
 
+
 def predict(
     model: Any, x: Any, lengths: ArrayLike | None = None, *, batch_size: int = 256, output: str = "array"
 ) -> Any:

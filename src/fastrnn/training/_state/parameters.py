@@ -13,6 +13,7 @@ from ...io._custom import bare_name
 from ...io._references import SAME_AS, describe
 from ...nn._layer import Layer, every_layer
 from ...nn._options import described
+from ...nn._state_dict import copied_once
 from ...optim._state import check_names
 from ...optim._trainable import check_like
 from .shape import wrong
@@ -66,7 +67,9 @@ def _named(part: Any) -> str:
 
 def parameters_of(model: Any) -> dict[str, Array]:
     """A copy of the parameters, and of weights that do not learn; each once."""
-    return {name: array.copy() for name, array in (model.stored if isinstance(model, Layer) else model.params).items()}
+    if isinstance(model, Layer):
+        return copied_once(model.stored)
+    return {name: array.copy() for name, array in model.params.items()}
 
 
 def load_parameters(model: Any, parameters: Mapping[str, Array]) -> None:
