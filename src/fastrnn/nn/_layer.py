@@ -9,6 +9,7 @@ import numpy as np
 
 from .._engine.arguments import Array, as_floats, is_packed
 from .._engine.elementwise import set_to_zero
+from ._packed import unpacked_gradient
 from ._parameters import Joined, NamedArrays, Parameters
 from ._parametrized import Parametrized
 from ._printed import Printed
@@ -117,7 +118,8 @@ class Layer(Parametrized, Interface, Printed, ABC):
         elif dy is None:
             also = ", and no gradient of anything else" if self.stateful else ""
             raise TypeError(f"{name}: expected an array of shape {tape.shape}, the gradient of {of}, got None{also}")
-        dy = as_floats(name, dy.data if is_packed(dy) else dy, self.dtype)  # type: ignore[attr-defined]
+        dy = unpacked_gradient(name, dy, tape._kept) if is_packed(dy) else dy
+        dy = as_floats(name, dy, self.dtype)  # type: ignore[attr-defined]
         if dy.shape != tape.shape:
             raise ValueError(f"{name}: expected {tape.shape}, the shape of {of}, got {dy.shape}")
         self.check_grads()

@@ -143,6 +143,24 @@ class Packing(NamedTuple):
         return dx
 
 
+def same_packing(one: Any, other: Any) -> bool:
+    """Whether two packed sequences have the same steps of the same rows at the same places."""
+    return np.array_equal(_order(one), _order(other))
+
+
+def _order(packed: Any) -> Array:
+    """Where the steps of packed rows lie: how many of each step, and whose."""
+    sizes, order = np.asarray(packed.batch_sizes), packed.sorted_indices
+    return np.concatenate([sizes, np.arange(sizes[0] if len(sizes) else 0) if order is None else np.asarray(order)])
+
+
+def unpacked_gradient(name: str, dy: Any, kept: Any) -> Any:
+    """The array of a packed gradient; ValueError unless it is packed as the x that a tape was made of."""
+    if not isinstance(kept, Packing) or not kept.in_time or not same_packing(dy, kept.like):
+        raise ValueError(f"{name}: expected an array, or sequences packed as those of x, got others")
+    return dy.data
+
+
 def opened(x: Any) -> tuple[Array, Rows, Packing]:
     """The array of a packed sequence, its rows as layers take them, and how to pack what they return.
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._engine.arguments import Array, is_packed
+from ...nn._packed import same_packing
 
 Inputs: TypeAlias = ArrayLike | tuple[Any, ...] | dict[str, Any]
 
@@ -141,15 +142,9 @@ def as_batch(item: Any) -> Batch:
 def _with_plain_targets(batch: Batch) -> Batch:
     """A batch whose targets come packed, with the array in them."""
     x: Any = batch.x
-    if not is_packed(x) or not np.array_equal(_order(x), _order(batch.y)):
+    if not is_packed(x) or not same_packing(x, batch.y):
         raise ValueError("y: expected sequences packed as those of x, or an array, got others")
     return replaced(batch, y=np.asarray(batch.y.data))
-
-
-def _order(packed: Any) -> Array:
-    """Where the steps of packed rows lie: how many of each step, and whose."""
-    sizes, order = np.asarray(packed.batch_sizes), packed.sorted_indices
-    return np.concatenate([sizes, np.arange(sizes[0] if len(sizes) else 0) if order is None else np.asarray(order)])
 
 
 def between(batch: Batch, begin: int, end: int, axis: int) -> Batch:
