@@ -40,7 +40,11 @@ def test_a_gradient_that_is_packed_otherwise_is_refused(lengths):
     for dy in np.ones((4, 3), np.float32), fr.pack_sequence([np.ones((length, 3), np.float32) for length in (3, 1)]):
         results.append(gru.backward(gru.forward(packed)[2], dy)[0])
     np.testing.assert_array_equal(*results)
-    for layer, value in (gru, packed), (gru, np.ones((4, 2), np.float32)), (fr.Linear(2, 3), np.ones((4, 2), np.float32)):
+    for layer, value in (
+        (gru, packed),
+        (gru, np.ones((4, 2), np.float32)),
+        (fr.Linear(2, 3), np.ones((4, 2), np.float32)),
+    ):
         *_, tape = layer.forward(value)
         with pytest.raises(ValueError, match="dy: expected an array, or sequences packed as those of x, got others"):
             layer.backward(tape, other)

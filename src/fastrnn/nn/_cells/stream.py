@@ -53,8 +53,13 @@ class CellStream(StreamBase):
             return self._steps_between(resets, block, out)
         x, y = self._checked("block", block, out)
         with self._exclusive:
-            for x_t, y_t in zip(x, y, strict=True):
-                self._read(x_t, y_t)
+            before = self._state
+            try:
+                for x_t, y_t in zip(x, y, strict=True):
+                    self._read(x_t, y_t)
+            except BaseException:  # of the cell, which is anybody's, or Ctrl-C
+                self._state = before
+                raise
         return y
 
     def _checked(self, name: str, x: ArrayLike, out: Array | None) -> tuple[Array, Array]:

@@ -92,7 +92,8 @@ class Stream(Run, StreamBase):
         TypeError, ValueError, RuntimeError
             As for `step`. The state is unchanged.
         KeyboardInterrupt
-            Ctrl-C during a long block, part of which has been processed. Set a state, or `reset`, before the next step.
+        KeyboardInterrupt
+            Ctrl-C during a long block. Nothing has been read then, either; `out` may have been written.
         """
         return super().steps(block, out) if resets is None else self._steps_between(resets, block, out)
 

@@ -62,7 +62,7 @@ class StreamBase(ABC):
                 if len(array) and array[start].any():
                     self.reset(array[start])
                 parts.append(self.steps(x[start:stop], None if out is None else out[start:stop]))
-        except (TypeError, ValueError):  # of the block or `out`, or of a token in it
+        except BaseException:  # of the block or `out`, of a token in it, or Ctrl-C
             self.state = before
             raise
         return np.concatenate(parts) if out is None else out

@@ -88,8 +88,15 @@ class Run:
         x, out = (array if array.ndim == 3 else array[:, None] for array in (x, y))
         with self._exclusive:
             widest = max(link.sizes[1] for link in self._links)
-            for part in time_blocks(len(x), self.batch, widest) if len(x) else ():
-                self._read(x[part], out[part])
+            arrays = [array for link in self._links for array in link.state if array is not None]
+            before = [array.copy() for array in arrays]
+            try:
+                for part in time_blocks(len(x), self.batch, widest) if len(x) else ():
+                    self._read(x[part], out[part])
+            except BaseException:  # Ctrl-C: some layers have read more than others
+                for array, old in zip(arrays, before, strict=True):
+                    array[...] = old
+                raise
         return y
 
     def _empty(self, x: ArrayLike) -> Array | None:

@@ -106,7 +106,7 @@ class SequentialStream(StreamBase):
         T = len(block)
         self._check_out(out, (T,))
         parts = list(time_blocks(T, self.batch, self._widest))
-        before = [stream.state for _, stream in self._stateful] if len(parts) > 1 else []
+        before = [stream.state for _, stream in self._stateful]
         try:
             for part in parts:
                 x = block[part]
@@ -120,8 +120,8 @@ class SequentialStream(StreamBase):
                     out[part] = y
                 else:
                     self._last.steps(x, out[part])
-        except (TypeError, ValueError):  # of a token, in a part that is not the first
-            for (_, stream), state in zip(self._stateful, before, strict=False):
+        except BaseException:  # of a token in a part that is not the first, of a layer of one's own, or Ctrl-C
+            for (_, stream), state in zip(self._stateful, before, strict=True):
                 stream.state = state
             raise
         return out  # type: ignore[return-value]
