@@ -86,3 +86,5 @@ def test_bad_arguments(rng):
         saturation(trace(fr.LSTM(3, 4), x))
     with refused(ValueError, "values: expected (..., units), got a single number"):
         saturation(0.5)
+    with refused(ValueError, "values: expected (..., units), at least one unit", "got shape (2, 0)"):
+        saturation(np.zeros((2, 0)))

@@ -68,3 +68,5 @@ def test_bad_arguments():
         plot_trajectory(np.zeros((2, 2)), "a")
     with refused(ValueError, "values: expected (T, units)"):
         principal_components(np.zeros(3))
+    with refused(ValueError, "count: expected at least 0, got -1"):
+        principal_components(np.zeros((3, 2)), -1)

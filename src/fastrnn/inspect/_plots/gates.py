@@ -54,6 +54,8 @@ def as_gate(name: str, value: Any) -> Array:
     array = style.as_numbers(name, value)
     if array.ndim == 0:
         raise ValueError(f"{name}: expected (..., units), got a single number")
+    if not array.shape[-1]:
+        raise ValueError(f"{name}: expected (..., units), at least one unit, got shape {array.shape}")
     wrong = (array < 0) | (array > 1)
     if wrong.any():
         raise ValueError(f"{name}: expected a gate between 0 and 1, got {array[wrong][0]}")

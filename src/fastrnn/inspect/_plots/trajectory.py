@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine.arguments import Array
+from ..._engine.arguments import Array, as_size
 from . import style
 from .style import Axes
 
@@ -35,7 +35,7 @@ def principal_components(values: ArrayLike, count: int = 2) -> tuple[Array, Arra
     Raises
     ------
     TypeError, ValueError
-        `values` are not finite numbers of that shape.
+        `values` are not finite numbers of that shape, or `count` is no size.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def principal_components(values: ArrayLike, count: int = 2) -> tuple[Array, Arra
     >>> coordinates[:, 0].round(3), shares.round(3)
     (array([-2.236,  0.   ,  2.236]), array([1., 0.]))
     """
-    values = style.as_matrix("values", values)
+    values, count = style.as_matrix("values", values), as_size("count", count, 0)
     if not np.isfinite(values).all():
         raise ValueError("values: expected finite numbers, got NaN or infinity")
     T, U = values.shape
