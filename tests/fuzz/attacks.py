@@ -3,9 +3,10 @@
 
 from fuzz.files import Files
 from fuzz.layers import Layers
+from fuzz.models import Models
 from fuzz.parts import Parts
 from fuzz.soak import Soak
 from fuzz.writers import Writers
 
-ATTACKS = {"layers": Layers, "parts": Parts, "files": Files, "writers": Writers, "soak": Soak}
-SHARES = {"layers": 6, "parts": 2, "files": 2, "writers": 1, "soak": 1}
+ATTACKS = {"layers": Layers, "models": Models, "parts": Parts, "files": Files, "writers": Writers, "soak": Soak}
+SHARES = {"layers": 6, "models": 2, "parts": 2, "files": 2, "writers": 1, "soak": 1}

@@ -6,8 +6,15 @@ from fuzz.attacks import ATTACKS, SHARES
 from fuzz.runner import reproduction, run
 from support.child import linux_only
 
-SECONDS = {"layers": 25, "parts": 10, "files": 10, "writers": 15, "soak": 60}
-CASES = {"layers": 100, "parts": 50, "files": 50, "writers": 1, "soak": 100}  # at least, on a slow machine
+SECONDS = {"layers": 25, "models": 10, "parts": 10, "files": 10, "writers": 15, "soak": 60}
+CASES = {
+    "layers": 100,
+    "models": 50,
+    "parts": 50,
+    "files": 50,
+    "writers": 1,
+    "soak": 100,
+}  # at least, on a slow machine
 
 
 def test_every_attack_has_its_share():
