@@ -82,3 +82,12 @@ def test_after_a_refused_gradient_the_tape_still_works(make, rng):
     assert not any(grad.any() for grad in model.grads.values())
     model.backward(tape, dlogits)
     assert all(grad.any() for grad in model.grads.values())
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3])
+def test_a_single_sequence_of_features_is_named(columns):
+    """Also where it has as many features as the target has rows."""
+    model = fr.Seq2Seq(fr.GRU(3, 4), fr.Embedding(6, 3), fr.GRU(3, 4), fr.Linear(4, 6))
+    for method in (model, model.forward):
+        with refused(ValueError, "source: expected features (T, N, 3), as encoder reads them, got (5, 3)"):
+            method(np.ones((5, 3), np.float32), np.ones((4, columns), int))

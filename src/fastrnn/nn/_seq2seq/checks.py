@@ -46,9 +46,11 @@ def as_source_lengths(model: Any, source: ArrayLike, lengths: Any) -> tuple[int,
     """N, and the lengths of the rows of the source, or None."""
     array = as_array("source", source)
     layout = Layout(True, model.batch_first)
-    if array.ndim < 2:
-        tokens, features = layout.axes("I").replace(", I", ""), layout.axes("I")
-        raise ValueError(f"source: expected tokens {tokens} or features {features}, got {array.shape}")
+    tokens = model.encoder.reads_tokens
+    if array.ndim != (2 if tokens else 3):  # a single sequence (T, I) may have as many features as there are rows
+        features = layout.axes(model.encoder.features_in or "I")
+        expected = f"tokens {layout.axes('I').replace(', I', '')}" if tokens else f"features {features}"
+        raise ValueError(f"source: expected {expected}, as encoder reads them, got {array.shape}")
     T, N = layout.time_major(array).shape[:2]
     if lengths is not None:
         lengths = as_lengths(lengths, T, N, name="source_lengths", of="source")
