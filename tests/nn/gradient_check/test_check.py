@@ -158,6 +158,8 @@ def test_wrong_arguments_are_refused():
         fr.check_gradients(layer, X, tolerance=-1)
     with refused(ValueError, "max_entries: expected at least 1, got 0"):
         fr.check_gradients(layer, X, max_entries=0)
+    with refused(TypeError, "seed: expected an integer of at least 0 or None, got 'x'"):
+        fr.check_gradients(layer, X, seed="x")
     with refused(TypeError, "x: expected float64"):
         fr.check_gradients(layer, X.astype(np.float32))
 

@@ -110,6 +110,8 @@ def test_a_part_of_the_last_rows(as_list):
     assert first.steps + last.steps == batches.steps == lengths.sum() and not last.shuffle
     state = first.state_dict()
     assert state["rows"] == 7
+    next(iter(batches))  # in the middle of an epoch, too, the parts have all rows
+    assert [sum(len(batch.y) for batch in part) for part in batches.split(0.3)] == [7, 3]
     for fraction, message in (
         (0.01, "one row in both parts, got 10 and 0"),
         (0.99, "got 0 and 10"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._engine.arguments import Array, Generator
+from ..._engine.arguments import Array, Generator, as_rng
 from .._layer import Layer, every_layer
 
 
@@ -14,7 +14,7 @@ class Case:
     """One layer with its arguments, as a loss."""
 
     def __init__(self, layer: Layer, x: Any, state: Any, lengths: Any, seed: int) -> None:
-        self.layer, self.rng = layer, np.random.default_rng(seed)
+        self.layer, self.rng = layer, as_rng(seed)
         self.inputs = [np.array(part) for part in (x if isinstance(x, tuple) else (x,))]
         if not isinstance(x, tuple) and isinstance(x, list) and self.inputs[0].dtype.kind == "f":
             self.inputs[0] = self.inputs[0].astype(layer.dtype)  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine.arguments import Array, as_positive, as_size
+from ..._engine.arguments import Array, as_positive, as_rng, as_size
 from .._layer import Layer, every_layer
 from .case import Case, set_random
 from .differences import Difference, Probe
@@ -115,7 +115,7 @@ def check_gradients(
         case = Case(layer, x, state, lengths, seed)
         problems, found = case.gradients()
         noise = float(np.finfo(dtype).eps) * case.size() / h
-        probe = Probe(case.loss, h, noise / tolerance, max_entries, np.random.default_rng(seed))
+        probe = Probe(case.loss, h, noise / tolerance, max_entries, as_rng(seed))
         worst = {name: probe.compare(name, *pair) for name, pair in found.items() if pair[0].size}
     finally:
         set_random(layer, before)

@@ -163,6 +163,8 @@ class Batches:
         """Split off the last rows, for validation. Returns batches of the first rows, and of the last rows in their
         order.
 
+        Both are at the begin of an epoch, wherever these batches are.
+
         Parameters
         ----------
         fraction : float
@@ -179,7 +181,7 @@ class Batches:
             raise ValueError(f"fraction: expected at least one row in both parts, got {count - last} and {last}")
         parts = copy.copy(self), copy.copy(self)
         for part, begin, end in zip(parts, (0, count - last), (count - last, count), strict=True):
-            part._rows = self._rows.part(begin, end)
+            part._rows, part.position = self._rows.part(begin, end), 0
         parts[1].shuffle = False
         return parts
 
