@@ -135,8 +135,7 @@ class Optimizer(Configurable, ABC):
         Raises
         ------
         ValueError, RuntimeError
-            A gradient does not fit its parameter, which may be read-only, or another thread is in `step`. Nothing
-            changes.
+            A gradient does not fit, a parameter is read-only, or another thread is in `step`. Nothing changes.
         """
         params, grads = distinct(self.model.params), dict(self.model.grads.items())
         check_gradients(params, grads)  # all of them, before a parameter is changed

@@ -70,6 +70,10 @@ def test_a_convolution_over_time_is_not_cut(options):
         fr.fit(model, fr.mse_loss, x, y, truncate=4, progress=False)
     with pytest.raises(ValueError, match=message):
         fr.truncated_bptt(model, fr.mse_loss, x, y, 4)
+    gru = fr.GRU(3, 2, seed=0)
+    for given, name in (([x[:, 0], x[:4, 1]], "x"), (x, "y")):
+        with pytest.raises(TypeError, match=f"{name}: expected an array, to cut it in time"):
+            next(fr.truncated_bptt(gru, fr.mse_loss, given, None, 4))
     causal = fr.Sequential(fr.CausalConv1d(3, 4, 3, seed=0), fr.Residual(fr.Linear(4, 4, seed=1)), fr.Linear(4, 2))
     whole = fr.evaluate(causal, fr.mse_loss, x, y)["loss"]
     assert fr.evaluate(causal, fr.mse_loss, x, y, chunk=4)["loss"] == pytest.approx(whole, rel=1e-6)

@@ -92,8 +92,7 @@ class Stream(Run, StreamBase):
         TypeError, ValueError, RuntimeError
             As for `step`. The state is unchanged.
         KeyboardInterrupt
-        KeyboardInterrupt
-            Ctrl-C during a long block. Nothing has been read then, either; `out` may have been written.
+            Ctrl-C during a long block. The state is unchanged, but part of `out` may have been written.
         """
         return super().steps(block, out) if resets is None else self._steps_between(resets, block, out)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..._engine.arguments import as_size, is_packed
+from ..._engine.arguments import as_array, as_size, is_packed
 from ...nn._layer import every_layer
 from ...nn._tape import add_extras
 from .._data.batch import Batch, between, steps_of, weight_of, weighted
@@ -175,7 +175,8 @@ def as_cuttable(objective: Objective, batch: Batch) -> tuple[Batch, int, int]:
         raise TypeError("x: expected an array, to cut it in time, got a packed sequence")
     if isinstance(batch.x, dict | tuple):
         raise TypeError(f"x: expected an array, to cut it in time, got a {type(batch.x).__name__} of {len(batch.x)}")
-    x, y = np.asarray(batch.x), np.asarray(batch.y)
+    expected = "an array, to cut it in time"
+    x, y = as_array("x", batch.x, expected), as_array("y", batch.y, expected)
     single = objective.reading.is_single(x)
     leading, axis = 1 if single else 2, 0 if single else int(objective.reading.batch_first)
     if y.shape[:leading] != x.shape[:leading] or x.ndim < leading:
