@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._engine.arguments import as_array, as_size, is_packed
-from ...nn._layer import every_layer
+from ...nn._layer import Layer, every_layer
 from ...nn._tape import add_extras
 from .._data.batch import Batch, between, steps_of, weight_of, weighted
 from .._data.packing import without_padding
@@ -206,7 +206,7 @@ def check_steps(model: Any) -> None:
         raise ValueError(f"model: expected one direction, got {got} starts at the end")
     if model.lengths_after(np.ones(1, np.intp)) is None:
         raise ValueError(f"model: expected an output for every step, got a {kind} that sums up the sequence")
-    if (across := _reads_across(model)) is not None:
+    if isinstance(model, Layer) and (across := _reads_across(model)) is not None:
         raise ValueError(
             "model: expected layers that carry a state, or treat all positions alike (keeps_axes), got "
             f"{type(across).__name__}, which may read steps on both sides of a cut"
