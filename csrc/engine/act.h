@@ -70,31 +70,33 @@ INLINE struct exp_parts exp_negative(vec x) /* -EXP_LIMIT <= x <= 0, or NaN */
     return (struct exp_parts){(vec)(bits + ((real_bits)EXPONENT_BIAS << EXPONENT_SHIFT)), expm1_poly(r)};
 }
 
-/* min(a, EXP_LIMIT), and NaN for NaN */
-INLINE vec limit(vec a) { return if_less(splat(EXP_LIMIT), a, splat(EXP_LIMIT), a); }
+/* max(x, -EXP_LIMIT), and NaN for NaN */
+INLINE vec limit(vec x) { return vmax(splat(-EXP_LIMIT), x); }
+
+INLINE vec minus_abs(vec x) { return (vec)((ivec)x | (ivec)splat(R(-0.0))); }
 
 /* e^-a for a >= 0. */
 INLINE vec exp_minus(vec a)
 {
-    const struct exp_parts e = exp_negative(-limit(a));
+    const struct exp_parts e = exp_negative(limit(-a));
     return if_less(splat(EXP_LIMIT), a, (vec){0}, e.scale * (e.p + R(1.0)));
 }
 
 /* 1 / (1 + e^-x): with e = e^-|x| it is 1/(1+e) for x >= 0 and e/(1+e) below, so nothing cancels. */
 INLINE vec sigmoid(vec x)
 {
-    const vec              a = vabs(x), zero = {0}, one = splat(1);
-    const struct exp_parts e = exp_negative(-limit(a));
-    const vec              small = if_less(splat(EXP_LIMIT), a, zero, e.scale * (e.p + R(1.0)));
+    const vec              below = minus_abs(x), zero = {0}, one = splat(1);
+    const struct exp_parts e = exp_negative(limit(below));
+    const vec              small = if_less(below, splat(-EXP_LIMIT), zero, e.scale * (e.p + R(1.0)));
     return if_less(x, zero, small, one) / (one + small);
 }
 
 /* With m = e^(-2|x|) - 1: tanh |x| = -m / (2 + m), which is accurate down to the smallest x. */
 INLINE vec tanh_(vec x)
 {
-    const struct exp_parts e = exp_negative(-limit(R(2.0) * vabs(x)));
+    const struct exp_parts e = exp_negative(limit(R(2.0) * minus_abs(x)));
     const vec              m = vfma(e.scale, e.p, e.scale - R(1.0));
-    return with_sign(-m / (R(2.0) + m), x);
+    return with_sign(m / (R(2.0) + m), x);
 }
 
 INLINE vec relu(vec x) { return if_less(x, (vec){0}, (vec){0}, x); }
@@ -105,7 +107,7 @@ INLINE vec relu(vec x) { return if_less(x, (vec){0}, (vec){0}, x); }
 INLINE vec selu(vec x)
 {
     const vec              zero = {0};
-    const struct exp_parts e = exp_negative(-limit(vabs(x)));
+    const struct exp_parts e = exp_negative(limit(minus_abs(x)));
     const vec              m = vfma(e.scale, e.p, e.scale - R(1.0));
     return if_less(x, zero, SELU_BOTTOM * m, SELU_LAMBDA * x);
 }

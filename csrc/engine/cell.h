@@ -35,7 +35,7 @@ struct step {
 };
 
 /* gemm's tile of one panel -> h, c, gates of units j..j+ub*VL. Tile row: [block][vector of units]. */
-typedef void forward_rows_fn(const struct step *s, const real *tile, int ub, fr_idx j, fr_idx H);
+typedef void forward_rows_fn(const struct step *s, real *tile, int ub, fr_idx j, fr_idx H);
 
 /* What a backward step has per row. dh, dc, dq, dm rows are ld apart. dy, fraction_h, fraction_c may be NULL. */
 struct back_step {
@@ -46,6 +46,10 @@ struct back_step {
 };
 typedef void backward_rows_fn(const struct back_step *s, struct range rows, struct range units, fr_idx H);
 
+typedef void point_fn(struct unit *u);
+
+/* The forward functions of a cell are two: NAME_gates activates what waits for no other gate, and may be NULL; NAME_forward
+ * does the rest. */
 #include "cell_gru.h"
 #include "cell_lstm.h"
 #include "cell_rnn.h"
@@ -84,18 +88,43 @@ INLINE int stage_nv(const struct stage *t) { return (t->Gx > t->Gh ? t->Gx : t->
 /* fraction new + (1 - fraction) old: exact where fraction is 0 or 1 */
 INLINE vec blend(vec fraction, vec new, vec old) { return vfma(fraction, new, (R(1.0) - fraction) * old); }
 
-/* The loop over rows and units around the pointwise function of stage k, expanded for each cell so that the function is
- * inlined and what the cell says is constant. Blocks before the stage's own were saved by an earlier stage; blocks behind
- * them are not touched backward, because other threads may still be reading their gradients in the product of the later
- * stage. Only the last stage has the new h. */
-INLINE void forward_rows(void (*const point)(struct unit *), const struct cell *cell, const int k, const struct step *s,
-                         const real *tile, int ub, fr_idx j0, fr_idx H)
+/* The loops over rows and units around the pointwise functions of stage k, expanded for each cell so that the functions
+ * are inlined and what the cell says is constant. Blocks before the stage's own were saved by an earlier stage; blocks
+ * behind them are not touched backward, because other threads may still be reading their gradients in the product of the
+ * later stage. Only the last stage has the new h.
+ *
+ * A forward loop is expanded once more where it is `plain`, for whole vectors of units without fractions, with a tape and
+ * without: it then has no branch in a vector. */
+struct forward_loop {
+    point_fn          *gates, *rest; /* gates may be NULL: rest is all */
+    const struct cell *cell;
+    int                k, plain, taped;
+};
+
+/* The gates of n rows of a tile, in place. */
+INLINE void activate_gates(const struct forward_loop loop, fr_idx n, real *tile, int ub)
 {
-    const int S = cell->stage[k].S, block = cell->stage[k].block, has_c = cell->has_c,
-              last = k + 1 == stage_count(cell);
-    for (fr_idx i = 0; i < s->n; i++, tile += S * ub * VL)
+    const int S = loop.cell->stage[loop.k].S, block = loop.cell->stage[loop.k].block;
+    for (fr_idx i = 0; i < n; i++, tile += S * ub * VL)
         for (int v = 0; v < ub; v++) {
-            const fr_idx j = j0 + v * VL, width = H - j;
+            struct unit u = {0};
+            for (int b = 0; b < S; b++)
+                u.g[block + b] = load(tile + (b * ub + v) * VL);
+            loop.gates(&u);
+            for (int b = 0; b < S; b++)
+                store(tile + (b * ub + v) * VL, u.g[block + b]);
+        }
+}
+
+/* Rows of a tile, of which the first is `tile`; `activated`: their gates are done. */
+INLINE void forward_units(const struct forward_loop loop, int activated, const struct step *s, struct range rows,
+                          const real *tile, int ub, fr_idx j0, fr_idx H)
+{
+    const int S = loop.cell->stage[loop.k].S, block = loop.cell->stage[loop.k].block, has_c = loop.cell->has_c,
+              last = loop.k + 1 == stage_count(loop.cell);
+    for (fr_idx i = rows.lo; i < rows.hi; i++, tile += S * ub * VL)
+        for (int v = 0; v < ub; v++) {
+            const fr_idx j = j0 + v * VL, width = loop.plain ? VL : H - j;
             struct unit  u = {0};
             for (int b = 0; b < block; b++)
                 u.g[b] = load_part(s->gates[i] + b * H + j, width);
@@ -104,19 +133,53 @@ INLINE void forward_rows(void (*const point)(struct unit *), const struct cell *
             u.h_prev = load_part(s->h_prev[i] + j, width);
             if (has_c)
                 u.c_prev = load_part(s->c_prev[i] + j, width);
-            point(&u);
-            if (last && s->fraction_h)
+            if (loop.gates && !activated)
+                loop.gates(&u);
+            loop.rest(&u);
+            if (!loop.plain && last && s->fraction_h)
                 u.h = blend(load_part(s->fraction_h[i] + j, width), u.h, u.h_prev);
-            if (has_c && s->fraction_c)
+            if (!loop.plain && has_c && s->fraction_c)
                 u.c = blend(load_part(s->fraction_c[i] + j, width), u.c, u.c_prev);
             if (last)
                 store_part(s->h[i] + j, u.h, width);
             if (has_c)
                 store_part(s->c[i] + j, u.c, width);
-            if (s->gates)
+            if (loop.taped)
                 for (int b = block; b < block + S; b++)
                     store_part(s->gates[i] + b * H + j, u.g[b], width);
         }
+}
+
+/* The gates of some rows, then the rest of the cell, which waits for them: a core that looks some 200 instructions ahead
+ * sees two rows of a whole cell, and many of each half. No more rows than that, because the halves that write to the tape
+ * should alternate with those that do not. One to three rows are whole: they would wait for their own stores. */
+INLINE void forward_by_halves(const struct forward_loop loop, const struct step *s, real *tile, int ub, fr_idx j0,
+                              fr_idx H)
+{
+    const fr_idx row = loop.cell->stage[loop.k].S * ub * VL;
+    if (!loop.gates || s->n < FEW_HALVES)
+        forward_units(loop, 0, s, (struct range){0, s->n}, tile, ub, j0, H);
+    else
+        for (fr_idx lo = 0, hi; lo < s->n; lo = hi) {
+            hi = lo + HALF_ROWS < s->n ? lo + HALF_ROWS : s->n;
+            activate_gates(loop, hi - lo, tile + lo * row, ub);
+            forward_units(loop, 1, s, (struct range){lo, hi}, tile + lo * row, ub, j0, H);
+        }
+}
+
+INLINE void forward_rows(struct forward_loop loop, const struct step *s, real *tile, int ub, fr_idx j0, fr_idx H)
+{
+    const int width = loop.cell->stage[loop.k].ub == 1 ? 1 : ub; /* a constant for most cells */
+    loop.taped = s->gates != NULL;
+    if (j0 + width * VL > H || s->fraction_h || s->fraction_c)
+        forward_by_halves(loop, s, tile, width, j0, H);
+    else {
+        loop.plain = 1;
+        if (s->gates)
+            loop.taped = 1, forward_by_halves(loop, s, tile, width, j0, H);
+        else
+            loop.taped = 0, forward_by_halves(loop, s, tile, width, j0, H);
+    }
 }
 
 INLINE void backward_rows(void (*const point)(struct unit *), const struct cell *cell, const int k,
@@ -164,9 +227,10 @@ INLINE void backward_rows(void (*const point)(struct unit *), const struct cell 
 
 #define CELL(code, name, activation, gates, has_c, stages) stages
 #define STAGE(code, k, functions, ...)                                                                                 \
-    static void forward_##code##_##k(const struct step *s, const real *tile, int ub, fr_idx j, fr_idx H)               \
+    static void forward_##code##_##k(const struct step *s, real *tile, int ub, fr_idx j, fr_idx H)                     \
     {                                                                                                                  \
-        forward_rows(functions##_forward, &cells[FR_##code], k, s, tile, ub, j, H);                                    \
+        const struct forward_loop loop = {functions##_gates, functions##_forward, &cells[FR_##code], k, 0, 0};         \
+        forward_rows(loop, s, tile, ub, j, H);                                                                         \
     }                                                                                                                  \
     static void backward_##code##_##k(const struct back_step *s, struct range rows, struct range units, fr_idx H)      \
     {                                                                                                                  \

@@ -13,12 +13,16 @@
  */
 INLINE vec gru_blend(vec n, vec z, vec h_prev) { return vfma(z, h_prev - n, n); } /* (1 - z) n + z h_prev */
 
+INLINE void gru_gates(struct unit *u)
+{
+    u->g[1] = sigmoid(u->g[1]);
+    u->g[2] = sigmoid(u->g[2]);
+}
+
 INLINE void gru_forward(struct unit *u)
 {
-    const vec r = u->g[1] = sigmoid(u->g[1]);
-    const vec z = u->g[2] = sigmoid(u->g[2]);
-    const vec n = u->g[0] = tanh_(vfma(r, u->g[3], u->g[0]));
-    u->h = gru_blend(n, z, u->h_prev);
+    const vec n = u->g[0] = tanh_(vfma(u->g[1], u->g[3], u->g[0]));
+    u->h = gru_blend(n, u->g[2], u->h_prev);
 }
 
 INLINE void gru_backward(struct unit *u)
@@ -34,6 +38,8 @@ INLINE void gru_backward(struct unit *u)
     u->g[3] = dn * r;
     u->dh = u->dh * z;
 }
+
+static point_fn *const gru_reset_gates = NULL, *const gru_candidate_gates = NULL;
 
 INLINE void gru_reset_forward(struct unit *u)
 {

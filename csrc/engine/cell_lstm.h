@@ -6,14 +6,18 @@
  *     c = f c_prev + i g
  *     h = o tanh(c)
  */
+INLINE void lstm_gates(struct unit *u)
+{
+    u->g[0] = sigmoid(u->g[0]);
+    u->g[1] = sigmoid(u->g[1]);
+    u->g[2] = tanh_(u->g[2]);
+    u->g[3] = sigmoid(u->g[3]);
+}
+
 INLINE void lstm_forward(struct unit *u)
 {
-    const vec i = u->g[0] = sigmoid(u->g[0]);
-    const vec f = u->g[1] = sigmoid(u->g[1]);
-    const vec g = u->g[2] = tanh_(u->g[2]);
-    const vec o = u->g[3] = sigmoid(u->g[3]);
-    u->c = vfma(f, u->c_prev, i * g);
-    u->h = o * tanh_(u->c);
+    u->c = vfma(u->g[1], u->c_prev, u->g[0] * u->g[2]);
+    u->h = u->g[3] * tanh_(u->c);
 }
 
 INLINE void lstm_backward(struct unit *u)

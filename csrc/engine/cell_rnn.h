@@ -6,6 +6,7 @@
  *     da = dh act'(a)                             act' written with h, so that a need not be kept
  */
 #define RNN(name, activate, slope)                                                                                     \
+    static point_fn *const rnn_##name##_gates = NULL;                                                                  \
     INLINE void rnn_##name##_forward(struct unit *u) { u->h = u->g[0] = activate(u->g[0]); }                           \
     INLINE void rnn_##name##_backward(struct unit *u)                                                                  \
     {                                                                                                                  \

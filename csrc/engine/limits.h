@@ -18,6 +18,10 @@ enum {
     MAX_NODES = 8,           /* of a barrier: as many as threads at each, up to 64 */
     WATCHED = LIMIT(62, 3),  /* threads that record their core, at most */
 
+    /* cell.h */
+    FEW_HALVES = LIMIT(4, 2), /* rows from which on gates are activated by themselves */
+    HALF_ROWS = LIMIT(8, 3),  /* so many rows at a time */
+
     /* forward.h */
     ROW_BLOCK = LIMIT(96, 13), /* rows that go through time together: each weight is reused, and L1 and L2 suffice */
     CHUNK_BYTES = LIMIT(192 * 1024, 4096), /* of tiles: written and read once per chunk, they should stay in L2 */

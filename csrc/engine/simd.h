@@ -182,6 +182,26 @@ INLINE vec if_less(vec a, vec b, vec x, vec y)
 #endif
 }
 
+/* a > b ? a : b for each element; b where a or b is NaN. */
+INLINE vec vmax(vec a, vec b)
+{
+#if defined __AVX512F__ && FR_BITS == 32
+    return _mm512_max_ps(a, b);
+#elif defined __AVX512F__
+    return _mm512_max_pd(a, b);
+#elif defined __AVX2__ && FR_BITS == 32
+    return _mm256_max_ps(a, b);
+#elif defined __AVX2__
+    return _mm256_max_pd(a, b);
+#elif defined __x86_64__ && FR_BITS == 32
+    return _mm_max_ps(a, b);
+#elif defined __x86_64__
+    return _mm_max_pd(a, b);
+#else
+    return if_less(b, a, a, b);
+#endif
+}
+
 /* The sign bit of s on |x|. */
 INLINE vec with_sign(vec x, vec s)
 {
