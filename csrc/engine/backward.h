@@ -173,6 +173,7 @@ static void add_chunk(const struct backward_call *f, struct barrier *all, struct
         const struct range r = {lo, lo + GRAD_ROWS < chunk.hi ? lo + GRAD_ROWS : chunk.hi};
         pack_operands(f, r, s_lo);
         wait_for(all, team, f->rank);
+        add_across(f, r);
         add_weights(f, r);
         add_biases(f, r);
         wait_for(all, team, f->rank); /* the panels are free again */

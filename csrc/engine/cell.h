@@ -171,15 +171,13 @@ INLINE void forward_rows(struct forward_loop loop, const struct step *s, real *t
 {
     const int width = loop.cell->stage[loop.k].ub == 1 ? 1 : ub; /* a constant for most cells */
     loop.taped = s->gates != NULL;
-    if (j0 + width * VL > H || s->fraction_h || s->fraction_c)
+    loop.plain = j0 + width * VL <= H && !s->fraction_h && !s->fraction_c;
+    if (!loop.plain)
         forward_by_halves(loop, s, tile, width, j0, H);
-    else {
-        loop.plain = 1;
-        if (s->gates)
-            loop.taped = 1, forward_by_halves(loop, s, tile, width, j0, H);
-        else
-            loop.taped = 0, forward_by_halves(loop, s, tile, width, j0, H);
-    }
+    else if (loop.taped)
+        loop.plain = loop.taped = 1, forward_by_halves(loop, s, tile, width, j0, H);
+    else
+        loop.plain = 1, loop.taped = 0, forward_by_halves(loop, s, tile, width, j0, H);
 }
 
 INLINE void backward_rows(void (*const point)(struct unit *), const struct cell *cell, const int k,

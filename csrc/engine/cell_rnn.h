@@ -7,8 +7,8 @@
  */
 #define RNN(name, activate, slope)                                                                                     \
     static point_fn *const rnn_##name##_gates = NULL;                                                                  \
-    INLINE void rnn_##name##_forward(struct unit *u) { u->h = u->g[0] = activate(u->g[0]); }                           \
-    INLINE void rnn_##name##_backward(struct unit *u)                                                                  \
+    INLINE void            rnn_##name##_forward(struct unit *u) { u->h = u->g[0] = activate(u->g[0]); }                \
+    INLINE void            rnn_##name##_backward(struct unit *u)                                                       \
     {                                                                                                                  \
         const vec h = u->g[0], zero = {0};                                                                             \
         (void)h;                                                                                                       \

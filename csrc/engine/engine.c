@@ -43,6 +43,7 @@
 #include "forward.h"
 #include "backward_call.h"
 #include "transposed.h"
+#include "across.h"
 #include "grads.h"
 #include "backward.h"
 #include "move_rows.h"

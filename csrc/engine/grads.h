@@ -108,15 +108,15 @@ static void transpose_gates(const struct backward_call *f, const real *dgates, f
     }
 }
 
-/* dW, dU over tape rows r of the chunk: this thread's part of the tiles of tile_rows(MAX_NV) units of a block. Tiles of
- * a block go together, so that a panel of x or h is read for all of them one after another, and the tape in whole lines:
- * 2 to 4 % of training with 256 and 512 units (one thread of Zen 5). */
+/* dW, dU over tape rows r of the chunk, but what across.h adds: this thread's part of the tiles of tile_rows(MAX_NV)
+ * units of a block. Tiles of a block go together, so that a panel of x or h is read for all of them one after another,
+ * and the tape in whole lines: 2 to 4 % of training with 256 and 512 units (one thread of Zen 5). */
 static void add_weights(const struct backward_call *f, struct range r)
 {
     const fr_idx       H = f->d->H, I = f->d->I, S = block_count(f->cell), k = r.hi - r.lo, rows = tile_rows(MAX_NV);
     const fr_idx       tiles = (H + rows - 1) / rows;
     const struct range own = partition(S * tiles, f->rank, f->grid.rows * f->grid.cols);
-    real *const dw_ih = f->a->dw_ih, *const dw_hh = f->a->dw_hh;
+    real *const dw_ih = across(f, I, k) ? NULL : f->a->dw_ih, *const dw_hh = across(f, H, k) ? NULL : f->a->dw_hh;
     for (fr_idx n = own.lo, end; n < own.hi; n = end) {
         const int block = (int)(n / tiles), stage = stage_count(f->cell) > 1 && block >= f->cell->stage[1].block;
         const struct stage *t = &f->cell->stage[stage];
@@ -170,6 +170,9 @@ static void add_biases(const struct backward_call *f, struct range r)
         if (n + BIAS_VECTORS <= own.hi && first + BIAS_VECTORS <= vectors) {
             add_bias_vectors(BIAS_VECTORS, f, r, block, first * VL);
             n += BIAS_VECTORS;
+        } else if (n + 2 <= own.hi && first + 2 <= vectors) {
+            add_bias_vectors(2, f, r, block, first * VL);
+            n += 2;
         } else {
             add_bias_vectors(1, f, r, block, first * VL);
             n++;
