@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """across.h: gradients of weights that are computed as transposed products have the bits of the others.
 
-A layer with one more unit, whose weights and gradients are 0, has no whole vectors of units: its gradients come from grads.h.
+A layer with one more unit, whose weights and gradients are 0, has no whole vectors of units: its gradients come from
+grads.h.
 """
 
 import numpy as np

@@ -50,7 +50,7 @@ def test_there_is_one_parallel_region():
 def test_an_engine_header_uses_only_what_stands_before_it():
     """C wants a declaration before its use, so it is enough that the includes keep their order."""
     parts = "simd square limits act gemm barrier team arena cell sparse pack rows cost plan forward_call".split()
-    parts += "products forward backward_call transposed grads backward move_rows update wide norm pool".split()
+    parts += "products forward backward_call transposed across grads backward move_rows update wide norm pool".split()
     parts += "softmax cross_entropy scaled lattice ctc dots attend attend_back probe".split()
     cells = {path.name for path in ENGINE.glob("cell_*.h")}
     wanted = {f"{part}.h": set() for part in parts} | dict.fromkeys(cells, set())
