@@ -2,6 +2,7 @@
 """The weights of a PyTorch module as the engine holds them."""
 
 from collections.abc import Sequence
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,10 @@ from .._engine.passes import Arrays
 from ..nn._recurrent.stack import Stack
 
 DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
+# What PyTorch's forward reads of a module besides its weights; users change that, too.
+OPTIONS = ("input_size", "hidden_size", "num_layers", "mode", "bias", "batch_first", "bidirectional")
+options_of = itemgetter(*OPTIONS)
+shape_of = attrgetter("shape")
 PLAIN = (Tensor, nn.Parameter)  # types whose memory is all that they are
 
 
@@ -36,39 +41,57 @@ class Bound(NamedTuple):
 class Cache:
     """The latest `Bound` of a module, and where its weights lay; never copied or pickled with the module."""
 
-    __slots__ = ("batch_first", "bound", "places", "refusal")
+    __slots__ = ("bound", "options", "places", "refusal")
 
-    def __init__(self, places: list[int] | None, batch_first: bool, bound: Bound | None, refusal: str) -> None:
-        self.places: list[int] | None = places
-        self.batch_first: bool = batch_first  # of the Bound; users change that of a module
+    def __init__(self, places: list[Any] | None, options: tuple[Any, ...], bound: Bound | None, refusal: str) -> None:
+        self.places: list[Any] | None = places
+        self.options: tuple[Any, ...] = options  # of the Bound
         self.bound: Bound | None = bound
         self.refusal: str = refusal  # why there is no Bound, if there is none
 
 
-NONE = Cache(None, False, None, "")
+class View:
+    """The memory of a weight, for an array that lets others resize it, as FSDP does, which `Tensor.numpy` prevents.
+
+    After that the weight lies elsewhere, or has another shape, and a call does not look into the array.
+    """
+
+    __slots__ = ("__array_interface__", "weight")
+
+    def __init__(self, weight: Tensor) -> None:
+        self.weight: Tensor = weight
+        self.__array_interface__: dict[str, Any] = {
+            "version": 3,
+            "shape": tuple(weight.shape),
+            "typestr": DTYPES[weight.dtype].str,
+            "data": (weight.data_ptr(), False),
+        }
+
+
+NONE = Cache(None, (), None, "")
 
 
 def weights_of(module: nn.RNNBase) -> list[Tensor]:
-    """The weights as they are now: parameters, what a parametrization computes, or tensors put in their place."""
+    """The weights as they are now: parameters, what a parametrization computes, or tensors put in their place.
+
+    None stands for those that are gone.
+    """
     names: list[str] = module._flat_weights_names  # type: ignore[assignment]
     own: Any = module._parameters
     try:
         return [own[name] for name in names]
     except KeyError:
-        return [getattr(module, name) for name in names]
+        return [getattr(module, name, None) for name in names]  # type: ignore[misc]
 
 
-def places_of(weights: Sequence[Tensor]) -> list[int] | None:
-    """Where the weights lie; None where that does not tell whether they are the same as before.
+def places_of(weights: Sequence[Tensor]) -> list[Any] | None:
+    """Where the weights lie, and their shapes; None where that does not tell whether they are the same as before.
 
     Memory of a `Bound` is never given to others, since the `Bound` refers to it.
     """
-    places = []
-    for weight in weights:
-        if not weight.is_contiguous() or weight.is_neg():
-            return None
-        places.append(weight.data_ptr())
-    return places
+    if not all(map(Tensor.is_contiguous, weights)) or any(map(Tensor.is_neg, weights)):
+        return None
+    return [*map(Tensor.data_ptr, weights), *map(shape_of, weights)]
 
 
 def bound(module: nn.RNNBase, weights: Sequence[Tensor]) -> Cache:
@@ -76,12 +99,13 @@ def bound(module: nn.RNNBase, weights: Sequence[Tensor]) -> Cache:
     cache: Cache = module.__dict__.get("_fastrnn", NONE)
     try:
         places = places_of(weights)
-    except RuntimeError:  # a tensor without memory
-        return Cache(None, False, None, "weights without memory")
-    if places is not None and places == cache.places and module.batch_first is cache.batch_first:
+    except (RuntimeError, TypeError):  # a tensor without memory, or none
+        return Cache(None, (), None, "weights without memory")
+    options = options_of(module.__dict__)
+    if places is not None and places == cache.places and options == cache.options:
         return cache
     refusal = refusal_of(module, weights)
-    cache = Cache(places, module.batch_first, None if refusal else bind(module, weights), refusal)
+    cache = Cache(places, options, None if refusal else bind(module, weights), refusal)
     if cache.bound is not None and any(array.flags.owndata for array in cache.bound.arrays.values()):
         cache.places = None  # of a copy
     module.__dict__["_fastrnn"] = cache
@@ -103,6 +127,10 @@ def refusal_of(module: nn.RNNBase, weights: Sequence[Tensor]) -> str:
             return f"weights of {weight.dtype}"
         if weight.dtype is not weights[0].dtype:
             return "weights of several dtypes"
+        if not weight.untyped_storage().nbytes():
+            return "weights without memory"
+    if len(weights) != len(expected_shapes(module)):
+        return f"{len(weights)} weights"
     return ""
 
 
@@ -139,5 +167,8 @@ def bind(module: nn.RNNBase, weights: Sequence[Tensor]) -> Bound:
 
 def as_array(weight: Tensor) -> Array:
     """The memory of a weight, or a copy that the engine can read."""
-    array = weight.detach().resolve_neg().numpy()
-    return array if array.flags.carray else array.copy(order="C")
+    weight = weight.detach().resolve_neg()
+    if not weight.is_contiguous():
+        return np.array(weight.contiguous().numpy())
+    array = np.asarray(View(weight))
+    return array if array.flags.aligned else array.copy()

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
+from torch.utils.dlpack import to_dlpack  # pyright: ignore[reportPrivateImportUsage]
 
 from .._engine.arguments import Array
 from .._engine.layout import Layout, StateArrays, as_state, state_arrays
@@ -16,6 +17,7 @@ from ..nn._packed import opened
 from ._binding import PLAIN, Bound
 
 from_array: Any = torch.from_numpy
+from_dlpack: Any = np.from_dlpack
 _level: Callable[[], Any] = getattr(getattr(torch._C, "_functorch", None), "maybe_current_level", lambda: None)
 
 
@@ -24,11 +26,35 @@ def in_transform() -> bool:
     return _level() is not None
 
 
+class Lent:
+    """A tensor for `numpy.from_dlpack`: as `Tensor.numpy`, after which nobody could resize the tensor."""
+
+    __slots__ = ("tensor",)
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor: Tensor = tensor
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return to_dlpack(self.tensor)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0  # the CPU
+
+
 def array_of(tensor: Tensor) -> Array:
-    """The memory of a tensor."""
+    """The memory of a tensor, to be read."""
     if tensor.requires_grad:
         tensor = tensor.detach()
-    return (tensor.resolve_neg() if tensor.is_neg() else tensor).numpy()
+    return from_dlpack(Lent(tensor.resolve_neg() if tensor.is_neg() else tensor))
+
+
+def check_packed(module: Any, packed: PackedSequence, hx: Any) -> None:
+    """Raise the errors of PyTorch's GRU for arguments whose shapes do not fit: its LSTM reads memory beyond them."""
+    if packed.data.dtype is not module._flat_weights[0].dtype:  # of which both speak
+        return
+    module.check_input(packed.data, packed.batch_sizes)
+    if isinstance(hx, tuple) and len(hx) == 2 and all(isinstance(part, Tensor) for part in hx):
+        module.check_forward_args(packed.data, hx, packed.batch_sizes)
 
 
 class Input(NamedTuple):
@@ -58,7 +84,14 @@ ALL = Steps()
 
 def accepts(tensor: object, shape: tuple[int, ...], bound: Bound) -> bool:
     """Whether a value is a tensor of this shape that the engine can read."""
-    return type(tensor) in PLAIN and tensor.dtype is bound.dtype and tensor.is_cpu and tensor.shape == shape  # type: ignore
+    if type(tensor) not in PLAIN or not is_dense(tensor):  # type: ignore[arg-type]
+        return False
+    return tensor.dtype is bound.dtype and tensor.shape == shape  # type: ignore[attr-defined]
+
+
+def is_dense(tensor: Tensor) -> bool:
+    """Whether a tensor is nothing but its memory on the CPU."""
+    return tensor.is_cpu and tensor.layout is torch.strided and not tensor.is_nested
 
 
 def fits(bound: Bound, module: Any, x: Tensor, hx: Any, packed: PackedSequence | None) -> bool:
@@ -85,9 +118,12 @@ def read(bound: Bound, batch_first: bool, x: Tensor, hx: Any, steps: Steps) -> I
     """Arguments that fit, as arrays."""
     state = None if hx is None else as_state(map(array_of, state_arrays(hx)))
     if steps.packed is None:
-        rows = FULL if steps.resets is None else Rows(None, array_of(steps.resets))
+        rows = FULL if steps.resets is None else Rows(None, array_of(steps.resets.view(torch.uint8)).view(np.bool_))
         return Input(*bound.stack.enter(array_of(x), state, rows, batch_first))
-    data, rows, _ = opened(steps.packed._replace(data=x.detach()))
+    try:
+        data, rows, _ = opened(steps.packed._replace(data=array_of(x)))
+    except ValueError as error:
+        raise ValueError(str(error).replace("x.", "input.", 1)) from None
     return Input(*bound.stack.enter(data, state, rows, batch_first))
 
 
@@ -117,10 +153,10 @@ def infer_small(bound: Bound, x: Tensor, hx: Any) -> tuple[Any, Any] | None:
         state: Any = None
     elif type(hx) is tuple:
         for part in hx:
-            if type(part) not in PLAIN or not part.is_cpu:
+            if type(part) not in PLAIN or not is_dense(part):
                 return None
         state = tuple([array_of(part) for part in hx])
-    elif type(hx) in PLAIN and hx.is_cpu:
+    elif type(hx) in PLAIN and is_dense(hx):
         state = array_of(hx)
     else:
         return None

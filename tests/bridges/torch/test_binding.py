@@ -110,3 +110,47 @@ def test_a_layout_that_is_changed_later(kind, torch):
         theirs.batch_first = ours.batch_first = batch_first
         with torch.no_grad():
             assert torch.allclose(ours(x)[0], theirs(x)[0], atol=1e-6)
+
+
+def test_other_options_are_seen(torch):
+    """PyTorch's forward reads them at every call."""
+    theirs, ours = pair(torch.nn.RNN(3, 5))
+    x = torch.randn(4, 2, 3)
+    ours(x)
+    theirs.mode = ours.mode = "RNN_RELU"
+    assert torch.allclose(ours(x)[0], theirs(x)[0], atol=1e-6)
+
+
+def test_a_shape_that_is_changed_later(ours, torch):
+    """In the memory that was there before."""
+    call(torch, ours)
+    ours.bias_hh_l0.data = ours.bias_hh_l0.data[:2]
+    with pytest.raises(ValueError, match=r"bias_hh_l0: expected shape \(\d+,\), got \(2,\)"):
+        call(torch, ours)
+
+
+@pytest.mark.parametrize("way", ["deleted", "None"])
+def test_a_weight_that_is_gone(kind, way, torch):
+    """PyTorch keeps one that was deleted, and says that None is none."""
+    outcomes = []
+    for module in pair(kind(3, 5)):
+        call(torch, module)
+        if way == "None":
+            module.weight_hh_l0 = None
+        else:
+            del module.weight_hh_l0
+        try:
+            outcomes.append(call(torch, module))
+        except TypeError as error:
+            outcomes.append(str(error))
+    assert outcomes[0] == outcomes[1] if way == "None" else torch.equal(*outcomes)
+
+
+def test_the_memory_of_weights_can_be_resized(ours, torch):
+    """FSDP frees that of weights between calls, and allocates it again."""
+    before, storage = call(torch, ours), ours.weight_hh_l0.untyped_storage()
+    values, nbytes = ours.weight_hh_l0.detach().clone(), storage.nbytes()
+    storage.resize_(0)
+    storage.resize_(nbytes)
+    ours.weight_hh_l0.data.copy_(values)
+    assert torch.equal(call(torch, ours), before)

@@ -139,3 +139,42 @@ def test_in_inference_mode(modules, torch, monkeypatch):
         ours(x, state)
         ours.dropout = 0.5
         assert not torch.equal(ours(x, state)[0], y)
+
+
+@pytest.mark.parametrize("grad", [True, False])
+@pytest.mark.parametrize("resets", [True, False])
+def test_tensors_that_a_caller_has_can_be_resized(kind, grad, resets, torch, monkeypatch):
+    """After the call, as where they are the `out` of another operation; packed ones, too."""
+    _, ours = pair(kind(3, 5))
+    x, h, which = torch.randn(4, 2, 3), torch.randn(1, 2, 5), torch.eye(4, 2, dtype=torch.bool)
+    packed = torch.nn.utils.rnn.pack_padded_sequence(x, [4, 2])
+    no_fallback(monkeypatch)
+    hx = (h, h) if kind.__name__ == "LSTM" else h
+    with torch.set_grad_enabled(grad):
+        ours(packed, hx)
+        y, _ = ours(x, hx, resets=which if resets else None)
+        if grad:
+            dy = torch.ones_like(y)
+            y.backward(dy)
+            dy.resize_(100)
+    for tensor in (x, h, which, packed.data):
+        assert tensor.resize_(100).shape == (100,)
+
+
+@pytest.mark.parametrize("grad", [True, False])
+def test_a_sparse_state_is_left_to_pytorch(grad, torch):
+    """Whose RNN adds it to a dense one."""
+    theirs, ours = pair(torch.nn.RNN(3, 5))
+    x, h = torch.randn(4, 2, 3), torch.eye(5)[None, :2].to_sparse()
+    with torch.set_grad_enabled(grad):
+        assert torch.equal(ours(x, h)[0], theirs(x, h)[0])
+
+
+@pytest.mark.parametrize("sizes", [[2, 3], [2, 2]])
+def test_a_packed_sequence_that_is_none(kind, sizes, torch):
+    """The error names the argument of the module."""
+    _, ours = pair(kind(3, 5))
+    packed = torch.nn.utils.rnn.PackedSequence(torch.zeros(5, 3), torch.tensor(sizes))
+    for grad in (True, False):
+        with torch.set_grad_enabled(grad), pytest.raises(ValueError, match=r"^input\.(batch_sizes|data): expected"):
+            ours(packed)
