@@ -141,6 +141,8 @@ def accelerated(name: str, module: nn.Module) -> Row:
         reason = "compiled by torch.jit"
     elif ours is None:
         reason = subclass_reason(module)
+    elif "forward" in vars(module):
+        reason = "a forward of its own"
     else:
         reason = refusal_of(module, weights_of(module))  # type: ignore[arg-type]
         if not reason:

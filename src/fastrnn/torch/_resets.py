@@ -101,7 +101,8 @@ def by_packing(module: Any, input: Any, hx: Any, resets: Tensor) -> tuple[Tensor
     leaves = [(parts.stop == T).nonzero()[:, 0], (parts.start == 0).nonzero()[:, 0]][:D]
     leaves = torch.stack([ends[torch.argsort(parts.source[ends])] for ends in leaves])  # (D, N)
     leaves = leaves.repeat(module.num_layers, 1)
-    final = tuple([part[torch.arange(len(leaves))[:, None], leaves] for part in state_arrays(last)])
+    layers = torch.arange(len(leaves), device=leaves.device)[:, None]
+    final = tuple([part[layers, leaves] for part in state_arrays(last)])
     if D == 2:  # the second direction has ended there
         ended = torch.stack([torch.zeros_like(resets[0]), resets[0]]).repeat(module.num_layers, 1)[..., None]
         final = tuple([torch.where(ended, part.new_zeros(()), part) for part in final])

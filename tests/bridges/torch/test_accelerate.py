@@ -148,3 +148,13 @@ def test_classes_that_are_left_are_named(torch):
         assert change(ours)[0].reason == "its class is that of a parametrization"
     torch.nn.utils.parametrize.remove_parametrizations(ours, "weight_hh_l0")
     assert fastrnn.torch.restore(ours)[0].swapped and type(ours) is torch.nn.LSTM
+
+
+def test_a_module_with_a_forward_of_its_own_is_left(kind, torch):
+    """Some packages put one on the object, which then runs in place of that of any class."""
+    import fastrnn.torch
+
+    module = kind(3, 4)
+    forward = module.forward
+    module.forward = lambda *args: forward(*args)
+    assert fastrnn.torch.accelerate(module)[0].reason == "a forward of its own"
