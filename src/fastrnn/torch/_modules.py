@@ -11,16 +11,22 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.utils.rnn import PackedSequence
+from torch.utils._device import DeviceContext
 
 from . import _compiled as compiled
 from . import _dynamo as dynamo
+from . import _symbolic as symbolic
 from ._autograd import Plan, train
 from ._binding import PLAIN, bound, weights_of
-from ._calls import ALL, Steps, fits, in_transform, infer, infer_small
+from ._calls import ALL, Steps, check_packed, fits, in_transform, infer, infer_small
 from ._resets import by_packing, check_resets, only_first, without_rows
 
 # A dispatch mode, in which a tensor stands for more than its memory, records operations or computes with shapes alone.
 _modes: Callable[[], int] = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 0)
+# A mode of functions sees calls of PyTorch's functions; the one of a default device has nothing to see here.
+_function_modes: Callable[[], int] = getattr(torch._C, "_len_torch_function_stack", lambda: 0)
+_get_function_stack_at: Callable[[int], Any] = getattr(torch._C, "_get_function_stack_at", lambda k: None)
+_is_tracing: Callable[[], bool] = torch._C._is_tracing
 is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: False)
 HALF = {"weights of torch.float16", "weights of torch.bfloat16"}
 _hidden: list[Callable[..., Any]] = []
@@ -30,12 +36,18 @@ _warned: set[str] = set()
 def _is_special() -> bool:
     """Whether this is a call of which PyTorch wants to see every operation, or in which it chooses the dtype."""
     return (
-        torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+        _is_tracing()
         or torch.is_autocast_enabled("cpu")
         or _modes() > 0
+        or (_function_modes() > 0 and _is_watched())
         or forward_ad._current_level >= 0
         or in_transform()
     )
+
+
+def _is_watched() -> bool:
+    modes = (_get_function_stack_at(k) for k in range(_function_modes()))
+    return any(not isinstance(mode, DeviceContext) for mode in modes)
 
 
 def _warn(refusal: str) -> None:
@@ -49,7 +61,7 @@ def _warn(refusal: str) -> None:
 
 def _run(module: Any, x: Tensor, hx: Any, steps: Steps) -> Any:
     """y and the final state; None if PyTorch's own code should run."""
-    if type(x) not in PLAIN or x.layout is not torch.strided or _is_special():
+    if type(x) not in PLAIN or x.layout is not torch.strided or x.is_nested or _is_special():
         return None
     weights = weights_of(module)
     cache = bound(module, weights)
@@ -115,6 +127,8 @@ def forward(self: Any, input: Any, hx: Any = None, resets: Any = None) -> Any:
     TypeError, ValueError
         `resets` is not of bools, or does not fit x; other errors are PyTorch's.
     """
+    if type(input) is not Tensor and (node := symbolic.recorded(self, input, hx, resets)) is not None:
+        return node
     if resets is not None:
         check_resets(self, input, resets)
     if torch.compiler.is_compiling():
@@ -126,11 +140,13 @@ def forward(self: Any, input: Any, hx: Any = None, resets: Any = None) -> Any:
     else:
         if resets is not None and only_first(self, resets):
             hx, resets = without_rows(self, hx, resets), None
-        packed = input if isinstance(input, PackedSequence) else None
+        packed = input if type(input) is not Tensor and isinstance(input, PackedSequence) else None
         steps = ALL if packed is None and resets is None else Steps(packed, resets)
         found = _runner()(self, input if packed is None else packed.data, hx, steps)
         if found is not None:
             return found
+        if packed is not None and self.mode == "LSTM":
+            check_packed(self, packed, hx)
     return self._plain.forward(self, input, hx) if resets is None else by_packing(self, input, hx, resets)
 
 

@@ -189,3 +189,36 @@ def test_a_mode_of_dispatch_sees_every_operation(kind, torch):
             module(torch.zeros(4, 2, 3))
         records.append(seen)
     assert records[0] == records[1] and len(records[0]) > 1
+
+
+def test_a_mode_of_functions_sees_the_call(kind, torch):
+    """But the mode that a default device is has nothing to see."""
+    from torch.overrides import TorchFunctionMode
+
+    class Recorder(TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            seen.append(func.__name__)
+            return func(*args, **(kwargs or {}))
+
+    records = []
+    for module in pair(kind(3, 5)):
+        seen: list[str] = []
+        with Recorder():
+            module(torch.zeros(4, 2, 3))
+        records.append([name for name in seen if name in ("lstm", "gru", "rnn_tanh")])
+    assert records[0] == records[1] and len(records[0]) == 1
+    with counted(kind) as calls, torch.device("meta"):
+        module(torch.zeros(4, 2, 3, device="cpu"))
+    assert not calls
+
+
+@pytest.mark.parametrize(("I", "state"), [(2, None), (3, (1, 2, 6)), (3, (1, 3, 5))])
+def test_packed_arguments_that_do_not_fit(kind, I, state, torch):
+    """Have the errors of PyTorch's GRU and RNN; its LSTM does not look, and reads beyond them."""
+    _, ours = pair(kind(3, 5))
+    packed = torch.nn.utils.rnn.PackedSequence(torch.zeros(2, I), torch.tensor([2]))
+    hx = None if state is None else torch.zeros(state)
+    hx = (hx, hx) if hx is not None and kind.__name__ == "LSTM" else hx
+    for grad in (True, False):
+        with torch.set_grad_enabled(grad), pytest.raises(RuntimeError, match="must be equal to input_size|Expected hi"):
+            ours(packed, hx)
