@@ -27,7 +27,7 @@ def in_transform() -> bool:
 
 
 class Lent:
-    """A tensor for `numpy.from_dlpack`: as `Tensor.numpy`, after which nobody could resize the tensor."""
+    """A tensor for `numpy.from_dlpack`. After `Tensor.numpy` nobody could resize it any more."""
 
     __slots__ = ("tensor",)
 

@@ -46,6 +46,7 @@ def _is_special() -> bool:
 
 
 def _is_watched() -> bool:
+    """Whether a mode of functions is more than a default device."""
     modes = (_get_function_stack_at(k) for k in range(_function_modes()))
     return any(not isinstance(mode, DeviceContext) for mode in modes)
 
@@ -127,8 +128,9 @@ def forward(self: Any, input: Any, hx: Any = None, resets: Any = None) -> Any:
     TypeError, ValueError
         `resets` is not of bools, or does not fit x; other errors are PyTorch's.
     """
-    if type(input) is not Tensor and (node := symbolic.recorded(self, input, hx, resets)) is not None:
-        return node
+    if type(input) is not Tensor and not torch.compiler.is_compiling():
+        if (node := symbolic.recorded(self, input, hx, resets)) is not None:
+            return node
     if resets is not None:
         check_resets(self, input, resets)
     if torch.compiler.is_compiling():
