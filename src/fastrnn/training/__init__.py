@@ -6,7 +6,7 @@ from ._data.batches import Batches
 from ._data.windows import windows
 from ._loop.evaluation import evaluate
 from ._loop.fit import fit
-from ._loop.metrics import accuracy
+from ._loop.metrics import FunctionOfMean, accuracy
 from ._loop.prediction import predict
 from ._loop.predictor import Predictor
 from ._loop.truncated import truncated_bptt
@@ -16,6 +16,7 @@ __all__ = [
     "Batch",
     "Batches",
     "Checkpoint",
+    "FunctionOfMean",
     "Predictor",
     "accuracy",
     "evaluate",

@@ -9,7 +9,7 @@ import pytest
 
 import fastrnn as fr
 from fastrnn.losses import Mean
-from fastrnn.training import accuracy
+from fastrnn.training import FunctionOfMean, accuracy
 from fastrnn.training._loop.metrics import NAMED, as_metrics, score
 
 
@@ -62,6 +62,24 @@ def test_the_named_ones(rng):
         }
     )
     assert [type(value) for value in values.values()] == [Mean, Mean, float]
+
+
+def test_a_function_of_a_mean(rng):
+    """With the arguments that the mean takes; what is no function is an error."""
+    y, target = rng.standard_normal((2, 4, 3, 2))
+    lengths, root = np.array([4, 0, 2]), FunctionOfMean(np.sqrt, fr.mse_loss)
+    inside = np.arange(4)[:, None] < lengths
+    expected = np.sqrt(np.square(y - target)[inside].mean())
+    assert root(y, target, lengths=lengths) == pytest.approx(expected)
+    assert score("root", root, y, target, lengths, False) == pytest.approx(expected)
+    seen = []
+    own = FunctionOfMean(len, lambda y, target, lengths: seen.append(lengths) or Mean(1, 1))
+    with pytest.raises(TypeError, match="object of type 'Mean' has no len"):
+        score("own", own, y, target, lengths, False)
+    assert seen[0] is lengths
+    for arguments, name in ((3, fr.mse_loss), "function"), ((np.sqrt, FunctionOfMean), "mean"):
+        with pytest.raises(TypeError, match=f"^{name}: expected a function, got "):
+            FunctionOfMean(*arguments)
 
 
 def test_names_and_functions_mix():

@@ -7,7 +7,9 @@ from support.training import fit
 
 import fastrnn as fr
 from fastrnn.losses import Mean
-from fastrnn.training._loop.whole import EpochMetrics, one_batch
+from fastrnn.training import FunctionOfMean
+from fastrnn.training._loop.means import Means
+from fastrnn.training._loop.whole import EpochMetrics
 
 SIZES = [1, 2, 7, 32]
 LENGTHS = np.random.default_rng(0).integers(1, 9, 33)
@@ -141,12 +143,33 @@ def test_what_is_called_and_kept(rng):
         for part in y[:1], y[1:3], y[3:]:
             added = metrics.add(part, part, None, continues=False)
             assert added == {"mean": pytest.approx(part.mean())} and added["mean"].weight == part.size
-    assert only._outputs == [] and len(both._outputs) == 3
+    assert len(only._outputs) == 0 and len(both._outputs) == 3
     assert [size for name, size in calls if name == "mean"] == [1, 2, 1] * 2
     assert [size for name, size in calls if name == "other"] == [1]
     assert only.are_means and not both.are_means
     assert only.of_all() == {} and both.of_all() == {"other": 1.0}
     assert calls[-1] == ("other", 4)
+
+
+def test_a_function_of_a_mean_is_accumulated(rng):
+    """As the mean is, whose options it has; of one that is no mean, an error says so."""
+    y, target = rng.standard_normal((2, 12, 3))
+    root = FunctionOfMean(np.sqrt, fr.mse_loss)
+    metrics = EpochMetrics({"rms": root, "nothing": FunctionOfMean(np.exp, fr.l1_loss)}, False)
+    means = Means()
+    for part in slice(0, 1), slice(1, 7), slice(7, 12):
+        added = metrics.add(y[part], target[part], None, continues=False)
+        assert added["rms"] == fr.mse_loss(y[part], target[part])[0] and added["rms"].weight == 3 * len(y[part])
+        means.add(added, 1)
+    assert metrics.are_means and len(metrics._outputs) == 0
+    values = metrics.values(means.values())
+    assert values == pytest.approx({"rms": rms(y, target), "nothing": np.exp(np.abs(y - target).mean())}, rel=1e-14)
+    assert all(type(value) is float for value in values.values())
+
+    metrics = EpochMetrics({"m": FunctionOfMean(np.sqrt, rms)}, False)
+    metrics.add(y, target, None, continues=False)
+    with pytest.raises(TypeError, match="mean: expected a Mean, got float"):
+        metrics.values({})
 
 
 def test_arrays_that_are_filled_again(rng):
@@ -178,21 +201,6 @@ def test_nothing_counted():
     for _ in range(2):
         metrics.add(np.ones((3, 2, 1)), np.ones((3, 2, 1)), [0, 0], continues=False)
     assert metrics.of_all() == {"rms": 0.0, "mae": 0.0}
-
-
-def test_one_batch_of_full_and_padded_rows(rng):
-    """Without an argument for lengths, positions; with one, rows, padded with 0, and the lengths of all."""
-    a, b = rng.standard_normal((3, 2, 1)), rng.standard_normal((5, 1, 1))
-    batches = [(a, 2 * a, None), (b, 2 * b, np.array([4]))]
-    y, target, lengths = one_batch(batches, False, ["y", "target"])
-    np.testing.assert_array_equal(y, np.concatenate([a.reshape(6, 1), b[:4, 0]]))
-    np.testing.assert_array_equal(target, 2 * y)
-    assert lengths is None
-    y, target, lengths = one_batch(batches, False, ["lengths"])
-    assert y.shape == (5, 3, 1) and lengths.tolist() == [3, 3, 4] and not y[3:, :2].any()
-    np.testing.assert_array_equal(target, 2 * y)
-    np.testing.assert_array_equal(y[:3, :2], a)
-    np.testing.assert_array_equal(y[:, 2:], b)
 
 
 def test_in_training_a_number_is_a_mean_over_batches(rng):

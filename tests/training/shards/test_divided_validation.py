@@ -48,7 +48,8 @@ def test_each_rank_runs_its_own_batches():
 
 
 def test_all_run_the_first_batch_to_see_which_metrics_are_means():
-    assert called(2, metrics=["accuracy"]) == [[8, 8, 5] * 2, [8, 8, 8] * 2]
+    perplexity = fr.training.FunctionOfMean(np.exp, fr.cross_entropy)
+    assert called(2, metrics={"accuracy": "accuracy", "perplexity": perplexity}) == [[8, 8, 5] * 2, [8, 8, 8] * 2]
 
 
 def test_all_run_all_batches_of_a_metric_that_is_no_mean():
@@ -67,6 +68,7 @@ def test_all_run_all_batches_of_an_iterable():
 OPTIONS = {
     "loss alone": {},
     "means": {"metrics": ["accuracy", fr.cross_entropy]},
+    "function of a mean": {"metrics": {"perplexity": fr.training.FunctionOfMean(np.exp, fr.cross_entropy)}},
     "lengths": {"lengths": LENGTHS, "validation": 0.4, "metrics": ["accuracy"], "sample_weight": np.arange(37) % 3},
     "pieces of time": {"truncate": 2, "lengths": LENGTHS, "validation": 0.4, "metrics": ["accuracy"]},
     "one batch": {"validation": (X[:, :3], Y[:, :3])},

@@ -75,7 +75,8 @@ def evaluate(
     A metric that returns a plain number need not be a mean. It is computed once, of all data as one batch, for which
     their outputs are kept in memory: of rows of different lengths, it receives the positions that count, one after
     another, y (M, ...) and target (M, ...); if it has an argument `lengths` or `input_lengths`, the rows, padded to the
-    longest. To find out which it is, it is first called with the first batch.
+    longest. To find out which it is, it is first called with the first batch. Of a mean, and of a function of a mean
+    that is declared as one, `fastrnn.training.FunctionOfMean`, nothing is kept.
 
     Examples
     --------
@@ -108,7 +109,8 @@ def mean_scores(
             means.add(values, weight)
     if not means.totals:
         raise ValueError("x: expected at least one batch, got none")
-    values = means.values() | scores.metrics.of_all()
+    values = means.values()
+    values |= scores.metrics.values(values)
     return {name: values[name] for name in ("loss", *metrics)}
 
 

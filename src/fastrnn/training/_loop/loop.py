@@ -124,6 +124,7 @@ class Training:
             for batch, window, cursor in self._windows():
                 self.step(number, batch, window, cursor)
                 self.seconds = time.monotonic() - start
+                del window  # with its output, before there is the next
         except (TypeError, ValueError) as error:
             error.add_note(f"in step {self.steps + 1} of fit, in epoch {number}")
             note_row(error, self.data.source, self.objective)
@@ -185,6 +186,7 @@ class Training:
             after = self.data.state_dict()
             for window in self.stepper.windows(self, batch, start, first):
                 yield batch, window, Cursor(after) if window.last else Cursor(before, window.stop, window.first)
+                del window
             before, start, first = after, 0, None
 
     def step(self, epoch: int, batch: Batch | Draw, window: Window, cursor: Cursor) -> None:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Metrics by name, and functions of one's own as metrics."""
 
+import inspect
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from ..._engine.arguments import as_array, as_integer
 from ...losses import Mean, l1_loss, mse_loss
+from ...losses._positions import takes_positions
 from ...nn._options import kind_of
 from .objective import Objective, applied, as_tuple, counts
 
@@ -69,10 +72,60 @@ def accuracy(y: ArrayLike, target: ArrayLike, *, ignore_index: int = -100) -> Me
     return Mean(np.count_nonzero(right), np.count_nonzero(counted))
 
 
-def rmse(prediction: ArrayLike, target: ArrayLike) -> float:
-    """Root of the mean squared error, which is no mean."""
-    return math.sqrt(mse_loss(prediction, target)[0])
+class FunctionOfMean:
+    """A metric that is a function of a mean, such as a root: the mean is accumulated, and no outputs are kept.
 
+    Parameters
+    ----------
+    function : callable
+        ``function(mean)`` returns a number.
+    mean : callable
+        A metric, or a loss, that returns a `fastrnn.losses.Mean`.
+
+    Raises
+    ------
+    TypeError
+        An argument is no function; or when it is called, the mean is no `Mean`, but perhaps a plain number.
+
+    Notes
+    -----
+    In training it is a plain number: the column of the history is the mean of its values on batches.
+
+    Examples
+    --------
+    The perplexity of a language model:
+
+    >>> import numpy as np, fastrnn as fr
+    >>> perplexity = fr.training.FunctionOfMean(np.exp, fr.cross_entropy)
+    >>> model = fr.Sequential(fr.Embedding(8, 4, seed=0), fr.GRU(4, 4, seed=1), fr.Linear(4, 8, seed=2))
+    >>> x = np.arange(8)[:, None].repeat(3, axis=1)
+    >>> found = fr.evaluate(model, fr.cross_entropy, x, x, metrics={"perplexity": perplexity}, batch_size=1)
+    >>> bool(np.isclose(found["perplexity"], np.exp(found["loss"])))
+    True
+    """
+
+    def __init__(self, function: Callable[[float], float], mean: Callable[..., Any]) -> None:
+        for name, given in ("function", function), ("mean", mean):
+            if isinstance(given, type) or not callable(given):
+                raise TypeError(f"{name}: expected a function, got {kind_of(given)}")
+        self.function, self.mean = function, mean
+        with suppress(TypeError, ValueError):  # some functions that are not written in Python have none
+            self.__signature__ = inspect.signature(mean)  # it says whether lengths are taken
+
+    @property
+    def of_positions(self) -> bool:
+        """Whether the mean is one over positions, whatever rows they are of."""
+        return takes_positions(self.mean)
+
+    def __call__(self, y: Any, target: Any, **options: Any) -> float:
+        """The function of the mean of one output."""
+        value = as_tuple(self.mean(y, target, **options))[0]
+        if not isinstance(value, Mean):
+            raise TypeError(f"mean: expected a Mean, got {type(value).__name__}")
+        return self.function(value)
+
+
+rmse = FunctionOfMean(math.sqrt, mse_loss)
 
 NAMED: Metrics = {"accuracy": accuracy, "mae": l1_loss, "mse": mse_loss, "rmse": rmse}
 
