@@ -8,7 +8,7 @@ import socket
 import pytest
 from support.ranks import in_threads
 
-from fastrnn.distributed import Processes
+from fastrnn.distributed import Processes, _processes
 from fastrnn.distributed._processes import pairs
 
 
@@ -48,6 +48,70 @@ def test_an_abort_reaches_the_others():
     results = in_threads(4, work)
     assert isinstance(results.pop(), KeyError)
     assert [type(result) for result in results] == [ConnectionError] * 3
+    assert [str(result) for result in results] == [
+        f"rank 3 failed: KeyError: 'three'; rank {rank} cannot go on alone" for rank in range(3)
+    ]
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_the_reason_stays(failing):
+    """Whoever is to send first, and for every later exchange; a long one is cut."""
+
+    def work(communicator):
+        if communicator.rank == failing:
+            raise ValueError("long " * 1000)
+        texts = []
+        for _ in range(2):
+            with pytest.raises(ConnectionError) as caught:
+                communicator.gather(bytes(1 << 24))
+            texts.append(str(caught.value))
+        return texts
+
+    results = in_threads(2, work)
+    assert isinstance(results.pop(failing), ValueError)
+    (texts,) = results
+    assert texts[0] == texts[1] and len(texts[0]) < 2100
+    assert texts[0].startswith(f"rank {failing} failed: ValueError: long long ")
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_an_exchange_that_is_broken_off(rank):
+    """The other rank waits for the rest of it, and would read a text as a part of that."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        communicator, seen = Processes(rank, 2, {1 - rank: ours}), []
+
+        class Interrupted:
+            """A socket during whose first call Ctrl-C comes."""
+
+            def sendall(self, data):
+                ours.sendall(bytes(data)[:4])
+                raise KeyboardInterrupt
+
+            recv_into = sendall
+
+            def close(self):
+                seen.append("closed")
+                ours.close()
+
+        communicator._links = {1 - rank: Interrupted()}
+        with pytest.raises(KeyboardInterrupt):
+            communicator.exchange(bytes(10), 1 - rank)
+        communicator.abort(KeyboardInterrupt())
+        assert seen == ["closed"] and len(theirs.recv(100)) == 4 and theirs.recv(100) == b""
+
+
+def test_an_abort_waits_for_nobody(monkeypatch):
+    """A rank that reads nothing is left behind, and those after it are told."""
+    monkeypatch.setattr(_processes, "PATIENCE", 0.01)
+    pair, other = socket.socketpair(), socket.socketpair()
+    with pair[1], other[1]:
+        pair[0].setblocking(False)
+        with pytest.raises(BlockingIOError):
+            while True:
+                pair[0].send(bytes(1 << 16))
+        Processes(0, 4, {1: pair[0], 2: other[0]}).abort(ValueError("text"))
+        assert other[1].recv(100)[8:] == b"rank 0 failed: ValueError: text"
 
 
 def test_connections_that_are_missing():

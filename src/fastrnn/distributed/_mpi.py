@@ -72,6 +72,7 @@ class MPI(Communicator):
         """End all processes of the program, if there are others."""
         if self.size > 1:
             traceback.print_exception(error)
+            print(f"communicator: rank {self.rank} has failed, and ends the others", file=sys.stderr)
             sys.stdout.flush()
             sys.stderr.flush()
             self._comm.Abort(1)

@@ -4,6 +4,7 @@
 import socket
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import combinations
 from typing import Any
 
@@ -11,7 +12,9 @@ import numpy as np
 
 from ._communicator import Communicator, not_to_be_copied
 
-HEADER = struct.Struct("<q")  # the number of bytes that follow
+HEADER = struct.Struct("<q")  # the number of bytes that follow; below 0, of those that say why no others do
+REASON = 2000  # characters of such a text, at most: the socket has room for them
+PATIENCE = 1.0  # seconds for which a rank that goes no further waits for this room
 BUFFER = 1 << 20  # bytes that a socket holds, if the system allows it: fewer changes between two processes
 
 
@@ -38,6 +41,8 @@ class Processes(Communicator):
         if missing := [peer for peer in peers if peer not in links]:
             raise ValueError(f"links: expected one with each of the ranks {peers}, got none with {missing[0]}")
         self._links = dict(links)
+        self._with: int | None = None  # the rank of an exchange that has begun and not ended
+        self._reason: str | None = None  # why there can be no other
 
     def __reduce__(self) -> Any:
         raise not_to_be_copied(self)
@@ -47,20 +52,39 @@ class Processes(Communicator):
             raise ValueError(f"peer: expected one of {', '.join(map(str, self._links)) or 'no rank'}, got {peer}")
         link, view = self._links[peer], memoryview(data)
         view = view.cast("B") if view.nbytes else memoryview(b"")  # an empty array cannot be cast
+        if self._reason is not None:
+            raise self._error()
+        self._with = peer
         try:
             if self.rank < peer:  # one talks, the other listens: both would wait for room in the sockets
                 _send(link, view)
-                return _receive(link)
-            received = _receive(link)
-            _send(link, view)
-        except (EOFError, OSError) as error:
-            raise ConnectionError(f"rank {peer} has ended, or failed; rank {self.rank} cannot go on alone") from error
+                received = _receive(link)
+            else:
+                received = _receive(link)
+                _send(link, view)
+        except (Failed, EOFError, OSError) as error:
+            self._reason = str(error) if isinstance(error, Failed) else _reason_in(link, peer)
+            raise self._error() from None if isinstance(error, Failed) else error
+        self._with = None
         return received
 
+    def _error(self) -> ConnectionError:
+        return ConnectionError(f"{self._reason}; rank {self.rank} cannot go on alone")
+
     def abort(self, error: BaseException) -> None:
-        """Close the connections, so that the others fail at once."""
-        for link in self._links.values():
+        """Tell the others which rank failed and with what error, and close the connections, so that they fail at once."""
+        reason = self._reason or f"rank {self.rank} failed: {type(error).__name__}: {error}"
+        said = reason[:REASON].encode(errors="replace")
+        for peer, link in self._links.items():
+            if peer != self._with:  # it would read the text as a part of what it waits for
+                with suppress(OSError):  # it has ended, or is behind
+                    link.settimeout(PATIENCE)
+                    link.sendall(HEADER.pack(-len(said)) + said)
             link.close()
+
+
+class Failed(Exception):
+    """Another rank goes no further; the text says which, and why."""
 
 
 def pairs(size: int) -> list[tuple[int, int]]:
@@ -84,7 +108,20 @@ def _send(link: socket.socket, view: memoryview) -> None:
 
 def _receive(link: socket.socket) -> memoryview:
     (count,) = HEADER.unpack(_exactly(link, HEADER.size))
+    if count < 0:
+        raise Failed(bytes(_exactly(link, -count)).decode())
     return _exactly(link, count)
+
+
+def _reason_in(link: socket.socket, peer: int) -> str:
+    """What a rank has said before it closed the connection, which may be noticed first by who sends to it."""
+    try:
+        _receive(link)
+    except Failed as failed:
+        return str(failed)
+    except (EOFError, OSError):
+        pass
+    return f"rank {peer} has ended, or failed"
 
 
 def _exactly(link: socket.socket, count: int) -> memoryview:

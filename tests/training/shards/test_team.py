@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Ranks that differ, or of which one fails: an error of each of them, that names what it is."""
 
+import functools
+
 import numpy as np
 import pytest
 from support import ranks
@@ -24,6 +26,14 @@ def assert_all(results, kind, text):
         assert isinstance(result, kind) and text in str(result), result
 
 
+def print_row(model, epoch, row):
+    print(row)
+
+
+class OnStep:
+    def on_step(self, model, step, loss, norm): ...
+
+
 OTHERS = {  # options of rank 1, and what all are told
     "shards": ({"shards": 8}, "shards: expected 4, as on rank 0, got 8 on rank 1"),
     "seed": ({"seed": 1}, "seed: expected 0, as on rank 0, got 1 on rank 1"),
@@ -42,6 +52,7 @@ OTHERS = {  # options of rank 1, and what all are told
     ),
     "epochs": ({"epochs": 3}, "epochs: expected 2, as on rank 0, got 3 on rank 1"),
     "patience": ({"patience": 3}, "patience: expected None, as on rank 0, got 3 on rank 1"),
+    "callbacks": ({"callbacks": [print_row]}, "callbacks: expected [], as on rank 0, got ['print_row'] on rank 1"),
     "shuffle": ({"shuffle": False}, "shuffle: expected True, as on rank 0, got False on rank 1"),
 }
 
@@ -50,6 +61,16 @@ OTHERS = {  # options of rank 1, and what all are told
 def test_trainings_that_differ(name):
     other, text = OTHERS[name]
     assert_all(in_threads(2, lambda c: fit(c, **(other if c.rank else {}))), ValueError, text)
+
+
+def test_callbacks_that_differ():
+    """By their kinds, in their order; another object of the same class is none."""
+    kinds = [[OnStep(), print_row], [print_row, OnStep()]]
+    results = in_threads(2, lambda c: fit(c, callbacks=kinds[c.rank]))
+    text = "callbacks: expected ['OnStep', 'print_row'], as on rank 0, got ['print_row', 'OnStep'] on rank 1"
+    assert_all(results, ValueError, text)
+    histories = in_threads(2, lambda c: fit(c, callbacks=[OnStep(), functools.partial(print_row)]))
+    assert [history.epochs for history in histories] == [2, 2]
 
 
 def test_optimizers_that_differ():
@@ -129,13 +150,14 @@ def test_an_error_of_another_type_is_one_in_words():
 
 
 def test_a_callback_that_fails_on_one_rank():
-    """The others learn that it has ended."""
+    """The others learn which it is, and why."""
 
     def train(communicator):
-        return fit(communicator, callbacks=[lambda *_: [][communicator.rank] if communicator.rank else None])
+        return fit(communicator, callbacks=[lambda *_: [][0] if communicator.rank == 3 else None])
 
-    first, second = in_threads(2, train)
-    assert isinstance(second, IndexError) and isinstance(first, ConnectionError)
+    *others, last = in_threads(4, train)
+    assert isinstance(last, IndexError)
+    assert_all(others, ConnectionError, "rank 3 failed: IndexError: list index out of range; rank ")
 
 
 def test_a_callback_that_changes_parameters_on_one_rank():

@@ -36,6 +36,11 @@ Callback: TypeAlias = StepCallback | EpochCallback | Callable[[Any, int, dict[st
 class Callbacks(Hook):
     """Calls the user's callbacks.
 
+    Attributes
+    ----------
+    kinds : list of str
+        The names of their classes, or of functions.
+
     Raises
     ------
     TypeError
@@ -51,6 +56,7 @@ class Callbacks(Hook):
             ):
                 got = kind_of(callback)
                 raise TypeError(f"callbacks: expected functions, or objects with on_step or on_epoch, got {got}")
+        self.kinds = [getattr(callback, "__qualname__", type(callback).__qualname__) for callback in callbacks]
         self._on_step = [callback.on_step for callback in callbacks if isinstance(callback, StepCallback)]
         # An object that has neither method is called itself, after every epoch.
         functions: list[Any] = [getattr(callback, "on_epoch", callback) for callback in callbacks]

@@ -17,6 +17,7 @@ from ...nn._options import kind_of
 from ...nn._parameters import distinct
 from ...optim import Optimizer
 from ...optim._groups import numbers_of
+from .._hooks.callbacks import Callbacks
 from .._state.differences import options_of_schedule
 from .._state.parameters import architecture_of
 
@@ -145,6 +146,7 @@ def settings_of(run: Any, shards: int) -> dict[str, Any]:
         "schedule": type(schedule).__name__,
         **{f"schedule.{name}": value for name, value in options_of_schedule(schedule).items()},
         **{f"x.{name}": source[name] for name in ("rows", "batch_size") if name in source},
+        "callbacks": [kind for hook in run.hooks if isinstance(hook, Callbacks) for kind in hook.kinds],
     }  # fmt: skip
 
 
