@@ -13,6 +13,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class OfLinear(NamedTuple):
     """A loss as a function of the input x of the last `Linear` instead of its output y.
 
+    Both have an argument `see`: a function that is called with the numbers of some rows (k,) of x (M, I), and what the
+    linear makes of them, (k, V), until it has seen all rows. It changes nothing.
+
     Attributes
     ----------
     cost : callable

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Cross-entropy of the outputs of a Linear, some rows at a time, so that the logits of all rows never exist at once."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +18,8 @@ from ._masking import Options
 from ._mean import Mean
 from ._positions import of_positions
 from ._softmax import Targets
+
+See: TypeAlias = Callable[[Array, Array], None]  # of the numbers of rows (k,) and their logits (k, V)
 
 # Bytes of logits in a part, at least: there the loss and the gradients find them in L2, which is 1 or 2 MB on servers.
 # One thread of Zen 5, parts of 0.5, 1, 2, 4 and 8 MB, in the time of all at once: 0.98, 0.90, 0.90, 0.99, 1.01 with
@@ -98,20 +101,45 @@ def linear_cross_entropy(
     >>> bool(loss < np.log(5000))
     True
     """
-    options = Options(lengths, batch_first, sample_weight, reduction)
-    x, rows, checked = _checked(linear, x, targets, options, (ignore_index, weight, label_smoothing))
+    classes = {"ignore_index": ignore_index, "weight": weight, "label_smoothing": label_smoothing}
+    reduced = {"lengths": lengths, "batch_first": batch_first, "sample_weight": sample_weight, "reduction": reduction}
+    return linear_cross_entropy_cost(linear, x, targets, **classes, **reduced)
+
+
+@of_positions
+def linear_cross_entropy_cost(
+    linear: Linear, x: ArrayLike, targets: ArrayLike, *, see: See | None = None, **options: Any
+) -> tuple[Mean, Array]:
+    """`linear_cross_entropy`, of the same arguments; all logits are shown to `see`, those of ignored rows, too."""
+    x, rows, checked = _checked(linear, x, targets, **options)
     linear.check_grads()
     if _are_few(rows, linear):
-        losses, dx = _losses_at_once(linear, rows, checked)
+        losses, dx = _losses_at_once(linear, rows, checked, see)
     else:
         dx = np.zeros(rows.shape, rows.dtype)
-        losses = _losses(linear, rows, checked, dx)
+        losses = _losses(linear, rows, checked, dx, see)
     return checked.value(losses), dx.reshape(x.shape)
 
 
 @of_positions
 def linear_cross_entropy_value(
-    linear: Linear,
+    linear: Linear, x: ArrayLike, targets: ArrayLike, *, see: See | None = None, **options: Any
+) -> Mean:
+    """The value of `linear_cross_entropy`, of the same arguments, without gradients."""
+    _, rows, checked = _checked(linear, x, targets, **options)
+    if not _are_few(rows, linear):
+        return checked.value(_losses(linear, rows, checked, see=see))
+    logits = linear(rows)
+    if see is not None:
+        see(np.arange(len(rows)), logits)
+    return checked.value(checked.losses(logits)[0])
+
+
+with_linear(cross_entropy, linear_cross_entropy_cost, linear_cross_entropy_value)
+
+
+def _checked(
+    linear: Any,
     x: ArrayLike,
     targets: ArrayLike,
     *,
@@ -119,24 +147,13 @@ def linear_cross_entropy_value(
     weight: ArrayLike | None = None,
     label_smoothing: float = 0.0,
     **reduced: Any,
-) -> Mean:
-    """The value of `linear_cross_entropy`, of the same arguments, without gradients."""
-    _, rows, checked = _checked(linear, x, targets, Options(**reduced), (ignore_index, weight, label_smoothing))
-    losses = checked.losses(linear(rows))[0] if _are_few(rows, linear) else _losses(linear, rows, checked)
-    return checked.value(losses)
-
-
-with_linear(cross_entropy, linear_cross_entropy, linear_cross_entropy_value)
-
-
-def _checked(
-    linear: Any, x: ArrayLike, targets: ArrayLike, options: Options, of_classes: tuple[Any, ...]
 ) -> tuple[Array, Array, Targets]:
     """x as an array, and as rows (M, I), and their targets."""
     if type(linear) is not Linear:
         raise TypeError(f"linear: expected a Linear, got {kind_of(linear)}")
     x = linear._checked(x)
-    checked = checked_targets((*x.shape[:-1], linear.out_features), linear.dtype, targets, options, of_classes)
+    shape, of_classes = (*x.shape[:-1], linear.out_features), (ignore_index, weight, label_smoothing)
+    checked = checked_targets(shape, linear.dtype, targets, Options(**reduced), of_classes)
     return x, x.reshape(-1, linear.in_features), checked
 
 
@@ -145,17 +162,20 @@ def _are_few(rows: Array, linear: Linear) -> bool:
     return len(rows) * linear.out_features * rows.itemsize <= FEW_BYTES
 
 
-def _losses_at_once(linear: Linear, rows: Array, targets: Targets) -> tuple[Array, Array]:
+def _losses_at_once(linear: Linear, rows: Array, targets: Targets, see: See | None) -> tuple[Array, Array]:
     """The loss of each row (M,), and the gradient of the rows; those of the linear are added."""
     logits, saved = linear._forward(rows, training=True)
+    if see is not None:
+        see(np.arange(len(rows)), logits)
     losses, dlogits = targets.losses(logits)
     with linear._in_backward:
         return losses, linear._backward(saved, dlogits)
 
 
-def _losses(linear: Linear, rows: Array, targets: Targets, dx: Array | None = None) -> Array:
+def _losses(linear: Linear, rows: Array, targets: Targets, dx: Array | None = None, see: See | None = None) -> Array:
     """The loss of each row (M,). With dx, which is zero, all gradients are added."""
-    losses, pack, at = np.zeros(len(rows)), linear.weights.pack(), np.flatnonzero(targets.classes >= 0)
+    losses, pack = np.zeros(len(rows)), linear.weights.pack()
+    at = np.flatnonzero(targets.classes >= 0) if see is None else np.arange(len(rows))
     blocks = max(1, PART_BYTES // (GRADIENT_ROWS * linear.out_features * rows.itemsize))
     size = blocks * GRADIENT_ROWS
     z = np.empty((min(size, len(at)), linear.out_features), rows.dtype)
@@ -165,6 +185,8 @@ def _losses(linear: Linear, rows: Array, targets: Targets, dx: Array | None = No
         new, at = at[: size - n], at[size - n :]
         part = z[n : n + len(new)]
         linear.write_rows(pack, rows[new], part)
+        if see is not None:
+            see(new, part)
         losses[new], _ = targets.rows(new).losses(part, part)
         if dx is None:
             continue

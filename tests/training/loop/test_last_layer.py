@@ -92,14 +92,15 @@ def test_one_target_for_each_row(parts, monkeypatch):
 @pytest.mark.parametrize(
     "options",
     [
-        {"metrics": ["accuracy"]},
+        {"metrics": ["accuracy", lambda y, target: float(y.max())]},
+        {"metrics": [lambda y, target: fr.training.accuracy(y, target)]},
         {"truncate": (5, 9)},
         {"loss": lambda y, target: fr.cross_entropy(y, target)},
         {"loss": fr.mse_loss, "given": data(soft=True)},
     ],
 )
 def test_where_the_output_is_needed_or_cannot_be_left_out(options, monkeypatch):
-    """Metrics, windows that overlap, and losses that have no such way."""
+    """Metrics that may need all of it, windows that overlap, and losses that have no such way."""
     assert_same_training(monkeypatch, used=False, **options)
 
 

@@ -68,8 +68,11 @@ def test_scheduled_sampling_reads_the_output_layer_as_before(monkeypatch):
     assert_same_training(monkeypatch, train)
 
 
-def test_metrics_need_the_logits(monkeypatch):
-    assert_same_training(monkeypatch, lambda: trained(translator, metrics=["accuracy"]), used=False)
+def test_metrics(monkeypatch):
+    """One of parts of the logits; another that may need all of them."""
+    assert_same_training(monkeypatch, lambda: trained(translator, metrics=["accuracy"]))
+    largest = lambda y, target: float(y.max())  # noqa: E731
+    assert_same_training(monkeypatch, lambda: trained(translator, metrics=[largest]), used=False)
 
 
 def test_the_bits_do_not_depend_on_the_threads():

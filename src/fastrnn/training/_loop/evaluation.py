@@ -139,8 +139,12 @@ class EpochScores(NamedTuple):
 
     def _of_batch(self, batch: Batch) -> Iterator[tuple[dict[str, float], int]]:
         for piece, (y, target, lengths, weight) in enumerate(_outputs(self.objective, batch, self.chunk)):
-            loss = {"loss": self.objective.value(y, target, lengths, weight)}
-            yield loss | self.metrics.add(y, target, lengths, continues=piece > 0), positions(y, lengths)
+            loss, scored = {"loss": self.objective.value(y, target, lengths, weight)}, self.objective.scored
+            if scored is not None:
+                means = self.metrics.add_means(scored)
+            else:
+                means = self.metrics.add(y, target, lengths, continues=piece > 0)
+            yield loss | means, positions(y, lengths)
 
 
 def _outputs(objective: Objective, batch: Batch, chunk: int | None) -> Iterator[tuple[Any, Any, Any, Any]]:

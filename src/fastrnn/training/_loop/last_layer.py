@@ -3,14 +3,23 @@
 
 The output of a last `Linear` is often what a step has most of: logits of V classes at each position. A loss that has
 a function of what the layer reads (`losses._heads.OfLinear`), such as `cross_entropy`, computes some rows of them, and
-adds their part of the gradients of the layer, before it goes on to the next. All numbers have the same bits.
+adds their part of the gradients of the layer, before it goes on to the next. All numbers have the same bits. Metrics
+that are means over positions see the same rows; their sums are rounded part by part.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from ..._engine.arguments import is_packed
+import numpy as np
+
+from ..._engine.arguments import Array, is_packed
+from ...losses import Mean
 from ...losses._heads import OfLinear, of_linear
+from ...losses._masking import sequence_mask
+from ...losses._positions import takes_positions
 from .._data.batch import Batch
+from .metrics import Metrics, as_metrics, mean_of, score
 from .objective import Loss, Objective, applied, as_tuple, counts
 
 
@@ -30,12 +39,16 @@ class WithLastLayer(Objective):
         The name of that layer, a Linear.
     head : OfLinear
         The loss as a function of what it reads.
+    metrics : dict of str to callable
+        Those of the output, all `from_parts`.
     """
 
-    def __init__(self, model: Any, loss: Loss, in_pieces: bool, *, before: Any, last: str, head: OfLinear) -> None:
+    def __init__(
+        self, model: Any, loss: Loss, in_pieces: bool, *, before: Any, last: str, head: OfLinear, metrics: Metrics
+    ) -> None:
         super().__init__(model, loss, in_pieces)
-        self.runs, self.function, self._value = before, head.cost, head.value
-        self._last, self._linear = last, model.children()[last]
+        self.runs, self._head = before, head
+        self._last, self._linear, self._metrics = last, model.children()[last], metrics
 
     def run(self, batch: Batch, state: Any = None, *, training: bool) -> tuple[Any, Any, Any]:
         h, state, tape = super().run(batch, state, training=training)
@@ -43,11 +56,50 @@ class WithLastLayer(Objective):
             self._linear._checked(h.data if is_packed(h) else h)
         return h, state, tape
 
+    def cost(self, y: Any, target: Any, lengths: Any, weight: Any = None) -> tuple[float, Array]:
+        self.function = self._seen(self._head.cost, y, target, lengths)
+        return super().cost(y, target, lengths, weight)
+
     def value(self, y: Any, target: Any, lengths: Any, weight: Any = None) -> float:
+        value = self._seen(self._head.value, y, target, lengths)
         if not counts(self.loss, y, lengths):
-            return super().value(y, target, lengths, weight)
-        (value,) = as_tuple(applied(self._value, y, target, lengths, self.batch_first, self.takes, weight))
-        return value
+            return 0.0
+        return as_tuple(applied(value, y, target, lengths, self.batch_first, self.takes, weight))[0]
+
+    def _seen(self, function: Callable[..., Any], y: Any, target: Any, lengths: Any) -> Callable[..., Any]:
+        """A function of the head that leaves the metrics of an output in `scored`."""
+        if not self._metrics:
+            return function
+        parts = Parts(self._metrics, y, target, lengths, self.batch_first)
+        self.scored = parts.means
+        return partial(function, see=parts.add)
+
+
+class Parts:
+    """The metrics of an output, of which some rows are known at a time.
+
+    Attributes
+    ----------
+    means : dict of str to Mean
+        Those of the rows so far.
+    """
+
+    def __init__(self, metrics: Metrics, y: Any, target: Any, lengths: Any, batch_first: bool) -> None:
+        self.metrics, self.means = metrics, dict[str, float].fromkeys(metrics, Mean(0.0, 0.0))
+        self._shape = np.shape(y.data if is_packed(y) else y)[:-1]
+        self._target, self._lengths, self._batch_first = target, lengths, batch_first
+
+    def add(self, at: Array, logits: Array) -> None:
+        """Add what the last layer makes of the rows at (k,)."""
+        if self._lengths is not None:
+            mask = sequence_mask("y", self._shape, self._lengths, "...", self._batch_first).reshape(-1)[at]
+            at, logits = at[mask], logits[mask]
+        target = np.asarray(self._target)
+        target = target.reshape(-1, *target.shape[len(self._shape) :])[at]
+        for name, metric in self.metrics.items():
+            value: Any = score(name, mean_of(metric), logits, target, None, self._batch_first)
+            before: Any = self.means[name]
+            self.means[name] = type(value)(before.total + value.total, before.weight + value.weight)
 
 
 def objective_of(model: Any, loss: Loss, metrics: Any, pieces: Any = None) -> Objective:
@@ -60,14 +112,24 @@ def objective_of(model: Any, loss: Loss, metrics: Any, pieces: Any = None) -> Ob
     model, loss
         As of an `Objective`.
     metrics : sequence or mapping
-        They read the output.
+        They read the output, and need all of it unless they are all `from_parts`.
     pieces : int or (int, int), optional
         The steps of the windows into which sequences are cut, or (k1, k2) of `fit`: with k2 > k1 windows overlap.
     """
     in_pieces, overlap = pieces is not None, isinstance(pieces, tuple | list) and pieces[:1] != pieces[1:]
-    if not metrics and not overlap and "_before_last" in vars(type(model)):  # inherited it says nothing of own passes
+    if not overlap and "_before_last" in vars(type(model)):  # inherited it says nothing of own passes
         before, last = model._before_last() or (None, "")
-        head = of_linear(loss, model.children().get(last))
-        if head is not None:
-            return WithLastLayer(model, loss, in_pieces, before=before, last=last, head=head)
+        head, named = of_linear(loss, model.children().get(last)), as_metrics(metrics)
+        if head is not None and all(map(from_parts, named.values())):
+            return WithLastLayer(model, loss, in_pieces, before=before, last=last, head=head, metrics=named)
     return Objective(model, loss, in_pieces)
+
+
+def from_parts(metric: Any) -> bool:
+    """Whether a metric is the mean of its values on parts of the positions, as accuracy and the losses of this package.
+
+    Not with arguments that are arrays of all positions. Sums are rounded part by part.
+    """
+    metric = mean_of(metric)
+    options = metric.keywords if isinstance(metric, partial) else {}
+    return takes_positions(metric) and not options.keys() & {"lengths", "sample_weight"}

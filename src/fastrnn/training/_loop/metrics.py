@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from ..._engine.arguments import as_array, as_integer
 from ...losses import Mean, l1_loss, mse_loss
-from ...losses._positions import takes_positions
+from ...losses._positions import of_positions, takes_positions
 from ...nn._options import kind_of
 from .objective import Objective, applied, as_tuple, counts
 
@@ -23,6 +23,7 @@ Metrics: TypeAlias = dict[str, Callable[..., Any]]
 COLUMNS = "epoch", "step", "loss", "penalty", "grad_norm", "lr", "val_loss", "seconds"
 
 
+@of_positions
 def accuracy(y: ArrayLike, target: ArrayLike, *, ignore_index: int = -100) -> Mean:
     """The fraction of correct predictions: the metric ``"accuracy"`` of `fastrnn.fit`.
 
@@ -167,10 +168,22 @@ def check_column(metric: str, columns: Collection[str]) -> None:
 
 def scores(objective: Objective, metrics: Metrics, y: Any, target: Any, lengths: Any) -> dict[str, float]:
     """The metrics of one output; 0 where nothing counts."""
+    if objective.scored is not None:
+        return {name: final(metrics[name], mean) for name, mean in objective.scored.items()}
     return {
         name: score(name, metric, y, target, lengths, objective.batch_first) if counts(metric, y, lengths) else 0.0
         for name, metric in metrics.items()
     }
+
+
+def mean_of(metric: Callable[..., Any]) -> Callable[..., Any]:
+    """What is accumulated of a metric, if it is a `Mean`."""
+    return metric.mean if isinstance(metric, FunctionOfMean) else metric
+
+
+def final(metric: Callable[..., Any], mean: float) -> float:
+    """The value of a metric, of that mean."""
+    return float(metric.function(mean)) if isinstance(metric, FunctionOfMean) else mean
 
 
 def score(name: str, metric: Callable[..., Any], y: Any, target: Any, lengths: Any, batch_first: bool) -> float:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A model and its loss as a function of a batch."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -99,7 +99,11 @@ class Objective(Runner):
         The arguments of the loss by name.
     function : callable
         What is called of the output and a target: the loss.
+    scored : mapping of str to Mean, or None
+        The metrics of the last output, where nobody else can compute them.
     """
+
+    scored: Mapping[str, float] | None = None
 
     def __init__(self, model: Any, loss: Loss, in_pieces: bool = False) -> None:
         self.loss = self.function = loss

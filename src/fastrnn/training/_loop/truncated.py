@@ -34,8 +34,8 @@ class Window(NamedTuple):
     first : object
         The state in which the next window begins.
     y, target, lengths : ndarray
-        The output, the targets and the lengths, or None, of the steps of `loss`. In `fit` without metrics, y may be
-        what the last layer reads.
+        The output, the targets and the lengths, or None, of the steps of `loss`. In `fit`, y may be what the last
+        layer reads.
     extras : dict of str to float
         What the tapes report after `backward`, over the steps that gradients went back (see `Tape.extras`).
     """

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...losses import Mean
 from ...losses._positions import takes_positions
-from .metrics import FunctionOfMean, Metrics, score
+from .metrics import Metrics, final, mean_of, score
 from .objective import arguments_of, counts
 from .outputs import Outputs
 
@@ -24,7 +24,6 @@ class EpochMetrics:
 
     def __init__(self, metrics: Metrics, batch_first: bool) -> None:
         self.metrics, self.batch_first = metrics, batch_first
-        self._functions = {name: m.function for name, m in metrics.items() if isinstance(m, FunctionOfMean)}
         self._means: set[str] = set()  # the names of metrics that are accumulated
         self._whole: set[str] = set()  # and of those that are not
         self._outputs = Outputs(batch_first, any(map(takes_rows, metrics.values())))
@@ -56,10 +55,13 @@ class EpochMetrics:
             self._outputs.add(y, target, lengths, continues=continues)
         return means
 
+    def add_means(self, means: Mapping[str, float]) -> dict[str, float]:
+        """Those of an output that nobody has, as `add` returns them."""
+        self._means.update(means)
+        return dict(means)
+
     def _mean(self, name: str, y: Any, target: Any, lengths: Any) -> float:
-        metric = self.metrics[name]
-        metric = metric.mean if isinstance(metric, FunctionOfMean) else metric
-        return score(name, metric, y, target, lengths, self.batch_first)
+        return score(name, mean_of(self.metrics[name]), y, target, lengths, self.batch_first)
 
     def _first(self, name: str, y: Any, target: Any, lengths: Any) -> Mean | None:
         """The first value of a metric, or None if it is no `Mean`.
@@ -77,8 +79,7 @@ class EpochMetrics:
 
     def values(self, means: Mapping[str, float]) -> dict[str, float]:
         """All metrics, of the means that have been accumulated and of all outputs."""
-        accumulated = {name: self._functions.get(name, float)(means[name]) for name in self._means}
-        return {name: float(value) for name, value in accumulated.items()} | self.of_all()
+        return {name: float(final(self.metrics[name], means[name])) for name in self._means} | self.of_all()
 
     def of_all(self) -> dict[str, float]:
         """The metrics of all outputs that are not accumulated; 0 where nothing counted."""
