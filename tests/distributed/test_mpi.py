@@ -112,6 +112,7 @@ def test_a_rank_that_fails_ends_the_others(way, word):
     process = mpiexec(4 if way == "kill" else 2, "failing", way)
     assert process.returncode != 0 and time.monotonic() - start < 30
     assert any(each in process.stdout + process.stderr for each in word.split("|"))
+    assert way != "raise" or "communicator: rank 1 has failed, and ends the others" in process.stderr
 
 
 def test_communicators_are_of_their_process():

@@ -72,6 +72,8 @@ def test_a_function_of_a_mean(rng):
     expected = np.sqrt(np.square(y - target)[inside].mean())
     assert root(y, target, lengths=lengths) == pytest.approx(expected)
     assert score("root", root, y, target, lengths, False) == pytest.approx(expected)
+    summed = FunctionOfMean(np.sqrt, partial(fr.mse_loss, reduction="sum"))
+    assert summed(y, target, lengths=lengths) == root(y, target, lengths=lengths)  # of the mean all the same
     seen = []
     own = FunctionOfMean(len, lambda y, target, lengths: seen.append(lengths) or Mean(1, 1))
     with pytest.raises(TypeError, match="object of type 'Mean' has no len"):

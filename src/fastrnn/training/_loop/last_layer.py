@@ -8,7 +8,7 @@ that are means over positions see the same rows; their sums are rounded part by 
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -87,17 +87,25 @@ class Parts:
     def __init__(self, metrics: Metrics, y: Any, target: Any, lengths: Any, batch_first: bool) -> None:
         self.metrics, self.means = metrics, dict[str, float].fromkeys(metrics, Mean(0.0, 0.0))
         self._shape = np.shape(y.data if is_packed(y) else y)[:-1]
-        self._target, self._lengths, self._batch_first = target, lengths, batch_first
+        self._given = target, lengths, batch_first
+
+    @cached_property
+    def _rows(self) -> tuple[Array, Array | None]:
+        """The target of each row, and whether it is within its length; asked for when the loss has checked them."""
+        target, lengths, batch_first = np.asarray(self._given[0]), *self._given[1:]
+        target = target.reshape(-1, *target.shape[len(self._shape) :])
+        if lengths is None:
+            return target, None
+        return target, sequence_mask("y", self._shape, lengths, "...", batch_first).reshape(-1)
 
     def add(self, at: Array, logits: Array) -> None:
         """Add what the last layer makes of the rows at (k,)."""
-        if self._lengths is not None:
-            mask = sequence_mask("y", self._shape, self._lengths, "...", self._batch_first).reshape(-1)[at]
-            at, logits = at[mask], logits[mask]
-        target = np.asarray(self._target)
-        target = target.reshape(-1, *target.shape[len(self._shape) :])[at]
+        target, mask = self._rows
+        if mask is not None:
+            inside = mask[at]
+            at, logits = at[inside], logits[inside]
         for name, metric in self.metrics.items():
-            value: Any = score(name, mean_of(metric), logits, target, None, self._batch_first)
+            value: Any = score(name, mean_of(metric), logits, target[at], None, False)
             before: Any = self.means[name]
             self.means[name] = type(value)(before.total + value.total, before.weight + value.weight)
 
@@ -105,7 +113,7 @@ class Parts:
 def objective_of(model: Any, loss: Loss, metrics: Any, pieces: Any = None) -> Objective:
     """The objective of a training or an evaluation, which computes the last layer with the loss where that is the same.
 
-    It is where the output is for the loss alone, and each of its steps for one backward pass.
+    It is where the output is for the loss alone, and for metrics of parts, and each of its steps for one backward pass.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._engine.arguments import as_array, as_integer
-from ...losses import Mean, l1_loss, mse_loss
+from ...losses import Mean, Sum, l1_loss, mse_loss
 from ...losses._positions import of_positions, takes_positions
 from ...nn._options import kind_of
 from .objective import Objective, applied, as_tuple, counts
@@ -123,7 +123,12 @@ class FunctionOfMean:
         value = as_tuple(self.mean(y, target, **options))[0]
         if not isinstance(value, Mean):
             raise TypeError(f"mean: expected a Mean, got {type(value).__name__}")
-        return self.function(value)
+        return self._of(value)
+
+    def _of(self, mean: float) -> float:
+        """The function of a mean, also of that of a `Sum`."""
+        mean = Mean(mean.total, mean.weight) if isinstance(mean, Sum) else mean
+        return float(self.function(mean))
 
 
 rmse = FunctionOfMean(math.sqrt, mse_loss)
@@ -183,7 +188,7 @@ def mean_of(metric: Callable[..., Any]) -> Callable[..., Any]:
 
 def final(metric: Callable[..., Any], mean: float) -> float:
     """The value of a metric, of that mean."""
-    return float(metric.function(mean)) if isinstance(metric, FunctionOfMean) else mean
+    return metric._of(mean) if isinstance(metric, FunctionOfMean) else mean
 
 
 def score(name: str, metric: Callable[..., Any], y: Any, target: Any, lengths: Any, batch_first: bool) -> float:

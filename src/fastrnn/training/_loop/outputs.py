@@ -37,7 +37,7 @@ class Outputs:
         """Keep an output: that of a batch, or of the next steps of the batch before if it `continues` that."""
         if not continues:
             self._end_batch()
-        if self.of_rows or (lengths is None and not is_packed(y)) or (self.batch_first and not is_packed(y)):
+        if self.of_rows or not (is_packed(y) or (lengths is not None and not self.batch_first)):
             y, target, lengths = padded(y, target, lengths, self.batch_first)
             target = target.copy() if isinstance(target, np.ndarray) else target  # a data source may fill it again
             self._pieces.append((np.array(y), target, lengths))
@@ -56,12 +56,12 @@ class Outputs:
         self._end_batch()
         if not self._positions:
             return one_batch(self._kept, self.batch_first, takes)
-        ys, targets = [], []
-        for k, (y, target, _) in enumerate(self._kept):
-            part = (y, target) if k in self._positions else flat(y, target, self.batch_first)
-            ys.append(part[0])
-            targets.append(part[1])
-        del y, target, part
+        parts = (
+            (y, target) if k in self._positions else flat(y, target, self.batch_first)
+            for k, (y, target, _) in enumerate(self._kept)
+        )
+        ys, targets = map(list, zip(*parts, strict=True))
+        del parts  # nothing else has them
         self.clear()
         self._kept, self._positions = [(stacked(ys), stacked(targets), None)], {0}
         return self._kept[0]
