@@ -34,12 +34,18 @@ def as_target(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
 
 
 def as_weights(name: str, value: ArrayLike, dtype: DTypeLike) -> Array:
-    """`value` as an array of finite numbers of at least 0."""
+    """`value` as a new array of finite numbers of at least 0."""
     array = as_numbers(name, value)
     with np.errstate(all="ignore"):
         weights = array.astype(dtype)
-        check_entries(name, array, ~(np.isfinite(weights) & (weights >= 0)), "finite numbers >= 0")
+        if not are_weights(weights):
+            check_entries(name, array, ~(np.isfinite(weights) & (weights >= 0)), "finite numbers >= 0")
     return weights
+
+
+def are_weights(array: Array) -> bool:
+    """Whether floats are all finite and at least 0, in two passes over them; of nan neither comparison is true."""
+    return not array.size or (array.min() >= 0 and array.max() < np.inf)
 
 
 def as_numbers(name: str, value: ArrayLike) -> Array:
@@ -97,13 +103,17 @@ def as_sample_weight(value: ArrayLike, units: tuple[int, ...], row_axis: int = 0
     Returns
     -------
     weights : ndarray of float64, shape `units`
+        To be read only: it may be `value` itself.
     """
+    as_they_are = type(value) is np.ndarray and value.dtype == np.float64 and are_weights(value)  # those of `fit`
+    weights: Any = value if as_they_are else as_weights("sample_weight", value, np.float64)
+    if weights.shape == units:
+        return weights
     shapes = {len(units): units}
     if elements and len(units) > 1:
         shapes[len(units) - 1] = units[:-1]
     if units:
         shapes[1] = units[row_axis : row_axis + 1]
-    weights = as_weights("sample_weight", value, np.float64)
     if weights.shape != shapes.get(weights.ndim):
         expected = " or ".join(str(shapes[ndim]) for ndim in sorted(shapes))
         raise ValueError(f"sample_weight: expected {expected}, got {weights.shape}")
@@ -206,26 +216,28 @@ def reduce_elements(
     dprediction : ndarray, shape and dtype of `prediction`
     """
     mask, weights, _ = reduction
-    selected = [array if mask is None else array[mask] for array in (prediction, *others)]
-    w = None
+    selected = (prediction, *others) if mask is None else [array[mask] for array in (prediction, *others)]
+    w: tuple[Array, ...] = ()  # a factor of every product, if there are weights
     if weights is not None:
-        weights = weights.reshape(weights.shape + (1,) * (prediction.ndim - weights.ndim))
-        w = np.broadcast_to(weights, prediction.shape)[mask].reshape(-1)
-    weight = selected[0].size if w is None else float(w.sum())
+        if weights.shape != prediction.shape:
+            weights = weights.reshape(weights.shape + (1,) * (prediction.ndim - weights.ndim))
+            weights = np.broadcast_to(weights, prediction.shape)
+        w = (weights[mask].reshape(-1),)
+    weight = float(w[0].sum()) if w else selected[0].size
     divisor = reduction.divisor(weight)
 
     def total(*factors: Array) -> Any:
-        factors = factors if w is None else (w, *factors)
+        factors = w + factors
         if len(factors) == 1:
-            return np.sum(factors[0], dtype=np.float64)
+            return factors[0].sum(dtype=np.float64)
         return np.einsum(",".join("i" * len(factors)) + "->", *factors, dtype=np.float64)
 
     with np.errstate(all="ignore"):  # NaN and inf stay what they are
-        loss, slope = pointwise(total, *(array.reshape(-1) for array in selected))
-        if w is None:
-            slope /= divisor
+        loss, slope = pointwise(total, *[array.reshape(-1) for array in selected])
+        if w:
+            slope *= (w[0] / divisor).astype(slope.dtype)
         else:
-            slope *= (w / divisor).astype(slope.dtype)
+            slope /= divisor
     slope = slope.reshape(selected[0].shape)
     if mask is None:
         return reduction.of(loss, weight), slope
