@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from fastrnn._engine import elementwise
-from fastrnn._engine.elementwise import Parameter, Rule
+from fastrnn._engine.elementwise import Rule
 
 
 def update(rule, p, g, m=None, s=None, v=None, **numbers):
     """One step of one parameter."""
-    elementwise.update([Parameter(Rule(rule, **numbers), p, g, m, s, v)])
+    elementwise.update([(Rule(rule, **numbers), p, g, m, s, v)])
 
 
 LAYOUTS = {

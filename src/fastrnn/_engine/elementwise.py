@@ -3,7 +3,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -14,15 +14,10 @@ from .threads import effective
 Rule = _core.Rule  # of csrc/engine/update.h, with its numbers
 
 
-class Parameter(NamedTuple):
-    """One parameter in the step of an optimizer: arrays of one shape and dtype, in any memory layout."""
-
-    rule: Rule
-    p: Array
-    g: Array  # its gradient
-    m: Array | None = None  # the moments of the rule
-    s: Array | None = None
-    v: Array | None = None
+# One parameter in the step of an optimizer: (rule, p, g, m, s, v), with its gradient and the moments of the rule, which
+# are arrays of one shape and dtype, in any memory layout.
+Parameter: TypeAlias = tuple[Rule, Array, Array, Array | None, Array | None, Array | None]
+NAMES = ("p", "g", "m", "s", "v")
 
 
 def update(parameters: list[Parameter]) -> None:
@@ -36,14 +31,14 @@ def update(parameters: list[Parameter]) -> None:
     """
     if _core.update(parameters, effective()):
         return
-    for each in parameters:
-        _check(each)
-    used = [Parameter(each.rule, *map(_walkable, each[1:])) for each in parameters]
+    for _, *arrays in parameters:
+        _check(arrays)
+    used = [(rule, *map(_walkable, arrays)) for rule, *arrays in parameters]
     if not _core.update(used, effective()):
         raise ValueError("m, s: expected the moments of the rule, got None")
     for own, walked in zip(parameters, used, strict=True):
-        for name, array in zip(WRITTEN, (own.p, own.m, own.s, own.v), strict=True):
-            if array is not None and (result := getattr(walked, name)) is not array:
+        for name, array, result in zip(NAMES, own[1:], walked[1:], strict=True):
+            if name in WRITTEN and array is not None and result is not array:
                 array[...] = result
 
 
@@ -54,10 +49,10 @@ def _walkable(array: Any) -> Any:
     return None if array is None else walkable(array)
 
 
-def _check(parameter: Parameter) -> None:
-    """Raise ValueError unless the arrays have the shape and dtype of p: C sees only pointers."""
-    p = parameter.p
-    for name, array in zip(Parameter._fields[1:], parameter[1:], strict=True):
+def _check(arrays: Sequence[Any]) -> None:
+    """Raise ValueError unless the arrays of a parameter have the shape and dtype of p: C sees only pointers."""
+    p = arrays[0]
+    for name, array in zip(NAMES, arrays, strict=True):
         if array is None:
             continue
         if array.shape != p.shape or array.dtype != p.dtype or array.dtype not in FLOATS:

@@ -25,8 +25,7 @@ class EngineRule(NamedTuple):
     def of(self, p: Array, g: Array, moments: Mapping[str, Array]) -> Parameter:
         """A parameter with its gradient and its moments, which the rule updates."""
         rule, m, s, v = self
-        moment = moments.get
-        return Parameter(rule, p, g, moment(m), moment(s), moment(v))  # type: ignore[arg-type]
+        return rule, p, g, m and moments[m], s and moments[s], v and moments[v]  # type: ignore[return-value]
 
 
 class FusedOptimizer(Optimizer):
@@ -55,8 +54,8 @@ class FusedOptimizer(Optimizer):
             return
         shared, together = self._engine_rule(), []
         for name, p in params.items():
-            one = self._rule(name) if self._own[name] else self
-            rule = shared if one is self else one._engine_rule()  # type: ignore[attr-defined]
+            one: Any = self._rule(name) if self._own[name] else self
+            rule = shared if one is self else one._engine_rule()
             if rule is None:
                 one.update(p, grads[name], **self.state[name])
             else:
