@@ -87,8 +87,12 @@ class Container(Layer):
         """
         return None
 
-    def _noted(self, name: str = "") -> "Noted":
+    def _noted(self, name: str) -> "Noted":
         return Noted(self, name)
+
+    def _note(self, error: TypeError | ValueError, name: str) -> None:
+        """Say in an error which child it comes from."""
+        error.add_note(f"in {self._label(name)} of {type(self).__name__}: {self._children[name]!r}")
 
     def _label(self, name: str) -> str:
         return name
@@ -135,20 +139,19 @@ class Container(Layer):
 
 
 class Noted:
-    """Errors inside ``with Noted(container, name):`` say which child they come from; `name` may change inside."""
+    """Errors inside ``with Noted(container, name):`` say which child they come from."""
 
-    __slots__ = ("_container", "name")
+    __slots__ = ("_container", "_name")
 
     def __init__(self, container: Container, name: str) -> None:
-        self._container, self.name = container, name
+        self._container, self._name = container, name
 
     def __enter__(self) -> "Noted":
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         if isinstance(error, TypeError | ValueError):
-            container, name = self._container, self.name
-            error.add_note(f"in {container._label(name)} of {type(container).__name__}: {container._children[name]!r}")
+            self._container._note(error, self._name)
 
 
 def recomposed(

@@ -10,7 +10,7 @@ import numpy as np
 from .._engine.arguments import Array, as_floats, is_packed
 from .._engine.elementwise import set_to_zero
 from ._packed import unpacked_gradient
-from ._parameters import Joined, NamedArrays, Parameters
+from ._parameters import Joined, NamedArrays, Parameters, distinct
 from ._parametrized import Parametrized
 from ._printed import Printed
 from ._signal import Interface
@@ -138,7 +138,7 @@ class Layer(Parametrized, Interface, Printed, ABC):
 
     def zero_grad(self) -> None:
         """Set all gradients to 0."""
-        set_to_zero([grad for _, grad in self.grads.items()])
+        set_to_zero([*distinct(self.grads).values()])
 
     def check_grads(self) -> None:
         """Raise ValueError unless every gradient can be added to: its owner may resize, reshape or freeze it."""

@@ -4,6 +4,7 @@
 from abc import abstractmethod
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMapping
 from functools import cached_property
+from operator import getitem
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -130,7 +131,10 @@ class Joined(NamedArrays):
         self._size = -1
         self._places: dict[str, tuple[NamedArrays, str]] = {}
         self._first: Mapping[str, str] = {}
-        self._distinct: list[tuple[str, Mapping[str, Array] | Arrays, str]] = []
+        # Of each array once: its first name, the mapping that it is read from, and its name in there.
+        self._names: list[str] = []
+        self._read_from: list[Mapping[str, Array] | Arrays] = []
+        self._own_names: list[str] = []
 
     # Made when they are first needed: of containers in containers most are never asked. The arrays themselves are not
     # held, since a layer compares those that are held elsewhere with their packed copies at every call.
@@ -153,8 +157,9 @@ class Joined(NamedArrays):
         pairs = [(prefix, name, holder) for prefix, holder in self._holders for name in holder.first_names()]
         self._places = {prefix + name: (holder, name) for prefix, name, holder in pairs}
         self._first = first_names({name: holder[own] for name, (holder, own) in self._places.items()})
-        distinct = [(name, *self._places[name]) for name, first in self._first.items() if name == first]
-        self._distinct = [(name, holder.source, own) for name, holder, own in distinct]
+        self._names = [name for name, first in self._first.items() if name == first]
+        places = [self._places[name] for name in self._names]
+        self._read_from, self._own_names = [holder.source for holder, _ in places], [own for _, own in places]
         self._size = size
 
     def __getitem__(self, name: str) -> Array:
@@ -178,7 +183,7 @@ class Joined(NamedArrays):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each array, by name."""
         self._walk()
-        places = {name: self._places[name] for name, _, _ in self._distinct}
+        places = {name: self._places[name] for name in self._names}
         shapes = {id(holder): holder.shapes() for holder, _ in places.values()}
         return {name: shapes[id(holder)][own] for name, (holder, own) in places.items()}
 
@@ -191,15 +196,15 @@ class Joined(NamedArrays):
 
     def __iter__(self) -> Iterator[str]:
         self._walk()
-        return (name for name, _, _ in self._distinct)
+        return iter(self._names)
 
     def _pairs(self) -> Iterator[tuple[str, Array]]:
         self._walk()
-        return iter([(name, source[own]) for name, source, own in self._distinct])
+        return zip(self._names, map(getitem, self._read_from, self._own_names), strict=True)
 
     def __len__(self) -> int:
         self._walk()
-        return len(self._distinct)
+        return len(self._names)
 
 
 def first_names(arrays: Mapping[str, Array]) -> Mapping[str, str]:
@@ -213,7 +218,7 @@ def first_names(arrays: Mapping[str, Array]) -> Mapping[str, str]:
 
 def distinct(arrays: Mapping[str, Array]) -> dict[str, Array]:
     """Each array of a mapping, which may be any, once, under its first name."""
-    if isinstance(arrays, NamedArrays):
+    if type(arrays) is Joined or isinstance(arrays, NamedArrays):  # it takes longer to ask an abstract class
         return dict(arrays._pairs())
     arrays = dict(arrays.items())
     return {name: arrays[name] for name, first in first_names(arrays).items() if name == first}

@@ -10,13 +10,13 @@ from ._container import Container
 from ._layer import Layer
 from ._named_layers import Layers, Names
 from ._options import kind_of
-from ._signal import Axes, Signal, misfit, signal_after, signal_in, take_packed
+from ._signal import BySignal, Signal, misfit, signal_after, signal_in, take_packed
 from ._stateful import StatefulLayer
 from ._streams.sequential import Streamed
 from ._tape import Tape, check_tape, open_tape, without_dx
 
 
-class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
+class Sequential(Streamed, BySignal, Container, StatefulLayer[tuple[Any, ...]]):
     """A chain of layers, each of which reads the output of the previous one.
 
     Parameters
@@ -172,27 +172,6 @@ class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
     def signal_after(self, signal: Signal) -> Signal:
         return signal_after(self.layers, signal)
 
-    @property
-    def features_in(self) -> int | None:
-        return self.signal_in.features
-
-    def features_after(self, features: int | None) -> int | None:
-        return self.signal_after(Signal(features=features)).features
-
-    @property
-    def axes_in(self) -> Axes | None:
-        return self.signal_in.axes
-
-    def axes_after(self, axes: Axes | None) -> Axes | None:
-        return self.signal_after(Signal(axes=axes)).axes
-
-    @property
-    def directions_in(self) -> int | None:
-        return self.signal_in.directions
-
-    def directions_after(self, directions: int | None) -> int | None:
-        return self.signal_after(Signal(directions=directions)).directions
-
     def lengths_after(self, lengths: Any) -> Any:
         for layer in self.layers:
             lengths = layer.lengths_after(lengths)
@@ -216,25 +195,34 @@ class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
         return [next(states) if has_state else None for has_state in self._has_state]
 
     def _forward(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, tuple[Any, ...], Any]:
-        states, tapes = [], []
+        states, tapes, name = [], [], ""
         children = zip(self._children.items(), self._states("state", state), strict=True)
-        with self._noted() as noted:
-            for (noted.name, layer), before in children:
+        try:
+            for child, before in children:
+                name, layer = child
                 x, after, tape = layer.apply(x, before, lengths, training)
                 states.append(after)
                 tapes.append(tape)
-                lengths = layer.lengths_after(lengths)
+                if lengths is not None:
+                    lengths = layer.lengths_after(lengths)
+        except (TypeError, ValueError) as error:
+            self._note(error, name)
+            raise
         return x, tuple(compress(states, self._has_state)), tapes
 
     def _backward(
         self, saved: Any, dy: Any, dstate: Any, extras: dict[str, float]
     ) -> tuple[Array | None, tuple[Any, ...]]:
-        dbefore = []
+        dbefore, name = [], ""
         children = zip(reversed(self._children.items()), reversed(saved), reversed(dstate), strict=True)
-        with self._noted() as noted:
-            for (noted.name, layer), tape, dafter in children:
+        try:
+            for child, tape, dafter in children:
+                name, layer = child
                 dy, dinitial = layer.apply_backward(tape, dy, dafter)
                 dbefore.append(dinitial)
+        except (TypeError, ValueError) as error:
+            self._note(error, name)
+            raise
         return dy, tuple(compress(reversed(dbefore), self._has_state))
 
     def _backward_parameters(self, saved: Any, dy: Any, dstate: Any, extras: dict[str, float]) -> tuple[Any, ...]:
@@ -244,7 +232,12 @@ class Sequential(Streamed, Container, StatefulLayer[tuple[Any, ...]]):
     def check_dstate(self, tape: Tape, dstate: Any) -> list[Any]:
         (tapes,), states = open_tape(tape, self), self._states("dstate", dstate)
         children = zip(self._children.items(), tapes, states, strict=True)
-        with self._noted() as noted:
-            for (noted.name, layer), inner, each in compress(children, self._has_state):
+        name = ""
+        try:
+            for child, inner, each in compress(children, self._has_state):
+                name, layer = child
                 layer.check_dstate(inner, each) if each is not None else check_tape(inner, layer)
+        except (TypeError, ValueError) as error:
+            self._note(error, name)
+            raise
         return states

@@ -119,6 +119,31 @@ class Interface:
         return lengths
 
 
+class BySignal(Interface):
+    """The interface of a layer that says all of it at once, in `signal_in` and `signal_after`."""
+
+    @property
+    def features_in(self) -> int | None:
+        return self.signal_in.features
+
+    def features_after(self, features: int | None) -> int | None:
+        return self.signal_after(Signal(features=features)).features
+
+    @property
+    def axes_in(self) -> Axes | None:
+        return self.signal_in.axes
+
+    def axes_after(self, axes: Axes | None) -> Axes | None:
+        return self.signal_after(Signal(axes=axes)).axes
+
+    @property
+    def directions_in(self) -> int | None:
+        return self.signal_in.directions
+
+    def directions_after(self, directions: int | None) -> int | None:
+        return self.signal_after(Signal(directions=directions)).directions
+
+
 def keeps_steps(layer: Interface) -> bool | None:
     """Whether each row of y has as many steps as that of x; None where the rows of y are full or have no time."""
     after = layer.lengths_after(LENGTHS)

@@ -14,7 +14,7 @@ from ._option import KW_ONLY
 from ._options import DType
 from ._results import checked_gradients, checked_output, checked_tuple
 from ._signal import Axes
-from ._tape import Tape, add_extras, exclusive, inner_tapes
+from ._tape import Tape, add_inner_extras, exclusive
 
 State = TypeVar("State")
 
@@ -147,7 +147,7 @@ class StatefulLayer(Layer, Generic[State]):
             dx, dinitial = None, self._backward_parameters(*arguments)  # type: ignore[attr-defined]
         dx = dx if kept is None or dx is None else kept.scattered(dx)
         checked_gradients(self, dx, tape)
-        add_extras(tape.extras, inner_tapes(self, saved))
+        add_inner_extras(tape, saved)
         return dx, dinitial
 
     def _quick_backward(self, tape: Any, dy: Any, dstate: Any) -> tuple[Any, State] | None:

@@ -12,7 +12,7 @@ from ._layer import Layer
 from ._option import KW_ONLY
 from ._options import DType
 from ._results import checked_gradients, checked_output
-from ._tape import Tape, add_extras, exclusive, inner_tapes
+from ._tape import Tape, add_inner_extras, exclusive
 
 
 class StatelessLayer(Layer):
@@ -94,7 +94,7 @@ class StatelessLayer(Layer):
         skips = self._skips_dx and not tape.needs_dx
         dx = self._backward_parameters(saved, dy) if skips else self._backward(saved, dy)  # type: ignore[attr-defined]
         checked_gradients(self, dx, tape)
-        add_extras(tape.extras, inner_tapes(self, saved))
+        add_inner_extras(tape, saved)
         return dx
 
     def apply(self, x: Any, state: Any, lengths: Any, training: bool) -> tuple[Array, None, Tape | None]:

@@ -77,10 +77,10 @@ class Tape:
 
 def open_tape(tape: Any, layer: Any) -> Any:
     """The content of an unused tape of `layer`."""
+    if isinstance(tape, Tape) and tape._layer is layer and (content := tape._content) is not None:
+        return content
     check_tape(tape, layer)
-    if (content := tape._content) is None:  # another thread was quicker
-        raise ValueError(USED)
-    return content
+    raise ValueError(USED)  # another thread was quicker
 
 
 def check_tape(tape: Any, layer: Any) -> None:
@@ -131,18 +131,29 @@ def add_extras(extras: dict[str, float], tapes: Iterable[Any]) -> dict[str, floa
     return extras
 
 
+def add_inner_extras(tape: Tape, content: Any) -> None:
+    """Add what the tapes of a container's children report, in what it saved, to the extras of its own tape."""
+    layer = tape._layer
+    if layer.children() and any([inner.extras for inner in _tapes([content])]):
+        add_extras(tape.extras, inner_tapes(layer, content))
+
+
 def inner_tapes(layer: Any, content: Any) -> list[Tape]:
     """The tapes of a container's children, in what it saved: in tuples and lists of any depth, in their order."""
     if not (inside := layer.children()):
         return []
     children = set(map(id, inside.values()))
-    return [tape for tape in _tapes(content) if id(tape._layer) in children]
+    return [tape for tape in _tapes([content]) if id(tape._layer) in children]
 
 
-def _tapes(content: Any) -> list[Tape]:
-    if isinstance(content, Tape):
-        return [content]
-    return [tape for part in content for tape in _tapes(part)] if isinstance(content, list | tuple) else []
+def _tapes(parts: list[Any] | tuple[Any, ...]) -> list[Tape]:
+    tapes: list[Tape] = []
+    for part in parts:
+        if isinstance(part, Tape):
+            tapes.append(part)
+        elif isinstance(part, (list, tuple)):
+            tapes += _tapes(part)
+    return tapes
 
 
 def _nbytes(content: Any) -> int:
