@@ -122,6 +122,8 @@ class Interval(NamedTuple):
     words: str = ""
 
     def __contains__(self, number: object) -> bool:
+        if self.low < number < self.high:  # type: ignore[operator]
+            return True
         left, right = self.ends
         above = number > self.low or (left == "[" and number == self.low)  # type: ignore[operator]
         below = number < self.high or (right == "]" and number == self.high)  # type: ignore[operator]
@@ -146,8 +148,10 @@ NUMBER = Interval(-math.inf, math.inf, "[]", "a number")
 
 def as_number(name: str, value: Any, interval: Interval) -> float:
     """`value` as a float in an interval."""
+    if type(value) is float and value in interval:
+        return value
     try:
-        if isinstance(value, (bool, np.bool_, str, bytes)):  # a union takes longer
+        if isinstance(value, (bool, np.bool_, str, bytes)):
             raise TypeError
         number = float(value)
     except (TypeError, ValueError):
@@ -213,7 +217,7 @@ def as_path(name: str, value: Any) -> str:
 
 def as_flag(name: str, value: Any) -> bool:
     """`value`, which is True or False."""
-    if not isinstance(value, bool | np.bool_):
+    if not isinstance(value, (bool, np.bool_)):  # a union takes longer
         raise TypeError(f"{name}: expected True or False, got {value!r}")
     return bool(value)
 

@@ -65,7 +65,7 @@ def effective() -> int:
         n = _core.max_threads()
         if n == _runtime_default and not _omp_asked:
             n = min(n, _cores)
-    return min(n, limit)
+    return n if n < limit else limit  # without a call of `min`: a training step comes here ten times
 
 
 def _checked(n: int) -> int:

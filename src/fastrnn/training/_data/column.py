@@ -44,5 +44,5 @@ class Column:
     def take(self, rows: Array) -> Array:
         """A batch of these rows."""
         is_array = isinstance(self.values, np.ndarray)
-        batch = np.take(self.values, rows, self.axis) if is_array else padded(self.values, rows, self.batch_first)
+        batch = self.values.take(rows, self.axis) if is_array else padded(self.values, rows, self.batch_first)
         return converted(batch, self.dtype) if batch.dtype.kind == "f" else batch

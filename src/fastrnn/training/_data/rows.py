@@ -78,7 +78,7 @@ class ArrayRows:
         return part
 
     def batch(self, rows: Array) -> Batch:
-        x, y = np.take(self.x, rows, self.axis), None if self.y is None else np.take(self.y, rows, self.target_axis)
+        x, y = self.x.take(rows, self.axis), None if self.y is None else self.y.take(rows, self.target_axis)
         if self.lengths is None or self.time is None:
             return Batch(converted(x, self.dtype), y)
         lengths = self.lengths[rows]

@@ -35,7 +35,7 @@ class WeightedRows:
         if is_packed(batch.x):
             return with_packed_weight(batch, weight, self.per_step, row_axis == 0, row_axis)
         if self.per_step and self.time is not None and weight.ndim > 1:  # as y, it ends with the longest row
-            weight = steps_of(weight, 0, np.shape(batch.y)[self.time], self.time)
+            weight = steps_of(weight, 0, batch.y.shape[self.time], self.time)
         return weighted(batch, weight, row_axis)
 
 

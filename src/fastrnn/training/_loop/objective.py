@@ -127,10 +127,9 @@ class Objective(Runner):
         if not counts(self.loss, y, lengths):
             return Mean(0.0, 0.0), np.zeros_like(y)
         result = applied(self.function, y, target, lengths, self.batch_first, self.takes, weight)
-        shape = y.shape if is_packed(y) else np.shape(y)
-        if not isinstance(result, tuple) or len(result) != 2 or np.shape(result[1]) != shape:
+        if not isinstance(result, tuple) or len(result) != 2 or _shape(result[1]) != _shape(y):
             got = [f"{type(part).__name__} {np.shape(part)}" for part in as_tuple(result)]
-            raise TypeError(f"loss: expected (value, dy), dy of the shape of y {shape}, got {', '.join(got)}")
+            raise TypeError(f"loss: expected (value, dy), dy of the shape of y {_shape(y)}, got {', '.join(got)}")
         return result[0] if isinstance(result[0], Mean) else float(result[0]), result[1]
 
     def value(self, y: Any, target: Any, lengths: Any, weight: Any = None) -> float:
@@ -237,7 +236,13 @@ def positions(y: Any, lengths: Any) -> int:
         return len(y.data)
     if lengths is not None:
         return int(np.sum(lengths))
-    return y.shape[0] * y.shape[1] if np.ndim(y) >= 3 else len(y)
+    shape = _shape(y)
+    return shape[0] * shape[1] if len(shape) >= 3 else len(y)
+
+
+def _shape(y: Any) -> tuple[int, ...]:
+    """The shape of an array, of packed rows, or of what NumPy can make an array of."""
+    return y.shape if hasattr(y, "shape") else np.shape(y)
 
 
 def as_tuple(result: Any) -> tuple[Any, ...]:
