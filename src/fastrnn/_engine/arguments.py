@@ -122,12 +122,9 @@ class Interval(NamedTuple):
     words: str = ""
 
     def __contains__(self, number: object) -> bool:
-        if self.low < number < self.high:  # type: ignore[operator]
-            return True
         left, right = self.ends
         above = number > self.low or (left == "[" and number == self.low)  # type: ignore[operator]
-        below = number < self.high or (right == "]" and number == self.high)  # type: ignore[operator]
-        return above and below  # nan is in no interval
+        return above and (number < self.high or (right == "]" and number == self.high))  # type: ignore[operator]
 
     @property
     def text(self) -> str:

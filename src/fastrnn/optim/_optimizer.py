@@ -140,9 +140,7 @@ class Optimizer(Configurable, ABC):
         params, grads = distinct(self.model.params), dict(self.model.grads.items())
         check_gradients(params, grads)  # all of them, before a parameter is changed
         with self._exclusive:
-            if not self.steps:
-                self.begun = numbers_of(self)
-            self.steps += 1
+            self.begun, self.steps = self.begun if self.steps else numbers_of(self), self.steps + 1
             self._update_all(params, grads)
 
     def _update_all(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
