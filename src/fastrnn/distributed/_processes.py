@@ -72,7 +72,7 @@ class Processes(Communicator):
         return ConnectionError(f"{self._reason}; rank {self.rank} cannot go on alone")
 
     def abort(self, error: BaseException) -> None:
-        """Tell the others which rank failed and with what error, and close the connections, so that they fail at once."""
+        """Tell the others which rank failed and with what error, and close the connections: they fail at once."""
         reason = self._reason or f"rank {self.rank} failed: {type(error).__name__}: {error}"
         said = reason[:REASON].encode(errors="replace")
         for peer, link in self._links.items():
