@@ -54,6 +54,41 @@ def test_times_that_go_back_are_refused(y, X):
     forecaster().fit(pd.concat([y["a"].reset_index(drop=True)] * 2))
 
 
+def test_steps_come_after_those_before(y, X):
+    """In every call, also after an update. An update by arrays has no times, after which none are known."""
+    estimator = forecaster().fit(y[:40], X[:40])
+    for call in (lambda: estimator.update(y[30:], X[30:]), lambda: estimator.backtest(y[39:], X[39:])):
+        with pytest.raises(
+            ValueError, match="y: expected steps after 2026-02-09 00:00:00, the last known one, got 2026-"
+        ):
+            call()
+    with pytest.raises(ValueError, match="X: expected steps after 2026-02-09 00:00:00, .* got 2026-02-09"):
+        estimator.predict(X[39:40])
+    estimator.update(y[40:45], X[40:45]).predict(X[45:46])
+    with pytest.raises(ValueError, match="X: expected steps after 2026-02-14"):
+        estimator.predict(X[44:45])
+    with pytest.raises(ValueError, match="X: expected times such as Timestamp"):
+        estimator.predict(X.set_axis(DAYS.to_period())[45:46])
+    with pytest.raises(ValueError, match="X: expected times such as Timestamp"):
+        estimator.predict(X.tz_localize("UTC")[45:46])
+    estimator.update(y[45:46].to_numpy(), X[45:46].to_numpy()).predict(X[46:47])
+
+
+def test_periods_are_times_and_numbers_are_none(y):
+    periods = y.set_axis(DAYS.to_period())
+    with pytest.raises(ValueError, match="y: expected steps after 2026-02-09, the last known one, got 2026-01-31"):
+        forecaster().fit(periods[:40]).update(periods[30:])
+    numbered = y.reset_index(drop=True)
+    forecaster().fit(numbered[:40]).update(numbered[30:])
+
+
+@pytest.mark.parametrize("scale", [1e300, 1e-300])
+def test_numbers_known_ahead_may_be_of_any_size(scale, y, X):
+    small = forecaster().fit(y[:40], X[:40]).predict(X[40:41])
+    large = forecaster().fit(y[:40], X[:40] * scale).predict(X[40:41] * scale)
+    np.testing.assert_allclose(large, small, rtol=1e-9)
+
+
 def test_times_are_no_values(X):
     with pytest.raises(TypeError, match="y: expected numbers, got datetime64"):
         forecaster().fit(DAYS)

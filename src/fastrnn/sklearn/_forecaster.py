@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._engine.arguments import Array, as_flag, as_size
 from ._forecasting import Forecasting
 from ._options import learns
-from ._series import check_series
+from ._series import check_series, end_of
 
 
 class RNNForecaster(Forecasting):
@@ -72,7 +72,7 @@ class RNNForecaster(Forecasting):
             X is not as in `fit`.
         """
         check_is_fitted(self)
-        check_series(None, X, self._columns)
+        check_series(None, X, self._known)
         ahead = self._read_ahead(X, self._window.horizon)
         known = np.concatenate([self._ahead, ahead])[-self._window.steps :]
         return self._forecasts(self._values[-self._window.past :][None], known[None])[0]
@@ -101,13 +101,14 @@ class RNNForecaster(Forecasting):
         """
         check_is_fitted(self)
         self._check_structure()
-        check_series(y, X, self._columns)
+        check_series(y, X, self._known)
         values = self._read_values(y)
         ahead = self._read_ahead(X, len(values))
         values, ahead = np.concatenate([self._values, values]), np.concatenate([self._ahead, ahead])
         if as_flag("refit", refit) and len(values) >= self._window.steps:
             self._run(self._samples(values, ahead), 1)
         self._values, self._ahead = self._last(values), self._last(ahead)
+        self._known = self._known._replace(end=end_of(y))
         return self
 
     def backtest(self, y: Any, X: Any = None, *, step: int = 1, refit: bool = False) -> tuple[Array, Array]:
@@ -137,7 +138,7 @@ class RNNForecaster(Forecasting):
             An argument is wrong.
         """
         check_is_fitted(self)
-        check_series(y, X, self._columns)
+        check_series(y, X, self._known)
         window, step, new = self._window, as_size("step", step), self._read_values(y)
         ahead = self._read_ahead(X, len(new))
         if len(new) < window.horizon:

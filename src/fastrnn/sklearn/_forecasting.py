@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.preprocessing import StandardScaler
 
 from .._engine.arguments import Array
 from ..losses import mse_loss
@@ -16,9 +15,9 @@ from ..training import predict
 from ._linear import LinearForecast
 from ._network import Network
 from ._parameters import ForecasterParameters
-from ._samples import Samples
+from ._samples import Samples, fitted_scaler
 from ._sequences import FLOATS
-from ._series import Columns, check_series, columns_of
+from ._series import Known, check_series
 from ._targets import checked
 from ._training import make_forecaster, share, validates
 from ._windows import Window, pinball
@@ -48,7 +47,7 @@ class Forecasting(ForecasterParameters, Network):
         self._forget()
         window = Window(self.window, self.horizon, self.relative)
         check_series(y, X)
-        self._columns: tuple[Columns, Columns] = columns_of(y), columns_of(X)
+        self._known = Known.of(y, X)
         values = checked("y", y, FLOATS)
         self._target_shape: tuple[int, ...] = values.shape[1:]
         self._dtype = values.dtype
@@ -65,7 +64,7 @@ class Forecasting(ForecasterParameters, Network):
         self._window: Window = window
         scales: tuple[Array, Array] = window.scale(values)
         self._mean, self._scale = scales  # (K,), in float64
-        self.x_scaler_ = StandardScaler().fit(ahead) if self.n_features_in_ else None
+        self.x_scaler_ = fitted_scaler(ahead, None) if self.n_features_in_ else None
         count = 1 if self.quantiles is None else len(self.quantiles)
         self.model_ = self._make_model(values.shape[1] + ahead.shape[1] + 1, values.shape[1] * count)
         self.network_share_ = np.ones(values.shape[1])
