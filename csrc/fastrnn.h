@@ -208,10 +208,10 @@ int         fr_isa_usable(int isa); /* can this machine run it? */
 
 /* The OpenMP runtime, or its absence. */
 enum { FR_MAX_THREADS = 1024 }; /* of a call */
-int  fr_openmp(void);       /* built with OpenMP */
-int  fr_thread_limit(void); /* 1 inside a parallel region, in a child of fork that must not, or without OpenMP */
-int  fr_max_threads(void);  /* what OpenMP would give a region of the calling thread now, 1..FR_MAX_THREADS */
-void fr_init(void);         /* once, at the start: makes fork safe after threads have run */
+int  fr_openmp(void);           /* built with OpenMP */
+int  fr_thread_limit(void);     /* 1 inside a parallel region, in a child of fork that must not, or without OpenMP */
+int  fr_max_threads(void);      /* what OpenMP would give a region of the calling thread now, 1..FR_MAX_THREADS */
+void fr_init(void);             /* once, at the start: makes fork safe after threads have run */
 
 /* Not API: single kernels, for tests and benchmarks. They may change or go in any version. */
 typedef enum { FR_SIGMOID, FR_TANH, FR_SELU, FR_EXP, FR_N_ACTS } fr_act; /* FR_EXP: e^-|x| */

@@ -9,8 +9,8 @@ typedef struct {
     fr_dtype      dtype;
     int           isa;
     fr_idx        T, N, F;
-    const void   *x;       /* row n of step t is F numbers, at x[first[t] + n*x_sn] */
-    const fr_idx *first;   /* (T) */
+    const void   *x;     /* row n of step t is F numbers, at x[first[t] + n*x_sn] */
+    const fr_idx *first; /* (T) */
     fr_idx        x_sn;
     const fr_idx *lengths; /* (N) how many steps each row has, 0..T */
     void         *y;       /* (N, F) out; 0 of a row without steps */

@@ -25,7 +25,12 @@ class Known(NamedTuple):
 
     @classmethod
     def of(cls, y: Any, X: Any) -> "Known":
-        return cls(*(tuple(value.columns) if is_frame(value) else None for value in (y, X)), end_of(y))
+        return cls(columns_of(y), columns_of(X), end_of(y))
+
+
+def columns_of(value: Any) -> Columns:
+    """The columns of a DataFrame, or None."""
+    return tuple(value.columns) if is_frame(value) else None
 
 
 def end_of(y: Any) -> Any:
