@@ -74,7 +74,7 @@ def accuracy(y: ArrayLike, target: ArrayLike, *, ignore_index: int = -100) -> Me
 
 
 class FunctionOfMean:
-    """A metric that is a function of a mean, such as a root: the mean is accumulated, and no outputs are kept.
+    """A metric that is a function of a mean, such as a perplexity or a root. Only the mean is kept, not the outputs.
 
     Parameters
     ----------
@@ -86,11 +86,12 @@ class FunctionOfMean:
     Raises
     ------
     TypeError
-        An argument is no function; or when it is called, the mean is no `Mean`, but perhaps a plain number.
+        An argument is not a function. A call raises it if `mean` does not return a `Mean`.
 
     Notes
     -----
-    In training it is a plain number: the column of the history is the mean of its values on batches.
+    `evaluate` and the validation of `fit` compute it exactly. While the parameters change, in training, the column of
+    the history is the mean of its values on batches.
 
     Examples
     --------
@@ -109,13 +110,14 @@ class FunctionOfMean:
         for name, given in ("function", function), ("mean", mean):
             if isinstance(given, type) or not callable(given):
                 raise TypeError(f"{name}: expected a function, got {kind_of(given)}")
-        self.function, self.mean = function, mean
+        self.function: Callable[[float], float] = function
+        self.mean: Callable[..., Any] = mean
         with suppress(TypeError, ValueError):  # some functions that are not written in Python have none
-            self.__signature__ = inspect.signature(mean)  # it says whether lengths are taken
+            self.__signature__: inspect.Signature = inspect.signature(mean)  # it says whether lengths are taken
 
     @property
     def of_positions(self) -> bool:
-        """Whether the mean is one over positions, whatever rows they are of."""
+        """Whether the mean is over positions, independently of the rows they belong to."""
         return takes_positions(self.mean)
 
     def __call__(self, y: Any, target: Any, **options: Any) -> float:
