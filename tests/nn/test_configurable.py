@@ -159,9 +159,9 @@ def test_the_docstring_has_a_section_of_parameters_before_the_other_sections():
             "limit : float or None, default None",
             "    The largest rate.",
             "dtype : {np.float32, np.float64}, default np.float32",
-            "    Of the parameters, the inputs and the outputs.",
+            "    The dtype of parameters, inputs and outputs.",
             "seed : int, Generator or None, default None",
-            "    Of the initial parameters.",
+            "    Seed of the initial parameters.",
         ]
     )
     assert sections[2].startswith("Examples")

@@ -129,8 +129,7 @@ class Interval(NamedTuple):
     @property
     def text(self) -> str:
         """The expected values, for error messages."""
-        left, right = self.ends
-        return self.words or f"a number in {left}{self.low}, {self.high}{right}"
+        return self.words or f"a number in {self.ends[0]}{self.low}, {self.high}{self.ends[1]}"
 
 
 POSITIVE = Interval(0, math.inf, "()", "a finite number above 0")
@@ -214,9 +213,9 @@ def as_path(name: str, value: Any) -> str:
 
 def as_flag(name: str, value: Any) -> bool:
     """`value`, which is True or False."""
-    if not isinstance(value, (bool, np.bool_)):  # a union takes longer
-        raise TypeError(f"{name}: expected True or False, got {value!r}")
-    return bool(value)
+    if isinstance(value, (bool, np.bool_)):  # a union takes longer
+        return bool(value)
+    raise TypeError(f"{name}: expected True or False, got {value!r}")
 
 
 def as_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
