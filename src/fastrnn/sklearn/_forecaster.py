@@ -16,9 +16,9 @@ from ._series import check_series, end_of
 class RNNForecaster(Forecasting):
     """Forecast the next steps of a series of one or several values with an LSTM, a GRU or a plain RNN.
 
-    The network reads the last `window` steps, and goes on for `horizon` steps in which the values are unknown: its
-    outputs there are its forecasts, all at once. A linear regression on the same steps forecasts too, and the two are
-    averaged, each weighted by the error of the other: see `linear`.
+    The network reads the last `window` steps and runs for `horizon` more steps, at which the values are unknown; its
+    outputs there are its forecasts. They are averaged with those of a linear regression on the same window, each
+    weighted by the validation error of the other: see `linear`.
 
     Notes
     -----
@@ -47,7 +47,7 @@ class RNNForecaster(Forecasting):
         y : array_like, shape (T,) or (T, K)
             At least `window` plus `horizon` steps.
         X : array_like, shape (T, E), optional
-            What is known ahead of each step, such as the day of the week. What is not is a value of y.
+            Inputs whose future values are known, such as the day of the week. Other inputs are further columns of y.
         """
         self._fit(X, y, None)
         return self
@@ -58,7 +58,7 @@ class RNNForecaster(Forecasting):
         Parameters
         ----------
         X : array_like, shape (horizon, E), optional
-            Those of the next steps, if `fit` had some.
+            The inputs of the next steps, if `fit` had X.
 
         Returns
         -------
@@ -78,7 +78,7 @@ class RNNForecaster(Forecasting):
         return self._forecasts(self._values[-self._window.past :][None], known[None])[0]
 
     def update(self, y: Any, X: Any = None, *, refit: bool = False) -> Self:
-        """Append the steps that have followed, so that the next forecast is of those after them.
+        """Append new steps, so that the next forecast follows them.
 
         Parameters
         ----------
@@ -112,7 +112,7 @@ class RNNForecaster(Forecasting):
         return self
 
     def backtest(self, y: Any, X: Any = None, *, step: int = 1, refit: bool = False) -> tuple[Array, Array]:
-        """Forecast the steps that have followed again and again, from rolling origins. The forecaster stays as it is.
+        """Forecast new steps from rolling origins. The forecaster is not changed.
 
         Parameters
         ----------
@@ -120,9 +120,9 @@ class RNNForecaster(Forecasting):
             At least `horizon` steps.
         X : array_like, shape (S, E), optional
         step : int, default 1
-            From one origin to the next. The first forecast is of the first steps of y.
+            The distance between origins. The first forecast is of the first steps of y.
         refit : bool, default False
-            Train a copy for one epoch at every origin, on what has become known: see `update`.
+            Train a copy for one epoch at every origin, on the windows that have become available: see `update`.
 
         Returns
         -------

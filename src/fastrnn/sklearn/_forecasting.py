@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What `RNNForecaster` does inside: series as windows, and outputs as forecasts."""
+"""The base of `RNNForecaster`: from series to windows, and from outputs to forecasts."""
 
 import functools
 from collections.abc import Callable
@@ -24,9 +24,9 @@ from ._windows import Window, pinball
 
 
 class Forecasting(ForecasterParameters, Network):
-    """The base of `RNNForecaster`: all but its public methods.
+    """`RNNForecaster` without its public methods.
 
-    It keeps the last steps of the series, `_values` (., K) and what was known ahead of them, `_ahead` (., E).
+    It keeps the last steps of the series: `_values` (., K), and their columns of X, `_ahead` (., E).
     """
 
     model_: Attribute[Sequential] = later("Sequential", "The trained network, of standardized windows.")
@@ -34,7 +34,7 @@ class Forecasting(ForecasterParameters, Network):
     x_scaler_: Attribute[Any] = later("StandardScaler or None", "Of X.")
     network_share_: Attribute[Array] = later(
         "ndarray of float, shape (K,)",
-        "The weight of the network in the forecasts of each column. That of the linear regression is the rest.",
+        "The weight of the network in the forecasts of each column; the linear regression has the rest.",
     )
 
     _structure = ("window", "horizon", "quantiles", "relative", "cell", "hidden_size", "num_layers", "dropout")
@@ -74,7 +74,7 @@ class Forecasting(ForecasterParameters, Network):
         return self._samples(values, ahead)
 
     def _check_linear(self, windows: int) -> None:
-        """Raise ValueError if a linear regression is asked for, and cannot be combined with the network."""
+        """Raise ValueError if `linear` is True and the regression cannot be combined with the network."""
         if self._checked("linear")["linear"] is not True:
             return
         if self.quantiles is not None:
@@ -86,7 +86,7 @@ class Forecasting(ForecasterParameters, Network):
             )
 
     def _finish(self, samples: Samples, last: int) -> None:
-        """Fit the linear regression, and weigh both by their errors in the validation."""
+        """Fit the linear regression, and weight both models by their validation errors."""
         if self._checked("linear")["linear"] is False or self.quantiles is not None or not last:
             return
         with self._threads():
@@ -112,14 +112,14 @@ class Forecasting(ForecasterParameters, Network):
     # -- series --------------------------------------------------------------------------------------------------------
 
     def _read_values(self, y: Any) -> Array:
-        """Values (S, K) of as many columns as before."""
+        """The values (S, K) of y, which has the shape of that of `fit`."""
         values = checked("y", y, self._dtype)
         if values.shape[1:] != self._target_shape or values.ndim > 2:
             raise ValueError(f"y: expected (T,) or (T, K), with the K of fit, got shape {values.shape}")
         return values.reshape(len(values), -1)
 
     def _read_ahead(self, X: Any, steps: int) -> Array:
-        """What is known ahead of so many steps, (S, E), as `fit` had it."""
+        """The columns of X (S, E) at `steps` steps; X has the columns of that of `fit`."""
         columns = self.n_features_in_
         if X is None and not columns:
             return np.zeros((steps, 0), self._dtype)
@@ -130,11 +130,11 @@ class Forecasting(ForecasterParameters, Network):
         return ahead
 
     def _last(self, series: Array) -> Array:
-        """The steps that windows of later ones reach back to."""
+        """The last steps, which later windows include."""
         return series[-max(self._window.steps - 1, 1) :].copy()
 
     def _laid_out(self, values: Array) -> Array:
-        """Values (..., K) as y was."""
+        """Values (..., K) in the layout of y."""
         return values.reshape(*values.shape[:-1], *self._target_shape)
 
     # -- windows -------------------------------------------------------------------------------------------------------
@@ -144,13 +144,13 @@ class Forecasting(ForecasterParameters, Network):
         return Samples(*self._window.training(*self._standardized(values, ahead)))
 
     def _standardized(self, values: Array, ahead: Array) -> tuple[Array, Array]:
-        """Values (..., K) and what is known ahead of them (..., E), as the network reads them."""
+        """Values (..., K) and columns of X (..., E), scaled as the network reads them."""
         scaler = self.x_scaler_
         known = ahead if scaler is None else ((ahead - scaler.mean_) / scaler.scale_).astype(self._dtype)
         return ((values - self._mean) / self._scale).astype(self._dtype), known
 
     def _forecasts(self, values: Array, ahead: Array) -> Array:
-        """Forecasts (n, horizon, ...) after values (n, past, K), with what is known ahead (n, steps, E)."""
+        """Forecasts (n, horizon, ...) after values (n, past, K), with columns of X (n, steps, E)."""
         values, ahead = self._standardized(values, ahead)
         x = self._window.inputs(values, ahead)
         with self._threads():

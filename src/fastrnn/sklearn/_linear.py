@@ -16,10 +16,10 @@ RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
 
 class LinearForecast(NamedTuple):
-    """Ridge regressions that forecast each of K columns of a series from the windows that a network reads.
+    """Ridge regressions that forecast each of the K columns of a series from the windows that a network reads.
 
-    Each reads the past of its own column, and the columns of X from the last known step on: F features. There is no
-    bias, so that a series stays where it is if all that is read is 0.
+    The F features of a column are its own past and the columns of X from the last known step on. There is no bias: if
+    all features are 0, so is the forecast.
 
     Attributes
     ----------
@@ -33,13 +33,13 @@ class LinearForecast(NamedTuple):
 
     @classmethod
     def fit(cls, window: Window, samples: Samples, last: int) -> tuple[Self, Array]:
-        """Choose a ridge for each column by the last samples, then fit to all of them.
+        """Choose the ridge of each column by the error on the last samples, then fit to all samples.
 
         Returns
         -------
         forecast : LinearForecast
         errors : ndarray, shape (K,)
-            Mean squared errors of the last samples, by regressions that had not seen them.
+            The mean squared errors on the last samples, of regressions that were fitted without them.
         """
         K, columns, errors = samples.targets.shape[2], [], []
         for k in range(K):

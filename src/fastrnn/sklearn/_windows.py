@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Windows of a series: the steps that are known, and those to forecast."""
+"""Windows of a series: known steps, followed by steps to forecast."""
 
 from typing import NamedTuple
 
@@ -11,10 +11,10 @@ from ..losses._mean import Mean
 
 
 class Window(NamedTuple):
-    """How a network reads a series: so many known steps, then so many to forecast.
+    """The windows that a network reads: `past` known steps and `horizon` steps to forecast.
 
-    A step has K values, which are 0 where they are to be forecast, E numbers that are known ahead, and whether it is to
-    be forecast. With `relative`, values are differences from the last known ones.
+    The features of a step are the K values (0 at steps to forecast), the E columns of X, and a flag that is 1 at steps
+    to forecast. With `relative`, values are differences from the last known ones.
     """
 
     past: int
@@ -26,7 +26,7 @@ class Window(NamedTuple):
         return self.past + self.horizon
 
     def inputs(self, values: Array, ahead: Array) -> Array:
-        """x (n, steps, K+E+1) of values (n, past, K) and of what is known ahead (n, steps, E)."""
+        """The network's input (n, steps, K+E+1), from values (n, past, K) and columns of X (n, steps, E)."""
         n, _, K = values.shape
         x = np.zeros((n, self.steps, K + ahead.shape[2] + 1), values.dtype)
         x[:, : self.past, :K] = values - self.level(values)
@@ -35,16 +35,16 @@ class Window(NamedTuple):
         return x
 
     def features(self, x: Array, k: int, columns: int) -> Array:
-        """What a regression of column k of so many reads in windows (n, steps, K+E+1): see `LinearForecast`."""
+        """The features of the regression of column k, one of `columns`, from windows (n, steps, K+E+1)."""
         ahead = x[:, self.past - 1 :, columns:-1].reshape(len(x), -1)
         return np.concatenate([x[:, : self.past, k], ahead], axis=1, dtype=np.float64)
 
     def level(self, values: Array) -> Array:
-        """What is subtracted from values (n, past or more, K): the last known ones (n, 1, K), or 0."""
+        """The reference that is subtracted from values (n, past or more, K): the last known ones (n, 1, K), or 0."""
         return values[:, self.past - 1 : self.past] * self.relative
 
     def scale(self, values: Array) -> tuple[Array, Array]:
-        """Mean and scale (K,) of a series (T, K): 0 and that of the differences, if it is read as differences."""
+        """Mean and scale (K,) of a series (T, K). If `relative`: 0, and the scale of the differences."""
         largest = np.abs(values).max(axis=0).astype(np.float64)
         unit = np.where(largest > 0, largest, 1)  # so that no square is too large or too small for float64
         parts = values / unit
