@@ -52,14 +52,14 @@ class Computation(Estimating):
 
     _: KW_ONLY
     n_threads: OptionalSize = OptionalSize(
-        "Threads of the engine in fitting and predicting. None is what `fastrnn.get_num_threads` says, also in the "
-        "processes and threads of joblib, which limits them there. No number of threads changes a bit of the result.",
+        "Number of threads for fitting and predicting. None uses `fastrnn.get_num_threads`, which respects the "
+        "limits that joblib sets in its workers. It does not affect the results.",
         default=None,
         last=True,
     )
     random_state: Argument[Any] = Argument(
-        "Of all that is random: initial parameters or a reservoir, dropout, the order of the samples and the choice of "
-        "those for validation.",
+        "Seed of everything random: initial parameters or the reservoir, dropout, the order of samples, and the "
+        "validation split.",
         "int, RandomState or None",
         default=None,
         last=True,
@@ -71,8 +71,8 @@ class Scaling(Computation):
 
     _: KW_ONLY
     standardize: Flag = Flag(
-        "Shift and scale each channel of X, and the targets of `RNNRegressor`, to mean 0 and standard deviation 1 in "
-        "the training samples. The steps of a table (N, T) are one channel.",
+        "Whether to standardize each channel of X, and the targets of `RNNRegressor`, to mean 0 and standard "
+        "deviation 1 over the training samples. The steps of a table (N, T) are one channel.",
         default=True,
         last=True,
     )
@@ -83,7 +83,7 @@ class Recurrence(Computation):
 
     cell: Choice = Choice("The recurrent layers.", ("gru", "lstm", "rnn"), default="gru")
     hidden_size: Size = Size("Units of each layer and direction.", default=64)
-    num_layers: Size = Size("Recurrent layers, each of which reads the one before.", default=1)
+    num_layers: Size = Size("Number of stacked recurrent layers.", default=1)
     _: KW_ONLY
     dropout: Number = Number(
         "The probability with which an element is zeroed in training, between layers and before the linear layer.",
@@ -98,8 +98,8 @@ class Pooled(Recurrence):
     _: KW_ONLY
     bidirectional: Flag = Flag("Read each sequence in both directions.", default=False)
     pooling: Choice = Choice(
-        "Which vector stands for a sequence: the state after its own last step (with `bidirectional` those of both "
-        "directions), or the mean or the largest value of each unit over its own steps.",
+        "How the outputs of a sequence are reduced to one vector: the last step (of each direction, if "
+        "bidirectional), or the mean or maximum of each unit over the steps.",
         ("last", "mean", "max"),
         default="last",
     )
@@ -116,26 +116,28 @@ class Training(Computation):
         _as_optimizer,
         default="adam",
     )
-    learning_rate: Number = Number("The size of a step of the optimizer.", POSITIVE, default=5e-3)
-    clip: OptionalNumber = OptionalNumber("Largest norm of the gradient.", POSITIVE, default=1.0)
-    batch_size: Size = Size("Samples between two steps of the optimizer.", default=32)
-    max_iter: Size = Size("Epochs at most. A warning says if the loss was still falling when they ended.", default=200)
+    learning_rate: Number = Number("Learning rate of the optimizer.", POSITIVE, default=5e-3)
+    clip: OptionalNumber = OptionalNumber("Maximum norm of the gradient.", POSITIVE, default=1.0)
+    batch_size: Size = Size("Number of samples per batch.", default=32)
+    max_iter: Size = Size(
+        "Maximum number of epochs. A warning is given if the loss was still falling at the end.", default=200
+    )
     early_stopping: Converted[bool | Literal["auto"], bool | Literal["auto"]] = Converted(
-        "Whether some of the samples are kept out of the training for validation. The model then ends with the "
-        'parameters of its best epoch. "auto" does so from 500 samples on.',
+        'Whether to hold out some of the samples for validation and restore the parameters of the best epoch. "auto" '
+        "does so with 500 samples or more.",
         'bool or "auto"',
         _as_flag_or_auto,  # type: ignore[arg-type]
         default="auto",
     )
     validation_fraction: Number = Number(
-        "Which part of the samples; of each class as of all.", Interval(0, 1, "()"), default=0.1
+        "Fraction of the samples for validation, stratified by class.", Interval(0, 1, "()"), default=0.1
     )
     n_iter_no_change: OptionalSize = OptionalSize(
-        "Stop after so many epochs in which the loss, of the validation if there is one, has not fallen by more than "
-        "`tol` below its lowest value. None always trains for `max_iter` epochs.",
+        "Stop after this many epochs in which the validation loss (the training loss without validation) has not "
+        "improved by more than `tol`. None always trains for `max_iter` epochs.",
         default=30,
     )
-    tol: Number = Number("The smallest fall of the loss that counts.", NONNEGATIVE, default=1e-4)
+    tol: Number = Number("The smallest decrease of the loss that counts as an improvement.", NONNEGATIVE, default=1e-4)
     verbose: Flag = Flag("Print a line for each epoch, to stderr.", default=False)
 
 
@@ -144,7 +146,7 @@ class RNNParameters(Training, Pooled, Scaling):
 
     _: KW_ONLY
     warm_start: Flag = Flag(
-        "`fit` goes on with the parameters of the last one, and with its means and scales.", default=False
+        "Whether `fit` continues from the parameters, means and scales of the previous call.", default=False
     )
 
 
@@ -152,23 +154,23 @@ class ESNParameters(Scaling):
     """The parameters of `ESNClassifier` and `ESNRegressor`."""
 
     hidden_size: Size = Size("Units of each layer.", default=200)
-    num_layers: Size = Size("Layers, each of which reads the one before.", default=1)
+    num_layers: Size = Size("Number of stacked layers.", default=1)
     _: KW_ONLY
-    leak: Number = Number("In (0, 1]; the smaller, the slower the units.", FRACTION, default=1.0)
+    leak: Number = Number("Leaking rate, in (0, 1]; smaller values make the units slower.", FRACTION, default=1.0)
     spectral_radius: Number = Number(
-        "Of the recurrent weights; the closer to 1, the longer the memory.", NONNEGATIVE, default=0.9
+        "Spectral radius of the recurrent weights; the closer to 1, the longer the memory.", NONNEGATIVE, default=0.9
     )
-    density: Number = Number("The share of the units of its layer that each unit reads.", FRACTION, default=0.1)
+    density: Number = Number("The fraction of the units of its layer that each unit reads.", FRACTION, default=0.1)
     input_scaling: Number = Number("The range of the input weights.", NONNEGATIVE, default=0.5)
     bias_scaling: Number = Number("The range of the biases.", NONNEGATIVE, default=0.5)
     pooling: Choice = Choice(
-        "Which vector stands for a sequence: the mean of its states and inputs, or those of its own last step. "
-        '"auto" is the mean in a classification, and the last step in a regression.',
+        "How states and inputs of a sequence are reduced to one vector: the mean over the steps, or the last step. "
+        '"auto" is the mean for classification and the last step for regression.',
         ("auto", "mean", "last"),
         default="auto",
     )
     ridge: Number = Number(
-        "The weight of the squares of the readout beside the squared errors, both summed, at least 0.",
+        "Regularization strength of the readout, at least 0.",
         NONNEGATIVE,
         default=0.1,
     )
@@ -186,7 +188,8 @@ class Windowing(Computation):
         default=None,
     )
     relative: Flag = Flag(
-        "Read and forecast differences from the last known values, for series whose level moves.", default=True
+        "Whether to read and forecast differences from the last known values, for series whose level drifts.",
+        default=True,
     )
 
 
@@ -196,8 +199,8 @@ class SeriesParameters(Training, Recurrence, Windowing):
     hidden_size: Size = Recurrence.hidden_size.with_default(32)
     _: KW_ONLY
     early_stopping: Converted[bool | Literal["auto"], bool | Literal["auto"]] = Converted(
-        "Whether the last windows are kept out of the training for validation; no forecast of the training overlaps "
-        'theirs. The model then ends with the parameters of its best epoch. "auto" does so from 500 windows on.',
+        "Whether to hold out the last windows for validation and restore the parameters of the best epoch; their "
+        'forecasts do not overlap with those of training windows. "auto" does so with 500 windows or more.',
         'bool or "auto"',
         _as_flag_or_auto,  # type: ignore[arg-type]
         default=True,
