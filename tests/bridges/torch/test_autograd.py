@@ -149,6 +149,26 @@ def test_what_is_written_in_between_is_noticed(case, torch, monkeypatch):
             y.sum().backward()
 
 
+def test_arguments_whose_memory_is_resized_are_read_where_they_are(case, torch, monkeypatch):
+    """Between the passes, and where others have been allocated since. `data` does not count as a write."""
+    _, ours, x, state = case
+    given = [each.detach() for each in (x, *parts(state))]
+    again = given[1] if len(given) == 2 else tuple(given[1:])
+    gradients = []
+    for resized in False, True:
+        loss = outputs(ours, given[0], again)[0].square().sum()
+        others = []
+        for each in given if resized else ():
+            values, storage = each.clone(), each.untyped_storage()
+            nbytes = storage.nbytes()
+            storage.resize_(0)
+            others.append(torch.full((nbytes // 8,), 1e9, dtype=torch.float64))
+            storage.resize_(nbytes)
+            each.data.copy_(values)
+        gradients.append(torch.autograd.grad(loss, ours.parameters()))
+    assert all(map(torch.equal, *gradients))
+
+
 def test_an_output_may_be_written(case, torch, monkeypatch):
     """Its gradients are then those of the values that it had."""
     theirs, ours, x, state = case
