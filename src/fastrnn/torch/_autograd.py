@@ -76,7 +76,7 @@ class Recurrence(Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         saved = ctx.saved_tensors  # which checks that they were not written
-        if ctx.memory is not None and places_of(saved[:3]) != ctx.places:  # the tape reads where they were
+        if places_of(saved[:3]) != ctx.places:  # the tape reads where they were
             ctx.memory.tape.clear()
         if torch.is_grad_enabled() or in_transform():  # create_graph=True, or a batch of gradients
             return Once.apply(ctx.memory, ctx.needs_input_grad, len(saved), *saved, *gradients)
