@@ -70,13 +70,13 @@ class Recurrence(Function):
         found = forward_small(plan, x, hx, ctx.needs_input_grad) if plan.steps is ALL and not plan.dropout else None
         ctx.memory, results, masks = forward_any(plan, x, hx) if found is None else found
         ctx.save_for_backward(x, h_0, c_0, *masks)
-        ctx.places = places_of((x, h_0, c_0))
+        ctx.addresses = addresses_of((x, h_0, c_0))
         return results
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         saved = ctx.saved_tensors  # which checks that they were not written
-        if places_of(saved[:3]) != ctx.places:  # the tape reads where they were
+        if addresses_of(saved[:3]) != ctx.addresses:  # the tape reads where they were
             ctx.memory.tape.clear()
         if torch.is_grad_enabled() or in_transform():  # create_graph=True, or a batch of gradients
             return Once.apply(ctx.memory, ctx.needs_input_grad, len(saved), *saved, *gradients)
@@ -111,7 +111,7 @@ class Once(Function):
         raise RuntimeError(TWICE)
 
 
-def places_of(arguments: Sequence[Tensor | None]) -> list[int]:
+def addresses_of(arguments: Sequence[Tensor | None]) -> list[int]:
     """The addresses of x and the initial state, whose memory may be resized; none where torch.func wraps them."""
     try:
         return [each.data_ptr() for each in arguments if each is not None]
